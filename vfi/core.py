@@ -18,9 +18,9 @@ class InputError(ValueError):
     """What was asked for cannot be done: one sentence that says what was given and what is allowed."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture at one instant.
+    """One picture at one instant; two frames are equal only when they are the same object.
 
     ``rgb`` is [3,H,W] float, 0..1, gamma-encoded as decoded; ``alpha`` is [1,H,W] float, 0..1, straight
     (not multiplied into ``rgb``). ``time`` is in seconds from the start of the clip and exact; ``duration`` is

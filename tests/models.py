@@ -1,0 +1,69 @@
+"""Small models for tests whose answers are known."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vfi.core import InputError, Motion, Spec
+
+
+class Blend:
+    """The linear blend, which counts its calls."""
+
+    def __init__(self, **spec) -> None:
+        self.spec = Spec("blend", **spec)
+        self.calls = 0
+
+    def __call__(self, window: Tensor, t: Tensor) -> Tensor:
+        self.calls += 1
+        height, width = window.shape[-2:]
+        spec = self.spec
+        if height % spec.multiple or width % spec.multiple or min(height, width) < spec.min_size:
+            raise InputError(f"{width}x{height} does not suit the network")
+        middle = window.shape[1] // 2
+        weight = t[:, None, None, None]
+        return window[:, middle - 1] * (1 - weight) + window[:, middle] * weight
+
+
+class Encoding(Blend):
+    """A blend whose per-frame part is counted."""
+
+    def __init__(self, **spec) -> None:
+        super().__init__(**spec)
+        self.encoded = 0
+
+    def encode(self, rgb: Tensor) -> Tensor:
+        self.encoded += 1
+        return rgb * 2
+
+    def between(self, features: list[Tensor], window: Tensor, t: Tensor) -> Tensor:
+        return Blend.__call__(self, torch.stack(features, dim=1) / 2, t)
+
+    def __call__(self, window: Tensor, t: Tensor) -> Tensor:
+        return self.between([self.encode(rgb) for rgb in window.unbind(1)], window, t)
+
+
+class Shift(Blend):
+    """A blend that says everything moved ``dx`` pixels to the right."""
+
+    def __init__(self, dx: float, **spec) -> None:
+        super().__init__(**spec)
+        self.dx = dx
+
+    def motion(self, window: Tensor, t: Tensor) -> Motion:
+        flow = torch.zeros(t.shape[0], 2, *window.shape[-2:])
+        flow0, flow1 = flow.clone(), flow.clone()
+        flow0[:, 0] = -self.dx * t[:, None, None]
+        flow1[:, 0] = self.dx * (1 - t[:, None, None])
+        return Motion(flow0, flow1, torch.full_like(flow[:, :1], 0.5))
+
+
+class Lopsided(Blend):
+    """Leaves a mark in the top left corner and leans towards the first frame, so that every flip and swap shows."""
+
+    def __call__(self, window: Tensor, t: Tensor) -> Tensor:
+        made = super().__call__(window, t**2)
+        mark = torch.zeros_like(made)
+        mark[..., 0, 0] = 1
+        return made + mark

@@ -1,0 +1,152 @@
+"""Exact time: where outputs lie, how many there are and how long they last."""
+
+from __future__ import annotations
+
+from fractions import Fraction as F
+
+import pytest
+import torch
+
+from vfi.core import Frame, InputError
+from vfi.time import At, Subdivide, Uniform, exact_rate, resample
+
+
+def frames(times: list[F], last: F = F(0)) -> list[Frame]:
+    ends = [*times[1:], times[-1] + last]
+    return [Frame(torch.zeros(3, 1, 1), time, end - time) for time, end in zip(times, ends, strict=True)]
+
+
+def constant(count: int, rate: F) -> list[Frame]:
+    return frames([k / rate for k in range(count)], 1 / rate)
+
+
+VARIABLE = [F(0), F(100, 1000), F(167, 1000), F(217, 1000), F(251, 1000)]
+
+
+@pytest.mark.parametrize(
+    ("given", "rate"),
+    [
+        (60, F(60)),
+        ("60", F(60)),
+        ("30000/1001", F(30000, 1001)),
+        (23.976, F(24000, 1001)),
+        (23.98, F(24000, 1001)),
+        ("29.97", F(30000, 1001)),
+        (59.94, F(60000, 1001)),
+        (119.88, F(120000, 1001)),
+        (12.5, F(25, 2)),
+        (24.0, F(24)),
+        (25.5, F(51, 2)),
+        ("0.5", F(1, 2)),
+    ],
+)
+def test_rates_are_exact(given, rate):
+    assert exact_rate(given) == rate
+
+
+@pytest.mark.parametrize("given", [0, -24, "fast", "1/0", float("nan"), float("inf"), ""])
+def test_what_is_no_rate_is_one_sentence(given):
+    with pytest.raises(InputError, match="not a frame rate"):
+        exact_rate(given)
+
+
+@pytest.mark.parametrize("tail", ["stop", "hold"])
+@pytest.mark.parametrize("grid", [Subdivide(1), Subdivide(3), Uniform(F(60)), Uniform(F(24000, 1001)), Uniform(F(7, 3))])
+@pytest.mark.parametrize("rate", [F(24), F(30000, 1001), F(16)])
+@pytest.mark.parametrize("count", [1, 2, 5, 48])
+def test_the_count_is_known_before_the_work(tail, grid, rate, count):
+    clip = constant(count, rate)
+    span = F(count if tail == "hold" else count - 1) / rate
+    assert len(list(resample(clip, grid, tail=tail))) == grid.count(count, span, tail)
+
+
+def test_times_two_holds_the_last_frame():
+    made = list(resample(constant(3, F(10)), Subdivide(2), tail="hold"))
+    assert [instant.time for instant in made] == [F(k, 20) for k in range(6)]
+    assert [instant.t for instant in made] == [0, F(1, 2), 0, F(1, 2), 0, 0]
+    assert all(instant.duration == F(1, 20) for instant in made)
+
+
+def test_duration_is_kept_to_the_tick():
+    clip = constant(60, F(30000, 1001))
+    made = list(resample(clip, Uniform(F(60)), tail="hold"))
+    assert len(made) == 121
+    assert made[-1].time + made[-1].duration == F(60060, 30000)
+    assert sum(instant.duration for instant in made) == F(60060, 30000)
+
+
+def test_input_frames_pass_through_where_times_meet():
+    clip = constant(9, F(24))
+    made = list(resample(clip, Uniform(F(60))))
+    passed = {instant.time: instant.before for instant in made if instant.t == 0}
+    assert passed == {frame.time: frame for frame in clip[::2]}
+
+
+def test_variable_rate_is_subdivided_in_its_own_time():
+    made = list(resample(frames(VARIABLE, F(40, 1000)), Subdivide(2), tail="hold"))
+    assert [instant.time for instant in made[::2]] == VARIABLE
+    assert made[1].time == F(50, 1000)
+    assert made[3].time == F(267, 2000)
+    assert sum(instant.duration for instant in made) == F(291, 1000)
+
+
+def test_variable_rate_to_uniform_lies_where_time_says():
+    made = list(resample(frames(VARIABLE, F(40, 1000)), Uniform(F(20)), tail="hold"))
+    assert [instant.time for instant in made] == [F(k, 20) for k in range(6)]
+    assert made[1].t == F(1, 2)
+    assert made[4].t == F(200 - 167, 217 - 167)
+    assert made[5].t == F(250 - 217, 251 - 217)
+
+
+def test_slow_motion_stretches_output_times():
+    made = list(resample(constant(3, F(24)), Subdivide(2), tail="hold", stretch=F(2)))
+    assert [instant.time for instant in made] == [F(k, 24) for k in range(6)]
+    assert made[-1].time + made[-1].duration == F(6, 24)
+
+
+def test_times_count_from_the_first_frame():
+    clip = frames([F(5) + F(k, 10) for k in range(3)], F(1, 10))
+    assert [instant.time for instant in resample(clip, Uniform(F(20)), stretch=F(3))][:3] == [F(5), F(5) + F(3, 20), F(5) + F(6, 20)]
+
+
+def test_given_times():
+    made = list(resample(constant(4, F(1)), At((F(0), F(1, 3), F(1, 3), F(3)))))
+    assert [instant.t for instant in made] == [0, F(1, 3), F(1, 3), 0]
+    with pytest.raises(InputError, match="must not decrease"):
+        At((F(1), F(0)))
+
+
+def test_windows_repeat_the_ends():
+    clip = constant(3, F(1))
+    a, b, c = clip
+    made = list(resample(clip, Subdivide(1), window=4))
+    assert [instant.window for instant in made] == [(a, a, b, c), (a, b, c, c), (b, c, c, c)]
+    assert [instant.before for instant in made] == clip
+
+
+def test_reading_runs_no_further_ahead_than_the_window():
+    read = []
+
+    def source():
+        for frame in constant(10, F(1)):
+            read.append(frame)
+            yield frame
+
+    stream = resample(source(), Subdivide(2))
+    next(stream)
+    assert len(read) <= 3
+
+
+def test_nothing_in_nothing_out():
+    assert list(resample([], Subdivide(2))) == []
+
+
+def test_times_must_increase():
+    clip = frames([F(0), F(1)])
+    with pytest.raises(InputError, match="must increase"):
+        list(resample([clip[1], clip[0]], Subdivide(2)))
+
+
+def test_times_below_one_are_refused():
+    with pytest.raises(InputError, match="from 1 up"):
+        Subdivide(0)

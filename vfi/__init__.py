@@ -1,0 +1,25 @@
+"""Frame interpolation and tweening.
+
+    import vfi
+    model = vfi.load("dis")
+    smooth = vfi.interpolate(clip, model, times=2)      # [T,3,H,W] in 0..1 -> [2T-1,3,H,W]
+"""
+
+from .core import Frame, InputError, Interpolator, Motion, Spec
+from .loading import detect, load, models
+from .run import interpolate, retime, run
+
+__version__ = "0.1.0"
+__all__ = [
+    "Frame",
+    "InputError",
+    "Interpolator",
+    "Motion",
+    "Spec",
+    "detect",
+    "interpolate",
+    "load",
+    "models",
+    "retime",
+    "run",
+]

@@ -1,0 +1,94 @@
+"""From a name, a file or a state dict to a model that is ready to use.
+
+Owns the order of the wrappers. Knows nothing of how files are found (`weights`) or networks recognised (`registry`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from . import registry, weights
+from .core import InputError, Interpolator, Options, Spec
+from .wrap import Pad, Padded, Placed, Recursive, Tta
+
+AUTO = ("rife-4.25", "rife-4.26", "rife-4.25-heavy", "rife-4.25-lite", "rife-4.0")
+"""What ``auto`` takes when it is on disk, best first; ``dis`` otherwise."""
+
+
+def load(
+    model: str | Path | Mapping[str, Tensor],
+    *,
+    scale: float = 1.0,
+    ensemble: bool = False,
+    tta: str = "none",
+    pad: str | Pad = "auto",
+    refine: bool = True,
+    variant: str | None = None,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype | None = None,
+) -> Interpolator:
+    """A model ready to use: any size from 1x1 up, ``model(window [B,N,3,H,W] in 0..1, t [B]) -> [B,3,H,W]``.
+
+    ``model`` is a name (see `models`), a safetensors file or a state dict. ``scale``: flow is estimated at this fraction of
+    the frame's size; ``ensemble``: both directions inside the network; ``tta``: see `wrap.Tta`; ``pad``: see `wrap.Pad.parse`;
+    ``refine``: use the refinement net of RIFE 4.0; ``variant``: names a network that its keys cannot tell;
+    ``dtype``: of the weights, float32 unless given. Never downloads. Raises `InputError`.
+    """
+    options = Options(scale=scale, ensemble=ensemble, refine=refine, variant=variant)
+    return ready(network(model, options), tta=tta, pad=pad, device=device, dtype=dtype)
+
+
+def network(model: str | Path | Mapping[str, Tensor], options: Options = Options()) -> Interpolator:  # noqa: B008
+    """The bare network, float32 on the CPU; it takes only sizes that suit its `Spec`."""
+    if isinstance(model, Mapping):
+        return registry.build(model, options)
+    name = auto() if model == "auto" else model
+    if name in registry.builtins():
+        return registry.builtin(str(name), options)
+    return registry.build(weights.read(weights.find(name)), options)
+
+
+def ready(
+    model: Interpolator,
+    *,
+    tta: str = "none",
+    pad: str | Pad = "auto",
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype | None = None,
+) -> Interpolator:
+    """Wrap a bare network so that it takes any size and t, on ``device``."""
+    dtype = dtype or torch.float32
+    if torch.device(device).type == "cpu" and dtype == torch.float16:
+        raise InputError("float16 was asked for on the CPU, which has no fast path for it: give float32 or bfloat16")
+    if dtype != torch.float32 and not model.spec.half:
+        raise InputError(f"{model.spec.name} needs float32: half precision breaks its picture")
+    if isinstance(model, nn.Module):
+        model.to(device=device, dtype=dtype)
+    model = Padded(model, Pad.parse(pad) if isinstance(pad, str) else pad)
+    if not model.spec.any_t:
+        model = Recursive(model)
+    if tta != "none":
+        model = Tta(model, tta)
+    return Placed(model, device)
+
+
+def auto() -> str:
+    """The best model that is on disk, else the one that needs no weights."""
+    for name in AUTO:
+        if weights.on_disk(name) is not None:
+            return name
+    return "dis"
+
+
+def detect(state: Mapping[str, Tensor]) -> Spec:
+    """What network a state dict is of, read off its keys and shapes. Raises `InputError` for an unknown one."""
+    return registry.detect(state)
+
+
+def models() -> list[str]:
+    """The names that `load` knows: those that need no weights, then the catalogue."""
+    return registry.names()

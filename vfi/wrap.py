@@ -1,0 +1,246 @@
+"""Interpolators round an interpolator: padding, test-time augmentation, bisection, placing on a device.
+
+A wrapper computes the per-frame part of the model inside once a frame, in `encode`, and keeps it for `between`.
+Knows nothing of any particular network, nor of time beyond t.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from .core import Encodes, InputError, Interpolator, Motion, Moves, Spec
+
+log = logging.getLogger(__name__)
+
+
+def encode(model: Interpolator, rgb: Tensor) -> Any:
+    """What ``model`` computes of one frame [B,3,H,W] alone; None when it has no such part."""
+    return model.encode(rgb) if isinstance(model, Encodes) else None
+
+
+def between(model: Interpolator, features: Sequence[Any], window: Tensor, t: Tensor) -> Tensor:
+    """The frame at t, from what `encode` gave for each frame of the window."""
+    return model.between(features, window, t) if isinstance(model, Encodes) else model(window, t)
+
+
+class Wrapper:
+    """An interpolator round another; motion is that of the model inside."""
+
+    def __init__(self, model: Interpolator, spec: Spec | None = None) -> None:
+        self.model = model
+        self.spec = spec or model.spec
+
+    def __call__(self, window: Tensor, t: Tensor) -> Tensor:
+        return self.between([self.encode(rgb) for rgb in window.unbind(1)], window, t)
+
+    def encode(self, rgb: Tensor) -> Any:
+        return encode(self.model, rgb)
+
+    def between(self, features: Sequence[Any], window: Tensor, t: Tensor) -> Tensor:
+        return between(self.model, features, window, t)
+
+    def motion(self, window: Tensor, t: Tensor) -> Motion:
+        if not isinstance(self.model, Moves):
+            raise InputError(f"{self.spec.name} does not estimate motion")
+        return self.model.motion(window, t)
+
+
+def estimates_motion(model: Interpolator) -> bool:
+    """Whether the model inside all wrappers hands out its motion."""
+    while isinstance(model, Wrapper):
+        model = model.model
+    return isinstance(model, Moves)
+
+
+PadMode = Literal["zeros", "edge", "reflect"]
+
+
+@dataclass(frozen=True)
+class Pad:
+    """How a frame is grown to the size that a network needs.
+
+    ``mode`` fills with black, the repeated edge or the mirrored picture; ``centre`` grows all sides instead of the right
+    and the bottom; ``multiple``, when given, is used if it suits the network's own.
+    """
+
+    mode: PadMode = "edge"
+    centre: bool = False
+    multiple: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Pad:
+        """"auto", or a mode with options: "zeros", "edge:centre", "zeros:128"."""
+        mode, *rest = ("edge" if text == "auto" else text).split(":")
+        numbers = [int(word) for word in rest if word.isdecimal()]
+        if mode not in get_args(PadMode) or any(word != "centre" and not word.isdecimal() for word in rest) or 0 in numbers:
+            raise InputError(
+                f"{text!r} is not a padding: give auto, zeros, edge or reflect, with :centre or a multiple such as :128"
+            )
+        return cls(mode, centre="centre" in rest, multiple=max(numbers, default=1))  # type: ignore[arg-type]
+
+
+class Padded(Wrapper):
+    """Grows frames to the network's multiple and smallest size, and cuts the result back."""
+
+    def __init__(self, model: Interpolator, pad: Pad | None = None) -> None:
+        super().__init__(model, replace(model.spec, multiple=1, min_size=1))
+        self.pad = pad or Pad()
+
+    def encode(self, rgb: Tensor) -> tuple[Tensor, Any]:
+        grown = self._grow(rgb)
+        return grown, encode(self.model, grown)
+
+    def between(self, features: Sequence[tuple[Tensor, Any]], window: Tensor, t: Tensor) -> Tensor:
+        grown = torch.stack([rgb for rgb, _ in features], dim=1)
+        return self._cut(between(self.model, [inner for _, inner in features], grown, t), window)
+
+    def motion(self, window: Tensor, t: Tensor) -> Motion:
+        motion = super().motion(torch.stack([self._grow(rgb) for rgb in window.unbind(1)], dim=1), t)
+        occlusion = None if motion.occlusion is None else self._cut(motion.occlusion, window)
+        return Motion(*(self._cut(part, window) for part in (motion.flow0, motion.flow1, motion.mask)), occlusion)
+
+    def _sides(self, size: int) -> tuple[int, int]:
+        """Pixels to add before and after a side of ``size`` pixels."""
+        spec = self.model.spec
+        multiple = spec.multiple if self.pad.multiple % spec.multiple else self.pad.multiple
+        wanted = max(size, spec.min_size)
+        more = -wanted % multiple + wanted - size
+        return (more // 2, more - more // 2) if self.pad.centre else (0, more)
+
+    def _grow(self, rgb: Tensor) -> Tensor:
+        (top, bottom), (left, right) = self._sides(rgb.shape[-2]), self._sides(rgb.shape[-1])
+        if not (top or bottom or left or right):
+            return rgb
+        if self.pad.mode == "zeros":
+            return torch.nn.functional.pad(rgb, (left, right, top, bottom))
+        rows = self._sources(rgb.shape[-2], top, bottom, rgb.device)
+        columns = self._sources(rgb.shape[-1], left, right, rgb.device)
+        return rgb.index_select(-2, rows).index_select(-1, columns)
+
+    def _sources(self, size: int, before: int, after: int, device: torch.device) -> Tensor:
+        """For each grown row or column, the one that it repeats; pads larger than the picture mirror it again."""
+        index = torch.arange(-before, size + after, device=device)
+        if self.pad.mode == "edge":
+            return index.clamp(0, size - 1)
+        period = max(2 * size - 2, 1)
+        index = index % period
+        return torch.minimum(index, period - index).clamp(max=size - 1)
+
+    def _cut(self, grown: Tensor, window: Tensor) -> Tensor:
+        height, width = window.shape[-2:]
+        top, left = self._sides(height)[0], self._sides(width)[0]
+        return grown[..., top : top + height, left : left + width]
+
+
+TtaMode = Literal["none", "flip", "rot180", "swap", "duo", "flip4", "all"]
+
+_PLAIN, _WIDTH, _HEIGHT, _BOTH = (), (-1,), (-2,), (-2, -1)
+TTA_PASSES: dict[str, tuple[tuple[tuple[int, ...], bool], ...]] = {
+    "none": ((_PLAIN, False),),
+    "flip": ((_PLAIN, False), (_WIDTH, False)),
+    "rot180": ((_PLAIN, False), (_BOTH, False)),
+    "swap": ((_PLAIN, False), (_PLAIN, True)),
+    "duo": ((_PLAIN, False), (_BOTH, True)),
+    "flip4": tuple((dims, False) for dims in (_PLAIN, _WIDTH, _HEIGHT, _BOTH)),
+    "all": tuple((dims, swap) for dims in (_PLAIN, _WIDTH, _HEIGHT, _BOTH) for swap in (False, True)),
+}
+"""The passes of each mode: which axes are mirrored, and whether time is reversed."""
+
+
+class Tta(Wrapper):
+    """Test-time augmentation: the mean over mirrored and time-reversed passes.
+
+    ``flip`` is mirrored left-right, ``rot180`` turned by 180 degrees (RIFE's own), ``swap`` reversed in time, ``duo`` one
+    extra pass turned and reversed, ``flip4`` all four flips, ``all`` those in both directions of time (8 passes).
+    """
+
+    def __init__(self, model: Interpolator, mode: str) -> None:
+        super().__init__(model)
+        if mode not in TTA_PASSES:
+            raise InputError(f"{mode!r} is not a test-time augmentation: give one of {', '.join(TTA_PASSES)}")
+        self.mode = mode
+        self.passes = TTA_PASSES[mode]
+
+    def encode(self, rgb: Tensor) -> dict[tuple[int, ...], Any]:
+        return {dims: encode(self.model, rgb.flip(dims)) for dims in dict.fromkeys(dims for dims, _ in self.passes)}
+
+    def between(self, features: Sequence[dict[tuple[int, ...], Any]], window: Tensor, t: Tensor) -> Tensor:
+        total: Tensor | None = None
+        for dims, swap in self.passes:
+            turned, parts = window.flip(dims), [feature[dims] for feature in features]
+            if swap:
+                turned, parts = turned.flip(1), parts[::-1]
+            made = between(self.model, parts, turned, 1 - t if swap else t).flip(dims)
+            total = made if total is None else total + made
+        assert total is not None
+        return total / len(self.passes)
+
+
+class Recursive(Wrapper):
+    """Any t from a model that only knows t = 1/2, by bisection to the nearest 1/64."""
+
+    depth = 6
+
+    def __init__(self, model: Interpolator) -> None:
+        super().__init__(model, replace(model.spec, any_t=True))
+        if model.spec.window != 2:
+            raise InputError(f"{model.spec.name} takes {model.spec.window} frames: only a model of two frames can be bisected")
+        self._said = False
+
+    def between(self, features: Sequence[Any], window: Tensor, t: Tensor) -> Tensor:
+        windows = window.expand(t.shape[0], -1, -1, -1, -1)
+        return torch.cat([self._bisect(windows[i : i + 1], float(t[i])) for i in range(t.shape[0])])
+
+    def encode(self, rgb: Tensor) -> None:
+        return None
+
+    def _bisect(self, window: Tensor, t: float) -> Tensor:
+        steps = round(t * 2**self.depth)
+        if steps != t * 2**self.depth and not self._said:
+            self._said = True
+            log.warning("%s only knows t = 1/2: t = %.4f is taken as %d/%d", self.spec.name, t, steps, 2**self.depth)
+        first, last = window[:, 0], window[:, 1]
+        low, high = 0, 2**self.depth
+        if steps in (low, high):
+            return first if steps == low else last
+        half = window.new_full((1,), 0.5)
+        while True:
+            middle = self.model(torch.stack((first, last), dim=1), half)
+            centre = (low + high) // 2
+            if steps == centre:
+                return middle
+            if steps < centre:
+                high, last = centre, middle
+            else:
+                low, first = centre, middle
+
+
+class Placed(Wrapper):
+    """Runs the model on its device, without gradients; frames come from and go back to where the caller keeps them."""
+
+    def __init__(self, model: Interpolator, device: torch.device | str = "cpu") -> None:
+        super().__init__(model)
+        self.device = torch.device(device)
+
+    @torch.no_grad()
+    def encode(self, rgb: Tensor) -> tuple[Tensor, Any]:
+        rgb = rgb.to(self.device)
+        return rgb, encode(self.model, rgb)
+
+    @torch.no_grad()
+    def between(self, features: Sequence[tuple[Tensor, Any]], window: Tensor, t: Tensor) -> Tensor:
+        placed = torch.stack([rgb for rgb, _ in features], dim=1)
+        made = between(self.model, [inner for _, inner in features], placed, t.to(self.device))
+        return made.to(window.device)
+
+    @torch.no_grad()
+    def motion(self, window: Tensor, t: Tensor) -> Motion:
+        motion = super().motion(window.to(self.device), t.to(self.device))
+        parts: Iterable[Tensor | None] = (motion.flow0, motion.flow1, motion.mask, motion.occlusion)
+        return Motion(*(part if part is None else part.to(window.device) for part in parts))  # type: ignore[arg-type]
