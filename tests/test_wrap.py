@@ -29,7 +29,7 @@ def test_padding_takes_any_size_and_gives_it_back(mode, centre, size):
 
 
 def test_padding_modes_fill_as_they_say():
-    row = torch.arange(1.0, 4.0).expand(1, 3, 1, 3)
+    row = torch.arange(1.0, 4.0).expand(1, 3, 8, 3)
 
     def grown(text: str) -> list[float]:
         return Padded(Blend(multiple=8), Pad.parse(text))._grow(row)[0, 0, 0].tolist()
@@ -37,7 +37,7 @@ def test_padding_modes_fill_as_they_say():
     assert grown("zeros") == [1, 2, 3, 0, 0, 0, 0, 0]
     assert grown("edge") == [1, 2, 3, 3, 3, 3, 3, 3]
     assert grown("reflect") == [1, 2, 3, 2, 1, 2, 3, 2]
-    assert grown("reflect:centre") == [3, 2, 1, 2, 3, 2, 1, 2] or grown("reflect:centre")[2:5] == [1, 2, 3]
+    assert grown("reflect:centre") == [3, 2, 1, 2, 3, 2, 1, 2]
     assert grown("zeros:centre") == [0, 0, 1, 2, 3, 0, 0, 0]
     assert len(grown("zeros:16")) == 16
     assert len(grown("zeros:12")) == 8
@@ -76,7 +76,9 @@ def test_augmentation_is_the_mean_of_its_passes(mode):
         assert not torch.allclose(made, model(window, t))
 
 
-@pytest.mark.parametrize(("mode", "passes"), [("none", 1), ("flip", 2), ("rot180", 2), ("swap", 2), ("duo", 2), ("flip4", 4), ("all", 8)])
+@pytest.mark.parametrize(
+    ("mode", "passes"), [("none", 1), ("flip", 2), ("rot180", 2), ("swap", 2), ("duo", 2), ("flip4", 4), ("all", 8)]
+)
 def test_augmentation_costs_what_is_said(mode, passes):
     model = Blend()
     Tta(model, mode)(clip(), HALF)

@@ -1,8 +1,8 @@
 """Frame interpolation and tweening.
 
-    import vfi
-    model = vfi.load("dis")
-    smooth = vfi.interpolate(clip, model, times=2)      # [T,3,H,W] in 0..1 -> [2T-1,3,H,W]
+import vfi
+model = vfi.load("dis")
+smooth = vfi.interpolate(clip, model, times=2)      # [T,3,H,W] in 0..1 -> [2T-1,3,H,W]
 """
 
 from .core import Frame, InputError, Interpolator, Motion, Spec

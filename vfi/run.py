@@ -40,12 +40,11 @@ def run(
         raise InputError(f"a batch of {batch} frames cannot be made: it must be at least 1")
     instants = resample(_same_size(frames), grid, tail=tail, stretch=stretch, window=model.spec.window)
     features: dict[Frame, Any] = {}
-    for window, group in groupby(instants, key=lambda instant: instant.window):
+    for (window, untouched), group in groupby(instants, key=lambda instant: (instant.window, instant.t == 0)):
         features = {frame: features[frame] for frame in window if frame in features}
         while some := list(islice(group, batch)):
-            made = iter(_make(model, window, features, [instant.t for instant in some if instant.t]))
-            for instant in some:
-                frame = next(made) if instant.t else instant.before
+            made = [some[0].before] * len(some) if untouched else _make(model, window, features, [place.t for place in some])
+            for instant, frame in zip(some, made, strict=True):
                 yield replace(frame, time=instant.time, duration=instant.duration)
 
 
@@ -114,8 +113,6 @@ def _same_size(frames: Iterable[Frame]) -> Iterator[Frame]:
 
 def _make(model: Interpolator, window: Sequence[Frame], features: dict[Frame, Any], steps: Sequence[Fraction]) -> list[Frame]:
     """The new frames at ``steps`` of one window; ``features`` gains what was computed of its frames."""
-    if not steps:
-        return []
     pictures = torch.stack([color.premultiplied(frame).float() for frame in window])[None]
     for index, frame in enumerate(window):
         if frame not in features:

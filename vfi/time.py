@@ -131,41 +131,38 @@ def resample(
     held end, or as long as the one before it. Raises `InputError` when the times do not increase.
     """
     waiting: Instant | None = None
-    spacing = end = Fraction(0)
-    for instant, end in _placed(frames, grid, tail, stretch, window):
+    spacing = Fraction(0)
+    for instant in _placed(frames, grid, tail, stretch, window):
         if waiting is not None:
             spacing = instant.time - waiting.time
             yield replace(waiting, duration=spacing)
         waiting = instant
     if waiting is not None:
-        held = end - waiting.time if tail == "hold" else Fraction(0)
-        yield replace(waiting, duration=held or spacing)
+        yield replace(waiting, duration=waiting.duration or spacing)
 
 
-def _placed(
-    frames: Iterable[Frame], grid: Grid, tail: Tail, stretch: Fraction, size: int
-) -> Iterator[tuple[Instant, Fraction]]:
-    """Each instant, its duration not yet known, with the output time at which its input frame's interval ends."""
+def _placed(frames: Iterable[Frame], grid: Grid, tail: Tail, stretch: Fraction, size: int) -> Iterator[Instant]:
+    """Each instant, as if it lasted to the end of its input frame's interval."""
     first: Fraction | None = None
     for window in _windows(frames, size):
         before, after = window[size // 2 - 1], window[size // 2]
+        start = before.time
         if first is None:
-            first = before.time
+            first = start
         last = after is before
         if last:
-            end = before.time + before.duration
-            if tail == "hold":
-                times = grid.within(before.time, end, first)
-            else:
-                times = takewhile(lambda time, stop=before.time: time == stop, grid.within(before.time, before.time + 1, first))
+            end = start + before.duration if tail == "hold" else start
         else:
             end = after.time
-            if end <= before.time:
-                raise InputError(f"frame times must increase: {float(end):.6f} s follows {float(before.time):.6f} s")
-            times = grid.within(before.time, end, first)
+            if end <= start:
+                raise InputError(f"frame times must increase: {float(end):.6f} s follows {float(start):.6f} s")
+        if last and tail == "stop":
+            times = takewhile(start.__eq__, grid.within(start, start + 1, first))
+        else:
+            times = grid.within(start, end, first)
         for time in times:
-            t = Fraction(0) if last else (time - before.time) / (end - before.time)
-            yield Instant(window, t, first + (time - first) * stretch, Fraction(0)), first + (end - first) * stretch
+            t = Fraction(0) if last else (time - start) / (end - start)
+            yield Instant(window, t, first + (time - first) * stretch, (end - time) * stretch)
 
 
 def _windows(frames: Iterable[Frame], size: int) -> Iterator[tuple[Frame, ...]]:

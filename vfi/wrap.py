@@ -75,7 +75,7 @@ class Pad:
 
     @classmethod
     def parse(cls, text: str) -> Pad:
-        """"auto", or a mode with options: "zeros", "edge:centre", "zeros:128"."""
+        """ "auto", or a mode with options: "zeros", "edge:centre", "zeros:128"."""
         mode, *rest = ("edge" if text == "auto" else text).split(":")
         numbers = [int(word) for word in rest if word.isdecimal()]
         if mode not in get_args(PadMode) or any(word != "centre" and not word.isdecimal() for word in rest) or 0 in numbers:
