@@ -1,0 +1,124 @@
+"""The walls of the house: who may import whom, and what the library never does."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LIBRARY = sorted((ROOT / "vfi").rglob("*.py"))
+NODES = sorted((ROOT / "nodes").rglob("*.py"))
+
+FLOORS = (
+    ("core",),
+    ("ops",),
+    ("archs", "time", "color"),
+    ("wrap",),
+    ("registry", "run", "media", "video", "images"),
+    ("weights",),
+    ("loading",),
+    ("__init__",),
+    ("cli", "__main__"),
+)
+"""From the ground up: a room imports only from the floors below it, or from its own."""
+
+COMFYUI = {"comfy", "comfy_api", "comfy_extras", "comfy_execution", "folder_paths", "server", "nodes", "execution"}
+HEAVY = ("cv2", "av", "rich", "huggingface_hub", "safetensors", "numpy.random", "PIL")
+
+
+def room(path: Path) -> str:
+    return path.relative_to(ROOT / "vfi").with_suffix("").parts[0]
+
+
+def floor(name: str) -> int:
+    floors = [level for level, names in enumerate(FLOORS) if name in names]
+    assert floors, f"vfi/{name} stands on no floor: give it one"
+    return floors[0]
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """(level, dotted name) of each import, of ``from . import a, b`` one each."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((0, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((node.level, ".".join(filter(None, (node.module, alias.name)))) for alias in node.names)
+
+
+def relative_target(path: Path, level: int, name: str) -> str:
+    """The room of vfi that a relative import reaches."""
+    package = path.relative_to(ROOT / "vfi").parent.parts
+    inside = package[: len(package) - (level - 1)]
+    target = (*inside, *name.split("."))[0]
+    known = (ROOT / "vfi" / target).is_dir() or (ROOT / "vfi" / f"{target}.py").exists()
+    return target if known else "__init__"
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_library_knows_nothing_of_comfyui_and_imports_itself_relatively(path: Path):
+    for level, name in imports(path):
+        top = name.split(".")[0]
+        assert level or top not in COMFYUI | {"vfi"}, f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_one_way(path: Path):
+    for level, name in imports(path):
+        if level:
+            target = relative_target(path, level, name)
+            assert floor(target) <= floor(room(path)), f"{path.relative_to(ROOT)} imports {target} from a floor above its own"
+
+
+def test_core_holds_no_networks_and_does_no_io():
+    names = {name for _, name in imports(ROOT / "vfi" / "core.py")}
+    assert not any(name.startswith(("torch.nn", "pathlib", "os", "io", "safetensors")) for name in names)
+
+
+def test_only_nodes_know_comfyui():
+    for path in sorted(ROOT.glob("*.py")):
+        assert all(level or name.split(".")[0] not in COMFYUI for level, name in eager_imports(path)), path
+
+
+def eager_imports(path: Path) -> Iterator[tuple[int, str]]:
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    for node in body:
+        if isinstance(node, ast.Import):
+            yield from ((0, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.level, node.module or ""
+
+
+@pytest.mark.parametrize("path", NODES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nodes_reach_the_library_relatively(path: Path):
+    assert all(level or name.split(".")[0] != "vfi" for level, name in imports(path))
+
+
+@pytest.mark.parametrize("path", [*LIBRARY, *NODES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_module_prints_swallows_errors_or_edits_the_path(path: Path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in ("print", "eval", "exec"), f"{path.name}:{node.lineno} calls {node.func.id}"
+        if isinstance(node, ast.ExceptHandler):
+            assert node.type is not None, f"{path.name}:{node.lineno} catches everything"
+            silent = all(isinstance(statement, ast.Pass) for statement in node.body)
+            assert not silent, f"{path.name}:{node.lineno} swallows an error"
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            assert (node.value.id, node.attr) != ("sys", "path"), f"{path.name}:{node.lineno} touches sys.path"
+
+
+@pytest.mark.parametrize("path", [*LIBRARY, *NODES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_module_says_what_it_is(path: Path):
+    if path.read_text(encoding="utf-8").strip():
+        assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def test_the_library_needs_torch_alone_to_import():
+    blocked = "; ".join(f"sys.modules[{name!r}] = None" for name in HEAVY)
+    code = f"import sys; {blocked}; import vfi; assert 'dis' in vfi.models()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
