@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vfi.core import Frame, InputError
-from vfi.time import At, Subdivide, Uniform, exact_rate, resample
+from vfi.time import At, Subdivide, Timing, Uniform, exact_rate, resample, timing
 
 
 def frames(times: list[F], last: F = F(0)) -> list[Frame]:
@@ -151,3 +151,41 @@ def test_times_must_increase():
 def test_times_below_one_are_refused():
     with pytest.raises(InputError, match="from 1 up"):
         Subdivide(0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        ({}, Timing(Subdivide(2), F(1), F(48))),
+        ({"times": 4}, Timing(Subdivide(4), F(1), F(96))),
+        ({"times": 1}, Timing(Subdivide(1), F(1), F(24))),
+        ({"fps": F(60)}, Timing(Uniform(F(60)), F(1), F(60))),
+        ({"slow": F(3)}, Timing(Subdivide(3), F(3), F(24))),
+        ({"slow": F(5, 2)}, Timing(Uniform(F(60)), F(5, 2), F(24))),
+        ({"slow": F(2), "fps": F(60)}, Timing(Uniform(F(120)), F(2), F(60))),
+        ({"slow": F(2), "times": 2}, Timing(Subdivide(4), F(2), F(48))),
+    ],
+)
+def test_what_is_asked_of_time(asked, wanted):
+    assert timing(F(24), **asked) == wanted
+
+
+@pytest.mark.parametrize("slow", [F(1, 2), F(2), F(5, 2)])
+def test_slow_motion_keeps_the_rate_and_multiplies_the_duration(slow):
+    asked = timing(F(24), slow=slow)
+    made = list(resample(constant(8, F(24)), asked.grid, tail="hold", stretch=asked.stretch))
+    assert len(made) == 8 * slow
+    assert [instant.time for instant in made] == [F(k, 24) for k in range(len(made))]
+    assert made[-1].time + made[-1].duration == F(8, 24) * slow
+
+
+@pytest.mark.parametrize("asked", [{"times": 0}, {"times": 2, "fps": F(60)}, {"slow": F(0)}, {"slow": F(-2)}, {"times": -1}])
+def test_impossible_timings_are_one_sentence(asked):
+    with pytest.raises(InputError):
+        timing(F(24), **asked)
+
+
+def test_slow_motion_by_a_fraction_needs_a_rate():
+    assert timing(None, slow=F(2)).rate is None
+    with pytest.raises(InputError, match="needs the clip's frame rate"):
+        timing(None, slow=F(3, 2))

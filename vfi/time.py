@@ -103,6 +103,45 @@ class At:
 
 
 @dataclass(frozen=True)
+class Timing:
+    """What is asked of time: where the output lies in the input, and how far it is stretched.
+
+    ``rate`` is the output's frame rate, None where the input's is not known or not constant.
+    """
+
+    grid: Grid
+    stretch: Fraction = Fraction(1)
+    rate: Fraction | None = None
+
+
+def timing(
+    source: Fraction | None, *, times: int | None = None, fps: Fraction | None = None, slow: Fraction | None = None
+) -> Timing:
+    """The timing for ``times`` as many frames, or ``fps`` frames a second, of a clip played ``slow`` times slower.
+
+    ``source`` is the input's frame rate. Twice as many frames when nothing is asked. Slow motion alone keeps the frame rate:
+    a whole number subdivides every frame's own time, any other needs ``source``. Raises `InputError`.
+    """
+    if times is not None and fps is not None:
+        raise InputError(f"{times} times as many frames and {fps} frames a second were both asked for: give one")
+    stretch = Fraction(1) if slow is None else slow
+    if stretch <= 0:
+        raise InputError(f"{stretch} times slower is not possible: it must be above 0")
+    if fps is not None:
+        return Timing(Uniform(fps * stretch), stretch, fps)
+    if times is None:
+        times = 2 if slow is None else 1
+    rate = None if source is None else source * times
+    if stretch.denominator == 1:
+        return Timing(Subdivide(times * stretch.numerator), stretch, rate)
+    if rate is None:
+        raise InputError(
+            f"{float(stretch)} times slower needs the clip's frame rate, which is unknown: give the frames a second"
+        )
+    return Timing(Uniform(rate * stretch), stretch, rate)
+
+
+@dataclass(frozen=True)
 class Instant:
     """One output frame, still to be made.
 
@@ -130,39 +169,29 @@ def resample(
     (``"hold"``). Output times are the input's, ``stretch`` times as far from the first. The last output lasts until the
     held end, or as long as the one before it. Raises `InputError` when the times do not increase.
     """
+    first = end = Fraction(0)
     waiting: Instant | None = None
     spacing = Fraction(0)
-    for instant in _placed(frames, grid, tail, stretch, window):
-        if waiting is not None:
-            spacing = instant.time - waiting.time
-            yield replace(waiting, duration=spacing)
-        waiting = instant
-    if waiting is not None:
-        yield replace(waiting, duration=waiting.duration or spacing)
-
-
-def _placed(frames: Iterable[Frame], grid: Grid, tail: Tail, stretch: Fraction, size: int) -> Iterator[Instant]:
-    """Each instant, as if it lasted to the end of its input frame's interval."""
-    first: Fraction | None = None
-    for window in _windows(frames, size):
-        before, after = window[size // 2 - 1], window[size // 2]
-        start = before.time
-        if first is None:
-            first = start
+    for index, around in enumerate(_windows(frames, window)):
+        before, after = around[window // 2 - 1], around[window // 2]
+        first, start = (first if index else before.time), before.time
         last = after is before
-        if last:
-            end = start + before.duration if tail == "hold" else start
-        else:
-            end = after.time
-            if end <= start:
-                raise InputError(f"frame times must increase: {float(end):.6f} s follows {float(start):.6f} s")
+        end = start + before.duration if last else after.time
+        if not last and end <= start:
+            raise InputError(f"frame times must increase: {float(end):.6f} s follows {float(start):.6f} s")
+        times = grid.within(start, end, first)
         if last and tail == "stop":
             times = takewhile(start.__eq__, grid.within(start, start + 1, first))
-        else:
-            times = grid.within(start, end, first)
         for time in times:
             t = Fraction(0) if last else (time - start) / (end - start)
-            yield Instant(window, t, first + (time - first) * stretch, (end - time) * stretch)
+            instant = Instant(around, t, first + (time - first) * stretch, Fraction(0))
+            if waiting is not None:
+                spacing = instant.time - waiting.time
+                yield replace(waiting, duration=spacing)
+            waiting = instant
+    if waiting is not None:
+        rest = first + (end - first) * stretch - waiting.time
+        yield replace(waiting, duration=rest if tail == "hold" else spacing)
 
 
 def _windows(frames: Iterable[Frame], size: int) -> Iterator[tuple[Frame, ...]]:

@@ -1,0 +1,38 @@
+"""The ``vfi`` command: parses arguments and hands over to `vfi.cli`.
+
+Exit codes: 0 done, 2 bad arguments or input, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+from . import __version__
+from .cli import interpolate, models, tween
+from .core import InputError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(prog="vfi", description="Make the frames between frames.")
+    parser.add_argument("--version", action="version", version=f"vfi {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in (interpolate, tween, models):
+        command.add_parser(commands)
+    args = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="vfi: %(message)s")
+    try:
+        return args.run(args)
+    except InputError as error:
+        sys.stderr.write(f"vfi: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("vfi: interrupted\n")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
