@@ -24,11 +24,12 @@ def exact_rate(value: int | float | str | Fraction) -> Fraction:
     """A frame rate as an exact fraction.
 
     Takes 60, "60", "30000/1001", "23.976" or 29.97. A decimal that is an NTSC rate rounded to two or three places
-    (23.976, 29.97, 59.94, 119.88) means that rate, n * 1000/1001. Raises `InputError` unless it is a positive number.
+    (23.976, 29.97, 59.94, 119.88) means that rate, n * 1000/1001, and so does its float. Raises `InputError` unless it is a
+    positive number.
     """
     try:
-        rate = Fraction(str(value)) if isinstance(value, float) else Fraction(value)
-    except (ValueError, ZeroDivisionError) as error:
+        rate = Fraction(value).limit_denominator(1001) if isinstance(value, float) else Fraction(value)
+    except (ValueError, OverflowError, ZeroDivisionError) as error:
         raise InputError(f"{value!r} is not a frame rate: give a number such as 60, 23.976 or 30000/1001") from error
     if rate <= 0:
         raise InputError(f"{value} is not a frame rate: it must be above 0")
