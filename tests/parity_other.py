@@ -66,10 +66,7 @@ def load_set(name: str) -> ParitySet:
     """The set of a path under ``tests/data/parity``, such as ``superslomo/superslomo``."""
     manifest = json.loads((DATA / f"{name}.json").read_text())
     stored = load_file(DATA / f"{name}.safetensors")
-    inputs = {
-        key: stored[f"in.{key}"] if "shift" not in row else torch.from_numpy(waves(*row["shape"][-2:], *row["shift"]))[None]
-        for key, row in manifest["inputs"].items()
-    }
+    inputs = {key: _frame(row) if "shift" in row else stored[f"in.{key}"] for key, row in manifest["inputs"].items()}
     expected = {key.removeprefix("out."): value for key, value in stored.items() if key.startswith("out.")}
     tolerance = manifest["tolerance"]
     return ParitySet(name, inputs, expected, manifest["options"], tolerance["atol"], tolerance.get("rtol", 0.0), manifest)
@@ -91,6 +88,12 @@ def load_cases(name: str = "primitives/primitives") -> dict[str, Case]:
         )
         for case, row in manifest["cases"].items()
     }
+
+
+def _frame(row: Mapping[str, Any]) -> Tensor:
+    """An input [1,3,H,W], 0..1, or -1..1 where it is signed."""
+    frame = torch.from_numpy(waves(*row["shape"][-2:], *row["shift"]))[None]
+    return frame * 2 - 1 if row.get("signed") else frame
 
 
 @lru_cache(maxsize=1)
