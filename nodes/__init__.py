@@ -1,0 +1,25 @@
+"""The ComfyUI nodes: each a schema and a few lines of glue round the library. The only room that imports ComfyUI."""
+
+from __future__ import annotations
+
+from comfy_api.latest import ComfyExtension, io
+
+from .clip import JoinFrames, PingPongFrames, ReverseFrames, SelectFrames, SplitFrames
+from .interpolate import Augment, Interpolate
+from .load import LoadModel
+
+
+class InbetweenExtension(ComfyExtension):
+    """The pack, as ComfyUI registers it."""
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        return [
+            LoadModel,
+            Interpolate,
+            Augment,
+            SplitFrames,
+            JoinFrames,
+            SelectFrames,
+            ReverseFrames,
+            PingPongFrames,
+        ]

@@ -1,0 +1,61 @@
+"""IMAGE and the library's frames, one as the other; progress and cancel.
+
+IMAGE is [T,H,W,C] float, 0..1, of 1 (grey), 3 (colour) or 4 channels (colour and straight alpha). Knows nothing of
+models or of how frames are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
+import torch
+from comfy.model_management import throw_exception_if_processing_interrupted
+from comfy.utils import ProgressBar
+from torch import Tensor
+
+from ..vfi.core import Frame, InputError
+from ..vfi.run import frames_of as frames_of_clip
+
+
+def checked(images: Tensor) -> Tensor:
+    """``images`` themselves. Raises `InputError` when they hold no frame, no pixel, an odd channel count or NaN or infinity."""
+    if images.ndim != 4 or images.shape[-1] not in (1, 3, 4) or 0 in images.shape[:3]:
+        raise InputError(
+            f"images of shape {list(images.shape)} were given: at least one frame is needed, "
+            "as [frames, height, width, channels] with 1, 3 or 4 channels"
+        )
+    for index, picture in enumerate(images):
+        if not picture.isfinite().all():
+            raise InputError(f"frame {index} of the images holds NaN or infinity: only finite values can be used")
+    return images
+
+
+def frames_of(images: Tensor, rate: Fraction) -> Iterator[Frame]:
+    """The frames of an IMAGE, ``rate`` a second, as views: nothing is copied."""
+    coloured = images.expand(-1, -1, -1, 3) if images.shape[-1] == 1 else images
+    return frames_of_clip(coloured.movedim(-1, 1), rate)
+
+
+def write(frame: Frame, image: Tensor) -> None:
+    """Copy a frame into ``image`` [H,W,C], one picture of an IMAGE."""
+    picture = image.movedim(-1, 0)
+    picture[:3] = frame.rgb[: min(len(picture), 3)]
+    if len(picture) == 4:
+        picture[3:] = 1 if frame.alpha is None else frame.alpha
+
+
+def per_frame(flags: Iterable[bool], like: Tensor) -> Tensor:
+    """A MASK [T,H,W] for the IMAGE ``like``, white where the flag is set; all pixels of a frame share one number in memory."""
+    values = torch.tensor([float(flag) for flag in flags])
+    return values[:, None, None].expand(-1, *like.shape[1:3])
+
+
+def watched(frames: Iterable[Frame], total: int) -> Iterator[Frame]:
+    """``frames``, with ComfyUI's progress bar at ``total``. A cancelled run stops here before the next frame is made."""
+    bar = ProgressBar(total)
+    throw_exception_if_processing_interrupted()  # the bar asks too, but not at every frame
+    for done, frame in enumerate(frames, start=1):
+        bar.update_absolute(done)
+        yield frame
+        throw_exception_if_processing_interrupted()

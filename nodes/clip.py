@@ -1,0 +1,262 @@
+"""Nodes that cut and order batches of frames. They move frames and never change a pixel, save for a blended seam."""
+
+from __future__ import annotations
+
+import re
+
+import torch
+from comfy_api.latest import io
+from torch import Tensor
+
+from ..vfi.core import InputError
+
+CATEGORY = "Inbetween/frames"
+
+
+class SplitFrames(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InbetweenSplitFrames",
+            display_name="Split Frames into Chunks",
+            category=CATEGORY,
+            description="Cuts a batch of frames into overlapping chunks. The nodes that follow run once for each chunk.",
+            search_aliases=["chunk", "batch split", "tile frames", "segment"],
+            inputs=[
+                io.Image.Input("images", tooltip="The frames to cut up."),
+                io.Int.Input("size", default=25, min=2, max=100000, tooltip="Frames in a chunk. The last may be shorter."),
+                io.Int.Input(
+                    "overlap",
+                    default=1,
+                    min=0,
+                    max=99999,
+                    tooltip="Frames that a chunk shares with the one before it. Interpolation needs 1, so that the pair at "
+                    "the seam gets its in-between frames.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output("chunks", is_output_list=True, tooltip="The chunks, in order, as a list."),
+                io.Int.Output("count", tooltip="How many chunks there are."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, images: Tensor, size: int, overlap: int) -> io.NodeOutput:
+        chunks = [images[part.start : part.stop] for part in spans(len(images), size, overlap)]
+        return io.NodeOutput(chunks, len(chunks))
+
+
+class JoinFrames(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InbetweenJoinFrames",
+            display_name="Join Chunks of Frames",
+            category=CATEGORY,
+            description="Puts chunks of frames back together, with no frame doubled and none lost.",
+            search_aliases=["concatenate", "batch join", "merge chunks", "crossfade"],
+            is_input_list=True,
+            inputs=[
+                io.Image.Input("chunks", tooltip="The chunks, in order, as a list. All frames must have one size."),
+                io.Int.Input(
+                    "overlap",
+                    default=1,
+                    min=0,
+                    max=99999,
+                    tooltip="Frames that a chunk shares with the one before it, as they arrive here. Chunks that shared 1 "
+                    "frame still share 1 after interpolation; those that shared n share (n - 1) x times + 1.",
+                ),
+                io.Combo.Input(
+                    "seam",
+                    options=["earlier", "later", "blend"],
+                    default="earlier",
+                    tooltip="Whose shared frames are kept: the earlier chunk's, the later one's, or a crossfade of both.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output("images", tooltip="All frames in one batch."),
+                io.Int.Output("count", tooltip="How many frames there are."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, chunks: list[Tensor], overlap: list[int], seam: list[str]) -> io.NodeOutput:
+        images = joined(chunks, overlap[0], seam[0])
+        return io.NodeOutput(images, len(images))
+
+
+class SelectFrames(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InbetweenSelectFrames",
+            display_name="Select Frames",
+            category=CATEGORY,
+            description="Takes some frames out of a batch. Frames count from 0; -1 is the last, -2 the one before it.",
+            search_aliases=["slice", "every nth", "trim frames", "pick frame", "get image from batch", "drop frames"],
+            inputs=[
+                io.Image.Input("images", tooltip="The frames to choose from."),
+                io.DynamicCombo.Input(
+                    "select",
+                    options=[
+                        io.DynamicCombo.Option(
+                            "range",
+                            [
+                                io.Int.Input("first", default=0, min=-100000, max=100000, tooltip="The first frame taken."),
+                                io.Int.Input(
+                                    "last",
+                                    default=-1,
+                                    min=-100000,
+                                    max=100000,
+                                    tooltip="The last frame taken, itself included. -1 is the last of the clip.",
+                                ),
+                                io.Int.Input(
+                                    "every", default=1, min=1, max=100000, tooltip="2 takes every second frame, and so on."
+                                ),
+                            ],
+                        ),
+                        io.DynamicCombo.Option(
+                            "single frame",
+                            [io.Int.Input("frame", default=0, min=-100000, max=100000, tooltip="The frame taken.")],
+                        ),
+                        io.DynamicCombo.Option(
+                            "list",
+                            [
+                                io.String.Input(
+                                    "frames",
+                                    default="0, -1",
+                                    tooltip="Frame numbers and ranges in the order wanted, such as 0, 4, 10-20, -1.",
+                                )
+                            ],
+                        ),
+                    ],
+                    tooltip="How the frames are named: a range with a step, one frame, or a list.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output("images", tooltip="The frames taken, in the order asked for."),
+                io.Int.Output("count", tooltip="How many frames were taken."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, images: Tensor, select: dict) -> io.NodeOutput:
+        total = len(images)
+        if select["select"] == "range":
+            first, last = (position(select[end], total) for end in ("first", "last"))
+            if last < first:
+                raise InputError(f"a range from frame {first} to frame {last} was asked for: it must not run backwards")
+            taken = images[first : last + 1 : select["every"]]
+        elif select["select"] == "single frame":
+            taken = images[position(select["frame"], total)][None]
+        else:
+            taken = images[listed(select["frames"], total)]
+        return io.NodeOutput(taken, len(taken))
+
+
+class ReverseFrames(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InbetweenReverseFrames",
+            display_name="Reverse Frames",
+            category=CATEGORY,
+            description="Plays a batch of frames backwards.",
+            search_aliases=["backwards", "rewind", "flip time"],
+            inputs=[io.Image.Input("images", tooltip="The frames to reverse.")],
+            outputs=[io.Image.Output("images", tooltip="The same frames, last first.")],
+        )
+
+    @classmethod
+    def execute(cls, images: Tensor) -> io.NodeOutput:
+        return io.NodeOutput(images.flip(0))
+
+
+class PingPongFrames(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InbetweenPingPong",
+            display_name="Ping-Pong Frames",
+            category=CATEGORY,
+            description="Plays a batch of frames forwards and then backwards.",
+            search_aliases=["boomerang", "loop", "bounce", "palindrome"],
+            inputs=[
+                io.Image.Input("images", tooltip="The frames to play there and back."),
+                io.Boolean.Input(
+                    "loop",
+                    default=True,
+                    tooltip="On: stop one frame before the first comes round again, so that the clip loops without a "
+                    "stutter. Off: end on the first frame.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output("images", tooltip="The frames there and back; the turning point is shown once."),
+                io.Int.Output("count", tooltip="How many frames there are."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, images: Tensor, loop: bool) -> io.NodeOutput:
+        back = images[1:-1] if loop else images[:-1]
+        both = torch.cat([images, back.flip(0)])
+        return io.NodeOutput(both, len(both))
+
+
+def spans(count: int, size: int, overlap: int) -> list[range]:
+    """The frames of each chunk of ``count`` frames. No chunk lies wholly in the one before it."""
+    if overlap >= size:
+        raise InputError(f"chunks of {size} frames cannot overlap by {overlap}: the overlap must be smaller than the chunk")
+    starts = range(0, max(count - overlap, 1), size - overlap)
+    return [range(start, min(start + size, count)) for start in starts]
+
+
+def joined(chunks: list[Tensor], overlap: int, seam: str) -> Tensor:
+    """The chunks as one batch [T,H,W,C]; ``seam`` says what becomes of the ``overlap`` frames that neighbours share."""
+    for index, chunk in enumerate(chunks):
+        if chunk.shape[1:] != chunks[0].shape[1:]:
+            raise InputError(
+                f"chunk {index} holds frames of {_size(chunk)}, chunk 0 of {_size(chunks[0])}: all must have one size"
+            )
+        if len(chunks) > 1 and len(chunk) < overlap:
+            raise InputError(f"chunk {index} holds {len(chunk)} frames and cannot share {overlap} with its neighbour")
+    out = chunks[0].new_empty((sum(map(len, chunks)) - overlap * (len(chunks) - 1), *chunks[0].shape[1:]))
+    out[: len(chunks[0])] = chunks[0]
+    end = len(chunks[0])
+    for chunk in chunks[1:]:
+        shared, fresh = out[end - overlap : end], chunk[overlap:]
+        if seam == "later":
+            shared.copy_(chunk[:overlap])
+        elif seam == "blend":
+            weight = torch.arange(1, overlap + 1, dtype=out.dtype, device=out.device) / (overlap + 1)
+            shared.lerp_(chunk[:overlap], weight[:, None, None, None])
+        out[end : end + len(fresh)] = fresh
+        end += len(fresh)
+    return out
+
+
+def position(frame: int, total: int) -> int:
+    """The frame from 0 up that ``frame`` names, where negative numbers count from the end."""
+    if not -total <= frame < total:
+        raise InputError(
+            f"frame {frame} was asked for, but there are {total}: give 0 to {total - 1}, or {-total} to -1 from the end"
+        )
+    return frame % total
+
+
+def listed(text: str, total: int) -> list[int]:
+    """The frames that a list such as ``0, 4, 10-20, -1`` names; ranges include both ends and may run backwards."""
+    frames: list[int] = []
+    for part in filter(None, re.split(r"[\s,;]+", text.strip())):
+        found = re.fullmatch(r"(-?\d+)(?:-(-?\d+))?", part)
+        if found is None:
+            raise InputError(f"{part!r} is neither a frame nor a range: write a list such as 0, 4, 10-20, -1")
+        first, last = (position(int(number), total) for number in (found[1], found[2] or found[1]))
+        frames += range(first, last + 1) if first <= last else range(first, last - 1, -1)
+    if not frames:
+        raise InputError("an empty list of frames was given: write one such as 0, 4, 10-20, -1")
+    return frames
+
+
+def _size(images: Tensor) -> str:
+    return f"{images.shape[2]}x{images.shape[1]} with {images.shape[3]} channels"

@@ -1,0 +1,148 @@
+"""Nodes that make new frames: for IMAGE batches, for VIDEO, and the option of test-time augmentation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from ..vfi.run import run
+from ..vfi.time import Timing, exact_rate, timing
+from ..vfi.wrap import TTA_PASSES
+from . import bridge
+from .memory import Model, ModelType
+
+CATEGORY = "Inbetween/interpolate"
+
+
+def mode_input() -> io.DynamicCombo.Input:
+    """How many frames are wanted; `timing_of` reads the answer."""
+    times = io.Int.Input(
+        "times",
+        default=2,
+        min=1,
+        max=256,
+        tooltip="How many frames there will be for each one there is: 2 puts one new frame between each pair, 4 puts three.",
+    )
+    rate = io.Float.Input(
+        "target_fps",
+        default=60.0,
+        min=0.01,
+        max=1000.0,
+        step=0.001,
+        tooltip="Frames a second wanted. 23.976, 29.97 and 59.94 mean the exact NTSC rates. May also be lower than the source.",
+    )
+    slower = io.Float.Input(
+        "slower",
+        default=2.0,
+        min=0.1,
+        max=256.0,
+        step=0.1,
+        tooltip="How many times slower the clip plays, at the frame rate that it has. 2 is half the speed.",
+    )
+    options = {"times": times, "frame rate": rate, "slow motion": slower}
+    return io.DynamicCombo.Input(
+        "mode",
+        options=[io.DynamicCombo.Option(key, [widget]) for key, widget in options.items()],
+        tooltip="times: that many times as many frames. frame rate: as many as the rate asks for. Both keep the speed. "
+        "slow motion: the clip plays slower and lasts longer.",
+    )
+
+
+def timing_of(mode: dict, source: Fraction | None) -> Timing:
+    """What a choice of `mode_input` asks of a clip with ``source`` frames a second."""
+    if mode["mode"] == "times":
+        return timing(source, times=mode["times"])
+    if mode["mode"] == "frame rate":
+        return timing(source, fps=exact_rate(mode["target_fps"]))
+    return timing(source, slow=Fraction(mode["slower"]).limit_denominator(1001))
+
+
+class Interpolate(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InbetweenInterpolate",
+            display_name="Interpolate Frames",
+            category=CATEGORY,
+            description="Makes new frames between those of a batch. The frames that were there come out bit for bit.",
+            search_aliases=["frame interpolation", "rife", "vfi", "slow motion", "smooth", "fps", "in-between", "tween"],
+            inputs=[
+                ModelType.Input("model", tooltip="The model that makes the new frames."),
+                io.Image.Input("images", tooltip="The frames, in order: grey, colour, or colour with alpha."),
+                io.Float.Input(
+                    "source_fps",
+                    default=24.0,
+                    min=0.01,
+                    max=1000.0,
+                    step=0.001,
+                    tooltip="Frames a second of the images, such as the fps of Get Video Components. 23.976 means 24000/1001, "
+                    "the exact NTSC rate.",
+                ),
+                mode_input(),
+                io.Boolean.Input(
+                    "hold_last",
+                    default=False,
+                    optional=True,
+                    advanced=True,
+                    tooltip="On: the last frame is held for as long as it was shown, so that sound fits: T frames become "
+                    "T x times. Off: the clip ends on the last frame, (T - 1) x times + 1.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output("images", tooltip="The frames, old and new, in order."),
+                io.Float.Output("fps", tooltip="Frames a second to play them at."),
+                io.Int.Output("count", tooltip="How many frames there are."),
+                io.Mask.Output(
+                    "originals",
+                    tooltip="One mask a frame: white where the frame is one of the source's, black where it is new. Inverted, "
+                    "it lets a later node work on the new frames alone.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, model: Model, images: Tensor, source_fps: float, mode: dict, hold_last: bool = False) -> io.NodeOutput:
+        source, tail = exact_rate(source_fps), "hold" if hold_last else "stop"
+        asked = timing_of(mode, source)
+        shown = len(bridge.checked(images)) - (not hold_last)
+        count = asked.grid.count(len(images), shown / source, tail)
+        made = run(bridge.frames_of(images, source), model.ready(images.shape[1:3]), asked.grid, tail=tail)
+        out = images.new_empty((count, *images.shape[1:]))
+        originals = []
+        for image, frame in zip(out, bridge.watched(made, count), strict=True):
+            bridge.write(frame, image)
+            originals.append((frame.time * source).denominator == 1)
+        return io.NodeOutput(out, float(asked.rate), count, bridge.per_frame(originals, images))
+
+
+class Augment(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InbetweenTTA",
+            display_name="Test-Time Augmentation",
+            category="Inbetween/models",
+            description="Has a model make each new frame several times over, mirrored or reversed in time, and takes the mean: "
+            "better frames for more time.",
+            search_aliases=["tta", "quality", "flip", "ensemble", "duo", "self-ensemble"],
+            inputs=[
+                ModelType.Input("model", tooltip="The model to run several times."),
+                io.Combo.Input(
+                    "mode",
+                    options=list(TTA_PASSES),
+                    default="duo",
+                    tooltip="What is averaged, and the gain measured with RIFE 4.25. duo: one more pass, turned by 180 degrees "
+                    "and reversed in time, +0.37 dB for 2x the time. flip: mirrored left-right, +0.29 dB, 2x. swap: reversed "
+                    "in time, +0.17 dB, 2x. rot180: turned by 180 degrees, 2x. flip4: all four flips, 4x. all: those in both "
+                    "directions of time, +0.47 dB, 8x. none: a single pass.",
+                ),
+            ],
+            outputs=[ModelType.Output("model", tooltip="The same model, run in this way.")],
+        )
+
+    @classmethod
+    def execute(cls, model: Model, mode: str) -> io.NodeOutput:
+        return io.NodeOutput(replace(model, tta=mode))

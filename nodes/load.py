@@ -1,0 +1,174 @@
+"""The node that loads a model: from ComfyUI's folders, from the library's cache or, when allowed, from its hub.
+
+Owns what the picker shows. Knows nothing of how weights become a network.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import folder_paths
+from comfy.model_management import throw_exception_if_processing_interrupted
+from comfy.utils import ProgressBar
+from comfy_api.latest import io
+
+from ..vfi import loading, registry, weights
+from ..vfi.core import Checkpoint, InputError, Options
+from .memory import Model, ModelType
+
+FOLDER = weights.COMFYUI_FOLDER
+
+if FOLDER not in folder_paths.folder_names_and_paths:
+    folder_paths.add_model_folder_path(FOLDER, str(Path(folder_paths.models_dir) / FOLDER))
+
+
+class LoadModel(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InbetweenLoadModel",
+            display_name="Load Interpolation Model",
+            category="Inbetween/models",
+            description="Loads a model that makes in-between frames. Two ways need no weights: dis follows the motion, linear "
+            "only blends.",
+            search_aliases=["rife", "film", "frame interpolation model", "vfi", "dis", "optical flow"],
+            inputs=[
+                io.Combo.Input(
+                    "model",
+                    options=choices(),
+                    default="auto",
+                    tooltip="auto takes the best model on disk, else dis. dis, linear and nearest need no weights. "
+                    "Files lie in models/frame_interpolation; those marked download are fetched when that is allowed below.",
+                ),
+                io.Boolean.Input(
+                    "allow_download",
+                    default=False,
+                    tooltip="May a model marked download be fetched from the Hugging Face hub? Off, nothing is downloaded.",
+                ),
+                io.Combo.Input(
+                    "flow_scale",
+                    options=["1", "0.5", "0.25", "2", "4"],
+                    default="1",
+                    optional=True,
+                    advanced=True,
+                    tooltip="The size at which motion is estimated, as a fraction of the frame's. Use 0.5 for 4K and fast "
+                    "motion, 2 for small frames with fine motion.",
+                ),
+                io.Boolean.Input(
+                    "ensemble",
+                    default=False,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Estimate motion in both directions of time and average it, in networks made for that. About twice "
+                    "the time.",
+                ),
+                io.Boolean.Input(
+                    "refine",
+                    default=True,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Use the refinement network when the file holds one, as that of RIFE 4.0 does.",
+                ),
+                io.Combo.Input(
+                    "precision",
+                    options=["auto", "float32", "float16"],
+                    default="auto",
+                    optional=True,
+                    advanced=True,
+                    tooltip="auto is float16 on a GPU where it is fast and the model bears it, else float32.",
+                ),
+            ],
+            outputs=[ModelType.Output("model", tooltip="The model, for the other Inbetween nodes.")],
+        )
+
+    @classmethod
+    def validate_inputs(cls, model: str | None, allow_download: bool) -> bool | str:
+        if model is None:  # it comes from another node, which has not run yet
+            return True
+        try:
+            find(name_of(model), allow_download)
+        except InputError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def fingerprint_inputs(cls, model: str | None, **options: object) -> str | None:
+        file = model and find(name_of(model), allow_download=True)
+        return f"{file} {file.stat().st_mtime_ns}" if file else model
+
+    @classmethod
+    def execute(
+        cls,
+        model: str,
+        allow_download: bool,
+        flow_scale: str = "1",
+        ensemble: bool = False,
+        refine: bool = True,
+        precision: str = "auto",
+    ) -> io.NodeOutput:
+        name = name_of(model)
+        file = find(name, allow_download)
+        if file is None and name in registry.checkpoints():
+            file = fetch(name)
+        options = Options(scale=float(flow_scale), ensemble=ensemble, refine=refine)
+        without_weights = "dis" if name == "auto" else name
+        return io.NodeOutput(Model.hold(loading.network(file or without_weights, options), precision))
+
+
+def folders() -> list[Path]:
+    """Where models are looked for: ComfyUI's folders, then the library's cache."""
+    return weights.search_folders(folder_paths.get_folder_paths(FOLDER))
+
+
+def choices() -> list[str]:
+    """What the picker shows: auto, the models without weights, those of the catalogue that can be had, and all other files."""
+    places = folders()
+    catalogue = registry.checkpoints().values()
+    there = [labelled(row) for row in catalogue if weights.on_disk(row, places)]
+    elsewhere = [labelled(row, "download") for row in catalogue if row.hub and not weights.on_disk(row, places)]
+    known = {file for row in catalogue for file in row.files}
+    others = [file for file in folder_paths.get_filename_list(FOLDER) if file.endswith(".safetensors") and file not in known]
+    return ["auto", *registry.builtins(), *there, *others, *elsewhere]
+
+
+def labelled(row: Checkpoint, *notes: str) -> str:
+    """A model of the catalogue as the picker shows it: its name, and in brackets what to know before using it."""
+    notes = notes if row.commercial else (*notes, "non-commercial")
+    return f"{row.name} ({', '.join(notes)})" if notes else row.name
+
+
+def name_of(choice: str) -> str:
+    """The model that a line of the picker means, whether or not it was on disk when the workflow was saved."""
+    return re.sub(r" \((download|non-commercial|, )+\)$", "", choice)
+
+
+def find(name: str, allow_download: bool) -> Path | None:
+    """The file of a model. None for one that needs none, and for one that is to be fetched. Raises `InputError`."""
+    places = folders()
+    if name == "auto" or name in registry.builtins():
+        best = (weights.on_disk(known, places) for known in loading.AUTO if name == "auto")
+        return next(filter(None, best), None)
+    row = registry.checkpoints().get(name)
+    if row is None:
+        own = folder_paths.get_full_path(FOLDER, name)
+        return Path(own) if own else weights.find(name, places)
+    if row.hub and not weights.on_disk(row, places):
+        if allow_download:
+            return None
+        raise InputError(
+            f"{name} is not on disk and allow_download is off: switch it on, or run `vfi models fetch {name}` once"
+        )
+    return weights.find(name, places)
+
+
+def fetch(name: str) -> Path:
+    """Download a model of the catalogue into ComfyUI's folder, under ComfyUI's progress bar."""
+    bar = ProgressBar(1)
+
+    def tell(done: int, total: int | None) -> None:
+        throw_exception_if_processing_interrupted()
+        if total:
+            bar.update_absolute(done, total)
+
+    return weights.fetch(name, source="hub", folder=folder_paths.get_folder_paths(FOLDER)[0], progress=tell)

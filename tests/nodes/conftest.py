@@ -1,0 +1,259 @@
+"""A stand-in for the parts of ComfyUI that the nodes touch: the schema, the progress bar, folders and VIDEO.
+
+It only records what it is given. It proves the glue, not ComfyUI: `tests/integration` runs the real one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[2]
+PACK = "inbetween_pack"
+
+WIDGET = {"tooltip", "optional", "advanced", "default", "display_name"}
+FIELDS = {
+    "INT": WIDGET | {"min", "max", "step"},
+    "FLOAT": WIDGET | {"min", "max", "step"},
+    "BOOLEAN": WIDGET,
+    "STRING": WIDGET | {"multiline"},
+    "COMBO": WIDGET | {"options"},
+    "COMFY_DYNAMICCOMBO_V3": {"tooltip", "optional", "options"},
+}
+SOCKET = {"tooltip", "optional"}
+
+
+class Part:
+    """An input or an output of a schema; an unknown field is an error, as it is in ComfyUI."""
+
+    fields: frozenset[str] = frozenset()
+    io_type = ""
+
+    def __init__(self, id: str, *positional: Any, **fields: Any) -> None:
+        if positional:
+            fields["options"] = positional[0]
+        assert fields.keys() <= self.fields, f"{self.io_type} {id} knows no {fields.keys() - self.fields}"
+        self.id = id
+        self.default = self.tooltip = self.options = None
+        self.optional = False
+        vars(self).update(fields)
+
+
+def kind(io_type: str) -> SimpleNamespace:
+    known = frozenset(FIELDS.get(io_type, SOCKET))
+    return SimpleNamespace(
+        io_type=io_type,
+        Input=type("Input", (Part,), {"io_type": io_type, "fields": known}),
+        Output=type("Output", (Part,), {"io_type": io_type, "fields": frozenset({"tooltip", "is_output_list"})}),
+    )
+
+
+@dataclass
+class Schema:
+    node_id: str
+    display_name: str
+    category: str
+    description: str
+    inputs: list[Part]
+    outputs: list[Part]
+    search_aliases: list[str] = field(default_factory=list)
+    is_input_list: bool = False
+
+
+class ComfyNode:
+    pass
+
+
+class NodeOutput:
+    def __init__(self, *values: Any) -> None:
+        self.result = values
+
+
+@dataclass
+class Option:
+    key: str
+    inputs: list[Part]
+
+
+class VideoInput:
+    """A VIDEO. This base has no source of its own: ComfyUI encodes one on demand."""
+
+    def get_stream_source(self) -> Any:
+        raise AssertionError("a VIDEO made of frames must not be encoded only to be decoded again")
+
+    def get_active_trim_window(self) -> tuple[float, float]:
+        return 0.0, 0.0
+
+    def get_bit_depth(self) -> int:
+        return 8
+
+
+class VideoFromFile(VideoInput):
+    def __init__(self, file: Any, start_time: float = 0.0, duration: float = 0.0) -> None:
+        self.file, self.trim = file, (start_time, duration)
+
+    def get_stream_source(self) -> Any:
+        return self.file
+
+    def get_active_trim_window(self) -> tuple[float, float]:
+        return self.trim
+
+
+@dataclass
+class VideoFromComponents(VideoInput):
+    images: torch.Tensor
+    frame_rate: Fraction
+    audio: dict | None = None
+
+    def get_components(self) -> SimpleNamespace:
+        return SimpleNamespace(images=self.images, audio=self.audio, frame_rate=self.frame_rate, alpha=None)
+
+
+class Interrupted(BaseException):
+    pass
+
+
+class Server:
+    """What the nodes asked of ComfyUI, and what it answers."""
+
+    def __init__(self, folder: Path) -> None:
+        self.models, self.temp = folder / "models", folder / "temp"
+        self.progress: list[tuple[int, int]] = []
+        self.interrupt_at: int | None = None
+
+    def check(self) -> None:
+        if self.interrupt_at is not None and len(self.progress) >= self.interrupt_at:
+            raise Interrupted
+
+    @property
+    def folder(self) -> Path:
+        return self.models / "frame_interpolation"
+
+    def modules(self) -> dict[str, ModuleType]:
+        server = self
+
+        class ProgressBar:
+            def __init__(self, total: int) -> None:
+                self.total = total
+
+            def update_absolute(self, value: int, total: int | None = None) -> None:
+                server.progress.append((value, total or self.total))
+
+        class Patcher:
+            def __init__(self, model: Any, load_device: Any, offload_device: Any) -> None:
+                self.model, self.load_device, self.offload_device = model, load_device, offload_device
+                self.memory_required: list[float] = []
+
+        cpu = torch.device("cpu")
+        io = {
+            name: kind(io_type)
+            for name, io_type in {
+                "Int": "INT", "Float": "FLOAT", "Boolean": "BOOLEAN", "String": "STRING", "Combo": "COMBO",
+                "Image": "IMAGE", "Mask": "MASK", "Video": "VIDEO", "DynamicCombo": "COMFY_DYNAMICCOMBO_V3",
+            }.items()
+        }  # fmt: skip
+        io["DynamicCombo"].Option = Option
+        io |= {"Custom": kind, "Schema": Schema, "ComfyNode": ComfyNode, "NodeOutput": NodeOutput}
+        latest = {
+            "io": SimpleNamespace(**io),
+            "ComfyExtension": type("ComfyExtension", (), {}),
+            "Input": SimpleNamespace(Video=VideoInput),
+            "InputImpl": SimpleNamespace(VideoFromFile=VideoFromFile, VideoFromComponents=VideoFromComponents),
+        }
+        management = {
+            "throw_exception_if_processing_interrupted": self.check,
+            "get_torch_device": lambda: cpu,
+            "unet_offload_device": lambda: cpu,
+            "should_use_fp16": lambda device: False,
+            "load_models_gpu": lambda models, memory_required: models[0].memory_required.append(memory_required),
+        }
+        folders = {
+            "models_dir": str(self.models),
+            "folder_names_and_paths": {},
+            "add_model_folder_path": lambda name, path: self.folder.mkdir(parents=True, exist_ok=True),
+            "get_folder_paths": lambda name: [str(self.folder)],
+            "get_filename_list": lambda name: sorted(file.name for file in self.folder.iterdir()),
+            "get_full_path": lambda name, file: str(self.folder / file) if (self.folder / file).is_file() else None,
+            "get_temp_directory": lambda: str(self.temp),
+        }
+        contents = {
+            "comfy_api": {},
+            "comfy_api.latest": latest,
+            "comfy": {},
+            "comfy.utils": {"ProgressBar": ProgressBar},
+            "comfy.model_management": management,
+            "comfy.model_patcher": {"CoreModelPatcher": Patcher},
+            "folder_paths": folders,
+        }
+        made = {name: ModuleType(name) for name in contents}
+        for name, module in made.items():
+            vars(module).update(contents[name])
+            parent, _, child = name.rpartition(".")
+            if parent:
+                setattr(made[parent], child, module)
+        return made
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
+    server = Server(tmp_path)
+    for name, module in server.modules().items():
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setenv("INBETWEEN_MODELS", str(tmp_path / "cache"))
+    monkeypatch.delenv("COMFYUI_PATH", raising=False)
+    return server
+
+
+@pytest.fixture
+def pack(server: Server) -> Iterator[ModuleType]:
+    """The pack, loaded by its path as ComfyUI does."""
+    spec = importlib.util.spec_from_file_location(PACK, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[PACK] = module
+    spec.loader.exec_module(module)
+    yield module
+    for name in [name for name in sys.modules if name == PACK or name.startswith(f"{PACK}.")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def part(pack: ModuleType) -> Callable[[str], ModuleType]:
+    """A module of the pack: ``part("nodes.clip")``."""
+    return lambda name: importlib.import_module(f"{PACK}.{name}")
+
+
+@pytest.fixture
+def nodes(part: Callable[[str], ModuleType]) -> dict[str, type]:
+    """The node classes, by id."""
+    import asyncio
+
+    made = asyncio.run(part("nodes").InbetweenExtension().get_node_list())
+    return {node.define_schema().node_id: node for node in made}
+
+
+@pytest.fixture
+def run(nodes: dict[str, type]) -> Callable[..., tuple]:
+    """Run a node as ComfyUI does: inputs that are not given take their defaults."""
+
+    def run(node_id: str, **inputs: Any) -> tuple:
+        node = nodes[node_id]
+        schema = node.define_schema()
+        given = {part.id: value for part in schema.inputs if (value := inputs.pop(part.id, part.default)) is not None}
+        assert not inputs, f"{node_id} has no input {inputs}"
+        if schema.is_input_list:
+            given = {name: value if isinstance(value, list) else [value] for name, value in given.items()}
+        return node.execute(**given).result
+
+    return run
