@@ -1,0 +1,253 @@
+"""FILM: frame interpolation for large motion.
+
+Reda, Kontkanen, Tabellion, Sun, Pantofaru and Curless, "FILM: Frame Interpolation for Large Motion", ECCV 2022. One feature
+extractor, shared by all scales, sees both frames; flow between the two frames is refined coarse to fine in both
+directions, with weights shared by the coarse levels; frames and features are warped to t and fused by a U-Net.
+
+Flow is between the frames, not from t: it is estimated once a pair and multiplied by t and by 1 - t. Owns the published names
+of the parameters and both layouts that files come in. Knows nothing of padding, files or devices.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..core import Checkpoint, HubFile, InputError, Motion, Options, Spec
+from ..ops.checks import check_options, check_size, check_window, load_weights
+from ..ops.warp import warp_corners
+
+LEVELS = 7
+"""Levels of the pyramid of pictures. Part of the training: the coarse levels share their weights, so no shape tells it."""
+
+SPEC = Spec("film", min_size=2 ** (LEVELS - 1), licence="Apache-2.0")
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+class Features(NamedTuple):
+    """What is computed of one frame alone: the picture [B,3,H,W] and its features [B,C,H,W] at each level, fine to coarse."""
+
+    pictures: tuple[Tensor, ...]
+    features: tuple[Tensor, ...]
+
+
+class Flows(NamedTuple):
+    """Between two frames, in pixels of each level, fine to coarse, [B,2,H,W], float32.
+
+    ``forward`` says for pixels of the frame before where they lie in the frame after, ``backward`` the other way round.
+    """
+
+    forward: tuple[Tensor, ...]
+    backward: tuple[Tensor, ...]
+
+
+def conv(shapes: Shapes, name: str, *, last: bool = False) -> nn.Sequential:
+    """The convolution of ``name``.0, which keeps the size if its kernel is odd; then an activation unless ``last``."""
+    outputs, inputs, kernel, _ = shapes[f"{name}.0.weight"]
+    layer = nn.Conv2d(inputs, outputs, kernel, padding=(kernel - 1) // 2)
+    return nn.Sequential(layer) if last else nn.Sequential(layer, nn.LeakyReLU(0.2))
+
+
+def count(shapes: Shapes, name: str) -> int:
+    """How many numbered modules there are under ``name``."""
+    numbers = (re.match(rf"{re.escape(name)}\.(\d+)\.", key) for key in shapes)
+    return max((int(number[1]) for number in numbers if number), default=-1) + 1
+
+
+class SubTree(nn.Module):
+    """Features of one picture at its own size and at coarser ones, each half the size of the one before."""
+
+    def __init__(self, shapes: Shapes, name: str) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(
+            nn.Sequential(conv(shapes, f"{name}.convs.{index}.0"), conv(shapes, f"{name}.convs.{index}.1"))
+            for index in range(count(shapes, f"{name}.convs"))
+        )
+
+    def forward(self, picture: Tensor, levels: int) -> list[Tensor]:
+        made: list[Tensor] = []
+        for level in self.convs[:levels]:
+            picture = level(F.avg_pool2d(made[-1], 2) if made else picture)
+            made.append(picture)
+        return made
+
+
+class Extractor(nn.Module):
+    """Scale-agnostic features (paper, section 3.1): of a level, those of its own picture and of the finer ones at its size."""
+
+    def __init__(self, shapes: Shapes, name: str) -> None:
+        super().__init__()
+        self.extract_sublevels = SubTree(shapes, f"{name}.extract_sublevels")
+
+    def forward(self, pictures: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        trees = [self.extract_sublevels(picture, len(pictures) - level) for level, picture in enumerate(pictures)]
+        shared = [min(level + 1, len(trees[0])) for level in range(len(trees))]
+        return tuple(
+            torch.cat([trees[level - down][down] for down in range(depth)], dim=1) for level, depth in enumerate(shared)
+        )
+
+
+class Predictor(nn.Module):
+    """What flow lacks at one level, [B,2,H,W] float32, from the features of one frame and the warped ones of the other."""
+
+    def __init__(self, shapes: Shapes, name: str) -> None:
+        super().__init__()
+        layers = count(shapes, f"{name}._convs")
+        self._convs = nn.ModuleList(conv(shapes, f"{name}._convs.{index}", last=index == layers - 1) for index in range(layers))
+
+    def forward(self, features: Tensor, warped: Tensor) -> Tensor:
+        x = torch.cat((features, warped), dim=1)
+        for layer in self._convs:
+            x = layer(x)
+        return x.float()
+
+
+class FlowEstimator(nn.Module):
+    """Flow from one frame to the other (section 3.2): the finest levels have a predictor each, the others share one."""
+
+    def __init__(self, shapes: Shapes, name: str) -> None:
+        super().__init__()
+        self._predictor = Predictor(shapes, f"{name}._predictor")
+        self._predictors = nn.ModuleList(
+            Predictor(shapes, f"{name}._predictors.{index}") for index in range(count(shapes, f"{name}._predictors"))
+        )
+
+    def forward(self, source: Sequence[Tensor], target: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Where pixels of ``source`` lie in ``target``, at each level, fine to coarse."""
+        predictors = [*[self._predictor] * (len(source) - len(self._predictors)), *self._predictors]
+        flows: list[Tensor] = []
+        for predict, here, there in zip(predictors, reversed(source), reversed(target), strict=True):
+            if flows:
+                flow = F.interpolate(2 * flows[-1], here.shape[-2:], mode="bilinear", align_corners=False)
+                flows.append(flow + predict(here, warp_corners(there, flow)))
+            else:
+                flows.append(predict(here, there))
+        return tuple(reversed(flows))
+
+
+class Merger(nn.ModuleList):
+    """From one level to the next finer one: what was made so far is enlarged and joined with what was warped there."""
+
+    def __init__(self, shapes: Shapes, name: str) -> None:
+        super().__init__(conv(shapes, f"{name}.{layer}", last=layer == 0) for layer in range(3))
+
+    def forward(self, x: Tensor, warped: Tensor) -> Tensor:
+        enlarge, first, second = self
+        x = F.interpolate(x, warped.shape[-2:], mode="nearest")
+        x = enlarge(F.pad(x, (0, 1, 0, 1)))
+        return second(first(torch.cat((warped, x), dim=1)))
+
+
+class Fusion(nn.Module):
+    """The frame at t [B,3,H,W] float32 from what was warped to it at each level, fine to coarse (section 3.3)."""
+
+    def __init__(self, shapes: Shapes, name: str) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(Merger(shapes, f"{name}.convs.{index}") for index in range(count(shapes, f"{name}.convs")))
+        outputs, inputs, *_ = shapes[f"{name}.output_conv.weight"]
+        self.output_conv = nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, aligned: Sequence[Tensor]) -> Tensor:
+        *finer, x = aligned
+        for merge, warped in zip(self.convs, reversed(finer), strict=True):
+            x = merge(x, warped)
+        return self.output_conv(x).float()
+
+
+class Film(nn.Module):
+    """FILM as an `Interpolator` that `Encodes` and `Moves`. Any size of at least 64 pixels a side."""
+
+    def __init__(self, shapes: Shapes) -> None:
+        super().__init__()
+        self.spec = SPEC
+        self.extract = Extractor(shapes, "extract")
+        self.predict_flow = FlowEstimator(shapes, "predict_flow")
+        self.fuse = Fusion(shapes, "fuse")
+
+    def forward(self, window: Tensor, t: Tensor) -> Tensor:
+        """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
+        return self.between([self.encode(rgb) for rgb in window.unbind(1)], window, t)
+
+    def encode(self, rgb: Tensor) -> Features:
+        """Pyramids of one frame [B,3,H,W]."""
+        check_size(self.spec, rgb)
+        pictures = [rgb.to(self.fuse.output_conv.weight.dtype)]
+        while len(pictures) < LEVELS:
+            pictures.append(F.avg_pool2d(pictures[-1], 2))
+        return Features(tuple(pictures), self.extract(pictures))
+
+    def between(self, features: Sequence[Features], window: Tensor, t: Tensor) -> Tensor:
+        """As `forward`, with what `encode` gave for both frames."""
+        check_window(self.spec, window, t)
+        return self.render(features, self.flows(features), t).clamp(0, 1).to(window.dtype)
+
+    def motion(self, window: Tensor, t: Tensor) -> Motion:
+        """Flow in pixels at ``t`` [B]. FILM has no mask, for its U-Net blends: the mask is 1 - t, that of a linear blend."""
+        check_window(self.spec, window, t)
+        flows = self.flows([self.encode(rgb) for rgb in window.unbind(1)])
+        t = t.float().reshape(-1, 1, 1, 1)
+        flow0, flow1 = flows.backward[0] * t, flows.forward[0] * (1 - t)
+        return Motion(flow0, flow1, torch.ones_like(flow0[:, :1]) * (1 - t))
+
+    def flows(self, features: Sequence[Features]) -> Flows:
+        """Flow between the two frames; it does not depend on t."""
+        before, after = (frame.features for frame in features)
+        return Flows(self.predict_flow(before, after), self.predict_flow(after, before))
+
+    def render(self, features: Sequence[Features], flows: Flows, t: Tensor) -> Tensor:
+        """The frames at t [B] as the network gives them, [B,3,H,W] float32; values may lie a little outside 0..1."""
+        t = t.float().reshape(-1, 1, 1, 1)
+        aligned: list[Tensor] = []
+        for level in range(len(self.fuse.convs) + 1):
+            flow0, flow1 = flows.backward[level] * t, flows.forward[level] * (1 - t)
+            planes = [torch.cat((frame.pictures[level], frame.features[level]), dim=1) for frame in features]
+            warped = [warp_corners(plane, flow) for plane, flow in zip(planes, (flow0, flow1), strict=True)]
+            aligned.append(torch.cat((*warped, flow0.to(warped[0].dtype), flow1.to(warped[0].dtype)), dim=1))
+        return self.fuse(aligned)
+
+
+# --- from a state dict --------------------------------------------------------------------------------------------------------
+
+
+def detect(state: Mapping[str, Tensor]) -> Spec | None:
+    """The spec of FILM when ``state`` is of it, in either layout; else None."""
+    if "fuse.output_conv.weight" not in state and "fuse.output_conv.conv.weight" not in state:
+        return None
+    marks = ("extract.extract_sublevels.convs.0.0.0.weight", "predict_flow._predictor._convs.0.0.weight")
+    return SPEC if published(state).keys() >= set(marks) else None
+
+
+def build(state: Mapping[str, Tensor], options: Options = Options()) -> Film:  # noqa: B008
+    """The network of ``state`` with its weights. Raises `InputError` for options that FILM has not, or a broken ``state``."""
+    check_options(SPEC.name, options)
+    state = published(state)
+    try:
+        net = Film({key: tuple(value.shape) for key, value in state.items()})
+    except KeyError as missing:
+        raise InputError(f"the weights look like {SPEC.name}, yet {missing} is missing") from missing
+    load_weights(net, state, SPEC.name)
+    return net.eval()
+
+
+def published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """``state`` under the names of the first PyTorch release; a repack calls a layer's convolution ``conv``, not ``0``."""
+    return {re.sub(r"(\.\d+)\.conv\.(weight|bias)$", r"\1.0.\2", key): value for key, value in state.items()}
+
+
+# --- published weights --------------------------------------------------------------------------------------------------------
+
+CHECKPOINTS: tuple[Checkpoint, ...] = (
+    Checkpoint(
+        "film",
+        ("film_net_fp16.safetensors", "film_net_fp32.safetensors"),
+        "Apache-2.0",
+        size=68_882_302,
+        hub=HubFile("Comfy-Org/frame_interpolation", "frame_interpolation/film_net_fp16.safetensors"),
+    ),
+)

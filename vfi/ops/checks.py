@@ -1,0 +1,66 @@
+"""What every network asks of a window, of options and of weights before it starts.
+
+Each check passes in silence or raises `InputError`. Knows specs and shapes; knows nothing of any particular network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from torch import Tensor, nn
+
+from ..core import InputError, Options, Spec
+
+
+def check_window(spec: Spec, window: Tensor, t: Tensor) -> None:
+    """That a window [B,N,3,H,W] and t [B] are what `Interpolator` says: one t a window, or one window for all."""
+    if window.ndim != 5 or tuple(window.shape[1:3]) != (spec.window, 3):
+        raise InputError(f"a window of shape {list(window.shape)} was given: {spec.name} needs [B,{spec.window},3,H,W]")
+    if t.ndim != 1 or window.shape[0] not in (1, t.shape[0]):
+        raise InputError(
+            f"t of shape {list(t.shape)} does not suit a window of batch {window.shape[0]}: "
+            f"one t a window is needed, or one window for all"
+        )
+    check_size(spec, window)
+    if not spec.any_t and bool((t != 0.5).any()):
+        raise InputError(f"{spec.name} only knows t = 0.5, and {t.tolist()} was given")
+
+
+def check_size(spec: Spec, picture: Tensor) -> None:
+    """That height and width of [...,H,W] are multiples of ``spec.multiple`` and at least ``spec.min_size``."""
+    height, width = picture.shape[-2:]
+    if height % spec.multiple or width % spec.multiple:
+        raise InputError(
+            f"frames of {width}x{height} do not suit {spec.name}: width and height must be multiples of {spec.multiple}"
+        )
+    if min(height, width) < spec.min_size:
+        raise InputError(
+            f"frames of {width}x{height} do not suit {spec.name}: width and height must be at least {spec.min_size}"
+        )
+
+
+def check_options(
+    name: str, options: Options, *, scales: Collection[float] = (1,), ensemble: bool = False, variants: Collection[str] = ()
+) -> None:
+    """That ``options`` ask for nothing but what the network ``name`` has."""
+    if options.scale not in scales:
+        allowed = ", ".join(f"{scale:g}" for scale in scales)
+        raise InputError(f"scale {options.scale:g} was asked for: {name} takes {allowed}")
+    if options.ensemble and not ensemble:
+        raise InputError(f"{name} has no ensemble inside the network")
+    if options.variant is not None and options.variant not in variants:
+        allowed = ", ".join(variants) or "none"
+        raise InputError(f"variant {options.variant!r} was asked for: {name} has {allowed}")
+
+
+def load_weights(net: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
+    """Load ``state`` into ``net``: every tensor that it has, in the shape that it has, and none besides."""
+    wanted = {key: value.shape for key, value in net.state_dict().items()}
+    given = {key: value.shape for key, value in state.items()}
+    wrong = sorted(key for key in wanted.keys() | given.keys() if wanted.get(key) != given.get(key))
+    if wrong:
+        raise InputError(
+            f"the weights look like {name}, yet {len(wrong)} tensors are missing, unknown or of another shape: "
+            f"{', '.join(wrong[:3])}{', ...' if len(wrong) > 3 else ''}"
+        )
+    net.load_state_dict(state)
