@@ -5,6 +5,7 @@ It only records what it is given. It proves the glue, not ComfyUI: `tests/integr
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import importlib.util
 import sys
@@ -119,21 +120,21 @@ class VideoFromComponents(VideoInput):
         return SimpleNamespace(images=self.images, audio=self.audio, frame_rate=self.frame_rate, alpha=None)
 
 
-class Interrupted(BaseException):
-    pass
-
-
 class Server:
     """What the nodes asked of ComfyUI, and what it answers."""
 
-    def __init__(self, folder: Path) -> None:
+    class Interrupted(BaseException):
+        """Not an ``Exception``, as in ComfyUI."""
+
+    def reset(self, folder: Path) -> None:
         self.models, self.temp = folder / "models", folder / "temp"
         self.progress: list[tuple[int, int]] = []
         self.interrupt_at: int | None = None
+        self.folder.mkdir(parents=True)
 
     def check(self) -> None:
         if self.interrupt_at is not None and len(self.progress) >= self.interrupt_at:
-            raise Interrupted
+            raise self.Interrupted
 
     @property
     def folder(self) -> Path:
@@ -178,9 +179,9 @@ class Server:
             "load_models_gpu": lambda models, memory_required: models[0].memory_required.append(memory_required),
         }
         folders = {
-            "models_dir": str(self.models),
+            "models_dir": "models",
             "folder_names_and_paths": {},
-            "add_model_folder_path": lambda name, path: self.folder.mkdir(parents=True, exist_ok=True),
+            "add_model_folder_path": lambda name, path: folders["folder_names_and_paths"].update({name: ([path], set())}),
             "get_folder_paths": lambda name: [str(self.folder)],
             "get_filename_list": lambda name: sorted(file.name for file in self.folder.iterdir()),
             "get_full_path": lambda name, file: str(self.folder / file) if (self.folder / file).is_file() else None,
@@ -204,18 +205,17 @@ class Server:
         return made
 
 
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
-    server = Server(tmp_path)
-    for name, module in server.modules().items():
-        monkeypatch.setitem(sys.modules, name, module)
-    monkeypatch.setenv("INBETWEEN_MODELS", str(tmp_path / "cache"))
-    monkeypatch.delenv("COMFYUI_PATH", raising=False)
-    return server
+@pytest.fixture(scope="module")
+def comfyui() -> Iterator[Server]:
+    server = Server()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, module in server.modules().items():
+            patch.setitem(sys.modules, name, module)
+        yield server
 
 
-@pytest.fixture
-def pack(server: Server) -> Iterator[ModuleType]:
+@pytest.fixture(scope="module")
+def pack(comfyui: Server) -> Iterator[ModuleType]:
     """The pack, loaded by its path as ComfyUI does."""
     spec = importlib.util.spec_from_file_location(PACK, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
     assert spec is not None
@@ -228,6 +228,15 @@ def pack(server: Server) -> Iterator[ModuleType]:
         del sys.modules[name]
 
 
+@pytest.fixture(autouse=True)
+def server(comfyui: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """ComfyUI with empty folders, for one test."""
+    comfyui.reset(tmp_path)
+    monkeypatch.setenv("INBETWEEN_MODELS", str(tmp_path / "cache"))
+    monkeypatch.delenv("COMFYUI_PATH", raising=False)
+    return comfyui
+
+
 @pytest.fixture
 def part(pack: ModuleType) -> Callable[[str], ModuleType]:
     """A module of the pack: ``part("nodes.clip")``."""
@@ -237,8 +246,6 @@ def part(pack: ModuleType) -> Callable[[str], ModuleType]:
 @pytest.fixture
 def nodes(part: Callable[[str], ModuleType]) -> dict[str, type]:
     """The node classes, by id."""
-    import asyncio
-
     made = asyncio.run(part("nodes").InbetweenExtension().get_node_list())
     return {node.define_schema().node_id: node for node in made}
 

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+import torch
+
+
+@pytest.fixture
+def linear(run):
+    (model,) = run("InbetweenLoadModel", model="linear")
+    return model
+
+
+def times(count: int) -> dict:
+    return {"mode": "times", "times": count}
+
+
+def rate(fps: float) -> dict:
+    return {"mode": "frame rate", "target_fps": fps}
+
+
+def slow(slower: float) -> dict:
+    return {"mode": "slow motion", "slower": slower}
+
+
+@pytest.mark.parametrize(
+    ("mode", "source", "hold", "count", "fps"),
+    [
+        (times(1), 24.0, False, 10, 24),
+        (times(2), 24.0, False, 19, 48),
+        (times(4), 25.0, True, 40, 100),
+        (rate(60.0), 24.0, False, 23, 60),
+        (rate(60.0), 24.0, True, 25, 60),
+        (rate(59.94), 23.976, False, 23, Fraction(60000, 1001)),
+        (rate(12.0), 24.0, False, 5, 12),
+        (slow(2.0), 24.0, False, 19, 24),
+        (slow(2.5), 24.0, False, 23, 24),
+    ],
+)
+def test_counts_and_rates(run, linear, mode: dict, source: float, hold: bool, count: int, fps: Fraction):
+    images = torch.rand(10, 4, 6, 3)
+    made, given_fps, given_count, originals = run(
+        "InbetweenInterpolate", model=linear, images=images, mode=mode, source_fps=source, hold_last=hold
+    )
+    assert (len(made), given_count, given_fps) == (count, count, float(fps))
+    assert originals.shape == (count, 4, 6)
+
+
+def test_frames_of_the_source_come_out_bit_for_bit_and_are_marked(run, linear):
+    images = torch.rand(5, 4, 6, 3)
+    made, _, _, originals = run("InbetweenInterpolate", model=linear, images=images, mode=times(3))
+    assert torch.equal(made[::3], images)
+    torch.testing.assert_close(made[1], images[0] * 2 / 3 + images[1] / 3)
+    assert originals[:, 0, 0].tolist() == [1, 0, 0] * 4 + [1]
+    assert originals.untyped_storage().nbytes() == 13 * 4
+
+
+def test_held_frames_are_not_marked(run, linear):
+    *_, originals = run("InbetweenInterpolate", model=linear, images=torch.rand(2, 4, 6, 3), mode=times(2), hold_last=True)
+    assert originals[:, 0, 0].tolist() == [1, 0, 1, 0]
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_channels_are_kept(run, linear, channels: int):
+    images = torch.rand(3, 4, 6, channels)
+    images[..., 3:] = 1
+    made, *_ = run("InbetweenInterpolate", model=linear, images=images, mode=times(2))
+    assert made.shape == (5, 4, 6, channels)
+    assert torch.equal(made[::2], images)
+    torch.testing.assert_close(made[1], images[:2].mean(0))
+
+
+def test_colour_that_is_transparent_does_not_bleed(run, linear):
+    images = torch.ones(2, 4, 6, 4)
+    images[1, ..., :3], images[1, ..., 3] = 0, 0  # clear black after opaque white
+    made, *_ = run("InbetweenInterpolate", model=linear, images=images, mode=times(2))
+    torch.testing.assert_close(made[1], torch.tensor([1.0, 1, 1, 0.5]).expand(4, 6, 4))
+
+
+def test_one_frame_stays_one(run, linear):
+    images = torch.rand(1, 1, 1, 3)
+    made, _, count, originals = run("InbetweenInterpolate", model=linear, images=images, mode=times(8))
+    assert torch.equal(made, images)
+    assert (count, originals.tolist()) == (1, [[[1.0]]])
+
+
+@pytest.mark.parametrize(
+    ("images", "sentence"),
+    [
+        (torch.zeros(0, 4, 6, 3), "at least one frame is needed"),
+        (torch.zeros(2, 4, 6, 2), "1, 3 or 4 channels"),
+        (torch.full((2, 4, 6, 3), float("nan")), "frame 0 of the images holds NaN or infinity"),
+        (torch.cat([torch.zeros(3, 4, 6, 3), torch.full((1, 4, 6, 3), -float("inf"))]), "frame 3"),
+    ],
+)
+def test_images_that_cannot_be_used_get_a_sentence(run, linear, images: torch.Tensor, sentence: str):
+    with pytest.raises(ValueError, match=sentence):
+        run("InbetweenInterpolate", model=linear, images=images, mode=times(2))
+
+
+def test_progress_counts_every_frame(run, linear, server):
+    run("InbetweenInterpolate", model=linear, images=torch.rand(3, 4, 6, 3), mode=times(2))
+    assert server.progress == [(done, 5) for done in range(1, 6)]
+
+
+@pytest.mark.parametrize("at", [0, 1, 4])
+def test_cancel_comes_before_another_frame_is_made(run, linear, server, at: int):
+    server.interrupt_at = at
+    with pytest.raises(server.Interrupted):
+        run("InbetweenInterpolate", model=linear, images=torch.rand(9, 4, 6, 3), mode=times(2))
+    assert len(server.progress) == at
+
+
+def test_augmentation_wraps_the_model(run, part):
+    network = part("vfi.core").Spec
+    seen = []
+
+    class Lopsided:
+        """Shifts by one pixel: the mean over flips is symmetric."""
+
+        spec = network("lopsided")
+
+        def __call__(self, window, t):
+            seen.append(float(t[0]))
+            return window[:, 0].roll(1, -1)
+
+    model = part("nodes.memory").Model.hold(Lopsided())
+    (model,) = run("InbetweenTTA", model=model, mode="all")
+    images = torch.rand(2, 4, 6, 3)
+    made, *_ = run("InbetweenInterpolate", model=model, images=images, mode=times(4))
+    assert len(seen) == 3 * 8
+    assert sorted(set(seen)) == [0.25, 0.5, 0.75]
+    expected = sum(images[k].roll(shift, 1) for k in (0, 1) for shift in (1, -1)) / 4
+    torch.testing.assert_close(made[1], expected)

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from vfi.archs.rife import Config, Head, Rife
+
+HUB = "rife-4.25 (download)"
+
+
+@pytest.fixture
+def load(part):
+    return part("nodes.load")
+
+
+@pytest.fixture
+def weights(server) -> Path:
+    """A small network, in ComfyUI's folder under a name of its own."""
+    network = Rife(Config((16, 8), outputs=13, head=Head(8, 4, ("cnn0", "cnn1", "cnn2", "cnn3"))))
+    file = server.folder / "mine.safetensors"
+    save_file(network.state_dict(), file)
+    return file
+
+
+def test_the_picker_starts_with_what_needs_no_download(load, weights):
+    (weights.parent / "old.pth").touch()
+    (weights.parent / "rife_v4.26.safetensors").touch()
+    choices = load.choices()
+    assert choices[0] == "auto"
+    assert {"dis", "linear", "nearest"} <= set(choices[1:4])
+    assert choices.index("rife-4.26") < choices.index("mine.safetensors") < choices.index(HUB)
+    assert not any("pth" in choice or "v4.26" in choice for choice in choices)
+
+
+def test_licences_that_forbid_commercial_use_are_shown(load, part):
+    row = part("vfi.core").Checkpoint("gift", ("gift.safetensors",), "CC-BY-NC-4.0", commercial=False)
+    assert load.labelled(row) == "gift (non-commercial)"
+    assert load.labelled(row, "download") == "gift (download, non-commercial)"
+    assert {load.name_of(load.labelled(row, *notes)) for notes in ((), ("download",))} == {"gift"}
+    assert load.name_of("mine (2).safetensors") == "mine (2).safetensors"
+
+
+def test_nothing_is_downloaded_unasked(run, load, monkeypatch):
+    monkeypatch.setattr(load.weights, "fetch", pytest.fail)
+    with pytest.raises(ValueError, match=r"rife-4\.25 is not on disk and allow_download is off: switch it on"):
+        run("InbetweenLoadModel", model=HUB)
+
+
+def test_a_download_that_is_allowed_goes_to_the_folder_of_comfyui(run, load, server, weights, monkeypatch):
+    asked = []
+
+    def fetch(name, source, folder, progress):
+        asked.append((name, source, folder))
+        progress(5, 10)
+        return weights
+
+    monkeypatch.setattr(load.weights, "fetch", fetch)
+    run("InbetweenLoadModel", model=HUB, allow_download=True)
+    assert asked == [("rife-4.25", "hub", str(server.folder))]
+    assert server.progress == [(5, 10)]
+    server.interrupt_at = 1
+    with pytest.raises(server.Interrupted):
+        run("InbetweenLoadModel", model=HUB, allow_download=True)
+
+
+def test_a_missing_model_is_refused_before_anything_runs(load):
+    check = load.LoadModel.validate_inputs
+    assert check(model="auto", allow_download=False) is True
+    assert check(model=HUB, allow_download=True) is True
+    assert check(model=None, allow_download=False) is True
+    assert "allow_download is off" in check(model=HUB, allow_download=False)
+    assert "no model is called 'gone.safetensors'" in check(model="gone.safetensors", allow_download=False)
+    assert "is not on disk" in check(model="rife-4.0", allow_download=True)
+
+
+def test_a_file_that_changes_is_loaded_again(load, weights):
+    before = load.LoadModel.fingerprint_inputs(model=weights.name, allow_download=False)
+    weights.write_bytes(weights.read_bytes())
+    assert load.LoadModel.fingerprint_inputs(model=weights.name, allow_download=False) != before
+    assert load.LoadModel.fingerprint_inputs(model="dis") == "dis"
+
+
+def test_a_network_lives_in_the_memory_of_comfyui(run, weights):
+    (model,) = run("InbetweenLoadModel", model=weights.name)
+    assert model.patcher.model is model.network
+    images = torch.rand(2, 20, 30, 3)
+    made, *_ = run("InbetweenInterpolate", model=model, images=images, mode={"mode": "times", "times": 2})
+    assert torch.equal(made[::2], images)
+    assert model.patcher.memory_required[0] > 20 * 30 * 4 * 100
+
+
+def test_a_model_without_weights_needs_none_of_it(run):
+    (model,) = run("InbetweenLoadModel", model="auto")
+    assert (model.patcher, model.network.spec.name) == (None, "dis")
+
+
+def test_float16_is_refused_where_it_is_slow(run):
+    with pytest.raises(ValueError, match="float16 was asked for"):
+        run("InbetweenLoadModel", model="linear", precision="float16")

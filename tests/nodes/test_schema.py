@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+HELP = Path(__file__).parents[2] / "js" / "docs"
+
+
+def test_node_ids_are_for_ever(nodes):
+    assert set(nodes) == {
+        "InbetweenLoadModel",
+        "InbetweenInterpolate",
+        "InbetweenInterpolateVideo",
+        "InbetweenTTA",
+        "InbetweenSplitFrames",
+        "InbetweenJoinFrames",
+        "InbetweenSelectFrames",
+        "InbetweenReverseFrames",
+        "InbetweenPingPong",
+    }
+
+
+def widgets(schema):
+    """All inputs, with those that an option of a choice brings along."""
+    for part in schema.inputs:
+        yield part
+        if part.io_type == "COMFY_DYNAMICCOMBO_V3":
+            yield from (inner for option in part.options for inner in option.inputs)
+
+
+def test_every_part_says_what_it_is(nodes):
+    for name, node in nodes.items():
+        schema = node.define_schema()
+        assert schema.category.startswith("Inbetween/"), name
+        assert schema.display_name, name
+        assert schema.description.endswith("."), name
+        assert schema.search_aliases, name
+        for part in [*widgets(schema), *schema.outputs]:
+            assert part.tooltip, f"{name}: {part.id} has no tooltip"
+            assert part.tooltip.endswith((".", "?")), f"{name}: {part.id}"
+
+
+def test_every_node_has_a_help_page_that_names_its_parts(nodes):
+    assert {page.parent.name for page in HELP.glob("*/en.md")} == set(nodes)
+    for name, node in nodes.items():
+        schema = node.define_schema()
+        text = (HELP / name / "en.md").read_text(encoding="utf-8")
+        assert text.startswith(f"# {schema.display_name}\n")
+        for part in [*widgets(schema), *schema.outputs]:
+            assert f"`{part.id}`" in text, f"the help page of {name} does not mention {part.id}"
+
+
+def test_the_door_offers_one_way_in(pack):
+    assert pack.WEB_DIRECTORY == "./js"
+    assert not hasattr(pack, "NODE_CLASS_MAPPINGS")
