@@ -216,11 +216,11 @@ class Film(nn.Module):
 
 
 def detect(state: Mapping[str, Tensor]) -> Spec | None:
-    """The spec of FILM when ``state`` is of it, in either layout; else None."""
-    if "fuse.output_conv.weight" not in state and "fuse.output_conv.conv.weight" not in state:
+    """The spec of FILM when ``state`` is of it, in any layout; else None."""
+    if "fuse.output_conv.weight" not in state:
         return None
-    marks = ("extract.extract_sublevels.convs.0.0.0.weight", "predict_flow._predictor._convs.0.0.weight")
-    return SPEC if published(state).keys() >= set(marks) else None
+    marks = {"extract.extract_sublevels.convs.0.0.0.weight", "predict_flow._predictor._convs.0.0.weight"}
+    return SPEC if published(state).keys() >= marks else None
 
 
 def build(state: Mapping[str, Tensor], options: Options = Options()) -> Film:  # noqa: B008
@@ -236,8 +236,12 @@ def build(state: Mapping[str, Tensor], options: Options = Options()) -> Film:  #
 
 
 def published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """``state`` under the names of the first PyTorch release; a repack calls a layer's convolution ``conv``, not ``0``."""
-    return {re.sub(r"(\.\d+)\.conv\.(weight|bias)$", r"\1.0.\2", key): value for key, value in state.items()}
+    """``state`` under the names of the first PyTorch release.
+
+    A repack calls the convolution of a layer ``conv``, not ``0``. TorchScript files may also hold markers of a type and a device.
+    """
+    weights = {key: value for key, value in state.items() if key.endswith((".weight", ".bias"))}
+    return {re.sub(r"(\.\d+)\.conv\.(\w+)$", r"\1.0.\2", key): value for key, value in weights.items()}
 
 
 # --- published weights --------------------------------------------------------------------------------------------------------
