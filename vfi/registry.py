@@ -34,13 +34,11 @@ def architectures() -> dict[str, ModuleType]:
     return {name: importlib.import_module(f".{name}", archs.__name__) for name in names}
 
 
-@cache
 def builtins() -> dict[str, Callable[[Options], Interpolator]]:
     """The models that need no weights, by name."""
     return _unique(pair for module in architectures().values() for pair in getattr(module, "BUILTIN", {}).items())
 
 
-@cache
 def checkpoints() -> dict[str, Checkpoint]:
     """The catalogue: every published set of weights, by name."""
     modules = architectures().values()

@@ -60,13 +60,17 @@ def list_models(args: Namespace) -> int:
     for row in rows:
         size = "" if row["builtin"] else decimal(row["size"]) if row["size"] else "?"
         commercial = "yes" if row["commercial"] else "[red]no[/]"
-        place = "needs no file" if row["builtin"] else escape(row["path"] or "no")
+        absent = "needs no file" if row["builtin"] else "no" if row["sources"] else "no, convert it"
+        place = escape(row["path"] or absent)
         table.add_row(row["name"], row["network"], size, row["licence"], commercial, place)
     Console().print(table)
     for row in rows:
         if row["note"]:
             _print(f"{row['name']}: {row['note']}")
-    _print(f"`vfi models fetch NAME` puts one into {weights.cache_folder()}.")
+    _print(
+        f"`vfi models fetch NAME` puts one into {weights.cache_folder()}; one that only its authors give out is made ready "
+        "by `vfi models convert FILE... OUT`."
+    )
     return 0
 
 

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from vfi import registry
+from vfi.core import Checkpoint, InputError, Options, Spec
+
+STATE = {"first.weight": torch.ones(2, 3), "last.bias": torch.zeros(3)}
+
+
+class Network(nn.Module):
+    spec = Spec("toy")
+
+    def __init__(self, state: dict[str, Tensor], options: Options):
+        super().__init__()
+        self.options = options
+        self.weight = nn.Parameter(state["first.weight"])
+        self.steps = nn.Parameter(state.get("steps", torch.zeros(1, dtype=torch.int64)), requires_grad=False)
+
+
+def toy(key: str = "first.weight", names: tuple[str, ...] = ("toy",)) -> Any:
+    """An architecture that knows state dicts by one key."""
+    return SimpleNamespace(
+        detect=lambda state: Spec(f"has {key}") if key in state else None,
+        build=Network,
+        CHECKPOINTS=tuple(Checkpoint(name, (f"{name}.safetensors",), "MIT") for name in names),
+    )
+
+
+@pytest.fixture
+def architectures(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    found = {"toy": toy(), "plain": SimpleNamespace(BUILTIN={"still": lambda options: ("still", options)})}
+    monkeypatch.setattr(registry, "architectures", lambda: found)
+    return found
+
+
+@pytest.mark.parametrize("wrapper", ["state_dict", "params_ema", "params", "model"])
+def test_normalise_unwraps_what_training_scripts_save(wrapper: str):
+    assert registry.normalise({wrapper: STATE, "epoch": 3, "optimiser": {"lr": 1e-4}}) == STATE
+
+
+def test_normalise_unwraps_twice_and_prefers_the_averaged_weights():
+    other = {"first.weight": torch.zeros(1)}
+    assert registry.normalise({"model": {"params": other, "params_ema": STATE}}) == STATE
+
+
+def test_normalise_strips_only_the_prefixes_that_all_names_share():
+    wrapped = {f"module.flownet.{name}": value for name, value in STATE.items()}
+    assert registry.normalise(wrapped) == STATE
+    mixed = {"module.first.weight": STATE["first.weight"], "last.bias": STATE["last.bias"]}
+    assert registry.normalise(mixed) == mixed
+
+
+def test_normalise_leaves_a_tensor_that_is_called_like_a_wrapper():
+    state = {"model": torch.ones(1), "params": torch.ones(1)}
+    assert registry.normalise(state) == state
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        ([torch.ones(1)], "not a list"),
+        (torch.ones(1), "not a Tensor"),
+        ({}, "empty"),
+        ({"state_dict": {}}, "empty"),
+        ({"weight": [1.0]}, "'weight' is a list"),
+        ({3: torch.ones(1)}, "3 is a Tensor"),
+    ],
+)
+def test_normalise_refuses_what_is_no_state_dict(bad: object, says: str):
+    with pytest.raises(InputError, match=says):
+        registry.normalise(bad)
+
+
+@pytest.mark.usefixtures("architectures")
+def test_detect_asks_every_architecture_and_names_what_nobody_knows():
+    assert registry.detect({"module." + name: value for name, value in STATE.items()}).name == "has first.weight"
+    with pytest.raises(InputError, match=r"not a frame-interpolation network .* first key a\.weight, 2 tensors"):
+        registry.detect({"a.weight": torch.ones(1), "b.weight": torch.ones(1)})
+
+
+@pytest.mark.usefixtures("architectures")
+def test_build_gives_a_network_for_inference_in_float32():
+    state = {"first.weight": torch.ones(2, 3, dtype=torch.float16), "steps": torch.tensor([7])}
+    network = registry.build(state, Options(scale=0.5))
+    assert isinstance(network, Network)
+    assert not network.training
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+    assert network.weight.dtype == torch.float32
+    assert network.steps.dtype == torch.int64
+    assert network.options.scale == 0.5
+
+
+@pytest.mark.usefixtures("architectures")
+def test_names_are_those_without_weights_and_then_the_catalogue():
+    assert registry.names() == ["still", "toy"]
+    assert registry.architecture("still") == "plain"
+    assert registry.architecture("toy") == "toy"
+    assert registry.builtin("still", Options(ensemble=True)) == ("still", Options(ensemble=True))
+    with pytest.raises(InputError, match="'toy': there are still"):
+        registry.builtin("toy")
+
+
+def test_a_name_is_given_once(architectures: dict[str, Any]):
+    architectures["again"] = toy("other")
+    with pytest.raises(RuntimeError, match="called 'toy'"):
+        registry.checkpoints()
+
+
+def test_the_real_catalogue_holds_together():
+    rows = registry.checkpoints()
+    assert {"rife-4.25", "rife-4.0"} <= set(rows)
+    assert len(set(registry.names())) == len(registry.names())
+    for row in rows.values():
+        assert row.files
+        assert all(file.endswith(".safetensors") for file in row.files), row.name
+        assert row.licence
+    assert list(registry.architectures()) == sorted(registry.architectures())

