@@ -1,0 +1,462 @@
+"""EMA-VFI: motion and appearance from the same inter-frame attention.
+
+Zhang, Zhu, Wang, Chen, Wu and Wang, "Extracting Motion and Appearance via Inter-Frame Attention for Efficient Video Frame
+Interpolation", CVPR 2023. Where a pixel's attention falls in the other frame says both how the pixel looks and how far it
+went; scaled by t, the latter becomes flow from the frame at t. Convolutions see one frame, attention the pair, and
+only the flow heads know t, so that each is computed as seldom as it can be.
+
+Owns the published names of the parameters. Knows nothing of padding, files or devices.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..core import Checkpoint, InputError, Motion, Options, Spec
+from ..ops.checks import check_options, check_size, check_window, load_weights
+from ..ops.warp import warp_corners
+from ..ops.windows import Windows
+
+WINDOW = 7
+"""Attention is between the same windows of both frames, of this many cells a side."""
+
+SCALES = (0.25, 0.5, 1.0)
+"""The scales at which flow can be estimated."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """``width``: channels at full size, twice as many at each halving. ``depths``: attention blocks at 1/8 and at 1/16."""
+
+    width: int
+    depths: tuple[int, int]
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The published versions that have these shapes: the second of each pair knows any t."""
+        return PUBLISHED.get(self, ())
+
+
+PUBLISHED: dict[Config, tuple[str, str]] = {
+    Config(32, (4, 4)): ("base", "base-t"),
+    Config(16, (2, 2)): ("small", "small-t"),
+}
+
+
+# --- layers -------------------------------------------------------------------------------------------------------------------
+
+
+def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1), nn.PReLU(outputs))
+
+
+def stage(inputs: int, outputs: int) -> nn.Sequential:
+    """Two convolutions."""
+    return nn.Sequential(OrderedDict(conv=nn.Sequential(*conv(inputs, outputs), *conv(outputs, outputs))))
+
+
+def resize(image: Tensor, factor: float) -> Tensor:
+    return image if factor == 1 else F.interpolate(image, scale_factor=factor, mode="bilinear", align_corners=False)
+
+
+def cells(image: Tensor) -> Tensor:
+    """[B,C,H,W] -> [B,H,W,C]."""
+    return image.permute(0, 2, 3, 1)
+
+
+def planes(tokens: Tensor) -> Tensor:
+    """[B,H,W,C] -> [B,C,H,W]."""
+    return tokens.permute(0, 3, 1, 2)
+
+
+class InterFrameAttention(nn.Module):
+    """What each cell finds in the other frame, and how far from where it is itself (paper, equations 1 to 3)."""
+
+    def __init__(self, channels: int, motion: int) -> None:
+        super().__init__()
+        self.heads = channels // 32
+        self.q = nn.Linear(channels, channels)
+        self.kv = nn.Linear(channels, 2 * channels)
+        self.cor_embed = nn.Linear(2, motion)
+        self.proj = nn.Linear(channels, channels)
+        self.motion_proj = nn.Linear(motion, motion)
+
+    def forward(self, x: Tensor, place: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Windows [2B,N,49,C] of the one frame, then of the other, and [1,N,49,2] -> appearance as x, motion [2B,N,49,M]."""
+        key, value = self.kv(x.roll(x.shape[0] // 2, dims=0)).chunk(2, dim=-1)
+        here = self.cor_embed(place).expand(x.shape[0], -1, -1, -1)
+        query, key, value, spot = (self._split(part) for part in (self.q(x), key, value, here))
+        found = F.scaled_dot_product_attention(query, key, torch.cat((value, spot), dim=-1), bias)
+        appearance, there = (part.transpose(2, 3).flatten(3) for part in found.split((value.shape[-1], spot.shape[-1]), dim=-1))
+        return self.proj(appearance), self.motion_proj(there - here)
+
+    def _split(self, x: Tensor) -> Tensor:
+        """[B,N,L,C] -> [B,N,heads,L,C/heads]."""
+        return x.unflatten(3, (self.heads, -1)).transpose(2, 3)
+
+
+class Mlp(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        hidden = 4 * channels
+        self.fc1 = nn.Linear(channels, hidden)
+        self.dwconv = nn.Sequential(OrderedDict(dwconv=nn.Conv2d(hidden, hidden, 3, 1, 1, groups=hidden)))
+        self.fc2 = nn.Linear(hidden, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(F.gelu(cells(self.dwconv(planes(self.fc1(x))))))
+
+
+class Block(nn.Module):
+    """Attention between the windows of two frames, then a perceptron. The residual is of the normalised cells."""
+
+    def __init__(self, channels: int, motion: int) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(channels, eps=1e-6)
+        self.attn = InterFrameAttention(channels, motion)
+        self.norm2 = nn.LayerNorm(channels, eps=1e-6)
+        self.mlp = Mlp(channels)
+
+    def forward(self, x: Tensor, place: Tensor, windows: Windows) -> tuple[Tensor, Tensor]:
+        """[2B,H,W,C] and [1,H,W,2] -> [2B,H,W,C], motion [2B,H,W,M]."""
+        x = self.norm1(windows.split(x))
+        appearance, motion = self.attn(x, windows.split(place), windows.bias(x.dtype))
+        x = windows.join(x + appearance)
+        return x + self.mlp(self.norm2(x)), windows.join(motion)
+
+
+class CrossScaleEmbed(nn.Module):
+    """Cells at 1/8 of the frame from all levels above, each seen at as many dilations as it is halvings away."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.Conv2d(inputs, width, 3, 2 * reach, 1 + step, 1 + step)
+            for inputs, reach in ((4 * width, 1), (2 * width, 2), (width, 4))
+            for step in range(reach)
+        )
+        self.proj = nn.Conv2d(7 * width, 8 * width, 1)
+        self.norm = nn.LayerNorm(8 * width)
+
+    def forward(self, levels: Sequence[Tensor]) -> Tensor:
+        """[B,F,H,W], [B,2F,H/2,W/2] and [B,4F,H/4,W/4] -> [B,H/8,W/8,8F]."""
+        full, half, quarter = levels
+        seen = (quarter, half, half, full, full, full, full)
+        x = torch.cat([layer(level) for layer, level in zip(self.layers, seen, strict=True)], dim=1)
+        return self.norm(cells(self.proj(x)))
+
+
+class Embed(nn.Module):
+    """Cells of half the size and twice the channels."""
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(inputs, 2 * inputs, 3, 2, 1)
+        self.norm = nn.LayerNorm(2 * inputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(cells(self.proj(x)))
+
+
+# --- the network --------------------------------------------------------------------------------------------------------------
+
+
+class Features(NamedTuple):
+    """Of one frame alone: ``levels`` [B,F,H,W], [B,2F,H/2,W/2], [B,4F,H/4,W/4] and ``tokens`` [B,H/8,W/8,8F]."""
+
+    levels: tuple[Tensor, Tensor, Tensor]
+    tokens: Tensor
+
+
+class Pair(NamedTuple):
+    """Of two frames, whatever t: of each, ``appearance`` at 1, 1/2, ... 1/16 and ``motion`` at 1/8 and 1/16, [B,C,H,W]."""
+
+    appearance: list[tuple[Tensor, Tensor]]
+    motion: list[tuple[Tensor, Tensor]]
+
+
+class MotionFormer(nn.Module):
+    """Features of both frames, and of the motion between them."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        width = config.width
+        self.block1 = stage(3, width)
+        self.patch_embed2 = conv(width, 2 * width, 2)
+        self.block2 = stage(2 * width, 2 * width)
+        self.patch_embed3 = conv(2 * width, 4 * width, 2)
+        self.block3 = stage(4 * width, 4 * width)
+        self.patch_embed4 = CrossScaleEmbed(width)
+        self.block4 = self._blocks(8 * width, config.depths[0])
+        self.norm4 = nn.LayerNorm(8 * width, eps=1e-6)
+        self.patch_embed5 = Embed(8 * width)
+        self.block5 = self._blocks(16 * width, config.depths[1])
+        self.norm5 = nn.LayerNorm(16 * width, eps=1e-6)
+
+    @staticmethod
+    def _blocks(channels: int, depth: int) -> nn.ModuleList:
+        return nn.ModuleList(Block(channels, channels // depth) for _ in range(depth))
+
+    def encode(self, frame: Tensor) -> Features:
+        full = self.block1(frame)
+        half = self.block2(self.patch_embed2(full))
+        quarter = self.block3(self.patch_embed3(half))
+        return Features((full, half, quarter), self.patch_embed4((full, half, quarter)))
+
+    def forward(self, before: Features, after: Features) -> Pair:
+        eighth, motion8 = self._relate(torch.cat((before.tokens, after.tokens)), self.block4, self.norm4)
+        sixteenth, motion16 = self._relate(self.patch_embed5(eighth), self.block5, self.norm5)
+        levels = list(zip(before.levels, after.levels, strict=True))
+        return Pair([*levels, halves(eighth), halves(sixteenth)], [halves(motion8), halves(motion16)])
+
+    @staticmethod
+    def _relate(x: Tensor, blocks: nn.ModuleList, norm: nn.Module) -> tuple[Tensor, Tensor]:
+        """[2B,H,W,C] -> appearance [2B,C,H,W], motion [2B,M,H,W]."""
+        height, width = x.shape[1:3]
+        row, column = (torch.linspace(-1, 1, size, device=x.device, dtype=x.dtype) for size in (height, width))
+        place = torch.stack(torch.meshgrid(row, column, indexing="ij")[::-1], dim=-1)[None]
+        windows = [Windows(height, width, (WINDOW, WINDOW), shifted=odd, device=x.device) for odd in (False, True)]
+        motions = []
+        for index, block in enumerate(blocks):
+            x, motion = block(x, place, windows[index % 2])
+            motions.append(motion)
+        return planes(norm(x)), planes(torch.cat(motions, dim=-1))
+
+
+def halves(both: Tensor) -> tuple[Tensor, Tensor]:
+    """[2B,...] -> two of [B,...]."""
+    first, second = both.chunk(2)
+    return first, second
+
+
+class Head(nn.Module):
+    """Flow and mask at one level, ``grain`` times smaller than the frame."""
+
+    def __init__(self, features: int, images: int, hidden: int, grain: int) -> None:
+        super().__init__()
+        self.grain = grain
+        self.upsample = nn.Sequential(nn.PixelShuffle(2), nn.PixelShuffle(2))
+        self.conv = nn.Sequential(conv(features // 16 + images, hidden), conv(hidden, hidden), conv(hidden, 5))
+
+    def forward(self, features: Sequence[Tensor], images: Sequence[Tensor], flow: Tensor | None) -> tuple[Tensor, Tensor]:
+        """What to add to the flow [B,4,H,W], in pixels, and the mask [B,1,H,W], from parts of batch B or 1."""
+        small = [resize(image, 1 / self.grain) for image in images]
+        if flow is not None:
+            small.append(resize(flow, 1 / self.grain) / self.grain)
+        x = joined((self.upsample(joined(features)), *small))
+        out = resize(self.conv(x.to(next(self.parameters()).dtype)).float(), self.grain)
+        return out[:, :4] * self.grain, out[:, 4:]
+
+
+def joined(parts: Sequence[Tensor]) -> Tensor:
+    """Side by side along the channels; those of batch 1 serve the whole batch of the others."""
+    batch = max(part.shape[0] for part in parts)
+    return torch.cat([part.expand(batch, -1, -1, -1) for part in parts], dim=1)
+
+
+def halve(inputs: int, outputs: int) -> nn.Sequential:
+    """Two convolutions, the first of which halves the size."""
+    return nn.Sequential(OrderedDict(conv1=conv(inputs, outputs, 2), conv2=conv(outputs, outputs)))
+
+
+def double(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.ConvTranspose2d(inputs, outputs, 4, 2, 1), nn.PReLU(outputs))
+
+
+class UNet(nn.Module):
+    """What the blend of two warped frames lacks, -1..1, from the frames, the blend's parts and warped appearance."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.down0 = halve(17 + width, 2 * width)
+        self.down1 = halve(4 * width, 4 * width)
+        self.down2 = halve(8 * width, 8 * width)
+        self.down3 = halve(16 * width, 16 * width)
+        self.up0 = double(32 * width, 8 * width)
+        self.up1 = double(16 * width, 4 * width)
+        self.up2 = double(8 * width, 2 * width)
+        self.up3 = double(4 * width, width)
+        self.conv = nn.Conv2d(width, 3, 3, 1, 1)
+
+    def forward(self, seen: Tensor, context: Sequence[Tensor]) -> Tensor:
+        dtype = self.conv.weight.dtype
+        c = [level.to(dtype) for level in context]
+        s0 = self.down0(torch.cat((seen.to(dtype), c[0]), dim=1))
+        s1 = self.down1(torch.cat((s0, c[1]), dim=1))
+        s2 = self.down2(torch.cat((s1, c[2]), dim=1))
+        s3 = self.down3(torch.cat((s2, c[3]), dim=1))
+        x = self.up0(torch.cat((s3, c[4]), dim=1))
+        x = self.up1(torch.cat((x, s2), dim=1))
+        x = self.up2(torch.cat((x, s1), dim=1))
+        x = self.up3(torch.cat((x, s0), dim=1))
+        return 2 * torch.sigmoid(self.conv(x).float()) - 1
+
+
+class MultiScaleFlow(nn.Module):
+    """The network as published: its parts, their names, and frames with the colours in the order blue, green, red."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        width = config.width
+        self.feature_bone = MotionFormer(config)
+        self.block = nn.ModuleList((Head(64 * width, 6, 4 * width, grain=4), Head(32 * width, 17, 4 * width, grain=2)))
+        self.unet = UNet(2 * width)
+
+    def estimate(self, frames: Sequence[Tensor], pair: Pair, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Flow [K,4,H,W] from the frames at t [K] to both ``frames``, and the logit [K,1,H,W] of the weight of the first."""
+        before, after = frames
+        t = t.float().reshape(-1, 1, 1, 1)
+        first, second = (
+            (t * pair.motion[level][0], (1 - t) * pair.motion[level][1], *pair.appearance[level]) for level in (-1, -2)
+        )
+        flow, mask = self.block[0](first, frames, None)
+        warped = warp_corners(before, flow[:, :2]), warp_corners(after, flow[:, 2:])
+        more_flow, more_mask = self.block[1](second, (*frames, *warped, mask), flow)
+        return flow + more_flow, mask + more_mask
+
+    def render(self, frames: Sequence[Tensor], pair: Pair, flow: Tensor, mask: Tensor) -> Tensor:
+        """The frame [K,3,H,W], 0..1, that flow and mask describe, refined."""
+        merged, seen = self.blend(frames, flow, mask)
+        context = []
+        for levels in pair.appearance:
+            context.append(torch.cat([warp_corners(*each) for each in zip(levels, flow.split(2, dim=1), strict=True)], dim=1))
+            flow = resize(flow, 0.5) / 2
+        return (merged + self.unet(seen, context)).clamp(0, 1)
+
+    @staticmethod
+    def blend(frames: Sequence[Tensor], flow: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The two warped frames, weighted by the mask: [K,3,H,W]; and all that went into it, [K,17,H,W]."""
+        before, after = frames
+        warped0, warped1 = warp_corners(before, flow[:, :2]), warp_corners(after, flow[:, 2:])
+        weight = torch.sigmoid(mask)
+        return warped0 * weight + warped1 * (1 - weight), joined((before, after, warped0, warped1, mask, flow))
+
+
+class Encoded(NamedTuple):
+    """Of one frame: its features, and those of it at the size at which flow is estimated."""
+
+    features: Features
+    scaled: Features
+
+
+class EmaVfi(nn.Module):
+    """EMA-VFI as an `Interpolator` that `Encodes` and `Moves`. Frames must suit ``spec.multiple``."""
+
+    def __init__(self, config: Config, options: Options = Options()) -> None:  # noqa: B008
+        super().__init__()
+        self.spec = specify(config, options)
+        self.scale = options.scale
+        self.net = MultiScaleFlow(config)
+
+    def forward(self, window: Tensor, t: Tensor) -> Tensor:
+        """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
+        return self.between([self.encode(rgb) for rgb in window.unbind(1)], window, t)
+
+    def encode(self, rgb: Tensor) -> Encoded:
+        """What is computed of one frame [B,3,H,W] alone."""
+        check_size(self.spec, rgb)
+        frame = rgb.flip(1).float()
+        dtype = next(self.parameters()).dtype
+        features = self.net.feature_bone.encode(frame.to(dtype))
+        if self.scale == 1:
+            return Encoded(features, features)
+        return Encoded(features, self.net.feature_bone.encode(resize(frame, self.scale).to(dtype)))
+
+    def between(self, features: Sequence[Encoded], window: Tensor, t: Tensor) -> Tensor:
+        """As `forward`, with what `encode` gave for both frames."""
+        check_window(self.spec, window, t)
+        frames = window.flip(2).float().unbind(1)
+        pair = self.net.feature_bone(*(feature.features for feature in features))
+        flow, mask = self._estimate(features, frames, t, pair if self.scale == 1 else None)
+        return self.net.render(frames, pair, flow, mask).flip(1).to(window.dtype)
+
+    def motion(self, window: Tensor, t: Tensor) -> Motion:
+        """Flow, in pixels, and mask at ``t`` [B] between the frames of ``window`` [B or 1,2,3,H,W]."""
+        check_window(self.spec, window, t)
+        features = [self.encode(rgb) for rgb in window.unbind(1)]
+        flow, mask = self._estimate(features, window.flip(2).float().unbind(1), t)
+        return Motion(flow[:, :2], flow[:, 2:], torch.sigmoid(mask))
+
+    def _estimate(
+        self, features: Sequence[Encoded], frames: Sequence[Tensor], t: Tensor, pair: Pair | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Flow and mask at full size, estimated at the scale that was asked for; ``pair`` when it is known there."""
+        pair = pair or self.net.feature_bone(*(feature.scaled for feature in features))
+        flow, mask = self.net.estimate([resize(frame, self.scale) for frame in frames], pair, t)
+        return resize(flow, 1 / self.scale) / self.scale, resize(mask, 1 / self.scale)
+
+
+# --- from a state dict --------------------------------------------------------------------------------------------------------
+
+
+def detect(state: Mapping[str, Tensor]) -> Spec | None:
+    """Which EMA-VFI ``state`` is of; None when it is of none."""
+    config = configure(published(state))
+    return specify(config, Options()) if config else None
+
+
+def build(state: Mapping[str, Tensor], options: Options = Options()) -> EmaVfi:  # noqa: B008
+    """The network of ``state``, in float32, with its weights.
+
+    ``options.variant``: "base-t" or "small-t" for weights that were trained for any t; nothing in the file tells them from
+    those for t = 1/2. Raises `InputError` when the network has no such option, or when ``state`` is not whole.
+    """
+    state = published(state)
+    config = configure(state)
+    if config is None:
+        raise InputError("the weights are not EMA-VFI's: they have no feature_bone.block4.0.attn.cor_embed")
+    model = EmaVfi(config, options)
+    load_weights(model.net, state, model.spec.name)
+    return model.eval()
+
+
+def published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """``state`` without the attention masks that training left in it."""
+    return {key: value for key, value in state.items() if not key.endswith((".attn_mask", ".HW"))}
+
+
+def configure(state: Mapping[str, Tensor]) -> Config | None:
+    """What the shapes of ``state`` say. Relatives of the network have more parts, and are none of ours."""
+    first, head = state.get("feature_bone.block1.conv.0.weight"), state.get("block.0.conv.0.0.weight")
+    if first is None or head is None or "feature_bone.block4.0.attn.cor_embed.weight" not in state:
+        return None
+    if any(not key.startswith(("feature_bone.", "block.", "unet.")) for key in state):
+        return None
+
+    def depth(name: str) -> int:
+        return sum(f"feature_bone.{name}.{index}.norm1.weight" in state for index in range(len(state)))
+
+    return Config(first.shape[0], (depth("block4"), depth("block5")))
+
+
+def specify(config: Config, options: Options) -> Spec:
+    """What the network can do as ``options`` build it. Raises `InputError` for what it cannot."""
+    name = "ema-vfi-" + ("/".join(config.versions) or "custom")
+    check_options(name, options, scales=SCALES, variants=config.versions)
+    if options.variant is not None:
+        name = f"ema-vfi-{options.variant}"
+    multiple = max(32, round(16 / options.scale))
+    return Spec(name, any_t=(options.variant or "").endswith("-t"), multiple=multiple, licence="Apache-2.0")
+
+
+# --- published weights --------------------------------------------------------------------------------------------------------
+
+
+def _checkpoint(version: str, file: str, use: str) -> Checkpoint:
+    note = f"{use}; {file}.pkl, from the authors' Google Drive folder, converted; the network wants variant {version!r}"
+    return Checkpoint(f"ema-vfi-{version}", (f"ema_vfi_{file}.safetensors", f"{file}.safetensors"), "Apache-2.0", note=note)
+
+
+CHECKPOINTS: tuple[Checkpoint, ...] = (
+    _checkpoint("base", "ours", "t = 1/2"),
+    _checkpoint("small", "ours_small", "t = 1/2"),
+    _checkpoint("base-t", "ours_t", "any t"),
+    _checkpoint("small-t", "ours_small_t", "any t"),
+)

@@ -1,0 +1,71 @@
+"""Attention inside windows: a plane is cut into rectangles, and the cells of each see one another only.
+
+Liu et al., "Swin Transformer: Hierarchical Vision Transformer using Shifted Windows", ICCV 2021. Knows shapes; knows
+nothing of what attends to what.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class Windows:
+    """A plane of ``height`` x ``width`` cells, cut into windows of ``size`` = (rows, columns).
+
+    The plane is first grown by zeros, on all sides alike, to whole windows; ``shifted`` windows lie half a window further on
+    and wrap round the edges. ``apart`` [N,L,L] is true for cells of one window that are no neighbours in the plane: the
+    picture and its padding, or opposite edges. It is None when no window has any. All of it follows from the size of the
+    plane alone, so that nothing has to be remembered from one size to the next.
+    """
+
+    def __init__(
+        self, height: int, width: int, size: tuple[int, int], *, shifted: bool = False, device: torch.device | None = None
+    ) -> None:
+        self.height, self.width, self.size = height, width, size
+        more_y, more_x = -height % size[0], -width % size[1]
+        self.top, self.left = more_y // 2, more_x // 2
+        self.pads = (0, 0, self.left, more_x - self.left, self.top, more_y - self.top)
+        self.rows, self.columns = (height + more_y) // size[0], (width + more_x) // size[1]
+        self.shift = (size[0] // 2, size[1] // 2) if shifted else (0, 0)
+        self.apart: Tensor | None = None
+        if shifted or more_y or more_x:
+            rows = _zones(height + more_y, self.top, height, size[0], self.shift[0]).to(device)
+            columns = _zones(width + more_x, self.left, width, size[1], self.shift[1]).to(device)
+            zones = self._cut((9 * rows[:, None] + columns)[None, :, :, None])[0].squeeze(-1)
+            self.apart = zones[:, :, None] != zones[:, None, :]
+
+    def split(self, plane: Tensor) -> Tensor:
+        """[B,H,W,C] -> [B,N,L,C]: N windows of L cells, row by row."""
+        dy, dx = self.shift
+        return self._cut(F.pad(plane, self.pads).roll((-dy, -dx), (1, 2)))
+
+    def join(self, windows: Tensor) -> Tensor:
+        """[B,N,L,C] -> [B,H,W,C], without what `split` had to add."""
+        batch, channels, (height, width) = windows.shape[0], windows.shape[-1], self.size
+        tiles = windows.reshape(batch, self.rows, self.columns, height, width, channels).transpose(2, 3)
+        plane = tiles.reshape(batch, self.rows * height, self.columns * width, channels).roll(self.shift, (1, 2))
+        return plane[:, self.top : self.top + self.height, self.left : self.left + self.width]
+
+    def bias(self, dtype: torch.dtype) -> Tensor | None:
+        """What to add to the scores [B,N,heads,L,L] of attention: -100 for cells that are no neighbours."""
+        return None if self.apart is None else -100 * self.apart[:, None].to(dtype)
+
+    def _cut(self, plane: Tensor) -> Tensor:
+        (height, width), channels = self.size, plane.shape[-1]
+        tiles = plane.reshape(-1, self.rows, height, self.columns, width, channels).transpose(2, 3)
+        return tiles.reshape(-1, self.rows * self.columns, height * width, channels)
+
+
+def _zones(grown: int, before: int, size: int, window: int, shift: int) -> Tensor:
+    """For each row (or column) of the grown plane, which of up to nine zones it belongs to.
+
+    Three of padding and picture, times three of a shifted plane: what wraps round, its window, all else. The published
+    networks tell padding by where it was before the shift, and so do we.
+    """
+    index = torch.arange(grown)
+    zones = (index >= before).long() + (index >= before + size)
+    if shift:
+        zones = 3 * zones + (index >= grown - window) + (index >= grown - shift)
+    return zones
