@@ -29,6 +29,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     toys = (
         Checkpoint("toy-1", ("toy_v1.safetensors",), "MIT", size=2_500_000, hub=HubFile("some/models", "toy_v1.safetensors")),
         Checkpoint("toy-2", ("toy_v2.safetensors",), "CC-BY-NC-4.0", commercial=False, wheel=WHEEL, note="[older] of the two"),
+        Checkpoint("toy-3", ("toy_v3.safetensors",), "MIT"),
     )
     toy = SimpleNamespace(CHECKPOINTS=toys, detect=lambda state: Spec("toy-1/2", multiple=32) if "weight" in state else None)
     architectures = {"still": SimpleNamespace(BUILTIN={"linear": None}), "toy": toy}
@@ -62,13 +63,14 @@ def test_the_list_shows_what_there_is_and_what_is_on_disk(vfi: Run, cache: Path)
     assert ["toy-1", "toy", "2.5", "MB", "MIT", "yes", "no"] in lines
     assert ["toy-2", "toy", "12.2", "kB", "CC-BY-NC-4.0", "no", str(file)] in lines
     assert ["toy-2:", "[older]", "of", "the", "two"] in lines
+    assert ["toy-3", "toy", "?", "MIT", "yes", "no,", "convert", "it"] in lines
     assert vfi("list") == vfi()
 
 
 def test_the_list_for_machines(vfi: Run, cache: Path):
     file = put(cache / "toy_v1.safetensors")
     assert vfi("--json") == vfi("list", "--json")
-    still, first, second = json.loads(vfi("--json"))
+    still, first, second, _ = json.loads(vfi("--json"))
     assert still["name"] == "linear"
     assert still["builtin"]
     assert (first["path"], first["size"]) == (str(file), file.stat().st_size)
@@ -109,7 +111,7 @@ def test_fetch_says_that_a_file_is_there(vfi: Run, cache: Path):
 
 
 def test_fetch_refuses_what_is_not_in_the_catalogue(vfi: Run):
-    with pytest.raises(InputError, match="did you mean toy-2, toy-1"):
+    with pytest.raises(InputError, match="did you mean toy-3, toy-2"):
         vfi("fetch", "toy")
     with pytest.raises(InputError, match="linear needs no weights"):
         vfi("fetch", "linear")
