@@ -139,7 +139,7 @@ class Checkpoint:
     """One published set of weights: what it is called, where it is had and what its licence allows.
 
     ``files`` are the safetensors names it may have on disk, best first; ``size`` is in bytes. ``licence`` is that of the
-    weights, ``commercial`` whether it allows commercial use. ``options`` are build options that the weights call for.
+    weights, ``commercial`` whether it allows commercial use. ``variant`` is the `Options.variant` that the weights call for.
     """
 
     name: str
@@ -149,4 +149,5 @@ class Checkpoint:
     size: int | None = None
     hub: HubFile | None = None
     wheel: WheelFile | None = None
+    variant: str | None = None
     note: str = ""

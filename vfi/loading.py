@@ -6,6 +6,7 @@ Owns the order of the wrappers. Knows nothing of how files are found (`weights`)
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -49,7 +50,13 @@ def network(model: str | Path | Mapping[str, Tensor], options: Options = Options
     name = auto() if model == "auto" else model
     if name in registry.builtins():
         return registry.builtin(str(name), options)
-    return registry.build(weights.read(weights.find(name)), options)
+    file = weights.find(name)
+    return registry.build(weights.read(file), replace(options, variant=options.variant or _variant(file)))
+
+
+def _variant(file: Path) -> str | None:
+    """What the weights of the catalogue that are called as ``file`` is call for."""
+    return next((row.variant for row in registry.checkpoints().values() if file.name in row.files), None)
 
 
 def ready(

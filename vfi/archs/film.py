@@ -238,7 +238,7 @@ def build(state: Mapping[str, Tensor], options: Options = Options()) -> Film:  #
 def published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """``state`` under the names of the first PyTorch release.
 
-    A repack calls the convolution of a layer ``conv``, not ``0``. TorchScript files may also hold markers of a type and a device.
+    A repack calls the convolution of a layer ``conv``, not ``0``. TorchScript files may hold markers of a type and a device.
     """
     weights = {key: value for key, value in state.items() if key.endswith((".weight", ".bias"))}
     return {re.sub(r"(\.\d+)\.conv\.(\w+)$", r"\1.0.\2", key): value for key, value in weights.items()}
