@@ -28,6 +28,7 @@ def mode_input() -> io.DynamicCombo.Input:
     )
     rate = io.Float.Input(
         "target_fps",
+        display_name="target fps",
         default=60.0,
         min=0.01,
         max=1000.0,
@@ -74,6 +75,7 @@ class Interpolate(io.ComfyNode):
                 io.Image.Input("images", tooltip="The frames, in order: grey, colour, or colour with alpha."),
                 io.Float.Input(
                     "source_fps",
+                    display_name="source fps",
                     default=24.0,
                     min=0.01,
                     max=1000.0,
@@ -84,6 +86,7 @@ class Interpolate(io.ComfyNode):
                 mode_input(),
                 io.Boolean.Input(
                     "hold_last",
+                    display_name="hold last frame",
                     default=False,
                     optional=True,
                     advanced=True,

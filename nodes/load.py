@@ -43,11 +43,13 @@ class LoadModel(io.ComfyNode):
                 ),
                 io.Boolean.Input(
                     "allow_download",
+                    display_name="allow download",
                     default=False,
                     tooltip="May a model marked download be fetched from the Hugging Face hub? Off, nothing is downloaded.",
                 ),
                 io.Combo.Input(
                     "flow_scale",
+                    display_name="flow scale",
                     options=["1", "0.5", "0.25", "2", "4"],
                     default="1",
                     optional=True,
@@ -157,7 +159,7 @@ def find(name: str, allow_download: bool) -> Path | None:
         if allow_download:
             return None
         raise InputError(
-            f"{name} is not on disk and allow_download is off: switch it on, or run `vfi models fetch {name}` once"
+            f"{name} is not on disk and allow download is off: switch it on, or run `vfi models fetch {name}` once"
         )
     return weights.find(name, places)
 

@@ -45,7 +45,7 @@ class Part:
             fields["options"] = positional[0]
         assert fields.keys() <= self.fields, f"{self.io_type} {id} knows no {fields.keys() - self.fields}"
         self.id = id
-        self.default = self.tooltip = self.options = None
+        self.default = self.tooltip = self.options = self.display_name = None
         self.optional = False
         vars(self).update(fields)
 

@@ -45,7 +45,7 @@ def test_licences_that_forbid_commercial_use_are_shown(load, part):
 
 def test_nothing_is_downloaded_unasked(run, load, monkeypatch):
     monkeypatch.setattr(load.weights, "fetch", pytest.fail)
-    with pytest.raises(ValueError, match=r"rife-4\.25 is not on disk and allow_download is off: switch it on"):
+    with pytest.raises(ValueError, match=r"rife-4\.25 is not on disk and allow download is off: switch it on"):
         run("InbetweenLoadModel", model=HUB)
 
 
@@ -71,7 +71,7 @@ def test_a_missing_model_is_refused_before_anything_runs(load):
     assert check(model="auto", allow_download=False) is True
     assert check(model=HUB, allow_download=True) is True
     assert check(model=None, allow_download=False) is True
-    assert "allow_download is off" in check(model=HUB, allow_download=False)
+    assert "allow download is off" in check(model=HUB, allow_download=False)
     assert "no model is called 'gone.safetensors'" in check(model="gone.safetensors", allow_download=False)
     assert "is not on disk" in check(model="rife-4.0", allow_download=True)
 

@@ -46,7 +46,7 @@ def test_every_node_has_a_help_page_that_names_its_parts(nodes):
         text = (HELP / name / "en.md").read_text(encoding="utf-8")
         assert text.startswith(f"# {schema.display_name}\n")
         for part in [*widgets(schema), *schema.outputs]:
-            assert f"`{part.id}`" in text, f"the help page of {name} does not mention {part.id}"
+            assert f"`{part.display_name or part.id}`" in text, f"the help page of {name} does not mention {part.id}"
 
 
 def test_the_door_offers_one_way_in(pack):
