@@ -18,10 +18,6 @@ from ..vfi.core import InputError, Interpolator
 
 ModelType = io.Custom("INBETWEEN_MODEL")
 
-ACTIVATIONS = 600
-"""Numbers that a network holds for each pixel of a frame at its peak; the largest measured of those in the catalogue."""
-
-
 @dataclass(frozen=True)
 class Model:
     """What the socket carries. ``patcher`` is None for a model without weights; ``tta`` is a mode of `vfi.wrap.Tta`."""
@@ -45,7 +41,7 @@ class Model:
         device = model_management.get_torch_device()
         if self.patcher is not None:
             device = self.patcher.load_device
-            needed = ACTIVATIONS * size[0] * size[1] * self.dtype.itemsize
+            needed = self.network.spec.activations * size[0] * size[1] * self.dtype.itemsize
             model_management.load_models_gpu([self.patcher], memory_required=needed)
         return loading.ready(self.network, tta=self.tta, device=device, dtype=self.dtype)
 

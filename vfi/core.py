@@ -40,6 +40,7 @@ class Spec:
     ``window`` frames go in and the new frame lies between the middle two. ``any_t`` is false for models that only
     know t = 1/2. Height and width must be multiples of ``multiple`` and at least ``min_size`` (`wrap.Padded` sees to
     it). ``half`` says that half precision keeps the picture, ``tiles`` that the frame may be cut up.
+    ``activations``: how many numbers are held for each pixel while a frame is made, at the peak and with some to spare.
     ``licence`` is the SPDX name of the licence of the weights.
     """
 
@@ -50,6 +51,7 @@ class Spec:
     min_size: int = 1
     half: bool = True
     tiles: bool = True
+    activations: int = 300
     licence: str = ""
 
 
