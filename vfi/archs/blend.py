@@ -1,0 +1,50 @@
+"""The honest floor: what in-between frames look like without any motion. ``linear`` cross-fades, ``nearest`` repeats.
+
+Knows nothing of motion, and needs no weights.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..core import InputError, Options, Spec
+
+
+class Linear:
+    """The cross-fade: (1 - t) of the frame before and t of the one after."""
+
+    spec = Spec("linear", licence="MIT")
+
+    def __call__(self, window: Tensor, t: Tensor) -> Tensor:
+        return torch.lerp(window[:, 0], window[:, 1], t.to(window).view(-1, 1, 1, 1))
+
+
+class Nearest:
+    """The frame that is nearer in time; the one before at t = 1/2."""
+
+    spec = Spec("nearest", licence="MIT")
+
+    def __call__(self, window: Tensor, t: Tensor) -> Tensor:
+        return torch.where(t.view(-1, 1, 1, 1) <= 0.5, window[:, 0], window[:, 1])
+
+
+def linear(options: Options) -> Linear:
+    """Raises `InputError` for the options of a network."""
+    _refuse_network_options("linear", options)
+    return Linear()
+
+
+def nearest(options: Options) -> Nearest:
+    """Raises `InputError` for the options of a network."""
+    _refuse_network_options("nearest", options)
+    return Nearest()
+
+
+def _refuse_network_options(name: str, options: Options) -> None:
+    """Only what would change the picture is refused; ``scale`` and ``refine`` have nothing to act on."""
+    if options.ensemble or options.variant is not None:
+        raise InputError(f"{name} is no network: it has neither an ensemble nor variants")
+
+
+BUILTIN = {"linear": linear, "nearest": nearest}
