@@ -1,0 +1,55 @@
+"""What every network promises, asserted on a network and a window that its own tests choose."""
+
+from __future__ import annotations
+
+import copy
+
+import parity
+import torch
+from torch import Tensor, nn
+
+import vfi
+from vfi.core import Interpolator
+
+
+def window(height: int, width: int, count: int = 2) -> Tensor:
+    """[1,N,3,H,W]: frames that move by a few pixels."""
+    return torch.from_numpy(parity.synthetic_frames(height, width, count, 1.0))[None]
+
+
+def one_window_serves_many_timesteps(model: Interpolator, frames: Tensor, times: Tensor) -> None:
+    apart = torch.cat([model(frames, t[None]) for t in times])
+    torch.testing.assert_close(model(frames, times), apart, rtol=1e-4, atol=2e-5)
+
+
+def each_window_of_a_batch_is_made_by_itself(model: Interpolator, frames: Tensor, times: Tensor) -> None:
+    windows = torch.cat((frames, frames.flip(1) / 2))
+    apart = torch.cat([model(one[None], t[None]) for one, t in zip(windows, times, strict=True)])
+    torch.testing.assert_close(model(windows, times), apart, rtol=1e-4, atol=2e-5)
+
+
+def half_precision_is_close(net: nn.Module, frames: Tensor, within: float = 0.02) -> None:
+    """And the output has the type of the window, whatever that of the weights."""
+    t = torch.tensor([0.5])
+    half = copy.deepcopy(net).bfloat16()
+    made = half(frames, t)
+    assert made.dtype == torch.float32
+    assert (made - net(frames, t)).abs().mean() < within
+    assert half(frames.bfloat16(), t).dtype == torch.bfloat16
+
+
+def gradients_reach_every_weight(net: nn.Module, frames: Tensor) -> None:
+    net = copy.deepcopy(net).requires_grad_(True)
+    net(frames, torch.tensor([0.5])).sum().backward()
+    unmoved = [name for name, weight in net.named_parameters() if weight.grad is None or not weight.grad.abs().sum()]
+    assert not unmoved
+
+
+def interpolates_a_clip(model: Interpolator, times: int, height: int = 50, width: int = 67) -> None:
+    """Three frames of an odd size, of which the given ones stay as they are."""
+    clip = window(height, width, 3)[0]
+    made = vfi.interpolate(clip, model, times)
+    assert made.shape == (2 * times + 1, 3, height, width)
+    assert made.isfinite().all()
+    assert torch.equal(made[::times], clip)
+    assert 0 <= made.min() <= made.max() <= 1

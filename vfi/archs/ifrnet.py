@@ -1,0 +1,233 @@
+"""IFRNet: intermediate feature refine network.
+
+Kong, Jiang, Luo, Chu, Huang, Tai, Wang and Yang, "IFRNet: Intermediate Feature Refine Network for Efficient Frame
+Interpolation", CVPR 2022. From 1/16 of the frame's size up, a decoder a level refines, together, the features of the frame
+at t and the flow from it to both of its neighbours; the last one also gives the mask that blends the warped neighbours,
+and what that blend lacks.
+
+Small, base and large are one network here, of the widths that a state dict has. Owns the published names of the parameters.
+Knows nothing of padding, files or devices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..core import Checkpoint, InputError, Motion, Options, Spec
+from ..ops.checks import check_options, check_window, load_weights
+from ..ops.warp import warp_corners
+
+SCALES = (0.25, 0.5, 1, 2, 4)
+"""The scales at which flow can be estimated."""
+
+VARIANTS = ("vimeo", "gopro")
+"""What weights were trained on; shapes do not tell. Those of Vimeo90K, taken for granted, only know t = 1/2."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """``channels`` of the encoder at 1/2, 1/4, 1/8 and 1/16, ``side`` channels of a block, first ``kernel`` of the encoder."""
+
+    channels: tuple[int, ...]
+    side: int
+    kernel: int
+
+
+PUBLISHED: dict[Config, str] = {
+    Config((24, 36, 54, 72), 24, 3): "ifrnet-s",
+    Config((32, 48, 72, 96), 32, 3): "ifrnet",
+    Config((64, 96, 144, 192), 64, 7): "ifrnet-l",
+}
+
+
+# --- layers -------------------------------------------------------------------------------------------------------------------
+
+
+def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2), nn.PReLU(outputs))
+
+
+def resize(image: Tensor, factor: float) -> Tensor:
+    if factor == 1:
+        return image
+    return F.interpolate(image, scale_factor=factor, mode="bilinear", align_corners=False)
+
+
+class Encoder(nn.Module):
+    """Features of frames [B,3,H,W] at 1/2, 1/4, 1/8 and 1/16 of their size, a pyramid from fine to coarse."""
+
+    def __init__(self, channels: tuple[int, ...], kernel: int) -> None:
+        super().__init__()
+        for level, (inputs, outputs) in enumerate(zip((3, *channels), channels, strict=False), start=1):
+            first = conv(inputs, outputs, kernel if level == 1 else 3, stride=2)
+            self.add_module(f"pyramid{level}", nn.Sequential(first, conv(outputs, outputs)))
+
+    def forward(self, rgb: Tensor) -> tuple[Tensor, ...]:
+        levels: list[Tensor] = []
+        for pyramid in self.children():
+            levels.append(pyramid(levels[-1] if levels else rgb))
+        return tuple(levels)
+
+
+class ResBlock(nn.Module):
+    """Three convolutions with a skip; after each of the first two, the last ``side`` channels pass one of their own."""
+
+    def __init__(self, channels: int, side: int) -> None:
+        super().__init__()
+        self.split = (channels - side, side)
+        self.conv1 = conv(channels, channels)
+        self.conv2 = conv(side, side)
+        self.conv3 = conv(channels, channels)
+        self.conv4 = conv(side, side)
+        self.conv5 = nn.Conv2d(channels, channels, 3, 1, 1)
+        self.prelu = nn.PReLU(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = x
+        for whole, part in ((self.conv1, self.conv2), (self.conv3, self.conv4)):
+            kept, aside = whole(out).split(self.split, dim=1)
+            out = torch.cat((kept, part(aside)), dim=1)
+        return self.prelu(x + self.conv5(out))
+
+
+class Decoder(nn.Module):
+    """[B,C,H,W] -> [B,C',2H,2W], from tensors that are joined and taken in the type of the weights."""
+
+    def __init__(self, inputs: int, width: int, outputs: int, side: int) -> None:
+        super().__init__()
+        last = nn.ConvTranspose2d(width, outputs, 4, 2, 1)
+        self.convblock = nn.Sequential(conv(inputs, width), ResBlock(width, side), last)
+
+    def forward(self, *parts: Tensor) -> Tensor:
+        batch = max(part.shape[0] for part in parts)
+        x = torch.cat([part.expand(batch, *part.shape[1:]) for part in parts], dim=1)
+        return self.convblock(x)
+
+
+# --- the network --------------------------------------------------------------------------------------------------------------
+
+
+class Estimate(NamedTuple):
+    """What is known of the frame at t, float32.
+
+    ``flow0``, ``flow1`` [B,2,H,W] lead to the frames before and after, in pixels; ``mask`` [B,1,H,W] 0..1 is the weight of the
+    frame before; ``residual`` [B,3,H,W] is what the blend of both lacks.
+    """
+
+    flow0: Tensor
+    flow1: Tensor
+    mask: Tensor
+    residual: Tensor
+
+
+class IFRNet(nn.Module):
+    """IFRNet as an `Interpolator` that `Moves`. Frames must suit ``spec.multiple``.
+
+    It has no part of one frame alone: what it sees is the frames less the mean of both.
+    """
+
+    def __init__(self, config: Config, options: Options = Options()) -> None:  # noqa: B008
+        super().__init__()
+        self.spec = specify(config, options)
+        self.scale = options.scale
+        *finer, coarse = channels = config.channels
+        self.encoder = Encoder(channels, config.kernel)
+        self.decoder4 = Decoder(2 * coarse + 1, 2 * coarse, finer[2] + 4, config.side)
+        self.decoder3 = Decoder(3 * finer[2] + 4, 3 * finer[2], finer[1] + 4, config.side)
+        self.decoder2 = Decoder(3 * finer[1] + 4, 3 * finer[1], finer[0] + 4, config.side)
+        self.decoder1 = Decoder(3 * finer[0] + 4, 3 * finer[0], 4 + 1 + 3, config.side)
+
+    def forward(self, window: Tensor, t: Tensor) -> Tensor:
+        """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
+        made = self.estimate(window, t)
+        before, after = window.float().unbind(1)
+        blend = made.mask * warp_corners(before, made.flow0) + (1 - made.mask) * warp_corners(after, made.flow1)
+        return (blend + made.residual).clamp(0, 1).to(window.dtype)
+
+    def motion(self, window: Tensor, t: Tensor) -> Motion:
+        """Flow, in pixels, and mask at ``t`` [B] between the frames of ``window`` [B or 1,2,3,H,W]."""
+        made = self.estimate(window, t)
+        return Motion(made.flow0, made.flow1, made.mask)
+
+    def estimate(self, window: Tensor, t: Tensor) -> Estimate:
+        """What the network knows of the frame at ``t`` [B]. The frames are encoded once, however many t there are."""
+        check_window(self.spec, window, t)
+        dtype = next(self.parameters()).dtype
+        seen = window.float() - window.float().mean(dim=(1, 2, 3, 4), keepdim=True)
+        levels = zip(*(self.encoder(resize(rgb, self.scale).to(dtype)) for rgb in seen.unbind(1)), strict=True)
+        *finer, (before, after) = levels
+        plane = t.to(dtype).reshape(-1, 1, 1, 1).expand(-1, 1, *before.shape[-2:])
+        out = self.decoder4(before, after, plane)
+        flow, rest = out[:, :4].float(), out[:, 4:]
+        for decode, (before, after) in zip((self.decoder3, self.decoder2, self.decoder1), reversed(finer), strict=True):
+            warped = warp_corners(before, flow[:, :2]), warp_corners(after, flow[:, 2:])
+            out = decode(rest, *warped, flow.to(dtype))
+            flow, rest = 2 * resize(flow, 2) + out[:, :4].float(), out[:, 4:]
+        flow0, flow1 = (resize(flow, 1 / self.scale) / self.scale).chunk(2, dim=1)
+        rest = rest.float()
+        mask, residual = torch.sigmoid(rest[:, :1]), rest[:, 1:]
+        return Estimate(flow0, flow1, resize(mask, 1 / self.scale), resize(residual, 1 / self.scale))
+
+
+# --- from a state dict --------------------------------------------------------------------------------------------------------
+
+
+def detect(state: Mapping[str, Tensor]) -> Spec | None:
+    """Which IFRNet ``state`` is of; None when it is of none."""
+    config = configure(state)
+    return specify(config, Options()) if config else None
+
+
+def build(state: Mapping[str, Tensor], options: Options = Options()) -> IFRNet:  # noqa: B008
+    """The network of ``state`` with its weights; ``options.variant`` "gopro" says that they were trained for any t.
+
+    Raises `InputError` when the network has no such option, or when ``state`` is not whole.
+    """
+    config = configure(state)
+    if config is None:
+        raise InputError("the weights are not IFRNet's: they have no encoder.pyramid1 and decoder4")
+    net = IFRNet(config, options)
+    load_weights(net, state, net.spec.name)
+    return net.eval()
+
+
+def configure(state: Mapping[str, Tensor]) -> Config | None:
+    """What the shapes of ``state`` say. AMT has the same encoder and decoders, and more."""
+    marks = {"encoder.pyramid1.0.0.weight", "decoder4.convblock.0.0.weight", "decoder4.convblock.1.conv2.0.weight"}
+    if not marks <= state.keys() or any(not key.startswith(("encoder.", "decoder")) for key in state):
+        return None
+    first = [state[name] for level in range(1, 5) if (name := f"encoder.pyramid{level}.0.0.weight") in state]
+    side = state["decoder4.convblock.1.conv2.0.weight"].shape[0]
+    return Config(tuple(weight.shape[0] for weight in first), side, first[0].shape[-1])
+
+
+def specify(config: Config, options: Options) -> Spec:
+    """What the network can do as ``options`` build it. Raises `InputError` for what it cannot."""
+    name = PUBLISHED.get(config, "ifrnet-custom")
+    check_options(name, options, scales=SCALES, variants=VARIANTS)
+    any_t = options.variant == "gopro"
+    return Spec(f"{name}-gopro" if any_t else name, any_t=any_t, multiple=round(16 / min(options.scale, 1)), licence="MIT")
+
+
+# --- published weights --------------------------------------------------------------------------------------------------------
+
+
+def _checkpoint(name: str, file: str, variant: str) -> Checkpoint:
+    note = f"{file}.pth, from the Dropbox folder that the authors' README leads to, converted"
+    return Checkpoint(name, (f"{file}.safetensors",), "MIT", variant=variant, note=note)
+
+
+CHECKPOINTS: tuple[Checkpoint, ...] = (
+    _checkpoint("ifrnet-s", "IFRNet_S_Vimeo90K", "vimeo"),
+    _checkpoint("ifrnet", "IFRNet_Vimeo90K", "vimeo"),
+    _checkpoint("ifrnet-l", "IFRNet_L_Vimeo90K", "vimeo"),
+    _checkpoint("ifrnet-s-gopro", "IFRNet_S_GoPro", "gopro"),
+    _checkpoint("ifrnet-gopro", "IFRNet_GoPro", "gopro"),
+    _checkpoint("ifrnet-l-gopro", "IFRNet_L_GoPro", "gopro"),
+)
