@@ -1,13 +1,19 @@
 """Backward warping: look up, for every pixel, where it comes from.
 
-Two conventions are in use and trained weights know only one of them; each has its own name here.
+All conventions are the same bilinear look-up at other places or with another outside; trained weights know only the one
+that they were trained with, so each has its own name here. A half-pixel grid (``align_corners=False``) whose flow is
+divided by W/2 looks at the very places of `warp_corners`: FILM needs no function of its own.
 """
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+Outside = Literal["border", "zeros"]
 
 
 def warp_corners(image: Tensor, flow: Tensor) -> Tensor:
@@ -17,14 +23,82 @@ def warp_corners(image: Tensor, flow: Tensor) -> Tensor:
     ``flow`` is [B,2,H,W] (dx, dy) in pixels. Sampling is always float32: half-precision grids wobble, and on some
     CPUs they fail. Returns [B,C,H,W] of ``image``'s type. A batch of 1 in either serves the whole batch of the other.
     """
+    height, width = flow.shape[-2:]
+    flow = flow.to(torch.promote_types(flow.dtype, torch.float32))
+    # The grid first and the flow then, as in training: whole positions plus flow round otherwise, which shows as 1e-4.
+    x = torch.linspace(-1, 1, width, device=flow.device, dtype=flow.dtype)
+    y = torch.linspace(-1, 1, height, device=flow.device, dtype=flow.dtype)
+    grid_x = x + flow[:, 0] * (2 / max(width - 1, 1))
+    grid_y = y[:, None] + flow[:, 1] * (2 / max(height - 1, 1))
+    return _look_up(image, grid_x, grid_y, outside="border")
+
+
+def warp_zeros(image: Tensor, flow: Tensor) -> Tensor:
+    """As `warp_corners`, with black outside of the frame: SepConv, softsplat and optical flow networks."""
+    return sample(image, *targets(flow), outside="zeros")
+
+
+def warp_valid(image: Tensor, flow: Tensor) -> Tensor:
+    """As `warp_zeros`, and zero wherever any part of a sample lies outside: PWC-Net.
+
+    Up to a ten-thousandth of a sample's weight may lie outside (Sun et al., CVPR 2018, as trained).
+    """
+    x, y = targets(flow)
     height, width = image.shape[-2:]
-    flow = flow.float()
-    x = torch.arange(width, device=flow.device, dtype=torch.float32)
-    y = torch.arange(height, device=flow.device, dtype=torch.float32)
-    grid_x = (x + flow[:, 0]) * (2 / max(width - 1, 1)) - 1
-    grid_y = (y[:, None] + flow[:, 1]) * (2 / max(height - 1, 1)) - 1
-    grid = torch.stack((grid_x, grid_y), dim=-1)
+    inside = _overlap(x, width) * _overlap(y, height)
+    return sample(image, x, y, outside="zeros") * (inside >= 0.9999)[:, None].to(image.dtype)
+
+
+def warp_shrunk(image: Tensor, flow: Tensor) -> Tensor:
+    """Sample at ``(position + flow) * (side - 1) / side``, black outside: Super SloMo as it was trained.
+
+    Its grid is divided by the side, not by the side less one, and is read with corners aligned, so that the picture
+    grows by one pixel. Its weights have learned to live with that.
+    """
+    x, y = targets(flow)
+    height, width = image.shape[-2:]
+    return sample(image, x * ((width - 1) / width), y * ((height - 1) / height), outside="zeros")
+
+
+def sample(image: Tensor, x: Tensor, y: Tensor, *, outside: Outside) -> Tensor:
+    """Bilinear look-up at the places ``x`` and ``y`` [B,H',W'], in pixels of ``image`` [B,C,H,W], centres at whole numbers.
+
+    ``outside`` of the frame there is the repeated border, or zeros. Computed in float32 or better; returns [B,C,H',W'] of
+    ``image``'s type. A batch of 1 in either serves the whole batch of the other. Not a number gives anything but an error.
+    """
+    height, width = image.shape[-2:]
+    if outside == "zeros" and 1 in (height, width):
+        # A side of one pixel has no two corners to align: give it another, black one.
+        image = F.pad(image, (0, int(width == 1), 0, int(height == 1)))
+        height, width = image.shape[-2:]
+    at = torch.promote_types(torch.promote_types(image.dtype, x.dtype), torch.float32)
+    grid_x = x.to(at) * (2 / max(width - 1, 1)) - 1
+    grid_y = y.to(at) * (2 / max(height - 1, 1)) - 1
+    return _look_up(image, grid_x, grid_y, outside)
+
+
+def _look_up(image: Tensor, grid_x: Tensor, grid_y: Tensor, outside: Outside) -> Tensor:
+    """As `sample`, at places [B,H',W'] from -1, the centre of the first pixel, to 1, that of the last; float32 or better."""
+    dtype = torch.promote_types(image.dtype, grid_x.dtype)
+    grid = torch.stack((grid_x, grid_y), dim=-1).to(dtype)
+    if outside == "border":
+        # Not left to grid_sample, which has no border on every device.
+        grid = grid.clamp(-1, 1)
     batch = max(image.shape[0], grid.shape[0])
-    source = image.float().expand(batch, -1, -1, -1)
+    source = image.to(dtype).expand(batch, -1, -1, -1)
     grid = grid.expand(batch, -1, -1, -1)
-    return F.grid_sample(source, grid, mode="bilinear", padding_mode="border", align_corners=True).to(image.dtype)
+    return F.grid_sample(source, grid, mode="bilinear", padding_mode="zeros", align_corners=True).to(image.dtype)
+
+
+def targets(flow: Tensor) -> tuple[Tensor, Tensor]:
+    """Where ``flow`` [B,2,H,W] leads: x and y [B,H,W] in pixels, float32 or better."""
+    height, width = flow.shape[-2:]
+    flow = flow.to(torch.promote_types(flow.dtype, torch.float32))
+    x = torch.arange(width, device=flow.device, dtype=flow.dtype)
+    y = torch.arange(height, device=flow.device, dtype=flow.dtype)
+    return x + flow[:, 0], y[:, None] + flow[:, 1]
+
+
+def _overlap(at: Tensor, side: int) -> Tensor:
+    """How much of a bilinear sample at ``at`` lies within 0 .. side - 1, in one direction."""
+    return torch.minimum(at + 1, side - at).clamp(0, 1)

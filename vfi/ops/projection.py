@@ -1,0 +1,68 @@
+"""Flow projection: from the flow of one frame to the flow at a time between the frames.
+
+Bao et al., "Depth-Aware Video Frame Interpolation", CVPR 2019, equations 1 to 3, as DAIN was trained with it.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import torch
+from torch import Tensor
+
+from .warp import targets
+
+
+def project_flow(flow: Tensor, nearness: Tensor) -> tuple[Tensor, Tensor]:
+    """The flow back to a frame, at the time that ``flow`` leads to.
+
+    ``flow`` is [B,2,H,W] (dx, dy) in pixels, from the frame to the time; ``nearness`` is [B,1,H,W], above zero: the
+    reciprocal of depth. Every pixel that stays in the frame gives its reversed flow, whole, to each of the four pixels
+    that it lands between; what meets is averaged by nearness. Where nothing lands, see `fill_holes`.
+    Returns the flow [B,2,H,W] from the time to the frame, and the summed nearness [B,1,H,W], zero in holes; float32 or
+    better.
+    """
+    height, width = flow.shape[-2:]
+    flow = flow.to(torch.promote_types(torch.promote_types(flow.dtype, nearness.dtype), torch.float32))
+    nearness = nearness.to(flow.dtype)
+    x, y = targets(flow)
+    stays = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    left, top = torch.where(stays, x, 0).long(), torch.where(stays, y, 0).long()
+    first = torch.arange(flow.shape[0], device=flow.device)[:, None, None] * (height * width)
+    given = torch.cat((-flow * nearness, nearness), dim=1)
+    given = torch.where(stays[:, None], given, 0).movedim(1, 0).flatten(1)
+    total = torch.zeros_like(given)
+    for right, down in product((0, 1), repeat=2):
+        pixel = first + (top + down).clamp(max=height - 1) * width + (left + right).clamp(max=width - 1)
+        total.index_add_(1, pixel.flatten(), given)
+    total = total.unflatten(1, (flow.shape[0], height, width)).movedim(0, 1)
+    projected, count = total[:, :2], total[:, 2:]
+    covered = count > 0
+    return fill_holes(projected / torch.where(covered, count, 1), covered), count
+
+
+def fill_holes(values: Tensor, covered: Tensor) -> Tensor:
+    """``values`` [B,C,H,W] where ``covered`` [B,1,H,W]; elsewhere the mean of the nearest covered ones to the left, right, top
+    and bottom, or zero where there are none."""
+    total, found = torch.zeros_like(values), torch.zeros_like(values[:, :1])
+    for dim, step in product((-1, -2), (1, -1)):
+        value, known = _carry(torch.where(covered, values, 0), covered, dim, step)
+        total, found = total + value, found + known.to(values.dtype)
+    return torch.where(covered, values, total / found.clamp(min=1))
+
+
+def _carry(value: Tensor, known: Tensor, dim: int, step: int) -> tuple[Tensor, Tensor]:
+    """Every unknown value replaced with the nearest known one, ``step`` = 1 before it or -1 after it in ``dim``, if any."""
+    side = value.shape[dim]
+    while abs(step) < side:
+        value = torch.where(known, value, _shift(value, step, dim))
+        known = known | _shift(known, step, dim)
+        step *= 2
+    return value, known
+
+
+def _shift(value: Tensor, step: int, dim: int) -> Tensor:
+    """Moved by ``step`` pixels, zeros coming in."""
+    blank = torch.zeros_like(value.narrow(dim, 0, abs(step)))
+    kept = value.narrow(dim, max(-step, 0), value.shape[dim] - abs(step))
+    return torch.cat((blank, kept) if step > 0 else (kept, blank), dim=dim)
