@@ -1,0 +1,212 @@
+"""FLAVR: flow-agnostic video representations.
+
+Kalluri, Pathak, Chandraker and Tran, "FLAVR: Flow-Agnostic Video Representations for Fast Frame Interpolation", WACV 2023.
+A U-Net of 3-D convolutions sees four frames at once and gives, at once, all frames between the middle two; there is no
+flow. How many it gives is fixed: one, three or seven, evenly spaced.
+
+Of any other t the nearest frame that it gives is taken, and that is said. Owns the published names of the parameters. Knows
+nothing of padding, files or devices.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..core import Checkpoint, InputError, Options, Spec
+from ..ops.checks import check_options, check_window, load_weights
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Config:
+    """``frames`` go in, ``outputs`` come out; ``bias``: whether the encoder's convolutions have any (4x and 8x do)."""
+
+    frames: int
+    outputs: int
+    bias: bool
+
+    @property
+    def name(self) -> str:
+        return f"flavr-{self.outputs + 1}x"
+
+
+# --- layers -------------------------------------------------------------------------------------------------------------------
+
+
+class Gate(nn.Module):
+    """Weighs each channel by what the whole clip holds of all of them (section 3.1 of the paper)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.attn_layer = nn.Sequential(nn.Conv3d(channels, channels, 1), nn.Sigmoid())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.attn_layer(x.mean(dim=(2, 3, 4), keepdim=True))
+
+
+class Residual(nn.Module):
+    """Two 3-D convolutions and a gate, with a skip; ``stride`` is in space, never in time."""
+
+    downsample: nn.Sequential | None
+
+    def __init__(self, inputs: int, outputs: int, stride: int, bias: bool) -> None:
+        super().__init__()
+        steps = (1, stride, stride)
+        self.conv1 = nn.Sequential(nn.Conv3d(inputs, outputs, 3, steps, 1, bias=bias), nn.ReLU())
+        self.conv2 = nn.Sequential(nn.Conv3d(outputs, outputs, 3, 1, 1, bias=bias))
+        self.fg = Gate(outputs)
+        changes = stride != 1 or inputs != outputs
+        self.downsample = nn.Sequential(nn.Conv3d(inputs, outputs, 1, steps, bias=False)) if changes else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        skip = x if self.downsample is None else self.downsample(x)
+        return F.relu(skip + self.fg(self.conv2(self.conv1(x))))
+
+
+class Encoder(nn.Module):
+    """Features of a clip [B,3,N,H,W] after each of five steps: 64 to 512 channels, at 1/2, 1/2, 1/4, 1/8 and 1/8."""
+
+    def __init__(self, bias: bool) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv3d(3, 64, (3, 7, 7), (1, 2, 2), (1, 3, 3), bias=bias), nn.ReLU())
+        steps = ((64, 64, 1), (64, 128, 2), (128, 256, 2), (256, 512, 1))
+        for index, (inputs, outputs, stride) in enumerate(steps, start=1):
+            layer = nn.Sequential(Residual(inputs, outputs, stride, bias), Residual(outputs, outputs, 1, bias))
+            self.add_module(f"layer{index}", layer)
+
+    def forward(self, clip: Tensor) -> list[Tensor]:
+        made: list[Tensor] = []
+        for layer in self.children():
+            made.append(layer(made[-1] if made else clip))
+        return made
+
+
+class Same(nn.Module):
+    """A gated 3-D convolution that keeps the size."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv = nn.Sequential(nn.Conv3d(inputs, outputs, 3, 1, 1), Gate(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x)
+
+
+class Double(nn.Module):
+    """A gated transposed 3-D convolution that doubles height and width."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.upconv = nn.Sequential(nn.ConvTranspose3d(inputs, outputs, (3, 4, 4), (1, 2, 2), 1), Gate(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.upconv(x)
+
+
+class Fuse(nn.Module):
+    """Joins the features of all frames into those of one picture."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv = nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x)
+
+
+# --- the network --------------------------------------------------------------------------------------------------------------
+
+
+class Flavr(nn.Module):
+    """FLAVR as an `Interpolator` of four frames. Frames must suit ``spec.multiple``."""
+
+    def __init__(self, config: Config, options: Options = Options()) -> None:  # noqa: B008
+        super().__init__()
+        self.spec = specify(config, options)
+        self.outputs = config.outputs
+        self.encoder = Encoder(config.bias)
+        self.decoder = nn.ModuleList((Same(512, 256), Double(512, 128), Double(256, 64), Same(128, 64), Double(128, 64)))
+        self.feature_fuse = Fuse(64 * config.frames, 64)
+        self.outconv = nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(64, 3 * config.outputs, 7))
+        self._said = False
+
+    def forward(self, window: Tensor, t: Tensor) -> Tensor:
+        """The frames nearest to ``t`` [B] between the middle two of ``window`` [B or 1,4,3,H,W]: [B,3,H,W], clamped to 0..1."""
+        check_window(self.spec, window, t)
+        made = self.between(window).clamp(0, 1).to(window.dtype).expand(len(t), -1, -1, -1, -1)
+        return made[torch.arange(len(t), device=made.device), self.nearest(t).to(made.device)]
+
+    def between(self, window: Tensor) -> Tensor:
+        """All frames that the network gives, [B,K,3,H,W] float32: frame k is at t = (k + 1) / (K + 1). Not clamped."""
+        clip = window.float().transpose(1, 2)
+        mean = clip.mean(dim=(2, 3, 4), keepdim=True)
+        x, *skips = reversed(self.encoder((clip - mean).to(next(self.parameters()).dtype)))
+        *steps, last = self.decoder
+        for step, skip in zip(steps, skips, strict=True):
+            x = torch.cat((F.leaky_relu(step(x), 0.2), skip), dim=1)
+        x = F.leaky_relu(last(x), 0.2).transpose(1, 2).flatten(1, 2)
+        x = self.outconv(F.leaky_relu(self.feature_fuse(x), 0.2))
+        return x.float().unflatten(1, (self.outputs, 3)) + mean.transpose(1, 2)
+
+    def nearest(self, t: Tensor) -> Tensor:
+        """Which of the frames that the network gives is nearest to each of ``t`` [B]; of two, the earlier one."""
+        place = t.double() * (self.outputs + 1)
+        chosen = (place - 0.5).ceil().clamp(1, self.outputs)
+        far = (place - chosen).abs() > 1e-3
+        if not self._said and bool(far.any()):
+            self._said = True
+            times = ", ".join(f"{k}/{self.outputs + 1}" for k in range(1, self.outputs + 1))
+            log.warning("%s only knows t = %s: t = %.4f is taken as the nearest", self.spec.name, times, t[far][0])
+        return chosen.long() - 1
+
+
+# --- from a state dict --------------------------------------------------------------------------------------------------------
+
+
+def detect(state: Mapping[str, Tensor]) -> Spec | None:
+    """Which FLAVR ``state`` is of; None when it is of none."""
+    config = configure(state)
+    return specify(config, Options()) if config else None
+
+
+def build(state: Mapping[str, Tensor], options: Options = Options()) -> Flavr:  # noqa: B008
+    """The network of ``state`` with its weights. Raises `InputError` for options that it has not, or a broken ``state``."""
+    config = configure(state)
+    if config is None:
+        raise InputError("the weights are not FLAVR's: they have no encoder.stem, feature_fuse and outconv")
+    net = Flavr(config, options)
+    load_weights(net, state, net.spec.name)
+    return net.eval()
+
+
+def configure(state: Mapping[str, Tensor]) -> Config | None:
+    """What the shapes of ``state`` say."""
+    marks = ("encoder.stem.0.weight", "feature_fuse.conv.0.weight", "outconv.1.weight")
+    if not all(mark in state for mark in marks) or state[marks[0]].ndim != 5:
+        return None
+    width, fused = state[marks[1]].shape[:2]
+    return Config(frames=fused // width, outputs=state[marks[2]].shape[0] // 3, bias="encoder.stem.0.bias" in state)
+
+
+def specify(config: Config, options: Options) -> Spec:
+    """What the network can do. Any t is answered, with the nearest frame; its gates see the whole frame, so no tiles."""
+    check_options(config.name, options)
+    return Spec(config.name, window=config.frames, multiple=8, tiles=False, licence="Apache-2.0")
+
+
+# --- published weights --------------------------------------------------------------------------------------------------------
+
+
+def _checkpoint(times: int) -> Checkpoint:
+    note = f"FLAVR_{times}x.pth, from the Google Drive folder that the authors' README leads to, converted"
+    return Checkpoint(f"flavr-{times}x", (f"FLAVR_{times}x.safetensors",), "Apache-2.0", note=note)
+
+
+CHECKPOINTS: tuple[Checkpoint, ...] = tuple(_checkpoint(times) for times in (2, 4, 8))
