@@ -55,9 +55,14 @@ def warp_shrunk(image: Tensor, flow: Tensor) -> Tensor:
     Its grid is divided by the side, not by the side less one, and is read with corners aligned, so that the picture
     grows by one pixel. Its weights have learned to live with that.
     """
+    return warp_zeros(image, shrink(flow))
+
+
+def shrink(flow: Tensor) -> Tensor:
+    """The flow [B,2,H,W] in pixels that leads `warp_zeros` to where ``flow`` leads `warp_shrunk`; float32 or better."""
+    height, width = flow.shape[-2:]
     x, y = targets(flow)
-    height, width = image.shape[-2:]
-    return sample(image, x * ((width - 1) / width), y * ((height - 1) / height), outside="zeros")
+    return flow - torch.stack((x / width, y / height), dim=1)
 
 
 def sample(image: Tensor, x: Tensor, y: Tensor, *, outside: Outside) -> Tensor:

@@ -1,0 +1,198 @@
+"""Super SloMo: flow between two frames, made into flow from any time between them.
+
+Jiang, Sun, Jampani, Yang, Learned-Miller and Kautz, "Super SloMo: High Quality Estimation of Multiple Intermediate Frames for
+Video Interpolation", CVPR 2018. One U-Net estimates flow between the frames, in both directions; at each t a second one
+mends what was guessed of it and tells what of each frame is visible.
+
+The published weights are of Avinash Paliwal's training. They were trained on a picture that grows by one pixel when it is
+warped, see `warp_shrunk`; sampled half a pixel beside it, as later versions of PyTorch run that code, the picture
+flickers. Owns the published names of the parameters. Knows nothing of padding, files or devices.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..core import Checkpoint, InputError, Motion, Options, Spec
+from ..ops.checks import check_options, check_window, load_weights
+from ..ops.warp import shrink, warp_shrunk
+
+SPEC = Spec("superslomo", multiple=32, licence="MIT")
+
+MEAN = (0.429, 0.431, 0.397)
+"""Of the training pictures, red, green and blue; taken off before anything else, or colours blink."""
+
+LEVELS = 5
+
+PREFIXES = {"state_dictFC.": "flow.", "state_dictAT.": "interp."}
+"""What the training script calls the two networks, and what they are called here."""
+
+
+def act(x: Tensor) -> Tensor:
+    return F.leaky_relu(x, 0.1)
+
+
+class Down(nn.Module):
+    """[B,C,H,W] -> [B,C',H/2,W/2]"""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+        self.conv2 = nn.Conv2d(outputs, outputs, kernel, padding=kernel // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return act(self.conv2(act(self.conv1(F.avg_pool2d(x, 2)))))
+
+
+class Up(nn.Module):
+    """[B,C,H,W] and what was seen at twice its size, [B,C',2H,2W] -> [B,C',2H,2W]"""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.conv2 = nn.Conv2d(2 * outputs, outputs, 3, padding=1)
+
+    def forward(self, x: Tensor, seen: Tensor) -> Tensor:
+        x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+        return act(self.conv2(torch.cat((act(self.conv1(x)), seen), dim=1)))
+
+
+class UNet(nn.Module):
+    """[B,inputs,H,W] -> [B,outputs,H,W], from 1/32 of the size up."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        widths = (32, 64, 128, 256, 512, 512)
+        self.conv1 = nn.Conv2d(inputs, widths[0], 7, padding=3)
+        self.conv2 = nn.Conv2d(widths[0], widths[0], 7, padding=3)
+        for level in range(LEVELS):
+            self.add_module(f"down{level + 1}", Down(widths[level], widths[level + 1], 5 if level == 0 else 3))
+        for level in range(LEVELS):
+            self.add_module(f"up{level + 1}", Up(widths[-1 - level], widths[-2 - level]))
+        self.conv3 = nn.Conv2d(widths[0], outputs, 3, padding=1)
+
+    def forward(self, *parts: Tensor) -> Tensor:
+        """Joins ``parts``, taken in the type of the weights; returns float32."""
+        batch = max(part.shape[0] for part in parts)
+        x = torch.cat([part.expand(batch, -1, -1, -1) for part in parts], dim=1).to(self.conv1.weight.dtype)
+        seen = [act(self.conv2(act(self.conv1(x))))]
+        for level in range(1, LEVELS + 1):
+            seen.append(self.get_submodule(f"down{level}")(seen[-1]))
+        x = seen.pop()
+        for level in range(1, LEVELS + 1):
+            x = self.get_submodule(f"up{level}")(x, seen.pop())
+        return act(self.conv3(x)).float()
+
+
+class Estimate(NamedTuple):
+    """What is known of the frame at t, float32.
+
+    ``flow0``, ``flow1`` [B,2,H,W] lead to the frames before and after, in pixels as `warp_shrunk` understands them;
+    ``visible`` [B,1,H,W] 0..1 is how much of the frame before can be seen, and the rest of the frame after;
+    ``mask`` [B,1,H,W] 0..1 is the weight that this gives the frame before at t.
+    """
+
+    flow0: Tensor
+    flow1: Tensor
+    visible: Tensor
+    mask: Tensor
+
+
+class SuperSloMo(nn.Module):
+    """Super SloMo as an `Interpolator` that `Moves`. Frames must suit ``spec.multiple``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spec = SPEC
+        self.flow = UNet(2 * 3, 2 * 2)
+        self.interp = UNet(4 * 3 + 4 * 2, 2 * 2 + 1)
+
+    def forward(self, window: Tensor, t: Tensor) -> Tensor:
+        """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
+        return self.render(window, self.estimate(window, t)).clamp(0, 1).to(window.dtype)
+
+    def motion(self, window: Tensor, t: Tensor) -> Motion:
+        """Flow and mask at ``t`` [B]: flow leads to where the network looks, the pixel that its picture grows by included."""
+        made = self.estimate(window, t)
+        return Motion(shrink(made.flow0), shrink(made.flow1), made.mask)
+
+    def between_frames(self, window: Tensor) -> tuple[Tensor, Tensor]:
+        """Flow from the frame before to the one after, and back, [B,2,H,W]; it does not depend on t."""
+        forward, backward = self.flow(*centred(window)).chunk(2, dim=1)
+        return forward, backward
+
+    def estimate(self, window: Tensor, t: Tensor) -> Estimate:
+        """What the networks know of the frame at ``t`` [B]. Flow between the frames is estimated once for all t of a window."""
+        check_window(self.spec, window, t)
+        before, after = centred(window)
+        forward, backward = self.between_frames(window)
+        t = t.float().reshape(-1, 1, 1, 1)
+        flow0 = -(1 - t) * t * forward + t * t * backward
+        flow1 = (1 - t) ** 2 * forward - t * (1 - t) * backward
+        warped0, warped1 = warp_shrunk(before, flow0), warp_shrunk(after, flow1)
+        mended = self.interp(before, after, forward, backward, flow1, flow0, warped1, warped0)
+        visible = torch.sigmoid(mended[:, 4:])
+        weight0, weight1 = (1 - t) * visible, t * (1 - visible)
+        return Estimate(flow0 + mended[:, :2], flow1 + mended[:, 2:4], visible, weight0 / (weight0 + weight1))
+
+    def render(self, window: Tensor, made: Estimate) -> Tensor:
+        """The frame as the network gives it, [B,3,H,W] float32; values may lie a little outside 0..1."""
+        before, after = centred(window)
+        blend = made.mask * warp_shrunk(before, made.flow0) + (1 - made.mask) * warp_shrunk(after, made.flow1)
+        return blend + mean(blend)
+
+
+def centred(window: Tensor) -> tuple[Tensor, Tensor]:
+    """Both frames less the mean of the training pictures, [B,3,H,W] float32."""
+    before, after = (window.float() - mean(window)).unbind(1)
+    return before, after
+
+
+def mean(like: Tensor) -> Tensor:
+    """[3,1,1]"""
+    return torch.tensor(MEAN, device=like.device)[:, None, None]
+
+
+# --- from a state dict --------------------------------------------------------------------------------------------------------
+
+
+def detect(state: Mapping[str, Tensor]) -> Spec | None:
+    """The spec of Super SloMo when ``state`` holds both of its networks; else None."""
+    state = published(state)
+    first = {"flow.conv1.weight": (32, 6, 7, 7), "interp.conv1.weight": (32, 20, 7, 7)}
+    return SPEC if all(key in state and tuple(state[key].shape) == shape for key, shape in first.items()) else None
+
+
+def build(state: Mapping[str, Tensor], options: Options = Options()) -> SuperSloMo:  # noqa: B008
+    """Both networks of ``state``, with their weights. Raises `InputError` for options that they lack, or a broken ``state``."""
+    check_options(SPEC.name, options)
+    if detect(state) is None:
+        raise InputError("the weights are not Super SloMo's: they have no flow.conv1 and interp.conv1")
+    net = SuperSloMo()
+    load_weights(net, published(state), SPEC.name)
+    return net.eval()
+
+
+def published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """``state`` under the names of the modules here."""
+    return {
+        re.sub(r"^state_dict\w+\.", lambda match: PREFIXES.get(match[0], match[0]), key): value for key, value in state.items()
+    }
+
+
+# --- published weights --------------------------------------------------------------------------------------------------------
+
+CHECKPOINTS: tuple[Checkpoint, ...] = (
+    Checkpoint(
+        "superslomo",
+        ("SuperSloMo.safetensors",),
+        "MIT",
+        note="SuperSloMo.ckpt, from the Google Drive link of github.com/avinashpaliwal/Super-SloMo, converted",
+    ),
+)
