@@ -398,7 +398,7 @@ class EmaVfi(nn.Module):
 
 def detect(state: Mapping[str, Tensor]) -> Spec | None:
     """Which EMA-VFI ``state`` is of; None when it is of none."""
-    config = configure(published(state))
+    config = configure(canonical(state))
     return specify(config, Options()) if config else None
 
 
@@ -408,7 +408,7 @@ def build(state: Mapping[str, Tensor], options: Options = Options()) -> EmaVfi: 
     ``options.variant``: "base-t" or "small-t" for weights that were trained for any t; nothing in the file tells them from
     those for t = 1/2. Raises `InputError` when the network has no such option, or when ``state`` is not whole.
     """
-    state = published(state)
+    state = canonical(state)
     config = configure(state)
     if config is None:
         raise InputError("the weights are not EMA-VFI's: they have no feature_bone.block4.0.attn.cor_embed")
@@ -417,7 +417,7 @@ def build(state: Mapping[str, Tensor], options: Options = Options()) -> EmaVfi: 
     return model.eval()
 
 
-def published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def canonical(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """``state`` without the attention masks that training left in it."""
     return {key: value for key, value in state.items() if not key.endswith((".attn_mask", ".HW"))}
 
@@ -442,21 +442,27 @@ def specify(config: Config, options: Options) -> Spec:
     check_options(name, options, scales=SCALES, variants=config.versions)
     if options.variant is not None:
         name = f"ema-vfi-{options.variant}"
-    multiple = max(32, round(16 / options.scale))
-    return Spec(name, any_t=(options.variant or "").endswith("-t"), multiple=multiple, licence="Apache-2.0")
+    return Spec(
+        name,
+        any_t=(options.variant or "").endswith("-t"),
+        multiple=max(32, round(16 / options.scale)),
+        activations=21 * config.width,
+        licence="Apache-2.0",
+    )
 
 
 # --- published weights --------------------------------------------------------------------------------------------------------
 
 
-def _checkpoint(version: str, file: str, use: str) -> Checkpoint:
-    note = f"{use}; {file}.pkl, from the authors' Google Drive folder, converted; the network wants variant {version!r}"
-    return Checkpoint(f"ema-vfi-{version}", (f"ema_vfi_{file}.safetensors", f"{file}.safetensors"), "Apache-2.0", note=note)
+def _checkpoint(variant: str, file: str, use: str) -> Checkpoint:
+    note = f"{use}; {file}.pkl of the authors' Google Drive folder, converted"
+    files = (f"ema_vfi_{file}.safetensors", f"{file}.safetensors")
+    return Checkpoint(f"ema-vfi-{variant}", files, "Apache-2.0", variant=variant, note=note)
 
 
 CHECKPOINTS: tuple[Checkpoint, ...] = (
-    _checkpoint("base", "ours", "t = 1/2"),
-    _checkpoint("small", "ours_small", "t = 1/2"),
-    _checkpoint("base-t", "ours_t", "any t"),
-    _checkpoint("small-t", "ours_small_t", "any t"),
+    _checkpoint("base", "ours", "knows t = 1/2"),
+    _checkpoint("small", "ours_small", "knows t = 1/2"),
+    _checkpoint("base-t", "ours_t", "knows any t"),
+    _checkpoint("small-t", "ours_small_t", "knows any t"),
 )

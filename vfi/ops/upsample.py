@@ -1,0 +1,18 @@
+"""Enlarging flow: each fine pixel takes a learned mean of the coarse ones round it. Knows nothing of how it is learned."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def upsample_convex(flow: Tensor, weight: Tensor, factor: int) -> Tensor:
+    """Enlarge ``flow`` [B,2,H,W] by ``factor``, its vectors too (RAFT: Teed and Deng, ECCV 2020, section 3.3).
+
+    ``weight`` is [B,9*factor**2,H,W], the logits of shares: for the coarse pixel and its eight neighbours, row by row, and
+    then for each of the fine pixels within it, row by row. Returns [B,2,factor*H,factor*W], float32 or better.
+    """
+    batch, _, height, width = flow.shape
+    share = weight.to(flow.dtype).reshape(batch, 1, 9, factor**2, height, width).softmax(dim=2)
+    around = F.unfold(factor * flow, 3, padding=1).reshape(batch, 2, 9, 1, height, width)
+    return F.pixel_shuffle((share * around).sum(dim=2).flatten(1, 2), factor)
