@@ -1,0 +1,267 @@
+"""SepConv: every pixel is made of both frames with two kernels of its own.
+
+Niklaus, Mai and Liu, "Video Frame Interpolation via Adaptive Separable Convolution", ICCV 2017, whose weights "l1" and "lf"
+differ in what they were trained for and not in shape; and Niklaus, Mai and Wang, "Revisiting Adaptive Convolutions for Video
+Frame Interpolation", WACV 2021, whose weights are called "paper". A kernel of 51 taps reaches 25 pixels each way and no
+further, and only t = 1/2 is known.
+
+Written from the papers and from the shapes of the weights. Owns the published names of the parameters. Knows nothing of
+padding, files or devices.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..core import Checkpoint, InputError, Options, Spec
+from ..ops.adaptive import separable_convolution
+from ..ops.checks import check_options, check_window, load_weights
+
+WIDTHS = (32, 64, 128, 256, 512)
+"""Of both networks, from the frame's size to 1/16 of it."""
+
+VARIANTS = ("l1", "lf")
+"""What the weights of 2017 were trained for: small differences of colours, or of features, which is sharper."""
+
+
+class Kernels(NamedTuple):
+    """For every pixel, a column and a row for the frame before and for the one after, [B,K,H,W] float32."""
+
+    vertical0: Tensor
+    horizontal0: Tensor
+    vertical1: Tensor
+    horizontal1: Tensor
+
+    def apply(self, window: Tensor) -> Tensor:
+        """The sum of what they make of both frames of ``window`` [B,2,C,H,W], the border repeated: [B,C,H,W] float32."""
+        reach = (self.vertical0.shape[1] // 2,) * 4
+        before, after = (F.pad(frame, reach, mode="replicate") for frame in window.float().unbind(1))
+        return separable_convolution(before, self.vertical0, self.horizontal0) + separable_convolution(
+            after, self.vertical1, self.horizontal1
+        )
+
+
+class Adaptive(nn.Module, ABC):
+    """What the networks of both papers have in common as an `Interpolator`."""
+
+    spec: Spec
+
+    def forward(self, window: Tensor, t: Tensor) -> Tensor:
+        """The frames at ``t`` [B], each 1/2, of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
+        check_window(self.spec, window, t)
+        return self.render(window).clamp(0, 1).to(window.dtype).expand(t.shape[0], -1, -1, -1)
+
+    @abstractmethod
+    def render(self, window: Tensor) -> Tensor:
+        """The frame as the network gives it, [B,3,H,W] float32; values may lie a little outside 0..1."""
+
+    def _seen(self, window: Tensor) -> Tensor:
+        """The frames as the network was trained to see them: blue, green, red; in the type of its weights."""
+        return window.flip(2).to(next(self.parameters()).dtype)
+
+
+# --- of 2017 ------------------------------------------------------------------------------------------------------------------
+
+
+def basic(inputs: int, width: int, outputs: int) -> nn.Sequential:
+    """Three convolutions."""
+    layers = [layer for ends in ((inputs, width), (width, width), (width, outputs)) for layer in (conv(*ends), nn.ReLU())]
+    return nn.Sequential(*layers)
+
+
+def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, stride, padding=1)
+
+
+def twice(align_corners: bool) -> nn.Upsample:
+    return nn.Upsample(scale_factor=2, mode="bilinear", align_corners=align_corners)
+
+
+class SepConv(Adaptive):
+    """The network of 2017: a U-Net down to 1/32 whose skips are added, and a head for each of the four kernels."""
+
+    HEADS = ("Vertical1", "Horizontal1", "Vertical2", "Horizontal2")
+
+    def __init__(self, taps: int, spec: Spec) -> None:
+        super().__init__()
+        self.spec = spec
+        for level, (inputs, width) in enumerate(zip((6, *WIDTHS), WIDTHS, strict=False), start=1):
+            self.add_module(f"netConv{level}", basic(inputs, width, width))
+        for level, (inputs, width) in enumerate(zip((*WIDTHS[2:], WIDTHS[-1]), WIDTHS[1:], strict=True), start=2):
+            self.add_module(f"netDeconv{level}", basic(inputs, width, width))
+            self.add_module(f"netUpsample{level}", nn.Sequential(twice(True), conv(width, width), nn.ReLU()))
+        for name in self.HEADS:
+            head = nn.Sequential(*basic(WIDTHS[1], WIDTHS[1], taps), twice(True), conv(taps, taps))
+            self.add_module(f"net{name}", head)
+
+    def render(self, window: Tensor) -> Tensor:
+        return self.kernels(window).apply(window)
+
+    def kernels(self, window: Tensor) -> Kernels:
+        """From both frames [B,2,3,H,W], whose sides are multiples of 32."""
+        x = self._seen(window).flatten(1, 2)
+        skips: list[Tensor] = []
+        for level in range(1, 6):
+            skips.append(self.get_submodule(f"netConv{level}")(x))
+            x = F.avg_pool2d(skips[-1], 2)
+        for level in range(5, 1, -1):
+            x = self.get_submodule(f"netUpsample{level}")(self.get_submodule(f"netDeconv{level}")(x)) + skips[level - 1]
+        return Kernels(*(self.get_submodule(f"net{name}")(x).float() for name in self.HEADS))
+
+
+# --- of 2021 ------------------------------------------------------------------------------------------------------------------
+
+
+class Main(nn.Module):
+    """A chain of layers, under the name that it has in the published files."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.netMain = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.netMain(x)
+
+
+class Column(nn.Module):
+    """Lateral and vertical steps of one column of a grid, by row."""
+
+    def __init__(self, lateral: dict[int, Main], vertical: dict[int, Main]) -> None:
+        super().__init__()
+        self.netHor = nn.ModuleDict({str(row): step for row, step in lateral.items()})
+        self.netVer = nn.ModuleDict({str(row): step for row, step in vertical.items()})
+
+
+def lateral(width: int) -> Main:
+    return Main(nn.PReLU(), conv(width, width), nn.PReLU(), conv(width, width))
+
+
+def down(inputs: int, outputs: int) -> Main:
+    return Main(nn.PReLU(), conv(inputs, outputs, stride=2), nn.PReLU(), conv(outputs, outputs))
+
+
+def up(inputs: int, outputs: int) -> Main:
+    return Main(nn.PReLU(), twice(False), conv(inputs, outputs), nn.PReLU(), conv(outputs, outputs))
+
+
+class SepConvRevisited(Adaptive):
+    """The network of 2021: a grid of one column down and one column up, a head for each kernel, kernels that sum to one."""
+
+    HEADS = ("Verone", "Horone", "Vertwo", "Hortwo")
+
+    def __init__(self, taps: int, spec: Spec) -> None:
+        super().__init__()
+        self.spec = spec
+        wide = WIDTHS[::-1]
+        self.netInput = conv(3, WIDTHS[0] // 2)
+        self.netEncode = nn.ModuleList([Column({}, {row: down(*WIDTHS[row - 1 : row + 1]) for row in range(1, 5)})])
+        self.netDecode = nn.ModuleList(
+            [Column({row: lateral(wide[row]) for row in range(4)}, {row: up(*wide[row - 1 : row + 1]) for row in range(1, 4)})]
+        )
+        for name in self.HEADS:
+            self.add_module(f"net{name}", Main(twice(False), conv(WIDTHS[1], WIDTHS[1]), nn.PReLU(), conv(WIDTHS[1], taps)))
+
+    def render(self, window: Tensor) -> Tensor:
+        made = self.sums(window)
+        total = made[:, 3:]
+        return made[:, :3] / torch.where(total.abs() < 0.01, 1, total)
+
+    def sums(self, window: Tensor) -> Tensor:
+        """What the kernels make of the colours, and of plain ones: [B,4,H,W] float32."""
+        return self.kernels(window).apply(torch.cat((window, torch.ones_like(window[:, :, :1])), dim=2))
+
+    def kernels(self, window: Tensor) -> Kernels:
+        """From both frames [B,2,3,H,W] of even sides; what the network sees has, over both, mean 0 and deviation 1."""
+        deviation, mean = torch.std_mean(window.float(), dim=(1, 2, 3, 4), correction=0, keepdim=True)
+        seen = self._seen((window.float() - mean) / (deviation + 1e-7))
+        rows = [torch.cat([self.netInput(frame) for frame in seen.unbind(1)], dim=1)]
+        for row in range(1, 5):
+            rows.append(self.get_submodule(f"netEncode.0.netVer.{row}")(rows[-1]))
+        x = rows.pop()
+        x = x + self.get_submodule("netDecode.0.netHor.0")(x)
+        for row in range(1, 4):
+            here = rows.pop()
+            height, width = here.shape[-2:]
+            x = self.get_submodule(f"netDecode.0.netVer.{row}")(x)[..., :height, :width]
+            x = here + self.get_submodule(f"netDecode.0.netHor.{row}")(here) + x
+        return Kernels(*(self.get_submodule(f"net{name}")(x).float() for name in self.HEADS))
+
+
+# --- from a state dict --------------------------------------------------------------------------------------------------------
+
+ACADEMIC, ADOBE = "LicenseRef-Academic", "LicenseRef-Adobe-Research"
+"""For academic use only; for non-commercial research only."""
+
+
+def detect(state: Mapping[str, Tensor]) -> Spec | None:
+    """Which SepConv ``state`` is of; None when it is of none."""
+    found = configure(published(state))
+    return specify(found[0], Options()) if found else None
+
+
+def build(state: Mapping[str, Tensor], options: Options = Options()) -> Adaptive:  # noqa: B008
+    """The network of ``state`` with its weights; ``options.variant`` tells those of 2017 apart, and does nothing but name them.
+
+    Raises `InputError` when the network has no such option, or when ``state`` is not whole.
+    """
+    state = published(state)
+    found = configure(state)
+    if found is None:
+        raise InputError("the weights are not SepConv's: they have neither netVertical1 nor netVerone")
+    network, taps = found
+    net = network(taps, specify(network, options))
+    load_weights(net, state, net.spec.name)
+    return net.eval()
+
+
+def published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """``state`` under the names of the authors' code; their files of 2017 say ``module`` where it says ``net``."""
+    return {re.sub(r"^module(?=[A-Z])", "net", key): value for key, value in state.items()}
+
+
+def configure(state: Mapping[str, Tensor]) -> tuple[type[SepConv] | type[SepConvRevisited], int] | None:
+    """The network of ``state``, under its published names, and how many taps its kernels have."""
+    old, new = state.get("netVertical1.7.weight"), state.get("netVerone.netMain.3.weight")
+    if old is not None and "netConv1.0.weight" in state:
+        return SepConv, old.shape[0]
+    if new is not None and "netInput.weight" in state:
+        return SepConvRevisited, new.shape[0]
+    return None
+
+
+def specify(network: type[SepConv] | type[SepConvRevisited], options: Options) -> Spec:
+    """What the network can do as ``options`` build it. Raises `InputError` for what it cannot."""
+    if network is SepConvRevisited:
+        check_options("sepconv-paper", options)
+        return Spec("sepconv-paper", any_t=False, multiple=2, activations=500, licence=ADOBE)
+    check_options("sepconv", options, variants=VARIANTS)
+    name = f"sepconv-{options.variant or '/'.join(VARIANTS)}"
+    return Spec(name, any_t=False, multiple=128, activations=500, licence=ACADEMIC)
+
+
+# --- published weights --------------------------------------------------------------------------------------------------------
+
+
+def _checkpoint(variant: str, licence: str, repository: str, *files: str) -> Checkpoint:
+    return Checkpoint(
+        f"sepconv-{variant}",
+        (f"network-{variant}.safetensors", *files),
+        licence,
+        commercial=False,
+        variant=variant if variant in VARIANTS else None,
+        note=f"network-{variant}.pytorch, from the page that github.com/sniklaus/{repository} leads to, converted",
+    )
+
+
+CHECKPOINTS: tuple[Checkpoint, ...] = (
+    _checkpoint("l1", ACADEMIC, "sepconv-slomo"),
+    _checkpoint("lf", ACADEMIC, "sepconv-slomo"),
+    _checkpoint("paper", ADOBE, "revisiting-sepconv", "sepconv.safetensors"),
+)
