@@ -41,8 +41,9 @@ def half_precision_is_close(net: nn.Module, frames: Tensor, within: float = 0.02
 def gradients_reach_every_weight(net: nn.Module, frames: Tensor) -> None:
     net = copy.deepcopy(net).requires_grad_(True)
     net(frames, torch.tensor([0.5])).sum().backward()
-    unmoved = [name for name, weight in net.named_parameters() if weight.grad is None or not weight.grad.abs().sum()]
-    assert not unmoved
+    assert not [name for name, weight in net.named_parameters() if weight.grad is None]
+    # A bias before a normalisation is used, yet moves nothing.
+    assert not [name for name, weight in net.named_parameters() if weight.ndim > 1 and not weight.grad.abs().sum()]
 
 
 def interpolates_a_clip(model: Interpolator, times: int, height: int = 50, width: int = 67) -> None:

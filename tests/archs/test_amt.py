@@ -1,0 +1,208 @@
+"""AMT computes what the published networks compute, in all its sizes, in little memory."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from pathlib import Path
+
+import contracts
+import parity
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+import vfi
+from vfi import registry
+from vfi.archs import amt
+from vfi.archs.amt import Amt
+from vfi.core import InputError, Interpolator, Moves, Options
+from vfi.ops import correlation
+
+SETS = [parity.load_set(name) for name in parity.names("amt")]
+GLOBAL, LARGE = SETS
+GOPRO = Options(variant="gopro")
+HALF = torch.tensor([0.5])
+WINDOW = contracts.window(128, 128)
+
+
+@pytest.fixture(scope="module")
+def state() -> dict[str, Tensor]:
+    return LARGE.state()
+
+
+@pytest.fixture(scope="module")
+def net(state: dict[str, Tensor]) -> Amt:
+    return amt.build(state, GOPRO).requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def small() -> dict[str, Tensor]:
+    """Weights of AMT-S, of which no outputs are stored: they only show that its layers fit together."""
+    stream = torch.Generator().manual_seed(0)
+    return {name: torch.randn(shape, generator=stream) / math.prod(shape[1:]) ** 0.5 for name, shape in small_shapes().items()}
+
+
+def small_shapes() -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def conv(name: str, outputs: int, inputs: int, kernel: int) -> None:
+        shapes.update({f"{name}.weight": (outputs, inputs, kernel, kernel), f"{name}.bias": (outputs,)})
+
+    def prelu(name: str, outputs: int, inputs: int) -> None:
+        conv(f"{name}.0", outputs, inputs, 3)
+        shapes[f"{name}.1.weight"] = (outputs,)
+
+    channels, fields, side, hidden = (20, 32, 44, 56), 3, 20, 76
+    for level, (inputs, outputs) in enumerate(pairwise((3, *channels)), start=1):
+        prelu(f"encoder.pyramid{level}.0", outputs, inputs)
+        prelu(f"encoder.pyramid{level}.1", outputs, outputs)
+    for level, outputs in zip((4, 3, 2, 1), (48, 36, 24, 8 * fields), strict=True):
+        own = channels[level - 1]
+        width, inputs = (2 * own, 2 * own + 1) if level == 4 else (3 * own, 3 * own + 4)
+        block = f"decoder{level}.convblock"
+        prelu(f"{block}.0", width, inputs)
+        for name, size in (("conv1", width), ("conv2", side), ("conv3", width), ("conv4", side)):
+            prelu(f"{block}.1.{name}", size, size)
+        conv(f"{block}.1.conv5", width, width, 3)
+        shapes |= {
+            f"{block}.1.prelu.weight": (width,),
+            f"{block}.2.weight": (width, outputs, 4, 4),
+            f"{block}.2.bias": (outputs,),
+        }
+    conv("feat_encoder.conv1", 32, 3, 7)
+    for layer, (before, after) in enumerate(pairwise((32, 32, 64, 96)), start=1):
+        for index, inputs in enumerate((before, after)):
+            block = f"feat_encoder.layer{layer}.{index}"
+            conv(f"{block}.conv1", after // 4, inputs, 1)
+            conv(f"{block}.conv2", after // 4, after // 4, 3)
+            conv(f"{block}.conv3", after, after // 4, 1)
+        if layer > 1:
+            conv(f"feat_encoder.layer{layer}.0.downsample.0", after, before, 1)
+    conv("feat_encoder.conv2", 84, 96, 1)
+    for level in (4, 3, 2):
+        own = channels[level - 2]
+        rows = {"convc1": (64, 392, 1), "convf1": (40, 4, 7), "convf2": (20, 40, 3), "conv": (68, 84, 3)}
+        rows |= {"gru.0": (hidden, 68 + 4 + own, 3), "gru.2": (hidden, hidden, 3), "feat_head.0": (hidden, hidden, 3)}
+        rows |= {"feat_head.2": (own, hidden, 3), "flow_head.0": (hidden, hidden, 3), "flow_head.2": (4, hidden, 3)}
+        for name, row in rows.items():
+            conv(f"update{level}.{name}", *row)
+    conv("comb_block.0", 6 * fields, 3 * fields, 3)
+    conv("comb_block.2", 3, 6 * fields, 3)
+    return shapes | {"comb_block.1.weight": (6 * fields,)}
+
+
+@pytest.mark.parametrize(
+    ("stored", "case"), [(stored, case) for stored in SETS for case in stored.cases], ids=lambda value: value.name
+)
+def test_it_computes_what_the_published_network_does(stored: parity.ParitySet, case: parity.Case):
+    net = amt.build(stored.state(), GOPRO).requires_grad_(False)
+    for t in case.timesteps:
+        made = net.estimate(case.window, torch.tensor([t]))
+        stored.compare(case, f"flow0_t{t:g}", case.cut(made.flow0[0]))
+        stored.compare(case, f"flow1_t{t:g}", case.cut(made.flow1[0]))
+        stored.compare(case, f"out_t{t:g}", case.cut(net(case.window, torch.tensor([t]))))
+
+
+def test_every_published_size_is_read_off_its_shapes(small: dict[str, Tensor]):
+    sizes = {"amt-s": small, "amt-l": LARGE.state(), "amt-g": GLOBAL.state()}
+    millions = {"amt-s": 2.99, "amt-l": 12.94, "amt-g": 30.64}
+    for name, state in sizes.items():
+        assert vfi.detect({f"module.{key}": value for key, value in state.items()}).name == name
+        net = amt.build(state)
+        assert sum(weight.numel() for weight in net.parameters()) == pytest.approx(millions[name] * 1e6, rel=1e-3)
+        assert net.fields == (3 if name == "amt-s" else 5)
+
+
+def test_the_smallest_one_runs(small: dict[str, Tensor]):
+    net = amt.build(small, GOPRO).requires_grad_(False)
+    assert net(WINDOW, torch.tensor([0.25, 0.5])).isfinite().all()
+    contracts.gradients_reach_every_weight(net, WINDOW)
+
+
+def test_only_weights_of_gopro_know_any_t(state: dict[str, Tensor], net: Amt):
+    vimeo = amt.build(state)
+    assert (vimeo.spec.name, vimeo.spec.any_t, vimeo.spec.multiple, vimeo.spec.min_size) == ("amt-l", False, 16, 128)
+    assert (net.spec.name, net.spec.any_t, net.spec.licence) == ("amt-l-gopro", True, "CC-BY-NC-4.0")
+    with pytest.raises(InputError, match=r"only knows t = 0\.5"):
+        vimeo(WINDOW, torch.tensor([0.25]))
+
+
+def test_the_catalogue_says_which_weights_know_any_t(small: dict[str, Tensor], tmp_path: Path):
+    for row in (row for row in amt.CHECKPOINTS if row.name.startswith("amt-s")):
+        save_file(small, tmp_path / row.files[0])
+        assert vfi.load(tmp_path / row.files[0]).spec.name == row.name
+
+
+def test_no_weights_may_be_sold_or_fetched():
+    assert not [row.name for row in amt.CHECKPOINTS if row.commercial or row.hub or row.wheel]
+
+
+def test_it_keeps_its_contracts(net: Amt):
+    assert isinstance(net, Interpolator)
+    assert isinstance(net, Moves)
+
+
+def test_the_frames_are_encoded_once_however_many_timesteps_there_are(net: Amt, monkeypatch: pytest.MonkeyPatch):
+    calls: list[int] = []
+    for encoder in (net.encoder, net.feat_encoder):
+        encode = encoder.forward
+        monkeypatch.setattr(encoder, "forward", lambda rgb, encode=encode: calls.append(rgb.shape[0]) or encode(rgb))
+    net(WINDOW, torch.tensor([0.25, 0.75]))
+    assert calls == [1, 1, 1, 1]
+
+
+def test_timesteps_and_windows_are_made_by_themselves(net: Amt):
+    contracts.one_window_serves_many_timesteps(net, WINDOW, torch.tensor([0.2, 0.9]))
+    contracts.each_window_of_a_batch_is_made_by_itself(net, WINDOW, torch.tensor([0.25, 0.5]))
+
+
+def test_correlation_that_is_not_stored_gives_the_same_frame(net: Amt, monkeypatch: pytest.MonkeyPatch):
+    stored = net(WINDOW, HALF)
+    look_up = correlation.AllPairs.__init__
+    monkeypatch.setattr(correlation.AllPairs, "__init__", lambda *args, **options: look_up(*args, **options, limit=0))
+    torch.testing.assert_close(net(WINDOW, HALF), stored, rtol=1e-4, atol=2e-5)
+
+
+def test_motion_is_the_mean_of_all_fields(net: Amt):
+    times = torch.tensor([0.25, 0.75])
+    motion, made = net.motion(WINDOW, times), net.estimate(WINDOW, times)
+    assert made.flow0.shape == made.flow1.shape == (2, 5, 2, 128, 128)
+    torch.testing.assert_close(motion.flow0, made.flow0.mean(dim=1))
+    torch.testing.assert_close(motion.flow1, made.flow1.mean(dim=1))
+    assert motion.mask.shape == (2, 1, 128, 128)
+    assert 0 <= motion.mask.min() <= motion.mask.max() <= 1
+
+
+def test_flow_is_in_pixels_of_the_frame_at_any_scale(state: dict[str, Tensor], net: Amt):
+    big = contracts.window(256, 256)
+    halved = torch.stack([amt.resize(rgb, 0.5) for rgb in big.unbind(1)], dim=1)
+    flow = amt.build(state, Options(scale=0.5)).requires_grad_(False).motion(big, HALF).flow0
+    torch.testing.assert_close(flow, 2 * amt.resize(net.motion(halved, HALF).flow0, 2), rtol=1e-3, atol=1e-3)
+
+
+def test_it_runs_in_half_precision_and_learns(net: Amt):
+    contracts.half_precision_is_close(net, WINDOW)
+    contracts.gradients_reach_every_weight(net, WINDOW)
+
+
+@pytest.mark.parametrize("times", [2, 4])
+def test_it_interpolates_a_clip_that_is_too_small_for_it(state: dict[str, Tensor], times: int):
+    contracts.interpolates_a_clip(vfi.load(state), times)
+
+
+@pytest.mark.parametrize("options", [Options(scale=0.3), Options(ensemble=True), Options(variant="vimeo90k")])
+def test_what_it_has_not_is_refused(state: dict[str, Tensor], options: Options):
+    with pytest.raises(InputError, match="amt-l"):
+        registry.build(state, options)
+
+
+def test_frames_and_weights_that_do_not_suit_are_refused(state: dict[str, Tensor], net: Amt):
+    with pytest.raises(InputError, match=r"160x112.* at least 128"):
+        net(torch.rand(1, 2, 3, 112, 160), HALF)
+    with pytest.raises(InputError, match=r"multiples of 16"):
+        net(torch.rand(1, 2, 3, 134, 150), HALF)
+    for part in ("update3.conv.bias", "feat_encoder.layer2.1.conv2.weight", "encoder.pyramid3.0.0.weight"):
+        with pytest.raises(InputError, match="amt-l"):
+            registry.build({key: value for key, value in state.items() if key != part})

@@ -1,0 +1,302 @@
+"""AMT: all-pairs multi-field transforms.
+
+Li, Zhu, Han, Hou, Guo and Cheng, "AMT: All-Pairs Multi-Field Transforms for Efficient Frame Interpolation", CVPR 2023. The
+coarse-to-fine decoders of IFRNet, and after each of them an update as in RAFT: the flow looks up how alike both frames are
+where it leads to, and is corrected. The last decoder gives several flow fields, whose blends are averaged and refined.
+
+Small, large and global are one network here, built of the layers that a state dict has. The weights are for non-commercial
+use only. Owns the published names of the parameters. Knows nothing of padding, files or devices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..core import Checkpoint, InputError, Motion, Options, Spec
+from ..ops.checks import check_options, check_window, load_weights
+from ..ops.correlation import AllPairs
+from ..ops.warp import warp_corners
+from .ifrnet import SCALES, VARIANTS, Decoder, Encoder, resize
+
+LEVELS, RADIUS = 4, 3
+"""Sizes of the correlation, and how far round a place it is looked up: shapes only tell levels * (2 * radius + 1)**2."""
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+# --- layers, of the shapes that their weights have ----------------------------------------------------------------------------
+
+
+def conv(shapes: Shapes, name: str, stride: int = 1) -> nn.Conv2d:
+    outputs, inputs, kernel, _ = shapes[f"{name}.weight"]
+    return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2)
+
+
+def head(shapes: Shapes, name: str) -> nn.Sequential:
+    return nn.Sequential(conv(shapes, f"{name}.0"), nn.LeakyReLU(0.1), conv(shapes, f"{name}.2"))
+
+
+class Residual(nn.Module):
+    """Two convolutions, or a bottleneck of three, and a skip; normalised by picture. Halves the size where the skip does."""
+
+    downsample: nn.Sequential | None
+
+    def __init__(self, shapes: Shapes, name: str) -> None:
+        super().__init__()
+        halves = f"{name}.downsample.0.weight" in shapes
+        self.names = [part for part in ("conv1", "conv2", "conv3") if f"{name}.{part}.weight" in shapes]
+        strided = "conv2" if len(self.names) == 3 else "conv1"
+        for part in self.names:
+            self.add_module(part, conv(shapes, f"{name}.{part}", 2 if halves and part == strided else 1))
+        self.downsample = nn.Sequential(conv(shapes, f"{name}.downsample.0", 2)) if halves else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        skip = x if self.downsample is None else F.instance_norm(self.downsample(x))
+        for part in self.names:
+            x = F.relu(F.instance_norm(self.get_submodule(part)(x)))
+        return F.relu(skip + x)
+
+
+class FeatureEncoder(nn.Module):
+    """[B,3,H,W] -> [B,C,H/8,W/8]: features whose products say how alike two places are."""
+
+    def __init__(self, shapes: Shapes, name: str) -> None:
+        super().__init__()
+        self.conv1 = conv(shapes, f"{name}.conv1", 2)
+        self.names = [part for part in ("layer1", "layer2", "layer3", "layer3_2") if f"{name}.{part}.0.conv1.weight" in shapes]
+        for part in self.names:
+            blocks = (Residual(shapes, f"{name}.{part}.{index}") for index in range(2))
+            self.add_module(part, nn.Sequential(*blocks))
+        self.conv2 = conv(shapes, f"{name}.conv2")
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        x = F.relu(F.instance_norm(self.conv1(rgb)))
+        for part in self.names:
+            x = self.get_submodule(part)(x)
+        return self.conv2(x)
+
+
+class Update(nn.Module):
+    """What to add to flow and features, from the correlation where the flow leads to (paper, section 3.2)."""
+
+    convc2: nn.Conv2d | None
+
+    def __init__(self, shapes: Shapes, name: str) -> None:
+        super().__init__()
+        self.convc1 = conv(shapes, f"{name}.convc1")
+        self.convc2 = conv(shapes, f"{name}.convc2") if f"{name}.convc2.weight" in shapes else None
+        self.convf1 = conv(shapes, f"{name}.convf1")
+        self.convf2 = conv(shapes, f"{name}.convf2")
+        self.conv = conv(shapes, f"{name}.conv")
+        self.gru = head(shapes, f"{name}.gru")
+        self.feat_head = head(shapes, f"{name}.feat_head")
+        self.flow_head = head(shapes, f"{name}.flow_head")
+
+    def forward(self, flow: Tensor, features: Tensor, found: Tensor) -> tuple[Tensor, Tensor]:
+        """For ``flow`` [B,4,H,W] in pixels of this size and ``features`` [B,C,H,W]; the correlation ``found`` is [B,K,H,W]."""
+        flow = flow.to(found.dtype)
+        found = F.leaky_relu(self.convc1(found), 0.1)
+        if self.convc2 is not None:
+            found = F.leaky_relu(self.convc2(found), 0.1)
+        moved = F.leaky_relu(self.convf2(F.leaky_relu(self.convf1(flow), 0.1)), 0.1)
+        joined = F.leaky_relu(self.conv(torch.cat((found, moved), dim=1)), 0.1)
+        x = self.gru(torch.cat((joined, flow, features), dim=1))
+        return self.flow_head(x).float(), self.feat_head(x)
+
+
+# --- the network --------------------------------------------------------------------------------------------------------------
+
+
+class Estimate(NamedTuple):
+    """What is known of the frame at t, F fields of it, float32.
+
+    ``flow0``, ``flow1`` [B,F,2,H,W] lead to the frames before and after, in pixels; ``mask`` [B,F,1,H,W] 0..1 is the weight of
+    the frame before; ``residual`` [B,F,3,H,W] is what the blend of both lacks.
+    """
+
+    flow0: Tensor
+    flow1: Tensor
+    mask: Tensor
+    residual: Tensor
+
+
+class State(NamedTuple):
+    """What a decoder gives: ``flow`` [B,4,H,W] float32, in pixels of this size, and ``features`` [B,C,H,W].
+
+    The last one gives flow of every field, [B,4*F,H,W]; and masks and residuals are its features.
+    """
+
+    flow: Tensor
+    features: Tensor
+
+
+class Lookup:
+    """The correlation of both frames where a flow leads to."""
+
+    def __init__(self, before: Tensor, after: Tensor, t: Tensor) -> None:
+        self.forward = AllPairs(before, after, levels=LEVELS, radius=RADIUS)
+        self.backward = AllPairs(after, before, levels=LEVELS, radius=RADIUS)
+        self.t = t
+        height, width = before.shape[-2:]
+        y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        self.places = torch.stack((x, y)).to(before.device, torch.float32)
+
+    def __call__(self, flow: Tensor) -> Tensor:
+        """``flow`` is [B,4,H,W] at the size of the features; its halves are made into those between the frames, as trained."""
+        flow0, flow1 = flow.chunk(2, dim=1)
+        forward = self.forward(self.places + flow1 / self.t)
+        return torch.cat((forward, self.backward(self.places + flow0 / (1 - self.t))), dim=1)
+
+
+class Amt(nn.Module):
+    """AMT as an `Interpolator` that `Moves`. Frames must suit ``spec.multiple`` and ``spec.min_size``.
+
+    It has no part of one frame alone: what it sees is the frames less the mean of both.
+    """
+
+    def __init__(self, shapes: Shapes, options: Options = Options()) -> None:  # noqa: B008
+        super().__init__()
+        self.spec = specify(shapes, options)
+        self.scale = options.scale
+        *finer, coarse = channels = tuple(shapes[f"encoder.pyramid{level}.0.0.weight"][0] for level in range(1, 5))
+        side = shapes["decoder4.convblock.1.conv2.0.weight"][0]
+        combine0, combine2 = conv(shapes, "comb_block.0"), conv(shapes, "comb_block.2")
+        self.fields = combine0.in_channels // 3
+        self.feat_encoder = FeatureEncoder(shapes, "feat_encoder")
+        self.encoder = Encoder(channels, shapes["encoder.pyramid1.0.0.weight"][-1])
+        self.decoder4 = Decoder(2 * coarse + 1, 2 * coarse, finer[2] + 4, side)
+        self.decoder3 = Decoder(3 * finer[2] + 4, 3 * finer[2], finer[1] + 4, side)
+        self.decoder2 = Decoder(3 * finer[1] + 4, 3 * finer[1], finer[0] + 4, side)
+        self.decoder1 = Decoder(3 * finer[0] + 4, 3 * finer[0], self.fields * 8, side)
+        for name in ("update4", "update3", "update3_low", "update3_high", "update2", "update2_low", "update2_high"):
+            if f"{name}.conv.weight" in shapes:
+                self.add_module(name, Update(shapes, name))
+        self.comb_block = nn.Sequential(combine0, nn.PReLU(combine0.out_channels), combine2)
+
+    def forward(self, window: Tensor, t: Tensor) -> Tensor:
+        """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
+        made = self.estimate(window, t)
+        before, after = window.float().unbind(1)
+        fields = torch.stack(
+            [
+                mask * warp_corners(before, flow0) + (1 - mask) * warp_corners(after, flow1) + residual
+                for flow0, flow1, mask, residual in zip(*(part.unbind(1) for part in made), strict=True)
+            ],
+            dim=1,
+        )
+        refined = self.comb_block(fields.flatten(1, 2).to(next(self.parameters()).dtype)).float()
+        return (fields.mean(dim=1) + refined).clamp(0, 1).to(window.dtype)
+
+    def motion(self, window: Tensor, t: Tensor) -> Motion:
+        """Flow, in pixels, and mask at ``t`` [B] between the frames of ``window`` [B or 1,2,3,H,W]: the means of all fields."""
+        made = self.estimate(window, t)
+        return Motion(made.flow0.mean(dim=1), made.flow1.mean(dim=1), made.mask.mean(dim=1))
+
+    def estimate(self, window: Tensor, t: Tensor) -> Estimate:
+        """What the network knows of the frame at ``t`` [B]. The frames are encoded once, however many t there are."""
+        check_window(self.spec, window, t)
+        dtype = next(self.parameters()).dtype
+        seen = window.float() - window.float().mean(dim=(1, 2, 3, 4), keepdim=True)
+        frames = [resize(rgb, self.scale).to(dtype) for rgb in seen.unbind(1)]
+        t = t.float().reshape(-1, 1, 1, 1)
+        look = Lookup(self.feat_encoder(frames[0]), self.feat_encoder(frames[1]), t)
+        *finer, (before, after) = zip(*(self.encoder(rgb) for rgb in frames), strict=True)
+        out = self.decoder4(before, after, t.to(dtype).expand(-1, 1, *before.shape[-2:]))
+        state = State(out[:, :4].float(), out[:, 4:])
+        steps = ((4, self.decoder3, 1), (3, self.decoder2, 1), (2, self.decoder1, self.fields))
+        for (level, decode, fields), (before, after) in zip(steps, reversed(finer), strict=True):
+            flow, features = self.update(level, state, look)
+            warped = warp_corners(before, flow[:, :2]), warp_corners(after, flow[:, 2:])
+            out = decode(features, *warped, flow.to(dtype))
+            lacking = out[:, : 4 * fields].float().unflatten(1, (2, fields, 2))
+            flow = 2 * resize(flow, 2).unflatten(1, (2, 1, 2)) + lacking
+            state = State(flow.flatten(1, 3), out[:, 4 * fields :])
+        flow = resize(state.flow, 1 / self.scale) / self.scale
+        flow0, flow1 = flow.unflatten(1, (2, self.fields, 2)).unbind(1)
+        mask, residual = state.features.float().split((self.fields, 3 * self.fields), dim=1)
+        mask, residual = resize(torch.sigmoid(mask), 1 / self.scale), resize(residual, 1 / self.scale)
+        return Estimate(flow0, flow1, mask[:, :, None], residual.unflatten(1, (self.fields, 3)))
+
+    def update(self, level: int, state: State, look: Lookup) -> State:
+        """Correct ``state`` by what is found where it leads to: at 1/8, and, if the network is global, at its own size too."""
+        factor = 2 ** (4 - level)
+        low = getattr(self, f"update{level}", None) or getattr(self, f"update{level}_low")
+        high = getattr(self, f"update{level}_high", None)
+        small = resize(state.flow, 1 / factor) / factor
+        found = look(small)
+        flow, features = low(small, resize(state.features, 1 / factor), found)
+        state = State(state.flow + factor * resize(flow, factor), state.features + resize(features, factor))
+        if high is None:
+            return state
+        flow, features = high(state.flow, state.features, resize(found, factor))
+        return State(state.flow + flow, state.features + features)
+
+
+# --- from a state dict --------------------------------------------------------------------------------------------------------
+
+
+def detect(state: Mapping[str, Tensor]) -> Spec | None:
+    """Which AMT ``state`` is of; None when it is of none."""
+    marks = ("feat_encoder.conv1.weight", "comb_block.0.weight", "update4.convc1.weight", "encoder.pyramid1.0.0.weight")
+    if not all(mark in state for mark in marks):
+        return None
+    return specify(shapes_of(state), Options())
+
+
+def build(state: Mapping[str, Tensor], options: Options = Options()) -> Amt:  # noqa: B008
+    """The network of ``state`` with its weights; ``options.variant`` "gopro" says that they were trained for any t.
+
+    Raises `InputError` when the network has no such option, or when ``state`` is not whole.
+    """
+    shapes = shapes_of(state)
+    name = specify(shapes, options).name
+    try:
+        net = Amt(shapes, options)
+    except KeyError as missing:
+        raise InputError(f"the weights look like {name}, yet {missing} is missing") from missing
+    load_weights(net, state, name)
+    return net.eval()
+
+
+def shapes_of(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {key: tuple(value.shape) for key, value in state.items()}
+
+
+def specify(shapes: Shapes, options: Options) -> Spec:
+    """What the network can do as ``options`` build it. Raises `InputError` for what it cannot.
+
+    The coarsest correlation is at 1/64 of the frame's size and must have two pixels a side to look up between.
+    """
+    size = "g" if "update3_low.convc1.weight" in shapes else "l" if "update4.convc2.weight" in shapes else "s"
+    check_options(f"amt-{size}", options, scales=SCALES, variants=VARIANTS)
+    any_t = options.variant == "gopro"
+    shrink = min(options.scale, 1)
+    return Spec(
+        f"amt-{size}-gopro" if any_t else f"amt-{size}",
+        any_t=any_t,
+        multiple=round(16 / shrink),
+        min_size=round(128 / shrink),
+        tiles=False,
+        licence="CC-BY-NC-4.0",
+    )
+
+
+# --- published weights --------------------------------------------------------------------------------------------------------
+
+
+def _checkpoint(name: str, file: str, variant: str) -> Checkpoint:
+    note = f"{file}.pth, from lalala125/AMT on the Hugging Face hub, converted"
+    return Checkpoint(name, (f"{file}.safetensors",), "CC-BY-NC-4.0", commercial=False, variant=variant, note=note)
+
+
+CHECKPOINTS: tuple[Checkpoint, ...] = (
+    _checkpoint("amt-s", "amt-s", "vimeo"),
+    _checkpoint("amt-l", "amt-l", "vimeo"),
+    _checkpoint("amt-g", "amt-g", "vimeo"),
+    _checkpoint("amt-s-gopro", "gopro_amt-s", "gopro"),
+)
