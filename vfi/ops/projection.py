@@ -16,7 +16,7 @@ from .warp import targets
 def project_flow(flow: Tensor, nearness: Tensor) -> tuple[Tensor, Tensor]:
     """The flow back to a frame, at the time that ``flow`` leads to.
 
-    ``flow`` is [B,2,H,W] (dx, dy) in pixels, from the frame to the time; ``nearness`` is [B,1,H,W], above zero: the
+    ``flow`` is [B,2,H,W] (dx, dy) in pixels, from the frame to the time; ``nearness`` is [B or 1,1,H,W], above zero: the
     reciprocal of depth. Every pixel that stays in the frame gives its reversed flow, whole, to each of the four pixels
     that it lands between; what meets is averaged by nearness. Where nothing lands, see `fill_holes`.
     Returns the flow [B,2,H,W] from the time to the frame, and the summed nearness [B,1,H,W], zero in holes; float32 or
@@ -24,7 +24,7 @@ def project_flow(flow: Tensor, nearness: Tensor) -> tuple[Tensor, Tensor]:
     """
     height, width = flow.shape[-2:]
     flow = flow.to(torch.promote_types(torch.promote_types(flow.dtype, nearness.dtype), torch.float32))
-    nearness = nearness.to(flow.dtype)
+    nearness = nearness.to(flow.dtype).expand(flow.shape[0], -1, -1, -1)
     x, y = targets(flow)
     stays = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
     left, top = torch.where(stays, x, 0).long(), torch.where(stays, y, 0).long()
