@@ -59,11 +59,11 @@ def put(path: Path, dtype: torch.dtype = torch.float32) -> Path:
 def test_the_list_shows_what_there_is_and_what_is_on_disk(vfi: Run, cache: Path):
     file = put(cache / "toy_v2.safetensors")
     lines = [line.split() for line in vfi().splitlines()]
-    assert ["linear", "still", "MIT", "yes", "needs", "no", "file"] in lines
-    assert ["toy-1", "toy", "2.5", "MB", "MIT", "yes", "no"] in lines
-    assert ["toy-2", "toy", "12.2", "kB", "CC-BY-NC-4.0", "no", str(file)] in lines
-    assert ["toy-2:", "[older]", "of", "the", "two"] in lines
-    assert ["toy-3", "toy", "?", "MIT", "yes", "no,", "convert", "it"] in lines
+    assert ["linear", "built", "in", "MIT"] in lines
+    assert ["toy-1", "fetch", "it", "2.5", "MB", "MIT"] in lines
+    assert ["toy-2", "yes", "12.2", "kB", "CC-BY-NC-4.0", "non-commercial"] in lines
+    assert ["toy-2:", str(file)] in lines
+    assert ["toy-3", "convert", "it", "?", "MIT"] in lines
     assert vfi("list") == vfi()
 
 
@@ -149,3 +149,14 @@ def test_show_refuses_what_is_no_network(vfi: Run, tmp_path: Path):
         vfi("show", tmp_path / "other.safetensors")
     with pytest.raises(InputError, match="there is no file"):
         vfi("show", tmp_path / "gone.safetensors")
+
+
+def test_show_says_where_a_model_that_is_not_on_disk_is_had(vfi: Run):
+    assert vfi("show", "toy-1").splitlines()[0] == "toy-1: not on disk, fetch it from the hub"
+    assert vfi("show", "toy-2").splitlines() == [
+        "toy-2: not on disk, fetch it from the index",
+        "licence CC-BY-NC-4.0, non-commercial use",
+        "[older] of the two",
+    ]
+    assert vfi("show", "toy-3").splitlines()[0] == "toy-3: not on disk, convert it"
+    assert json.loads(vfi("show", "toy-3", "--json"))["path"] is None

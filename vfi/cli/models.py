@@ -11,7 +11,6 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.filesize import decimal
-from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
@@ -42,7 +41,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     convert.add_argument("--force", action="store_true", help="overwrite OUT")
     convert.set_defaults(run=convert_files)
 
-    show = commands.add_parser("show", help="what network a file holds")
+    show = commands.add_parser("show", help="what network a file holds, or where a model is had")
     show.add_argument("file", metavar="FILE", help="a safetensors file, or a name that `vfi models` lists")
     show.add_argument("--json", action="store_true", default=SUPPRESS, help="print it for machines")
     show.set_defaults(run=show_file)
@@ -53,23 +52,21 @@ def list_models(args: Namespace) -> int:
     if args.json:
         _print_json(rows)
         return 0
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("name", "network", "size", "licence", "commercial"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("on disk", overflow="fold")
+    table = Table("name", "on disk", "size", "licence", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns[:-1]:
+        column.no_wrap = True
     for row in rows:
         size = "" if row["builtin"] else decimal(row["size"]) if row["size"] else "?"
-        commercial = "yes" if row["commercial"] else "[red]no[/]"
-        absent = "needs no file" if row["builtin"] else "no" if row["sources"] else "no, convert it"
-        place = escape(row["path"] or absent)
-        table.add_row(row["name"], row["network"], size, row["licence"], commercial, place)
+        absent = "built in" if row["builtin"] else "fetch it" if row["sources"] else "convert it"
+        licence = row["licence"] + ("" if row["commercial"] else " [red]non-commercial[/]")
+        table.add_row(row["name"], "yes" if row["path"] else absent, size, licence)
     Console().print(table)
     for row in rows:
-        if row["note"]:
-            _print(f"{row['name']}: {row['note']}")
+        if row["path"]:
+            _print(f"{row['name']}: {row['path']}")
     _print(
-        f"`vfi models fetch NAME` puts one into {weights.cache_folder()}; one that only its authors give out is made ready "
-        "by `vfi models convert FILE... OUT`."
+        f"`vfi models fetch NAME` puts a model into {weights.cache_folder()}. One that only its authors give out is made ready "
+        "by `vfi models convert FILE... OUT`; `vfi models show NAME` says where it is had."
     )
     return 0
 
@@ -134,6 +131,18 @@ def convert_files(args: Namespace) -> int:
 
 
 def show_file(args: Namespace) -> int:
+    checkpoint = registry.checkpoints().get(args.file)
+    if checkpoint is not None and weights.on_disk(checkpoint) is None:
+        row = next(row for row in _rows() if row["name"] == args.file)
+        if args.json:
+            _print_json(row)
+            return 0
+        had = f"fetch it from the {' or the '.join(row['sources'])}" if row["sources"] else "convert it"
+        _print(f"{row['name']}: not on disk, {had}")
+        _print(f"licence {row['licence']}, {'commercial' if row['commercial'] else 'non-commercial'} use")
+        if row["note"]:
+            _print(row["note"])
+        return 0
     path = weights.find(args.file)
     state = weights.read(path)
     facts: dict[str, Any] = {

@@ -1,0 +1,38 @@
+"""``vfi interpolate``: a clip in, a smoother or slower one out."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+from pathlib import Path
+
+from .. import media
+from ..time import exact_rate, timing
+from . import work
+
+
+def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
+    """Declare ``interpolate``."""
+    parser = subparsers.add_parser(
+        "interpolate",
+        help="make more frames for a clip",
+        description="Make more frames for a clip: twice as many unless --times, --fps or --slow says otherwise. "
+        "Frames at the input's own times are the input's, sound is copied, and the duration is kept.",
+    )
+    parser.add_argument("input", metavar="IN", type=Path, help="a video file or a folder of numbered images")
+    parser.add_argument("output", metavar="OUT", type=Path, help="a video file, or a folder for numbered images")
+    parser.add_argument("--times", type=work.argument(work.whole), metavar="K", help="K times as many frames")
+    parser.add_argument("--fps", type=work.argument(exact_rate), metavar="F", help="F frames a second: 60, 23.976, 30000/1001")
+    parser.add_argument("--slow", type=work.argument(work.factor), metavar="K", help="K times slower at the same frame rate")
+    parser.add_argument(
+        "--in-fps", type=work.argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
+    )
+    parser.add_argument("--damaged-ok", action="store_true", help="use what can be read of a damaged video")
+    work.add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: Namespace) -> int:
+    reader = media.open_reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok)
+    asked = timing(reader.info.rate, times=args.times, fps=args.fps, slow=args.slow)
+    sound = args.input if reader.info.audio and asked.stretch == 1 else None
+    return work.make(reader, reader.info, asked, args, tail="hold", sound=sound)

@@ -1,0 +1,49 @@
+"""``vfi tween``: two keyframes in, the frames between them out."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+from fractions import Fraction
+from pathlib import Path
+
+from .. import media
+from ..core import InputError
+from ..time import Subdivide, Timing, exact_rate
+from . import work
+
+
+def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
+    """Declare ``tween``."""
+    parser = subparsers.add_parser(
+        "tween",
+        help="make the frames between two pictures",
+        description="Make the frames between two keyframes. The clip begins with the first and ends with the second.",
+    )
+    parser.add_argument("first", metavar="A", type=Path, help="the first keyframe, an image")
+    parser.add_argument("last", metavar="B", type=Path, help="the last keyframe, an image of the same size")
+    parser.add_argument("output", metavar="OUT", type=Path, help="a video file, or a folder for numbered images")
+    parser.add_argument(
+        "--frames",
+        type=work.argument(work.whole),
+        required=True,
+        metavar="N",
+        help="how many new frames to make between the two",
+    )
+    parser.add_argument(
+        "--fps", type=work.argument(exact_rate), default=Fraction(24), metavar="F", help="frames a second of the output (24)"
+    )
+    work.add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: Namespace) -> int:
+    steps = args.frames + 1
+    length = steps / args.fps
+    first, last = images.read_image(args.first), images.read_image(args.last)
+    if first.rgb.shape != last.rgb.shape:
+        sizes = [
+            f"{path} is {frame.rgb.shape[2]}x{frame.rgb.shape[1]}" for path, frame in ((args.first, first), (args.last, last))
+        ]
+        raise InputError(f"{' and '.join(sizes)}: both keyframes must have one size")
+    keyframes = (first, replace(last, time=length, duration=1 / args.fps))
+    return work.make(keyframes, info, Timing(Subdivide(steps), rate=args.fps), args, tail="stop")

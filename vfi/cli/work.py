@@ -1,0 +1,200 @@
+"""What ``interpolate`` and ``tween`` share: the options of model and output, the run itself and what is said of it."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from rich.console import Console
+from rich.markup import escape
+
+from .. import loading, media
+from ..core import Frame, InputError, Interpolator, Options
+from ..run import run
+from ..time import Tail, Timing
+from ..wrap import TTA_PASSES
+from .progress import tracked
+
+T = TypeVar("T")
+
+HUGE = 2160 * 3840
+"""Pixels from which ``--scale auto`` estimates motion at half the size, as RIFE's authors advise for 4K."""
+
+INTERRUPTED = 130
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+def argument(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """``parse`` as argparse wants it: an `InputError` becomes argparse's own."""
+
+    def parsed(text: str) -> T:
+        try:
+            return parse(text)
+        except InputError as error:
+            raise ArgumentTypeError(str(error)) from error
+
+    return parsed
+
+
+def factor(text: str) -> Fraction:
+    """A number above 0, such as 2, 2.5 or 5/2."""
+    try:
+        value = Fraction(text)
+    except (ValueError, ZeroDivisionError) as error:
+        raise InputError(f"{text!r} is not a number: give one such as 2, 2.5 or 5/2") from error
+    if value <= 0:
+        raise InputError(f"{text} was given: it must be above 0")
+    return value
+
+
+def whole(text: str) -> int:
+    """A whole number from 1 up."""
+    if not text.isdecimal() or int(text) < 1:
+        raise InputError(f"{text!r} was given: a whole number from 1 up is needed")
+    return int(text)
+
+
+def auto_or(parse: Callable[[str], T]) -> Callable[[str], T | None]:
+    """``parse``, but None for "auto"."""
+    return lambda text: None if text == "auto" else parse(text)
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Declare the options of model and output."""
+    model = parser.add_argument_group("model")
+    model.add_argument(
+        "--model", default="auto", help="a name from `vfi models`, or a safetensors file; auto: the best on disk, else dis"
+    )
+    model.add_argument("--tta", choices=TTA_PASSES, default="none", help="test-time augmentation: better frames for more time")
+    model.add_argument("--ensemble", action="store_true", help="average both directions of time inside networks that can")
+    model.add_argument(
+        "--scale",
+        type=argument(auto_or(factor)),
+        help="size at which motion is estimated: auto (0.5 from 4K on), 1, 0.5, 0.25, 2, 4",
+    )
+    model.add_argument("--pad", default="auto", help="auto, zeros, edge or reflect, with :centre or a multiple such as :128")
+    model.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps ...")
+    model.add_argument("--dtype", choices=("auto", *DTYPES), default="auto", help="auto: float16 on CUDA, else float32")
+    model.add_argument(
+        "--batch", type=argument(auto_or(whole)), help="new frames of a pair made at once; auto: 1 on a CPU, 8 elsewhere"
+    )
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--codec", choices=("h264", "hevc", "vp9", "av1", "ffv1", "prores"), help="by the file ending if not given"
+    )
+    output.add_argument("--crf", type=int, help="quality of the codec: lower is better and larger")
+    output.add_argument("--depth", type=int, choices=(8, 10, 16), help="bits a sample; the input's if not given")
+    output.add_argument("--json", action="store_true", help="print the result for machines, on standard output")
+
+
+def make(
+    frames: Iterable[Frame], info: media.Info, asked: Timing, args: Namespace, *, tail: Tail, sound: Path | None = None
+) -> int:
+    """Make the clip that ``args`` ask for and return the exit code; ``sound`` is the file whose sound is copied.
+
+    ``info`` describes ``frames``. On Ctrl-C what is done so far is kept under another name.
+    """
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    device = chosen_device(args.device)
+    batch = (1 if device.type == "cpu" else 8) if args.batch is None else args.batch
+    total = expected(info, asked, tail)
+    encoding = media.Encoding(args.codec, args.crf, args.depth)
+    started = time.perf_counter()
+    end = first = Fraction(0)
+    made = 0
+    writer = media.open_writer(
+        args.output, replace(info, rate=asked.rate), encoding=encoding, time_base=ticks(info, asked), audio=sound
+    )
+    try:
+        with writer:
+            name, model = chosen_model(args, info, device)
+            console.print(escape(promise(info, asked, total, args.output, name, device)))
+            new = run(frames, model, asked.grid, tail=tail, stretch=asked.stretch, batch=batch)
+            for frame in tracked(new, "making frames", total, console):
+                writer.write(frame)
+                made += 1
+                first, end = (frame.time if made == 1 else first), frame.time + frame.duration
+    except KeyboardInterrupt:
+        kept = f"the {made} frames that were done are in {writer.partial}" if writer.partial else "nothing was written"
+        console.print(escape(f"vfi: interrupted: {kept}"))
+        return INTERRUPTED
+    seconds = time.perf_counter() - started
+    for note in writer.notes:
+        console.print(escape(f"note: {note}"))
+    console.print(escape(f"{args.output}: {made} frames, {float(end - first):.3f} s, in {seconds:.1f} s"))
+    if args.json:
+        result = {
+            "output": str(args.output),
+            "model": name,
+            "device": str(device),
+            "frames": made,
+            "fps": None if asked.rate is None else str(asked.rate),
+            "duration": str(end - first),
+            "width": info.width,
+            "height": info.height,
+            "seconds": round(seconds, 3),
+            "notes": list(writer.notes),
+        }
+        sys.stdout.write(json.dumps(result) + "\n")
+    return 0
+
+
+def chosen_device(text: str) -> torch.device:
+    """The device that ``--device`` means; auto is the fastest that is there."""
+    if text == "auto":
+        text = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        return torch.empty(0, device=text).device
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"there is no device {text!r} here: give auto, cpu, cuda or mps") from error
+
+
+def chosen_model(args: Namespace, info: media.Info, device: torch.device) -> tuple[str, Interpolator]:
+    """The name and the model that the options mean, ready to use on ``device``."""
+    scale = args.scale or (0.5 if info.width * info.height >= HUGE else 1.0)
+    network = loading.network(args.model, Options(scale=float(scale), ensemble=args.ensemble))
+    half = device.type == "cuda" and network.spec.half
+    dtype = DTYPES[args.dtype] if args.dtype != "auto" else torch.float16 if half else torch.float32
+    return network.spec.name, loading.ready(network, tta=args.tta, pad=args.pad, device=device, dtype=dtype)
+
+
+def expected(info: media.Info, asked: Timing, tail: Tail) -> int | None:
+    """How many frames there will be, by what the input says of itself; None when it says nothing."""
+    if info.frames is None or info.duration is None:
+        return None
+    span = info.duration if tail == "hold" else info.duration * (info.frames - 1) / info.frames
+    return asked.grid.count(info.frames, span, tail)
+
+
+def ticks(info: media.Info, asked: Timing) -> Fraction | None:
+    """A unit of time of which every output time, and the end, is a multiple; None when none is known."""
+    if asked.rate is None:
+        return None
+    duration = (info.duration or Fraction(0)) * asked.stretch
+    return Fraction(1, math.lcm(asked.rate.numerator, duration.denominator))
+
+
+def promise(info: media.Info, asked: Timing, total: int | None, output: Path, model: str, device: torch.device) -> str:
+    """What will be made, in a line, before the work starts."""
+
+    def told(frames: int | None, rate: Fraction | None, duration: Fraction | None) -> str:
+        parts = (
+            None if frames is None else f"{frames} frames",
+            None if rate is None else f"{float(rate):.6g} fps",
+            None if duration is None else f"{float(duration):.3f} s",
+        )
+        return ", ".join(filter(None, parts)) or "length unknown"
+
+    stretched = None if info.duration is None else info.duration * asked.stretch
+    source = f"{info.width}x{info.height}, {told(info.frames, info.rate, info.duration)}"
+    return f"{source} -> {output}: {told(total, asked.rate, stretched)}, by {model} on {device}"
