@@ -102,6 +102,12 @@ def test_double_stays_double(name: str):
 
 
 @pytest.mark.parametrize("name", CASES)
+def test_everything_stays_on_the_device_of_its_inputs(name: str):
+    made = OPERATORS[name](*(value.to("meta") for value in CASES[name].inputs.values()))
+    assert all(part.device.type == "meta" for part in (made if isinstance(made, tuple) else (made,)))
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_gradients_flow(name: str):
     inputs = [value[:1, :, :5, :6].double() for value in CASES[name].inputs.values()]
     if name in ("sepconv", "adaconv2d", "adacof", "dsepconv"):

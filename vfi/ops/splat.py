@@ -1,7 +1,8 @@
 """Forward splatting: send every pixel where its flow leads, and let what meets there mix.
 
 A pixel is shared out bilinearly among the four that it lands between; shares that fall outside of the frame are lost, and a
-pixel whose flow is not a finite number goes nowhere. What meets is summed, averaged, or averaged with weights.
+pixel whose flow is not a finite number goes nowhere. What meets is summed, averaged, or averaged with weights. On CUDA the
+order of sums, and so their last digits, vary unless `torch.use_deterministic_algorithms` says otherwise.
 
 Niklaus and Liu, "Softmax Splatting for Video Frame Interpolation", CVPR 2020, equations 3 to 8.
 """
