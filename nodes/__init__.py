@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from .clip import JoinFrames, PingPongFrames, ReverseFrames, SelectFrames, SplitFrames
-from .interpolate import Augment, Interpolate
+from .interpolate import Augment, Interpolate, InterpolateVideo
 from .load import LoadModel
 
 
@@ -16,6 +16,7 @@ class InbetweenExtension(ComfyExtension):
         return [
             LoadModel,
             Interpolate,
+            InterpolateVideo,
             Augment,
             SplitFrames,
             JoinFrames,

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from comfy_api.latest import io
+from comfy_api.latest import Input, io
 from torch import Tensor
 
+from ..vfi.media import Encoding
 from ..vfi.run import run
 from ..vfi.time import Timing, exact_rate, timing
 from ..vfi.wrap import TTA_PASSES
 from . import bridge
 from .memory import Model, ModelType
+from .video import Clip, write
 
 CATEGORY = "Inbetween/interpolate"
 
@@ -119,6 +121,55 @@ class Interpolate(io.ComfyNode):
             bridge.write(frame, image)
             originals.append((frame.time * source).denominator == 1)
         return io.NodeOutput(out, float(asked.rate), count, bridge.per_frame(originals, images))
+
+
+class InterpolateVideo(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InbetweenInterpolateVideo",
+            display_name="Interpolate Video",
+            category=CATEGORY,
+            description="Makes new frames in a video, frame by frame from its file: a long clip is never held in memory. Its "
+            "sound is kept.",
+            search_aliases=["video frame interpolation", "rife", "vfi", "slow motion", "smooth video", "fps", "60 fps"],
+            inputs=[
+                ModelType.Input("model", tooltip="The model that makes the new frames."),
+                io.Video.Input("video", tooltip="The video. A trimmed one is read from where it starts to where it ends."),
+                mode_input(),
+                io.Combo.Input(
+                    "codec",
+                    options=["h264", "hevc", "av1", "vp9"],
+                    default="h264",
+                    optional=True,
+                    advanced=True,
+                    tooltip="What the new video is encoded with. h264 plays everywhere; hevc and av1 are smaller and slower.",
+                ),
+                io.Int.Input(
+                    "crf",
+                    default=18,
+                    min=0,
+                    max=51,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Quality of the encoding: lower is better and larger. 18 looks like the source with h264.",
+                ),
+            ],
+            outputs=[
+                io.Video.Output("video", tooltip="The new video, in a temporary file. Save Video copies it as it is."),
+                io.Float.Output("fps", tooltip="Its frames a second, on average."),
+                io.Int.Output("count", tooltip="How many frames it has."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, model: Model, video: Input.Video, mode: dict, codec: str = "h264", crf: int = 18) -> io.NodeOutput:
+        clip = Clip.of(video)
+        info, asked = clip.info, timing_of(mode, clip.info.rate)
+        expected = asked.grid.count(info.frames, info.duration, "hold") if info.frames and info.duration else 0
+        made = run(clip.frames, model.ready((info.height, info.width)), asked.grid, tail="hold", stretch=asked.stretch)
+        result, count = write(bridge.watched(made, expected), clip, asked, Encoding(codec, crf))
+        return io.NodeOutput(result, float(asked.rate or count / info.duration), count)
 
 
 class Augment(io.ComfyNode):

@@ -18,6 +18,7 @@ from ..vfi.core import InputError, Interpolator
 
 ModelType = io.Custom("INBETWEEN_MODEL")
 
+
 @dataclass(frozen=True)
 class Model:
     """What the socket carries. ``patcher`` is None for a model without weights; ``tta`` is a mode of `vfi.wrap.Tta`."""

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+
+RATE, SAMPLES = 24, 48000
+TWICE = {"mode": "times", "times": 2}
+
+
+@pytest.fixture
+def linear(run):
+    (model,) = run("InbetweenLoadModel", model="linear")
+    return model
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A second of video, frame k of brightness 10 k, with a second of AAC."""
+    path = tmp_path / "clip.mp4"
+    with av.open(path, "w") as output:
+        video = output.add_stream("libx264", rate=RATE, options={"crf": "1"})
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        sound = output.add_stream("aac", rate=SAMPLES, layout="mono")
+        for k in range(RATE):
+            picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 10 * k, np.uint8), format="rgb24")
+            output.mux(video.encode(picture))
+        output.mux(video.encode(None))
+        tone = np.sin(np.arange(SAMPLES, dtype=np.float32) / 20)[None]
+        samples = av.AudioFrame.from_ndarray(tone, format="fltp", layout="mono")
+        samples.sample_rate = SAMPLES
+        output.mux(sound.encode(samples))
+        output.mux(sound.encode(None))
+    return path
+
+
+def seen(video) -> tuple[list[float], list[float], float]:
+    """Brightness and time of each frame, and the seconds of sound."""
+    with av.open(video.get_stream_source()) as container:
+        levels, times, heard = [], [], 0.0
+        for frame in container.decode(*container.streams):
+            if isinstance(frame, av.VideoFrame):
+                levels.append(float(frame.to_ndarray(format="rgb24").mean()))
+                times.append(float(frame.time))
+            else:
+                heard += frame.samples / frame.sample_rate
+    return levels, times, heard
+
+
+@pytest.fixture
+def from_file(part):
+    return part("nodes.video").InputImpl.VideoFromFile
+
+
+@pytest.fixture
+def from_components(part):
+    return part("nodes.video").InputImpl.VideoFromComponents
+
+
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_a_file_is_interpolated_and_keeps_its_length_and_sound(run, linear, file, from_file, server, in_memory: bool):
+    source = BytesIO(file.read_bytes()) if in_memory else str(file)
+    video, fps, count = run("InbetweenInterpolateVideo", model=linear, video=from_file(source), mode=TWICE)
+    assert (fps, count) == (48.0, 48)
+    levels, times, heard = seen(video)
+    assert times == pytest.approx([k / 48 for k in range(48)], abs=1e-4)
+    assert levels == pytest.approx([*(5.0 * k for k in range(46)), 230, 230], abs=2.5)
+    assert heard == pytest.approx(1.0, abs=0.05)
+    assert server.progress[-1] == (48, 48)
+    assert Path(video.get_stream_source()).parent == server.temp
+
+
+@pytest.mark.parametrize(("start", "duration", "first", "frames"), [(0.25, 0.5, 6, 12), (0.5, 0, 12, 12), (0, 0.25, 0, 6)])
+def test_a_trimmed_video_is_read_where_it_is_trimmed(run, linear, file, from_file, server, start, duration, first, frames):
+    video = from_file(str(file), start, duration)
+    video, _, count = run("InbetweenInterpolateVideo", model=linear, video=video, mode=TWICE)
+    levels, times, heard = seen(video)
+    assert count == 2 * frames
+    assert times[0] == 0
+    assert levels[0] == pytest.approx(10 * first, abs=2.5)
+    assert levels[-1] == pytest.approx(10 * (first + frames - 1), abs=2.5)
+    assert heard == pytest.approx(frames / RATE, abs=0.05)
+    assert server.progress[-1] == (count, count)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_video_of_frames_in_memory_is_not_encoded_first(run, linear, from_components, channels: int):
+    images = torch.linspace(0, 0.9, 10)[:, None, None, None].expand(10, 48, 64, 3)
+    audio = {"waveform": torch.sin(torch.arange(24000) / 20).expand(1, channels, -1), "sample_rate": SAMPLES}
+    video = from_components(images, Fraction(20), audio)
+    video, fps, count = run(
+        "InbetweenInterpolateVideo", model=linear, video=video, mode={"mode": "frame rate", "target_fps": 30.0}
+    )
+    levels, times, heard = seen(video)
+    assert (fps, count) == (30.0, 15)
+    assert times == pytest.approx([k / 30 for k in range(15)], abs=1e-4)
+    assert levels[:14] == pytest.approx([255 * 0.1 * k * 2 / 3 for k in range(14)], abs=2.5)
+    assert heard == pytest.approx(0.5, abs=0.05)
+
+
+def test_slow_motion_is_silent(run, linear, file, from_file):
+    mode = {"mode": "slow motion", "slower": 2.0}
+    video, fps, count = run("InbetweenInterpolateVideo", model=linear, video=from_file(str(file)), mode=mode)
+    _, times, heard = seen(video)
+    assert (fps, count, heard) == (24.0, 48, 0)
+    assert times[-1] == pytest.approx(47 / 24, abs=1e-4)
+
+
+@pytest.mark.parametrize("at", [0, 5])
+def test_a_cancelled_run_leaves_no_file(run, linear, file, from_file, server, at: int):
+    server.interrupt_at = at
+    with pytest.raises(server.Interrupted):
+        run("InbetweenInterpolateVideo", model=linear, video=from_file(str(file)), mode=TWICE)
+    assert len(server.progress) == at
+    assert not list(server.temp.iterdir())
+
+
+def test_what_is_no_video_gets_a_sentence(run, linear, tmp_path, from_file):
+    (tmp_path / "text.mp4").write_text("not a video")
+    with pytest.raises(ValueError, match="is no video or image that can be read"):
+        run("InbetweenInterpolateVideo", model=linear, video=from_file(str(tmp_path / "text.mp4")), mode=TWICE)
