@@ -1,0 +1,184 @@
+"""Images in and out: a single picture, and folders of numbered ones as clips.
+
+Each image is decoded as a clip of one frame, so that depth, palette, CMYK and transparency are kept by the code that
+reads video, and a damaged image is an error and never half a picture.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from io import BytesIO
+from itertools import islice
+from pathlib import Path
+from typing import cast
+
+import av
+from av.video.codeccontext import VideoCodecContext
+
+from . import orientation, pixels
+from .core import Frame, InputError
+from .media import DEFAULT_ENCODING, DEFAULT_RATE, IMAGE_ENDINGS, Colour, Encoding, Info, Staged, Writer
+from .video.reader import CENTRED, describe, opened, pictures_of, video_of
+
+RGB = Colour(matrix=0, full=True)
+PATTERN = "%06d.png"
+SEEMING_ALPHA = {"mjpeg", "webp", "gif"}  # decoded with an alpha plane although the file may have none
+# By ending: the encoder, its pixel formats by depth and alpha, and its options.
+WRITTEN = {
+    ".png": (
+        "png",
+        {(8, False): "rgb24", (8, True): "rgba", (16, False): "rgb48be", (16, True): "rgba64be"},
+        {"pred": "mixed", "compression_level": "1"},
+    ),
+    ".tif": (
+        "tiff",
+        {(8, False): "rgb24", (8, True): "rgba", (16, False): "rgb48le", (16, True): "rgba64le"},
+        {"compression_algo": "deflate"},
+    ),
+    ".webp": ("libwebp", {(8, False): "bgra", (8, True): "bgra"}, {"lossless": "1"}),
+}
+
+
+def read_image(path: str | os.PathLike[str]) -> Frame:
+    """The one picture in an image file, upright, at time 0.
+
+    8 and 16 bit, grey, palette, CMYK and transparency are understood, and the file is known by what it holds, not by its
+    name. Raises `InputError` where it is no image, is damaged, or holds more than one picture.
+    """
+    return _load(Path(path))[0]
+
+
+class ImageReader:
+    """Numbered images as a clip of ``rate`` frames a second: those of a folder, in natural order, or of a pattern.
+
+    A folder's other files are left alone; a pattern is a path such as ``shot/%05d.png``. Raises `InputError` where there are
+    no images, where they are of several kinds, and, while they are read, where one is damaged or differs in size.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], rate: Fraction = DEFAULT_RATE) -> None:
+        self.notes: list[str] = []
+        self._files = _listed(Path(path))
+        _, info = _load(self._files[0])
+        count = len(self._files)
+        self.info = replace(info, path=Path(path), rate=rate, frames=count, duration=count / rate)
+
+    def __iter__(self) -> Iterator[Frame]:
+        rate = self.info.rate or DEFAULT_RATE
+        for index, file in enumerate(self._files):
+            frame, info = _load(file)
+            if (info.width, info.height) != (self.info.width, self.info.height):
+                raise InputError(
+                    f"{file} is {info.width}x{info.height}, but {self._files[0]} is {self.info.width}x{self.info.height}: "
+                    "all images of a clip must have one size"
+                )
+            yield replace(frame, time=index / rate, duration=1 / rate, alpha=frame.alpha if self.info.alpha else None)
+
+
+class ImageWriter(Writer):
+    """Writes every frame as an image, in a folder that gets its name only when it is whole.
+
+    ``path`` is a folder, whose images are named by `PATTERN`, or a pattern such as ``shot/%05d.tif``; numbers start at 0. The
+    depth follows ``encoding`` or ``info``: 8 bits, or 16 where it is more. Raises `InputError`, before anything is written,
+    where the folder is not empty or cannot be made, or where ``encoding`` asks for a codec.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], info: Info, *, encoding: Encoding = DEFAULT_ENCODING) -> None:
+        path = Path(path)
+        folder, self._pattern = (path.parent, path.name) if "%" in path.name else (path, PATTERN)
+        ending = Path(self._pattern).suffix.lower()
+        if len(_NUMBER.findall(self._pattern)) != 1 or ending not in WRITTEN:
+            raise InputError(f"{path} is no pattern for images: one such as %06d{' or %06d'.join(WRITTEN)} is needed")
+        if encoding.codec is not None or encoding.crf is not None:
+            raise InputError(f"{path} takes images, which have neither codec nor crf: those are for video files")
+        self._encoder, layouts, self._options = WRITTEN[ending]
+        wanted = encoding.depth or info.depth
+        depth = 16 if wanted > 8 and (16, False) in layouts else 8
+        self.notes = [f"{ending} images are written with 8 bits a sample, not {wanted}"] if wanted > 8 and depth == 8 else []
+        self._layout = av.VideoFormat(layouts[depth, info.alpha])
+        self._count = 0
+        self._staged = Staged(folder, folder=True)
+
+    def write(self, frame: Frame) -> None:
+        picture = pixels.encode(frame.rgb, frame.alpha, self._layout, RGB)
+        encoder = cast(VideoCodecContext, av.CodecContext.create(self._encoder, "w"))
+        encoder.width, encoder.height, encoder.pix_fmt = picture.width, picture.height, picture.format.name
+        encoder.time_base, encoder.options = Fraction(1), self._options
+        data = b"".join(bytes(packet) for packet in (*encoder.encode(picture), *encoder.encode(None)))
+        (self._staged.path / (self._pattern % self._count)).write_bytes(data)
+        self._count += 1
+
+    def commit(self) -> Path:
+        if not self._count:
+            self.discard()
+            raise InputError(f"{self._staged.target} was not written: there were no frames")
+        return self._staged.commit()
+
+    def keep_partial(self) -> Path | None:
+        if not self._count:
+            self.discard()
+            return None
+        return self._staged.keep()
+
+    def discard(self) -> None:
+        self._staged.discard()
+
+
+_NUMBER = re.compile(r"%(?:0(\d+))?d")
+
+
+def _listed(path: Path) -> list[Path]:
+    """The images of a folder or a pattern, in natural order."""
+    folder, named = path, re.compile(".*")
+    if "%" in path.name:
+        head, tail = (re.escape(part) for part in _NUMBER.sub("\0", path.name, count=1).partition("\0")[::2])
+        folder, named = path.parent, re.compile(rf"{head}\d+{tail}")
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder" if folder.exists() else f"{folder} does not exist")
+    files = [
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in IMAGE_ENDINGS and named.fullmatch(file.name) and not file.name.startswith(".")
+    ]
+    if not files:
+        raise InputError(f"{path} has no images: {', '.join(IMAGE_ENDINGS)} are looked for")
+    endings = sorted({file.suffix.lower() for file in files})
+    if len(endings) > 1:
+        raise InputError(
+            f"{path} has images of several kinds, {', '.join(endings)}: name one, such as {path / f'%d{endings[0]}'}"
+        )
+    return sorted(files, key=_natural)
+
+
+def _natural(file: Path) -> list[str | int]:
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", file.name)]
+
+
+def _load(path: Path) -> tuple[Frame, Info]:
+    name = str(path)
+    if not path.is_file():
+        raise InputError(f"{name} is a folder, not an image" if path.exists() else f"{name} does not exist")
+    data = path.read_bytes()
+    with opened(BytesIO(data), name) as container:
+        stream = video_of(container, name)
+        if stream.codec_context.name == "mjpeg":
+            stream.codec_context.options = {"err_detect": "explode"}  # else the rest of a picture cut short is grey
+
+        def damage(pts: int | None) -> None:
+            raise InputError(f"{name} cannot be decoded: it is damaged, cut short or too large")
+
+        pictures = list(islice(pictures_of(container, stream, damage), 2))
+        if len(pictures) != 1:
+            raise InputError(f"{name} holds {'a video' if pictures else 'no picture'}, where one picture is wanted")
+        info = describe(path, container, stream, pictures[0])
+        rgb, alpha = pixels.decode(pictures[0], info.colour, centred=info.codec in CENTRED)
+    if alpha is not None and info.codec in SEEMING_ALPHA and bool((alpha == 1).all()):
+        alpha = None
+    turn = orientation.of_photograph(data)
+    frame = Frame(turn(rgb), Fraction(0), alpha=None if alpha is None else turn(alpha))
+    height, width = frame.rgb.shape[1:]
+    info = replace(info, width=width, height=height, chroma="rgb", colour=RGB, alpha=alpha is not None, duration=None)
+    return frame, info

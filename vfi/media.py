@@ -1,0 +1,222 @@
+"""What a clip is, whether it is a video file or a folder of images: its description, and how to open one.
+
+Owns `Info`, the options of writing and the promise of a safe output. Knows nothing of codecs or pixels: `video` and
+`images` do, and are imported when one is opened, so that this module needs no more than `core` does.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from io import BytesIO
+from itertools import chain, count
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, TypeAlias
+
+from .core import Frame, InputError
+
+Source: TypeAlias = "str | os.PathLike[str] | BytesIO"
+
+VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+DEFAULT_RATE = Fraction(24)
+
+
+class DamagedError(InputError):
+    """A file whose frames cannot all be read."""
+
+
+@dataclass(frozen=True)
+class Colour:
+    """Colour tags as found: codes of ITU-T H.273, where 2 is unspecified. ``full`` is None where no range is stated."""
+
+    matrix: int = 2
+    primaries: int = 2
+    transfer: int = 2
+    full: bool | None = None
+
+
+@dataclass(frozen=True)
+class Info:
+    """What is known of a clip before its frames are read; for a writer, what is to be written.
+
+    ``width`` and ``height`` are those of the upright picture. ``rate`` is the average frame rate; ``frames`` and
+    ``duration`` (seconds) are what the file says of itself. ``depth`` is 8, 10, 12 or 16 bits a sample; ``chroma`` is rgb,
+    grey, 444, 422 or 420. ``path`` is None for a clip in memory.
+    """
+
+    width: int
+    height: int
+    path: Path | None = None
+    rate: Fraction | None = None
+    frames: int | None = None
+    duration: Fraction | None = None
+    depth: int = 8
+    chroma: str = "rgb"
+    alpha: bool = False
+    colour: Colour = Colour()
+    sample_aspect_ratio: Fraction = Fraction(1)
+    interlaced: bool = False
+    audio: bool = False
+    codec: str = ""
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How a clip is written; None leaves the choice to the file's ending and to the clip.
+
+    ``codec`` is one of `video.CODECS`; ``crf`` its quality, lower is better; ``depth`` bits a sample.
+    """
+
+    codec: str | None = None
+    crf: int | None = None
+    depth: int | None = None
+
+
+DEFAULT_ENCODING = Encoding()
+
+
+class Reader(Protocol):
+    """A clip: iterating over it reads it from the start, one frame at a time, as often as wanted.
+
+    ``notes`` gains what a viewer should know, one sentence each, while frames are read.
+    """
+
+    info: Info
+    notes: list[str]
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+
+class Writer:
+    """A clip in the making, which gets its name only when it is whole.
+
+    As a context manager it commits when all went well, keeps what there is on Ctrl-C (``partial`` says where), and
+    leaves nothing behind on any other error. ``notes`` says in a sentence each what the output could not keep.
+    """
+
+    notes: list[str]
+    partial: Path | None = None
+
+    def write(self, frame: Frame) -> None:
+        """Add a frame; times must increase."""
+        raise NotImplementedError
+
+    def commit(self) -> Path:
+        """Finish and give the clip its name; where there was one of that name, it is replaced."""
+        raise NotImplementedError
+
+    def keep_partial(self) -> Path | None:
+        """Finish what there is, under a name that says so; None where there is nothing."""
+        raise NotImplementedError
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None:
+            self.commit()
+        elif issubclass(kind, KeyboardInterrupt):
+            self.partial = self.keep_partial()
+        else:
+            self.discard()
+
+
+def name_of(source: Source) -> str:
+    """What to call a clip in a message."""
+    return "the clip in memory" if isinstance(source, BytesIO) else os.fspath(source)
+
+
+class Staged:
+    """A file or folder that is made under a hidden name beside its own, which it gets when it is whole.
+
+    Raises `InputError` at once where it could not be made.
+    """
+
+    def __init__(self, target: Path, *, folder: bool = False) -> None:
+        self.target = target
+        if target.exists() and target.is_dir() != folder:
+            raise InputError(
+                f"{target} is a {'file' if folder else 'folder'}: a {'folder' if folder else 'file'} is to be written"
+            )
+        if folder and target.exists() and any(target.iterdir()):
+            raise InputError(f"{target} is not empty: give a new or an empty folder")
+        self.path = target.with_name(f".{target.stem}.partial-{secrets.token_hex(4)}{target.suffix}")
+        try:
+            if folder:
+                self.path.mkdir()
+            else:
+                self.path.touch(exist_ok=False)
+        except FileNotFoundError as error:
+            raise InputError(f"{target} cannot be written: there is no folder {target.parent}") from error
+        except OSError as error:
+            raise InputError(f"{target} cannot be written: {error.strerror}") from error
+
+    def commit(self) -> Path:
+        """Give it its name; a file of that name is replaced."""
+        if self.target.is_dir():
+            self.target.rmdir()
+        return self.path.replace(self.target)
+
+    def keep(self) -> Path:
+        """Give it a name that says it is not whole, one that is free."""
+        names = (f"{self.target.stem}.partial{number}{self.target.suffix}" for number in chain([""], count(2)))
+        return self.path.replace(next(path for name in names if not (path := self.target.with_name(name)).exists()))
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        if self.path.is_dir():
+            shutil.rmtree(self.path)
+        else:
+            self.path.unlink(missing_ok=True)
+
+
+def open_reader(source: Source, *, rate: Fraction | None = None, damaged_ok: bool = False) -> Reader:
+    """The clip in a video file, in a folder of images or in images named by a pattern such as ``shot/%05d.png``.
+
+    ``rate`` is for images, which have none of their own: `DEFAULT_RATE` when None. Files are known by what they hold, not by
+    their names. ``damaged_ok`` reads what can be read of a damaged video. Raises `InputError`.
+    """
+    from . import images, video
+
+    if isinstance(source, BytesIO) or not (Path(source).is_dir() or "%" in Path(source).name):
+        if rate is not None:
+            raise InputError(f"{name_of(source)} is no folder of images: it has a frame rate of its own, {rate} cannot be set")
+        return video.VideoReader(source, damaged_ok=damaged_ok)
+    return images.ImageReader(Path(source), DEFAULT_RATE if rate is None else rate)
+
+
+def open_writer(
+    path: str | os.PathLike[str],
+    info: Info,
+    *,
+    encoding: Encoding = DEFAULT_ENCODING,
+    time_base: Fraction | None = None,
+    audio: Source | None = None,
+) -> Writer:
+    """A clip to be written to a video file, a folder or images named by a pattern, whichever ``path`` names.
+
+    ``info`` says what is to come: size, rate, depth, colour, ... . For ``time_base`` and ``audio`` see `video.VideoWriter`;
+    images have neither. Raises `InputError` before any work is done.
+    """
+    from . import images, video
+
+    path = Path(path)
+    if path.suffix.lower() in VIDEO_ENDINGS:
+        return video.VideoWriter(path, info, encoding=encoding, time_base=time_base, audio=audio)
+    if "%" in path.name or not path.suffix or path.is_dir():
+        return images.ImageWriter(path, info, encoding=encoding)
+    if path.suffix.lower() in IMAGE_ENDINGS:
+        raise InputError(
+            f"{path} is one image: give a folder, or a pattern such as {path.with_name(path.stem)}/%06d{path.suffix}"
+        )
+    raise InputError(f"{path} has an ending that cannot be written: {', '.join(VIDEO_ENDINGS)} or a folder can")

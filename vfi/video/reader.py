@@ -1,0 +1,273 @@
+"""Video files in: frames with exact times, decoded one at a time.
+
+Owns what is known of containers, time stamps and damage. The arithmetic of colour is `pixels`'.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import av
+import torch
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from .. import orientation, pixels
+from ..core import Frame, InputError
+from ..media import Colour, DamagedError, Info, Source, name_of
+
+CENTRED = {"mjpeg", "webp"}  # codecs that put chroma samples between the columns
+
+
+@contextmanager
+def opened(source: Source, name: str) -> Iterator[InputContainer]:
+    """The container in a file, recognised by what the file holds; ``name`` is what to call it. Raises `InputError`."""
+    target: Any = source
+    if isinstance(source, BytesIO):
+        target = BytesIO(source.getvalue())
+    elif not Path(source).exists():
+        raise InputError(f"{name} does not exist")
+    elif not Path(source).is_file():
+        raise InputError(f"{name} is not a file")
+    elif not Path(source).stat().st_size:
+        raise InputError(f"{name} is empty")
+    else:
+        target = f"file:{os.fspath(source)}"
+    try:
+        container = av.open(target)
+    except PermissionError as error:
+        raise InputError(f"{name} cannot be read: {error.strerror}") from error
+    except av.FFmpegError as error:
+        raise InputError(f"{name} is no video or image that can be read: it is something else, damaged or cut short") from error
+    with container:
+        yield container
+
+
+class VideoReader:
+    """The frames of a video file, in order, with exact times from the start of the clip (sound may start before the picture).
+
+    Iterate over it as often as needed: each time the file is opened and read from its start, one frame ahead. Pictures come
+    upright, in RGB on ``device`` (see `pixels.decode`), interlaced ones as they are. Time stamps that the container rounds
+    (Matroska: to milliseconds) are put back on the grid of the frame rate where that is less than one tick away. A frame
+    without a time stamp, or with one that is not after the frame before, comes one frame interval after that, and ``notes``
+    says so. The last frame lasts until the end that the container states, else as long as it says itself.
+
+    Raises `InputError` when the file holds no video, and, while frames are read, when their size changes; `DamagedError` at
+    the first frame that is missing or damaged, unless ``damaged_ok``: then decoding goes on, and ``notes`` says so. FFmpeg
+    refuses pictures of more than some 2^28 pixels before it allocates them.
+    """
+
+    def __init__(self, source: Source, *, damaged_ok: bool = False, device: torch.device | str = "cpu") -> None:
+        name = name_of(source)
+        self.source = source
+        self.notes: list[str] = []
+        self._damaged_ok = damaged_ok
+        self._device = device
+        with opened(source, name) as container:
+            stream = video_of(container, name)
+            picture = next(pictures_of(container, stream, lambda pts: None), None)
+            if picture is None:
+                raise InputError(f"{name} has no picture that can be decoded: it is damaged, cut short or too large")
+            self._turn = orientation.of_picture(picture)
+            self.info = describe(source, container, stream, picture, self._turn.swap)
+        if self.info.interlaced:
+            self._note("the clip is interlaced, and the two fields of a frame are taken as one picture")
+
+    def __iter__(self) -> Iterator[Frame]:
+        name = name_of(self.source)
+        damaged: list[Fraction] = []
+        with opened(self.source, name) as container:
+            stream = video_of(container, name)
+            clock = _Clock(stream, origin_of(container), self.info.rate)
+
+            def damage(pts: int | None) -> None:
+                if not clock.count and not stream.frames:
+                    return  # a recording without an index may start anywhere, even before its first key frame
+                time = clock.next if pts is None else clock.of(pts)
+                if not self._damaged_ok:
+                    total = f" of {stream.frames}" if stream.frames else ""
+                    raise DamagedError(f"{name} is damaged at {float(time):.3f} s, after {clock.count}{total} frames")
+                damaged.append(time)
+
+            waiting: tuple[av.VideoFrame, Fraction] | None = None
+            for picture in pictures_of(container, stream, damage):
+                time = clock.tell(picture.pts)
+                if waiting is not None:
+                    before, start = waiting
+                    yield self._frame(before, start, time - start)
+                    if (before.width, before.height) != (picture.width, picture.height):
+                        raise InputError(
+                            f"{name} changes from {before.width}x{before.height} to {picture.width}x{picture.height} "
+                            f"at {float(time):.3f} s: all frames of a clip must have one size"
+                        )
+                waiting = picture, time
+            if waiting is not None:
+                yield self._frame(*waiting, clock.last(waiting[0], whole=not damaged))
+        if damaged:
+            self._note(f"{name} is damaged, first at {float(min(damaged)):.3f} s: what could be decoded was used")
+        if clock.moved:
+            self._note(f"{clock.moved} frames had no usable time stamp, and follow the frame before them at the frame rate")
+
+    def _frame(self, picture: av.VideoFrame, time: Fraction, duration: Fraction) -> Frame:
+        colour = replace(self.info.colour, full=_full(picture, self.info.codec))
+        rgb, alpha = pixels.decode(picture, colour, centred=self.info.codec in CENTRED, device=self._device)
+        return Frame(self._turn(rgb), time, duration, None if alpha is None else self._turn(alpha))
+
+    def _note(self, note: str) -> None:
+        if note not in self.notes:
+            self.notes.append(note)
+
+
+class _Clock:
+    """Tells the times of pictures from their time stamps, in seconds from the start of the clip."""
+
+    def __init__(self, stream: VideoStream, origin: Fraction, rate: Fraction | None) -> None:
+        self.count = self.moved = 0
+        self.next = Fraction(0)
+        self._stream = stream
+        self._origin = origin
+        self._tick = stream.time_base or Fraction(1, 1000)
+        self._interval = 1 / (rate or Fraction(25))
+        self._first = self._before = Fraction(0)
+        steady = stream.average_rate == stream.guessed_rate == stream.base_rate is not None
+        self._rounded = steady and (self._interval / self._tick).denominator != 1
+
+    def of(self, pts: int) -> Fraction:
+        """What a time stamp says."""
+        return pts * self._tick - self._origin
+
+    def tell(self, pts: int | None) -> Fraction:
+        """The time of the next picture."""
+        time = self.next if pts is None else self.of(pts)
+        if not self.count:
+            self._first = time
+        else:
+            if self._rounded:
+                ideal = self._first + round((time - self._first) / self._interval) * self._interval
+                time = ideal if abs(ideal - time) < self._tick else time
+            if pts is None or time <= self._before:
+                time = self.next
+                self.moved += 1
+        self.count += 1
+        self._before, self.next = time, time + self._interval
+        return time
+
+    def last(self, picture: av.VideoFrame, *, whole: bool) -> Fraction:
+        """How long the last picture is shown; ``whole`` says that nothing of the stream is missing."""
+        stream = self._stream
+        rest = Fraction(0)
+        if whole and stream.frames and stream.duration is not None:
+            rest = self.of((stream.start_time or 0) + stream.duration) - self._before
+        if rest <= 0:
+            rest = picture.duration * self._tick
+        return self._interval if rest <= 0 or (self._rounded and abs(rest - self._interval) < self._tick) else rest
+
+
+def origin_of(container: InputContainer) -> Fraction:
+    """The start of the clip on the container's clock: the earliest start of picture and sound."""
+    streams = (*container.streams.video, *container.streams.audio)
+    starts = [stream.start_time * stream.time_base for stream in streams if stream.start_time is not None and stream.time_base]
+    return min(starts, default=Fraction(0))
+
+
+def video_of(container: InputContainer, name: str) -> VideoStream:
+    """The first stream of pictures that is not a cover. Raises `InputError`."""
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            # Threads within a frame only: those across frames lose decoding errors, and hold many frames in memory.
+            stream.thread_type = "SLICE"
+            return stream
+    raise InputError(f"{name} has no video" + (", only sound" if container.streams.audio else ""))
+
+
+def pictures_of(
+    container: InputContainer, stream: VideoStream, damage: Callable[[int | None], None]
+) -> Iterator[av.VideoFrame]:
+    """What a stream decodes to; ``damage`` is told the time stamp, if there is one, of what is damaged or missing."""
+    decoder = _decoder(stream)
+    packets = 0
+    try:
+        for packet in container.demux(stream):
+            packets += bool(packet.size)
+            if packet.is_corrupt:
+                damage(packet.pts)
+            try:
+                pictures = decoder.decode(packet)
+            except av.FFmpegError:
+                damage(packet.pts)
+                continue
+            for picture in pictures:
+                if picture.is_corrupt:
+                    damage(picture.pts)
+                yield picture
+    except av.FFmpegError:
+        damage(None)
+    if packets < stream.frames:
+        damage(None)
+
+
+def _decoder(stream: VideoStream) -> Any:
+    """The stream's own decoder, or libvpx's for the transparency of VP8 and VP9, which FFmpeg's own leaves out."""
+    libvpx = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.name)
+    if libvpx is None or stream.metadata.get("alpha_mode") != "1":
+        return stream.codec_context
+    return av.CodecContext.create(libvpx, "r")
+
+
+def describe(
+    source: Source, container: InputContainer, stream: VideoStream, picture: av.VideoFrame, swap: bool = False
+) -> Info:
+    """What a container and its first picture say of a clip; ``swap`` when upright means that rows become columns."""
+    context, layout = stream.codec_context, picture.format
+    colour = Colour(0, context.color_primaries, context.color_trc, True)
+    if not pixels.is_rgb(layout):
+        colour = replace(colour, matrix=picture.colorspace, full=_full(picture, context.name))
+        if colour.matrix not in (0, 2, *pixels.COEFFICIENTS):
+            raise InputError(
+                f"{name_of(source)} has the colour matrix {colour.matrix} of H.273: "
+                "BT.601, BT.709, BT.2020, FCC and SMPTE 240M are known"
+            )
+    rate = _nominal(stream.average_rate or stream.guessed_rate)
+    duration = None
+    if stream.duration and stream.time_base:
+        duration = stream.duration * stream.time_base
+    elif container.duration:
+        duration = Fraction(container.duration, 1_000_000)
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    width, height = (picture.height, picture.width) if swap else (picture.width, picture.height)
+    return Info(
+        width=width,
+        height=height,
+        path=None if isinstance(source, BytesIO) else Path(source),
+        rate=rate,
+        frames=stream.frames or (round(duration * rate) if duration is not None and rate else None),
+        duration=duration,
+        depth=pixels.depth_of(layout),
+        chroma=pixels.chroma_of(layout),
+        alpha=pixels.has_alpha(layout),
+        colour=colour,
+        sample_aspect_ratio=1 / aspect if swap else aspect,
+        interlaced=picture.interlaced_frame,
+        audio=bool(container.streams.audio),
+        codec=context.name,
+    )
+
+
+def _nominal(rate: Fraction | None) -> Fraction | None:
+    """The whole or NTSC frame rate that a container's rounding hides: Matroska's 19001/317 is 60000/1001."""
+    if rate is None or rate < 1:
+        return rate
+    usual = Fraction(round(rate)), Fraction(round(rate * 1001 / 1000) * 1000, 1001)
+    return next((ideal for ideal in usual if abs(rate / ideal - 1) < Fraction(1, 10**6)), rate)
+
+
+def _full(picture: av.VideoFrame, codec: str) -> bool | None:
+    return {1: False, 2: True}.get(int(picture.color_range), True if codec == "mjpeg" else None)
