@@ -9,6 +9,7 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -651,3 +652,10 @@ def test_pickles_need_a_torch_that_reads_them_safely(tmp_path: Path, monkeypatch
     monkeypatch.setattr(torch, "__version__", torch.torch_version.TorchVersion("2.9.1"))
     with pytest.raises(InputError, match=r"torch 2\.9\.1 cannot read a pickle safely"):
         weights.convert([tmp_path / "a.pth"], tmp_path / "a.safetensors")
+
+
+def test_convert_takes_a_file_that_holds_several_networks_and_a_date(tmp_path: Path):
+    first, second = {"conv.weight": torch.rand(2, 3)}, {"conv.weight": torch.rand(4)}
+    torch.save({"epoch": 3, "timestamp": datetime(2020, 1, 2), "stateA": first, "stateB": second}, tmp_path / "two.ckpt")
+    made = weights.read(weights.convert([tmp_path / "two.ckpt"], tmp_path / "two.safetensors"))
+    assert same(made, {"stateA.conv.weight": first["conv.weight"], "stateB.conv.weight": second["conv.weight"]})

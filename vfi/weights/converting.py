@@ -8,7 +8,9 @@ from __future__ import annotations
 import pickle
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -62,18 +64,33 @@ def load(path: Path) -> dict[str, Tensor]:
     loaders = {"safetensors": read_safetensors, "pickle": _unpickled, "TorchScript": _unscripted}
     state = registry.unwrap(loaders[kind](path))
     if isinstance(state, Mapping):
-        state = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+        state = _tensors(state)
     try:
         return registry.normalise(state)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
 
+def _tensors(state: Mapping[Any, Any]) -> dict[str, Tensor]:
+    """The tensors of ``state``, or, where it holds whole networks instead, theirs as ``network.name``."""
+    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    if tensors:
+        return tensors
+    return {
+        f"{network}.{name}": value
+        for network, inner in state.items()
+        if isinstance(inner, Mapping)
+        for name, value in inner.items()
+        if isinstance(value, Tensor)
+    }
+
+
 def _unpickled(path: Path) -> object:
     if torch.__version__ < "2.10":
         raise InputError(f"torch {torch.__version__} cannot read a pickle safely: 2.10 or later is needed")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals([datetime]):  # Super SloMo's file says when it was made
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(f"{path} holds more than tensors and plain values, or is damaged: nothing of it was run") from error
     except Exception as error:  # a damaged pickle can fail in any way
