@@ -11,7 +11,6 @@ import av
 from av.container import InputContainer
 
 from ..vfi.media import Source
-from ..vfi.video.reader import opened, origin_of
 
 HELD = {"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "opus", "pcm_s16be", "pcm_s16le", "pcm_s24le", "vorbis"}
 """Codecs that MP4 holds, by FFmpeg's names."""
@@ -22,7 +21,7 @@ LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 
 def of_file(source: Source, start: Fraction, end: Fraction | None) -> Source | None:
     """The sound from ``start`` until ``end``, with ``start`` as zero; the clip itself where all of it can be taken over."""
-    with opened(source) as container:
+    with av.open(BytesIO(source.getvalue()) if isinstance(source, BytesIO) else source) as container:
         streams = container.streams.audio
         if not streams:
             return None
@@ -66,7 +65,7 @@ def of_audio(audio: dict[str, Any]) -> BytesIO:
 
 def _packets(container: InputContainer, start: Fraction, end: Fraction | None) -> Iterator[av.Packet]:
     """The packets of sound that begin between two times, moved to where ``start`` is zero."""
-    zero = origin_of(container) + start
+    zero = Fraction(container.start_time or 0, av.time_base) + start
     for packet in container.demux(*container.streams.audio):
         if packet.pts is None or packet.dts is None:
             continue

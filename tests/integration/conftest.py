@@ -1,0 +1,204 @@
+"""A real ComfyUI server as a subprocess, in folders of its own, and a small client for its API.
+
+``COMFYUI_PATH`` names the checkout, ``COMFYUI_PYTHON`` the interpreter that has what it needs. Without the former, these tests
+are skipped: ComfyUI is on no package index.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, Queue
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACK = "inbetween"
+START = 180.0
+"""Seconds that the server may take to come up."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One message of the server: its type, its data, and when it came, in seconds."""
+
+    type: str
+    data: dict[str, Any]
+    at: float
+
+
+class Events:
+    """The server's websocket, read in a thread: just enough of RFC 6455 for messages from server to client."""
+
+    def __init__(self, port: int, client: str) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        key = base64.b64encode(secrets.token_bytes(16)).decode()
+        request = (
+            f"GET /ws?clientId={client} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        )
+        self.socket.sendall(f"{request}Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
+        self.stream = self.socket.makefile("rb")
+        assert b"101" in self.stream.readline()
+        while self.stream.readline().strip():
+            pass
+        self.queue: Queue[Event] = Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        while head := self.stream.read(2):
+            size = head[1] & 0x7F
+            if size >= 126:
+                size = int.from_bytes(self.stream.read(2 if size == 126 else 8), "big")
+            payload = self.stream.read(size)
+            if head[0] == 0x81:  # one whole text message
+                message = json.loads(payload)
+                self.queue.put(Event(message["type"], message["data"], time.monotonic()))
+
+    def until(self, stop: Callable[[Event], bool], timeout: float = 120.0) -> list[Event]:
+        """All events up to the first for which ``stop`` is true, that one last."""
+        seen: list[Event] = []
+        end = time.monotonic() + timeout
+        while not (seen and stop(seen[-1])):
+            try:
+                seen.append(self.queue.get(timeout=max(end - time.monotonic(), 0.001)))
+            except Empty:
+                pytest.fail(f"not seen within {timeout} s; the last events were {seen[-5:]}")
+        return seen
+
+    def close(self) -> None:
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+
+
+class ComfyUI:
+    """The server, its folders and its log."""
+
+    def __init__(self, base: Path, checkout: Path, python: str) -> None:
+        self.base, self.log = base, base / "comfyui.log"
+        for folder in ("custom_nodes", "input", "output", "temp", "models/frame_interpolation"):
+            (base / folder).mkdir(parents=True, exist_ok=True)
+        (base / "custom_nodes" / PACK).symlink_to(ROOT, target_is_directory=True)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        options = {
+            "listen": "127.0.0.1",
+            "port": self.port,
+            "base-directory": base,
+            "database-url": f"sqlite:///{base}/comfyui.db",
+        }
+        arguments = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+        environment = {key: value for key, value in os.environ.items() if key not in ("COMFYUI_PATH", "PYTHONPATH")}
+        environment |= {"INBETWEEN_MODELS": str(base / "cache"), "PYTHONUNBUFFERED": "1"}
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [python, "main.py", "--cpu", "--disable-api-nodes", *arguments],
+                cwd=checkout, env=environment, stdout=log, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        end = time.monotonic() + START
+        while not self._answers():
+            if self.process.poll() is not None or time.monotonic() > end:
+                self.stop()
+                pytest.fail(f"ComfyUI did not start:\n{self.text()[-4000:]}")
+            time.sleep(0.3)
+
+    def _answers(self) -> bool:
+        try:
+            self.get("/system_stats")
+        except urllib.error.URLError:
+            return False
+        return True
+
+    def text(self) -> str:
+        """The log so far."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def fetch(self, path: str) -> bytes:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as answer:
+            return answer.read()
+
+    def get(self, path: str) -> Any:
+        return json.loads(self.fetch(path))
+
+    def post(self, path: str, **body: Any) -> Any:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                text = answer.read()
+        except urllib.error.HTTPError as error:
+            text = error.read()
+        return json.loads(text) if text else None
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@dataclass
+class Session:
+    """One client of the server."""
+
+    server: ComfyUI
+    events: Events
+    client: str
+
+    def queue(self, workflow: dict[str, Any]) -> str:
+        """Put a workflow in the queue and return its id."""
+        answer = self.server.post("/prompt", prompt=workflow, client_id=self.client)
+        assert "prompt_id" in answer, answer
+        return answer["prompt_id"]
+
+    def ended(self, prompt: str, timeout: float = 300.0) -> list[Event]:
+        """The events until that workflow succeeded, failed or was interrupted."""
+        ends = {"execution_success", "execution_error", "execution_interrupted"}
+        return self.events.until(lambda event: event.type in ends and event.data["prompt_id"] == prompt, timeout)
+
+    def run(self, workflow: dict[str, Any]) -> tuple[dict[str, Any], list[Event]]:
+        """Run a workflow that must succeed: its outputs by node, and the events."""
+        prompt = self.queue(workflow)
+        events = self.ended(prompt)
+        assert events[-1].type == "execution_success", events[-1].data
+        end = time.monotonic() + 10
+        while not (history := self.server.get(f"/history/{prompt}")) and time.monotonic() < end:
+            time.sleep(0.05)  # it is written a moment after the last event
+        return history[prompt]["outputs"], events
+
+
+@pytest.fixture(scope="session")
+def comfyui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyUI]:
+    checkout = os.environ.get("COMFYUI_PATH")
+    if not checkout:
+        pytest.skip("a ComfyUI checkout is needed: name it in COMFYUI_PATH, and its interpreter in COMFYUI_PYTHON")
+    base = tmp_path_factory.mktemp("comfyui")
+    server = ComfyUI(base, Path(checkout), os.environ.get("COMFYUI_PYTHON", sys.executable))
+    shutil.copy(ROOT / "examples" / "fox-16fps.mp4", base / "input")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def session(comfyui: ComfyUI) -> Iterator[Session]:
+    client = secrets.token_hex(8)
+    events = Events(comfyui.port, client)
+    yield Session(comfyui, events, client)
+    events.close()

@@ -1,0 +1,133 @@
+"""The pack inside a real ComfyUI: loading, help, both example workflows, progress and cancel."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import av
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted(path.stem for path in (ROOT / "example_workflows").glob("*.json"))
+FRAMES, RATE = 33, 16
+"""Of the example clip."""
+
+pytestmark = pytest.mark.comfyui
+
+
+def api_form(name: str) -> dict[str, Any]:
+    return json.loads((ROOT / "tests" / "workflows" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def only(workflow: dict[str, Any], kind: str) -> dict[str, Any]:
+    """The inputs of the one node of a class."""
+    (inputs,) = (node["inputs"] for node in workflow.values() if node["class_type"] == kind)
+    return inputs
+
+
+def saved(comfyui, outputs: dict[str, Any]) -> Path:
+    (item,) = (item for output in outputs.values() for item in output.get("images", []) if item["type"] == "output")
+    return comfyui.base / "output" / item["subfolder"] / item["filename"]
+
+
+def of_the_pack(info: dict[str, Any]) -> dict[str, Any]:
+    return {name: node for name, node in info.items() if node["python_module"] == "custom_nodes.inbetween"}
+
+
+def complaints(log: str) -> list[str]:
+    """Lines of the log, with the traceback above them, that are not of the level INFO and speak of the pack."""
+    entries = re.split(r"\n(?=\S*\[(?:INFO|WARNING|ERROR|CRITICAL|DEBUG)\])", log)
+    return [entry for entry in entries if "[INFO]" not in entry[:20] and re.search(r"[Ii]nbetween|vfi|[a-z]Warning:", entry)]
+
+
+def test_the_pack_loads_without_a_warning(comfyui):
+    log = comfyui.text()
+    assert re.search(r"\d seconds: \S*custom_nodes/inbetween", log)
+    assert "(IMPORT FAILED)" not in re.sub(r"\S*comfy_extras\S*", "", log)
+    assert complaints(log) == []
+
+
+def test_the_nodes_are_listed_with_their_help(comfyui):
+    listed = of_the_pack(comfyui.get("/object_info"))
+    assert listed.keys() == {path.parent.name for path in (ROOT / "js" / "docs").glob("*/en.md")}
+    for name, node in listed.items():
+        assert node["category"].startswith("Inbetween/")
+        assert node["search_aliases"]
+        assert all(node["output_tooltips"])
+        inputs = {**node["input"].get("required", {}), **node["input"].get("optional", {})}
+        assert all(options["tooltip"] for _, options in inputs.values())
+        assert comfyui.fetch(f"/extensions/inbetween/docs/{name}/en.md").startswith(b"# ")
+
+
+def test_the_templates_are_offered(comfyui):
+    assert sorted(comfyui.get("/workflow_templates")["inbetween"]) == EXAMPLES
+    for name in EXAMPLES:
+        assert comfyui.get(f"/api/workflow_templates/inbetween/{quote(name)}.json")["nodes"]
+        assert comfyui.fetch(f"/api/workflow_templates/inbetween/{quote(name)}.jpg")[:2] == b"\xff\xd8"
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_runs(comfyui, session, name: str):
+    outputs, events = session.run(api_form(name))
+    with av.open(saved(comfyui, outputs)) as container:
+        times = [frame.time for frame in container.decode(video=0)]
+        duration = container.duration / av.time_base
+    assert times == pytest.approx([k / (2 * RATE) for k in range(2 * FRAMES)], abs=1e-3)
+    assert duration == pytest.approx(FRAMES / RATE, abs=2e-3)
+    progress = [event.data["value"] for event in events if event.type == "progress" and event.data["max"] == 2 * FRAMES]
+    assert progress == sorted(progress)
+    assert progress[-1] == 2 * FRAMES
+    assert len(progress) > 5
+    assert complaints(comfyui.text()) == []
+
+
+def test_a_model_that_is_not_there_is_refused_before_anything_runs(comfyui):
+    workflow = api_form(EXAMPLES[0])
+    only(workflow, "InbetweenLoadModel")["model"] = "rife-4.25 (download)"
+    answer = comfyui.post("/prompt", prompt=workflow)
+    (node,) = (node for node in answer["node_errors"].values() if node["class_type"] == "InbetweenLoadModel")
+    assert "allow download is off" in node["errors"][0]["details"]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_cancel_comes_within_one_frame(comfyui, session, record_property, name: str):
+    workflow = api_form(name)
+    (make,) = (node for node in workflow.values() if node["class_type"].startswith("InbetweenInterpolate"))
+    make["inputs"]["mode.times"] = 9  # too long to end by itself, and not yet cached
+    before = set((comfyui.base / "temp").iterdir())
+    prompt = session.queue(workflow)
+    steps = [event for event in session.events.until(lambda event: event.type == "progress" and event.data["value"] >= 20)]
+    made = [event for event in steps if event.type == "progress" and event.data["max"] == 9 * FRAMES]
+    frame = (made[-1].at - made[0].at) / (made[-1].data["value"] - made[0].data["value"])
+    asked = time.monotonic()
+    comfyui.post("/interrupt")
+    end = session.ended(prompt)[-1]
+    assert end.type == "execution_interrupted"
+    assert end.at - asked < 3 * frame + 0.25, f"{end.at - asked:.3f} s to cancel at {frame:.3f} s a frame"
+    record_property("cancelled", f"after {end.at - asked:.3f} s, at {frame:.3f} s a frame")
+    assert set((comfyui.base / "temp").iterdir()) == before
+
+
+def test_chunks_run_one_by_one_and_join(comfyui, session):
+    """The list that Split gives makes ComfyUI run Interpolate once a chunk, and Join take all of them at once."""
+    workflow = api_form("Smooth a batch of images")
+    names = {node["class_type"]: key for key, node in workflow.items()}
+    make, load = names["InbetweenInterpolate"], names["GetVideoComponents"]
+    model = only(workflow, "InbetweenTTA")["model"]
+    workflow["split"] = {"class_type": "InbetweenSplitFrames", "inputs": {"images": [load, 0], "size": 10, "overlap": 1}}
+    workflow["join"] = {"class_type": "InbetweenJoinFrames", "inputs": {"chunks": [make, 0], "overlap": 1, "seam": "earlier"}}
+    workflow["turn"] = {"class_type": "InbetweenPingPong", "inputs": {"images": ["join", 0], "loop": True}}
+    choice = {"select": "range", "select.first": 0, "select.last": -1, "select.every": 4}
+    workflow["select"] = {"class_type": "InbetweenSelectFrames", "inputs": {"images": ["turn", 0], **choice}}
+    workflow[make]["inputs"] |= {"images": ["split", 0], "model": model, "hold_last": False, "source_fps": 16.0}
+    only(workflow, "CreateVideo").update({"images": ["select", 0], "fps": 16.0})
+    outputs, _ = session.run(workflow)
+    with av.open(saved(comfyui, outputs)) as container:
+        count = sum(1 for _ in container.decode(video=0))
+    whole = 2 * (FRAMES - 1) + 1
+    assert count == len(range(0, 2 * whole - 2, 4))
