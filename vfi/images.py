@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
@@ -22,11 +22,10 @@ from av.video.codeccontext import VideoCodecContext
 from . import orientation, pixels
 from .core import Frame, InputError
 from .media import DEFAULT_ENCODING, DEFAULT_RATE, IMAGE_ENDINGS, Colour, Encoding, Info, Staged, Writer
-from .video.reader import CENTRED, describe, opened, pictures_of, video_of
+from .video.reader import decoded, describe, opened, pictures_of, video_of
 
 RGB = Colour(matrix=0, full=True)
 PATTERN = "%06d.png"
-SEEMING_ALPHA = {"mjpeg", "webp", "gif"}  # decoded with an alpha plane although the file may have none
 # By ending: the encoder, its pixel formats by depth and alpha, and its options.
 WRITTEN = {
     ".png": (
@@ -53,18 +52,21 @@ def read_image(path: str | os.PathLike[str]) -> Frame:
 
 
 class ImageReader:
-    """Numbered images as a clip of ``rate`` frames a second: those of a folder, in natural order, or of a pattern.
+    """Images as a clip of ``rate`` frames a second: those of a folder, in natural order, of a pattern, or the files listed.
 
     A folder's other files are left alone; a pattern is a path such as ``shot/%05d.png``. Raises `InputError` where there are
-    no images, where they are of several kinds, and, while they are read, where one is damaged or differs in size.
+    no images, where a folder's are of several kinds, and, while they are read, where one is damaged or differs in size.
     """
 
-    def __init__(self, path: str | os.PathLike[str], rate: Fraction = DEFAULT_RATE) -> None:
+    def __init__(
+        self, source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], rate: Fraction = DEFAULT_RATE
+    ) -> None:
         self.notes: list[str] = []
-        self._files = _listed(Path(path))
+        path = Path(source) if isinstance(source, str | os.PathLike) else None
+        self._files = _listed(path) if path else [Path(file) for file in cast(Sequence[str], source)]
         _, info = _load(self._files[0])
         count = len(self._files)
-        self.info = replace(info, path=Path(path), rate=rate, frames=count, duration=count / rate)
+        self.info = replace(info, path=path, rate=rate, frames=count, duration=count / rate)
 
     def __iter__(self) -> Iterator[Frame]:
         rate = self.info.rate or DEFAULT_RATE
@@ -174,9 +176,7 @@ def _load(path: Path) -> tuple[Frame, Info]:
         if len(pictures) != 1:
             raise InputError(f"{name} holds {'a video' if pictures else 'no picture'}, where one picture is wanted")
         info = describe(path, container, stream, pictures[0])
-        rgb, alpha = pixels.decode(pictures[0], info.colour, centred=info.codec in CENTRED)
-    if alpha is not None and info.codec in SEEMING_ALPHA and bool((alpha == 1).all()):
-        alpha = None
+        rgb, alpha = decoded(pictures[0], info)
     turn = orientation.of_photograph(data)
     frame = Frame(turn(rgb), Fraction(0), alpha=None if alpha is None else turn(alpha))
     height, width = frame.rgb.shape[1:]

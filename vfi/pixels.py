@@ -67,15 +67,12 @@ def decode(
     players do; colours outside 0..1 are clipped. Chroma is interpolated linearly, its samples lying on every second
     column and between the lines (MPEG-2's siting) or, ``centred``, between the columns too (JPEG's).
     """
-    palette = picture.format.has_palette
     picture = _unpacked(picture)
     layout = picture.format
     native = (plane.astype(plane.dtype.newbyteorder("="), copy=False) for plane in _planes(picture))
     planes = [torch.from_numpy(plane).to(device, torch.float32) for plane in native]
     top = float((1 << layout.components[0].bits) - 1)
     alpha = planes.pop()[None].div_(top) if has_alpha(layout) else None
-    if palette and alpha is not None and bool((alpha == 1).all()):
-        alpha = None
     if is_rgb(layout):
         return torch.stack(planes).div_(top), alpha
     codes, zero = _codes(_matrix(colour, picture.height), bool(colour.full), layout.components[0].bits)
@@ -142,11 +139,11 @@ def _codes(matrix: int, full: bool, bits: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _planar(layout: av.VideoFormat) -> av.VideoFormat:
-    """The format with the same samples, each component in a plane of its own, low byte first."""
+    """The format with the same samples that `_planes` understands: each component in a plane of its own, or grey and alpha."""
     bits = depth_of(layout)
     planes = {component.plane for component in layout.components}
     whole = all(8 <= component.bits <= 16 for component in layout.components)
-    if whole and len(planes) == len(layout.components) and not layout.has_palette:
+    if whole and len(layout.components) in (2, len(planes)) and not layout.has_palette:
         return layout
     alpha = "a" if has_alpha(layout) else ""
     deep = "" if bits == 8 else f"{bits}le"
@@ -165,11 +162,12 @@ def _planes(picture: av.VideoFrame) -> list[np.ndarray]:
     layout = picture.format
     sample = np.dtype(np.uint8 if layout.components[0].bits == 8 else np.uint16)
     sample = sample.newbyteorder(">" if layout.is_big_endian else "=")
-    planes = []
+    planes: list[np.ndarray] = []
     for component in layout.components:
         plane: Any = picture.planes[component.plane]
-        lines = np.frombuffer(plane, sample).reshape(plane.height, -1)
-        planes.append(lines[:, : plane.width])
+        lines: np.ndarray = np.frombuffer(plane, sample).reshape(plane.height, -1)
+        step = len(layout.components) // len(picture.planes)  # 2 where grey and alpha share a plane
+        planes.append(lines[:, len(planes) % step : step * plane.width : step])
     return planes
 
 

@@ -19,12 +19,14 @@ import torch
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
+from torch import Tensor
 
 from .. import orientation, pixels
 from ..core import Frame, InputError
 from ..media import Colour, DamagedError, Info, Source, name_of
 
 CENTRED = {"mjpeg", "webp"}  # codecs that put chroma samples between the columns
+SEEMING_ALPHA = {"gif", "mjpeg", "webp"}  # decoded with an alpha plane although the file may have none
 
 
 @contextmanager
@@ -78,6 +80,7 @@ class VideoReader:
                 raise InputError(f"{name} has no picture that can be decoded: it is damaged, cut short or too large")
             self._turn = orientation.of_picture(picture)
             self.info = describe(source, container, stream, picture, self._turn.swap)
+            self.info = replace(self.info, alpha=decoded(picture, self.info)[1] is not None)
         if self.info.interlaced:
             self._note("the clip is interlaced, and the two fields of a frame are taken as one picture")
 
@@ -117,8 +120,7 @@ class VideoReader:
             self._note(f"{clock.moved} frames had no usable time stamp, and follow the frame before them at the frame rate")
 
     def _frame(self, picture: av.VideoFrame, time: Fraction, duration: Fraction) -> Frame:
-        colour = replace(self.info.colour, full=_full(picture, self.info.codec))
-        rgb, alpha = pixels.decode(picture, colour, centred=self.info.codec in CENTRED, device=self._device)
+        rgb, alpha = decoded(picture, self.info, self._device)
         return Frame(self._turn(rgb), time, duration, None if alpha is None else self._turn(alpha))
 
     def _note(self, note: str) -> None:
@@ -194,8 +196,13 @@ def pictures_of(
     """What a stream decodes to; ``damage`` is told the time stamp, if there is one, of what is damaged or missing."""
     decoder = _decoder(stream)
     packets = 0
+    end = Fraction(0)
     try:
-        for packet in container.demux(stream):
+        for packet in container.demux():
+            if packet.pts is not None:
+                end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
+            if packet.stream.index != stream.index:
+                continue
             packets += bool(packet.size)
             if packet.is_corrupt:
                 damage(packet.pts)
@@ -210,7 +217,9 @@ def pictures_of(
                 yield picture
     except av.FFmpegError:
         damage(None)
-    if packets < stream.frames:
+    # MP4 states how many packets there are, Matroska only how long the longest stream is.
+    stated = Fraction(container.duration or 0, 1_000_000) if "matroska" in container.format.name else end
+    if packets < stream.frames or stated - end > Fraction(1, 10):
         damage(None)
 
 
@@ -259,6 +268,16 @@ def describe(
         audio=bool(container.streams.audio),
         codec=context.name,
     )
+
+
+def decoded(picture: av.VideoFrame, info: Info, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor | None]:
+    """The colours and the alpha of a picture of a clip; no alpha where ``info`` says that there is none."""
+    colour = replace(info.colour, full=_full(picture, info.codec))
+    rgb, alpha = pixels.decode(picture, colour, centred=info.codec in CENTRED, device=device)
+    opaque = info.codec in SEEMING_ALPHA or picture.format.has_palette
+    if alpha is not None and (not info.alpha or (opaque and bool((alpha == 1).all()))):
+        alpha = None
+    return rgb, alpha
 
 
 def _nominal(rate: Fraction | None) -> Fraction | None:

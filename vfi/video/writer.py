@@ -72,7 +72,7 @@ class VideoWriter(Writer):
             self._output.start_encoding()
         except av.FFmpegError as error:
             self.discard()
-            raise InputError(f"{codec} cannot encode {info.width}x{info.height} here: {error.strerror}") from error
+            raise InputError(f"{codec} cannot encode pictures of {info.width}x{info.height} ({error.strerror})") from error
         except BaseException:
             self.discard()
             raise
@@ -148,7 +148,7 @@ class VideoWriter(Writer):
     def _add_picture(self, codec: str, options: dict[str, str], info: Info) -> VideoStream:
         encoder = codecs.CODECS[codec].encoder
         if encoder == "libsvtav1":
-            os.environ.setdefault("SVT_LOG", "1")  # errors only: it writes to standard error by itself
+            os.environ.setdefault("SVT_LOG", "0")  # it writes to standard error by itself
         stream = cast(VideoStream, self._output.add_stream(encoder, rate=1 / self._interval, options=options))
         stream.width, stream.height, stream.pix_fmt = info.width, info.height, self._layout.name
         context = stream.codec_context
