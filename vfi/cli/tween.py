@@ -6,8 +6,7 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from fractions import Fraction
 from pathlib import Path
 
-from .. import media
-from ..core import InputError
+from ..images import ImageReader
 from ..time import Subdivide, Timing, exact_rate
 from . import work
 
@@ -38,12 +37,5 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 def run(args: Namespace) -> int:
     steps = args.frames + 1
-    length = steps / args.fps
-    first, last = images.read_image(args.first), images.read_image(args.last)
-    if first.rgb.shape != last.rgb.shape:
-        sizes = [
-            f"{path} is {frame.rgb.shape[2]}x{frame.rgb.shape[1]}" for path, frame in ((args.first, first), (args.last, last))
-        ]
-        raise InputError(f"{' and '.join(sizes)}: both keyframes must have one size")
-    keyframes = (first, replace(last, time=length, duration=1 / args.fps))
-    return work.make(keyframes, info, Timing(Subdivide(steps), rate=args.fps), args, tail="stop")
+    keyframes = ImageReader((args.first, args.last), args.fps / steps)
+    return work.make(keyframes, keyframes.info, Timing(Subdivide(steps), rate=args.fps), args, tail="stop")

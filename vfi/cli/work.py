@@ -118,7 +118,7 @@ def make(
     try:
         with writer:
             name, model = chosen_model(args, info, device)
-            console.print(escape(promise(info, asked, total, args.output, name, device)))
+            console.print(escape(promise(info, asked, total, args.output, name, device, tail)))
             new = run(frames, model, asked.grid, tail=tail, stretch=asked.stretch, batch=batch)
             for frame in tracked(new, "making frames", total, console):
                 writer.write(frame)
@@ -184,17 +184,23 @@ def ticks(info: media.Info, asked: Timing) -> Fraction | None:
     return Fraction(1, math.lcm(asked.rate.numerator, duration.denominator))
 
 
-def promise(info: media.Info, asked: Timing, total: int | None, output: Path, model: str, device: torch.device) -> str:
+def promise(
+    info: media.Info, asked: Timing, total: int | None, output: Path, model: str, device: torch.device, tail: Tail
+) -> str:
     """What will be made, in a line, before the work starts."""
+    if tail == "hold":
+        length = None if info.duration is None else info.duration * asked.stretch
+    else:
+        length = None if total is None or asked.rate is None else total / asked.rate
+    source = told(info.frames, info.rate, info.duration)
+    return f"{info.width}x{info.height}, {source} -> {output}: {told(total, asked.rate, length)}, by {model} on {device}"
 
-    def told(frames: int | None, rate: Fraction | None, duration: Fraction | None) -> str:
-        parts = (
-            None if frames is None else f"{frames} frames",
-            None if rate is None else f"{float(rate):.6g} fps",
-            None if duration is None else f"{float(duration):.3f} s",
-        )
-        return ", ".join(filter(None, parts)) or "length unknown"
 
-    stretched = None if info.duration is None else info.duration * asked.stretch
-    source = f"{info.width}x{info.height}, {told(info.frames, info.rate, info.duration)}"
-    return f"{source} -> {output}: {told(total, asked.rate, stretched)}, by {model} on {device}"
+def told(frames: int | None, rate: Fraction | None, duration: Fraction | None) -> str:
+    """What is known of a clip's length, in words."""
+    parts = (
+        None if frames is None else f"{frames} frames",
+        None if rate is None else f"{float(rate):.6g} fps",
+        None if duration is None else f"{float(duration):.3f} s",
+    )
+    return ", ".join(filter(None, parts)) or "length unknown"

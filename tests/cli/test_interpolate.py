@@ -1,0 +1,194 @@
+"""The command on real files: counts, durations, untouched frames, refusals and interruption."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction as F
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+
+from vfi import __main__, media
+from vfi.core import Frame
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "fox-16fps.mp4"
+
+
+def clip(path: Path, times: list[F], *, size: tuple[int, int] = (48, 32), last: F = F(1, 24), codec: str = "ffv1") -> Path:
+    """A clip whose frame k is k * 8 / 255 grey."""
+    info = media.Info(*size, rate=F(24))
+    ends = [*times[1:], times[-1] + last]
+    with media.open_writer(path, info, encoding=media.Encoding(codec), time_base=F(1, 24000)) as writer:
+        for k, (start, end) in enumerate(zip(times, ends, strict=True)):
+            writer.write(Frame(torch.full((3, size[1], size[0]), k * 8 / 255), start, end - start))
+    return path
+
+
+def vfi(*arguments: object) -> int:
+    return __main__.main([str(argument) for argument in arguments])
+
+
+def frames_of(path: Path) -> list[Frame]:
+    return list(media.open_reader(path))
+
+
+def greys(frames: list[Frame]) -> list[float]:
+    return [round(float(frame.rgb.mean()) * 255, 2) for frame in frames]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return clip(tmp_path / "in.mkv", [F(k, 24) for k in range(5)])
+
+
+def test_times_two_keeps_frames_and_duration(source: Path, tmp_path: Path):
+    assert vfi("interpolate", source, tmp_path / "out.mkv", "--model", "linear", "--codec", "ffv1") == 0
+    made = frames_of(tmp_path / "out.mkv")
+    assert greys(made) == [0, 4, 8, 12, 16, 20, 24, 28, 32, 32]
+    assert [frame.time for frame in made] == [F(k, 48) for k in range(10)]
+    for before, after in zip(frames_of(source), made[::2], strict=True):
+        assert torch.equal(before.rgb, after.rgb)
+
+
+def test_a_rate_makes_as_many_as_the_duration_holds(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    out = tmp_path / "out.mp4"
+    assert vfi("interpolate", source, out, "--model", "linear", "--fps", "60000/1001", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    wanted = -(-F(5, 24) * F(60000, 1001) // 1)
+    assert told["frames"] == wanted == 13
+    assert told["fps"] == "60000/1001"
+    with av.open(out) as container:
+        stream = container.streams.video[0]
+        stamps = [picture.pts * stream.time_base for picture in container.decode(stream)]
+        assert stamps == [k * F(1001, 60000) for k in range(13)]
+        assert stream.duration * stream.time_base == F(5, 24)
+
+
+def test_slow_motion_keeps_the_rate(source: Path, tmp_path: Path):
+    assert vfi("interpolate", source, tmp_path / "out.mkv", "--model", "linear", "--slow", "2.5", "--codec", "ffv1") == 0
+    made = frames_of(tmp_path / "out.mkv")
+    assert len(made) == 13
+    assert made[5].time == F(5, 24)
+    assert greys(made)[5] == 16
+    assert made[-1].time + made[-1].duration == pytest.approx(F(5, 24) * F(5, 2), abs=0.001)
+
+
+def test_variable_frame_rates_keep_their_times(tmp_path: Path):
+    stamps = [F(0), F(100, 1000), F(167, 1000), F(217, 1000)]
+    source = clip(tmp_path / "in.mp4", stamps, codec="h264", last=F(34, 1000))
+    assert vfi("interpolate", source, tmp_path / "out.mp4", "--model", "nearest", "--times", 2) == 0
+    made = frames_of(tmp_path / "out.mp4")
+    assert [frame.time for frame in made[::2]] == stamps
+    assert made[1].time == F(50, 1000)
+    assert made[-1].time + made[-1].duration == F(251, 1000)
+
+
+def test_folders_of_images_in_and_out(source: Path, tmp_path: Path):
+    assert vfi("interpolate", source, tmp_path / "images", "--model", "nearest", "--times", 1) == 0
+    assert sorted(path.name for path in (tmp_path / "images").iterdir()) == [f"{k:06d}.png" for k in range(5)]
+    assert vfi("interpolate", tmp_path / "images", tmp_path / "more", "--in-fps", 12, "--model", "linear") == 0
+    assert greys(frames_of(tmp_path / "more"))[:3] == [0, 4, 8]
+
+
+def test_tween_makes_the_frames_between_two_pictures(source: Path, tmp_path: Path):
+    assert vfi("interpolate", source, tmp_path / "images", "--model", "nearest", "--times", 1) == 0
+    first, last = tmp_path / "images" / "000000.png", tmp_path / "images" / "000004.png"
+    assert vfi("tween", first, last, tmp_path / "tween", "--frames", 3, "--model", "linear") == 0
+    assert greys(frames_of(tmp_path / "tween")) == [0, 8, 16, 24, 32]
+    assert vfi("tween", first, last, tmp_path / "tween.mp4", "--frames", 3, "--model", "linear", "--fps", 12) == 0
+    made = frames_of(tmp_path / "tween.mp4")
+    assert [frame.time for frame in made] == [F(k, 12) for k in range(5)]
+    assert made[-1].duration == F(1, 12)
+
+
+@pytest.mark.slow
+def test_the_example_clip_becomes_smooth(tmp_path: Path):
+    assert vfi("interpolate", EXAMPLE, tmp_path / "out.mp4", "--model", "dis") == 0
+    made = frames_of(tmp_path / "out.mp4")
+    given = frames_of(EXAMPLE)
+    assert len(made) == 2 * len(given)
+    assert made[-1].time + made[-1].duration == given[-1].time + given[-1].duration
+    steps = [float((b.rgb - a.rgb).abs().mean()) for a, b in pairwise(made[:-1])]
+    jumps = [float((b.rgb - a.rgb).abs().mean()) for a, b in pairwise(given)]
+    assert np.median(steps) < 0.9 * np.median(jumps)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["missing.mp4", "out.mp4"], "does not exist"),
+        (["IN", "out.xyz"], "out.xyz"),
+        (["IN", "nowhere/out.mp4"], "there is no folder"),
+        (["IN", "IN"], "is the input itself"),
+        (["IN", "out.mp4", "--model", "rife-9"], "no model is called"),
+        (["IN", "out.mp4", "--model", "missing.safetensors"], "missing.safetensors"),
+        (["IN", "out.mp4", "--codec", "prores"], "cannot hold prores"),
+        (["IN", "out.mp4", "--device", "abacus"], "there is no device"),
+        (["IN", "out.mp4", "--dtype", "float16"], "float16"),
+        (["IN", "out.mp4", "--pad", "wrap"], "is not a padding"),
+        (["IN", "out.mp4", "--times", "2", "--fps", "60"], "give one"),
+        (["IN", "out.mp4", "--in-fps", "24"], "frame rate of its own"),
+        (["IN", "images", "--crf", "18"], "crf"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_leaves_nothing(
+    arguments: list[str],
+    says: str,
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.chdir(tmp_path)
+    assert vfi("interpolate", *(source.name if word == "IN" else word for word in arguments)) == 2
+    err = capsys.readouterr().err.strip()
+    assert says in err
+    assert err.splitlines()[-1].startswith("vfi: ")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [source.name]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--times", "0"], ["--times", "two"], ["--fps", "fast"], ["--slow", "-1"], ["--batch", "0"], ["--scale", "big"]],
+)
+def test_bad_arguments_exit_with_two(arguments: list[str], source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as stopped:
+        vfi("interpolate", source, tmp_path / "out.mp4", *arguments)
+    assert stopped.value.code == 2
+    assert arguments[0] in capsys.readouterr().err
+
+
+def test_an_existing_output_survives_a_failure(source: Path, tmp_path: Path):
+    out = tmp_path / "out.mp4"
+    out.write_bytes(b"precious")
+    assert vfi("interpolate", source, out, "--model", "rife-9") == 2
+    assert out.read_bytes() == b"precious"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_interrupted_work_leaves_a_playable_part_under_another_name(tmp_path: Path):
+    source = clip(tmp_path / "in.mkv", [F(k, 24) for k in range(400)], size=(320, 192))
+    arguments = ["interpolate", str(source), str(tmp_path / "out.mp4"), "--times", "64", "--model", "linear"]
+    running = subprocess.Popen([sys.executable, "-m", "vfi", *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    staged_at_least = 4096
+    deadline = time.monotonic() + 120
+    while not any(path.stat().st_size > staged_at_least for path in tmp_path.glob(".out.partial-*")):
+        assert running.poll() is None, running.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 130, err
+    assert "out.partial.mp4" in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "out.partial.mp4"]
+    assert len(frames_of(tmp_path / "out.partial.mp4")) > 10
