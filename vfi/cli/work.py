@@ -20,7 +20,7 @@ from rich.markup import escape
 from .. import loading, media
 from ..core import Frame, InputError, Interpolator, Options
 from ..run import run
-from ..time import Tail, Timing
+from ..time import Subdivide, Tail, Timing
 from ..wrap import TTA_PASSES
 from .progress import tracked
 
@@ -178,10 +178,12 @@ def expected(info: media.Info, asked: Timing, tail: Tail) -> int | None:
 
 def ticks(info: media.Info, asked: Timing) -> Fraction | None:
     """A unit of time of which every output time, and the end, is a multiple; None when none is known."""
-    if asked.rate is None:
-        return None
-    duration = (info.duration or Fraction(0)) * asked.stretch
-    return Fraction(1, math.lcm(asked.rate.numerator, duration.denominator))
+    units = [] if asked.rate is None else [1 / asked.rate]
+    if info.duration is not None:
+        units.append(info.duration * asked.stretch)
+    if info.time_base is not None and isinstance(asked.grid, Subdivide):
+        units.append(info.time_base * asked.stretch / asked.grid.times)
+    return Fraction(1, math.lcm(*(unit.denominator for unit in units))) if units else None
 
 
 def promise(
