@@ -66,7 +66,9 @@ class ImageReader:
         self._files = _listed(path) if path else [Path(file) for file in cast(Sequence[str], source)]
         _, info = _load(self._files[0])
         count = len(self._files)
-        self.info = replace(info, path=path, rate=rate, frames=count, duration=count / rate)
+        self.info = replace(
+            info, path=path, rate=rate, frames=count, duration=count / rate, time_base=Fraction(1, rate.numerator)
+        )
 
     def __iter__(self) -> Iterator[Frame]:
         rate = self.info.rate or DEFAULT_RATE

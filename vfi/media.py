@@ -47,7 +47,8 @@ class Info:
 
     ``width`` and ``height`` are those of the upright picture. ``rate`` is the average frame rate; ``frames`` and
     ``duration`` (seconds) are what the file says of itself. ``depth`` is 8, 10, 12 or 16 bits a sample; ``chroma`` is rgb,
-    grey, 444, 422 or 420. ``path`` is None for a clip in memory.
+    grey, 444, 422 or 420. ``path`` is None for a clip in memory. All times and durations of its frames are multiples of
+    ``time_base`` seconds, where that is known.
     """
 
     width: int
@@ -64,6 +65,7 @@ class Info:
     interlaced: bool = False
     audio: bool = False
     codec: str = ""
+    time_base: Fraction | None = None
 
 
 @dataclass(frozen=True)

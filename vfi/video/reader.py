@@ -6,11 +6,13 @@ Owns what is known of containers, time stamps and damage. The arithmetic of colo
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
+from math import lcm
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +82,8 @@ class VideoReader:
                 raise InputError(f"{name} has no picture that can be decoded: it is damaged, cut short or too large")
             self._turn = orientation.of_picture(picture)
             self.info = describe(source, container, stream, picture, self._turn.swap)
-            self.info = replace(self.info, alpha=decoded(picture, self.info)[1] is not None)
+            clock = _Clock(stream, origin_of(container), self.info.rate)
+            self.info = replace(self.info, alpha=decoded(picture, self.info)[1] is not None, time_base=clock.unit)
         if self.info.interlaced:
             self._note("the clip is interlaced, and the two fields of a frame are taken as one picture")
 
@@ -141,6 +144,12 @@ class _Clock:
         self._first = self._before = Fraction(0)
         steady = stream.average_rate == stream.guessed_rate == stream.base_rate is not None
         self._rounded = steady and (self._interval / self._tick).denominator != 1
+
+    @property
+    def unit(self) -> Fraction:
+        """What all times are multiples of."""
+        units = self._tick.denominator, self._origin.denominator, self._interval.denominator if self._rounded else 1
+        return Fraction(1, lcm(*units))
 
     def of(self, pts: int) -> Fraction:
         """What a time stamp says."""
@@ -245,11 +254,7 @@ def describe(
                 "BT.601, BT.709, BT.2020, FCC and SMPTE 240M are known"
             )
     rate = _nominal(stream.average_rate or stream.guessed_rate)
-    duration = None
-    if stream.duration and stream.time_base:
-        duration = stream.duration * stream.time_base
-    elif container.duration:
-        duration = Fraction(container.duration, 1_000_000)
+    duration = _duration(container, stream, rate)
     aspect = stream.sample_aspect_ratio or Fraction(1)
     width, height = (picture.height, picture.width) if swap else (picture.width, picture.height)
     return Info(
@@ -278,6 +283,21 @@ def decoded(picture: av.VideoFrame, info: Info, device: torch.device | str = "cp
     if alpha is not None and (not info.alpha or (opaque and bool((alpha == 1).all()))):
         alpha = None
     return rgb, alpha
+
+
+def _duration(container: InputContainer, stream: VideoStream, rate: Fraction | None) -> Fraction | None:
+    """How long the file says that its picture is shown; Matroska says it in a tag, else only of the longest stream."""
+    if stream.time_base is None or (stream.duration is None and container.duration is None):
+        return None
+    if stream.duration:
+        return stream.duration * stream.time_base
+    end = Fraction(container.duration or 0, 1_000_000)
+    if tag := re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", "")):
+        hours, minutes, seconds = (Fraction(part) for part in tag.groups())
+        end = hours * 3600 + minutes * 60 + seconds
+    duration = end - (stream.start_time or 0) * stream.time_base
+    whole = round(duration * rate) / rate if rate else duration
+    return (whole if abs(whole - duration) < Fraction(1, 500) else duration) or None
 
 
 def _nominal(rate: Fraction | None) -> Fraction | None:

@@ -60,6 +60,7 @@ class VideoWriter(Writer):
         self._count = 0
         self._last = self._end = 0  # the start and the end of the last frame, in ticks
         self._durations: dict[int, int] = {}
+        self._lead: int | None = None  # how far the first packet comes before it is shown
         for source in (info.path, audio):
             if isinstance(source, str | os.PathLike) and path.exists() and path.samefile(source):
                 raise InputError(f"{path} is the input itself: give the output another name")
@@ -120,7 +121,7 @@ class VideoWriter(Writer):
         with self._reported():
             packets = self._stream.encode(None)
             for packet in packets:
-                if self._count == 2:
+                if self._count < 3:
                     packet.dts = packet.pts  # x265 leaves it unset then
                 self._mux(packet, last=packet is packets[-1])
             if self._sound is not None:
@@ -128,12 +129,14 @@ class VideoWriter(Writer):
             self._files.close()
 
     def _mux(self, packet: av.Packet, *, last: bool = False) -> None:
-        """Add a packet, and the sound before it. The last is not the last frame with B-frames, but must reach as far."""
+        """Add a packet, and the sound before it. With B-frames the last is not the last frame, yet it ends the track."""
         assert packet.pts is not None
         assert packet.dts is not None
         packet.duration = self._durations.pop(packet.pts)
-        if last:
-            packet.duration = self._end - packet.pts
+        if self._lead is None:
+            self._lead = packet.pts - packet.dts
+        if last and packet.pts != self._last:
+            packet.duration = self._end - max(packet.dts + self._lead, packet.pts)
         if self._sound is not None:
             self._sound.copy(packet.dts * self._tick)
         self._output.mux(packet)
