@@ -282,6 +282,7 @@ def specify(shapes: Shapes, options: Options) -> Spec:
         multiple=round(16 / shrink),
         min_size=round(128 / shrink),
         tiles=False,
+        activations=300 + 7 * shapes["encoder.pyramid1.0.0.weight"][0],
         licence="CC-BY-NC-4.0",
     )
 

@@ -11,7 +11,7 @@ of the parameters and both layouts that files come in. Knows nothing of padding,
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -25,7 +25,7 @@ from ..ops.warp import warp_corners
 LEVELS = 7
 """Levels of the pyramid of pictures. Part of the training: the coarse levels share their weights, so no shape tells it."""
 
-SPEC = Spec("film", min_size=2 ** (LEVELS - 1), licence="Apache-2.0")
+SPEC = Spec("film", min_size=2 ** (LEVELS - 1), activations=1100, licence="Apache-2.0")
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -139,13 +139,12 @@ class Merger(nn.ModuleList):
 
     def forward(self, x: Tensor, warped: Tensor) -> Tensor:
         enlarge, first, second = self
-        x = F.interpolate(x, warped.shape[-2:], mode="nearest")
-        x = enlarge(F.pad(x, (0, 1, 0, 1)))
+        x = enlarge(F.pad(F.interpolate(x, warped.shape[-2:], mode="nearest"), (0, 1, 0, 1)))
         return second(first(torch.cat((warped, x), dim=1)))
 
 
 class Fusion(nn.Module):
-    """The frame at t [B,3,H,W] float32 from what was warped to it at each level, fine to coarse (section 3.3)."""
+    """The frame at t [B,3,H,W] float32 from what was warped to it at each level, coarse to fine (section 3.3)."""
 
     def __init__(self, shapes: Shapes, name: str) -> None:
         super().__init__()
@@ -153,9 +152,9 @@ class Fusion(nn.Module):
         outputs, inputs, *_ = shapes[f"{name}.output_conv.weight"]
         self.output_conv = nn.Conv2d(inputs, outputs, 1)
 
-    def forward(self, aligned: Sequence[Tensor]) -> Tensor:
-        *finer, x = aligned
-        for merge, warped in zip(self.convs, reversed(finer), strict=True):
+    def forward(self, aligned: Iterator[Tensor]) -> Tensor:
+        x = next(aligned)
+        for merge, warped in zip(self.convs, aligned, strict=True):
             x = merge(x, warped)
         return self.output_conv(x).float()
 
@@ -203,13 +202,18 @@ class Film(nn.Module):
     def render(self, features: Sequence[Features], flows: Flows, t: Tensor) -> Tensor:
         """The frames at t [B] as the network gives them, [B,3,H,W] float32; values may lie a little outside 0..1."""
         t = t.float().reshape(-1, 1, 1, 1)
-        aligned: list[Tensor] = []
-        for level in range(len(self.fuse.convs) + 1):
-            flow0, flow1 = flows.backward[level] * t, flows.forward[level] * (1 - t)
-            planes = [torch.cat((frame.pictures[level], frame.features[level]), dim=1) for frame in features]
-            warped = [warp_corners(plane, flow) for plane, flow in zip(planes, (flow0, flow1), strict=True)]
-            aligned.append(torch.cat((*warped, flow0.to(warped[0].dtype), flow1.to(warped[0].dtype)), dim=1))
-        return self.fuse(aligned)
+        levels = reversed(range(len(self.fuse.convs) + 1))
+        return self.fuse(self._aligned(level, features, flows, t) for level in levels)
+
+    @staticmethod
+    def _aligned(level: int, features: Sequence[Features], flows: Flows, t: Tensor) -> Tensor:
+        """Pictures and features of both frames as seen at t, and the flow that took them there; big, so made when needed."""
+        flow0, flow1 = flows.backward[level] * t, flows.forward[level] * (1 - t)
+        warped = [
+            warp_corners(torch.cat((frame.pictures[level], frame.features[level]), dim=1), flow)
+            for frame, flow in zip(features, (flow0, flow1), strict=True)
+        ]
+        return torch.cat((*warped, flow0.to(warped[0].dtype), flow1.to(warped[0].dtype)), dim=1)
 
 
 # --- from a state dict --------------------------------------------------------------------------------------------------------

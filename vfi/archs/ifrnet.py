@@ -212,7 +212,13 @@ def specify(config: Config, options: Options) -> Spec:
     name = PUBLISHED.get(config, "ifrnet-custom")
     check_options(name, options, scales=SCALES, variants=VARIANTS)
     any_t = options.variant == "gopro"
-    return Spec(f"{name}-gopro" if any_t else name, any_t=any_t, multiple=round(16 / min(options.scale, 1)), licence="MIT")
+    return Spec(
+        f"{name}-gopro" if any_t else name,
+        any_t=any_t,
+        multiple=round(16 / min(options.scale, 1)),
+        activations=110 + 6 * config.channels[0],
+        licence="MIT",
+    )
 
 
 # --- published weights --------------------------------------------------------------------------------------------------------
