@@ -17,9 +17,9 @@ NODES = sorted((ROOT / "nodes").rglob("*.py"))
 FLOORS = (
     ("core",),
     ("ops",),
-    ("archs", "time", "color"),
+    ("archs", "time", "color", "media", "pixels", "orientation", "video", "images"),
     ("wrap",),
-    ("registry", "run", "media", "video", "images"),
+    ("registry", "run"),
     ("weights",),
     ("loading",),
     ("__init__",),
@@ -122,3 +122,10 @@ def test_the_library_needs_torch_alone_to_import():
     code = f"import sys; {blocked}; import vfi; assert 'dis' in vfi.models()"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_comfyui_is_asked_for_what_the_library_needs():
+    tomllib = pytest.importorskip("tomllib")
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    listed = [line for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    assert ["torch>=2.10", *listed] == wanted
