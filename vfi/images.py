@@ -38,7 +38,6 @@ WRITTEN = {
         {(8, False): "rgb24", (8, True): "rgba", (16, False): "rgb48le", (16, True): "rgba64le"},
         {"compression_algo": "deflate"},
     ),
-    ".webp": ("libwebp", {(8, False): "bgra", (8, True): "bgra"}, {"lossless": "1"}),
 }
 
 
@@ -99,10 +98,8 @@ class ImageWriter(Writer):
         if encoding.codec is not None or encoding.crf is not None:
             raise InputError(f"{path} takes images, which have neither codec nor crf: those are for video files")
         self._encoder, layouts, self._options = WRITTEN[ending]
-        wanted = encoding.depth or info.depth
-        depth = 16 if wanted > 8 and (16, False) in layouts else 8
-        self.notes = [f"{ending} images are written with 8 bits a sample, not {wanted}"] if wanted > 8 and depth == 8 else []
-        self._layout = av.VideoFormat(layouts[depth, info.alpha])
+        self.notes = []
+        self._layout = av.VideoFormat(layouts[16 if (encoding.depth or info.depth) > 8 else 8, info.alpha])
         self._count = 0
         self._staged = Staged(folder, folder=True)
 

@@ -69,7 +69,7 @@ def decode(
     """
     picture = _unpacked(picture)
     layout = picture.format
-    native = (plane.astype(plane.dtype.newbyteorder("="), copy=False) for plane in _planes(picture))
+    native = (plane.astype(plane.dtype.newbyteorder("="), copy=False) for plane in planes_of(picture))
     planes = [torch.from_numpy(plane).to(device, torch.float32) for plane in native]
     top = float((1 << layout.components[0].bits) - 1)
     alpha = planes.pop()[None].div_(top) if has_alpha(layout) else None
@@ -118,7 +118,7 @@ def encode(rgb: Tensor, alpha: Tensor | None, layout: av.VideoFormat, colour: Co
         planes.append(torch.full_like(planes[0], top) if alpha is None else alpha[0].float() * top)
     picture = av.VideoFrame(width, height, planar.name)
     sample = torch.uint8 if bits == 8 else torch.uint16
-    for into, plane in zip(_planes(picture), planes, strict=True):
+    for into, plane in zip(planes_of(picture), planes, strict=True):
         into[:] = plane.clamp(0, top).round_().to(sample).cpu().numpy()
     return picture if planar.name == layout.name else picture.reformat(format=layout.name)
 
@@ -157,7 +157,7 @@ def _unpacked(picture: av.VideoFrame) -> av.VideoFrame:
     return picture if planar.name == picture.format.name else picture.reformat(format=planar.name)
 
 
-def _planes(picture: av.VideoFrame) -> list[np.ndarray]:
+def planes_of(picture: av.VideoFrame) -> list[np.ndarray]:
     """The components in their order (R, G, B or Y, Cb, Cr, then alpha) as views [h,w] of the picture's memory."""
     layout = picture.format
     sample = np.dtype(np.uint8 if layout.components[0].bits == 8 else np.uint16)

@@ -95,7 +95,7 @@ class VideoReader:
             clock = _Clock(stream, origin_of(container), self.info.rate)
 
             def damage(pts: int | None) -> None:
-                if not clock.count and not stream.frames:
+                if not clock.count and not _stated(stream):
                     return  # a recording without an index may start anywhere, even before its first key frame
                 time = clock.next if pts is None else clock.of(pts)
                 if not self._damaged_ok:
@@ -175,7 +175,7 @@ class _Clock:
         """How long the last picture is shown; ``whole`` says that nothing of the stream is missing."""
         stream = self._stream
         rest = Fraction(0)
-        if whole and stream.frames and stream.duration is not None:
+        if whole and _stated(stream) and stream.duration is not None:
             rest = self.of((stream.start_time or 0) + stream.duration) - self._before
         if rest <= 0:
             rest = picture.duration * self._tick
@@ -196,7 +196,8 @@ def video_of(container: InputContainer, name: str) -> VideoStream:
             # Threads within a frame only: those across frames lose decoding errors, and hold many frames in memory.
             stream.thread_type = "SLICE"
             return stream
-    raise InputError(f"{name} has no video" + (", only sound" if container.streams.audio else ""))
+    found = "only sound" if container.streams.audio else "it is something else, damaged or cut short"
+    raise InputError(f"{name} has no video: {found}")
 
 
 def pictures_of(
@@ -226,10 +227,14 @@ def pictures_of(
                 yield picture
     except av.FFmpegError:
         damage(None)
-    # MP4 states how many packets there are, Matroska only how long the longest stream is.
     stated = Fraction(container.duration or 0, 1_000_000) if "matroska" in container.format.name else end
-    if packets < stream.frames or stated - end > Fraction(1, 10):
+    if packets < _stated(stream) or stated - end > Fraction(1, 10):
         damage(None)
+
+
+def _stated(stream: VideoStream) -> int:
+    """The number of packets, where the container states it and can be believed: in MP4 and QuickTime. Else 0."""
+    return stream.frames if "mp4" in stream.container.format.name else 0
 
 
 def _decoder(stream: VideoStream) -> Any:
@@ -247,7 +252,7 @@ def describe(
     context, layout = stream.codec_context, picture.format
     colour = Colour(0, context.color_primaries, context.color_trc, True)
     if not pixels.is_rgb(layout):
-        colour = replace(colour, matrix=picture.colorspace, full=_full(picture, context.name))
+        colour = replace(colour, matrix=picture.colorspace, full=_full(picture, context.codec.canonical_name))
         if colour.matrix not in (0, 2, *pixels.COEFFICIENTS):
             raise InputError(
                 f"{name_of(source)} has the colour matrix {colour.matrix} of H.273: "
@@ -271,7 +276,7 @@ def describe(
         sample_aspect_ratio=1 / aspect if swap else aspect,
         interlaced=picture.interlaced_frame,
         audio=bool(container.streams.audio),
-        codec=context.name,
+        codec=context.codec.canonical_name,
     )
 
 
