@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -73,6 +74,24 @@ def test_a_file_is_interpolated_and_keeps_its_length_and_sound(run, linear, file
     assert heard == pytest.approx(1.0, abs=0.05)
     assert server.progress[-1] == (48, 48)
     assert Path(video.get_stream_source()).parent == server.temp
+
+
+def test_a_variable_frame_rate_is_halved_to_the_tick(run, linear, tmp_path, from_file):
+    path, stamps = tmp_path / "variable.mp4", [0, 40, 110, 120, 200, 333]
+    with av.open(path, "w") as output:
+        stream = output.add_stream("libx264", rate=1000, options={"bf": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for stamp in stamps:
+            picture = av.VideoFrame(64, 48, "yuv420p")
+            picture.pts, picture.time_base = stamp, Fraction(1, 1000)
+            output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
+    video, _, count = run("InbetweenInterpolateVideo", model=linear, video=from_file(str(path)), mode=TWICE)
+    with av.open(video.get_stream_source()) as container:
+        times = [frame.pts * frame.time_base for frame in container.decode(video=0)]
+    middles = [Fraction(a + b, 2000) for a, b in pairwise(stamps)]
+    assert count == 12
+    assert times[:11] == sorted([*(Fraction(stamp, 1000) for stamp in stamps), *middles])
 
 
 @pytest.mark.parametrize(("start", "duration", "first", "frames"), [(0.25, 0.5, 6, 12), (0.5, 0, 12, 12), (0, 0.25, 0, 6)])
