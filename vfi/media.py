@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -95,7 +96,7 @@ class Reader(Protocol):
     def __iter__(self) -> Iterator[Frame]: ...
 
 
-class Writer:
+class Writer(ABC):
     """A clip in the making, which gets its name only when it is whole.
 
     As a context manager it commits when all went well, keeps what there is on Ctrl-C (``partial`` says where), and
@@ -105,21 +106,21 @@ class Writer:
     notes: list[str]
     partial: Path | None = None
 
+    @abstractmethod
     def write(self, frame: Frame) -> None:
         """Add a frame; times must increase."""
-        raise NotImplementedError
 
+    @abstractmethod
     def commit(self) -> Path:
         """Finish and give the clip its name; where there was one of that name, it is replaced."""
-        raise NotImplementedError
 
+    @abstractmethod
     def keep_partial(self) -> Path | None:
         """Finish what there is, under a name that says so; None where there is nothing."""
-        raise NotImplementedError
 
+    @abstractmethod
     def discard(self) -> None:
         """Leave nothing behind."""
-        raise NotImplementedError
 
     def __enter__(self) -> Writer:
         return self

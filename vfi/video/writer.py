@@ -94,19 +94,13 @@ class VideoWriter(Writer):
                 self._mux(packet)
 
     def commit(self) -> Path:
-        try:
-            self._finish(sound=True)
-            return self._staged.commit()
-        except BaseException:
-            self.discard()
-            raise
+        return self._finished(sound=True).commit()
 
     def keep_partial(self) -> Path | None:
         if not self._count:
             self.discard()
             return None
-        self._finish(sound=False)
-        return self._staged.keep()
+        return self._finished(sound=False).keep()
 
     def discard(self) -> None:
         try:
@@ -114,19 +108,24 @@ class VideoWriter(Writer):
         finally:
             self._staged.discard()
 
-    def _finish(self, *, sound: bool) -> None:
+    def _finished(self, *, sound: bool) -> Staged:
         """Write what the encoder still holds, the rest of the sound if asked for, and the index."""
-        if not self._count:
-            raise InputError(f"{self._staged.target} was not written: there were no frames")
-        with self._reported():
-            packets = self._stream.encode(None)
-            for packet in packets:
-                if self._count < 3:
-                    packet.dts = packet.pts  # x265 leaves it unset then
-                self._mux(packet, last=packet is packets[-1])
-            if self._sound is not None:
-                self._sound.copy(None if sound else self._end * self._tick)
-            self._files.close()
+        try:
+            if not self._count:
+                raise InputError(f"{self._staged.target} was not written: there were no frames")
+            with self._reported():
+                packets = self._stream.encode(None)
+                for packet in packets:
+                    if self._count < 3:
+                        packet.dts = packet.pts  # x265 leaves it unset then
+                    self._mux(packet, last=packet is packets[-1])
+                if self._sound is not None:
+                    self._sound.copy(None if sound else self._end * self._tick)
+                self._files.close()
+        except BaseException:
+            self.discard()
+            raise
+        return self._staged
 
     def _mux(self, packet: av.Packet, *, last: bool = False) -> None:
         """Add a packet, and the sound before it. With B-frames the last is not the last frame, yet it ends the track."""
