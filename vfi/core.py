@@ -6,7 +6,7 @@ no IO and no ``torch.nn`` here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol, runtime_checkable
@@ -67,6 +67,11 @@ class Motion:
     flow1: Tensor
     mask: Tensor
     occlusion: Tensor | None = None
+
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> Motion:
+        """The same with ``change`` done to each of its planes."""
+        occlusion = None if self.occlusion is None else change(self.occlusion)
+        return Motion(change(self.flow0), change(self.flow1), change(self.mask), occlusion)
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ Knows nothing of any particular network, nor of time beyond t.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -102,8 +102,7 @@ class Padded(Wrapper):
 
     def motion(self, window: Tensor, t: Tensor) -> Motion:
         motion = super().motion(torch.stack([self._grow(rgb) for rgb in window.unbind(1)], dim=1), t)
-        occlusion = None if motion.occlusion is None else self._cut(motion.occlusion, window)
-        return Motion(*(self._cut(part, window) for part in (motion.flow0, motion.flow1, motion.mask)), occlusion)
+        return motion.mapped(lambda plane: self._cut(plane, window))
 
     def _sides(self, size: int) -> tuple[int, int]:
         """Pixels to add before and after a side of ``size`` pixels."""
@@ -242,5 +241,4 @@ class Placed(Wrapper):
     @torch.no_grad()
     def motion(self, window: Tensor, t: Tensor) -> Motion:
         motion = super().motion(window.to(self.device), t.to(self.device))
-        parts: Iterable[Tensor | None] = (motion.flow0, motion.flow1, motion.mask, motion.occlusion)
-        return Motion(*(part if part is None else part.to(window.device) for part in parts))  # type: ignore[arg-type]
+        return motion.mapped(lambda plane: plane.to(window.device))
