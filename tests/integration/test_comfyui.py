@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import av
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -104,6 +105,7 @@ def test_cancel_comes_within_one_frame(comfyui, session, record_property, name: 
     steps = [event for event in session.events.until(lambda event: event.type == "progress" and event.data["value"] >= 20)]
     made = [event for event in steps if event.type == "progress" and event.data["max"] == 9 * FRAMES]
     frame = (made[-1].at - made[0].at) / (made[-1].data["value"] - made[0].data["value"])
+    time.sleep(frame / 2)  # in the middle of a frame
     asked = time.monotonic()
     comfyui.post("/interrupt")
     end = session.ended(prompt)[-1]
@@ -113,12 +115,53 @@ def test_cancel_comes_within_one_frame(comfyui, session, record_property, name: 
     assert set((comfyui.base / "temp").iterdir()) == before
 
 
+def record(path: Path) -> None:
+    """A second of 24 frames with a tone."""
+    with av.open(path, "w") as output:
+        video = output.add_stream("libx264", rate=24)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        sound = output.add_stream("aac", rate=48000, layout="mono")
+        for _ in range(24):
+            output.mux(video.encode(av.VideoFrame(64, 48, "yuv420p")))
+        output.mux(video.encode(None))
+        tone = av.AudioFrame.from_ndarray(np.sin(np.arange(48000, dtype=np.float32) / 20)[None], format="fltp", layout="mono")
+        tone.sample_rate = 48000
+        output.mux(sound.encode(tone))
+        output.mux(sound.encode(None))
+
+
+@pytest.mark.parametrize("source", ["trimmed", "in memory"])
+def test_a_video_is_taken_as_the_node_before_leaves_it(comfyui, session, source: str):
+    record(comfyui.base / "input" / "tone.mp4")
+    workflow = api_form("Interpolate a clip")
+    make, load = only(workflow, "InbetweenInterpolateVideo"), only(workflow, "LoadVideo")
+    only(workflow, "InbetweenLoadModel")["model"] = "linear"
+    load["file"] = "tone.mp4"
+    if source == "trimmed":
+        inputs = {"video": make["video"], "start_time": 0.25, "duration": 0.5, "strict_duration": False}
+        workflow["trim"] = {"class_type": "Video Slice", "inputs": inputs}
+        make["video"], seconds = ["trim", 0], 0.5
+    else:
+        workflow["parts"] = {"class_type": "GetVideoComponents", "inputs": {"video": make["video"]}}
+        inputs = {"images": ["parts", 0], "audio": ["parts", 1], "fps": ["parts", 2]}
+        workflow["whole"] = {"class_type": "CreateVideo", "inputs": inputs}
+        make["video"], seconds = ["whole", 0], 1.0
+    outputs, _ = session.run(workflow)
+    with av.open(saved(comfyui, outputs)) as container:
+        frames = list(container.decode(*container.streams))
+    pictures = [frame for frame in frames if isinstance(frame, av.VideoFrame)]
+    heard = sum(frame.samples / frame.sample_rate for frame in frames if isinstance(frame, av.AudioFrame))
+    assert [frame.time for frame in pictures] == pytest.approx([k / 48 for k in range(round(48 * seconds))], abs=1e-3)
+    assert heard == pytest.approx(seconds, abs=0.06)
+
+
 def test_chunks_run_one_by_one_and_join(comfyui, session):
     """The list that Split gives makes ComfyUI run Interpolate once a chunk, and Join take all of them at once."""
     workflow = api_form("Smooth a batch of images")
     names = {node["class_type"]: key for key, node in workflow.items()}
     make, load = names["InbetweenInterpolate"], names["GetVideoComponents"]
     model = only(workflow, "InbetweenTTA")["model"]
+    only(workflow, "InbetweenLoadModel")["model"] = "linear"
     workflow["split"] = {"class_type": "InbetweenSplitFrames", "inputs": {"images": [load, 0], "size": 10, "overlap": 1}}
     workflow["join"] = {"class_type": "InbetweenJoinFrames", "inputs": {"chunks": [make, 0], "overlap": 1, "seam": "earlier"}}
     workflow["turn"] = {"class_type": "InbetweenPingPong", "inputs": {"images": ["join", 0], "loop": True}}
