@@ -96,7 +96,7 @@ def test_a_model_that_is_not_there_is_refused_before_anything_runs(comfyui):
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_cancel_comes_within_one_frame(comfyui, session, record_property, name: str):
+def test_cancel_comes_within_one_frame(comfyui, session, name: str):
     workflow = api_form(name)
     (make,) = (node for node in workflow.values() if node["class_type"].startswith("InbetweenInterpolate"))
     make["inputs"]["mode.times"] = 9  # too long to end by itself, and not yet cached
@@ -111,7 +111,6 @@ def test_cancel_comes_within_one_frame(comfyui, session, record_property, name: 
     end = session.ended(prompt)[-1]
     assert end.type == "execution_interrupted"
     assert end.at - asked < 3 * frame + 0.25, f"{end.at - asked:.3f} s to cancel at {frame:.3f} s a frame"
-    record_property("cancelled", f"after {end.at - asked:.3f} s, at {frame:.3f} s a frame")
     assert set((comfyui.base / "temp").iterdir()) == before
 
 
