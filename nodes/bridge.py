@@ -52,10 +52,10 @@ def per_frame(flags: Iterable[bool], like: Tensor) -> Tensor:
 
 
 def watched(frames: Iterable[Frame], total: int) -> Iterator[Frame]:
-    """``frames``, with ComfyUI's progress bar at ``total``. A cancelled run stops here before the next frame is made."""
+    """``frames``, under ComfyUI's progress bar for ``total`` or more. A cancelled run stops here, before the next is made."""
     bar = ProgressBar(total)
     throw_exception_if_processing_interrupted()  # the bar asks too, but not at every frame
     for done, frame in enumerate(frames, start=1):
-        bar.update_absolute(done)
+        bar.update_absolute(done, max(total, done))
         yield frame
         throw_exception_if_processing_interrupted()

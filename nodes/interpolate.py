@@ -169,7 +169,7 @@ class InterpolateVideo(io.ComfyNode):
         expected = asked.grid.count(info.frames, info.duration, "hold") if info.frames and info.duration else 0
         made = run(clip.frames, model.ready((info.height, info.width)), asked.grid, tail="hold", stretch=asked.stretch)
         result, count = write(bridge.watched(made, expected), clip, asked, Encoding(codec, crf))
-        return io.NodeOutput(result, float(asked.rate or count / info.duration), count)
+        return io.NodeOutput(result, float(asked.rate or result.get_frame_rate()), count)
 
 
 class Augment(io.ComfyNode):

@@ -120,7 +120,7 @@ class LoadModel(io.ComfyNode):
 
 def folders() -> list[Path]:
     """Where models are looked for: ComfyUI's folders, then the library's cache."""
-    return weights.search_folders(folder_paths.get_folder_paths(FOLDER))
+    return [*map(Path, folder_paths.get_folder_paths(FOLDER)), weights.cache_folder()]
 
 
 def choices() -> list[str]:
@@ -153,8 +153,9 @@ def find(name: str, allow_download: bool) -> Path | None:
         return next(filter(None, best), None)
     row = registry.checkpoints().get(name)
     if row is None:
-        own = folder_paths.get_full_path(FOLDER, name)
-        return Path(own) if own else weights.find(name, places)
+        if own := folder_paths.get_full_path(FOLDER, name):
+            return Path(own)
+        raise InputError(f"no model is called {name!r}: put its .safetensors file into {places[0]}, or choose another")
     if row.hub and not weights.on_disk(row, places):
         if allow_download:
             return None

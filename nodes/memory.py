@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from comfy import model_management
-from comfy.model_patcher import CoreModelPatcher
+from comfy import model_management, model_patcher
 from comfy_api.latest import io
 
 from ..vfi import loading
@@ -31,11 +30,12 @@ class Model:
     @classmethod
     def hold(cls, network: Interpolator, precision: str = "auto") -> Model:
         """Hand a bare network over to ComfyUI, in the ``precision`` named: auto, float32 or float16."""
-        dtype = dtype_of(network, precision)
         if not isinstance(network, torch.nn.Module):
-            return cls(network, None, dtype)
-        device, resting = model_management.get_torch_device(), model_management.unet_offload_device()
-        return cls(network, CoreModelPatcher(network.to(resting, dtype), load_device=device, offload_device=resting), dtype)
+            return cls(network, None)
+        dtype, device = dtype_of(network, precision), model_management.get_torch_device()
+        resting = model_management.unet_offload_device()
+        network.to(resting, dtype)
+        return cls(network, model_patcher.CoreModelPatcher(network, load_device=device, offload_device=resting), dtype)
 
     def ready(self, size: tuple[int, int]) -> Interpolator:
         """The model in memory and wrapped, for frames of ``size`` (height, width) and any other."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import lcm
@@ -28,11 +28,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Clip:
-    """The frames of a VIDEO, read one at a time; what is known of them; and a file with the sound that goes with them."""
+    """The frames of a VIDEO, read one at a time; what is known of them; and a file with the sound that goes with them.
+
+    ``notes`` gains a sentence for each thing that was odd about them while they are read.
+    """
 
     frames: Iterable[Frame]
     info: media.Info
     sound: media.Source | None
+    notes: Sequence[str] = ()
 
     @classmethod
     def of(cls, video: Input.Video) -> Clip:
@@ -44,12 +48,12 @@ class Clip:
         start, duration = (Fraction(seconds).limit_denominator(10**6) for seconds in video.get_active_trim_window())
         end = start + duration if duration else None
         heard = sound.of_file(source, start, end)
-        return cls(between(reader, start, end), part(reader.info, start, end), heard)
+        return cls(between(reader, start, end), part(reader.info, start, end), heard, reader.notes)
 
     @classmethod
     def of_components(cls, components: Any, depth: int) -> Clip:
         """The clip of frames and sound that are in memory."""
-        images, rate = bridge.checked(components.images), exact_rate(components.frame_rate)
+        images, rate = bridge.checked(components.images), exact_rate(float(components.frame_rate))
         count, height, width, channels = images.shape
         info = media.Info(width, height, None, rate, count, count / rate, depth, alpha=channels == 4)
         return cls(bridge.frames_of(images, rate), info, components.audio and sound.of_audio(components.audio))
@@ -85,7 +89,7 @@ def write(made: Iterable[Frame], clip: Clip, asked: Timing, encoding: media.Enco
         for frame in made:
             writer.write(frame)
             count += 1
-    for note in writer.notes:
+    for note in (*clip.notes, *writer.notes):
         log.info("Interpolate Video: %s", note)
     return InputImpl.VideoFromFile(str(path)), count
 

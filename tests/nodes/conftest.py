@@ -184,7 +184,7 @@ class Server:
             "add_model_folder_path": lambda name, path: folders["folder_names_and_paths"].update({name: ([path], set())}),
             "get_folder_paths": lambda name: [str(self.folder)],
             "get_filename_list": lambda name: sorted(file.name for file in self.folder.iterdir()),
-            "get_full_path": lambda name, file: str(self.folder / file) if (self.folder / file).is_file() else None,
+            "get_full_path": lambda name, file: next((str(path) for path in self.folder.iterdir() if path.name == file), None),
             "get_temp_directory": lambda: str(self.temp),
         }
         contents = {

@@ -97,6 +97,27 @@ def test_a_model_without_weights_needs_none_of_it(run):
     assert (model.patcher, model.network.spec.name) == (None, "dis")
 
 
-def test_float16_is_refused_where_it_is_slow(run):
+def test_float16_is_refused_where_it_is_slow(run, weights):
     with pytest.raises(ValueError, match="float16 was asked for"):
-        run("InbetweenLoadModel", model="linear", precision="float16")
+        run("InbetweenLoadModel", model=weights.name, precision="float16")
+
+
+def test_float16_is_used_where_it_is_fast(run, weights, part, monkeypatch):
+    monkeypatch.setattr(part("nodes.memory").model_management, "should_use_fp16", lambda device: True)
+    (model,) = run("InbetweenLoadModel", model=weights.name)
+    assert model.dtype == torch.float16
+    assert {value.dtype for value in model.network.parameters()} == {torch.float16}
+    (model,) = run("InbetweenLoadModel", model=weights.name, precision="float32")
+    assert model.dtype == torch.float32
+
+
+def test_only_files_in_the_folders_of_comfyui_can_be_named(run, weights, tmp_path):
+    elsewhere = weights.rename(tmp_path / "elsewhere.safetensors")
+    with pytest.raises(ValueError, match="no model is called"):
+        run("InbetweenLoadModel", model=str(elsewhere))
+
+
+def test_files_that_are_no_models_get_a_sentence(run, weights):
+    weights.write_bytes(b"no model")
+    with pytest.raises(ValueError, match="is not a model"):
+        run("InbetweenLoadModel", model=weights.name)

@@ -122,6 +122,14 @@ def test_a_video_of_frames_in_memory_is_not_encoded_first(run, linear, from_comp
     assert heard == pytest.approx(0.5, abs=0.05)
 
 
+def test_a_rate_that_was_a_float_is_exact_again(run, linear, from_components):
+    video = from_components(torch.rand(4, 48, 64, 3), Fraction(24000 / 1001))
+    video, *_ = run("InbetweenInterpolateVideo", model=linear, video=video, mode=TWICE)
+    with av.open(video.get_stream_source()) as container:
+        times = [frame.pts * frame.time_base for frame in container.decode(video=0)]
+    assert times == [Fraction(1001 * k, 48000) for k in range(8)]
+
+
 def test_slow_motion_is_silent(run, linear, file, from_file):
     mode = {"mode": "slow motion", "slower": 2.0}
     video, fps, count = run("InbetweenInterpolateVideo", model=linear, video=from_file(str(file)), mode=mode)
