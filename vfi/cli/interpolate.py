@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from pathlib import Path
 
 from .. import media
+from ..core import InputError
 from ..time import exact_rate, timing
 from . import work
 
@@ -35,4 +36,7 @@ def run(args: Namespace) -> int:
     reader = media.open_reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok)
     asked = timing(reader.info.rate, times=args.times, fps=args.fps, slow=args.slow)
     sound = args.input if reader.info.audio and asked.stretch == 1 else None
-    return work.make(reader, reader.info, asked, args, tail="hold", sound=sound)
+    try:
+        return work.make(reader, asked, args, tail="hold", sound=sound)
+    except media.DamagedError as error:
+        raise InputError(f"{error}: --damaged-ok uses what can be read") from error

@@ -38,4 +38,4 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 def run(args: Namespace) -> int:
     steps = args.frames + 1
     keyframes = ImageReader((args.first, args.last), args.fps / steps)
-    return work.make(keyframes, keyframes.info, Timing(Subdivide(steps), rate=args.fps), args, tail="stop")
+    return work.make(keyframes, Timing(Subdivide(steps), rate=args.fps), args, tail="stop")

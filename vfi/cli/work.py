@@ -7,7 +7,7 @@ import math
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from .. import loading, media
-from ..core import Frame, InputError, Interpolator, Options
+from ..core import InputError, Interpolator, Options
 from ..run import run
 from ..time import Subdivide, Tail, Timing
 from ..wrap import TTA_PASSES
@@ -97,13 +97,12 @@ def add_options(parser: ArgumentParser) -> None:
     output.add_argument("--json", action="store_true", help="print the result for machines, on standard output")
 
 
-def make(
-    frames: Iterable[Frame], info: media.Info, asked: Timing, args: Namespace, *, tail: Tail, sound: Path | None = None
-) -> int:
+def make(reader: media.Reader, asked: Timing, args: Namespace, *, tail: Tail, sound: Path | None = None) -> int:
     """Make the clip that ``args`` ask for and return the exit code; ``sound`` is the file whose sound is copied.
 
-    ``info`` describes ``frames``. On Ctrl-C what is done so far is kept under another name.
+    On Ctrl-C what is done so far is kept under another name.
     """
+    info = reader.info
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     device = chosen_device(args.device)
     batch = (1 if device.type == "cpu" else 8) if args.batch is None else args.batch
@@ -119,7 +118,7 @@ def make(
         with writer:
             name, model = chosen_model(args, info, device)
             console.print(escape(promise(info, asked, total, args.output, name, device, tail)))
-            new = run(frames, model, asked.grid, tail=tail, stretch=asked.stretch, batch=batch)
+            new = run(reader, model, asked.grid, tail=tail, stretch=asked.stretch, batch=batch)
             for frame in tracked(new, "making frames", total, console):
                 writer.write(frame)
                 made += 1
@@ -129,7 +128,8 @@ def make(
         console.print(escape(f"vfi: interrupted: {kept}"))
         return INTERRUPTED
     seconds = time.perf_counter() - started
-    for note in writer.notes:
+    notes = [*reader.notes, *writer.notes]
+    for note in notes:
         console.print(escape(f"note: {note}"))
     console.print(escape(f"{args.output}: {made} frames, {float(end - first):.3f} s, in {seconds:.1f} s"))
     if args.json:
@@ -143,7 +143,7 @@ def make(
             "width": info.width,
             "height": info.height,
             "seconds": round(seconds, 3),
-            "notes": list(writer.notes),
+            "notes": notes,
         }
         sys.stdout.write(json.dumps(result) + "\n")
     return 0
