@@ -10,7 +10,6 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import lcm
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from comfy_api.latest import Input, InputImpl
 
 from ..vfi import media
 from ..vfi.core import Frame
-from ..vfi.time import Subdivide, Timing, exact_rate
+from ..vfi.time import Timing, exact_rate
 from ..vfi.video import VideoReader, VideoWriter
 from . import bridge, sound
 
@@ -84,20 +83,12 @@ def write(made: Iterable[Frame], clip: Clip, asked: Timing, encoding: media.Enco
     path = folder / f"inbetween_{secrets.token_hex(8)}.mp4"
     info = replace(clip.info, rate=asked.rate)
     audio = clip.sound if asked.stretch == 1 else None
+    tick = asked.tick(clip.info.time_base, clip.info.duration)
     count = 0
-    with VideoWriter(path, info, encoding=encoding, time_base=clock(clip.info, asked), audio=audio) as writer:
+    with VideoWriter(path, info, encoding=encoding, time_base=tick, audio=audio) as writer:
         for frame in made:
             writer.write(frame)
             count += 1
     for note in (*clip.notes, *writer.notes):
         log.info("Interpolate Video: %s", note)
     return InputImpl.VideoFromFile(str(path)), count
-
-
-def clock(info: media.Info, asked: Timing) -> Fraction | None:
-    """A unit of time of which every output time, and the end, is a multiple; None when none is known."""
-    units = [asked.rate and 1 / asked.rate, info.duration and info.duration * asked.stretch]
-    if isinstance(asked.grid, Subdivide):
-        units.append(info.time_base and info.time_base * asked.stretch / asked.grid.times)
-    known = [unit.denominator for unit in units if unit]
-    return Fraction(1, lcm(*known)) if known else None

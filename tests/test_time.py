@@ -191,3 +191,14 @@ def test_slow_motion_by_a_fraction_needs_a_rate():
     assert timing(None, slow=F(2)).rate is None
     with pytest.raises(InputError, match="needs the clip's frame rate"):
         timing(None, slow=F(3, 2))
+
+
+def test_all_output_times_and_the_end_are_multiples_of_the_tick():
+    clip = frames(VARIABLE, F(40, 1000))
+    for asked in (timing(None, times=3), timing(F(20), fps=F(60000, 1001)), timing(F(20), slow=F(5, 2))):
+        tick = asked.tick(F(1, 1000), F(291, 1000))
+        assert tick is not None
+        for instant in resample(clip, asked.grid, tail="hold", stretch=asked.stretch):
+            assert (instant.time / tick).denominator == 1
+            assert (instant.duration / tick).denominator == 1
+    assert timing(None, times=2).tick(None, None) is None

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import repeat, takewhile
-from math import ceil, floor
+from math import ceil, floor, lcm
 from typing import Literal, Protocol
 
 from .core import Frame, InputError
@@ -113,6 +113,17 @@ class Timing:
     grid: Grid
     stretch: Fraction = Fraction(1)
     rate: Fraction | None = None
+
+    def tick(self, source: Fraction | None, duration: Fraction | None) -> Fraction | None:
+        """A unit of time of which every output time, and the end, is a multiple; None when none is known.
+
+        ``source`` is such a unit of the input's times, ``duration`` how long the input lasts.
+        """
+        units = [self.rate and 1 / self.rate, duration and duration * self.stretch]
+        if isinstance(self.grid, Subdivide):
+            units.append(source and source * self.stretch / self.grid.times)
+        known = [unit.denominator for unit in units if unit]
+        return Fraction(1, lcm(*known)) if known else None
 
 
 def timing(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
@@ -20,7 +19,7 @@ from rich.markup import escape
 from .. import loading, media
 from ..core import InputError, Interpolator, Options
 from ..run import run
-from ..time import Subdivide, Tail, Timing
+from ..time import Tail, Timing
 from ..wrap import TTA_PASSES
 from .progress import tracked
 
@@ -111,9 +110,8 @@ def make(reader: media.Reader, asked: Timing, args: Namespace, *, tail: Tail, so
     started = time.perf_counter()
     end = first = Fraction(0)
     made = 0
-    writer = media.open_writer(
-        args.output, replace(info, rate=asked.rate), encoding=encoding, time_base=ticks(info, asked), audio=sound
-    )
+    tick = asked.tick(info.time_base, info.duration)
+    writer = media.open_writer(args.output, replace(info, rate=asked.rate), encoding=encoding, time_base=tick, audio=sound)
     try:
         with writer:
             name, model = chosen_model(args, info, device)
@@ -174,16 +172,6 @@ def expected(info: media.Info, asked: Timing, tail: Tail) -> int | None:
         return None
     span = info.duration if tail == "hold" else info.duration * (info.frames - 1) / info.frames
     return asked.grid.count(info.frames, span, tail)
-
-
-def ticks(info: media.Info, asked: Timing) -> Fraction | None:
-    """A unit of time of which every output time, and the end, is a multiple; None when none is known."""
-    units = [] if asked.rate is None else [1 / asked.rate]
-    if info.duration is not None:
-        units.append(info.duration * asked.stretch)
-    if info.time_base is not None and isinstance(asked.grid, Subdivide):
-        units.append(info.time_base * asked.stretch / asked.grid.times)
-    return Fraction(1, math.lcm(*(unit.denominator for unit in units))) if units else None
 
 
 def promise(
