@@ -5,8 +5,9 @@
 FOLDER holds a folder per triplet with im1, im2 and im3 (png, webp or jpg; the layout of Vimeo-90K), at any depth. Where a
 ``manifest.json`` in FOLDER or beside it lists ``triplets`` with ``id`` and ``subset``, means are given by subset too.
 
-PSNR is that of RGB rounded to 8 bits, its mean that of the values per triplet. SSIM is scikit-image's with a Gaussian window,
-sigma 1.5 and population covariance. IE is the mean absolute difference, 0..255. One pair at a time; one call before is not timed.
+PSNR is that of RGB rounded to 8 bits, and its mean that of the values per triplet. SSIM is scikit-image's with a Gaussian
+window, sigma 1.5 and population covariance. IE is the mean absolute difference, 0..255. Pairs are made one by one, and timed
+after a first call that is not.
 """
 
 from __future__ import annotations

@@ -1,0 +1,139 @@
+"""DIS optical flow, warped and blended: the model that needs no weights.
+
+OpenCV finds the flow between two frames in both directions; all else is torch, on any device. The flows are looked up where a
+pixel at time t came from and where it goes to, which gives two opinions of its motion. Each makes a picture, from the frame in
+which the pixel can be seen or from both, and the two are averaged: their errors differ.
+
+Kroeger, Timofte, Dai and Van Gool, "Fast Optical Flow using Dense Inverse Search", ECCV 2016.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..core import InputError, Motion, Options, Spec
+from ..ops.warp import targets, warp_corners
+
+FLOW_SIZE = 0.5
+"""The flow's size as a fraction of the frame's: at full size it is hardly better, and takes four times as long."""
+
+SMALLEST = 16
+"""The least side of a picture given to DIS, which refuses those below 12."""
+
+LUMA = (0.299, 0.587, 0.114)
+
+TOLERANCE = 4.0
+"""Forward and backward flow that differ by this much, in pixels of the flow, agree by 1/e."""
+
+MARGIN = 2.0
+"""How far outside of a frame, in pixels of the flow, a pixel is lost to it altogether."""
+
+DOUBT = 0.1
+"""The least weight of a frame and of an opinion: a pixel that no frame shows and no flow confirms is blended from all."""
+
+
+class Dis:
+    """Interpolates by DIS flow, which is found once for all t of a call.
+
+    ``scale`` is that of `Options`: it makes flow finer or coarser, and never the picture.
+    """
+
+    def __init__(self, scale: float = 1) -> None:
+        self.spec = Spec("dis", min_size=2 * SMALLEST, licence="MIT")
+        self.size = FLOW_SIZE * scale
+
+    def __call__(self, window: Tensor, t: Tensor) -> Tensor:
+        return self.between([self.encode(rgb) for rgb in window.unbind(1)], window, t)
+
+    def encode(self, rgb: Tensor) -> Tensor:
+        """What DIS sees of a frame [B,3,H,W]: a grey picture [B,h,w] of 8 bits at the flow's size, on the CPU."""
+        size = [max(round(side * self.size), SMALLEST) for side in rgb.shape[-2:]]
+        small = F.interpolate(rgb.float(), size=size, mode="bilinear", antialias=True)
+        grey = torch.einsum("bchw,c->bhw", small, small.new_tensor(LUMA))
+        return (grey.clamp(0, 1) * 255).round().byte().cpu()
+
+    def between(self, features: Sequence[Tensor], window: Tensor, t: Tensor) -> Tensor:
+        before, after = window.float().unbind(1)
+        total = weight = before.new_zeros(())
+        for motion, trust in self._opinions(features, window, t):
+            made = torch.lerp(warp_corners(after, motion.flow1), warp_corners(before, motion.flow0), motion.mask)
+            total, weight = total + trust * made, weight + trust
+        return (total / weight).to(window.dtype)
+
+    def motion(self, window: Tensor, t: Tensor) -> Motion:
+        """The mean of the two opinions. The picture is a mean of pictures instead, and a little better for it."""
+        features = [self.encode(rgb) for rgb in window.unbind(1)]
+        total = weight = window.new_zeros((), dtype=torch.float32)
+        for motion, trust in self._opinions(features, window, t):
+            assert motion.occlusion is not None
+            parts = torch.cat((motion.flow0, motion.flow1, motion.mask, motion.occlusion), dim=1)
+            total, weight = total + trust * parts, weight + trust
+        flow0, flow1, mask, occlusion = (total / weight).split((2, 2, 1, 1), dim=1)
+        return Motion(flow0, flow1, mask, occlusion)
+
+    def _opinions(self, features: Sequence[Tensor], window: Tensor, t: Tensor) -> Iterator[tuple[Motion, Tensor]]:
+        """The motion at t as each of the flows has it, at the frame's size, and its weight [B,1,H,W]."""
+        t = t.float().view(-1, 1, 1, 1)
+        before, after = features
+        forward, backward = (_flow(*pair).to(window.device) for pair in ((before, after), (after, before)))
+        certain0, certain1 = _agreement(forward, backward), _agreement(backward, forward)
+        # A velocity v leads from x - t v before to x + (1 - t) v after: each flow knows it at one of these places.
+        guess = torch.lerp(forward, -backward, t)
+        for own, velocity in enumerate((warp_corners(forward, -t * guess), warp_corners(-backward, (1 - t) * guess))):
+            flow0, flow1 = -t * velocity, (1 - t) * velocity
+            agreed0, agreed1 = warp_corners(certain0, flow0), warp_corners(certain1, flow1)
+            # What one frame shows and the other has no counterpart of is hidden in the other.
+            seen0, seen1 = _inside(flow0) * agreed1, _inside(flow1) * agreed0
+            weight0, weight1 = (1 - t) * (seen0 + DOUBT), t * (seen1 + DOUBT)
+            trust = t * (agreed1 + DOUBT) if own else (1 - t) * (agreed0 + DOUBT)
+            parts = torch.cat((velocity, weight0 / (weight0 + weight1), (1 - seen0) * (1 - seen1), trust), dim=1)
+            yield _at_size(parts, window.shape[-2:], t)
+
+
+def _at_size(parts: Tensor, size: Sequence[int], t: Tensor) -> tuple[Motion, Tensor]:
+    """Velocity, mask, occlusion and trust, [B,5,h,w] on the flow's grid, as motion and trust on the frame's."""
+    height, width = size
+    growth = parts.new_tensor((width / parts.shape[-1], height / parts.shape[-2])).view(1, 2, 1, 1)
+    grown = F.interpolate(parts, size=(height, width), mode="bilinear")
+    velocity, mask, occlusion, trust = grown.split((2, 1, 1, 1), dim=1)
+    velocity = velocity * growth
+    return Motion(-t * velocity, (1 - t) * velocity, mask, occlusion), trust
+
+
+def _flow(start: Tensor, end: Tensor) -> Tensor:
+    """Where every pixel of the grey pictures ``start`` lies in ``end``, [B,2,h,w] (dx, dy) in their own pixels."""
+    import cv2
+
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    search.setFinestScale(0)
+    pairs = zip(start.numpy(), end.numpy(), strict=True)
+    found = [torch.from_numpy(search.calc(one, other, None)) for one, other in pairs]  # type: ignore[call-overload]
+    return torch.stack(found).permute(0, 3, 1, 2)
+
+
+def _agreement(flow: Tensor, opposite: Tensor) -> Tensor:
+    """How well the opposite flow undoes this one, [B,1,h,w]: 1 where it does, towards 0 where there is no counterpart."""
+    missed = (flow + warp_corners(opposite, flow)).square().sum(1, keepdim=True).sqrt()
+    return torch.exp(-missed / TOLERANCE)
+
+
+def _inside(flow: Tensor) -> Tensor:
+    """Whether ``flow`` leads to a place within the frame, [B,1,h,w]: 1 there, down to 0 at `MARGIN` outside."""
+    height, width = flow.shape[-2:]
+    x, y = targets(flow)
+    outside = torch.stack((-x, x - (width - 1), -y, y - (height - 1))).amax(0).clamp(min=0)
+    return (1 - outside / MARGIN).clamp(min=0)[:, None]
+
+
+def dis(options: Options) -> Dis:
+    """Raises `InputError` for the options of a network."""
+    if options.ensemble or options.variant is not None:
+        raise InputError("dis is no network: it has neither an ensemble nor variants")
+    return Dis(options.scale)
+
+
+BUILTIN = {"dis": dis}
