@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core import Checkpoint, HubFile, InputError, Motion, Options, Spec, WheelFile
+from ..ops.checks import check_size, check_window, load_weights
 from ..ops.warp import warp_corners
 
 SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -448,18 +449,18 @@ class Rife(nn.Module):
 
     def encode(self, rgb: Tensor) -> Features:
         """What is computed of one frame [B,3,H,W] alone."""
-        self._check_size(rgb)
+        check_size(self.spec, rgb)
         return self.flownet.features(rgb)
 
     def between(self, features: Sequence[Features], window: Tensor, t: Tensor) -> Tensor:
         """As `forward`, with what `encode` gave for both frames."""
-        self._check(window, t)
+        check_window(self.spec, window, t)
         level = self.flownet.estimate(features, window, t)
         return self.flownet.render(level, features, window).to(window.dtype)
 
     def motion(self, window: Tensor, t: Tensor) -> Motion:
         """Flow, in pixels, and mask at ``t`` [B] between the frames of ``window`` [B or 1,2,3,H,W]."""
-        self._check(window, t)
+        check_window(self.spec, window, t)
         level = self.flownet.estimate([self.encode(rgb) for rgb in window.unbind(1)], window, t)
         return Motion(level.flow[:, :2], level.flow[:, 2:], torch.sigmoid(level.mask))
 
@@ -468,7 +469,7 @@ class Rife(nn.Module):
 
         Raises `InputError` unless the network was built with its teacher.
         """
-        self._check(window, t)
+        check_window(self.spec, window, t)
         net = self.flownet
         if not net.config.teacher:
             raise InputError(f"{self.spec.name} was built without its teacher: give build(..., teacher=True)")
@@ -489,26 +490,6 @@ class Rife(nn.Module):
             distance = torch.linalg.vector_norm(target - level.flow, dim=1) / 2
             distillation = distillation + (distance * worse).mean()
         return Lesson(net.render(last, features, window), teacher.blend(), flow, distillation)
-
-    def _check_size(self, rgb: Tensor) -> None:
-        height, width = rgb.shape[-2:]
-        if height % self.spec.multiple or width % self.spec.multiple:
-            raise InputError(
-                f"frames of {width}x{height} do not suit {self.spec.name}: "
-                f"width and height must be multiples of {self.spec.multiple}"
-            )
-
-    def _check(self, window: Tensor, t: Tensor) -> None:
-        if window.ndim != 5 or tuple(window.shape[1:3]) != (2, 3):
-            raise InputError(f"a window of shape {list(window.shape)} was given: {self.spec.name} needs [B,2,3,H,W]")
-        if t.ndim != 1 or window.shape[0] not in (1, t.shape[0]):
-            raise InputError(
-                f"t of shape {list(t.shape)} does not suit a window of batch {window.shape[0]}: "
-                f"one t a window is needed, or one window for all"
-            )
-        self._check_size(window)
-        if not self.spec.any_t and bool((t != 0.5).any()):
-            raise InputError(f"{self.spec.name} only knows t = 0.5, and {t.tolist()} was given")
 
 
 def colours_first(plane0: Tensor, plane1: Tensor) -> tuple[Tensor, ...]:
@@ -540,15 +521,7 @@ def build(state: Mapping[str, Tensor], options: Options = Options(), *, teacher:
     unused = (() if teacher else ("block_tea.",)) + (() if options.refine else ("contextnet.", "unet."))
     state = {key: value for key, value in state.items() if not key.startswith(unused)}
     net = Rife(config, options)
-    wanted = {key: value.shape for key, value in net.flownet.state_dict().items()}
-    given = {key: value.shape for key, value in state.items()}
-    wrong = sorted(key for key in wanted.keys() | given.keys() if wanted.get(key) != given.get(key))
-    if wrong:
-        raise InputError(
-            f"the weights look like {net.spec.name}, yet {len(wrong)} tensors are missing, unknown or of another shape: "
-            f"{', '.join(wrong[:3])}{', ...' if len(wrong) > 3 else ''}"
-        )
-    net.flownet.load_state_dict(state)
+    load_weights(net.flownet, state, net.spec.name)
     return net.eval()
 
 
