@@ -14,7 +14,7 @@ from ..core import InputError, Options, Spec
 class Linear:
     """The cross-fade: (1 - t) of the frame before and t of the one after."""
 
-    spec = Spec("linear", licence="MIT")
+    spec = Spec("linear", activations=10, licence="MIT")
 
     def __call__(self, window: Tensor, t: Tensor) -> Tensor:
         return torch.lerp(window[:, 0], window[:, 1], t.to(window).view(-1, 1, 1, 1))
@@ -23,7 +23,7 @@ class Linear:
 class Nearest:
     """The frame that is nearer in time; the one before at t = 1/2."""
 
-    spec = Spec("nearest", licence="MIT")
+    spec = Spec("nearest", activations=10, licence="MIT")
 
     def __call__(self, window: Tensor, t: Tensor) -> Tensor:
         return torch.where(t.view(-1, 1, 1, 1) <= 0.5, window[:, 0], window[:, 1])

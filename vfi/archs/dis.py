@@ -43,7 +43,7 @@ class Dis:
     """
 
     def __init__(self, scale: float = 1) -> None:
-        self.spec = Spec("dis", min_size=2 * SMALLEST, licence="MIT")
+        self.spec = Spec("dis", min_size=2 * SMALLEST, activations=60, licence="MIT")
         self.size = FLOW_SIZE * scale
 
     def __call__(self, window: Tensor, t: Tensor) -> Tensor:
