@@ -77,7 +77,7 @@ def planes(tokens: Tensor) -> Tensor:
 
 
 class InterFrameAttention(nn.Module):
-    """What each cell finds in the other frame, and how far from where it is itself (paper, equations 1 to 3)."""
+    """What each cell finds in the other frame, and how far from where it is itself (paper, section 3)."""
 
     def __init__(self, channels: int, motion: int) -> None:
         super().__init__()
@@ -133,7 +133,7 @@ class Block(nn.Module):
 
 
 class CrossScaleEmbed(nn.Module):
-    """Cells at 1/8 of the frame from all levels above, each seen at as many dilations as it is halvings away."""
+    """Cells at 1/8 of the frame from the three levels above it, at one dilation, two and four: the finer, the more."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

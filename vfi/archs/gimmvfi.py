@@ -221,7 +221,7 @@ def reliability(flow: Tensor, back: Tensor, variance: Tensor, error: Tensor) -> 
     """How far to trust flow [B,2,H,W], [B,1,H,W]: less where it varies, and where the way back does not lead back.
 
     ``variance`` and ``error`` are learned factors (Niklaus, Hu and Chen, "Splatting-based Synthesis for Video Frame
-    Interpolation", WACV 2023, equations 4 to 6).
+    Interpolation", WACV 2023).
     """
     varies = (blur(flow**2) - blur(flow) ** 2).abs().clamp(min=1e-12).sqrt()
     astray = (flow + warp_corners(back, flow)).abs()

@@ -153,7 +153,7 @@ class Transformer(nn.Module):
 
 
 def position(height: int, width: int, channels: int, device: torch.device) -> Tensor:
-    """[C,H,W]: sines and cosines of the row, then of the column (Carion et al., "DETR", ECCV 2020, appendix A.4)."""
+    """[C,H,W]: sines and cosines of the row, then of the column (Carion et al., "DETR", ECCV 2020)."""
     steps = torch.arange(0, channels // 2, 2, device=device)
     wavelength = 10000 ** (2 * steps / channels)
 
@@ -199,7 +199,7 @@ def likeness(a: Tensor, b: Tensor, radius: int) -> Tensor:
 
 
 def match(a: Tensor, b: Tensor) -> Tensor:
-    """Flow [B,2,H,W] from ``a`` to ``b`` [B,C,H,W]: the mean place of what is alike in all of ``b`` (GMFlow, equation 3)."""
+    """Flow [B,2,H,W] from ``a`` to ``b`` [B,C,H,W]: the mean place of what is alike in all of ``b``."""
     height, width = a.shape[2:]
     y, x = torch.meshgrid(*(torch.arange(float(size), device=a.device) for size in (height, width)), indexing="ij")
     place = torch.stack((x, y)).flatten(1).mT.expand(len(a), -1, -1)
@@ -293,7 +293,7 @@ class MetricNet(nn.Module):
 
 
 def occluded(flow: Tensor, back: Tensor) -> Tensor:
-    """[B,1,H,W]: 1 where flow there and back does not end where it began (Meister et al., "UnFlow", AAAI 2018, equation 5).
+    """[B,1,H,W]: 1 where flow there and back does not end where it began (Meister et al., "UnFlow", AAAI 2018).
 
     The published network compares lengths, not squares of lengths.
     """

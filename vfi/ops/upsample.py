@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def upsample_convex(flow: Tensor, weight: Tensor, factor: int) -> Tensor:
-    """Enlarge ``flow`` [B,2,H,W] by ``factor``, its vectors too (RAFT: Teed and Deng, ECCV 2020, section 3.3).
+    """Enlarge ``flow`` [B,2,H,W] by ``factor``, its vectors too (RAFT: Teed and Deng, ECCV 2020).
 
     ``weight`` is [B,9*factor**2,H,W], the logits of shares: for the coarse pixel and its eight neighbours, row by row, and
     then for each of the fine pixels within it, row by row. Returns [B,2,factor*H,factor*W], float32 or better.
