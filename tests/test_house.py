@@ -15,7 +15,7 @@ LIBRARY = sorted((ROOT / "vfi").rglob("*.py"))
 NODES = sorted((ROOT / "nodes").rglob("*.py"))
 
 FLOORS = (
-    ("core",),
+    ("core", "threads"),
     ("ops",),
     ("archs", "time", "color", "media", "pixels", "orientation", "video", "images"),
     ("wrap",),

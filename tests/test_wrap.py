@@ -34,7 +34,7 @@ def test_padding_modes_fill_as_they_say():
     def grown(text: str) -> list[float]:
         return Padded(Blend(multiple=8), Pad.parse(text))._grow(row)[0, 0, 0].tolist()
 
-    assert grown("zeros") == [1, 2, 3, 0, 0, 0, 0, 0]
+    assert grown("auto") == grown("zeros") == [1, 2, 3, 0, 0, 0, 0, 0]
     assert grown("edge") == [1, 2, 3, 3, 3, 3, 3, 3]
     assert grown("reflect") == [1, 2, 3, 2, 1, 2, 3, 2]
     assert grown("reflect:centre") == [3, 2, 1, 2, 3, 2, 1, 2]

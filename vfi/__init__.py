@@ -1,10 +1,11 @@
 """Frame interpolation and tweening.
 
-import vfi
-model = vfi.load("dis")
-smooth = vfi.interpolate(clip, model, times=2)      # [T,3,H,W] in 0..1 -> [2T-1,3,H,W]
+>>> import vfi
+>>> model = vfi.load("dis")
+>>> smooth = vfi.interpolate(clip, model, times=2)  # [T,3,H,W] in 0..1 -> [2T-1,3,H,W]
 """
 
+from . import threads as threads  # before torch is imported
 from .core import Frame, InputError, Interpolator, Motion, Spec
 from .loading import detect, load, models
 from .run import interpolate, retime, run

@@ -66,17 +66,18 @@ class Pad:
     """How a frame is grown to the size that a network needs.
 
     ``mode`` fills with black, the repeated edge or the mirrored picture; ``centre`` grows all sides instead of the right
-    and the bottom; ``multiple``, when given, is used if it suits the network's own.
+    and the bottom; ``multiple``, when given, is used if it suits the network's own. The default is what measured best with
+    RIFE 4.25 and 4.0 on triplets whose sides need growing: edges and mirrors feign motion that black does not.
     """
 
-    mode: PadMode = "edge"
+    mode: PadMode = "zeros"
     centre: bool = False
     multiple: int = 1
 
     @classmethod
     def parse(cls, text: str) -> Pad:
         """ "auto", or a mode with options: "zeros", "edge:centre", "zeros:128"."""
-        mode, *rest = ("edge" if text == "auto" else text).split(":")
+        mode, *rest = ("zeros" if text == "auto" else text).split(":")
         numbers = [int(word) for word in rest if word.isdecimal()]
         if mode not in get_args(PadMode) or any(word != "centre" and not word.isdecimal() for word in rest) or 0 in numbers:
             raise InputError(
