@@ -34,13 +34,18 @@ def test_padding_modes_fill_as_they_say():
     def grown(text: str) -> list[float]:
         return Padded(Blend(multiple=8), Pad.parse(text))._grow(row)[0, 0, 0].tolist()
 
-    assert grown("auto") == grown("zeros") == [1, 2, 3, 0, 0, 0, 0, 0]
+    assert grown("zeros") == [1, 2, 3, 0, 0, 0, 0, 0]
     assert grown("edge") == [1, 2, 3, 3, 3, 3, 3, 3]
     assert grown("reflect") == [1, 2, 3, 2, 1, 2, 3, 2]
     assert grown("reflect:centre") == [3, 2, 1, 2, 3, 2, 1, 2]
     assert grown("zeros:centre") == [0, 0, 1, 2, 3, 0, 0, 0]
     assert len(grown("zeros:16")) == 16
     assert len(grown("zeros:12")) == 8
+
+
+def test_frames_are_grown_as_the_model_asks():
+    assert Padded(Blend(multiple=8)).pad == Pad("zeros")
+    assert Padded(Blend(multiple=8, pad="edge:centre")).pad == Pad("edge", centre=True)
 
 
 @pytest.mark.parametrize("text", ["wrap", "zeros:left", "edge:0", ""])

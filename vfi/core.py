@@ -38,8 +38,9 @@ class Spec:
     """What a model can do: declared, never probed by trial.
 
     ``window`` frames go in and the new frame lies between the middle two. ``any_t`` is false for models that only
-    know t = 1/2. Height and width must be multiples of ``multiple`` and at least ``min_size`` (`wrap.Padded` sees to
-    it). ``half`` says that half precision keeps the picture, ``tiles`` that the frame may be cut up.
+    know t = 1/2. Height and width must be multiples of ``multiple`` and at least ``min_size``; `wrap.Padded` grows frames
+    to that, as ``pad`` says (see `wrap.Pad.parse`): as the authors do, or as measured best. ``half`` says that half
+    precision keeps the picture, ``tiles`` that the frame may be cut up.
     ``activations``: how many numbers are held for each pixel while a frame is made, at the peak and with some to spare.
     ``licence`` is the SPDX name of the licence of the weights.
     """
@@ -49,6 +50,7 @@ class Spec:
     any_t: bool = True
     multiple: int = 1
     min_size: int = 1
+    pad: str = "zeros"
     half: bool = True
     tiles: bool = True
     activations: int = 300

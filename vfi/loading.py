@@ -35,9 +35,10 @@ def load(
     """A model ready to use: any size from 1x1 up, ``model(window [B,N,3,H,W] in 0..1, t [B]) -> [B,3,H,W]``.
 
     ``model`` is a name (see `models`), a safetensors file or a state dict. ``scale``: flow is estimated at this fraction of
-    the frame's size; ``ensemble``: both directions inside the network; ``tta``: see `wrap.Tta`; ``pad``: see `wrap.Pad.parse`;
-    ``refine``: use the refinement net of RIFE 4.0; ``variant``: names a network that its keys cannot tell;
-    ``dtype``: of the weights, float32 unless given. Never downloads. Raises `InputError`.
+    the frame's size; ``ensemble``: both directions inside the network; ``tta``: see `wrap.Tta`; ``pad``: see
+    `wrap.Pad.parse`, or "auto" for what suits the network; ``refine``: use the refinement net of RIFE 4.0; ``variant``:
+    names a network that its keys cannot tell; ``dtype``: of the weights, float32 unless given. Never downloads. Raises
+    `InputError`.
     """
     options = Options(scale=scale, ensemble=ensemble, refine=refine, variant=variant)
     return ready(network(model, options), tta=tta, pad=pad, device=device, dtype=dtype)
@@ -75,7 +76,9 @@ def ready(
         raise InputError(f"{model.spec.name} needs float32: half precision breaks its picture")
     if isinstance(model, nn.Module):
         model.to(device=device, dtype=dtype)
-    model = Padded(model, Pad.parse(pad) if isinstance(pad, str) else pad)
+    if isinstance(pad, str):
+        pad = Pad.parse(model.spec.pad if pad == "auto" else pad)
+    model = Padded(model, pad)
     if not model.spec.any_t:
         model = Recursive(model)
     if tta != "none":

@@ -66,8 +66,8 @@ class Pad:
     """How a frame is grown to the size that a network needs.
 
     ``mode`` fills with black, the repeated edge or the mirrored picture; ``centre`` grows all sides instead of the right
-    and the bottom; ``multiple``, when given, is used if it suits the network's own. The default is what measured best with
-    RIFE 4.25 and 4.0 on triplets whose sides need growing: edges and mirrors feign motion that black does not.
+    and the bottom; ``multiple``, when given, is used if it suits the network's own. Black is what
+    measured best with RIFE 4.25 and 4.0 on triplets whose sides need growing.
     """
 
     mode: PadMode = "zeros"
@@ -76,8 +76,8 @@ class Pad:
 
     @classmethod
     def parse(cls, text: str) -> Pad:
-        """ "auto", or a mode with options: "zeros", "edge:centre", "zeros:128"."""
-        mode, *rest = ("zeros" if text == "auto" else text).split(":")
+        """A mode with options: "zeros", "edge:centre", "zeros:128"."""
+        mode, *rest = text.split(":")
         numbers = [int(word) for word in rest if word.isdecimal()]
         if mode not in get_args(PadMode) or any(word != "centre" and not word.isdecimal() for word in rest) or 0 in numbers:
             raise InputError(
@@ -91,7 +91,7 @@ class Padded(Wrapper):
 
     def __init__(self, model: Interpolator, pad: Pad | None = None) -> None:
         super().__init__(model, replace(model.spec, multiple=1, min_size=1))
-        self.pad = pad or Pad()
+        self.pad = pad or Pad.parse(model.spec.pad)
 
     def encode(self, rgb: Tensor) -> tuple[Tensor, Any]:
         grown = self._grow(rgb)

@@ -280,6 +280,7 @@ def specify(shapes: Shapes, options: Options) -> Spec:
         f"amt-{size}-gopro" if any_t else f"amt-{size}",
         any_t=any_t,
         multiple=round(16 / shrink),
+        pad="edge:centre",
         min_size=round(128 / shrink),
         tiles=False,
         activations=300 + 7 * shapes["encoder.pyramid1.0.0.weight"][0],

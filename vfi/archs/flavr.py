@@ -198,7 +198,9 @@ def configure(state: Mapping[str, Tensor]) -> Config | None:
 def specify(config: Config, options: Options) -> Spec:
     """What the network can do. Any t is answered, with the nearest frame; its gates see the whole frame, so no tiles."""
     check_options(config.name, options)
-    return Spec(config.name, window=config.frames, multiple=8, tiles=False, activations=1200, licence="Apache-2.0")
+    return Spec(
+        config.name, window=config.frames, multiple=8, pad="edge:centre", tiles=False, activations=1200, licence="Apache-2.0"
+    )
 
 
 # --- published weights --------------------------------------------------------------------------------------------------------

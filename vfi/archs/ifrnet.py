@@ -216,6 +216,7 @@ def specify(config: Config, options: Options) -> Spec:
         f"{name}-gopro" if any_t else name,
         any_t=any_t,
         multiple=round(16 / min(options.scale, 1)),
+        pad="edge:centre",
         activations=110 + 6 * config.channels[0],
         licence="MIT",
     )

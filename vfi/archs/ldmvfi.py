@@ -530,7 +530,7 @@ class Config:
     @property
     def spec(self) -> Spec:
         # No tiles: groups are normalised, and cells attend, over the whole frame.
-        return Spec("ldmvfi", any_t=False, multiple=self.multiple, tiles=False, activations=900, licence="MIT")
+        return Spec("ldmvfi", any_t=False, multiple=self.multiple, pad="reflect", tiles=False, activations=900, licence="MIT")
 
 
 class Ldmvfi(nn.Module):

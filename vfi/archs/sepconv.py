@@ -240,10 +240,10 @@ def specify(network: type[SepConv] | type[SepConvRevisited], options: Options) -
     """What the network can do as ``options`` build it. Raises `InputError` for what it cannot."""
     if network is SepConvRevisited:
         check_options("sepconv-paper", options)
-        return Spec("sepconv-paper", any_t=False, multiple=2, activations=500, licence=ADOBE)
+        return Spec("sepconv-paper", any_t=False, multiple=2, pad="edge", activations=500, licence=ADOBE)
     check_options("sepconv", options, variants=VARIANTS)
     name = f"sepconv-{options.variant or '/'.join(VARIANTS)}"
-    return Spec(name, any_t=False, multiple=128, activations=500, licence=ACADEMIC)
+    return Spec(name, any_t=False, multiple=128, pad="edge", activations=500, licence=ACADEMIC)
 
 
 # --- published weights --------------------------------------------------------------------------------------------------------
