@@ -83,6 +83,36 @@ def test_slow_motion_keeps_the_rate(source: Path, tmp_path: Path):
     assert made[-1].time + made[-1].duration == pytest.approx(F(5, 24) * F(5, 2), abs=0.001)
 
 
+def test_sound_is_copied_and_left_out_of_slow_motion(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    source = with_sound(clip(tmp_path / "silent.mp4", [F(k, 24) for k in range(24)], codec="h264"), tmp_path / "in.mp4")
+    assert vfi("interpolate", source, tmp_path / "out.mp4", "--model", "nearest") == 0
+    assert sound_of(tmp_path / "out.mp4") == sound_of(source) != []
+    assert vfi("interpolate", source, tmp_path / "slow.mp4", "--model", "nearest", "--slow", 2, "--json") == 0
+    assert sound_of(tmp_path / "slow.mp4") == []
+    assert "the sound is left out" in json.loads(capsys.readouterr().out)["notes"][0]
+
+
+def with_sound(picture: Path, path: Path) -> Path:
+    """The clip with a second of a tone."""
+    with av.open(path, "w") as output, av.open(picture) as given:
+        copy = output.add_stream_from_template(given.streams.video[0])
+        tone = output.add_stream("aac", rate=44100)
+        for packet in given.demux(video=0):
+            if packet.size:
+                packet.stream = copy
+                output.mux(packet)
+        wave = np.sin(np.arange(44100, dtype=np.float32) / 16)[None]
+        samples = av.AudioFrame.from_ndarray(wave, format="fltp", layout="mono")
+        samples.sample_rate, samples.pts = 44100, 0
+        output.mux([*tone.encode(samples), *tone.encode(None)])
+    return path
+
+
+def sound_of(path: Path) -> list[bytes]:
+    with av.open(path) as container:
+        return [bytes(packet) for packet in container.demux(audio=0) if packet.size] if container.streams.audio else []
+
+
 def test_variable_frame_rates_keep_their_times(tmp_path: Path):
     stamps = [F(0), F(100, 1000), F(167, 1000), F(217, 1000)]
     source = clip(tmp_path / "in.mp4", stamps, codec="h264", last=F(34, 1000))
