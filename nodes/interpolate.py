@@ -166,7 +166,7 @@ class InterpolateVideo(io.ComfyNode):
     def execute(cls, model: Model, video: Input.Video, mode: dict, codec: str = "h264", crf: int = 18) -> io.NodeOutput:
         clip = Clip.of(video)
         info, asked = clip.info, timing_of(mode, clip.info.rate)
-        expected = asked.grid.count(info.frames, info.duration, "hold") if info.frames and info.duration else 0
+        expected = asked.expected(info.frames, info.duration, "hold") or 0
         made = run(clip.frames, model.ready((info.height, info.width)), asked.grid, tail="hold", stretch=asked.stretch)
         result, count = write(bridge.watched(made, expected), clip, asked, Encoding(codec, crf))
         return io.NodeOutput(result, float(asked.rate or result.get_frame_rate()), count)

@@ -64,7 +64,7 @@ def ready(
     model: Interpolator,
     *,
     tta: str = "none",
-    pad: str | Pad = "auto",
+    pad: str | Pad | None = "auto",
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
 ) -> Interpolator:
@@ -77,7 +77,7 @@ def ready(
     if isinstance(model, nn.Module):
         model.to(device=device, dtype=dtype)
     if isinstance(pad, str):
-        pad = Pad.parse(model.spec.pad if pad == "auto" else pad)
+        pad = None if pad == "auto" else Pad.parse(pad)
     model = Padded(model, pad)
     if not model.spec.any_t:
         model = Recursive(model)

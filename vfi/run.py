@@ -42,8 +42,12 @@ def run(
     features: dict[Frame, Any] = {}
     for (window, untouched), group in groupby(instants, key=lambda instant: (instant.window, instant.t == 0)):
         features = {frame: features[frame] for frame in window if frame in features}
+        pictures = None if untouched else torch.stack([color.premultiplied(frame).float() for frame in window])[None]
         while some := list(islice(group, batch)):
-            made = [some[0].before] * len(some) if untouched else _make(model, window, features, [place.t for place in some])
+            if pictures is None:
+                made = [some[0].before] * len(some)
+            else:
+                made = _make(model, window, pictures, features, [place.t for place in some])
             for instant, frame in zip(some, made, strict=True):
                 yield replace(frame, time=instant.time, duration=instant.duration)
 
@@ -111,9 +115,13 @@ def _same_size(frames: Iterable[Frame]) -> Iterator[Frame]:
         yield frame
 
 
-def _make(model: Interpolator, window: Sequence[Frame], features: dict[Frame, Any], steps: Sequence[Fraction]) -> list[Frame]:
-    """The new frames at ``steps`` of one window; ``features`` gains what was computed of its frames."""
-    pictures = torch.stack([color.premultiplied(frame).float() for frame in window])[None]
+def _make(
+    model: Interpolator, window: Sequence[Frame], pictures: Tensor, features: dict[Frame, Any], steps: Sequence[Fraction]
+) -> list[Frame]:
+    """The new frames at ``steps`` of one window, whose premultiplied ``pictures`` are [1,N,3,H,W].
+
+    ``features`` gains what was computed of its frames.
+    """
     for index, frame in enumerate(window):
         if frame not in features:
             features[frame] = wrap.encode(model, pictures[:, index])

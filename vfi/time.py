@@ -114,6 +114,13 @@ class Timing:
     stretch: Fraction = Fraction(1)
     rate: Fraction | None = None
 
+    def expected(self, frames: int | None, duration: Fraction | None, tail: Tail) -> int | None:
+        """How many outputs an input of so many ``frames`` and ``duration`` seconds gives; None where these are not known."""
+        if not frames or duration is None:
+            return None
+        span = duration if tail == "hold" else duration * (frames - 1) / frames
+        return self.grid.count(frames, span, tail)
+
     def tick(self, source: Fraction | None, duration: Fraction | None) -> Fraction | None:
         """A unit of time of which every output time, and the end, is a multiple; None when none is known.
 

@@ -138,8 +138,6 @@ class Padded(Wrapper):
         return grown[..., top : top + height, left : left + width]
 
 
-TtaMode = Literal["none", "flip", "rot180", "swap", "duo", "flip4", "all"]
-
 _PLAIN, _WIDTH, _HEIGHT, _BOTH = (), (-1,), (-2,), (-2, -1)
 TTA_PASSES: dict[str, tuple[tuple[tuple[int, ...], bool], ...]] = {
     "none": ((_PLAIN, False),),

@@ -105,7 +105,7 @@ def make(reader: media.Reader, asked: Timing, args: Namespace, *, tail: Tail, so
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     device = chosen_device(args.device)
     batch = (1 if device.type == "cpu" else 8) if args.batch is None else args.batch
-    total = expected(info, asked, tail)
+    total = asked.expected(info.frames, info.duration, tail)
     encoding = media.Encoding(args.codec, args.crf, args.depth)
     started = time.perf_counter()
     end = first = Fraction(0)
@@ -164,14 +164,6 @@ def chosen_model(args: Namespace, info: media.Info, device: torch.device) -> tup
     half = device.type == "cuda" and network.spec.half
     dtype = DTYPES[args.dtype] if args.dtype != "auto" else torch.float16 if half else torch.float32
     return network.spec.name, loading.ready(network, tta=args.tta, pad=args.pad, device=device, dtype=dtype)
-
-
-def expected(info: media.Info, asked: Timing, tail: Tail) -> int | None:
-    """How many frames there will be, by what the input says of itself; None when it says nothing."""
-    if info.frames is None or info.duration is None:
-        return None
-    span = info.duration if tail == "hold" else info.duration * (info.frames - 1) / info.frames
-    return asked.grid.count(info.frames, span, tail)
 
 
 def promise(
