@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Motion, Options, Spec
 from ..ops.checks import check_options, check_size, check_window, load_weights
+from ..ops.refinement import UNet, conv
 from ..ops.warp import warp_corners
 from ..ops.windows import Windows
 
@@ -51,10 +52,6 @@ PUBLISHED: dict[Config, tuple[str, str]] = {
 
 
 # --- layers -------------------------------------------------------------------------------------------------------------------
-
-
-def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1), nn.PReLU(outputs))
 
 
 def stage(inputs: int, outputs: int) -> nn.Sequential:
@@ -261,44 +258,6 @@ def joined(parts: Sequence[Tensor]) -> Tensor:
     return torch.cat([part.expand(batch, -1, -1, -1) for part in parts], dim=1)
 
 
-def halve(inputs: int, outputs: int) -> nn.Sequential:
-    """Two convolutions, the first of which halves the size."""
-    return nn.Sequential(OrderedDict(conv1=conv(inputs, outputs, 2), conv2=conv(outputs, outputs)))
-
-
-def double(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.ConvTranspose2d(inputs, outputs, 4, 2, 1), nn.PReLU(outputs))
-
-
-class UNet(nn.Module):
-    """What the blend of two warped frames lacks, -1..1, from the frames, the blend's parts and warped appearance."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.down0 = halve(17 + width, 2 * width)
-        self.down1 = halve(4 * width, 4 * width)
-        self.down2 = halve(8 * width, 8 * width)
-        self.down3 = halve(16 * width, 16 * width)
-        self.up0 = double(32 * width, 8 * width)
-        self.up1 = double(16 * width, 4 * width)
-        self.up2 = double(8 * width, 2 * width)
-        self.up3 = double(4 * width, width)
-        self.conv = nn.Conv2d(width, 3, 3, 1, 1)
-
-    def forward(self, seen: Tensor, context: Sequence[Tensor]) -> Tensor:
-        dtype = self.conv.weight.dtype
-        c = [level.to(dtype) for level in context]
-        s0 = self.down0(torch.cat((seen.to(dtype), c[0]), dim=1))
-        s1 = self.down1(torch.cat((s0, c[1]), dim=1))
-        s2 = self.down2(torch.cat((s1, c[2]), dim=1))
-        s3 = self.down3(torch.cat((s2, c[3]), dim=1))
-        x = self.up0(torch.cat((s3, c[4]), dim=1))
-        x = self.up1(torch.cat((x, s2), dim=1))
-        x = self.up2(torch.cat((x, s1), dim=1))
-        x = self.up3(torch.cat((x, s0), dim=1))
-        return 2 * torch.sigmoid(self.conv(x).float()) - 1
-
-
 class MultiScaleFlow(nn.Module):
     """The network as published: its parts, their names, and frames with the colours in the order blue, green, red."""
 
@@ -307,7 +266,7 @@ class MultiScaleFlow(nn.Module):
         width = config.width
         self.feature_bone = MotionFormer(config)
         self.block = nn.ModuleList((Head(64 * width, 6, 4 * width, grain=4), Head(32 * width, 17, 4 * width, grain=2)))
-        self.unet = UNet(2 * width)
+        self.unet = UNet(17 + 2 * width, 2 * width)
 
     def estimate(self, frames: Sequence[Tensor], pair: Pair, t: Tensor) -> tuple[Tensor, Tensor]:
         """Flow [K,4,H,W] from the frames at t [K] to both ``frames``, and the logit [K,1,H,W] of the weight of the first."""
@@ -328,7 +287,8 @@ class MultiScaleFlow(nn.Module):
         for levels in pair.appearance:
             context.append(torch.cat([warp_corners(*each) for each in zip(levels, flow.split(2, dim=1), strict=True)], dim=1))
             flow = resize(flow, 0.5) / 2
-        return (merged + self.unet(seen, context)).clamp(0, 1)
+        full, *smaller = context
+        return (merged + self.unet(torch.cat((seen, full), dim=1), smaller)).clamp(0, 1)
 
     @staticmethod
     def blend(frames: Sequence[Tensor], flow: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

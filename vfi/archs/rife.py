@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from ..core import Checkpoint, HubFile, InputError, Motion, Options, Spec, WheelFile
 from ..ops.checks import check_size, check_window, load_weights
+from ..ops.refinement import UNet, halve
 from ..ops.warp import warp_corners
 
 SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -216,12 +217,6 @@ def frame_head(head: Head) -> nn.Sequential:
     return nn.Sequential(layers)
 
 
-def halve(inputs: int, outputs: int) -> nn.Sequential:
-    """Two convolutions, the first of which halves the size."""
-    first, second = conv(inputs, outputs, stride=2, prelu=True), conv(outputs, outputs, prelu=True)
-    return nn.Sequential(OrderedDict(conv1=first, conv2=second))
-
-
 class ContextNet(nn.Module):
     """Features of one frame at 1/2, 1/4, 1/8 and 1/16 of its size."""
 
@@ -237,38 +232,6 @@ class ContextNet(nn.Module):
         quarter = self.conv2(half)
         eighth = self.conv3(quarter)
         return half, quarter, eighth, self.conv4(eighth)
-
-
-class UNet(nn.Module):
-    """What the blend of two warped frames lacks, -1..1, from the frames, the blend's parts and warped context."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-
-        def double(inputs: int, outputs: int) -> nn.Sequential:
-            return nn.Sequential(nn.ConvTranspose2d(inputs, outputs, 4, 2, 1), nn.PReLU(outputs))
-
-        self.down0 = halve(17, 2 * width)
-        self.down1 = halve(4 * width, 4 * width)
-        self.down2 = halve(8 * width, 8 * width)
-        self.down3 = halve(16 * width, 16 * width)
-        self.up0 = double(32 * width, 8 * width)
-        self.up1 = double(16 * width, 4 * width)
-        self.up2 = double(8 * width, 2 * width)
-        self.up3 = double(4 * width, width)
-        self.conv = nn.Conv2d(width, 3, 3, 1, 1)
-
-    def forward(self, x: Tensor, context0: Sequence[Tensor], context1: Sequence[Tensor]) -> Tensor:
-        c = [torch.cat(pair, dim=1) for pair in zip(context0, context1, strict=True)]
-        s0 = self.down0(x.to(self.conv.weight.dtype))
-        s1 = self.down1(torch.cat((s0, c[0]), dim=1))
-        s2 = self.down2(torch.cat((s1, c[1]), dim=1))
-        s3 = self.down3(torch.cat((s2, c[2]), dim=1))
-        x = self.up0(torch.cat((s3, c[3]), dim=1))
-        x = self.up1(torch.cat((x, s2), dim=1))
-        x = self.up2(torch.cat((x, s1), dim=1))
-        x = self.up3(torch.cat((x, s0), dim=1))
-        return 2 * torch.sigmoid(self.conv(x).float()) - 1
 
 
 # --- the network --------------------------------------------------------------------------------------------------------------
@@ -340,7 +303,7 @@ class IFNet(nn.Module):
             self.encode = frame_head(config.head)
         if config.context:
             self.contextnet = ContextNet(config.context)
-            self.unet = UNet(config.context)
+            self.unet = UNet(17, config.context)
         if config.teacher:
             self.block_tea = Block(20 + config.timed, config.teacher, config)
 
@@ -432,7 +395,7 @@ class IFNet(nn.Module):
                 warped[-1].append(warp_corners(context, flow))
         frames = window.float().flatten(1, 2).expand(level.flow.shape[0], -1, -1, -1)
         seen = torch.cat((frames, level.warped0[:, :3], level.warped1[:, :3], level.mask, level.flow), dim=1)
-        return self.unet(seen, *warped)
+        return self.unet(seen, [torch.cat(pair, dim=1) for pair in zip(*warped, strict=True)])
 
 
 class Rife(nn.Module):
