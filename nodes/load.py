@@ -148,9 +148,10 @@ def name_of(choice: str) -> str:
 def find(name: str, allow_download: bool) -> Path | None:
     """The file of a model. None for one that needs none, and for one that is to be fetched. Raises `InputError`."""
     places = folders()
-    if name == "auto" or name in registry.builtins():
-        best = (weights.on_disk(known, places) for known in loading.AUTO if name == "auto")
-        return next(filter(None, best), None)
+    if name == "auto":
+        name = loading.auto(places)
+    if name in registry.builtins():
+        return None
     row = registry.checkpoints().get(name)
     if row is None:
         if own := folder_paths.get_full_path(FOLDER, name):

@@ -5,7 +5,7 @@ Owns the order of the wrappers. Knows nothing of how files are found (`weights`)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,12 +86,10 @@ def ready(
     return Placed(model, device)
 
 
-def auto() -> str:
-    """The best model that is on disk, else the one that needs no weights."""
-    for name in AUTO:
-        if weights.on_disk(name) is not None:
-            return name
-    return "dis"
+def auto(folders: Iterable[Path] | None = None) -> str:
+    """The best model that is on disk, in ``folders`` or where models are looked for, else the one that needs no weights."""
+    places = weights.search_folders() if folders is None else list(folders)
+    return next((name for name in AUTO if weights.on_disk(name, places)), "dis")
 
 
 def detect(state: Mapping[str, Tensor]) -> Spec:

@@ -19,6 +19,7 @@ import torch
 
 from vfi import __main__, media
 from vfi.core import Frame
+from vfi.video import CODECS
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "fox-16fps.mp4"
@@ -128,6 +129,12 @@ def test_folders_of_images_in_and_out(source: Path, tmp_path: Path):
     assert sorted(path.name for path in (tmp_path / "images").iterdir()) == [f"{k:06d}.png" for k in range(5)]
     assert vfi("interpolate", tmp_path / "images", tmp_path / "more", "--in-fps", 12, "--model", "linear") == 0
     assert greys(frames_of(tmp_path / "more"))[:3] == [0, 4, 8]
+
+
+def test_every_codec_can_be_asked_for(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        vfi("interpolate", "--help")
+    assert f"--codec {{{','.join(CODECS)}}}" in "".join(capsys.readouterr().out.split("\n")).replace("  ", "")
 
 
 def test_tween_makes_the_frames_between_two_pictures(source: Path, tmp_path: Path):
