@@ -119,7 +119,7 @@ class Interpolate(io.ComfyNode):
         originals = []
         for image, frame in zip(out, bridge.watched(made, count), strict=True):
             bridge.write(frame, image)
-            originals.append((frame.time * source).denominator == 1)
+            originals.append(not frame.made)
         return io.NodeOutput(out, float(asked.rate), count, bridge.per_frame(originals, images))
 
 
@@ -167,7 +167,7 @@ class InterpolateVideo(io.ComfyNode):
         clip = Clip.of(video)
         info, asked = clip.info, timing_of(mode, clip.info.rate)
         expected = asked.expected(info.frames, info.duration, "hold") or 0
-        made = run(clip.frames, model.ready((info.height, info.width)), asked.grid, tail="hold", stretch=asked.stretch)
+        made = run(clip.frames, model.ready((info.height, info.width)), asked.grid, tail="hold")
         result, count = write(bridge.watched(made, expected), clip, asked, Encoding(codec, crf))
         return io.NodeOutput(result, float(asked.rate or result.get_frame_rate()), count)
 

@@ -82,7 +82,7 @@ def write(made: Iterable[Frame], clip: Clip, asked: Timing, encoding: media.Enco
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"inbetween_{secrets.token_hex(8)}.mp4"
     info = replace(clip.info, rate=asked.rate)
-    audio = clip.sound if asked.stretch == 1 else None
+    audio = clip.sound if asked.keeps_time() else None
     tick = asked.tick(clip.info.time_base, clip.info.duration)
     count = 0
     with VideoWriter(path, info, encoding=encoding, time_base=tick, audio=audio) as writer:

@@ -27,21 +27,25 @@ class Blend:
 
 
 class Encoding(Blend):
-    """A blend whose per-frame part is counted."""
+    """A blend whose parts, of a frame alone and of a pair, are counted."""
 
     def __init__(self, **spec) -> None:
         super().__init__(**spec)
-        self.encoded = 0
+        self.encoded = self.prepared = 0
 
     def encode(self, rgb: Tensor) -> Tensor:
         self.encoded += 1
         return rgb * 2
 
-    def between(self, features: list[Tensor], window: Tensor, t: Tensor) -> Tensor:
-        return Blend.__call__(self, torch.stack(features, dim=1) / 2, t)
+    def prepare(self, features: list[Tensor], window: Tensor) -> Tensor:
+        self.prepared += 1
+        return torch.stack(features, dim=1) / 2
+
+    def at(self, prepared: Tensor, t: Tensor) -> Tensor:
+        return Blend.__call__(self, prepared, t)
 
     def __call__(self, window: Tensor, t: Tensor) -> Tensor:
-        return self.between([self.encode(rgb) for rgb in window.unbind(1)], window, t)
+        return self.at(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window), t)
 
 
 class Shift(Blend):

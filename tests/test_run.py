@@ -72,7 +72,7 @@ def test_input_frames_are_the_same_objects():
 def test_each_frame_is_encoded_once_and_each_pair_batched(batch):
     model = Encoding()
     list(run(frames_of(ramp(5), F(24)), Placed(Tta(Padded(model), "none")), Subdivide(5), batch=batch))
-    assert model.encoded == 5
+    assert (model.encoded, model.prepared) == (5, 4)
     assert model.calls == 4 * (4 if batch == 1 else 1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction as F
 
 import pytest
@@ -101,14 +102,14 @@ def test_variable_rate_to_uniform_lies_where_time_says():
 
 
 def test_slow_motion_stretches_output_times():
-    made = list(resample(constant(3, F(24)), Subdivide(2), tail="hold", stretch=F(2)))
+    made = list(resample(constant(3, F(24)), Subdivide(2, F(2)), tail="hold"))
     assert [instant.time for instant in made] == [F(k, 24) for k in range(6)]
     assert made[-1].time + made[-1].duration == F(6, 24)
 
 
 def test_times_count_from_the_first_frame():
     clip = frames([F(5) + F(k, 10) for k in range(3)], F(1, 10))
-    made = list(resample(clip, Uniform(F(20)), stretch=F(3)))
+    made = list(resample(clip, Uniform(F(20) / 3, F(3))))
     assert [instant.time for instant in made[:3]] == [F(5), F(5) + F(3, 20), F(5) + F(6, 20)]
 
 
@@ -158,14 +159,14 @@ def test_times_below_one_are_refused():
 @pytest.mark.parametrize(
     ("asked", "wanted"),
     [
-        ({}, Timing(Subdivide(2), F(1), F(48))),
-        ({"times": 4}, Timing(Subdivide(4), F(1), F(96))),
-        ({"times": 1}, Timing(Subdivide(1), F(1), F(24))),
-        ({"fps": F(60)}, Timing(Uniform(F(60)), F(1), F(60))),
-        ({"slow": F(3)}, Timing(Subdivide(3), F(3), F(24))),
-        ({"slow": F(5, 2)}, Timing(Uniform(F(60)), F(5, 2), F(24))),
-        ({"slow": F(2), "fps": F(60)}, Timing(Uniform(F(120)), F(2), F(60))),
-        ({"slow": F(2), "times": 2}, Timing(Subdivide(4), F(2), F(48))),
+        ({}, Timing(Subdivide(2), F(48))),
+        ({"times": 4}, Timing(Subdivide(4), F(96))),
+        ({"times": 1}, Timing(Subdivide(1), F(24))),
+        ({"fps": F(60)}, Timing(Uniform(F(60)), F(60))),
+        ({"slow": F(3)}, Timing(Subdivide(3, F(3)), F(24))),
+        ({"slow": F(5, 2)}, Timing(Uniform(F(24), F(5, 2)), F(24))),
+        ({"slow": F(2), "fps": F(60)}, Timing(Uniform(F(60), F(2)), F(60))),
+        ({"slow": F(2), "times": 2}, Timing(Subdivide(4, F(2)), F(48))),
     ],
 )
 def test_what_is_asked_of_time(asked, wanted):
@@ -175,7 +176,7 @@ def test_what_is_asked_of_time(asked, wanted):
 @pytest.mark.parametrize("slow", [F(1, 2), F(2), F(5, 2)])
 def test_slow_motion_keeps_the_rate_and_multiplies_the_duration(slow):
     asked = timing(F(24), slow=slow)
-    made = list(resample(constant(8, F(24)), asked.grid, tail="hold", stretch=asked.stretch))
+    made = list(resample(constant(8, F(24)), asked.grid, tail="hold"))
     assert len(made) == 8 * slow
     assert [instant.time for instant in made] == [F(k, 24) for k in range(len(made))]
     assert made[-1].time + made[-1].duration == F(8, 24) * slow
@@ -198,7 +199,52 @@ def test_all_output_times_and_the_end_are_multiples_of_the_tick():
     for asked in (timing(None, times=3), timing(F(20), fps=F(60000, 1001)), timing(F(20), slow=F(5, 2))):
         tick = asked.tick(F(1, 1000), F(291, 1000))
         assert tick is not None
-        for instant in resample(clip, asked.grid, tail="hold", stretch=asked.stretch):
+        for instant in resample(clip, asked.grid, tail="hold"):
             assert (instant.time / tick).denominator == 1
             assert (instant.duration / tick).denominator == 1
     assert timing(None, times=2).tick(None, None) is None
+
+
+def marked(count: int, **marks: dict[int, object]) -> list[Frame]:
+    return [
+        replace(frame, **{mark: where[index] for mark, where in marks.items() if index in where})
+        for index, frame in enumerate(constant(count, F(1)))
+    ]
+
+
+def test_a_cut_is_held_or_blended_and_no_window_crosses_it():
+    a, b, c, d = clip = marked(4, cut={2: "hold"})
+    made = list(resample(clip, Subdivide(2), tail="hold", window=4))
+    assert [instant.t for instant in made] == [0, F(1, 2), 0, 0, 0, F(1, 2), 0, 0]
+    assert [instant.window for instant in made[::2]] == [(a, a, b, b), (a, b, b, b), (c, c, d, d), (c, d, d, d)]
+    a, b, c, d = clip = marked(4, cut={2: "blend"})
+    made = list(resample(clip, Subdivide(2), window=4))
+    assert made[3].window == (b, c)
+    assert [instant.blend for instant in made] == [False, False, True, True, False, False, False]
+    assert [instant.t for instant in made] == [0, F(1, 2), 0, F(1, 2), 0, F(1, 2), 0]
+
+
+def test_a_cut_on_the_first_pair_and_shots_of_one_frame():
+    clip = marked(3, cut={1: "hold", 2: "hold"})
+    made = list(resample(clip, Subdivide(3), tail="hold"))
+    assert [instant.before for instant in made] == [frame for frame in clip for _ in range(3)]
+    assert all(instant.t == 0 for instant in made)
+
+
+def test_motion_goes_on_through_repeats():
+    clip = marked(6, repeat={1: True, 3: True, 4: True})
+    a, b, c = clip[0], clip[2], clip[5]
+    made = list(resample(clip, Subdivide(2)))
+    assert [instant.time for instant in made] == [F(k, 2) for k in range(11)]
+    assert [instant.window for instant in made] == [(a, b)] * 4 + [(b, c)] * 6 + [(c, c)]
+    assert [instant.t for instant in made] == [0, F(1, 4), F(1, 2), F(3, 4), *(F(k, 6) for k in range(6)), 0]
+
+
+@pytest.mark.parametrize("tail", ["stop", "hold"])
+def test_repeats_at_the_end_and_before_a_cut(tail):
+    clip = marked(5, repeat={1: True, 4: True}, cut={2: "hold"})
+    made = list(resample(clip, Subdivide(2), tail=tail))
+    assert len(made) == (10 if tail == "hold" else 9)
+    assert [instant.t for instant in made[:6]] == [0, 0, 0, 0, 0, F(1, 2)]
+    assert all(instant.before is clip[3] and instant.t == 0 for instant in made[6:])
+    assert sum(instant.duration for instant in made) == (5 if tail == "hold" else F(9, 2))

@@ -9,6 +9,7 @@ import torch
 from models import Blend, Encoding, Lopsided, Shift
 
 from vfi.core import InputError
+from vfi.run import interpolate
 from vfi.wrap import TTA_PASSES, Pad, Padded, Placed, Recursive, Tta
 
 HALF = torch.tensor([0.5])
@@ -113,6 +114,23 @@ def test_bisection_reaches_dyadic_times_exactly():
     t = torch.tensor([0.25, 0.5, 0.75, 0.125])
     torch.testing.assert_close(model(window, t), Blend()(window, t))
     assert model.spec.any_t
+
+
+@pytest.mark.parametrize(("times", "calls"), [(2, 1), (4, 3), (8, 7)])
+def test_bisection_makes_each_half_way_frame_once_and_encodes_each_frame_once(times, calls):
+    model = Encoding(any_t=False)
+    made = interpolate(clip()[0], Recursive(model), times)
+    torch.testing.assert_close(made, interpolate(clip()[0], Blend(), times))
+    assert model.calls == model.prepared == calls
+    assert model.encoded == 2 + (calls - 1) // 2
+
+
+def test_bisection_keeps_no_more_than_one_path():
+    model = Recursive(HalfOnly(any_t=False))
+    prepared = model.prepare([None, None], clip())
+    for step in range(1, 64):
+        model.at(prepared, torch.tensor([step / 64]))
+        assert len(prepared[0].frames) <= 2 + model.depth
 
 
 def test_bisection_says_when_it_rounds(caplog):

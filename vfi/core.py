@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor
+
+
+Across: TypeAlias = Literal["hold", "blend"]
+"""What is shown from the last frame of a shot until the first of the next."""
 
 
 class InputError(ValueError):
@@ -25,12 +29,20 @@ class Frame:
     ``rgb`` is [3,H,W] float, 0..1, gamma-encoded as decoded; ``alpha`` is [1,H,W] float, 0..1, straight
     (not multiplied into ``rgb``). ``time`` is in seconds from the start of the clip and exact; ``duration`` is
     how long the picture is shown, zero where nothing says so.
+
+    Two marks steer what is made of an input frame. ``cut``: it begins a new shot, and what is shown between the frame before
+    and this one is that frame, held, or a blend of both; no window reaches across. ``repeat``: it shows the frame
+    before once more, and motion goes on through its time as if it were not there. ``made`` marks an output frame that is
+    no input frame at its own time.
     """
 
     rgb: Tensor
     time: Fraction
     duration: Fraction = Fraction(0)
     alpha: Tensor | None = None
+    cut: Across | None = None
+    repeat: bool = False
+    made: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,16 +102,23 @@ class Interpolator(Protocol):
 
 
 @runtime_checkable
-class Encodes(Protocol):
-    """A model whose per-frame part is computed once a frame, whatever the number of timesteps.
+class Prepares(Protocol):
+    """A model whose part that does not depend on t is computed once a window, whatever the number of timesteps.
 
-    ``encode`` takes [B,3,H,W] and returns anything; ``between`` takes one such thing for each frame of the window.
-    ``between([encode(f) for f in window], window, t)`` equals ``model(window, t)``.
+    ``prepare`` returns anything, of which ``at`` makes the frames at t [B]: ``at(prepare(features, window), t)`` equals
+    ``model(window, t)``. ``features`` holds what `Encodes.encode` gave for each frame, or None where the model has no such part.
     """
 
-    def encode(self, rgb: Tensor) -> Any: ...
+    def prepare(self, features: Sequence[Any], window: Tensor) -> Any: ...
 
-    def between(self, features: Sequence[Any], window: Tensor, t: Tensor) -> Tensor: ...
+    def at(self, prepared: Any, t: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class Encodes(Prepares, Protocol):
+    """A model that prepares, and whose part of one frame alone, [B,3,H,W], is computed once a frame, however many windows see it."""
+
+    def encode(self, rgb: Tensor) -> Any: ...
 
 
 @runtime_checkable

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from . import color, wrap
+from .archs.blend import Linear
 from .core import Frame, InputError, Interpolator
-from .time import At, Grid, Subdivide, Tail, Uniform, exact_rate, resample
+from .time import At, Grid, Instant, Subdivide, Tail, Uniform, exact_rate, resample
 
 
 def run(
@@ -26,30 +27,30 @@ def run(
     grid: Grid,
     *,
     tail: Tail = "stop",
-    stretch: Fraction = Fraction(1),
     batch: int = 1,
 ) -> Iterator[Frame]:
     """Make the frames at the times of ``grid``, one by one.
 
-    A time that falls on an input frame passes that very picture through. ``tail``, ``stretch``: see `time.resample`. Up
-    to ``batch`` timesteps of one pair are made at once. Holds one window of frames and one batch. Frames with alpha
+    A time that falls on an input frame passes that very picture through. ``tail``: see `time.resample`, as for the
+    marks of frames. Up to ``batch`` timesteps of one pair are made at once. Holds one window of frames and one batch. Frames with alpha
     are mixed premultiplied, and their alpha follows the same motion where the model estimates any.
     Raises `InputError` when a frame differs in size from those before it, or ``batch`` is below 1.
     """
     if batch < 1:
         raise InputError(f"a batch of {batch} frames cannot be made: it must be at least 1")
-    instants = resample(_same_size(frames), grid, tail=tail, stretch=stretch, window=model.spec.window)
+    instants = resample(_same_size(frames), grid, tail=tail, window=model.spec.window)
     features: dict[Frame, Any] = {}
-    for (window, untouched), group in groupby(instants, key=lambda instant: (instant.window, instant.t == 0)):
+    for (window, blend, untouched), group in groupby(instants, key=lambda one: (one.window, one.blend, one.t == 0)):
         features = {frame: features[frame] for frame in window if frame in features}
-        pictures = None if untouched else torch.stack([color.premultiplied(frame).float() for frame in window])[None]
-        while some := list(islice(group, batch)):
-            if pictures is None:
-                made = [some[0].before] * len(some)
-            else:
-                made = _make(model, window, pictures, features, [place.t for place in some])
-            for instant, frame in zip(some, made, strict=True):
-                yield replace(frame, time=instant.time, duration=instant.duration)
+        if untouched:
+            yield from (_shown(instant.before, instant) for instant in group)
+        elif blend:
+            between = _Between(Linear(), window, {})
+            yield from (_shown(between.at([instant.t])[0], instant) for instant in group)
+        else:
+            between = _Between(model, window, features)
+            while some := list(islice(group, batch)):
+                yield from map(_shown, between.at([instant.t for instant in some]), some)
 
 
 def interpolate(
@@ -115,33 +116,43 @@ def _same_size(frames: Iterable[Frame]) -> Iterator[Frame]:
         yield frame
 
 
-def _make(
-    model: Interpolator, window: Sequence[Frame], pictures: Tensor, features: dict[Frame, Any], steps: Sequence[Fraction]
-) -> list[Frame]:
-    """The new frames at ``steps`` of one window, whose premultiplied ``pictures`` are [1,N,3,H,W].
+def _shown(frame: Frame, instant: Instant) -> Frame:
+    made = frame.made or instant.place != frame.time
+    return replace(frame, time=instant.time, duration=instant.duration, cut=None, repeat=False, made=made)
 
-    ``features`` gains what was computed of its frames.
+
+class _Between:
+    """The frames between the middle two of a window: what does not depend on the timestep is computed once.
+
+    ``features`` gains what is computed of its frames alone.
     """
-    for index, frame in enumerate(window):
-        if frame not in features:
-            features[frame] = wrap.encode(model, pictures[:, index])
-    t = torch.tensor([float(step) for step in steps], device=pictures.device)
-    rgb = wrap.between(model, [features[frame] for frame in window], pictures, t)
-    if all(frame.alpha is None for frame in window):
-        return [Frame(picture, Fraction(0)) for picture in rgb]
-    alpha = _alpha(model, window, pictures, t)
-    rgb = color.straight(rgb, alpha)
-    return [Frame(picture, Fraction(0), alpha=plane) for picture, plane in zip(rgb, alpha, strict=True)]
 
+    def __init__(self, model: Interpolator, window: Sequence[Frame], features: dict[Frame, Any]) -> None:
+        self.model, self.window = model, window
+        self.pictures = torch.stack([color.premultiplied(frame).float() for frame in window])[None]
+        for index, frame in enumerate(window):
+            if frame not in features:
+                features[frame] = wrap.encode(model, self.pictures[:, index])
+        self.prepared = wrap.prepare(model, [features[frame] for frame in window], self.pictures)
 
-def _alpha(model: Interpolator, window: Sequence[Frame], pictures: Tensor, t: Tensor) -> Tensor:
-    """[B,1,H,W]: the alpha at ``t``, moved as the model says the picture moves, else blended."""
-    middle = len(window) // 2
-    before, after = (
-        torch.ones_like(frame.rgb[:1])[None] if frame.alpha is None else frame.alpha.float()[None]
-        for frame in window[middle - 1 : middle + 1]
-    )
-    if wrap.estimates_motion(model):
-        return color.moved(before, after, model.motion(pictures, t)).clamp(0, 1)  # type: ignore[attr-defined]
-    weight = t[:, None, None, None]
-    return before * (1 - weight) + after * weight
+    def at(self, steps: Sequence[Fraction]) -> list[Frame]:
+        """The frames at ``steps``, without a time."""
+        t = torch.tensor([float(step) for step in steps], device=self.pictures.device)
+        rgb = wrap.at(self.model, self.prepared, t)
+        if all(frame.alpha is None for frame in self.window):
+            return [Frame(picture, Fraction(0), made=True) for picture in rgb]
+        alpha = self._alpha(t)
+        rgb = color.straight(rgb, alpha)
+        return [Frame(picture, Fraction(0), alpha=plane, made=True) for picture, plane in zip(rgb, alpha, strict=True)]
+
+    def _alpha(self, t: Tensor) -> Tensor:
+        """[B,1,H,W]: the alpha at ``t``, moved as the model says the picture moves, else blended."""
+        middle = len(self.window) // 2
+        before, after = (
+            torch.ones_like(frame.rgb[:1])[None] if frame.alpha is None else frame.alpha.float()[None]
+            for frame in self.window[middle - 1 : middle + 1]
+        )
+        if wrap.estimates_motion(self.model):
+            return color.moved(before, after, self.model.motion(self.pictures, t)).clamp(0, 1)  # type: ignore[attr-defined]
+        weight = t[:, None, None, None]
+        return before * (1 - weight) + after * weight

@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import repeat, takewhile
+from itertools import pairwise
 from math import ceil, floor, lcm
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from .core import Frame, InputError
 
@@ -41,49 +41,74 @@ def exact_rate(value: int | float | str | Fraction) -> Fraction:
     return rate
 
 
-class Grid(Protocol):
-    """The output times, in the input's seconds."""
+Knots: TypeAlias = "tuple[tuple[Fraction, Fraction], ...]"
+"""Input and output seconds from the first frame, both never decreasing; time runs evenly from one knot to the next."""
 
-    def within(self, start: Fraction, end: Fraction, first: Fraction) -> Iterator[Fraction]:
-        """The output times in [start, end), the interval of one input frame; ``first`` is the first frame's time."""
+
+class Grid(Protocol):
+    """Which instants of the input the output shows, and when: all in seconds."""
+
+    def within(self, start: Fraction, end: Fraction, first: Fraction) -> Iterator[tuple[Fraction, Fraction]]:
+        """(input time, output time) of each output that shows an instant of [start, end), the interval of one input frame.
+
+        ``first`` is the time of the first frame, in the input and in the output.
+        """
         ...
 
     def count(self, frames: int, span: Fraction, tail: Tail) -> int:
         """How many outputs ``frames`` input frames give; ``span`` is in seconds, to the last frame or to its end."""
         ...
 
+    def knots(self, span: Fraction) -> Knots:
+        """How the first ``span`` seconds of the input run in the output."""
+        ...
+
 
 @dataclass(frozen=True)
 class Subdivide:
-    """``times`` outputs for each input frame, evenly over the time until the next: constant rates and variable ones alike."""
+    """``times`` outputs for each input frame, evenly over the time until the next: constant rates and variable ones alike.
+
+    The output runs ``stretch`` times slower.
+    """
 
     times: int
+    stretch: Fraction = Fraction(1)
 
     def __post_init__(self) -> None:
         if self.times < 1:
             raise InputError(f"{self.times} is not a number of times: it must be a whole number from 1 up")
 
-    def within(self, start: Fraction, end: Fraction, first: Fraction) -> Iterator[Fraction]:
-        return (start + (end - start) * k / self.times for k in range(self.times))
+    def within(self, start: Fraction, end: Fraction, first: Fraction) -> Iterator[tuple[Fraction, Fraction]]:
+        for time in (start + (end - start) * k / self.times for k in range(self.times)):
+            yield time, first + (time - first) * self.stretch
 
     def count(self, frames: int, span: Fraction, tail: Tail) -> int:
         return frames * self.times if tail == "hold" else (frames - 1) * self.times + 1
 
+    def knots(self, span: Fraction) -> Knots:
+        return (Fraction(0), Fraction(0)), (span, span * self.stretch)
+
 
 @dataclass(frozen=True)
 class Uniform:
-    """Outputs at k / ``rate`` seconds from the first frame, whatever the input's rate."""
+    """Outputs at k / ``rate`` seconds from the first frame, whatever the input's rate, ``stretch`` times slower."""
 
     rate: Fraction
+    stretch: Fraction = Fraction(1)
 
-    def within(self, start: Fraction, end: Fraction, first: Fraction) -> Iterator[Fraction]:
-        k = ceil((start - first) * self.rate)
-        while (time := first + k / self.rate) < end:
-            yield time
+    def within(self, start: Fraction, end: Fraction, first: Fraction) -> Iterator[tuple[Fraction, Fraction]]:
+        step = 1 / (self.rate * self.stretch)
+        k = ceil((start - first) / step)
+        while (time := first + k * step) < end:
+            yield time, first + k / self.rate
             k += 1
 
     def count(self, frames: int, span: Fraction, tail: Tail) -> int:
-        return ceil(span * self.rate) if tail == "hold" else floor(span * self.rate) + 1
+        steps = span * self.stretch * self.rate
+        return ceil(steps) if tail == "hold" else floor(steps) + 1
+
+    def knots(self, span: Fraction) -> Knots:
+        return (Fraction(0), Fraction(0)), (span, span * self.stretch)
 
 
 @dataclass(frozen=True)
@@ -93,25 +118,27 @@ class At:
     times: tuple[Fraction, ...]
 
     def __post_init__(self) -> None:
-        if any(later < earlier for earlier, later in zip(self.times, self.times[1:], strict=False)):
+        if any(later < earlier for earlier, later in pairwise(self.times)):
             raise InputError("output times must not decrease")
 
-    def within(self, start: Fraction, end: Fraction, first: Fraction) -> Iterator[Fraction]:
-        return iter(self.times[bisect_left(self.times, start) : bisect_left(self.times, end)])
+    def within(self, start: Fraction, end: Fraction, first: Fraction) -> Iterator[tuple[Fraction, Fraction]]:
+        return ((time, time) for time in self.times[bisect_left(self.times, start) : bisect_left(self.times, end)])
 
     def count(self, frames: int, span: Fraction, tail: Tail) -> int:
         return len(self.times)
 
+    def knots(self, span: Fraction) -> Knots:
+        return (Fraction(0), Fraction(0)), (span, span)
+
 
 @dataclass(frozen=True)
 class Timing:
-    """What is asked of time: where the output lies in the input, and how far it is stretched.
+    """What is asked of time: the instants that the output shows, and its frame rate.
 
-    ``rate`` is the output's frame rate, None where the input's is not known or not constant.
+    ``rate`` is None where the input's is not known or not constant.
     """
 
     grid: Grid
-    stretch: Fraction = Fraction(1)
     rate: Fraction | None = None
 
     def expected(self, frames: int | None, duration: Fraction | None, tail: Tail) -> int | None:
@@ -121,14 +148,22 @@ class Timing:
         span = duration if tail == "hold" else duration * (frames - 1) / frames
         return self.grid.count(frames, span, tail)
 
+    def length(self, duration: Fraction) -> Fraction:
+        """How long the output of an input of ``duration`` seconds lasts."""
+        return self.grid.knots(duration)[-1][1]
+
+    def keeps_time(self, duration: Fraction | None = None) -> bool:
+        """Whether every instant of an input of ``duration`` seconds is shown at its own time, so that its sound fits."""
+        return all(there == here for there, here in self.grid.knots(duration or Fraction(1)))
+
     def tick(self, source: Fraction | None, duration: Fraction | None) -> Fraction | None:
         """A unit of time of which every output time, and the end, is a multiple; None when none is known.
 
         ``source`` is such a unit of the input's times, ``duration`` how long the input lasts.
         """
-        units = [self.rate and 1 / self.rate, duration and duration * self.stretch]
+        units = [self.rate and 1 / self.rate, duration and self.length(duration)]
         if isinstance(self.grid, Subdivide):
-            units.append(source and source * self.stretch / self.grid.times)
+            units.append(source and source * self.grid.stretch / self.grid.times)
         known = [unit.denominator for unit in units if unit]
         return Fraction(1, lcm(*known)) if known else None
 
@@ -147,87 +182,118 @@ def timing(
     if stretch <= 0:
         raise InputError(f"{stretch} times slower is not possible: it must be above 0")
     if fps is not None:
-        return Timing(Uniform(fps * stretch), stretch, fps)
+        return Timing(Uniform(fps, stretch), fps)
     if times is None:
         times = 2 if slow is None else 1
     rate = None if source is None else source * times
     if stretch.denominator == 1:
-        return Timing(Subdivide(times * stretch.numerator), stretch, rate)
+        return Timing(Subdivide(times * stretch.numerator, stretch), rate)
     if rate is None:
         raise InputError(
             f"{float(stretch)} times slower needs the clip's frame rate, which is unknown: give the frames a second"
         )
-    return Timing(Uniform(rate * stretch), stretch, rate)
+    return Timing(Uniform(rate, stretch), rate)
 
 
 @dataclass(frozen=True)
 class Instant:
     """One output frame, still to be made.
 
-    It lies at ``t`` in [0,1) between the middle two frames of ``window``; at t = 0 it *is* the earlier of them.
-    ``time`` and ``duration`` are the output's, in seconds.
+    It shows what is to be seen at ``place`` in the input: at ``t`` in [0,1) between the middle two frames of ``window``, and
+    at t = 0 it *is* the earlier of them. ``blend`` says that they are of two shots and mixed, with no regard to motion. ``time`` and ``duration`` are the
+    output's, in seconds.
     """
 
     window: tuple[Frame, ...]
     t: Fraction
+    place: Fraction
     time: Fraction
-    duration: Fraction
+    duration: Fraction = Fraction(0)
+    blend: bool = False
 
     @property
     def before(self) -> Frame:
         return self.window[len(self.window) // 2 - 1]
 
 
-def resample(
-    frames: Iterable[Frame], grid: Grid, *, tail: Tail = "stop", stretch: Fraction = Fraction(1), window: int = 2
-) -> Iterator[Instant]:
-    """Place each output time of ``grid`` among the input frames.
+def resample(frames: Iterable[Frame], grid: Grid, *, tail: Tail = "stop", window: int = 2) -> Iterator[Instant]:
+    """Place each output of ``grid`` among the input frames.
 
-    ``frames`` come in order of time and are read ``window // 2`` ahead. The first and last frame are repeated where a
-    window reaches past them. Output ends with the last frame (``tail="stop"``) or holds it for its duration
-    (``"hold"``). Output times are the input's, ``stretch`` times as far from the first. The last output lasts until the
-    held end, or as long as the one before it. Raises `InputError` when the times do not increase.
+    ``frames`` come in order of time; their marks (see `core.Frame`) are heeded: no window reaches across a cut, and motion
+    goes on through repeats. Distinct frames are read ``window // 2`` ahead. The first and last frame of a shot are repeated
+    where a window reaches past them. Output ends with the last frame (``tail="stop"``) or holds it for its duration
+    (``"hold"``). The last output lasts until the held end, or as long as the one before it. Raises `InputError` when the
+    times do not increase.
     """
     first = end = Fraction(0)
     waiting: Instant | None = None
     spacing = Fraction(0)
-    for index, around in enumerate(_windows(frames, window)):
-        before, after = around[window // 2 - 1], around[window // 2]
-        first, start = (first if index else before.time), before.time
-        last = after is before
-        end = start + before.duration if last else after.time
-        if not last and end <= start:
-            raise InputError(f"frame times must increase: {float(end):.6f} s follows {float(start):.6f} s")
-        times = grid.within(start, end, first)
-        if last and tail == "stop":
-            times = takewhile(start.__eq__, grid.within(start, start + 1, first))
-        for time in times:
-            t = Fraction(0) if last else (time - start) / (end - start)
-            instant = Instant(around, t, first + (time - first) * stretch, Fraction(0))
-            if waiting is not None:
-                spacing = instant.time - waiting.time
-                yield replace(waiting, duration=spacing)
-            waiting = instant
+    for held, around in _windows(frames, window):
+        first = held.starts[0] if waiting is None else first
+        for start, end in pairwise((*held.starts, held.end)):
+            last = held.following is None and end == held.end
+            if end <= start and not last:
+                raise InputError(f"frame times must increase: {float(end):.6f} s follows {float(start):.6f} s")
+            places = grid.within(start, start + 1 if last and tail == "stop" else end, first)
+            for place, time in places:
+                if last and tail == "stop" and place != start:
+                    break
+                instant = held.instant(around, place, time)
+                if waiting is not None:
+                    spacing = instant.time - waiting.time
+                    yield replace(waiting, duration=spacing)
+                waiting = instant
     if waiting is not None:
-        rest = first + (end - first) * stretch - waiting.time
+        rest = first + grid.knots(end - first)[-1][1] - waiting.time
         yield replace(waiting, duration=rest if tail == "hold" else spacing)
 
 
-def _windows(frames: Iterable[Frame], size: int) -> Iterator[tuple[Frame, ...]]:
-    """One window for each frame, which stands just left of the middle; the ends are repeated."""
-    held: deque[Frame] = deque(maxlen=size)
-    for frame in _repeat_ends(frames, size // 2):
-        held.append(frame)
-        if len(held) == size:
-            yield tuple(held)
+@dataclass
+class _Held:
+    """A frame, when it and its repeats begin, when they end, and the frame that follows, None after the last."""
+
+    frame: Frame
+    starts: list[Fraction]
+    end: Fraction
+    following: Frame | None = None
+
+    def instant(self, window: tuple[Frame, ...], place: Fraction, time: Fraction) -> Instant:
+        """What shows the instant ``place``, from the start of this frame up to that of the following, at ``time``."""
+        if self.following is None or self.following.cut == "hold":
+            return Instant(window, Fraction(0), place, time)
+        t = (place - self.starts[0]) / (self.end - self.starts[0])
+        if self.following.cut == "blend":
+            return Instant((self.frame, self.following), t, place, time, blend=True)
+        return Instant(window, t, place, time)
 
 
-def _repeat_ends(frames: Iterable[Frame], half: int) -> Iterator[Frame]:
-    last: Frame | None = None
+def _windows(frames: Iterable[Frame], size: int) -> Iterator[tuple[_Held, tuple[Frame, ...]]]:
+    """Each distinct frame, and the frames around it, of which it stands just left of the middle."""
+    half = size // 2
+    around: deque[_Held] = deque(maxlen=size - 1)
+    for held in _held(frames):
+        if not around:
+            around.extend([held] * (half - 1))
+        ends = held.following is None or held.following.cut is not None
+        after = held.frame if held.following is None or ends else held.following
+        for _ in range(half if ends else 1):
+            around.append(held)
+            if len(around) == size - 1:
+                yield around[half - 1], (*(one.frame for one in around), after)
+        if ends:
+            around.clear()
+
+
+def _held(frames: Iterable[Frame]) -> Iterator[_Held]:
+    held: _Held | None = None
     for frame in frames:
-        if last is None:
-            yield from repeat(frame, half - 1)
-        yield frame
-        last = frame
-    if last is not None:
-        yield from repeat(last, half)
+        if held is not None and frame.repeat and frame.cut is None:
+            held.starts.append(frame.time)
+        else:
+            if held is not None:
+                held.end, held.following = frame.time, frame
+                yield held
+            held = _Held(frame, [frame.time], frame.time)
+        held.end = frame.time + frame.duration
+    if held is not None:
+        yield held

@@ -1,6 +1,6 @@
 """Interpolators round an interpolator: padding, test-time augmentation, bisection, placing on a device.
 
-A wrapper computes the per-frame part of the model inside once a frame, in `encode`, and keeps it for `between`.
+A wrapper works in the steps of the model inside: `encode` once a frame, `prepare` once a window, `at` once a timestep.
 Knows nothing of any particular network, nor of time beyond t.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from .core import Encodes, InputError, Interpolator, Motion, Moves, Spec
+from .core import Encodes, InputError, Interpolator, Motion, Moves, Prepares, Spec
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +24,14 @@ def encode(model: Interpolator, rgb: Tensor) -> Any:
     return model.encode(rgb) if isinstance(model, Encodes) else None
 
 
-def between(model: Interpolator, features: Sequence[Any], window: Tensor, t: Tensor) -> Tensor:
-    """The frame at t, from what `encode` gave for each frame of the window."""
-    return model.between(features, window, t) if isinstance(model, Encodes) else model(window, t)
+def prepare(model: Interpolator, features: Sequence[Any], window: Tensor) -> Any:
+    """What ``model`` computes of a window, whatever t, from what `encode` gave for each of its frames."""
+    return model.prepare(features, window) if isinstance(model, Prepares) else window
+
+
+def at(model: Interpolator, prepared: Any, t: Tensor) -> Tensor:
+    """The frames at ``t`` [B], from what `prepare` gave."""
+    return model.at(prepared, t) if isinstance(model, Prepares) else model(prepared, t)
 
 
 class Wrapper:
@@ -37,13 +42,16 @@ class Wrapper:
         self.spec = spec or model.spec
 
     def __call__(self, window: Tensor, t: Tensor) -> Tensor:
-        return self.between([self.encode(rgb) for rgb in window.unbind(1)], window, t)
+        return self.at(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window), t)
 
     def encode(self, rgb: Tensor) -> Any:
         return encode(self.model, rgb)
 
-    def between(self, features: Sequence[Any], window: Tensor, t: Tensor) -> Tensor:
-        return between(self.model, features, window, t)
+    def prepare(self, features: Sequence[Any], window: Tensor) -> Any:
+        return prepare(self.model, features, window)
+
+    def at(self, prepared: Any, t: Tensor) -> Tensor:
+        return at(self.model, prepared, t)
 
     def motion(self, window: Tensor, t: Tensor) -> Motion:
         if not isinstance(self.model, Moves):
@@ -97,13 +105,17 @@ class Padded(Wrapper):
         grown = self._grow(rgb)
         return grown, encode(self.model, grown)
 
-    def between(self, features: Sequence[tuple[Tensor, Any]], window: Tensor, t: Tensor) -> Tensor:
+    def prepare(self, features: Sequence[tuple[Tensor, Any]], window: Tensor) -> tuple[Any, torch.Size]:
         grown = torch.stack([rgb for rgb, _ in features], dim=1)
-        return self._cut(between(self.model, [inner for _, inner in features], grown, t), window)
+        return prepare(self.model, [inner for _, inner in features], grown), window.shape
+
+    def at(self, prepared: tuple[Any, torch.Size], t: Tensor) -> Tensor:
+        inner, shape = prepared
+        return self._cut(at(self.model, inner, t), shape)
 
     def motion(self, window: Tensor, t: Tensor) -> Motion:
         motion = super().motion(torch.stack([self._grow(rgb) for rgb in window.unbind(1)], dim=1), t)
-        return motion.mapped(lambda plane: self._cut(plane, window))
+        return motion.mapped(lambda plane: self._cut(plane, window.shape))
 
     def _sides(self, size: int) -> tuple[int, int]:
         """Pixels to add before and after a side of ``size`` pixels."""
@@ -132,8 +144,8 @@ class Padded(Wrapper):
         index = index % period
         return torch.minimum(index, period - index).clamp(max=size - 1)
 
-    def _cut(self, grown: Tensor, window: Tensor) -> Tensor:
-        height, width = window.shape[-2:]
+    def _cut(self, grown: Tensor, shape: torch.Size) -> Tensor:
+        height, width = shape[-2:]
         top, left = self._sides(height)[0], self._sides(width)[0]
         return grown[..., top : top + height, left : left + width]
 
@@ -168,20 +180,40 @@ class Tta(Wrapper):
     def encode(self, rgb: Tensor) -> dict[tuple[int, ...], Any]:
         return {dims: encode(self.model, rgb.flip(dims)) for dims in dict.fromkeys(dims for dims, _ in self.passes)}
 
-    def between(self, features: Sequence[dict[tuple[int, ...], Any]], window: Tensor, t: Tensor) -> Tensor:
-        total: Tensor | None = None
+    def prepare(self, features: Sequence[dict[tuple[int, ...], Any]], window: Tensor) -> list[Any]:
+        prepared = []
         for dims, swap in self.passes:
             turned, parts = window.flip(dims), [feature[dims] for feature in features]
             if swap:
                 turned, parts = turned.flip(1), parts[::-1]
-            made = between(self.model, parts, turned, 1 - t if swap else t).flip(dims)
+            prepared.append(prepare(self.model, parts, turned))
+        return prepared
+
+    def at(self, prepared: Sequence[Any], t: Tensor) -> Tensor:
+        total: Tensor | None = None
+        for (dims, swap), inner in zip(self.passes, prepared, strict=True):
+            made = at(self.model, inner, 1 - t if swap else t).flip(dims)
             total = made if total is None else total + made
         assert total is not None
         return total / len(self.passes)
 
 
+@dataclass
+class Halves:
+    """Frames [1,3,H,W] of one window by their place, in 1/64 from the first to the last, and what is computed of each alone.
+
+    Only the ends and the frames through which the last place was reached are kept.
+    """
+
+    frames: dict[int, Tensor]
+    features: dict[int, Any]
+
+
 class Recursive(Wrapper):
-    """Any t from a model that only knows t = 1/2, by bisection to the nearest 1/64."""
+    """Any t from a model that only knows t = 1/2, by bisection to the nearest 1/64.
+
+    Half-way frames are kept while t increases, so that x8 takes 7 calls of the model a pair.
+    """
 
     depth = 6
 
@@ -191,32 +223,42 @@ class Recursive(Wrapper):
             raise InputError(f"{model.spec.name} takes {model.spec.window} frames: only a model of two frames can be bisected")
         self._said = False
 
-    def between(self, features: Sequence[Any], window: Tensor, t: Tensor) -> Tensor:
-        windows = window.expand(t.shape[0], -1, -1, -1, -1)
-        return torch.cat([self._bisect(windows[i : i + 1], float(t[i])) for i in range(t.shape[0])])
+    def prepare(self, features: Sequence[Any], window: Tensor) -> list[Halves]:
+        """One for each window of the batch; ``features`` are those of the ends where there is one window, else taken anew."""
+        last = 2**self.depth
+        if len(window) == 1:
+            return [Halves(dict(zip((0, last), window.unbind(1), strict=True)), dict(zip((0, last), features, strict=True)))]
+        return [Halves({0: ends[:1], last: ends[1:]}, {}) for ends in window]
 
-    def encode(self, rgb: Tensor) -> None:
-        return None
+    def at(self, prepared: Sequence[Halves], t: Tensor) -> Tensor:
+        windows = list(prepared) * (len(t) if len(prepared) == 1 else 1)
+        return torch.cat([self._bisect(halves, step) for halves, step in zip(windows, t.tolist(), strict=True)])
 
-    def _bisect(self, window: Tensor, t: float) -> Tensor:
-        steps = round(t * 2**self.depth)
-        if steps != t * 2**self.depth and not self._said:
-            self._said = True
-            log.warning("%s only knows t = 1/2: t = %.4f is taken as %d/%d", self.spec.name, t, steps, 2**self.depth)
-        first, last = window[:, 0], window[:, 1]
+    def _bisect(self, halves: Halves, t: float) -> Tensor:
         low, high = 0, 2**self.depth
-        if steps in (low, high):
-            return first if steps == low else last
-        half = window.new_full((1,), 0.5)
-        while True:
-            middle = self.model(torch.stack((first, last), dim=1), half)
+        place = round(t * high)
+        if place != t * high and not self._said:
+            self._said = True
+            log.warning("%s only knows t = 1/2: t = %.4f is taken as %d/%d", self.spec.name, t, place, high)
+        path = {low, high}
+        while place not in path:
             centre = (low + high) // 2
-            if steps == centre:
-                return middle
-            if steps < centre:
-                high, last = centre, middle
-            else:
-                low, first = centre, middle
+            if centre not in halves.frames:
+                halves.frames[centre] = self._half_way(halves, low, high)
+            path.add(centre)
+            low, high = (low, centre) if place < centre else (centre, high)
+        for known in (halves.frames, halves.features):
+            for left in known.keys() - path:
+                del known[left]
+        return halves.frames[place]
+
+    def _half_way(self, halves: Halves, *ends: int) -> Tensor:
+        for end in ends:
+            if end not in halves.features:
+                halves.features[end] = encode(self.model, halves.frames[end])
+        window = torch.stack([halves.frames[end] for end in ends], dim=1)
+        prepared = prepare(self.model, [halves.features[end] for end in ends], window)
+        return at(self.model, prepared, window.new_full((1,), 0.5))
 
 
 class Placed(Wrapper):
@@ -232,10 +274,14 @@ class Placed(Wrapper):
         return rgb, encode(self.model, rgb)
 
     @torch.no_grad()
-    def between(self, features: Sequence[tuple[Tensor, Any]], window: Tensor, t: Tensor) -> Tensor:
+    def prepare(self, features: Sequence[tuple[Tensor, Any]], window: Tensor) -> tuple[Any, torch.device]:
         placed = torch.stack([rgb for rgb, _ in features], dim=1)
-        made = between(self.model, [inner for _, inner in features], placed, t.to(self.device))
-        return made.to(window.device)
+        return prepare(self.model, [inner for _, inner in features], placed), window.device
+
+    @torch.no_grad()
+    def at(self, prepared: tuple[Any, torch.device], t: Tensor) -> Tensor:
+        inner, home = prepared
+        return at(self.model, inner, t.to(self.device)).to(home)
 
     @torch.no_grad()
     def motion(self, window: Tensor, t: Tensor) -> Motion:

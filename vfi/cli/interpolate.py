@@ -35,7 +35,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 def run(args: Namespace) -> int:
     reader = media.open_reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok)
     asked = timing(reader.info.rate, times=args.times, fps=args.fps, slow=args.slow)
-    sound = args.input if reader.info.audio and asked.stretch == 1 else None
+    sound = args.input if reader.info.audio and asked.keeps_time() else None
     if reader.info.audio and sound is None:
         reader.notes.append("the sound is left out: it would not fit slow motion")
     try:

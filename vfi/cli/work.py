@@ -116,7 +116,7 @@ def make(reader: media.Reader, asked: Timing, args: Namespace, *, tail: Tail, so
         with writer:
             name, model = chosen_model(args, info, device)
             console.print(escape(promise(info, asked, total, args.output, name, device, tail)))
-            new = run(reader, model, asked.grid, tail=tail, stretch=asked.stretch, batch=batch)
+            new = run(reader, model, asked.grid, tail=tail, batch=batch)
             for frame in tracked(new, "making frames", total, console):
                 writer.write(frame)
                 made += 1
@@ -171,7 +171,7 @@ def promise(
 ) -> str:
     """What will be made, in a line, before the work starts."""
     if tail == "hold":
-        length = None if info.duration is None else info.duration * asked.stretch
+        length = None if info.duration is None else asked.length(info.duration)
     else:
         length = None if total is None or asked.rate is None else total / asked.rate
     source = told(info.frames, info.rate, info.duration)
