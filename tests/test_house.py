@@ -19,7 +19,7 @@ FLOORS = (
     ("ops",),
     ("archs", "time", "color", "media", "pixels", "orientation", "video", "images"),
     ("wrap",),
-    ("registry", "run"),
+    ("registry", "run", "loop", "join"),
     ("weights",),
     ("loading",),
     ("__init__",),
