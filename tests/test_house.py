@@ -17,9 +17,9 @@ NODES = sorted((ROOT / "nodes").rglob("*.py"))
 FLOORS = (
     ("core", "threads"),
     ("ops",),
-    ("archs", "time", "color", "media", "pixels", "orientation", "video", "images"),
+    ("archs", "time", "color", "media", "pixels", "orientation", "video", "images", "likeness"),
     ("wrap",),
-    ("registry", "run", "loop", "join"),
+    ("registry", "run", "loop", "join", "flow"),
     ("weights",),
     ("loading",),
     ("__init__",),

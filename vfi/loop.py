@@ -13,10 +13,10 @@ from fractions import Fraction
 from statistics import median
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .core import Frame, InputError
+from .likeness import apart, small
 from .time import Grid, Knots, Tail, Timing, Uniform
 
 CONTEXT = 2
@@ -24,9 +24,6 @@ CONTEXT = 2
 
 WIDEST = 12
 """The longest that a wrap may take by itself, in frames: what is wider is a cut, and motion across it cannot be guessed."""
-
-SMALL = (36, 64)
-"""Height and width of the copies of frames that are compared."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Loop:
         return self.last.time + self.gap - self.start
 
     def wound(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """``frames`` of the clip as those of the loop, its first at time 0, with `CONTEXT` from across the wrap at both ends."""
+        """``frames`` of the clip as the loop's, from time 0, with `CONTEXT` from across the wrap at both ends."""
         yield replace(self.last, time=-self.gap, duration=self.gap)
         head: list[Frame] = []
         for frame in frames:
@@ -116,7 +113,7 @@ def best(frames: Iterable[Frame], shortest: Fraction | None = None, gap: int | N
 
 
 class _Look:
-    """What a clip looks like at its ends, in small copies [N,P], and how far it moves from frame to frame."""
+    """What a clip looks like at its ends, in small copies, and how far it moves from frame to frame."""
 
     def __init__(self, frames: Iterable[Frame], search: int) -> None:
         self._frames = frames
@@ -125,12 +122,12 @@ class _Look:
         steps: list[float] = []
         self.count = 0
         for frame in frames:
-            small = _small(frame)
+            picture = small(frame)
             if self.count:
-                steps.append(_apart(small, tail[-1][2]))
+                steps.append(apart(picture, tail[-1][2]))
             if self.count < search:
-                head.append((frame.time, small))
-            tail.append((self.count, frame.time, small))
+                head.append((frame.time, picture))
+            tail.append((self.count, frame.time, picture))
             last = frame
             self.count += 1
         if self.count < 2:
@@ -142,7 +139,7 @@ class _Look:
 
     def whole(self, gap: int | None) -> Loop:
         (start, first), (_, _, final) = self.head[0], self.tail[-1]
-        width = self._steps(_apart(first, final))
+        width = self._steps(apart(first, final))
         shown = self.last.duration or self.interval
         return Loop(start, self.last.time + shown, self.count, self.last, self._gap(gap, width, shown), abs(width - 1))
 
@@ -151,9 +148,11 @@ class _Look:
         shortest = length / 2 if shortest is None else shortest
         if shortest > length:
             raise InputError(f"a loop of at least {float(shortest):.3f} s was asked for: the clip lasts {float(length):.3f} s")
-        starts, ends = torch.stack([small for _, small in self.head]), torch.stack([small for *_, small in self.tail])
-        apart = torch.cdist(starts[None], ends[None], p=1)[0] / starts.shape[1]
-        alike = (apart[1:, 1:] + apart[:-1, :-1]) / 2  # frame i and the one before it, like frame j and the one before it
+        starts, ends = (torch.stack([picture.flatten() for *_, picture in side]) for side in (self.head, self.tail))
+        distances = torch.cdist(starts[None], ends[None], p=1)[0] / starts.shape[1]
+        alike = (
+            distances[1:, 1:] + distances[:-1, :-1]
+        ) / 2  # frame i and the one before it, like frame j and the one before it
         begins = torch.tensor([float(time) for time, _ in self.head[1:]])
         stops = torch.tensor([float(time) for _, time, _ in list(self.tail)[1:]])
         alike[stops[None] - begins[:, None] < float(shortest) - 1e-9] = torch.inf
@@ -165,21 +164,12 @@ class _Look:
         last = next(frame for frame in self._frames if frame.time == time)
         jump = self._steps(alike[row, column].item())
         first = self.head[row + 1]
-        width = self._steps(_apart(first[1], self.tail[column][2]))
+        width = self._steps(apart(first[1], self.tail[column][2]))
         return Loop(first[0], end, index - row - 1, last, self._gap(gap, width, end - time), jump)
 
-    def _steps(self, apart: float) -> float:
-        return apart / self.step if self.step else 0.0 if not apart else torch.inf
+    def _steps(self, distance: float) -> float:
+        return distance / self.step if self.step else 0.0 if not distance else torch.inf
 
     @staticmethod
     def _gap(gap: int | None, width: float, shown: Fraction) -> Fraction:
         return shown * (gap if gap is not None else min(max(round(min(width, WIDEST)), 1), WIDEST))
-
-
-def _small(frame: Frame) -> Tensor:
-    """The picture's colours, [3*h*w], a few thousand of them."""
-    return F.adaptive_avg_pool2d(frame.rgb.float(), SMALL).flatten()
-
-
-def _apart(one: Tensor, other: Tensor) -> float:
-    return float((one - other).abs().mean())
