@@ -38,7 +38,7 @@ def run(
     """
     if batch < 1:
         raise InputError(f"a batch of {batch} frames cannot be made: it must be at least 1")
-    instants = resample(_same_size(frames), grid, tail=tail, window=model.spec.window)
+    instants = resample(same_size(frames), grid, tail=tail, window=model.spec.window)
     features: dict[Frame, Any] = {}
     for (window, blend, untouched), group in groupby(instants, key=lambda one: (one.window, one.blend, one.t == 0)):
         features = {frame: features[frame] for frame in window if frame in features}
@@ -104,7 +104,8 @@ def _collect(made: Iterator[Frame], like: Tensor, count: int) -> Tensor:
     return out
 
 
-def _same_size(frames: Iterable[Frame]) -> Iterator[Frame]:
+def same_size(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """The frames themselves. Raises `InputError` at one that differs in size from those before it."""
     size: torch.Size | None = None
     for frame in frames:
         size = size or frame.rgb.shape
