@@ -125,6 +125,20 @@ def test_bisection_makes_each_half_way_frame_once_and_encodes_each_frame_once(ti
     assert model.encoded == 2 + (calls - 1) // 2
 
 
+class HalfShift(Shift):
+    def motion(self, window, t):
+        assert torch.all(t == 0.5)
+        return super().motion(window, t)
+
+
+def test_bisection_moves_at_an_even_speed():
+    model, t = HalfShift(8, any_t=False), torch.tensor([0.25, 0.5])
+    motion, wanted = Recursive(model).motion(clip(), t), Shift(8).motion(clip(), t)
+    torch.testing.assert_close(motion.flow0, wanted.flow0)
+    torch.testing.assert_close(motion.flow1, wanted.flow1)
+    assert motion.mask[:, 0, 0, 0].tolist() == [0.75, 0.5]
+
+
 def test_bisection_keeps_no_more_than_one_path():
     model = Recursive(HalfOnly(any_t=False))
     prepared = model.prepare([None, None], clip())

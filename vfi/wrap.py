@@ -234,6 +234,14 @@ class Recursive(Wrapper):
         windows = list(prepared) * (len(t) if len(prepared) == 1 else 1)
         return torch.cat([self._bisect(halves, step) for halves, step in zip(windows, t.tolist(), strict=True)])
 
+    def motion(self, window: Tensor, t: Tensor) -> Motion:
+        """That of the half-way frame, at an even speed, with each frame weighing more the nearer it is."""
+        half = super().motion(window, t.new_full((len(window),), 0.5))
+        t = t.float().view(-1, 1, 1, 1)
+        near, far = half.mask * (1 - t), (1 - half.mask) * t
+        occlusion = None if half.occlusion is None else half.occlusion.expand(len(t), -1, -1, -1)
+        return Motion(half.flow0 * 2 * t, half.flow1 * 2 * (1 - t), near / (near + far), occlusion)
+
     def _bisect(self, halves: Halves, t: float) -> Tensor:
         low, high = 0, 2**self.depth
         place = round(t * high)
