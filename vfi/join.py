@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice, pairwise
-from math import ceil
+from math import ceil, lcm
 from statistics import median
 
 import torch
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from .core import Frame, InputError
 from .likeness import apart, small
+from .media import Info
 
 LONGEST = 24
 """The most frames that two clips are searched for having in common."""
@@ -139,6 +140,18 @@ def joined(clips: Sequence[Iterable[Frame]], seams: Sequence[Seam]) -> Iterator[
                 yield waiting.popleft()
         yield from (replace(one, repeat=True) for one in waiting)
         end = frame.time + frame.duration
+
+
+def described(infos: Sequence[Info], seams: Sequence[Seam]) -> Info:
+    """What is known of all clips together, from what is known of each."""
+    rate = infos[0].rate if len({info.rate for info in infos}) == 1 else None
+    units = [info.time_base.denominator for info in infos if info.time_base]
+    whole = replace(infos[0], rate=rate, frames=None, duration=None, audio=False, time_base=Fraction(1, lcm(*units)))
+    counts, lengths = [info.frames for info in infos], [info.duration for info in infos]
+    if rate is None or None in counts or None in lengths:
+        return whole
+    shared = sum(found.overlap for found in seams)
+    return replace(whole, frames=sum(filter(None, counts)) - shared, duration=sum(filter(None, lengths)) - shared / rate)
 
 
 def _shared(ends: Sequence[Tensor], starts: Sequence[Tensor], step: float) -> int:

@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
@@ -94,6 +94,18 @@ class Reader(Protocol):
     notes: list[str]
 
     def __iter__(self) -> Iterator[Frame]: ...
+
+
+@dataclass
+class Edited:
+    """A clip whose frames are those of others, changed on their way; ``frames`` begins to read them anew."""
+
+    info: Info
+    notes: list[str]
+    frames: Callable[[], Iterator[Frame]]
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self.frames()
 
 
 class Writer(ABC):

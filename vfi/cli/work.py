@@ -1,4 +1,4 @@
-"""What ``interpolate`` and ``tween`` share: the options of model and output, the run itself and what is said of it."""
+"""What the commands that make clips share: the options of model and output, the run itself and what is said of it."""
 
 from __future__ import annotations
 
@@ -63,6 +63,13 @@ def whole(text: str) -> int:
     return int(text)
 
 
+def count(text: str) -> int:
+    """A whole number from 0 up."""
+    if not text.isdecimal():
+        raise InputError(f"{text!r} was given: a whole number from 0 up is needed")
+    return int(text)
+
+
 def auto_or(parse: Callable[[str], T]) -> Callable[[str], T | None]:
     """``parse``, but None for "auto"."""
     return lambda text: None if text == "auto" else parse(text)
@@ -96,13 +103,18 @@ def add_options(parser: ArgumentParser) -> None:
     output.add_argument("--json", action="store_true", help="print the result for machines, on standard output")
 
 
+def console_for_people() -> Console:
+    """Where everything goes that is no result: standard error."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
 def make(reader: media.Reader, asked: Timing, args: Namespace, *, tail: Tail, sound: Path | None = None) -> int:
     """Make the clip that ``args`` ask for and return the exit code; ``sound`` is the file whose sound is copied.
 
     On Ctrl-C what is done so far is kept under another name.
     """
     info = reader.info
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = console_for_people()
     device = chosen_device(args.device)
     batch = (1 if device.type == "cpu" else 8) if args.batch is None else args.batch
     total = asked.expected(info.frames, info.duration, tail)

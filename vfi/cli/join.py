@@ -1,0 +1,74 @@
+"""``vfi join``: clips one after the other, without a seam."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+from itertools import pairwise
+from pathlib import Path
+
+from .. import media
+from ..join import Seam, described, joined, seam
+from ..time import exact_rate, timing
+from . import work
+from .progress import tracked
+
+
+def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
+    """Declare ``join``."""
+    parser = subparsers.add_parser(
+        "join",
+        help="put clips together without a seam",
+        description="Put clips one after the other. Frames that the next clip repeats of the one before are left out, its "
+        "colours are made those of the first, and where motion jumps, the frames about the seam are made anew.",
+    )
+    parser.add_argument("inputs", metavar="IN", type=Path, nargs="+", help="two or more video files or folders of images")
+    parser.add_argument("output", metavar="OUT", type=Path, help="a video file, or a folder for numbered images")
+    parser.add_argument("--times", type=work.argument(work.whole), metavar="K", help="K times as many frames (1)")
+    parser.add_argument("--fps", type=work.argument(exact_rate), metavar="F", help="F frames a second: 60, 23.976, 30000/1001")
+    parser.add_argument(
+        "--in-fps", type=work.argument(exact_rate), metavar="F", help="frame rate of folders of images (24 unless given)"
+    )
+    parser.add_argument(
+        "--overlap",
+        type=work.argument(work.auto_or(work.count)),
+        metavar="N",
+        help="frames that a clip shares with the one before it: auto finds them (the default), 0 is none",
+    )
+    parser.add_argument("--no-match", action="store_true", help="leave the colours as they are")
+    parser.add_argument(
+        "--bridge",
+        type=work.argument(work.auto_or(work.count)),
+        metavar="N",
+        help="frames on each side of a seam that are made anew: auto where motion jumps (the default), 0 is none",
+    )
+    work.add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: Namespace) -> int:
+    readers = [media.open_reader(path, rate=args.in_fps if _images(path) else None) for path in args.inputs]
+    console = work.console_for_people()
+    seams: list[Seam] = []
+    for number, (before, after) in enumerate(pairwise(readers), start=1):
+        ends = tracked(before, f"looking at seam {number}", before.info.frames, console)
+        seams.append(seam(ends, after, overlap=args.overlap, match=not args.no_match, bridge=args.bridge))
+        console.print(told(number, seams[-1]), markup=False)
+    info = described([reader.info for reader in readers], seams)
+    asked = timing(info.rate, times=args.times or (None if args.fps else 1), fps=args.fps)
+    notes = ["the sound is left out"] if any(reader.info.audio for reader in readers) else []
+    return work.make(media.Edited(info, notes, lambda: joined(readers, seams)), asked, args, tail="hold")
+
+
+def told(number: int, found: Seam) -> str:
+    """What is done at a seam, in words."""
+    parts = [
+        f"{found.overlap} shared frames left out" if found.overlap else "no frame in common",
+        f"colours were {found.shift:.1f}/255 off",
+        f"{2 * found.bridge} frames made anew" if found.bridge else "motion runs on",
+        f"{found.width_before:.1f} steps wide before, {found.width_after:.1f} after",
+    ]
+    return f"seam {number}: {', '.join(parts)}"
+
+
+def _images(path: Path) -> bool:
+    return path.is_dir() or "%" in path.name

@@ -1,0 +1,63 @@
+"""``vfi loop``: a clip that runs into its own beginning."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+from dataclasses import replace
+from pathlib import Path
+
+from .. import media
+from ..loop import Loop, best, turned, whole
+from ..time import exact_rate, timing
+from . import work
+from .progress import tracked
+
+
+def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
+    """Declare ``loop``."""
+    parser = subparsers.add_parser(
+        "loop",
+        help="make a clip loop, with frames from its last to its first",
+        description="Make a clip run into its own beginning: frames are made between its last and its first like between any "
+        "other two, so that N frames become N x K. --find takes the part of it that loops best.",
+    )
+    parser.add_argument("input", metavar="IN", type=Path, help="a video file or a folder of numbered images")
+    parser.add_argument("output", metavar="OUT", type=Path, help="a video file, or a folder for numbered images")
+    parser.add_argument("--times", type=work.argument(work.whole), metavar="K", help="K times as many frames (2)")
+    parser.add_argument("--fps", type=work.argument(exact_rate), metavar="F", help="F frames a second: 60, 23.976, 30000/1001")
+    parser.add_argument(
+        "--in-fps", type=work.argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
+    )
+    parser.add_argument("--find", action="store_true", help="look for the part of the clip that loops best")
+    parser.add_argument(
+        "--shortest", type=work.argument(work.factor), metavar="S", help="with --find: at least S seconds (half of the clip)"
+    )
+    parser.add_argument(
+        "--gap",
+        type=work.argument(work.auto_or(work.whole)),
+        default=1,
+        metavar="N",
+        help="the wrap takes as long as N frames (1); auto: as many as it is wide",
+    )
+    work.add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: Namespace) -> int:
+    reader = media.open_reader(args.input, rate=args.in_fps)
+    console = work.console_for_people()
+    info = reader.info
+    looked_at = media.Edited(info, [], lambda: tracked(reader, "looking at the clip", info.frames, console))
+    loop = best(looked_at, args.shortest, args.gap) if args.find else whole(looked_at, args.gap)
+    console.print(told(loop), markup=False)
+    asked = turned(timing(info.rate, times=args.times, fps=args.fps), loop)
+    turn = replace(info, frames=loop.frames, duration=loop.period)
+    if info.audio:
+        reader.notes.append("the sound is left out: it does not loop")
+    return work.make(media.Edited(turn, reader.notes, lambda: loop.wound(reader)), asked, args, tail="hold")
+
+
+def told(loop: Loop) -> str:
+    """Where a clip loops, in words."""
+    lasts = f"{float(loop.start):.3f} s to {float(loop.end):.3f} s, {float(loop.period):.3f} s a turn"
+    return f"loop of {loop.frames} frames, {lasts}; its wrap is {loop.jump:.1f} steps from running on"
