@@ -7,6 +7,7 @@ from comfy_api.latest import ComfyExtension, io
 from .clip import JoinFrames, PingPongFrames, ReverseFrames, SelectFrames, SplitFrames
 from .interpolate import Augment, Interpolate, InterpolateVideo
 from .load import LoadModel
+from .quality import FlowPicture
 
 
 class InbetweenExtension(ComfyExtension):
@@ -23,4 +24,5 @@ class InbetweenExtension(ComfyExtension):
             SelectFrames,
             ReverseFrames,
             PingPongFrames,
+            FlowPicture,
         ]

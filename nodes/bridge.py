@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from typing import TypeVar
 
 import torch
 from comfy.model_management import throw_exception_if_processing_interrupted
@@ -16,6 +17,8 @@ from torch import Tensor
 
 from ..vfi.core import Frame, InputError
 from ..vfi.run import frames_of as frames_of_clip
+
+T = TypeVar("T")
 
 
 def checked(images: Tensor) -> Tensor:
@@ -51,8 +54,11 @@ def per_frame(flags: Iterable[bool], like: Tensor) -> Tensor:
     return values[:, None, None].expand(-1, *like.shape[1:3])
 
 
-def watched(frames: Iterable[Frame], total: int) -> Iterator[Frame]:
-    """``frames``, under ComfyUI's progress bar for ``total`` or more. A cancelled run stops here, before the next is made."""
+def watched(frames: Iterable[T], total: int) -> Iterator[T]:
+    """``frames``, or what there is for each, under ComfyUI's progress bar for ``total`` or more.
+
+    A cancelled run stops here, before the next is made.
+    """
     bar = ProgressBar(total)
     throw_exception_if_processing_interrupted()  # the bar asks too, but not at every frame
     for done, frame in enumerate(frames, start=1):

@@ -16,6 +16,7 @@ def test_node_ids_are_for_ever(nodes):
         "InbetweenSelectFrames",
         "InbetweenReverseFrames",
         "InbetweenPingPong",
+        "InbetweenFlowPicture",
     }
 
 

@@ -1,0 +1,90 @@
+"""Nodes to look closer at what models do: their optical flow as pictures."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from ..vfi import flow
+from ..vfi.media import DEFAULT_RATE
+from . import bridge
+from .memory import Model, ModelType
+
+CATEGORY = "Inbetween/quality"
+
+
+class FlowPicture(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InbetweenFlowPicture",
+            display_name="Flow Picture",
+            category=CATEGORY,
+            description="Shows the motion that a model sees between the frames of a batch, as colours, and where it cannot be "
+            "trusted.",
+            search_aliases=["optical flow", "motion", "flow to image", "flow visualization", "occlusion", "debug", "raft"],
+            inputs=[
+                ModelType.Input(
+                    "model",
+                    tooltip="The model whose motion is shown: dis, RIFE, FILM or any other that estimates motion. FLAVR, "
+                    "SepConv, LDMVFI, linear and nearest do not.",
+                ),
+                io.Image.Input("images", tooltip="The frames, in order."),
+                io.Combo.Input(
+                    "toward",
+                    options=["next", "previous"],
+                    default="next",
+                    tooltip="Where the motion leads: to the next frame, or back to the previous one.",
+                ),
+                io.Float.Input(
+                    "radius",
+                    default=0.0,
+                    min=0.0,
+                    max=10000.0,
+                    step=0.1,
+                    tooltip="How many pixels of motion the fullest colour stands for; what is faster is darker. 0 takes what "
+                    "99 of 100 pixels do not exceed in the fastest frame. Give a number to compare models or clips.",
+                ),
+                io.Float.Input(
+                    "t",
+                    default=0.5,
+                    min=0.01,
+                    max=0.99,
+                    step=0.01,
+                    optional=True,
+                    advanced=True,
+                    tooltip="At which instant between the two frames the motion is shown: 0.5 is half-way.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output(
+                    "flow",
+                    tooltip="A picture for each frame, of the motion between it and the next; white stands still.",
+                ),
+                io.Mask.Output(
+                    "occlusion",
+                    tooltip="White where the two frames do not show what is there half-way, or motion contradicts itself.",
+                ),
+                io.Mask.Output(
+                    "weight",
+                    tooltip="How much a new frame takes from the frame before: white is all, black is all from the next.",
+                ),
+                io.Float.Output("radius", tooltip="How many pixels the fullest colour stands for."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, model: Model, images: Tensor, toward: flow.Toward, radius: float, t: float = 0.5) -> io.NodeOutput:
+        ready = model.ready(bridge.checked(images).shape[1:3])
+        found = flow.motions(bridge.frames_of(images, DEFAULT_RATE), ready, t)
+        pictures = images.new_empty((*images.shape[:3], 3))
+        occlusion, weight = images.new_empty((2, *images.shape[:3]))
+        fields = pictures[..., :2].movedim(-1, 1)  # kept where the picture will be, until the radius is known
+        for index, (_, motion) in enumerate(bridge.watched(found, len(images))):
+            fields[index] = flow.arm(motion, toward)[0]
+            occlusion[index] = flow.occlusion(motion, images.new_tensor([t]))[0, 0]
+            weight[index] = motion.mask[0, 0]
+        radius = radius or flow.radius_of(field[None] for field in fields)
+        for picture, field in zip(pictures, fields, strict=True):
+            picture[:] = flow.colours(field[None], radius)[0].movedim(0, -1)
+        return io.NodeOutput(pictures, occlusion, weight, radius)
