@@ -13,12 +13,28 @@ from typing import TypeVar
 import torch
 from comfy.model_management import throw_exception_if_processing_interrupted
 from comfy.utils import ProgressBar
+from comfy_api.latest import io
 from torch import Tensor
 
 from ..vfi.core import Frame, InputError
+from ..vfi.media import Edited, Info
 from ..vfi.run import frames_of as frames_of_clip
 
 T = TypeVar("T")
+
+
+def source_fps_input() -> io.Float.Input:
+    """The frame rate of an IMAGE, which has none of its own."""
+    return io.Float.Input(
+        "source_fps",
+        display_name="source fps",
+        default=24.0,
+        min=0.01,
+        max=1000.0,
+        step=0.001,
+        tooltip="Frames a second of the images, such as the fps of Get Video Components. 23.976 means 24000/1001, the exact "
+        "NTSC rate.",
+    )
 
 
 def checked(images: Tensor) -> Tensor:
@@ -38,6 +54,23 @@ def frames_of(images: Tensor, rate: Fraction) -> Iterator[Frame]:
     """The frames of an IMAGE, ``rate`` a second, as views: nothing is copied."""
     coloured = images.expand(-1, -1, -1, 3) if images.shape[-1] == 1 else images
     return frames_of_clip(coloured.movedim(-1, 1), rate)
+
+
+def clip_of(images: Tensor, rate: Fraction) -> Edited:
+    """An IMAGE as a clip of ``rate`` frames a second, which can be read as often as wanted."""
+    count, height, width, channels = checked(images).shape
+    info = Info(width, height, None, rate, count, count / rate, alpha=channels == 4, time_base=Fraction(1, rate.numerator))
+    return Edited(info, [], lambda: frames_of(images, rate))
+
+
+def collected(frames: Iterable[Frame], like: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """``count`` frames as an IMAGE with the size and channels of ``like``, and a MASK that is white where one is the source's."""
+    images = like.new_empty((count, *like.shape[1:]))
+    originals = []
+    for image, frame in zip(images, frames, strict=True):
+        write(frame, image)
+        originals.append(not frame.made)
+    return images, per_frame(originals, like)
 
 
 def write(frame: Frame, image: Tensor) -> None:

@@ -154,6 +154,17 @@ def described(infos: Sequence[Info], seams: Sequence[Seam]) -> Info:
     return replace(whole, frames=sum(filter(None, counts)) - shared, duration=sum(filter(None, lengths)) - shared / rate)
 
 
+def told(number: int, found: Seam) -> str:
+    """What is done at seam ``number``, in words."""
+    parts = [
+        f"{found.overlap} shared frames left out" if found.overlap else "no frame in common",
+        f"colours were {found.shift:.1f}/255 off",
+        f"{2 * found.bridge} frames made anew" if found.bridge else "motion runs on",
+        f"{found.width_before:.1f} steps wide before, {found.width_after:.1f} after",
+    ]
+    return f"seam {number}: {', '.join(parts)}"
+
+
 def _shared(ends: Sequence[Tensor], starts: Sequence[Tensor], step: float) -> int:
     """How many frames at the end of one clip are those at the beginning of the other, whatever their colours."""
     alike = max(ALIKE * step, STILL)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from .. import media
-from ..join import Seam, described, joined, seam
+from ..join import Seam, described, joined, seam, told
 from ..time import exact_rate, timing
 from . import work
 from .progress import tracked
@@ -57,17 +57,6 @@ def run(args: Namespace) -> int:
     asked = timing(info.rate, times=args.times or (None if args.fps else 1), fps=args.fps)
     notes = ["the sound is left out"] if any(reader.info.audio for reader in readers) else []
     return work.make(media.Edited(info, notes, lambda: joined(readers, seams)), asked, args, tail="hold")
-
-
-def told(number: int, found: Seam) -> str:
-    """What is done at a seam, in words."""
-    parts = [
-        f"{found.overlap} shared frames left out" if found.overlap else "no frame in common",
-        f"colours were {found.shift:.1f}/255 off",
-        f"{2 * found.bridge} frames made anew" if found.bridge else "motion runs on",
-        f"{found.width_before:.1f} steps wide before, {found.width_after:.1f} after",
-    ]
-    return f"seam {number}: {', '.join(parts)}"
 
 
 def _images(path: Path) -> bool:
