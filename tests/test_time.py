@@ -248,3 +248,23 @@ def test_repeats_at_the_end_and_before_a_cut(tail):
     assert [instant.t for instant in made[:6]] == [0, 0, 0, 0, 0, F(1, 2)]
     assert all(instant.before is clip[3] and instant.t == 0 for instant in made[6:])
     assert sum(instant.duration for instant in made) == (5 if tail == "hold" else F(9, 2))
+
+
+def test_shots_are_counted():
+    clip = marked(5, cut={0: "hold", 2: "hold", 3: "blend"}, repeat={1: True})
+    made = list(resample(clip, Subdivide(2), tail="hold", window=4))
+    assert [instant.shot for instant in made] == [0, 0, 0, 0, 1, 1, 2, 2, 2, 2]
+
+
+@pytest.mark.parametrize("tail", ["stop", "hold"])
+@pytest.mark.parametrize("grid", [Subdivide(3), Subdivide(2, F(3)), Uniform(F(60)), Uniform(F(7), F(2))])
+def test_a_late_grid_shows_later_instants_at_the_same_times(grid, tail):
+    clip = frames(VARIABLE, F(40, 1000))
+    due = list(resample(clip, grid, tail=tail))
+    late = list(resample(clip, replace(grid, late=F(1, 3)), tail=tail))
+    assert [instant.time for instant in late] == [instant.time for instant in due[: len(late)]]
+    assert len(due) - len(late) <= 1
+    for before, here, after in zip(due, late, due[1:], strict=False):
+        assert before.place < here.place < after.place
+        if isinstance(grid, Uniform):
+            assert here.place - before.place == 1 / (grid.rate * grid.stretch) / 3

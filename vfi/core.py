@@ -13,7 +13,6 @@ from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor
 
-
 Across: TypeAlias = Literal["hold", "blend"]
 """What is shown from the last frame of a shot until the first of the next."""
 
@@ -33,7 +32,7 @@ class Frame:
     Two marks steer what is made of an input frame. ``cut``: it begins a new shot, and what is shown between the frame before
     and this one is that frame, held, or a blend of both; no window reaches across. ``repeat``: it shows the frame
     before once more, and motion goes on through its time as if it were not there. ``made`` marks an output frame that is
-    no input frame at its own time.
+    no input frame at its own time; ``shot`` counts the shots among output frames, from 0.
     """
 
     rgb: Tensor
@@ -43,6 +42,7 @@ class Frame:
     cut: Across | None = None
     repeat: bool = False
     made: bool = False
+    shot: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Prepares(Protocol):
     """A model whose part that does not depend on t is computed once a window, whatever the number of timesteps.
 
     ``prepare`` returns anything, of which ``at`` makes the frames at t [B]: ``at(prepare(features, window), t)`` equals
-    ``model(window, t)``. ``features`` holds what `Encodes.encode` gave for each frame, or None where the model has no such part.
+    ``model(window, t)``. ``features`` holds what `Encodes.encode` gave for each frame, None where the model has no such part.
     """
 
     def prepare(self, features: Sequence[Any], window: Tensor) -> Any: ...
@@ -116,7 +116,7 @@ class Prepares(Protocol):
 
 @runtime_checkable
 class Encodes(Prepares, Protocol):
-    """A model that prepares, and whose part of one frame alone, [B,3,H,W], is computed once a frame, however many windows see it."""
+    """A model that prepares, and whose part of one frame alone, [B,3,H,W], is computed once, however many windows see it."""
 
     def encode(self, rgb: Tensor) -> Any: ...
 

@@ -31,10 +31,10 @@ def run(
 ) -> Iterator[Frame]:
     """Make the frames at the times of ``grid``, one by one.
 
-    A time that falls on an input frame passes that very picture through. ``tail``: see `time.resample`, as for the
-    marks of frames. Up to ``batch`` timesteps of one pair are made at once. Holds one window of frames and one batch. Frames with alpha
-    are mixed premultiplied, and their alpha follows the same motion where the model estimates any.
-    Raises `InputError` when a frame differs in size from those before it, or ``batch`` is below 1.
+    A time that falls on an input frame passes that very picture through. ``tail``: see `time.resample`, as for the marks of
+    frames. Up to ``batch`` timesteps of one pair are made at once. Holds one window of frames and one batch. Frames with alpha
+    are mixed premultiplied, and their alpha follows the same motion where the model estimates any. Raises `InputError` when
+    a frame differs in size from those before it, or ``batch`` is below 1.
     """
     if batch < 1:
         raise InputError(f"a batch of {batch} frames cannot be made: it must be at least 1")
@@ -119,7 +119,7 @@ def same_size(frames: Iterable[Frame]) -> Iterator[Frame]:
 
 def _shown(frame: Frame, instant: Instant) -> Frame:
     made = frame.made or instant.place != frame.time
-    return replace(frame, time=instant.time, duration=instant.duration, cut=None, repeat=False, made=made)
+    return replace(frame, time=instant.time, duration=instant.duration, cut=None, repeat=False, made=made, shot=instant.shot)
 
 
 class _Between:

@@ -68,19 +68,22 @@ class Grid(Protocol):
 class Subdivide:
     """``times`` outputs for each input frame, evenly over the time until the next: constant rates and variable ones alike.
 
-    The output runs ``stretch`` times slower.
+    The output runs ``stretch`` times slower. Each output shows what is to be seen ``late``, a fraction of the time until
+    the next, after its own instant.
     """
 
     times: int
     stretch: Fraction = Fraction(1)
+    late: Fraction = Fraction(0)
 
     def __post_init__(self) -> None:
         if self.times < 1:
             raise InputError(f"{self.times} is not a number of times: it must be a whole number from 1 up")
 
     def within(self, start: Fraction, end: Fraction, first: Fraction) -> Iterator[tuple[Fraction, Fraction]]:
-        for time in (start + (end - start) * k / self.times for k in range(self.times)):
-            yield time, first + (time - first) * self.stretch
+        step = (end - start) / self.times
+        for time in (start + step * k for k in range(self.times)):
+            yield time + step * self.late, first + (time - first) * self.stretch
 
     def count(self, frames: int, span: Fraction, tail: Tail) -> int:
         return frames * self.times if tail == "hold" else (frames - 1) * self.times + 1
@@ -91,15 +94,19 @@ class Subdivide:
 
 @dataclass(frozen=True)
 class Uniform:
-    """Outputs at k / ``rate`` seconds from the first frame, whatever the input's rate, ``stretch`` times slower."""
+    """Outputs at k / ``rate`` seconds from the first frame, whatever the input's rate, ``stretch`` times slower.
+
+    ``late``: as in `Subdivide`.
+    """
 
     rate: Fraction
     stretch: Fraction = Fraction(1)
+    late: Fraction = Fraction(0)
 
     def within(self, start: Fraction, end: Fraction, first: Fraction) -> Iterator[tuple[Fraction, Fraction]]:
         step = 1 / (self.rate * self.stretch)
-        k = ceil((start - first) / step)
-        while (time := first + k * step) < end:
+        k = max(ceil((start - first) / step - self.late), 0)
+        while (time := first + (k + self.late) * step) < end:
             yield time, first + k / self.rate
             k += 1
 
@@ -200,8 +207,8 @@ class Instant:
     """One output frame, still to be made.
 
     It shows what is to be seen at ``place`` in the input: at ``t`` in [0,1) between the middle two frames of ``window``, and
-    at t = 0 it *is* the earlier of them. ``blend`` says that they are of two shots and mixed, with no regard to motion. ``time`` and ``duration`` are the
-    output's, in seconds.
+    at t = 0 it *is* the earlier of them. ``blend`` says that they are of two shots and mixed, with no regard to motion.
+    ``time`` and ``duration`` are the output's, in seconds; ``shot`` counts shots from 0.
     """
 
     window: tuple[Frame, ...]
@@ -210,6 +217,7 @@ class Instant:
     time: Fraction
     duration: Fraction = Fraction(0)
     blend: bool = False
+    shot: int = 0
 
     @property
     def before(self) -> Frame:
@@ -250,21 +258,22 @@ def resample(frames: Iterable[Frame], grid: Grid, *, tail: Tail = "stop", window
 
 @dataclass
 class _Held:
-    """A frame, when it and its repeats begin, when they end, and the frame that follows, None after the last."""
+    """A frame, when it and its repeats begin, when they end, its shot, and the frame that follows, None after the last."""
 
     frame: Frame
     starts: list[Fraction]
     end: Fraction
+    shot: int
     following: Frame | None = None
 
     def instant(self, window: tuple[Frame, ...], place: Fraction, time: Fraction) -> Instant:
         """What shows the instant ``place``, from the start of this frame up to that of the following, at ``time``."""
         if self.following is None or self.following.cut == "hold":
-            return Instant(window, Fraction(0), place, time)
+            return Instant(window, Fraction(0), place, time, shot=self.shot)
         t = (place - self.starts[0]) / (self.end - self.starts[0])
         if self.following.cut == "blend":
-            return Instant((self.frame, self.following), t, place, time, blend=True)
-        return Instant(window, t, place, time)
+            return Instant((self.frame, self.following), t, place, time, blend=True, shot=self.shot)
+        return Instant(window, t, place, time, shot=self.shot)
 
 
 def _windows(frames: Iterable[Frame], size: int) -> Iterator[tuple[_Held, tuple[Frame, ...]]]:
@@ -286,6 +295,7 @@ def _windows(frames: Iterable[Frame], size: int) -> Iterator[tuple[_Held, tuple[
 
 def _held(frames: Iterable[Frame]) -> Iterator[_Held]:
     held: _Held | None = None
+    shot = 0
     for frame in frames:
         if held is not None and frame.repeat and frame.cut is None:
             held.starts.append(frame.time)
@@ -293,7 +303,8 @@ def _held(frames: Iterable[Frame]) -> Iterator[_Held]:
             if held is not None:
                 held.end, held.following = frame.time, frame
                 yield held
-            held = _Held(frame, [frame.time], frame.time)
+                shot += frame.cut is not None
+            held = _Held(frame, [frame.time], frame.time, shot)
         held.end = frame.time + frame.duration
     if held is not None:
         yield held
