@@ -16,9 +16,10 @@ import torch
 from rich.console import Console
 from rich.markup import escape
 
-from .. import loading, media
+from .. import light, loading, media
 from ..core import InputError, Interpolator, Options
 from ..run import run
+from ..shutter import Shutter, exposed
 from ..time import Tail, Timing
 from ..wrap import TTA_PASSES
 from .progress import tracked
@@ -94,6 +95,19 @@ def add_options(parser: ArgumentParser) -> None:
     model.add_argument(
         "--batch", type=argument(auto_or(whole)), help="new frames of a pair made at once; auto: 1 on a CPU, 8 elsewhere"
     )
+    blur = parser.add_argument_group("motion blur")
+    blur.add_argument(
+        "--shutter", type=argument(factor), metavar="ANGLE", help="how long each frame is exposed: 180 of 360 degrees is film's"
+    )
+    blur.add_argument(
+        "--shutter-samples", type=argument(whole), default=8, metavar="N", help="instants averaged for a frame (8)"
+    )
+    blur.add_argument(
+        "--transfer",
+        choices=light.CURVES,
+        metavar="NAME",
+        help="what light the codes mean, where tags do not say: " + ", ".join(light.CURVES),
+    )
     output = parser.add_argument_group("output")
     output.add_argument(
         "--codec", choices=("h264", "hevc", "vp9", "av1", "ffv1", "prores"), help="by the file ending if not given"
@@ -115,6 +129,8 @@ def make(reader: media.Reader, asked: Timing, args: Namespace, *, tail: Tail, so
     """
     info = reader.info
     console = console_for_people()
+    shutter = None if args.shutter is None else Shutter(args.shutter, args.shutter_samples)
+    grid = asked.grid if shutter is None else shutter.grid(asked.grid)
     device = chosen_device(args.device)
     batch = (1 if device.type == "cpu" else 8) if args.batch is None else args.batch
     total = asked.expected(info.frames, info.duration, tail)
@@ -128,7 +144,9 @@ def make(reader: media.Reader, asked: Timing, args: Namespace, *, tail: Tail, so
         with writer:
             name, model = chosen_model(args, info, device)
             console.print(escape(promise(info, asked, total, args.output, name, device, tail)))
-            new = run(reader, model, asked.grid, tail=tail, batch=batch)
+            new = run(reader, model, grid, tail=tail, batch=batch)
+            if shutter is not None:
+                new = exposed(new, light.named(args.transfer) if args.transfer else light.tagged(info.colour))
             for frame in tracked(new, "making frames", total, console):
                 writer.write(frame)
                 made += 1
