@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, _ArgumentGroup
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from .. import light, loading, media
-from ..core import InputError, Interpolator, Options
+from ..core import InputError, Interpolator, Options, Spec
 from ..run import run
 from ..shutter import Shutter, exposed
 from ..time import Tail, Timing
@@ -90,8 +90,7 @@ def add_options(parser: ArgumentParser) -> None:
         help="size at which motion is estimated: auto (0.5 from 4K on), 1, 0.5, 0.25, 2, 4",
     )
     model.add_argument("--pad", default="auto", help="auto, zeros, edge or reflect, with :centre or a multiple such as :128")
-    model.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps ...")
-    model.add_argument("--dtype", choices=("auto", *DTYPES), default="auto", help="auto: float16 on CUDA, else float32")
+    add_device(model)
     model.add_argument(
         "--batch", type=argument(auto_or(whole)), help="new frames of a pair made at once; auto: 1 on a CPU, 8 elsewhere"
     )
@@ -115,6 +114,12 @@ def add_options(parser: ArgumentParser) -> None:
     output.add_argument("--crf", type=int, help="quality of the codec: lower is better and larger")
     output.add_argument("--depth", type=int, choices=(8, 10, 16), help="bits a sample; the input's if not given")
     output.add_argument("--json", action="store_true", help="print the result for machines, on standard output")
+
+
+def add_device(group: _ArgumentGroup) -> None:
+    """Declare where the model runs, and how exactly."""
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps ...")
+    group.add_argument("--dtype", choices=("auto", *DTYPES), default="auto", help="auto: float16 on CUDA, else float32")
 
 
 def console_for_people() -> Console:
@@ -191,9 +196,14 @@ def chosen_model(args: Namespace, info: media.Info, device: torch.device) -> tup
     """The name and the model that the options mean, ready to use on ``device``."""
     scale = args.scale or (0.5 if info.width * info.height >= HUGE else 1.0)
     network = loading.network(args.model, Options(scale=float(scale), ensemble=args.ensemble))
-    half = device.type == "cuda" and network.spec.half
-    dtype = DTYPES[args.dtype] if args.dtype != "auto" else torch.float16 if half else torch.float32
+    dtype = chosen_dtype(args.dtype, device, network.spec)
     return network.spec.name, loading.ready(network, tta=args.tta, pad=args.pad, device=device, dtype=dtype)
+
+
+def chosen_dtype(text: str, device: torch.device, spec: Spec) -> torch.dtype:
+    """The precision that ``--dtype`` means for a model of ``spec``."""
+    half = device.type == "cuda" and spec.half
+    return DTYPES[text] if text != "auto" else torch.float16 if half else torch.float32
 
 
 def promise(
