@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fractions import Fraction as F
 
 import pytest
@@ -11,7 +12,7 @@ from models import Blend, Shift
 from torch import Tensor
 
 from vfi import flow
-from vfi.core import Frame, InputError, Motion
+from vfi.core import Across, Frame, InputError, Motion
 from vfi.run import frames_of
 
 HALF = torch.tensor([0.5])
@@ -103,9 +104,10 @@ def test_flow_is_that_at_t():
     assert [motion.flow0[0, 0, 0, 0].item() for motion in motions] == [-2, 0]
 
 
-def test_nothing_moves_across_a_cut():
+@pytest.mark.parametrize("across", ["hold", "blend"])
+def test_nothing_moves_across_a_cut(across: Across):
     first, second, third = clip(3)
-    cut = Frame(second.rgb, second.time, second.duration, cut="hold")
+    cut = replace(second, cut=across)
     moved = [motion.flow1.any().item() for _, motion in flow.motions([first, cut, third], Shift(8))]
     assert moved == [False, True, False]
 

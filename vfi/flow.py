@@ -131,7 +131,7 @@ def motions(frames: Iterable[Frame], model: Interpolator, t: float = 0.5) -> Ite
     for instant in resample(same_size(frames), Subdivide(1), tail="hold", window=model.spec.window):
         pictures = torch.stack([premultiplied(frame).float() for frame in instant.window])[None]
         middle = len(instant.window) // 2
-        if instant.window[middle] is instant.before:
+        if instant.blend or instant.window[middle] is instant.before:
             still = pictures.new_zeros(1, 2, *pictures.shape[-2:])
             yield instant, Motion(still, still, still[:, :1], still[:, :1])
         else:

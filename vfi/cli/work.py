@@ -127,9 +127,18 @@ def console_for_people() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def make(reader: media.Reader, asked: Timing, args: Namespace, *, tail: Tail, sound: Path | None = None) -> int:
+def make(
+    reader: media.Reader,
+    asked: Timing,
+    args: Namespace,
+    *,
+    tail: Tail,
+    sound: Path | None = None,
+    chosen: tuple[str, Interpolator] | None = None,
+) -> int:
     """Make the clip that ``args`` ask for and return the exit code; ``sound`` is the file whose sound is copied.
 
+    ``chosen`` is what `chosen_model` gave, where it was needed before.
     On Ctrl-C what is done so far is kept under another name.
     """
     info = reader.info
@@ -147,7 +156,7 @@ def make(reader: media.Reader, asked: Timing, args: Namespace, *, tail: Tail, so
     writer = media.open_writer(args.output, replace(info, rate=asked.rate), encoding=encoding, time_base=tick, audio=sound)
     try:
         with writer:
-            name, model = chosen_model(args, info, device)
+            name, model = chosen or chosen_model(args, info, device)
             console.print(escape(promise(info, asked, total, args.output, name, device, tail)))
             new = run(reader, model, grid, tail=tail, batch=batch)
             if shutter is not None:

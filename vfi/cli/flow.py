@@ -1,0 +1,62 @@
+"""``vfi flow``: a clip in, the motion that a model sees in it out, as colours."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+from .. import flow, media
+from ..core import Frame, InputError
+from ..time import exact_rate, timing
+from . import work
+from .progress import tracked
+
+
+def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
+    """Declare ``flow``."""
+    parser = subparsers.add_parser(
+        "flow",
+        help="show the motion that a model sees in a clip",
+        description="Show the motion between each frame of a clip and the next, as the model sees it half-way, in colours: red "
+        "moves to the right, yellow down, cyan to the left, blue up, white not at all. The last picture is white.",
+    )
+    parser.add_argument("input", metavar="IN", type=Path, help="a video file or a folder of numbered images")
+    parser.add_argument("output", metavar="OUT", type=Path, help="a video file, or a folder for numbered images")
+    parser.add_argument("--toward", choices=get_args(flow.Toward), default="next", help="where the motion leads: next")
+    parser.add_argument(
+        "--radius",
+        type=work.argument(work.auto_or(work.factor)),
+        metavar="PX",
+        help="pixels of motion that the fullest colour stands for; auto looks at the clip first, and takes what 99 of 100 "
+        "pixels of its fastest frame do not exceed",
+    )
+    parser.add_argument(
+        "--in-fps", type=work.argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
+    )
+    parser.add_argument("--damaged-ok", action="store_true", help="use what can be read of a damaged video")
+    work.add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: Namespace) -> int:
+    if args.tta != "none":
+        raise InputError(f"--tta {args.tta} was given: it acts on pictures, and flow is shown as the model itself sees it")
+    reader = media.open_reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok)
+    console, info = work.console_for_people(), reader.info
+    name, model = work.chosen_model(args, info, work.chosen_device(args.device))
+    if args.radius is None:
+        found = tracked(flow.motions(reader, model), "measuring motion", info.frames, console)
+        radius = flow.radius_of(flow.arm(motion, args.toward) for _, motion in found)
+    else:
+        radius = float(args.radius)
+    console.print(f"full colour is {radius:.1f} pixels")
+
+    def pictures() -> Iterator[Frame]:
+        return flow.pictures(reader, model, radius, toward=args.toward)
+
+    drawn = replace(info, depth=8, alpha=False, colour=media.Colour(), audio=False)
+    clip = media.Edited(drawn, reader.notes, pictures)
+    return work.make(clip, timing(info.rate, times=1), args, tail="hold", chosen=(name, model))
