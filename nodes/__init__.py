@@ -8,6 +8,7 @@ from .clip import JoinFrames, PingPongFrames, ReverseFrames, SelectFrames, Split
 from .interpolate import Augment, Interpolate, InterpolateVideo
 from .load import LoadModel
 from .quality import FlowPicture
+from .shutter import ShutterFrames
 
 
 class InbetweenExtension(ComfyExtension):
@@ -18,6 +19,7 @@ class InbetweenExtension(ComfyExtension):
             LoadModel,
             Interpolate,
             InterpolateVideo,
+            ShutterFrames,
             Augment,
             SplitFrames,
             JoinFrames,

@@ -10,6 +10,7 @@ def test_node_ids_are_for_ever(nodes):
         "InbetweenLoadModel",
         "InbetweenInterpolate",
         "InbetweenInterpolateVideo",
+        "InbetweenShutter",
         "InbetweenTTA",
         "InbetweenSplitFrames",
         "InbetweenJoinFrames",

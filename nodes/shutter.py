@@ -1,0 +1,108 @@
+"""Nodes that blur motion: each frame is the mean of the light that falls while a shutter is open."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from ..vfi.light import CURVES, named
+from ..vfi.run import run
+from ..vfi.shutter import Shutter, exposed
+from ..vfi.time import Uniform, exact_rate
+from . import bridge
+from .memory import Model, ModelType
+
+CATEGORY = "Inbetween/interpolate"
+
+
+def shutter_inputs() -> list[io.Input]:
+    """How the frames are exposed; `shutter_of` reads the answer."""
+    return [
+        io.Float.Input(
+            "target_fps",
+            display_name="target fps",
+            default=24.0,
+            min=0.01,
+            max=1000.0,
+            step=0.001,
+            tooltip="Frames a second wanted. The source's rate keeps their number, a lower one makes film of fast footage. "
+            "23.976, 29.97 and 59.94 mean the exact NTSC rates.",
+        ),
+        io.Float.Input(
+            "angle",
+            default=180.0,
+            min=1.0,
+            max=360.0,
+            step=0.1,
+            tooltip="How long the shutter is open, in degrees of 360: 180 blurs over half of the time until the next frame, as "
+            "film does; 360 over all of it.",
+        ),
+        io.Int.Input(
+            "samples",
+            default=8,
+            min=2,
+            max=256,
+            tooltip="How many moments of an exposure are averaged. Each costs a new frame. More hide the steps of fast edges.",
+        ),
+    ]
+
+
+def light_input(usual: str, told: str) -> io.Combo.Input:
+    """What light the numbers of a picture mean: ``usual``, of which ``told`` says what it is, or a curve by name."""
+    return io.Combo.Input(
+        "light",
+        options=list(dict.fromkeys([usual, *CURVES])),
+        optional=True,
+        advanced=True,
+        tooltip=f"What light the numbers mean, for motion blurs in light. {usual}: {told}. linear: float pictures such as EXR. "
+        "The others are those of screens, HDR and cameras.",
+    )
+
+
+class ShutterFrames(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InbetweenShutter",
+            display_name="Shutter (Motion Blur)",
+            category=CATEGORY,
+            description="Exposes each frame for a part of its time, as a film camera does: what moves is blurred on its way.",
+            search_aliases=["motion blur", "shutter angle", "180 degree", "exposure", "film look", "frame blending"],
+            inputs=[
+                ModelType.Input("model", tooltip="The model that makes the moments of each exposure."),
+                io.Image.Input("images", tooltip="The frames, in order: grey, colour, or colour with alpha."),
+                bridge.source_fps_input(),
+                *shutter_inputs(),
+                light_input("srgb", "usual pictures"),
+            ],
+            outputs=[
+                io.Image.Output("images", tooltip="The frames, blurred. The last is sharp: nothing follows it."),
+                io.Float.Output("fps", tooltip="Frames a second to play them at."),
+                io.Int.Output("count", tooltip="How many frames there are."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: Model,
+        images: Tensor,
+        source_fps: float,
+        target_fps: float,
+        angle: float,
+        samples: int,
+        light: str = "srgb",
+    ) -> io.NodeOutput:
+        source, target = exact_rate(source_fps), exact_rate(target_fps)
+        shutter, outputs = shutter_of(angle, samples), Uniform(target)
+        count = outputs.count(len(bridge.checked(images)), (len(images) - 1) / source, "stop")
+        moments = run(bridge.frames_of(images, source), model.ready(images.shape[1:3]), shutter.grid(outputs))
+        made, _ = bridge.collected(exposed(bridge.watched(moments, count * samples), named(light)), images, count)
+        return io.NodeOutput(made, float(target), count)
+
+
+def shutter_of(angle: float, samples: int) -> Shutter:
+    """What `shutter_inputs` say."""
+    return Shutter(Fraction(angle).limit_denominator(1000), samples)
