@@ -17,7 +17,7 @@ NODES = sorted((ROOT / "nodes").rglob("*.py"))
 FLOORS = (
     ("core", "threads"),
     ("ops",),
-    ("archs", "time", "color", "light", "shutter", "media", "pixels", "orientation", "video", "images", "overlap", "likeness"),
+    ("archs", "time", "color", "light", "shutter", "media", "pixels", "orientation", "video", "images", "overlap", "likeness", "datasets", "metrics"),
     ("wrap",),
     ("registry", "run", "loop", "join", "flow"),
     ("weights",),

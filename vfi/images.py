@@ -62,7 +62,7 @@ class ImageReader:
     ) -> None:
         self.notes: list[str] = []
         path = Path(source) if isinstance(source, str | os.PathLike) else None
-        self._files = _listed(path) if path else [Path(file) for file in cast(Sequence[str], source)]
+        self._files = image_files(path) if path else [Path(file) for file in cast(Sequence[str], source)]
         _, info = _load(self._files[0])
         count = len(self._files)
         self.info = replace(
@@ -131,8 +131,8 @@ class ImageWriter(Writer):
 _NUMBER = re.compile(r"%(?:0(\d+))?d")
 
 
-def _listed(path: Path) -> list[Path]:
-    """The images of a folder or a pattern, in natural order."""
+def image_files(path: Path) -> list[Path]:
+    """The images of a folder or a pattern, in natural order. Raises `InputError` where there are none, or several kinds."""
     folder, named = path, re.compile(".*")
     if "%" in path.name:
         head, tail = (re.escape(part) for part in _NUMBER.sub("\0", path.name, count=1).partition("\0")[::2])

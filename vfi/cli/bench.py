@@ -1,0 +1,331 @@
+"""``vfi bench``: how good and how fast models are, on frames whose truth is known."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import product
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from torch import Tensor
+
+from .. import __version__, datasets, loading, registry, weights, wrap
+from ..core import InputError, Interpolator, Options
+from ..datasets import Item
+from ..metrics import Lpips, Quality, compare
+from ..wrap import TTA_PASSES, Pad
+from . import work
+from .progress import tracked
+
+COLUMNS: dict[str, tuple[str, str]] = {
+    "psnr": ("PSNR", ".2f"),
+    "ssim": ("SSIM", ".4f"),
+    "ie": ("IE", ".2f"),
+    "lpips": ("LPIPS", ".4f"),
+    "seconds": ("s/frame", ".3f"),
+}
+"""Heading and format of each measure."""
+
+
+def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
+    """Declare ``bench`` and its commands."""
+    bench = subparsers.add_parser("bench", help="measure how good and how fast models are")
+    commands = bench.add_subparsers(required=True, metavar="COMMAND")
+    parser = commands.add_parser(
+        "quality",
+        help="make frames whose truth is known, and compare",
+        description="Make frames whose truth is known, and compare: PSNR and SSIM (more is better), IE and LPIPS (less is), "
+        "and the seconds that a frame takes, after one that is not timed. Means are over frames.",
+    )
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="a test set")
+    names = ", ".join(layout.name for layout in datasets.LAYOUTS)
+    parser.add_argument(
+        "--layout", default="auto", help=f"how it lies in the folder: auto, {names}; sequence:K gives every Kth frame"
+    )
+    parser.add_argument(
+        "--subsets",
+        type=work.argument(listed),
+        metavar="A,B",
+        help="parts of the test set, such as hard,extreme; all if not given",
+    )
+    parser.add_argument("--limit", type=work.argument(work.whole), metavar="N", help="only the first N items of each subset")
+    model = parser.add_argument_group("models")
+    model.add_argument(
+        "--models",
+        type=work.argument(listed),
+        default=["linear", "dis", "auto"],
+        metavar="A,B",
+        help="names from `vfi models`, or safetensors files (linear,dis and the best on disk)",
+    )
+    model.add_argument(
+        "--tta",
+        type=work.argument(augmentations),
+        default=["none"],
+        metavar="A,B",
+        help=f"test-time augmentations, each with each model: {', '.join(TTA_PASSES)}",
+    )
+    model.add_argument(
+        "--pad",
+        type=work.argument(paddings),
+        default=["auto"],
+        metavar="A,B",
+        help="each with each model: auto, zeros, edge or reflect, with :centre or a multiple such as :128",
+    )
+    model.add_argument(
+        "--scale", type=work.argument(work.factor), default=Fraction(1), help="size at which motion is estimated (1)"
+    )
+    work.add_device(model)
+    output = parser.add_argument_group("output")
+    output.add_argument("--json", action="store_true", help="print the result for machines, on standard output")
+    output.add_argument("--scores", action="store_true", help="list every frame in it too")
+    parser.set_defaults(run=quality)
+
+
+def listed(text: str) -> list[str]:
+    """Names between commas, each once."""
+    names = list(dict.fromkeys(filter(None, (name.strip() for name in text.split(",")))))
+    if not names:
+        raise InputError(f"{text!r} was given: one or more names are needed, with commas between")
+    return names
+
+
+def augmentations(text: str) -> list[str]:
+    """Names of test-time augmentations."""
+    for name in listed(text):
+        if name not in TTA_PASSES:
+            raise InputError(f"{name!r} is not a test-time augmentation: give some of {', '.join(TTA_PASSES)}")
+    return listed(text)
+
+
+def paddings(text: str) -> list[str]:
+    """Ways of padding."""
+    for name in listed(text):
+        if name != "auto":
+            Pad.parse(name)
+    return listed(text)
+
+
+@dataclass(frozen=True)
+class Way:
+    """A model and how it is used, all as asked."""
+
+    model: str
+    tta: str
+    pad: str
+
+    @property
+    def name(self) -> str:
+        extras = (self.tta if self.tta != "none" else "", f"pad {self.pad}" if self.pad != "auto" else "")
+        return ", ".join(filter(None, (self.model, *extras)))
+
+
+@dataclass(frozen=True)
+class Score:
+    """How good one made frame is, and how long it took."""
+
+    item: Item
+    t: Fraction
+    quality: Quality
+    seconds: float
+
+    @property
+    def values(self) -> dict[str, float | None]:
+        return {**vars(self.quality), "seconds": self.seconds}
+
+
+@dataclass
+class Result:
+    """What came of one way: ``facts`` about the model, and a ``note`` where not all items suit it."""
+
+    way: Way
+    facts: dict[str, Any] = field(default_factory=dict)
+    note: str | None = None
+    scores: list[Score] = field(default_factory=list)
+
+
+def quality(args: Namespace) -> int:
+    """Measure, print the table and, where asked, the JSON."""
+    names = dict.fromkeys(loading.auto() if name == "auto" else name for name in args.models)
+    for name in names.keys() - set(registry.builtins()):
+        weights.find(name)
+    layout, found = datasets.items(args.folder, args.layout)
+    found = chosen(found, args.subsets, args.limit)
+    device = work.chosen_device(args.device)
+    lpips, absent = perceptual(device)
+    console = work.console_for_people()
+    total = sum(len(item.times) for item in found)
+    console.print(escape(f"{args.folder}: {layout.name}, {total} frames of {len(found)} items to make, on {device}"))
+    results: list[Result] = []
+    interrupted = False
+    try:
+        for way in (Way(*one) for one in product(names, args.tta, args.pad)):
+            results.append(Result(way))
+            measure(results[-1], found, lpips, args, device, console)
+    except KeyboardInterrupt:
+        interrupted = True
+    facts = {
+        "folder": str(args.folder),
+        "layout": layout.name,
+        "limit": args.limit,
+        "interrupted": interrupted,
+        "device": str(device),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "vfi": __version__,
+        "lpips": absent or "AlexNet, version 0.1",
+        "models": {result.way.name: told(result, args.scores) for result in results},
+    }
+    notes = [f"{result.way.name}: {result.note}" for result in results if result.note]
+    notes += [absent] if absent else []
+    show(facts, notes, Console(stderr=args.json, highlight=False))
+    if args.json:
+        sys.stdout.write(json.dumps(finite(facts), indent=1) + "\n")
+    if interrupted:
+        console.print("vfi: interrupted: this is of the frames that were done")
+    return work.INTERRUPTED if interrupted else 0
+
+
+def chosen(found: Sequence[Item], subsets: Sequence[str] | None, limit: int | None) -> list[Item]:
+    """The items of ``subsets``, the first ``limit`` of each."""
+    there = dict.fromkeys(item.subset for item in found)
+    known = [name for name in there if name is not None]
+    for name in subsets or ():
+        if name not in known:
+            raise InputError(f"there is no subset {name!r} here: {', '.join(known) or 'the test set has none'}")
+    parts = ([item for item in found if item.subset == name] for name in subsets or there)
+    return [item for part in parts for item in part[:limit]]
+
+
+def perceptual(device: torch.device) -> tuple[Lpips | None, str | None]:
+    """LPIPS, or why it cannot be measured."""
+    try:
+        return Lpips(device), None
+    except InputError as error:
+        return None, str(error)
+
+
+def measure(
+    result: Result, found: Sequence[Item], lpips: Lpips | None, args: Namespace, device: torch.device, console: Console
+) -> None:
+    """Fill ``result`` with the score of every frame of the items that give enough frames."""
+    way = result.way
+    network = loading.network(way.model, Options(scale=float(args.scale)))
+    dtype = work.chosen_dtype(args.dtype, device, network.spec)
+    result.facts = {
+        "network": network.spec.name,
+        "frames given": network.spec.window,
+        "tta": way.tta,
+        "pad": network.spec.pad if way.pad == "auto" else way.pad,
+        "scale": float(args.scale),
+        "dtype": str(dtype).removeprefix("torch."),
+    }
+    suited = [item for item in found if len(item.given) >= network.spec.window]
+    if len(suited) < len(found):
+        some = f"scored on {len(suited)} of {len(found)} items" if suited else "not scored"
+        result.note = f"{some}: it takes {network.spec.window} frames, and the others give fewer"
+    model = loading.ready(network, tta=way.tta, pad=way.pad, device=device, dtype=dtype)
+    total = sum(len(item.times) for item in suited)
+    for score in tracked(scores(model, way.name, suited, lpips), escape(way.name), total, console):
+        result.scores.append(score)
+
+
+def scores(model: Interpolator, name: str, found: Sequence[Item], lpips: Lpips | None = None) -> Iterator[Score]:
+    """The score of each true frame of the items, one item at a time; pictures go to the model's device and back in the time."""
+    for index, item in enumerate(found):
+        window, truths = item.read(model.spec.window)
+        with blamed(name, item):
+            if index == 0:
+                model(window, torch.tensor([float(item.times[0])]))
+            started = time.perf_counter()
+            prepared = wrap.prepare(model, [wrap.encode(model, rgb) for rgb in window.unbind(1)], window)
+            once = (time.perf_counter() - started) / len(item.times)
+        for t, true in truths:
+            with blamed(name, item):
+                started = time.perf_counter()
+                made = wrap.at(model, prepared, torch.tensor([float(t)]))[0]
+                seconds = once + time.perf_counter() - started
+                check_numbers(made)
+            yield Score(item, t, compare(made, true, lpips), seconds)
+
+
+@contextmanager
+def blamed(name: str, item: Item) -> Iterator[None]:
+    """Says of what fails inside with which model, and on which item."""
+    try:
+        yield
+    except (InputError, RuntimeError) as error:
+        raise InputError(f"{name} failed on {item.name}: {error}") from error
+
+
+def check_numbers(made: Tensor) -> None:
+    if not bool(made.isfinite().all()):
+        raise InputError("the frame that it made has values that are no numbers")
+
+
+def told(result: Result, every: bool) -> dict[str, Any]:
+    """What a result says: facts, means by subset and, with ``every``, all scores."""
+    subsets: dict[str, list[Score]] = {"all": result.scores}
+    for score in result.scores:
+        if score.item.subset is not None:
+            subsets.setdefault(score.item.subset, []).append(score)
+    means = {name: mean(some) for name, some in subsets.items()} if result.scores else {}
+    listing = [{"item": one.item.name, "subset": one.item.subset, "t": str(one.t), **one.values} for one in result.scores]
+    return {**result.facts, "note": result.note, "subsets": means, **({"scores": listing} if every else {})}
+
+
+def mean(some: Sequence[Score]) -> dict[str, Any]:
+    """The number of items and frames, the mean of each measure and, where there are several times, those at each t."""
+    times = sorted({score.t for score in some})
+    means: dict[str, Any] = {"items": len({score.item for score in some}), "frames": len(some)}
+    for measure in COLUMNS:
+        values = [value for score in some if (value := score.values[measure]) is not None]
+        means[measure] = fmean(values) if values else None
+    if len(times) > 1:
+        means["times"] = {str(t): mean([score for score in some if score.t == t]) for t in times}
+    return means
+
+
+def show(facts: dict[str, Any], notes: Sequence[str], console: Console) -> None:
+    """The table, a row for each model and subset, and what there is to say of it."""
+    parted = any(len(told["subsets"]) > 1 for told in facts["models"].values())
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("model")
+    if parted:
+        table.add_column("subset", no_wrap=True)
+    for heading in ("frames", *(heading for heading, _ in COLUMNS.values())):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, told in facts["models"].items():
+        for subset, means in told["subsets"].items() or [("", {})]:
+            shown = (format_of(means.get(measure), style) for measure, (_, style) in COLUMNS.items())
+            row = (escape(name), *([subset] if parted else []), str(means.get("frames", 0)), *shown)
+            table.add_row(*row)
+    console.print(table)
+    for note in notes:
+        console.print(escape(note), soft_wrap=True)
+
+
+def format_of(value: float | None, style: str) -> str:
+    return "-" if value is None else format(value, style)
+
+
+def finite(value: Any) -> Any:
+    """The same with None, which JSON has, for infinity, which it has not: the PSNR of equal pictures."""
+    if isinstance(value, dict):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
