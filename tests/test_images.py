@@ -153,6 +153,17 @@ class TestFolders:
         assert [int(rows(frame)[0, 0, 0]) for frame in reader] == [1, 9, 10, 100]
         assert [frame.time for frame in reader] == [0, F(1, 10), F(2, 10), F(3, 10)]
 
+    @pytest.mark.parametrize(
+        ("time", "before", "first"),
+        [(F(0), 0, 0), (F(-1), 1, 0), (F(25, 100), 0, 2), (F(3, 10), 2, 1), (F(9), 0, 3), (F(9), 1, 2)],
+    )
+    def test_a_clip_is_read_from_anywhere(self, tmp_path: Path, time: F, before: int, first: int):
+        for number in range(4):
+            (tmp_path / f"{number}.png").write_bytes(png(np.full((4, 4), number), 0))
+        read = list(ImageReader(tmp_path, F(10)).since(time, before))
+        assert [int(rows(frame)[0, 0, 0]) for frame in read] == list(range(first, 4))
+        assert [frame.time for frame in read] == [F(k, 10) for k in range(first, 4)]
+
     def test_a_pattern_names_one_of_several_series(self, tmp_path: Path):
         for name in ("left.0001.png", "left.0002.png", "right.0001.png", "left.0001.jpg"):
             (tmp_path / name).write_bytes(png(np.zeros((4, 4)), 0))

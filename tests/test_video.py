@@ -9,7 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from fractions import Fraction as F
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import av
@@ -19,7 +19,7 @@ import torch
 from clips import fail, film, moving, sounds
 
 from vfi.core import Frame, InputError
-from vfi.media import Colour, Encoding, Info, open_reader, open_writer
+from vfi.media import Colour, Edited, Encoding, Info, open_reader, open_writer, since
 from vfi.pixels import planes_of
 from vfi.video import VideoReader, VideoWriter
 
@@ -153,6 +153,96 @@ class TestReading:
         assert reader.info.interlaced
         assert len(list(reader)) == 3
         assert "interlaced" in reader.notes[0]
+
+
+PARAMETERS = {
+    "libx264": ("x264-params", "keyint=12:min-keyint=12:bframes=3:b-pyramid=normal:open-gop={}:scenecut=0"),
+    "libx265": ("x265-params", "keyint=12:min-keyint=12:bframes=4:open-gop={}:scenecut=0:log-level=error"),
+}
+
+
+def grouped(path: Path, encoder: str, stamps: list[int], tick: F, *, open_gop: bool = False, gop: int = 12) -> Path:
+    """Moving colours in groups of 12 pictures with B-frames; ``stamps`` as for `film`."""
+    name, value = PARAMETERS.get(encoder, ("g", "12"))
+    with av.open(str(path), "w") as out:
+        options = {name: value.format(int(open_gop)).replace("12", str(gop))}
+        stream = out.add_stream(encoder, rate=round(1 / tick / (stamps[1] - stamps[0])), options=options)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.time_base = tick
+        for index, frame in enumerate(moving(len(stamps) - 1)):
+            picture = av.VideoFrame.from_ndarray((frame.rgb * 255).byte().permute(1, 2, 0).numpy(), format="rgb24")
+            picture = picture.reformat(format="yuv420p")
+            picture.pts, picture.time_base = stamps[index], tick
+            out.mux(stream.encode(picture))
+        out.mux(stream.encode(None))
+    return path
+
+
+UNEVEN = list(accumulate(([40, 33, 50, 17] * 12), initial=100))
+
+
+class TestReadingFromWithin:
+    @pytest.mark.parametrize("before", [0, 1, 3])
+    @pytest.mark.parametrize(
+        ("name", "encoder", "stamps", "tick", "open_gop", "gop"),
+        [
+            ("closed.mp4", "libx264", list(range(49)), F(1, 24), False, 12),
+            ("open.mp4", "libx264", list(range(49)), F(1, 24), True, 12),
+            ("open.mkv", "libx264", list(range(49)), F(1, 24), True, 12),
+            ("ntsc.mkv", "libx264", [k * 1001 for k in range(49)], F(1, 60000), False, 12),
+            ("uneven.mp4", "libx264", UNEVEN, F(1, 1000), True, 12),
+            ("short.mp4", "libx264", list(range(49)), F(1, 24), False, 2),
+            ("open.mov", "libx265", list(range(49)), F(1, 24), True, 12),
+            ("closed.mkv", "libx265", list(range(49)), F(1, 24), False, 12),
+            ("clip.webm", "libvpx-vp9", list(range(49)), F(1, 24), False, 12),
+            ("intra.mov", "prores_ks", list(range(25)), F(1, 24), False, 12),
+            ("recorded.ts", "libx264", list(range(49)), F(1, 24), True, 12),
+            ("raw.h264", "libx264", list(range(25)), F(1, 25), False, 12),
+        ],
+    )
+    def test_the_frames_and_times_are_those_of_a_full_read(
+        self, tmp_path: Path, name: str, encoder: str, stamps: list[int], tick: F, open_gop: bool, gop: int, before: int
+    ):
+        if encoder == "prores_ks":
+            info = replace(SMALL, depth=10)
+            write(tmp_path / name, info, moving(24), encoding=Encoding("prores"))
+        else:
+            grouped(tmp_path / name, encoder, stamps, tick, open_gop=open_gop, gop=gop)
+        reader = VideoReader(tmp_path / name)
+        full = list(reader)
+        assert len(full) == len(stamps) - 1
+        for index in (0, 1, 2, 3, 5, 11, 12, 13, 20, len(full) - 2, len(full) - 1):
+            wanted = full[max(index - before, 0) :]
+            for time in (full[index].time, full[index].time + full[index].duration * F(2, 3)):
+                read = zip_first(reader.since(time, before), 6) if index < len(full) - 6 else list(reader.since(time, before))
+                assert [frame.time for frame in read] == [frame.time for frame in wanted[: len(read)]]
+                assert all(torch.equal(one.rgb, other.rgb) for one, other in zip(read, wanted, strict=False))
+                assert [frame.duration for frame in read] == [frame.duration for frame in wanted[: len(read)]]
+
+    def test_before_the_start_it_is_the_whole_clip_and_after_the_end_the_last_frame(self, tmp_path: Path):
+        reader = VideoReader(film(tmp_path / "clip.mp4", list(range(5, 16)), F(1, 10), sound=F(1)))
+        assert brightness(reader.since(F(-1))) == brightness(reader.since(F(2, 10))) == list(range(16, 26))
+        assert brightness(reader.since(F(9))) == [25]
+        assert brightness(reader.since(F(9), 2)) == [23, 24, 25]
+
+    def test_it_begins_at_the_key_frame_and_not_at_the_start(self, tmp_path: Path):
+        path = film(tmp_path / "clip.mp4", list(range(41)), F(1, 10))  # a key frame every 8 frames
+        with av.open(str(path)) as container:
+            packet = next(packet for packet in container.demux(video=0) if packet.pts * packet.time_base == F(3, 10))
+        data = path.read_bytes()
+        path.write_bytes(data[: packet.pos] + b"\xff" * packet.size + data[packet.pos + packet.size :])
+        reader = VideoReader(path)
+        with pytest.raises(InputError, match=r"damaged at 0\.300 s, after 3 of 40 frames"):
+            list(reader)
+        assert brightness(reader.since(F(1))) == list(range(26, 56))
+
+    def test_a_clip_that_cannot_seek_is_read_from_its_start(self):
+        frames = list(moving(6, F(10)))
+        clip = Edited(SMALL, [], lambda: iter(frames))
+        assert list(since(clip, F(25, 100))) == frames[2:]
+        assert list(since(clip, F(25, 100), 1)) == frames[1:]
+        assert list(since(clip, F(5), 1)) == frames[4:]
+        assert list(since(clip, F(0), 2)) == frames
 
 
 def zip_first(frames, count: int) -> list[Frame]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
 from itertools import islice
+from math import floor
 from pathlib import Path
 from typing import cast
 
@@ -70,8 +71,14 @@ class ImageReader:
         )
 
     def __iter__(self) -> Iterator[Frame]:
+        return self.since(Fraction(0))
+
+    def since(self, time: Fraction, before: int = 0) -> Iterator[Frame]:
+        """As `media.Seeks.since`."""
         rate = self.info.rate or DEFAULT_RATE
-        for index, file in enumerate(self._files):
+        count = len(self._files)
+        for index in range(max(min(floor(time * rate), count - 1) - before, 0), count):
+            file = self._files[index]
             frame, info = _load(file)
             if (info.width, info.height) != (self.info.width, self.info.height):
                 raise InputError(

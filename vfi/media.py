@@ -10,17 +10,19 @@ import os
 import secrets
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
 from itertools import chain, count
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from .core import Frame, InputError
 
+T = TypeVar("T")
 Source: TypeAlias = "str | os.PathLike[str] | BytesIO"
 
 VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
@@ -96,6 +98,18 @@ class Reader(Protocol):
     def __iter__(self) -> Iterator[Frame]: ...
 
 
+@runtime_checkable
+class Seeks(Reader, Protocol):
+    """A clip that can also be read from anywhere within it."""
+
+    def since(self, time: Fraction, before: int = 0) -> Iterator[Frame]:
+        """The same frames at the same times, from the one shown at ``time`` on, or from ``before`` frames earlier.
+
+        There may be fewer than ``before``; after the end of the clip it is the last frame that is shown.
+        """
+        ...
+
+
 @dataclass
 class Edited:
     """A clip whose frames are those of others, changed on their way; ``frames`` begins to read them anew."""
@@ -144,6 +158,28 @@ class Writer(ABC):
             self.partial = self.keep_partial()
         else:
             self.discard()
+
+
+def since(clip: Reader, time: Fraction, before: int = 0) -> Iterator[Frame]:
+    """As `Seeks.since`, of any clip: one that cannot seek is read from its start."""
+    if isinstance(clip, Seeks):
+        return clip.since(time, before)
+    return from_shown_at(clip, time, before, lambda frame: frame.time + frame.duration)
+
+
+def from_shown_at(items: Iterable[T], time: Fraction, before: int, end: Callable[[T], Fraction]) -> Iterator[T]:
+    """What of ``items``, which are shown one after another until ``end``, `Seeks.since` gives."""
+    early: deque[T] = deque(maxlen=before + 1)
+    begun = False
+    for item in items:
+        if not begun and end(item) > time:
+            begun = True
+            if len(early) > before:
+                early.popleft()
+        early.append(item)
+        while begun and early:
+            yield early.popleft()
+    yield from early
 
 
 def name_of(source: Source) -> str:
@@ -195,7 +231,7 @@ class Staged:
             self.path.unlink(missing_ok=True)
 
 
-def open_reader(source: Source, *, rate: Fraction | None = None, damaged_ok: bool = False) -> Reader:
+def open_reader(source: Source, *, rate: Fraction | None = None, damaged_ok: bool = False) -> Seeks:
     """The clip in a video file, in a folder of images or in images named by a pattern such as ``shot/%05d.png``.
 
     ``rate`` is for images, which have none of their own: `DEFAULT_RATE` when None. Files are known by what they hold, not by

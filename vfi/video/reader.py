@@ -9,10 +9,10 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from io import BytesIO
-from math import lcm
+from math import floor, lcm
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from torch import Tensor
 
 from .. import orientation, pixels
 from ..core import Frame, InputError
-from ..media import Colour, DamagedError, Info, Source, name_of
+from ..media import Colour, DamagedError, Info, Source, from_shown_at, name_of
 
 CENTRED = {"mjpeg", "webp"}  # codecs that put chroma samples between the columns
 SEEMING_ALPHA = {"gif", "mjpeg", "webp"}  # decoded with an alpha plane although the file may have none
@@ -64,6 +64,8 @@ class VideoReader:
     without a time stamp, or with one that is not after the frame before, comes one frame interval after that, and ``notes``
     says so. The last frame lasts until the end that the container states, else as long as it says itself.
 
+    `since` begins at any time: MP4, QuickTime and Matroska are read from the key frame before it, others from their start.
+
     Raises `InputError` when the file holds no video, and, while frames are read, when their size changes; `DamagedError` at
     the first frame that is missing or damaged, unless ``damaged_ok``: then decoding goes on, and ``notes`` says so. FFmpeg
     refuses pictures of more than some 2^28 pixels before it allocates them.
@@ -83,16 +85,39 @@ class VideoReader:
             self._turn = orientation.of_picture(picture)
             self.info = describe(source, container, stream, picture, self._turn.swap)
             clock = _Clock(stream, origin_of(container), self.info.rate)
+            self._first = None if picture.pts is None else clock.of(picture.pts)
             self.info = replace(self.info, alpha=decoded(picture, self.info)[1] is not None, time_base=clock.unit)
         if self.info.interlaced:
             self._note("the clip is interlaced, and the two fields of a frame are taken as one picture")
 
     def __iter__(self) -> Iterator[Frame]:
+        return (self._frame(*shown) for shown in self._timed(None))
+
+    def since(self, time: Fraction, before: int = 0) -> Iterator[Frame]:
+        """As `media.Seeks.since`: decoded from the key frame before, where the container says where that is."""
+        shown = self._timed(self._key(time, before))
+        return (self._frame(*one) for one in from_shown_at(shown, time, before, lambda one: one[1] + one[2]))
+
+    def _key(self, time: Fraction, before: int) -> _Key | None:
+        """The key frame from which to decode what is shown at ``time`` and ``before`` frames earlier; None for the start."""
+        if self._first is None or time <= self._first:
+            return None
+        name = name_of(self.source)
+        with opened(self.source, name) as container:
+            stream = video_of(container, name)
+            clock = _Clock(stream, origin_of(container), self.info.rate)
+            return _key_before(container, stream, clock.stamp(time), clock.stamp(self._first), before)
+
+    def _timed(self, key: _Key | None) -> Iterator[tuple[av.VideoFrame, Fraction, Fraction]]:
+        """Each picture from ``key`` on, when it is shown and how long."""
         name = name_of(self.source)
         damaged: list[Fraction] = []
         with opened(self.source, name) as container:
             stream = video_of(container, name)
             clock = _Clock(stream, origin_of(container), self.info.rate)
+            if key is not None and self._first is not None:
+                container.seek(key.target, stream=stream)
+                clock.resume(self._first)
 
             def damage(pts: int | None) -> None:
                 if not clock.count and not _stated(stream):
@@ -100,15 +125,16 @@ class VideoReader:
                 time = clock.next if pts is None else clock.of(pts)
                 if not self._damaged_ok:
                     total = f" of {stream.frames}" if stream.frames else ""
-                    raise DamagedError(f"{name} is damaged at {float(time):.3f} s, after {clock.count}{total} frames")
+                    done = f", after {clock.count}{total} frames" if key is None else ""
+                    raise DamagedError(f"{name} is damaged at {float(time):.3f} s{done}")
                 damaged.append(time)
 
             waiting: tuple[av.VideoFrame, Fraction] | None = None
-            for picture in pictures_of(container, stream, damage):
+            for picture in pictures_of(container, stream, damage, key):
                 time = clock.tell(picture.pts)
                 if waiting is not None:
                     before, start = waiting
-                    yield self._frame(before, start, time - start)
+                    yield before, start, time - start
                     if (before.width, before.height) != (picture.width, picture.height):
                         raise InputError(
                             f"{name} changes from {before.width}x{before.height} to {picture.width}x{picture.height} "
@@ -116,7 +142,7 @@ class VideoReader:
                         )
                 waiting = picture, time
             if waiting is not None:
-                yield self._frame(*waiting, clock.last(waiting[0], whole=not damaged))
+                yield *waiting, clock.last(waiting[0], whole=not damaged)
         if damaged:
             self._note(f"{name} is damaged, first at {float(min(damaged)):.3f} s: what could be decoded was used")
         if clock.moved:
@@ -154,6 +180,16 @@ class _Clock:
     def of(self, pts: int) -> Fraction:
         """What a time stamp says."""
         return pts * self._tick - self._origin
+
+    def stamp(self, time: Fraction) -> int:
+        """The time stamp of ``time``, or that just before it; rounded time stamps may lie a tick off."""
+        return floor((time + self._origin) / self._tick) - self._rounded
+
+    def resume(self, first: Fraction) -> None:
+        """Go on within a clip whose first picture was shown at ``first``."""
+        self.count = 1
+        self._first = first
+        self._before = first
 
     def tell(self, pts: int | None) -> Fraction:
         """The time of the next picture."""
@@ -201,35 +237,82 @@ def video_of(container: InputContainer, name: str) -> VideoStream:
 
 
 def pictures_of(
-    container: InputContainer, stream: VideoStream, damage: Callable[[int | None], None]
+    container: InputContainer, stream: VideoStream, damage: Callable[[int | None], None], key: _Key | None = None
 ) -> Iterator[av.VideoFrame]:
-    """What a stream decodes to; ``damage`` is told the time stamp, if there is one, of what is damaged or missing."""
+    """What a stream decodes to; ``damage`` is told the time stamp, if there is one, of what is damaged or missing.
+
+    With ``key``, to which the container was sought, that is what is shown from this key frame on.
+    """
     decoder = _decoder(stream)
     packets = 0
     end = Fraction(0)
+    first = None if key is None else key.stamp
+    found = first is None
     try:
         for packet in container.demux():
             if packet.pts is not None:
                 end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
-            if packet.stream.index != stream.index:
+            found = found or (packet.stream.index == stream.index and packet.pts == first)
+            if packet.stream.index != stream.index or not found:
                 continue
             packets += bool(packet.size)
-            if packet.is_corrupt:
+            leading = first is not None and packet.pts is not None and packet.pts < first  # it needs frames before the key
+            if packet.is_corrupt and not leading:
                 damage(packet.pts)
             try:
                 pictures = decoder.decode(packet)
             except av.FFmpegError:
-                damage(packet.pts)
+                if not leading:
+                    damage(packet.pts)
                 continue
             for picture in pictures:
+                if first is not None and picture.pts is not None and picture.pts < first:
+                    continue
                 if picture.is_corrupt:
                     damage(picture.pts)
                 yield picture
     except av.FFmpegError:
         damage(None)
     stated = Fraction(container.duration or 0, 1_000_000) if "matroska" in container.format.name else end
-    if packets < _stated(stream) or stated - end > Fraction(1, 10):
+    if (first is None and packets < _stated(stream)) or stated - end > Fraction(1, 10):
         damage(None)
+
+
+SOUGHT = ("mp4", "matroska")
+"""Containers, by FFmpeg's names, that say where key frames are, and whose time stamps are the same wherever one begins."""
+
+
+@dataclass(frozen=True)
+class _Key:
+    """A key frame by its time stamp, and where to seek to come upon it."""
+
+    stamp: int
+    target: int
+
+
+def _key_before(container: InputContainer, stream: VideoStream, stamp: int, first: int, before: int) -> _Key | None:
+    """The last key frame shown at ``stamp`` or earlier that leaves time for ``before`` pictures before the one at ``stamp``.
+
+    None where all of the stream must be decoded. ``first`` is the time stamp of its first picture.
+    """
+    if not any(name in container.format.name for name in SOUGHT):
+        return None
+    target = stamp
+    while target > first:
+        container.seek(target, stream=stream)
+        keys = (packet for packet in container.demux(stream) if packet.is_keyframe and packet.pts is not None)
+        found = next(keys, None)
+        if found is None:
+            return None
+        assert found.pts is not None
+        if found.pts > stamp:  # it is decoded before, and shown after
+            target = min(target, found.pts if found.dts is None else found.dts) - 1
+        elif before:
+            before -= 1
+            stamp = target = found.pts - 1
+        else:
+            return _Key(found.pts, target)
+    return None
 
 
 def _stated(stream: VideoStream) -> int:
