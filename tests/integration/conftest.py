@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -126,6 +127,15 @@ class ComfyUI:
     def text(self) -> str:
         """The log so far."""
         return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def complaints(self, after: int = 0) -> list[str]:
+        """Python's warnings, and entries of the log, tracebacks and all, that are above INFO and speak of the pack.
+
+        ``after``: so many characters of the log are left out.
+        """
+        entries = re.split(r"\n(?=\S*\[(?:INFO|WARNING|ERROR|CRITICAL|DEBUG)\]|\S+:\d+: \w*Warning:)", self.text()[after:])
+        spoken = re.compile(r"[Ii]nbetween|vfi|[a-z]Warning:")
+        return [entry for entry in entries if "[INFO]" not in entry[:20] and spoken.search(entry)]
 
     def fetch(self, path: str) -> bytes:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as answer:
