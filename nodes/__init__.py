@@ -6,7 +6,9 @@ from comfy_api.latest import ComfyExtension, io
 
 from .clip import JoinFrames, PingPongFrames, ReverseFrames, SelectFrames, SplitFrames
 from .interpolate import Augment, Interpolate, InterpolateVideo
+from .join import JoinClips, JoinVideos
 from .load import LoadModel
+from .loop import LoopFrames, LoopVideo
 from .quality import FlowPicture
 from .shutter import ShutterFrames
 
@@ -19,6 +21,10 @@ class InbetweenExtension(ComfyExtension):
             LoadModel,
             Interpolate,
             InterpolateVideo,
+            LoopFrames,
+            LoopVideo,
+            JoinClips,
+            JoinVideos,
             ShutterFrames,
             Augment,
             SplitFrames,

@@ -64,7 +64,7 @@ def clip_of(images: Tensor, rate: Fraction) -> Edited:
 
 
 def collected(frames: Iterable[Frame], like: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """``count`` frames as an IMAGE with the size and channels of ``like``, and a MASK that is white where one is the source's."""
+    """``count`` frames as an IMAGE of the size and channels of ``like``, and a MASK that is white where one is the source's."""
     images = like.new_empty((count, *like.shape[1:]))
     originals = []
     for image, frame in zip(images, frames, strict=True):

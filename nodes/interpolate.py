@@ -14,7 +14,7 @@ from ..vfi.time import Timing, exact_rate, timing
 from ..vfi.wrap import TTA_PASSES
 from . import bridge
 from .memory import Model, ModelType
-from .video import Clip, write
+from .video import Clip, codec_inputs, make
 
 CATEGORY = "Inbetween/interpolate"
 
@@ -75,16 +75,7 @@ class Interpolate(io.ComfyNode):
             inputs=[
                 ModelType.Input("model", tooltip="The model that makes the new frames."),
                 io.Image.Input("images", tooltip="The frames, in order: grey, colour, or colour with alpha."),
-                io.Float.Input(
-                    "source_fps",
-                    display_name="source fps",
-                    default=24.0,
-                    min=0.01,
-                    max=1000.0,
-                    step=0.001,
-                    tooltip="Frames a second of the images, such as the fps of Get Video Components. 23.976 means 24000/1001, "
-                    "the exact NTSC rate.",
-                ),
+                bridge.source_fps_input(),
                 mode_input(),
                 io.Boolean.Input(
                     "hold_last",
@@ -115,12 +106,8 @@ class Interpolate(io.ComfyNode):
         shown = len(bridge.checked(images)) - (not hold_last)
         count = asked.grid.count(len(images), shown / source, tail)
         made = run(bridge.frames_of(images, source), model.ready(images.shape[1:3]), asked.grid, tail=tail)
-        out = images.new_empty((count, *images.shape[1:]))
-        originals = []
-        for image, frame in zip(out, bridge.watched(made, count), strict=True):
-            bridge.write(frame, image)
-            originals.append(not frame.made)
-        return io.NodeOutput(out, float(asked.rate), count, bridge.per_frame(originals, images))
+        out, originals = bridge.collected(bridge.watched(made, count), images, count)
+        return io.NodeOutput(out, float(asked.rate), count, originals)
 
 
 class InterpolateVideo(io.ComfyNode):
@@ -137,23 +124,7 @@ class InterpolateVideo(io.ComfyNode):
                 ModelType.Input("model", tooltip="The model that makes the new frames."),
                 io.Video.Input("video", tooltip="The video. A trimmed one is read from where it starts to where it ends."),
                 mode_input(),
-                io.Combo.Input(
-                    "codec",
-                    options=["h264", "hevc", "av1", "vp9"],
-                    default="h264",
-                    optional=True,
-                    advanced=True,
-                    tooltip="What the new video is encoded with. h264 plays everywhere; hevc and av1 are smaller and slower.",
-                ),
-                io.Int.Input(
-                    "crf",
-                    default=18,
-                    min=0,
-                    max=51,
-                    optional=True,
-                    advanced=True,
-                    tooltip="Quality of the encoding: lower is better and larger. 18 looks like the source with h264.",
-                ),
+                *codec_inputs(),
             ],
             outputs=[
                 io.Video.Output("video", tooltip="The new video, in a temporary file. Save Video copies it as it is."),
@@ -165,10 +136,8 @@ class InterpolateVideo(io.ComfyNode):
     @classmethod
     def execute(cls, model: Model, video: Input.Video, mode: dict, codec: str = "h264", crf: int = 18) -> io.NodeOutput:
         clip = Clip.of(video)
-        info, asked = clip.info, timing_of(mode, clip.info.rate)
-        expected = asked.expected(info.frames, info.duration, "hold") or 0
-        made = run(clip.frames, model.ready((info.height, info.width)), asked.grid, tail="hold")
-        result, count = write(bridge.watched(made, expected), clip, asked, Encoding(codec, crf))
+        asked = timing_of(mode, clip.reader.info.rate)
+        result, count = make(model, clip, asked, Encoding(codec, crf))
         return io.NodeOutput(result, float(asked.rate or result.get_frame_rate()), count)
 
 

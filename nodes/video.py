@@ -1,41 +1,40 @@
 """VIDEO as a clip that is read frame by frame, and a new clip as VIDEO.
 
-A VIDEO may be a file, a part of one, or frames and sound in memory; all become one `Clip`. Knows nothing of models.
+A VIDEO may be a file, a part of one, or frames and sound in memory; all become one `Clip`.
 """
 
 from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import folder_paths
-from comfy_api.latest import Input, InputImpl
+from comfy_api.latest import Input, InputImpl, io
 
 from ..vfi import media
 from ..vfi.core import Frame
+from ..vfi.overlap import Behind, ahead
+from ..vfi.run import run
 from ..vfi.time import Timing, exact_rate
 from ..vfi.video import VideoReader, VideoWriter
 from . import bridge, sound
+from .memory import Model
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Clip:
-    """The frames of a VIDEO, read one at a time; what is known of them; and a file with the sound that goes with them.
+    """The frames of a VIDEO, read one at a time and as often as wanted, and a file with the sound that goes with them."""
 
-    ``notes`` gains a sentence for each thing that was odd about them while they are read.
-    """
-
-    frames: Iterable[Frame]
-    info: media.Info
-    sound: media.Source | None
-    notes: Sequence[str] = ()
+    reader: media.Reader
+    sound: media.Source | None = None
 
     @classmethod
     def of(cls, video: Input.Video) -> Clip:
@@ -47,15 +46,16 @@ class Clip:
         start, duration = (Fraction(seconds).limit_denominator(10**6) for seconds in video.get_active_trim_window())
         end = start + duration if duration else None
         heard = sound.of_file(source, start, end)
-        return cls(between(reader, start, end), part(reader.info, start, end), heard, reader.notes)
+        if not start and end is None:
+            return cls(reader, heard)
+        return cls(media.Edited(part(reader.info, start, end), reader.notes, lambda: between(reader, start, end)), heard)
 
     @classmethod
     def of_components(cls, components: Any, depth: int) -> Clip:
         """The clip of frames and sound that are in memory."""
-        images, rate = bridge.checked(components.images), exact_rate(float(components.frame_rate))
-        count, height, width, channels = images.shape
-        info = media.Info(width, height, None, rate, count, count / rate, depth, alpha=channels == 4)
-        return cls(bridge.frames_of(images, rate), info, components.audio and sound.of_audio(components.audio))
+        clip = bridge.clip_of(components.images, exact_rate(float(components.frame_rate)))
+        clip = replace(clip, info=replace(clip.info, depth=depth))
+        return cls(clip, components.audio and sound.of_audio(components.audio))
 
 
 def part(info: media.Info, start: Fraction, end: Fraction | None) -> media.Info:
@@ -76,19 +76,51 @@ def between(frames: Iterable[Frame], start: Fraction, end: Fraction | None) -> I
             yield replace(frame, time=frame.time - start, duration=shown)
 
 
-def write(made: Iterable[Frame], clip: Clip, asked: Timing, encoding: media.Encoding) -> tuple[Input.Video, int]:
-    """Encode a clip into ComfyUI's temporary folder: the VIDEO, and how many frames it has."""
-    folder = Path(folder_paths.get_temp_directory())
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"inbetween_{secrets.token_hex(8)}.mp4"
-    info = replace(clip.info, rate=asked.rate)
+def codec_inputs() -> list[io.Input]:
+    """How a new video is encoded."""
+    return [
+        io.Combo.Input(
+            "codec",
+            options=["h264", "hevc", "av1", "vp9"],
+            default="h264",
+            optional=True,
+            advanced=True,
+            tooltip="What the new video is encoded with. h264 plays everywhere; hevc and av1 are smaller and slower.",
+        ),
+        io.Int.Input(
+            "crf",
+            default=18,
+            min=0,
+            max=51,
+            optional=True,
+            advanced=True,
+            tooltip="Quality of the encoding: lower is better and larger. 18 looks like the source with h264.",
+        ),
+    ]
+
+
+def make(model: Model, clip: Clip, asked: Timing, encoding: media.Encoding) -> tuple[Input.Video, int]:
+    """Make the frames that are asked for, as a VIDEO in ComfyUI's temporary folder; and how many they are.
+
+    Reading, the model and the encoder each have a thread. The sound is kept where time is.
+    """
+    reader = clip.reader
+    info = reader.info
+    path = Path(folder_paths.get_temp_directory()) / f"inbetween_{secrets.token_hex(8)}.mp4"
+    path.parent.mkdir(parents=True, exist_ok=True)
     audio = clip.sound if asked.keeps_time() else None
-    tick = asked.tick(clip.info.time_base, clip.info.duration)
+    tick = asked.tick(info.time_base, info.duration)
+    wanted = replace(info, rate=asked.rate)
+    expected = asked.expected(info.frames, info.duration, "hold") or 0
+    ready = model.ready((info.height, info.width))
     count = 0
-    with VideoWriter(path, info, encoding=encoding, time_base=tick, audio=audio) as writer:
-        for frame in made:
+    with (
+        closing(ahead(reader)) as frames,
+        Behind(lambda: VideoWriter(path, wanted, encoding=encoding, time_base=tick, audio=audio)) as writer,
+    ):
+        for frame in bridge.watched(run(frames, ready, asked.grid, tail="hold"), expected):
             writer.write(frame)
             count += 1
-    for note in (*clip.notes, *writer.notes):
-        log.info("Interpolate Video: %s", note)
+    for note in (*reader.notes, *writer.notes):
+        log.info("%s: %s", path.name, note)
     return InputImpl.VideoFromFile(str(path)), count

@@ -30,6 +30,7 @@ FIELDS = {
     "STRING": WIDGET | {"multiline"},
     "COMBO": WIDGET | {"options"},
     "COMFY_DYNAMICCOMBO_V3": {"tooltip", "optional", "options"},
+    "COMFY_AUTOGROW_V3": {"tooltip", "optional", "template"},
 }
 SOCKET = {"tooltip", "optional"}
 
@@ -84,6 +85,14 @@ class NodeOutput:
 class Option:
     key: str
     inputs: list[Part]
+
+
+class TemplatePrefix:
+    """Inputs that appear as they are used: the node is given a mapping of names to values."""
+
+    def __init__(self, input: Part, prefix: str, min: int, max: int) -> None:
+        assert 0 <= min <= max <= 100
+        self.input = input
 
 
 class VideoInput:
@@ -161,9 +170,11 @@ class Server:
             for name, io_type in {
                 "Int": "INT", "Float": "FLOAT", "Boolean": "BOOLEAN", "String": "STRING", "Combo": "COMBO",
                 "Image": "IMAGE", "Mask": "MASK", "Video": "VIDEO", "DynamicCombo": "COMFY_DYNAMICCOMBO_V3",
+                "Autogrow": "COMFY_AUTOGROW_V3",
             }.items()
         }  # fmt: skip
         io["DynamicCombo"].Option = Option
+        io["Autogrow"].TemplatePrefix, io["Autogrow"].Type = TemplatePrefix, dict
         io |= {"Custom": kind, "Schema": Schema, "ComfyNode": ComfyNode, "NodeOutput": NodeOutput}
         latest = {
             "io": SimpleNamespace(**io),

@@ -1,0 +1,159 @@
+"""Nodes that put clips together without a seam: for IMAGE batches and for VIDEO."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+from comfy_api.latest import io
+
+from ..vfi.core import Frame
+from ..vfi.join import Seam, described, joined, seam, told
+from ..vfi.media import Edited, Encoding
+from ..vfi.run import run
+from ..vfi.time import Subdivide, exact_rate, timing
+from . import bridge
+from .memory import Model, ModelType
+from .video import Clip, codec_inputs, make
+
+CATEGORY = "Inbetween/time"
+DESCRIPTION = (
+    "Puts clips one after the other. Frames that the next clip repeats of the one before are left out, its colours are made "
+    "those of the first, and where motion jumps, the frames about the seam are made anew."
+)
+ALIASES = ["concatenate clips", "extend video", "continue video", "stitch", "seam", "crossfade", "colour match", "overlap"]
+
+
+def seam_inputs() -> list[io.Input]:
+    """What is done at the seams; `seams_of` reads the answers."""
+    return [
+        io.Int.Input(
+            "overlap",
+            default=-1,
+            min=-1,
+            max=24,
+            tooltip="Frames that a clip shares with the end of the one before it, and that are left out. -1 finds them.",
+        ),
+        io.Boolean.Input(
+            "match_colours",
+            display_name="match colours",
+            default=True,
+            tooltip="On: the colours of each clip are made those of the one before it, measured where they meet.",
+        ),
+        io.Int.Input(
+            "bridge_frames",
+            display_name="bridge",
+            default=-1,
+            min=-1,
+            max=24,
+            tooltip="Frames on each side of a seam that the model makes anew, so that motion runs on. -1: as many as the jump "
+            "needs, none where there is none.",
+        ),
+    ]
+
+
+def seams_of(clips: list[Iterable[Frame]], overlap: int, match_colours: bool, bridge_frames: int) -> list[Seam]:
+    """What is found at each seam, as the answers to `seam_inputs` ask for it."""
+    asked = {
+        "overlap": None if overlap < 0 else overlap,
+        "match": match_colours,
+        "bridge": None if bridge_frames < 0 else bridge_frames,
+    }
+    return [seam(before, after, **asked) for before, after in pairwise(clips)]
+
+
+def report_of(seams: list[Seam]) -> str:
+    return "\n".join(told(number, found) for number, found in enumerate(seams, start=1))
+
+
+class JoinClips(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        clip = io.Image.Input("clip", tooltip="A clip.")
+        return io.Schema(
+            node_id="InbetweenJoinClips",
+            display_name="Join Clips",
+            category=CATEGORY,
+            description=DESCRIPTION,
+            search_aliases=ALIASES,
+            inputs=[
+                ModelType.Input("model", tooltip="The model that makes frames anew at a seam."),
+                io.Autogrow.Input(
+                    "clips",
+                    template=io.Autogrow.TemplatePrefix(clip, prefix="clip_", min=2, max=16),
+                    tooltip="The clips, in order, of one size. More inputs appear as they are used.",
+                ),
+                bridge.source_fps_input(),
+                *seam_inputs(),
+            ],
+            outputs=[
+                io.Image.Output("images", tooltip="All clips as one."),
+                io.Int.Output("count", tooltip="How many frames there are."),
+                io.Mask.Output("originals", tooltip="White where a frame is one of the clips', black where it was made anew."),
+                io.String.Output("report", tooltip="What was found and done at each seam, a line each."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: Model,
+        clips: io.Autogrow.Type,
+        source_fps: float,
+        overlap: int = -1,
+        match_colours: bool = True,
+        bridge_frames: int = -1,
+    ) -> io.NodeOutput:
+        images = list(clips.values())
+        parts = [bridge.clip_of(clip, exact_rate(source_fps)) for clip in images]
+        seams = seams_of(parts, overlap, match_colours, bridge_frames)
+        count = sum(map(len, images)) - sum(found.overlap for found in seams)
+        made = run(joined(parts, seams), model.ready(images[0].shape[1:3]), Subdivide(1), tail="hold")
+        out, originals = bridge.collected(bridge.watched(made, count), images[0], count)
+        return io.NodeOutput(out, count, originals, report_of(seams))
+
+
+class JoinVideos(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        video = io.Video.Input("video", tooltip="A video.")
+        return io.Schema(
+            node_id="InbetweenJoinVideos",
+            display_name="Join Videos",
+            category=CATEGORY,
+            description=f"{DESCRIPTION} From file to file: a long clip is never held in memory. Sound is left out.",
+            search_aliases=[*ALIASES, "concatenate videos"],
+            inputs=[
+                ModelType.Input("model", tooltip="The model that makes frames anew at a seam."),
+                io.Autogrow.Input(
+                    "videos",
+                    template=io.Autogrow.TemplatePrefix(video, prefix="video_", min=2, max=16),
+                    tooltip="The videos, in order, of one size. More inputs appear as they are used.",
+                ),
+                *seam_inputs(),
+                *codec_inputs(),
+            ],
+            outputs=[
+                io.Video.Output("video", tooltip="All videos as one, in a temporary file. Save Video copies it as it is."),
+                io.Int.Output("count", tooltip="How many frames it has."),
+                io.String.Output("report", tooltip="What was found and done at each seam, a line each."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: Model,
+        videos: io.Autogrow.Type,
+        overlap: int = -1,
+        match_colours: bool = True,
+        bridge_frames: int = -1,
+        codec: str = "h264",
+        crf: int = 18,
+    ) -> io.NodeOutput:
+        clips = [Clip.of(video).reader for video in videos.values()]
+        seams = seams_of(clips, overlap, match_colours, bridge_frames)
+        info = described([clip.info for clip in clips], seams)
+        together = Clip(Edited(info, [], lambda: joined(clips, seams)))
+        result, count = make(model, together, timing(info.rate, times=1), Encoding(codec, crf))
+        return io.NodeOutput(result, count, report_of(seams))

@@ -1,0 +1,156 @@
+"""Nodes that make a clip loop: for IMAGE batches and for VIDEO."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from comfy_api.latest import Input, io
+from torch import Tensor
+
+from ..vfi.loop import Loop, best, turned, whole
+from ..vfi.media import Edited, Encoding, Reader
+from ..vfi.run import run
+from ..vfi.time import Timing, exact_rate, timing
+from . import bridge
+from .memory import Model, ModelType
+from .video import Clip, codec_inputs, make
+
+CATEGORY = "Inbetween/time"
+DESCRIPTION = (
+    "Makes a clip run into its own beginning. Frames are made between its last and its first like between any other two, so "
+    "that N frames become N x times, with no stutter where it comes round."
+)
+JUMP = "How far the wrap is from the clip's own motion, in steps from frame to frame: 0 is perfect."
+ALIASES = ["seamless loop", "loop", "cinemagraph", "gif", "perfect loop", "wrap"]
+
+
+def loop_inputs() -> list[io.Input]:
+    """How a clip is made to loop; `looped` reads the answers."""
+    times = io.Int.Input("times", default=2, min=1, max=256, tooltip="How many frames there will be for each one there is.")
+    rate = io.Float.Input(
+        "target_fps",
+        display_name="target fps",
+        default=60.0,
+        min=0.01,
+        max=1000.0,
+        step=0.001,
+        tooltip="Frames a second wanted. A turn is made a whole number of them, up to half a frame longer or shorter.",
+    )
+    shortest = io.Float.Input(
+        "shortest",
+        display_name="shortest loop",
+        default=0.0,
+        min=0.0,
+        max=36000.0,
+        step=0.01,
+        tooltip="The least number of seconds that the loop lasts; 0 is half of the clip.",
+    )
+    return [
+        io.DynamicCombo.Input(
+            "mode",
+            options=[io.DynamicCombo.Option("times", [times]), io.DynamicCombo.Option("frame rate", [rate])],
+            tooltip="How many frames are made: a number of times as many, or as many as a frame rate asks for.",
+        ),
+        io.DynamicCombo.Input(
+            "part",
+            options=[io.DynamicCombo.Option("whole clip", []), io.DynamicCombo.Option("best loop", [shortest])],
+            tooltip="whole clip: from its last frame to its first. best loop: the part of it that comes nearest to where, and "
+            "as fast as, it began; what is before and after is left out.",
+        ),
+        io.Int.Input(
+            "gap",
+            default=1,
+            min=0,
+            max=240,
+            optional=True,
+            advanced=True,
+            tooltip="How many frames the way from the last to the first takes. 1 is as long as between any other two; more for "
+            "a clip whose end lies far from its beginning; 0 measures how far that is.",
+        ),
+    ]
+
+
+def looped(clip: Reader, mode: dict, part: dict, gap: int) -> tuple[Loop, Timing, Edited]:
+    """The loop that the answers to `loop_inputs` make of a clip, its timing, and its frames."""
+    if part["part"] == "best loop":
+        loop = best(clip, Fraction(part["shortest"]).limit_denominator(1000) or None, gap or None)
+    else:
+        loop = whole(clip, gap or None)
+    rate = exact_rate(mode["target_fps"]) if mode["mode"] == "frame rate" else None
+    asked = turned(timing(clip.info.rate, times=mode.get("times"), fps=rate), loop)
+    turn = replace(clip.info, frames=loop.frames, duration=loop.period)
+    return loop, asked, Edited(turn, clip.notes, lambda: loop.wound(clip))
+
+
+class LoopFrames(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InbetweenLoop",
+            display_name="Loop Frames",
+            category=CATEGORY,
+            description=DESCRIPTION,
+            search_aliases=ALIASES,
+            inputs=[
+                ModelType.Input("model", tooltip="The model that makes the new frames."),
+                io.Image.Input("images", tooltip="The frames, in order."),
+                bridge.source_fps_input(),
+                *loop_inputs(),
+            ],
+            outputs=[
+                io.Image.Output("images", tooltip="One turn of the loop."),
+                io.Float.Output("fps", tooltip="Frames a second to play it at."),
+                io.Int.Output("count", tooltip="How many frames a turn has."),
+                io.Mask.Output("originals", tooltip="White where a frame is one of the source's, black where it is new."),
+                io.Float.Output("jump", tooltip=JUMP),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, model: Model, images: Tensor, source_fps: float, mode: dict, part: dict, gap: int = 1) -> io.NodeOutput:
+        loop, asked, turn = looped(bridge.clip_of(images, exact_rate(source_fps)), mode, part, gap)
+        count = asked.grid.count(loop.frames, loop.period, "hold")
+        made = run(turn, model.ready(images.shape[1:3]), asked.grid, tail="hold")
+        out, originals = bridge.collected(bridge.watched(made, count), images, count)
+        return io.NodeOutput(out, float(asked.rate), count, originals, loop.jump)
+
+
+class LoopVideo(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InbetweenLoopVideo",
+            display_name="Loop Video",
+            category=CATEGORY,
+            description=f"{DESCRIPTION} From file to file: a long clip is never held in memory. Sound is left out.",
+            search_aliases=[*ALIASES, "video loop"],
+            inputs=[
+                ModelType.Input("model", tooltip="The model that makes the new frames."),
+                io.Video.Input("video", tooltip="The video."),
+                *loop_inputs(),
+                *codec_inputs(),
+            ],
+            outputs=[
+                io.Video.Output("video", tooltip="One turn of the loop, in a temporary file. Save Video copies it as it is."),
+                io.Float.Output("fps", tooltip="Its frames a second, on average."),
+                io.Int.Output("count", tooltip="How many frames a turn has."),
+                io.Float.Output("jump", tooltip=JUMP),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: Model,
+        video: Input.Video,
+        mode: dict,
+        part: dict,
+        gap: int = 1,
+        codec: str = "h264",
+        crf: int = 18,
+    ) -> io.NodeOutput:
+        clip = Clip.of(video)
+        loop, asked, turn = looped(clip.reader, mode, part, gap)
+        result, count = make(model, Clip(turn), asked, Encoding(codec, crf))
+        return io.NodeOutput(result, float(asked.rate or result.get_frame_rate()), count, loop.jump)

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+
+@pytest.fixture
+def linear(run):
+    (model,) = run("InbetweenLoadModel", model="linear")
+    return model
+
+
+def moving(first: int, last: int) -> torch.Tensor:
+    """An evenly moving pattern, [T,36,64,3]."""
+    place = torch.arange(first, last)[:, None] * 0.15 + torch.linspace(0, 9, 64)
+    rgb = torch.stack([0.5 + 0.2 * (place + shift).sin() for shift in (0, 1, 2)], dim=-1)
+    return rgb[:, None].expand(-1, 36, -1, -1).clone()
+
+
+def test_shared_frames_are_left_out_and_colours_matched(run, linear):
+    clips = {"clip_0": moving(0, 20), "clip_1": moving(17, 40) * 0.9 + 0.02, "clip_2": moving(40, 50)}
+    images, count, originals, report = run("InbetweenJoinClips", model=linear, clips=clips)
+    assert count == len(images) == 50
+    torch.testing.assert_close(images[:40], moving(0, 40), atol=1e-3, rtol=0)
+    assert originals.min() == 1
+    assert report.startswith("seam 1: 3 shared frames left out")
+    assert len(report.splitlines()) == 2
+
+
+def test_a_jump_is_bridged(run, linear):
+    clips = {"clip_0": moving(0, 20), "clip_1": moving(24, 44)}
+    _, _, originals, report = run("InbetweenJoinClips", model=linear, clips=clips, match_colours=False)
+    assert originals[:, 0, 0].tolist() == [1.0] * 18 + [0.0] * 4 + [1.0] * 18
+    assert "4 frames made anew" in report
+    same, *_ = run("InbetweenJoinClips", model=linear, clips=clips, match_colours=False, bridge_frames=0)
+    assert torch.equal(same, torch.cat(list(clips.values())))
+
+
+def test_videos_are_joined(run, linear, part):
+    made_of = part("nodes.video").InputImpl.VideoFromComponents
+    videos = {"video_0": made_of(moving(0, 12), 24), "video_1": made_of(moving(10, 24), 24)}
+    video, count, report = run("InbetweenJoinVideos", model=linear, videos=videos)
+    assert count == 24
+    assert "2 shared frames left out" in report
+    frames = list(part("vfi.media").open_reader(video.get_stream_source()))
+    torch.testing.assert_close(frames[13].rgb.movedim(0, -1), moving(13, 14)[0], atol=0.08, rtol=0)
