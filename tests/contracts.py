@@ -9,12 +9,29 @@ import torch
 from torch import Tensor, nn
 
 import vfi
+from vfi import wrap
 from vfi.core import Interpolator
 
 
 def window(height: int, width: int, count: int = 2) -> Tensor:
     """[1,N,3,H,W]: frames that move by a few pixels."""
     return torch.from_numpy(parity.synthetic_frames(height, width, count, 1.0))[None]
+
+
+def preparing_once_serves_every_timestep(
+    model: Interpolator, frames: Tensor, times: Tensor, *expensive: nn.Module, rtol: float = 1e-4, atol: float = 2e-5
+) -> None:
+    """And the ``expensive`` parts work before any timestep is asked for, and not again."""
+    worked: list[nn.Module] = []
+    hooks = [part.register_forward_hook(lambda part, *_: worked.append(part)) for part in expensive]
+    prepared = wrap.prepare(model, [wrap.encode(model, rgb) for rgb in frames.unbind(1)], frames)
+    assert all(part in worked for part in expensive)
+    worked.clear()
+    apart = torch.cat([wrap.at(model, prepared, t[None]) for t in times])
+    assert not worked
+    for hook in hooks:
+        hook.remove()
+    torch.testing.assert_close(apart, model(frames, times), rtol=rtol, atol=atol)
 
 
 def one_window_serves_many_timesteps(model: Interpolator, frames: Tensor, times: Tensor) -> None:

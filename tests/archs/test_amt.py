@@ -99,7 +99,7 @@ def small_shapes() -> dict[str, tuple[int, ...]]:
 def test_it_computes_what_the_published_network_does(stored: parity.ParitySet, case: parity.Case):
     net = amt.build(stored.state(), GOPRO).requires_grad_(False)
     for t in case.timesteps:
-        made = net.estimate(case.window, torch.tensor([t]))
+        made = net.estimate(net.prepare((), case.window), torch.tensor([t]))
         stored.compare(case, f"flow0_t{t:g}", case.cut(made.flow0[0]))
         stored.compare(case, f"flow1_t{t:g}", case.cut(made.flow1[0]))
         stored.compare(case, f"out_t{t:g}", case.cut(net(case.window, torch.tensor([t]))))
@@ -144,13 +144,9 @@ def test_it_keeps_its_contracts(net: Amt):
     assert isinstance(net, Moves)
 
 
-def test_the_frames_are_encoded_once_however_many_timesteps_there_are(net: Amt, monkeypatch: pytest.MonkeyPatch):
-    calls: list[int] = []
-    for encoder in (net.encoder, net.feat_encoder):
-        encode = encoder.forward
-        monkeypatch.setattr(encoder, "forward", lambda rgb, encode=encode: calls.append(rgb.shape[0]) or encode(rgb))
-    net(WINDOW, torch.tensor([0.25, 0.75]))
-    assert calls == [1, 1, 1, 1]
+def test_the_frames_are_encoded_once_however_many_timesteps_there_are(net: Amt):
+    times = torch.tensor([0.25, 0.75])
+    contracts.preparing_once_serves_every_timestep(net, WINDOW, times, net.encoder, net.feat_encoder)
 
 
 def test_timesteps_and_windows_are_made_by_themselves(net: Amt):
@@ -167,7 +163,7 @@ def test_correlation_that_is_not_stored_gives_the_same_frame(net: Amt, monkeypat
 
 def test_motion_is_the_mean_of_all_fields(net: Amt):
     times = torch.tensor([0.25, 0.75])
-    motion, made = net.motion(WINDOW, times), net.estimate(WINDOW, times)
+    motion, made = net.motion(WINDOW, times), net.estimate(net.prepare((), WINDOW), times)
     assert made.flow0.shape == made.flow1.shape == (2, 5, 2, 128, 128)
     torch.testing.assert_close(motion.flow0, made.flow0.mean(dim=1))
     torch.testing.assert_close(motion.flow1, made.flow1.mean(dim=1))

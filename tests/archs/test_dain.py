@@ -32,16 +32,16 @@ def test_it_computes_what_the_published_network_does(net: Dain):
     """Early tensors strictly, for a small change of flow can move a whole pixel later."""
     window, times = SET.window(), torch.tensor(SET.options["frames"])
     features = [net.encode(rgb) for rgb in window.unbind(1)]
-    SET.compare("log_depth", torch.cat([frame.log_depth for frame in features]), atol=1e-5)
+    SET.compare("log_depth", torch.cat([frame.context[:, -1:] for frame in features]), atol=1e-5)
     SET.compare("ctx0", features[0].context[:, ::16, ::4, ::4], atol=1e-5)
     SET.compare("pwc_flow_quarter", net.flownets(features[0].pyramid, features[1].pyramid), atol=1e-5)
-    pair = net.pair(features, window)
-    SET.compare("filter0", pair.kernel0[..., ::4, ::4], atol=1e-5)
-    SET.compare("filter1", pair.kernel1[..., ::4, ::4], atol=1e-5)
-    flows = net.project(features, pair, times)
+    prepared = net.prepare(features, window)
+    SET.compare("filter0", prepared.pair.kernel0[..., ::4, ::4], atol=1e-5)
+    SET.compare("filter1", prepared.pair.kernel1[..., ::4, ::4], atol=1e-5)
+    flows = net.project(prepared, times)
     SET.compare("projflow0_t0.75", flows[0][2:])
     SET.compare("projflow1_t0.75", flows[1][2:])
-    blends, frames = net.render(features, window, pair, flows, times)
+    blends, frames = net.render(prepared, flows, times)
     SET.compare("blend_t0.25", blends[:1])
     for t, frame in zip(SET.options["frames"], frames, strict=True):
         SET.compare(f"frame_t{t}", frame[None])
@@ -66,17 +66,9 @@ def test_it_keeps_its_contracts(net: Dain):
 
 
 @pytest.mark.slow
-def test_each_part_is_computed_once_and_serves_many_timesteps(net: Dain, monkeypatch: pytest.MonkeyPatch):
-    calls: list[str] = []
-    for name in ("depthNet", "flownets", "initScaleNets_filter"):
-        part = getattr(net, name)
-        compute = part.forward
-        monkeypatch.setattr(part, "forward", lambda *args, name=name, compute=compute: calls.append(name) or compute(*args))
-    features = [net.encode(rgb) for rgb in WINDOW.unbind(1)]
-    times = torch.tensor([0.2, 0.7])
-    together = net.between(features, WINDOW, times)
-    assert calls == ["depthNet", "depthNet", "flownets", "flownets", "initScaleNets_filter"]
-    torch.testing.assert_close(together[1:], net.between(features, WINDOW, times[1:]))
+def test_each_part_is_computed_once_and_serves_many_timesteps(net: Dain):
+    parts = (net.depthNet, net.ctxNet, net.flownets, net.initScaleNets_filter)
+    contracts.preparing_once_serves_every_timestep(net, WINDOW, torch.tensor([0.2, 0.7]), *parts)
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import contracts
 import cv2
 import pytest
 import torch
@@ -129,10 +130,12 @@ def test_it_is_the_same_twice():
     assert torch.equal(Dis()(window, HALF), Dis()(window, HALF))
 
 
-def test_frames_encoded_once_give_the_same():
+def test_flow_found_once_serves_every_timestep(monkeypatch: pytest.MonkeyPatch):
     model, window = Dis(), pair(over(0), over(12))
-    features = [model.encode(rgb) for rgb in window.unbind(1)]
-    assert torch.equal(model.between(features, window, HALF), model(window, HALF))
+    contracts.preparing_once_serves_every_timestep(model, window, torch.tensor([0.2, 0.5, 0.9]))
+    prepared = model.prepare([model.encode(rgb) for rgb in window.unbind(1)], window)
+    monkeypatch.setattr(cv2, "DISOpticalFlow", None)
+    assert model.at(prepared, HALF).isfinite().all()
 
 
 def test_identical_frames_are_kept():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contracts
 import parity_other as parity
 import pytest
 import torch
@@ -88,15 +89,12 @@ def test_it_keeps_its_contracts(net: EmaVfi):
     assert (net.spec.window, net.spec.multiple, net.spec.licence) == (2, 32, "Apache-2.0")
 
 
-def test_one_window_serves_many_timesteps_and_attention_is_paid_once(net: EmaVfi, monkeypatch: pytest.MonkeyPatch):
-    calls: list[int] = []
-    relate = net.net.feature_bone.forward
-    monkeypatch.setattr(net.net.feature_bone, "forward", lambda *args: calls.append(1) or relate(*args))
+def test_one_window_serves_many_timesteps_and_attention_is_paid_once(state: dict[str, Tensor], net: EmaVfi):
     times = torch.tensor([0.2, 0.5, 0.9])
-    together = net(window(), times)
-    assert calls == [1]
-    apart = torch.cat([net(window(), t[None]) for t in times])
-    torch.testing.assert_close(together, apart, rtol=1e-4, atol=2e-5)
+    contracts.preparing_once_serves_every_timestep(net, window(), times, net.net.feature_bone)
+    contracts.one_window_serves_many_timesteps(net, window(), times)
+    halved = emavfi.build(state, Options(scale=0.5, variant="small-t")).requires_grad_(False)
+    contracts.preparing_once_serves_every_timestep(halved, window(), times, halved.net.feature_bone)
 
 
 def test_every_window_of_a_batch_is_made_by_itself(net: EmaVfi):

@@ -33,12 +33,11 @@ def net(state: dict[str, Tensor]) -> Film:
 
 @pytest.mark.parametrize("case", PARITY.cases, ids=lambda case: case.name)
 def test_it_computes_what_the_published_network_does(net: Film, case: parity.Case):
-    features = [net.encode(rgb) for rgb in case.window.unbind(1)]
-    flows = net.flows(features)
-    PARITY.compare(case, "forward_flow", case.cut(flows.forward[0]))
-    PARITY.compare(case, "backward_flow", case.cut(flows.backward[0]))
+    prepared = net.prepare([net.encode(rgb) for rgb in case.window.unbind(1)], case.window)
+    PARITY.compare(case, "forward_flow", case.cut(prepared.flows.forward[0]))
+    PARITY.compare(case, "backward_flow", case.cut(prepared.flows.backward[0]))
     for t in case.timesteps:
-        PARITY.compare(case, f"out_t{t:g}", case.cut(net.render(features, flows, torch.tensor([t]))))
+        PARITY.compare(case, f"out_t{t:g}", case.cut(net.render(prepared, torch.tensor([t]))))
 
 
 def test_it_is_recognised_in_every_published_layout(state: dict[str, Tensor]):
@@ -58,12 +57,9 @@ def test_it_keeps_its_contracts(net: Film):
     assert (net.spec.any_t, net.spec.multiple, net.spec.min_size, net.spec.licence) == (True, 1, 64, "Apache-2.0")
 
 
-def test_flow_is_estimated_once_however_many_timesteps_there_are(net: Film, monkeypatch: pytest.MonkeyPatch):
-    calls: list[int] = []
-    estimate = net.predict_flow.forward
-    monkeypatch.setattr(net.predict_flow, "forward", lambda *args: calls.append(args[0][0].shape[0]) or estimate(*args))
-    net(WINDOW, torch.tensor([0.2, 0.5, 0.9]))
-    assert calls == [1, 1]
+def test_flow_is_estimated_once_however_many_timesteps_there_are(net: Film):
+    times = torch.tensor([0.2, 0.5, 0.9])
+    contracts.preparing_once_serves_every_timestep(net, WINDOW, times, net.extract, net.predict_flow)
 
 
 def test_timesteps_and_windows_are_made_by_themselves(net: Film):

@@ -35,7 +35,7 @@ def net(state: dict[str, Tensor]) -> Flavr:
 def test_it_computes_what_the_published_network_does(stored: parity.ParitySet):
     net = flavr.build(stored.state()).requires_grad_(False)
     for case in stored.cases:
-        made = case.cut(net.between(case.window))
+        made = case.cut(net.render(case.window))
         assert made.shape[1] == len(case.expected)
         for index, frame in enumerate(made.unbind(1)):
             stored.compare(case, f"out_{index}", frame)
@@ -56,7 +56,7 @@ def test_it_keeps_its_contracts(net: Flavr):
 
 
 def test_each_t_is_answered_with_the_nearest_frame(net: Flavr, caplog: pytest.LogCaptureFixture):
-    first, middle, last = net.between(WINDOW)[0].clamp(0, 1)
+    first, middle, last = net.prepare((), WINDOW)[0]
     with caplog.at_level(logging.WARNING):
         made = net(WINDOW, torch.tensor([0.25, 0.5, 0.75]))
         assert not caplog.records
@@ -68,12 +68,8 @@ def test_each_t_is_answered_with_the_nearest_frame(net: Flavr, caplog: pytest.Lo
     ]
 
 
-def test_the_network_runs_once_however_many_timesteps_there_are(net: Flavr, monkeypatch: pytest.MonkeyPatch):
-    calls: list[int] = []
-    encode = net.encoder.forward
-    monkeypatch.setattr(net.encoder, "forward", lambda clip: calls.append(clip.shape[0]) or encode(clip))
-    net(WINDOW, torch.tensor([0.25, 0.5, 0.75]))
-    assert calls == [1]
+def test_the_network_runs_once_however_many_timesteps_there_are(net: Flavr):
+    contracts.preparing_once_serves_every_timestep(net, WINDOW, torch.tensor([0.25, 0.5, 0.75]), net.encoder, net.outconv)
 
 
 def test_timesteps_and_windows_are_made_by_themselves(net: Flavr):

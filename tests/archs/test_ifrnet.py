@@ -46,7 +46,7 @@ def test_it_computes_what_the_published_network_does(stored: parity.ParitySet, c
     options = replace(GOPRO, scale=case.options.get("scale_factor", 1))
     net = ifrnet.build(stored.state(), options).requires_grad_(False)
     for t in case.timesteps:
-        made = net.estimate(case.window, torch.tensor([t]))
+        made = net.estimate(net.prepare((), case.window), torch.tensor([t]))
         stored.compare(case, f"flow_t{t:g}", case.cut(torch.cat((made.flow0, made.flow1), dim=1)))
         stored.compare(case, f"out_t{t:g}", case.cut(net(case.window, torch.tensor([t]))))
 
@@ -86,12 +86,8 @@ def test_it_keeps_its_contracts(net: IFRNet):
     assert isinstance(net, Moves)
 
 
-def test_the_frames_are_encoded_once_however_many_timesteps_there_are(net: IFRNet, monkeypatch: pytest.MonkeyPatch):
-    calls: list[int] = []
-    encode = net.encoder.forward
-    monkeypatch.setattr(net.encoder, "forward", lambda rgb: calls.append(rgb.shape[0]) or encode(rgb))
-    net(WINDOW, torch.tensor([0.2, 0.5, 0.9]))
-    assert calls == [1, 1]
+def test_the_frames_are_encoded_once_however_many_timesteps_there_are(net: IFRNet):
+    contracts.preparing_once_serves_every_timestep(net, WINDOW, torch.tensor([0.2, 0.5, 0.9]), net.encoder)
 
 
 def test_timesteps_and_windows_are_made_by_themselves(net: IFRNet):
@@ -101,7 +97,7 @@ def test_timesteps_and_windows_are_made_by_themselves(net: IFRNet):
 
 def test_motion_blends_the_frames_into_what_the_network_returns(net: IFRNet):
     times = torch.tensor([0.25, 0.75])
-    motion, residual = net.motion(WINDOW, times), net.estimate(WINDOW, times).residual
+    motion, residual = net.motion(WINDOW, times), net.estimate(net.prepare((), WINDOW), times).residual
     before, after = WINDOW.unbind(1)
     assert motion.flow0.shape == motion.flow1.shape == (2, 2, 48, 64)
     assert motion.mask.shape == (2, 1, 48, 64)

@@ -115,8 +115,8 @@ def test_it_keeps_its_contracts(net: Ldmvfi):
     assert isinstance(net, Encodes)
     assert not isinstance(net, Moves)
     assert (net.spec.any_t, net.spec.multiple, net.spec.licence) == (False, 64, "MIT")
-    features = [net.encode(rgb) for rgb in WINDOW.unbind(1)]
-    assert torch.equal(net.between(features, WINDOW, HALF), net(WINDOW, HALF))
+    parts = (net.first_stage_model.encoder, net.first_stage_model.decoder, net.denoiser)
+    contracts.preparing_once_serves_every_timestep(net, WINDOW, HALF.expand(2), *parts)
 
 
 def test_timesteps_and_windows_are_made_by_themselves(net: Ldmvfi):

@@ -88,6 +88,7 @@ def test_it_keeps_its_contracts(stored: parity.ParitySet, net: Adaptive):
 
 def test_timesteps_and_windows_are_made_by_themselves(net: Adaptive, window: Tensor):
     assert torch.equal(net(window, HALF.expand(3)), net(window, HALF).expand(3, -1, -1, -1))
+    contracts.preparing_once_serves_every_timestep(net, window, HALF.expand(3), net.get_submodule(f"net{net.HEADS[0]}"))
     contracts.each_window_of_a_batch_is_made_by_itself(net, window, HALF.expand(2))
 
 

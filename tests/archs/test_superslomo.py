@@ -31,14 +31,15 @@ def net(state: dict[str, Tensor]) -> SuperSloMo:
 
 def test_it_computes_what_the_published_networks_do(net: SuperSloMo):
     window = SET.window()
-    for name, flow in zip(("f01", "f10"), net.between_frames(window), strict=True):
-        SET.compare(name, flow)
+    prepared = net.prepare((), window)
+    SET.compare("f01", prepared.forward)
+    SET.compare("f10", prepared.backward)
     for t in SET.options["timesteps"]:
-        made = net.estimate(window, torch.tensor([t]))
+        made = net.estimate(prepared, torch.tensor([t]))
         SET.compare(f"ft0_t{t}", made.flow0)
         SET.compare(f"ft1_t{t}", made.flow1)
         SET.compare(f"vis0_t{t}", made.visible)
-        SET.compare(f"frame_t{t}", net.render(window, made))
+        SET.compare(f"frame_t{t}", net.render(prepared, made))
 
 
 def test_it_is_not_half_a_pixel_off(net: SuperSloMo):
@@ -64,12 +65,8 @@ def test_it_keeps_its_contracts(net: SuperSloMo):
     assert sum(weight.numel() for weight in net.parameters()) == 39_610_473
 
 
-def test_flow_between_the_frames_is_estimated_once(net: SuperSloMo, monkeypatch: pytest.MonkeyPatch):
-    calls: list[int] = []
-    estimate = net.flow.forward
-    monkeypatch.setattr(net.flow, "forward", lambda *parts: calls.append(parts[0].shape[0]) or estimate(*parts))
-    net(WINDOW, torch.tensor([0.2, 0.5, 0.9]))
-    assert calls == [1]
+def test_flow_between_the_frames_is_estimated_once(net: SuperSloMo):
+    contracts.preparing_once_serves_every_timestep(net, WINDOW, torch.tensor([0.2, 0.5, 0.9]), net.flow)
 
 
 def test_timesteps_and_windows_are_made_by_themselves(net: SuperSloMo):
@@ -80,9 +77,10 @@ def test_timesteps_and_windows_are_made_by_themselves(net: SuperSloMo):
 def test_motion_leads_to_where_the_network_looks(net: SuperSloMo):
     t = torch.tensor([0.25])
     motion = net.motion(WINDOW, t)
-    before, after = superslomo.centred(WINDOW)
-    blend = motion.mask * warp_zeros(before, motion.flow0) + (1 - motion.mask) * warp_zeros(after, motion.flow1)
-    made = net.render(WINDOW, net.estimate(WINDOW, t))
+    prepared = net.prepare((), WINDOW)
+    seen0, seen1 = warp_zeros(prepared.before, motion.flow0), warp_zeros(prepared.after, motion.flow1)
+    blend = motion.mask * seen0 + (1 - motion.mask) * seen1
+    made = net.render(prepared, net.estimate(prepared, t))
     torch.testing.assert_close(blend + superslomo.mean(blend), made, atol=1e-4, rtol=1e-4)
 
 

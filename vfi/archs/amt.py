@@ -10,7 +10,7 @@ use only. Owns the published names of the parameters. Knows nothing of padding, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Motion, Options, Spec
-from ..ops.checks import check_options, check_window, load_weights
+from ..ops.checks import check_options, check_times, check_window, load_weights
 from ..ops.correlation import AllPairs
 from ..ops.warp import warp_corners
 from .ifrnet import SCALES, VARIANTS, Decoder, Encoder, resize
@@ -138,23 +138,32 @@ class State(NamedTuple):
 class Lookup:
     """The correlation of both frames where a flow leads to."""
 
-    def __init__(self, before: Tensor, after: Tensor, t: Tensor) -> None:
+    def __init__(self, before: Tensor, after: Tensor) -> None:
         self.forward = AllPairs(before, after, levels=LEVELS, radius=RADIUS)
         self.backward = AllPairs(after, before, levels=LEVELS, radius=RADIUS)
-        self.t = t
         height, width = before.shape[-2:]
         y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
         self.places = torch.stack((x, y)).to(before.device, torch.float32)
 
-    def __call__(self, flow: Tensor) -> Tensor:
+    def __call__(self, flow: Tensor, t: Tensor) -> Tensor:
         """``flow`` is [B,4,H,W] at the size of the features; its halves are made into those between the frames, as trained."""
         flow0, flow1 = flow.chunk(2, dim=1)
-        forward = self.forward(self.places + flow1 / self.t)
-        return torch.cat((forward, self.backward(self.places + flow0 / (1 - self.t))), dim=1)
+        forward = self.forward(self.places + flow1 / t)
+        return torch.cat((forward, self.backward(self.places + flow0 / (1 - t))), dim=1)
+
+
+class Prepared(NamedTuple):
+    """Of two frames, whatever t: the ``frames`` [B,3,H,W] float32, their features at 1/2 to 1/16, fine to coarse, and their
+    correlation; and the type of the window."""
+
+    frames: tuple[Tensor, Tensor]
+    levels: list[tuple[Tensor, Tensor]]
+    look: Lookup
+    dtype: torch.dtype
 
 
 class Amt(nn.Module):
-    """AMT as an `Interpolator` that `Moves`. Frames must suit ``spec.multiple`` and ``spec.min_size``.
+    """AMT as an `Interpolator` that `Prepares` and `Moves`. Frames must suit ``spec.multiple`` and ``spec.min_size``.
 
     It has no part of one frame alone: what it sees is the frames less the mean of both.
     """
@@ -180,8 +189,22 @@ class Amt(nn.Module):
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
-        made = self.estimate(window, t)
+        return self.at(self.prepare((), window), t)
+
+    def prepare(self, features: Sequence[None], window: Tensor) -> Prepared:
+        """What does not depend on t. There are no ``features``."""
+        check_window(self.spec, window)
+        dtype = next(self.parameters()).dtype
+        seen = window.float() - window.float().mean(dim=(1, 2, 3, 4), keepdim=True)
+        small = [resize(rgb, self.scale).to(dtype) for rgb in seen.unbind(1)]
+        levels = list(zip(*(self.encoder(rgb) for rgb in small), strict=True))
         before, after = window.float().unbind(1)
+        return Prepared((before, after), levels, Lookup(*(self.feat_encoder(rgb) for rgb in small)), window.dtype)
+
+    def at(self, prepared: Prepared, t: Tensor) -> Tensor:
+        """The frames at ``t`` [B], as `forward` gives them."""
+        made = self.estimate(prepared, t)
+        before, after = prepared.frames
         fields = torch.stack(
             [
                 mask * warp_corners(before, flow0) + (1 - mask) * warp_corners(after, flow1) + residual
@@ -190,27 +213,24 @@ class Amt(nn.Module):
             dim=1,
         )
         refined = self.comb_block(fields.flatten(1, 2).to(next(self.parameters()).dtype)).float()
-        return (fields.mean(dim=1) + refined).clamp(0, 1).to(window.dtype)
+        return (fields.mean(dim=1) + refined).clamp(0, 1).to(prepared.dtype)
 
     def motion(self, window: Tensor, t: Tensor) -> Motion:
         """Flow, in pixels, and mask at ``t`` [B] between the frames of ``window`` [B or 1,2,3,H,W]: the means of all fields."""
-        made = self.estimate(window, t)
+        made = self.estimate(self.prepare((), window), t)
         return Motion(made.flow0.mean(dim=1), made.flow1.mean(dim=1), made.mask.mean(dim=1))
 
-    def estimate(self, window: Tensor, t: Tensor) -> Estimate:
-        """What the network knows of the frame at ``t`` [B]. The frames are encoded once, however many t there are."""
-        check_window(self.spec, window, t)
+    def estimate(self, prepared: Prepared, t: Tensor) -> Estimate:
+        """What the network knows of the frame at ``t`` [B]."""
+        check_times(self.spec, t, len(prepared.frames[0]))
         dtype = next(self.parameters()).dtype
-        seen = window.float() - window.float().mean(dim=(1, 2, 3, 4), keepdim=True)
-        frames = [resize(rgb, self.scale).to(dtype) for rgb in seen.unbind(1)]
         t = t.float().reshape(-1, 1, 1, 1)
-        look = Lookup(self.feat_encoder(frames[0]), self.feat_encoder(frames[1]), t)
-        *finer, (before, after) = zip(*(self.encoder(rgb) for rgb in frames), strict=True)
+        *finer, (before, after) = prepared.levels
         out = self.decoder4(before, after, t.to(dtype).expand(-1, 1, *before.shape[-2:]))
         state = State(out[:, :4].float(), out[:, 4:])
         steps = ((4, self.decoder3, 1), (3, self.decoder2, 1), (2, self.decoder1, self.fields))
         for (level, decode, fields), (before, after) in zip(steps, reversed(finer), strict=True):
-            flow, features = self.update(level, state, look)
+            flow, features = self.update(level, state, prepared.look, t)
             warped = warp_corners(before, flow[:, :2]), warp_corners(after, flow[:, 2:])
             out = decode(features, *warped, flow.to(dtype))
             lacking = out[:, : 4 * fields].float().unflatten(1, (2, fields, 2))
@@ -222,13 +242,13 @@ class Amt(nn.Module):
         mask, residual = resize(torch.sigmoid(mask), 1 / self.scale), resize(residual, 1 / self.scale)
         return Estimate(flow0, flow1, mask[:, :, None], residual.unflatten(1, (self.fields, 3)))
 
-    def update(self, level: int, state: State, look: Lookup) -> State:
+    def update(self, level: int, state: State, look: Lookup, t: Tensor) -> State:
         """Correct ``state`` by what is found where it leads to: at 1/8, and, if the network is global, at its own size too."""
         factor = 2 ** (4 - level)
         low = getattr(self, f"update{level}", None) or getattr(self, f"update{level}_low")
         high = getattr(self, f"update{level}_high", None)
         small = resize(state.flow, 1 / factor) / factor
-        found = look(small)
+        found = look(small, t)
         flow, features = low(small, resize(state.features, 1 / factor), found)
         state = State(state.flow + factor * resize(flow, factor), state.features + resize(features, factor))
         if high is None:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Motion, Options, Spec
 from ..ops.adaptive import adaptive_warp
-from ..ops.checks import check_options, check_size, check_window, load_weights
+from ..ops.checks import check_options, check_size, check_times, check_window, load_weights
 from ..ops.correlation import correlation
 from ..ops.projection import project_flow
 from ..ops.warp import warp_valid
@@ -247,12 +247,12 @@ class RectifyNet(nn.Sequential):
 class Features(NamedTuple):
     """What is computed of one frame alone.
 
-    ``pyramid`` is what PWC-Net compares; ``log_depth`` is [B,1,H,W] float32; ``context`` [B,196,H,W] is the frame, what
-    surrounds each of its pixels, and their depth.
+    ``pyramid`` is what PWC-Net compares; ``nearness`` is the reciprocal of depth, [B,1,H,W] float32; ``context`` [B,196,H,W] is
+    the frame, what surrounds each of its pixels, and the logarithm of their depth.
     """
 
     pyramid: tuple[Tensor, ...]
-    log_depth: Tensor
+    nearness: Tensor
     context: Tensor
 
 
@@ -267,6 +267,16 @@ class Pair(NamedTuple):
     flow10: Tensor
     kernel0: Tensor
     kernel1: Tensor
+
+
+class Prepared(NamedTuple):
+    """Of two frames, whatever t: the ``window`` [B,2,3,H,W], what there is between them, and the ``nearness`` and the
+    ``context`` of each."""
+
+    window: Tensor
+    pair: Pair
+    nearness: tuple[Tensor, Tensor]
+    context: tuple[Tensor, Tensor]
 
 
 class Dain(nn.Module):
@@ -285,57 +295,59 @@ class Dain(nn.Module):
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
-        return self.between([self.encode(rgb) for rgb in window.unbind(1)], window, t)
+        return self.at(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window), t)
 
     def encode(self, rgb: Tensor) -> Features:
         """What is computed of one frame [B,3,H,W] alone."""
         check_size(self.spec, rgb)
         rgb = rgb.to(self._dtype)
         log_depth = self.depthNet(rgb)
-        return Features(self.flownets.pyramid(rgb), log_depth.float(), torch.cat((self.ctxNet(rgb), log_depth), dim=1))
+        nearness = 1e-6 + torch.exp(-log_depth.float())
+        return Features(self.flownets.pyramid(rgb), nearness, torch.cat((self.ctxNet(rgb), log_depth), dim=1))
 
-    def between(self, features: Sequence[Features], window: Tensor, t: Tensor) -> Tensor:
-        """As `forward`, with what `encode` gave for both frames."""
-        check_window(self.spec, window, t)
-        pair = self.pair(features, window)
-        flows = self.project(features, pair, t)
-        return self.render(features, window, pair, flows, t)[1].clamp(0, 1).to(window.dtype)
+    def prepare(self, features: Sequence[Features], window: Tensor) -> Prepared:
+        """What does not depend on t, from what `encode` gave for both frames."""
+        check_window(self.spec, window)
+        before, after = features
+        nearness, context = (before.nearness, after.nearness), (before.context, after.context)
+        return Prepared(window, self.pair(features, window), nearness, context)
+
+    def at(self, prepared: Prepared, t: Tensor) -> Tensor:
+        """The frames at ``t`` [B], as `forward` gives them."""
+        return self.render(prepared, self.project(prepared, t), t)[1].clamp(0, 1).to(prepared.window.dtype)
 
     def motion(self, window: Tensor, t: Tensor) -> Motion:
         """Flow in pixels at ``t`` [B]. Both frames are blended as in a linear blend: the mask is 1 - t."""
-        check_window(self.spec, window, t)
-        features = [self.encode(rgb) for rgb in window.unbind(1)]
-        flow0, flow1 = self.project(features, self.pair(features, window), t)
+        flow0, flow1 = self.project(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window), t)
         return Motion(flow0, flow1, torch.ones_like(flow0[:, :1]) * (1 - t.float().reshape(-1, 1, 1, 1)))
 
     def pair(self, features: Sequence[Features], window: Tensor) -> Pair:
-        """What does not depend on t."""
+        """What there is between the two frames."""
         before, after = (frame.pyramid for frame in features)
         flows = (self.flownets(before, after), self.flownets(after, before))
         flow01, flow10 = (F.interpolate(FLOW_UNIT * flow, scale_factor=4, mode="bilinear") for flow in flows)
         kernels = self.initScaleNets_filter(window.flatten(1, 2).to(self._dtype))
         return Pair(flow01, flow10, self.initScaleNets_filter1(kernels).float(), self.initScaleNets_filter2(kernels).float())
 
-    def project(self, features: Sequence[Features], pair: Pair, t: Tensor) -> tuple[Tensor, Tensor]:
+    def project(self, prepared: Prepared, t: Tensor) -> tuple[Tensor, Tensor]:
         """Flow from the frames at ``t`` [B] to those before and after, [B,2,H,W]: what is near covers what is far."""
+        check_times(self.spec, t, len(prepared.window))
         t = t.float().reshape(-1, 1, 1, 1)
-        nearness0, nearness1 = (1e-6 + torch.exp(-frame.log_depth) for frame in features)
-        return project_flow(pair.flow01 * t, nearness0)[0], project_flow(pair.flow10 * (1 - t), nearness1)[0]
+        pair, (before, after) = prepared.pair, prepared.nearness
+        return project_flow(pair.flow01 * t, before)[0], project_flow(pair.flow10 * (1 - t), after)[0]
 
-    def render(
-        self, features: Sequence[Features], window: Tensor, pair: Pair, flows: tuple[Tensor, Tensor], t: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def render(self, prepared: Prepared, flows: tuple[Tensor, Tensor], t: Tensor) -> tuple[Tensor, Tensor]:
         """The blend of the warped frames, and the frame as the network mends it, [B,3,H,W] float32.
 
         Values may lie a little outside 0..1. One t is made after another, for each takes much memory.
         """
-        frames, kernels = window.float().unbind(1), (pair.kernel0, pair.kernel1)
+        frames, kernels = prepared.window.float().unbind(1), (prepared.pair.kernel0, prepared.pair.kernel1)
         blends, mended = [], []
         for index, at in enumerate(t.float()):
-            of = slice(index, index + 1) if len(window) > 1 else slice(1)
+            of = slice(index, index + 1) if len(prepared.window) > 1 else slice(1)
             ways = [(flow[index : index + 1], kernel[of]) for flow, kernel in zip(flows, kernels, strict=True)]
             before, after = (adaptive_warp(frame[of], *way) for frame, way in zip(frames, ways, strict=True))
-            contexts = [adaptive_warp(frame.context[of], *way) for frame, way in zip(features, ways, strict=True)]
+            contexts = [adaptive_warp(context[of], *way) for context, way in zip(prepared.context, ways, strict=True)]
             (flow0, kernel0), (flow1, kernel1) = ways
             blend = (1 - at) * before + at * after
             seen = [blend, before, after, flow0, flow1, kernel0, kernel1, *contexts]

@@ -10,6 +10,7 @@ Kroeger, Timofte, Dai and Van Gool, "Fast Optical Flow using Dense Inverse Searc
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -36,8 +37,18 @@ DOUBT = 0.1
 """The least weight of a frame and of an opinion: a pixel that no frame shows and no flow confirms is blended from all."""
 
 
+class Prepared(NamedTuple):
+    """Of two frames, whatever t: the ``window`` [B,2,3,H,W]; and on the flow's grid, float32, the flow from each frame to the
+    other, ``forward`` and ``backward`` [B,2,h,w], and how ``certain`` each of them is, [B,1,h,w]."""
+
+    window: Tensor
+    forward: Tensor
+    backward: Tensor
+    certain: tuple[Tensor, Tensor]
+
+
 class Dis:
-    """Interpolates by DIS flow, which is found once for all t of a call.
+    """Interpolates by DIS flow, which is found once a pair.
 
     ``scale`` is that of `Options`: it makes flow finer or coarser, and never the picture.
     """
@@ -47,7 +58,7 @@ class Dis:
         self.size = FLOW_SIZE * scale
 
     def __call__(self, window: Tensor, t: Tensor) -> Tensor:
-        return self.between([self.encode(rgb) for rgb in window.unbind(1)], window, t)
+        return self.at(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window), t)
 
     def encode(self, rgb: Tensor) -> Tensor:
         """What DIS sees of a frame [B,3,H,W]: a grey picture [B,h,w] of 8 bits at the flow's size, on the CPU."""
@@ -56,31 +67,36 @@ class Dis:
         grey = torch.einsum("bchw,c->bhw", small, small.new_tensor(LUMA))
         return (grey.clamp(0, 1) * 255).round().byte().cpu()
 
-    def between(self, features: Sequence[Tensor], window: Tensor, t: Tensor) -> Tensor:
-        before, after = window.float().unbind(1)
+    def prepare(self, features: Sequence[Tensor], window: Tensor) -> Prepared:
+        """Flow in both directions, from what `encode` gave for both frames."""
+        before, after = features
+        forward, backward = (_flow(*pair).to(window.device) for pair in ((before, after), (after, before)))
+        return Prepared(window, forward, backward, (_agreement(forward, backward), _agreement(backward, forward)))
+
+    def at(self, prepared: Prepared, t: Tensor) -> Tensor:
+        before, after = prepared.window.float().unbind(1)
         total = weight = before.new_zeros(())
-        for motion, trust in self._opinions(features, window, t):
+        for motion, trust in self._opinions(prepared, t):
             made = torch.lerp(warp_corners(after, motion.flow1), warp_corners(before, motion.flow0), motion.mask)
             total, weight = total + trust * made, weight + trust
-        return (total / weight).to(window.dtype)
+        return (total / weight).to(prepared.window.dtype)
 
     def motion(self, window: Tensor, t: Tensor) -> Motion:
         """The mean of the two opinions. The picture is a mean of pictures instead, and a little better for it."""
-        features = [self.encode(rgb) for rgb in window.unbind(1)]
+        prepared = self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window)
         total = weight = window.new_zeros((), dtype=torch.float32)
-        for motion, trust in self._opinions(features, window, t):
+        for motion, trust in self._opinions(prepared, t):
             assert motion.occlusion is not None
             parts = torch.cat((motion.flow0, motion.flow1, motion.mask, motion.occlusion), dim=1)
             total, weight = total + trust * parts, weight + trust
         flow0, flow1, mask, occlusion = (total / weight).split((2, 2, 1, 1), dim=1)
         return Motion(flow0, flow1, mask, occlusion)
 
-    def _opinions(self, features: Sequence[Tensor], window: Tensor, t: Tensor) -> Iterator[tuple[Motion, Tensor]]:
+    @staticmethod
+    def _opinions(prepared: Prepared, t: Tensor) -> Iterator[tuple[Motion, Tensor]]:
         """The motion at t as each of the flows has it, at the frame's size, and its weight [B,1,H,W]."""
+        window, forward, backward, (certain0, certain1) = prepared
         t = t.float().view(-1, 1, 1, 1)
-        before, after = features
-        forward, backward = (_flow(*pair).to(window.device) for pair in ((before, after), (after, before)))
-        certain0, certain1 = _agreement(forward, backward), _agreement(backward, forward)
         # A velocity v leads from x - t v before to x + (1 - t) v after: each flow knows it at one of these places.
         guess = torch.lerp(forward, -backward, t)
         for own, velocity in enumerate((warp_corners(forward, -t * guess), warp_corners(-backward, (1 - t) * guess))):

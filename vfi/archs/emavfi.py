@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Motion, Options, Spec
-from ..ops.checks import check_options, check_size, check_window, load_weights
+from ..ops.checks import check_options, check_size, check_times, check_window, load_weights
 from ..ops.refinement import UNet, conv
 from ..ops.warp import warp_corners
 from ..ops.windows import Windows
@@ -280,11 +280,13 @@ class MultiScaleFlow(nn.Module):
         more_flow, more_mask = self.block[1](second, (*frames, *warped, mask), flow)
         return flow + more_flow, mask + more_mask
 
-    def render(self, frames: Sequence[Tensor], pair: Pair, flow: Tensor, mask: Tensor) -> Tensor:
+    def render(
+        self, frames: Sequence[Tensor], appearance: Sequence[tuple[Tensor, Tensor]], flow: Tensor, mask: Tensor
+    ) -> Tensor:
         """The frame [K,3,H,W], 0..1, that flow and mask describe, refined."""
         merged, seen = self.blend(frames, flow, mask)
         context = []
-        for levels in pair.appearance:
+        for levels in appearance:
             context.append(torch.cat([warp_corners(*each) for each in zip(levels, flow.split(2, dim=1), strict=True)], dim=1))
             flow = resize(flow, 0.5) / 2
         full, *smaller = context
@@ -306,6 +308,20 @@ class Encoded(NamedTuple):
     scaled: Features
 
 
+class Prepared(NamedTuple):
+    """Of two frames, whatever t.
+
+    ``frames`` [B,3,H,W] float32 are blue, green and red; ``appearance`` is that of `Pair`. ``small`` and ``scaled`` are frames
+    and their pair at the size at which flow is estimated. ``dtype`` is the type of the window.
+    """
+
+    frames: tuple[Tensor, Tensor]
+    appearance: list[tuple[Tensor, Tensor]]
+    small: tuple[Tensor, Tensor]
+    scaled: Pair
+    dtype: torch.dtype
+
+
 class EmaVfi(nn.Module):
     """EMA-VFI as an `Interpolator` that `Encodes` and `Moves`. Frames must suit ``spec.multiple``."""
 
@@ -317,7 +333,7 @@ class EmaVfi(nn.Module):
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
-        return self.between([self.encode(rgb) for rgb in window.unbind(1)], window, t)
+        return self.at(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window), t)
 
     def encode(self, rgb: Tensor) -> Encoded:
         """What is computed of one frame [B,3,H,W] alone."""
@@ -329,27 +345,33 @@ class EmaVfi(nn.Module):
             return Encoded(features, features)
         return Encoded(features, self.net.feature_bone.encode(resize(frame, self.scale).to(dtype)))
 
-    def between(self, features: Sequence[Encoded], window: Tensor, t: Tensor) -> Tensor:
-        """As `forward`, with what `encode` gave for both frames."""
-        check_window(self.spec, window, t)
-        frames = window.flip(2).float().unbind(1)
-        pair = self.net.feature_bone(*(feature.features for feature in features))
-        flow, mask = self._estimate(features, frames, t, pair if self.scale == 1 else None)
-        return self.net.render(frames, pair, flow, mask).flip(1).to(window.dtype)
+    def prepare(self, features: Sequence[Encoded], window: Tensor) -> Prepared:
+        """What does not depend on t, from what `encode` gave for both frames."""
+        check_window(self.spec, window)
+        before, after = window.flip(2).float().unbind(1)
+        small = resize(before, self.scale), resize(after, self.scale)
+        pair = scaled = self.net.feature_bone(*(feature.features for feature in features))
+        if self.scale != 1:
+            scaled = self.net.feature_bone(*(feature.scaled for feature in features))
+        # Of the appearance, flow needs no more than the two smallest levels.
+        scaled = scaled._replace(appearance=scaled.appearance[-2:])
+        return Prepared((before, after), pair.appearance, small, scaled, window.dtype)
+
+    def at(self, prepared: Prepared, t: Tensor) -> Tensor:
+        """The frames at ``t`` [B], as `forward` gives them."""
+        flow, mask = self._estimate(prepared, t)
+        return self.net.render(prepared.frames, prepared.appearance, flow, mask).flip(1).to(prepared.dtype)
 
     def motion(self, window: Tensor, t: Tensor) -> Motion:
         """Flow, in pixels, and mask at ``t`` [B] between the frames of ``window`` [B or 1,2,3,H,W]."""
-        check_window(self.spec, window, t)
-        features = [self.encode(rgb) for rgb in window.unbind(1)]
-        flow, mask = self._estimate(features, window.flip(2).float().unbind(1), t)
+        prepared = self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window)
+        flow, mask = self._estimate(prepared, t)
         return Motion(flow[:, :2], flow[:, 2:], torch.sigmoid(mask))
 
-    def _estimate(
-        self, features: Sequence[Encoded], frames: Sequence[Tensor], t: Tensor, pair: Pair | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Flow and mask at full size, estimated at the scale that was asked for; ``pair`` when it is known there."""
-        pair = pair or self.net.feature_bone(*(feature.scaled for feature in features))
-        flow, mask = self.net.estimate([resize(frame, self.scale) for frame in frames], pair, t)
+    def _estimate(self, prepared: Prepared, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Flow and mask at full size, estimated at the scale that was asked for."""
+        check_times(self.spec, t, len(prepared.frames[0]))
+        flow, mask = self.net.estimate(prepared.small, prepared.scaled, t)
         return resize(flow, 1 / self.scale) / self.scale, resize(mask, 1 / self.scale)
 
 

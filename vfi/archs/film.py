@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core import Checkpoint, HubFile, InputError, Motion, Options, Spec
-from ..ops.checks import check_options, check_size, check_window, load_weights
+from ..ops.checks import check_options, check_size, check_times, check_window, load_weights
 from ..ops.warp import warp_corners
 
 LEVELS = 7
@@ -30,13 +30,6 @@ SPEC = Spec("film", min_size=2 ** (LEVELS - 1), activations=1100, licence="Apach
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-class Features(NamedTuple):
-    """What is computed of one frame alone: the picture [B,3,H,W] and its features [B,C,H,W] at each level, fine to coarse."""
-
-    pictures: tuple[Tensor, ...]
-    features: tuple[Tensor, ...]
-
-
 class Flows(NamedTuple):
     """Between two frames, in pixels of each level, fine to coarse, [B,2,H,W], float32.
 
@@ -45,6 +38,16 @@ class Flows(NamedTuple):
 
     forward: tuple[Tensor, ...]
     backward: tuple[Tensor, ...]
+
+
+class Prepared(NamedTuple):
+    """Of two frames, whatever t, at the levels that are fused: ``before`` and ``after`` as `Film.encode` gives them, and flow
+    between them; and the type of the window."""
+
+    before: tuple[Tensor, ...]
+    after: tuple[Tensor, ...]
+    flows: Flows
+    dtype: torch.dtype
 
 
 def conv(shapes: Shapes, name: str, *, last: bool = False) -> nn.Sequential:
@@ -79,7 +82,8 @@ class SubTree(nn.Module):
 
 
 class Extractor(nn.Module):
-    """Scale-agnostic features (paper, section 3.1): of a level, those of its own picture and of the finer ones at its size."""
+    """Scale-agnostic features (paper, section 3.1): a level joins its picture, the picture's features and those of the finer
+    pictures at its size."""
 
     def __init__(self, shapes: Shapes, name: str) -> None:
         super().__init__()
@@ -89,7 +93,8 @@ class Extractor(nn.Module):
         trees = [self.extract_sublevels(picture, len(pictures) - level) for level, picture in enumerate(pictures)]
         shared = [min(level + 1, len(trees[0])) for level in range(len(trees))]
         return tuple(
-            torch.cat([trees[level - down][down] for down in range(depth)], dim=1) for level, depth in enumerate(shared)
+            torch.cat((pictures[level], *(trees[level - down][down] for down in range(depth))), dim=1)
+            for level, depth in enumerate(shared)
         )
 
 
@@ -171,49 +176,53 @@ class Film(nn.Module):
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
-        return self.between([self.encode(rgb) for rgb in window.unbind(1)], window, t)
+        return self.at(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window), t)
 
-    def encode(self, rgb: Tensor) -> Features:
-        """Pyramids of one frame [B,3,H,W]."""
+    def encode(self, rgb: Tensor) -> tuple[Tensor, ...]:
+        """The picture of one frame [B,3,H,W] and its features, joined, [B,3+C,H,W] at each level, fine to coarse."""
         check_size(self.spec, rgb)
         pictures = [rgb.to(self.fuse.output_conv.weight.dtype)]
         while len(pictures) < LEVELS:
             pictures.append(F.avg_pool2d(pictures[-1], 2))
-        return Features(tuple(pictures), self.extract(pictures))
+        return self.extract(pictures)
 
-    def between(self, features: Sequence[Features], window: Tensor, t: Tensor) -> Tensor:
-        """As `forward`, with what `encode` gave for both frames."""
-        check_window(self.spec, window, t)
-        return self.render(features, self.flows(features), t).clamp(0, 1).to(window.dtype)
+    def prepare(self, features: Sequence[tuple[Tensor, ...]], window: Tensor) -> Prepared:
+        """What does not depend on t, from what `encode` gave for both frames."""
+        check_window(self.spec, window)
+        forward, backward = self.flows(features)
+        before, after, forward, backward = (part[: len(self.fuse.convs) + 1] for part in (*features, forward, backward))
+        return Prepared(before, after, Flows(forward, backward), window.dtype)
+
+    def at(self, prepared: Prepared, t: Tensor) -> Tensor:
+        """The frames at ``t`` [B], as `forward` gives them."""
+        check_times(self.spec, t, len(prepared.before[0]))
+        return self.render(prepared, t).clamp(0, 1).to(prepared.dtype)
 
     def motion(self, window: Tensor, t: Tensor) -> Motion:
         """Flow in pixels at ``t`` [B]. FILM has no mask, for its U-Net blends: the mask is 1 - t, that of a linear blend."""
-        check_window(self.spec, window, t)
-        flows = self.flows([self.encode(rgb) for rgb in window.unbind(1)])
+        flows = self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window).flows
+        check_times(self.spec, t, len(window))
         t = t.float().reshape(-1, 1, 1, 1)
         flow0, flow1 = flows.backward[0] * t, flows.forward[0] * (1 - t)
         return Motion(flow0, flow1, torch.ones_like(flow0[:, :1]) * (1 - t))
 
-    def flows(self, features: Sequence[Features]) -> Flows:
-        """Flow between the two frames; it does not depend on t."""
-        before, after = (frame.features for frame in features)
+    def flows(self, features: Sequence[tuple[Tensor, ...]]) -> Flows:
+        """Flow between the two frames, at all levels."""
+        before, after = ([level[:, 3:] for level in frame] for frame in features)
         return Flows(self.predict_flow(before, after), self.predict_flow(after, before))
 
-    def render(self, features: Sequence[Features], flows: Flows, t: Tensor) -> Tensor:
+    def render(self, prepared: Prepared, t: Tensor) -> Tensor:
         """The frames at t [B] as the network gives them, [B,3,H,W] float32; values may lie a little outside 0..1."""
         t = t.float().reshape(-1, 1, 1, 1)
-        levels = reversed(range(len(self.fuse.convs) + 1))
-        return self.fuse(self._aligned(level, features, flows, t) for level in levels)
+        levels = reversed(range(len(prepared.before)))
+        return self.fuse(self._aligned(level, prepared, t) for level in levels)
 
     @staticmethod
-    def _aligned(level: int, features: Sequence[Features], flows: Flows, t: Tensor) -> Tensor:
+    def _aligned(level: int, prepared: Prepared, t: Tensor) -> Tensor:
         """Pictures and features of both frames as seen at t, and the flow that took them there; big, so made when needed."""
-        flow0, flow1 = flows.backward[level] * t, flows.forward[level] * (1 - t)
-        warped = [
-            warp_corners(torch.cat((frame.pictures[level], frame.features[level]), dim=1), flow)
-            for frame, flow in zip(features, (flow0, flow1), strict=True)
-        ]
-        return torch.cat((*warped, flow0.to(warped[0].dtype), flow1.to(warped[0].dtype)), dim=1)
+        flow0, flow1 = prepared.flows.backward[level] * t, prepared.flows.forward[level] * (1 - t)
+        before, after = warp_corners(prepared.before[level], flow0), warp_corners(prepared.after[level], flow1)
+        return torch.cat((before, after, flow0.to(before.dtype), flow1.to(before.dtype)), dim=1)
 
 
 # --- from a state dict --------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ nothing of padding, files or devices.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Options, Spec
-from ..ops.checks import check_options, check_window, load_weights
+from ..ops.checks import check_options, check_times, check_window, load_weights
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ class Fuse(nn.Module):
 
 
 class Flavr(nn.Module):
-    """FLAVR as an `Interpolator` of four frames. Frames must suit ``spec.multiple``."""
+    """FLAVR as an `Interpolator` of four frames that `Prepares`. Frames must suit ``spec.multiple``."""
 
     def __init__(self, config: Config, options: Options = Options()) -> None:  # noqa: B008
         super().__init__()
@@ -139,11 +139,20 @@ class Flavr(nn.Module):
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """The frames nearest to ``t`` [B] between the middle two of ``window`` [B or 1,4,3,H,W]: [B,3,H,W], clamped to 0..1."""
-        check_window(self.spec, window, t)
-        made = self.between(window).clamp(0, 1).to(window.dtype).expand(len(t), -1, -1, -1, -1)
+        return self.at(self.prepare((), window), t)
+
+    def prepare(self, features: Sequence[None], window: Tensor) -> Tensor:
+        """All frames that the network gives, [B,K,3,H,W] of the window's type, clamped to 0..1. There are no ``features``."""
+        check_window(self.spec, window)
+        return self.render(window).clamp(0, 1).to(window.dtype)
+
+    def at(self, prepared: Tensor, t: Tensor) -> Tensor:
+        """Of the frames that `prepare` gave, those nearest to ``t`` [B], [B,3,H,W]."""
+        check_times(self.spec, t, len(prepared))
+        made = prepared.expand(len(t), -1, -1, -1, -1)
         return made[torch.arange(len(t), device=made.device), self.nearest(t).to(made.device)]
 
-    def between(self, window: Tensor) -> Tensor:
+    def render(self, window: Tensor) -> Tensor:
         """All frames that the network gives, [B,K,3,H,W] float32: frame k is at t = (k + 1) / (K + 1). Not clamped."""
         clip = window.float().transpose(1, 2)
         mean = clip.mean(dim=(2, 3, 4), keepdim=True)

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Motion, Options, Spec
-from ..ops.checks import check_options, check_size, check_window, load_weights
+from ..ops.checks import check_options, check_size, check_times, check_window, load_weights
 from ..ops.correlation import AllPairs
 from ..ops.splat import splat_linear
 from ..ops.upsample import upsample_convex
@@ -268,19 +268,29 @@ def layer(shapes: Shapes, name: str) -> nn.Sequential:
     return conv(inputs, outputs, kernel)
 
 
-class Features(NamedTuple):
-    """Of one frame alone, at the scale at which all is estimated.
+class Seen(NamedTuple):
+    """What synthesis takes of one frame alone, at the scale at which all is estimated.
 
-    ``frame`` [B,3,H,W] float32, -1..1. RAFT takes ``matching`` and ``context`` [B,256,H/8,W/8]; the synthesis takes
-    ``likeness`` [B,256,H/8,W/8], ``coarse`` [B,128,H/4,W/4] and ``fine`` [B,64,H,W].
+    ``frame`` [B,3,H,W] and ``small`` [B,3,H/4,W/4] are float32, -1..1; ``coarse`` [B,128,H/4,W/4] and ``fine`` [B,64,H,W] are
+    its features.
     """
 
     frame: Tensor
+    small: Tensor
+    coarse: Tensor
+    fine: Tensor
+
+
+class Features(NamedTuple):
+    """Of one frame alone: what is ``seen`` of it, and by what it is compared with another one.
+
+    [B,256,H/8,W/8] are ``matching`` and ``context``, which RAFT takes, and ``likeness``.
+    """
+
+    seen: Seen
     matching: Tensor
     context: Tensor
     likeness: Tensor
-    coarse: Tensor
-    fine: Tensor
 
 
 class Pair(NamedTuple):
@@ -295,6 +305,16 @@ class Pair(NamedTuple):
     extent: Tensor
     latent: Both
     look: tuple[AllPairs, AllPairs]
+
+
+class Prepared(NamedTuple):
+    """Of two frames, whatever t: the ``frames`` [B,3,H,W] float32, -1..1, what is ``seen`` of each, and what there is between
+    them; and the type of the window."""
+
+    frames: Both
+    seen: tuple[Seen, Seen]
+    pair: Pair
+    dtype: torch.dtype
 
 
 class Network(nn.Module):
@@ -337,7 +357,7 @@ class Network(nn.Module):
         context, quarter, eighth = self.flow_estimator.cnet(rgb)
         coarse = self.amt_init_decoder.upsample(self.amt_last_cproj(eighth))
         fine = self.amt_final_decoder.upsample(self.amt_second_last_cproj(quarter))
-        return Features(frame, matching, context, self.amt_fproj(matching), coarse, fine)
+        return Features(Seen(frame, resize(frame, 0.25), coarse, fine), matching, context, self.amt_fproj(matching))
 
     def relate(self, before: Features, after: Features) -> Pair:
         """What does not depend on t."""
@@ -363,12 +383,12 @@ class Network(nn.Module):
         latent = self.res_conv(torch.cat((known, moved), dim=1)) + moved
         return (2 * self.hyponet(latent, t) - 1) * pair.extent
 
-    def estimate(self, before: Features, after: Features, pair: Pair, t: Tensor) -> Estimate:
-        """What is known of the frames at t [K], at the size of the features' frames; ``residual`` is of -1..1."""
+    def estimate(self, before: Seen, after: Seen, pair: Pair, t: Tensor) -> Estimate:
+        """What is known of the frames at t [K], at the size of what is seen; ``residual`` is of -1..1."""
         t = t.float().reshape(-1, 1, 1, 1)
         velocity = self.velocity(pair, t)
         flow = resize(torch.cat((-t * velocity, (1 - t) * velocity), dim=1), 0.25) / 4
-        frames = resize(before.frame, 0.25), resize(after.frame, 0.25)
+        frames = before.small, after.small
         seen = warped((before.coarse, after.coarse), flow)
         out = self.amt_init_decoder(*seen, flow, *frames, *warped(frames, flow))
         flow, mask, features = flow + out[:, :4].float(), out[:, 4:5].float(), out[:, 5:]
@@ -428,31 +448,34 @@ class GimmVfi(nn.Module):
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
-        return self.between([self.encode(rgb) for rgb in window.unbind(1)], window, t)
+        return self.at(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window), t)
 
     def encode(self, rgb: Tensor) -> Features:
         """What is computed of one frame [B,3,H,W] alone."""
         check_size(self.spec, rgb)
         return self.net.encode(resize(2 * rgb.float() - 1, self.scale))
 
-    def between(self, features: Sequence[Features], window: Tensor, t: Tensor) -> Tensor:
-        """As `forward`, with what `encode` gave for both frames."""
-        check_window(self.spec, window, t)
-        before, after = (2 * window.float() - 1).unbind(1)
-        made = self.net.render((before, after), self._estimate(features, t))
-        return ((made + 1) / 2).clamp(0, 1).to(window.dtype)
+    def prepare(self, features: Sequence[Features], window: Tensor) -> Prepared:
+        """What does not depend on t, from what `encode` gave for both frames."""
+        check_window(self.spec, window)
+        frame0, frame1 = (2 * window.float() - 1).unbind(1)
+        before, after = features
+        return Prepared((frame0, frame1), (before.seen, after.seen), self.net.relate(before, after), window.dtype)
+
+    def at(self, prepared: Prepared, t: Tensor) -> Tensor:
+        """The frames at ``t`` [B], as `forward` gives them."""
+        made = self.net.render(prepared.frames, self._estimate(prepared, t))
+        return ((made + 1) / 2).clamp(0, 1).to(prepared.dtype)
 
     def motion(self, window: Tensor, t: Tensor) -> Motion:
         """Flow, in pixels, and mask at ``t`` [B] between the frames of ``window`` [B or 1,2,3,H,W]: the means of all fields."""
-        check_window(self.spec, window, t)
-        made = self._estimate([self.encode(rgb) for rgb in window.unbind(1)], t)
+        made = self._estimate(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window), t)
         return Motion(made.flow0.mean(dim=1), made.flow1.mean(dim=1), made.mask.mean(dim=1))
 
-    def _estimate(self, features: Sequence[Features], t: Tensor) -> Estimate:
+    def _estimate(self, prepared: Prepared, t: Tensor) -> Estimate:
         """What is known of the frames at t, for frames of full size."""
-        before, after = features
-        made = self.net.estimate(before, after, self.net.relate(before, after), t)
-        return enlarge(made, 1 / self.scale)
+        check_times(self.spec, t, len(prepared.frames[0]))
+        return enlarge(self.net.estimate(*prepared.seen, prepared.pair, t), 1 / self.scale)
 
 
 # --- from a state dict --------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Motion, Options, Spec
-from ..ops.checks import check_options, check_size, check_window, load_weights
+from ..ops.checks import check_options, check_size, check_times, check_window, load_weights
 from ..ops.correlation import correlation
 from ..ops.splat import splat_softmax, splat_sum
 from ..ops.upsample import upsample_convex
@@ -396,6 +396,22 @@ class Between(NamedTuple):
     flow: Pair
     importance: Pair
 
+    def resized(self, factor: float) -> Between:
+        """The same for planes of another size."""
+        forward, backward, before, after = (resize(plane, factor) for plane in (*self.flow, *self.importance))
+        return Between((factor * forward, factor * backward), (before, after))
+
+
+class Prepared(NamedTuple):
+    """Of two frames, whatever t: ``halves``, which they are at half their size, and the ``context`` of each; what there is
+    ``between`` them, at each level of the context; in the union model, what RIFE takes of them; and the type of the window."""
+
+    halves: Pair
+    context: tuple[tuple[Tensor, ...], tuple[Tensor, ...]]
+    between: tuple[Between, ...]
+    rife: tuple[rife.Features, rife.Features] | None
+    dtype: torch.dtype
+
 
 class Network(nn.Module):
     """The parts as published, and their names."""
@@ -425,29 +441,25 @@ class Network(nn.Module):
         flows = resize(forward, 1 / self.scale) / self.scale, resize(backward, 1 / self.scale) / self.scale
         return Between(flows, self.metricnet((before.half, after.half), flows))
 
-    def render(self, features: Sequence[Features], between: Between, t: Tensor) -> Tensor:
+    def render(self, prepared: Prepared, t: Tensor) -> Tensor:
         """The frame [K,3,H,W] at t [K], not clamped."""
-        (before, after), steps = features, towards(t)
         images: list[Tensor] = []
         levels: list[list[Tensor]] = []
-        for feature, flow, importance, step in zip(features, *between, steps, strict=True):
-            flow, importance = step * flow, step * importance
-            images.append(splat_softmax(feature.half, flow, importance))
-            levels.append([])
-            for level, context in enumerate(feature.context):
-                factor = 0.5**level
-                levels[-1].append(splat_softmax(context, resize(flow, factor) * factor, resize(importance, factor)))
-        if self.config.union:
-            images.insert(1, self.rife_frame(features, t))
+        for index, step in enumerate(towards(t)):
+            ways = [(step * between.flow[index], step * between.importance[index]) for between in prepared.between]
+            images.append(splat_softmax(prepared.halves[index], *ways[0]))
+            levels.append([splat_softmax(plane, *way) for plane, way in zip(prepared.context[index], ways, strict=True)])
+        if prepared.rife:
+            images.insert(1, self.rife_frame(prepared.rife, t))
         else:
-            images = [before.half, *images, after.half]
+            before, after = prepared.halves
+            images = [before, *images, after]
         fused = [torch.cat(pair, dim=1) for pair in zip(*levels, strict=True)]
         return self.fusionnet(joined(images).to(fused[0].dtype), fused).float()
 
-    def rife_frame(self, features: Sequence[Features], t: Tensor) -> Tensor:
+    def rife_frame(self, features: Sequence[rife.Features], t: Tensor) -> Tensor:
         """The frame [K,3,H/2,W/2] at t that RIFE makes."""
-        halves = torch.stack([feature.half for feature in features], dim=1)
-        return self.ifnet.estimate([feature.rife for feature in features if feature.rife], halves, t).blend()
+        return self.ifnet.estimate(features, t).blend()
 
 
 def towards(t: Tensor) -> Pair:
@@ -466,17 +478,30 @@ class Gmfss(nn.Module):
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
-        return self.between([self.encode(rgb) for rgb in window.unbind(1)], window, t)
+        return self.at(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window), t)
 
     def encode(self, rgb: Tensor) -> Features:
         """What is computed of one frame [B,3,H,W] alone."""
         check_size(self.spec, rgb)
         return self.net.encode(rgb)
 
-    def between(self, features: Sequence[Features], window: Tensor, t: Tensor) -> Tensor:
-        """As `forward`, with what `encode` gave for both frames."""
-        check_window(self.spec, window, t)
-        return self.net.render(features, self.net.relate(features), t).clamp(0, 1).to(window.dtype)
+    def prepare(self, features: Sequence[Features], window: Tensor) -> Prepared:
+        """What does not depend on t, from what `encode` gave for both frames."""
+        check_window(self.spec, window)
+        before, after = features
+        between = self.net.relate(features)
+        return Prepared(
+            halves=(before.half, after.half),
+            context=(before.context, after.context),
+            between=tuple(between.resized(0.5**level) for level in range(len(before.context))),
+            rife=(before.rife, after.rife) if before.rife and after.rife else None,
+            dtype=window.dtype,
+        )
+
+    def at(self, prepared: Prepared, t: Tensor) -> Tensor:
+        """The frames at ``t`` [B], as `forward` gives them."""
+        check_times(self.spec, t, len(prepared.halves[0]))
+        return self.net.render(prepared, t).clamp(0, 1).to(prepared.dtype)
 
     def motion(self, window: Tensor, t: Tensor) -> Motion:
         """Where splatting brings pixels of ``t`` [B] from, between the frames of ``window`` [B or 1,2,3,H,W].
@@ -484,7 +509,8 @@ class Gmfss(nn.Module):
         The velocity of a pixel of t is the mean of that of all that lands on it, and zero where nothing does: there it
         is occluded. The weight of the frame before is its share of what lands.
         """
-        check_window(self.spec, window, t)
+        check_window(self.spec, window)
+        check_times(self.spec, t, len(window))
         (forward, backward), importance = self.net.relate([self.net.encode(rgb) for rgb in window.unbind(1)])
         near, far = towards(t)
         landed = []

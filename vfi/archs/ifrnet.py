@@ -11,7 +11,7 @@ Knows nothing of padding, files or devices.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Motion, Options, Spec
-from ..ops.checks import check_options, check_window, load_weights
+from ..ops.checks import check_options, check_times, check_window, load_weights
 from ..ops.warp import warp_corners
 
 SCALES = (0.25, 0.5, 1, 2, 4)
@@ -126,8 +126,17 @@ class Estimate(NamedTuple):
     residual: Tensor
 
 
+class Prepared(NamedTuple):
+    """Of two frames, whatever t: the ``frames`` [B,3,H,W] float32 and their features at 1/2 to 1/16, fine to coarse; and the
+    type of the window."""
+
+    frames: tuple[Tensor, Tensor]
+    levels: list[tuple[Tensor, Tensor]]
+    dtype: torch.dtype
+
+
 class IFRNet(nn.Module):
-    """IFRNet as an `Interpolator` that `Moves`. Frames must suit ``spec.multiple``.
+    """IFRNet as an `Interpolator` that `Prepares` and `Moves`. Frames must suit ``spec.multiple``.
 
     It has no part of one frame alone: what it sees is the frames less the mean of both.
     """
@@ -145,23 +154,34 @@ class IFRNet(nn.Module):
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
-        made = self.estimate(window, t)
-        before, after = window.float().unbind(1)
-        blend = made.mask * warp_corners(before, made.flow0) + (1 - made.mask) * warp_corners(after, made.flow1)
-        return (blend + made.residual).clamp(0, 1).to(window.dtype)
+        return self.at(self.prepare((), window), t)
 
-    def motion(self, window: Tensor, t: Tensor) -> Motion:
-        """Flow, in pixels, and mask at ``t`` [B] between the frames of ``window`` [B or 1,2,3,H,W]."""
-        made = self.estimate(window, t)
-        return Motion(made.flow0, made.flow1, made.mask)
-
-    def estimate(self, window: Tensor, t: Tensor) -> Estimate:
-        """What the network knows of the frame at ``t`` [B]. The frames are encoded once, however many t there are."""
-        check_window(self.spec, window, t)
+    def prepare(self, features: Sequence[None], window: Tensor) -> Prepared:
+        """What does not depend on t. There are no ``features``."""
+        check_window(self.spec, window)
         dtype = next(self.parameters()).dtype
         seen = window.float() - window.float().mean(dim=(1, 2, 3, 4), keepdim=True)
         levels = zip(*(self.encoder(resize(rgb, self.scale).to(dtype)) for rgb in seen.unbind(1)), strict=True)
-        *finer, (before, after) = levels
+        before, after = window.float().unbind(1)
+        return Prepared((before, after), list(levels), window.dtype)
+
+    def at(self, prepared: Prepared, t: Tensor) -> Tensor:
+        """The frames at ``t`` [B], as `forward` gives them."""
+        made = self.estimate(prepared, t)
+        before, after = prepared.frames
+        blend = made.mask * warp_corners(before, made.flow0) + (1 - made.mask) * warp_corners(after, made.flow1)
+        return (blend + made.residual).clamp(0, 1).to(prepared.dtype)
+
+    def motion(self, window: Tensor, t: Tensor) -> Motion:
+        """Flow, in pixels, and mask at ``t`` [B] between the frames of ``window`` [B or 1,2,3,H,W]."""
+        made = self.estimate(self.prepare((), window), t)
+        return Motion(made.flow0, made.flow1, made.mask)
+
+    def estimate(self, prepared: Prepared, t: Tensor) -> Estimate:
+        """What the network knows of the frame at ``t`` [B]."""
+        check_times(self.spec, t, len(prepared.frames[0]))
+        dtype = next(self.parameters()).dtype
+        *finer, (before, after) = prepared.levels
         plane = t.to(dtype).reshape(-1, 1, 1, 1).expand(-1, 1, *before.shape[-2:])
         out = self.decoder4(before, after, plane)
         flow, rest = out[:, :4].float(), out[:, 4:]

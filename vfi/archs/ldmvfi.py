@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Options, Spec
 from ..ops.adaptive import deformable_separable_convolution
-from ..ops.checks import check_options, check_size, check_window, load_weights
+from ..ops.checks import check_options, check_size, check_times, check_window, load_weights
 
 NOISE = [(0.0015**0.5 + (0.0195**0.5 - 0.0015**0.5) * step / 999) ** 2 for step in range(1000)]
 """The variance of the noise that each of the 1000 steps of training adds."""
@@ -553,19 +553,23 @@ class Ldmvfi(nn.Module):
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """The frames at ``t`` [B], each 1/2, of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
-        check_window(self.spec, window, t)
-        return self.between([self.encode(rgb) for rgb in window.unbind(1)], window, t)
+        return self.at(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window), t)
 
     def encode(self, rgb: Tensor) -> Features:
         """What is known of one frame, [B,3,H,W] in 0..1."""
         check_size(self.spec, rgb)
         return self.first_stage_model.encode(2 * rgb.float() - 1)
 
-    def between(self, features: Sequence[Features], window: Tensor, t: Tensor) -> Tensor:
-        """As `forward`, from what `encode` gave for both frames."""
-        check_window(self.spec, window, t)
+    def prepare(self, features: Sequence[Features], window: Tensor) -> Tensor:
+        """The frame at 1/2, for there is no other, [B,3,H,W] of the window's type, from what `encode` gave for both frames."""
+        check_window(self.spec, window)
         made = self.render(self.first_stage_model.quantize(self.sample(features)), features, window)
-        return made.clamp(0, 1).to(window.dtype).expand(t.shape[0], -1, -1, -1)
+        return made.clamp(0, 1).to(window.dtype)
+
+    def at(self, prepared: Tensor, t: Tensor) -> Tensor:
+        """What `prepare` gave, for every ``t`` [B]."""
+        check_times(self.spec, t, len(prepared))
+        return prepared.expand(len(t), -1, -1, -1)
 
     def sample(self, features: Sequence[Features], noise: Iterator[Tensor] | None = None) -> Tensor:
         """The plane of the frame between, [B,latent,h,w] float32, drawn from ``noise``, or from that of `sampling`."""

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core import Checkpoint, HubFile, InputError, Motion, Options, Spec, WheelFile
-from ..ops.checks import check_size, check_window, load_weights
+from ..ops.checks import check_size, check_times, check_window, load_weights
 from ..ops.refinement import UNet, halve
 from ..ops.warp import warp_corners
 
@@ -240,10 +240,19 @@ Pair = tuple[Tensor, Tensor]
 
 
 class Features(NamedTuple):
-    """What is computed of one frame alone: the head's features [B,C,H,W] (C = 0 before 4.7), and context for refinement."""
+    """What is computed of one frame alone: what is warped, its colours and the head's features (none before 4.7), ``plane``
+    [B,3+C,H,W] float32; and context for refinement."""
 
-    head: Tensor
+    plane: Tensor
     context: tuple[Tensor, ...]
+
+
+class Prepared(NamedTuple):
+    """Both frames, and the type of the window. All else depends on t."""
+
+    before: Features
+    after: Features
+    dtype: torch.dtype
 
 
 class Level(NamedTuple):
@@ -313,28 +322,21 @@ class IFNet(nn.Module):
 
     def features(self, rgb: Tensor) -> Features:
         """What is computed of one frame [B,3,H,W] alone."""
-        rgb = rgb.to(next(self.parameters()).dtype)
-        return Features(
-            self.encode(rgb) if self.config.head else rgb[:, :0],
-            self.contextnet(rgb) if self.config.context else (),
-        )
+        seen = rgb.to(next(self.parameters()).dtype)
+        plane = torch.cat((rgb.float(), self.encode(seen).float()), dim=1) if self.config.head else rgb.float()
+        return Features(plane, self.contextnet(seen) if self.config.context else ())
 
-    def estimate(self, features: Sequence[Features], window: Tensor, t: Tensor) -> Level:
-        """Flow and mask at t [B] between the frames of ``window`` [B or 1,2,3,H,W]."""
-        return self._estimate(self.planes(features, window), t.float().reshape(-1, 1, 1, 1), self.scales, self.config.doubles)
+    def estimate(self, features: Sequence[Features], t: Tensor) -> Level:
+        """Flow and mask at t [B] between two frames of batch B or 1."""
+        before, after = (frame.plane for frame in features)
+        return self._estimate((before, after), t.float().reshape(-1, 1, 1, 1), self.scales, self.config.doubles)
 
-    def render(self, level: Level, features: Sequence[Features], window: Tensor) -> Tensor:
+    def render(self, level: Level, features: Sequence[Features]) -> Tensor:
         """The frame [B,3,H,W] that ``level`` describes, refined where there is a net for it."""
         made = level.blend()
         if self.config.context:
-            made = made + self._lacking(level, features, window)
+            made = made + self._lacking(level, features)
         return made.clamp(0, 1)
-
-    @staticmethod
-    def planes(features: Sequence[Features], window: Tensor) -> Pair:
-        """Of each frame, what is warped: its colours and its head's features, [B,3+C,H,W]."""
-        before, after = (torch.cat((window[:, i].float(), features[i].head.float()), dim=1) for i in (0, 1))
-        return before, after
 
     def levels(self, planes: Pair, t: Tensor, scales: Sequence[float]) -> Iterator[Level]:
         """What is known after each block, coarse to fine. ``t`` is [B,1,1,1]."""
@@ -385,7 +387,7 @@ class IFNet(nn.Module):
         order = torch.cat((calm, doubled)).argsort()
         return Level(*(torch.cat(parts)[order] for parts in zip(*made, strict=True)))
 
-    def _lacking(self, level: Level, features: Sequence[Features], window: Tensor) -> Tensor:
+    def _lacking(self, level: Level, features: Sequence[Features]) -> Tensor:
         """What refinement adds to the blend, [B,3,H,W]."""
         warped: list[list[Tensor]] = []
         for flow, feature in zip(level.flow.split(2, dim=1), features, strict=True):
@@ -393,8 +395,8 @@ class IFNet(nn.Module):
             for context in feature.context:
                 flow = resize(flow, 0.5) / 2
                 warped[-1].append(warp_corners(context, flow))
-        frames = window.float().flatten(1, 2).expand(level.flow.shape[0], -1, -1, -1)
-        seen = torch.cat((frames, level.warped0[:, :3], level.warped1[:, :3], level.mask, level.flow), dim=1)
+        frames = [feature.plane[:, :3].expand(level.flow.shape[0], -1, -1, -1) for feature in features]
+        seen = torch.cat((*frames, level.warped0[:, :3], level.warped1[:, :3], level.mask, level.flow), dim=1)
         return self.unet(seen, [torch.cat(pair, dim=1) for pair in zip(*warped, strict=True)])
 
 
@@ -408,23 +410,30 @@ class Rife(nn.Module):
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
-        return self.between([self.encode(rgb) for rgb in window.unbind(1)], window, t)
+        return self.at(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window), t)
 
     def encode(self, rgb: Tensor) -> Features:
         """What is computed of one frame [B,3,H,W] alone."""
         check_size(self.spec, rgb)
         return self.flownet.features(rgb)
 
-    def between(self, features: Sequence[Features], window: Tensor, t: Tensor) -> Tensor:
-        """As `forward`, with what `encode` gave for both frames."""
-        check_window(self.spec, window, t)
-        level = self.flownet.estimate(features, window, t)
-        return self.flownet.render(level, features, window).to(window.dtype)
+    def prepare(self, features: Sequence[Features], window: Tensor) -> Prepared:
+        """What does not depend on t, from what `encode` gave for both frames."""
+        check_window(self.spec, window)
+        before, after = features
+        return Prepared(before, after, window.dtype)
+
+    def at(self, prepared: Prepared, t: Tensor) -> Tensor:
+        """The frames at ``t`` [B], as `forward` gives them."""
+        check_times(self.spec, t, len(prepared.before.plane))
+        features = prepared.before, prepared.after
+        return self.flownet.render(self.flownet.estimate(features, t), features).to(prepared.dtype)
 
     def motion(self, window: Tensor, t: Tensor) -> Motion:
         """Flow, in pixels, and mask at ``t`` [B] between the frames of ``window`` [B or 1,2,3,H,W]."""
-        check_window(self.spec, window, t)
-        level = self.flownet.estimate([self.encode(rgb) for rgb in window.unbind(1)], window, t)
+        check_window(self.spec, window)
+        check_times(self.spec, t, len(window))
+        level = self.flownet.estimate([self.encode(rgb) for rgb in window.unbind(1)], t)
         return Motion(level.flow[:, :2], level.flow[:, 2:], torch.sigmoid(level.mask))
 
     def teach(self, window: Tensor, t: Tensor, truth: Tensor) -> Lesson:
@@ -432,12 +441,13 @@ class Rife(nn.Module):
 
         Raises `InputError` unless the network was built with its teacher.
         """
-        check_window(self.spec, window, t)
+        check_window(self.spec, window)
+        check_times(self.spec, t, len(window))
         net = self.flownet
         if not net.config.teacher:
             raise InputError(f"{self.spec.name} was built without its teacher: give build(..., teacher=True)")
         features = [self.encode(rgb) for rgb in window.unbind(1)]
-        planes, t = net.planes(features, window), t.float().reshape(-1, 1, 1, 1)
+        planes, t = (features[0].plane, features[1].plane), t.float().reshape(-1, 1, 1, 1)
         levels = list(net.levels(planes, t, net.scales))
         last = levels[-1]
         seen = [*planes, t if net.config.timed else t[:, :0], last.warped0, last.warped1, last.mask, truth.float()]
@@ -452,7 +462,7 @@ class Rife(nn.Module):
             worse = ((level.blend() - truth).abs().mean(dim=1) > bar).float()
             distance = torch.linalg.vector_norm(target - level.flow, dim=1) / 2
             distillation = distillation + (distance * worse).mean()
-        return Lesson(net.render(last, features, window), teacher.blend(), flow, distillation)
+        return Lesson(net.render(last, features), teacher.blend(), flow, distillation)
 
 
 def colours_first(plane0: Tensor, plane1: Tensor) -> tuple[Tensor, ...]:

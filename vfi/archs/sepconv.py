@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Options, Spec
 from ..ops.adaptive import separable_convolution
-from ..ops.checks import check_options, check_window, load_weights
+from ..ops.checks import check_options, check_times, check_window, load_weights
 
 WIDTHS = (32, 64, 128, 256, 512)
 """Of both networks, from the frame's size to 1/16 of it."""
@@ -49,14 +49,23 @@ class Kernels(NamedTuple):
 
 
 class Adaptive(nn.Module, ABC):
-    """What the networks of both papers have in common as an `Interpolator`."""
+    """What the networks of both papers have in common as an `Interpolator` that `Prepares`."""
 
     spec: Spec
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """The frames at ``t`` [B], each 1/2, of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
-        check_window(self.spec, window, t)
-        return self.render(window).clamp(0, 1).to(window.dtype).expand(t.shape[0], -1, -1, -1)
+        return self.at(self.prepare((), window), t)
+
+    def prepare(self, features: Sequence[None], window: Tensor) -> Tensor:
+        """The frame at 1/2, for there is no other, [B,3,H,W] of the window's type. There are no ``features``."""
+        check_window(self.spec, window)
+        return self.render(window).clamp(0, 1).to(window.dtype)
+
+    def at(self, prepared: Tensor, t: Tensor) -> Tensor:
+        """What `prepare` gave, for every ``t`` [B]."""
+        check_times(self.spec, t, len(prepared))
+        return prepared.expand(len(t), -1, -1, -1)
 
     @abstractmethod
     def render(self, window: Tensor) -> Tensor:

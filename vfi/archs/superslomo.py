@@ -12,7 +12,7 @@ flickers. Owns the published names of the parameters. Knows nothing of padding, 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Motion, Options, Spec
-from ..ops.checks import check_options, check_window, load_weights
+from ..ops.checks import check_options, check_times, check_window, load_weights
 from ..ops.warp import shrink, warp_shrunk
 
 SPEC = Spec("superslomo", multiple=32, licence="MIT")
@@ -90,6 +90,17 @@ class UNet(nn.Module):
         return act(self.conv3(x)).float()
 
 
+class Prepared(NamedTuple):
+    """Of two frames, whatever t, all [B,C,H,W] float32: the frames, `centred`, and flow from each to the other, in pixels; and
+    the type of the window."""
+
+    before: Tensor
+    after: Tensor
+    forward: Tensor
+    backward: Tensor
+    dtype: torch.dtype
+
+
 class Estimate(NamedTuple):
     """What is known of the frame at t, float32.
 
@@ -105,7 +116,7 @@ class Estimate(NamedTuple):
 
 
 class SuperSloMo(nn.Module):
-    """Super SloMo as an `Interpolator` that `Moves`. Frames must suit ``spec.multiple``."""
+    """Super SloMo as an `Interpolator` that `Prepares` and `Moves`. Frames must suit ``spec.multiple``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,23 +126,28 @@ class SuperSloMo(nn.Module):
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
-        return self.render(window, self.estimate(window, t)).clamp(0, 1).to(window.dtype)
+        return self.at(self.prepare((), window), t)
+
+    def prepare(self, features: Sequence[None], window: Tensor) -> Prepared:
+        """The frames as the networks see them and the flow between them. There are no ``features``."""
+        check_window(self.spec, window)
+        before, after = centred(window)
+        forward, backward = self.flow(before, after).chunk(2, dim=1)
+        return Prepared(before, after, forward, backward, window.dtype)
+
+    def at(self, prepared: Prepared, t: Tensor) -> Tensor:
+        """The frames at ``t`` [B], as `forward` gives them."""
+        return self.render(prepared, self.estimate(prepared, t)).clamp(0, 1).to(prepared.dtype)
 
     def motion(self, window: Tensor, t: Tensor) -> Motion:
         """Flow and mask at ``t`` [B]: flow leads to where the network looks, the pixel that its picture grows by included."""
-        made = self.estimate(window, t)
+        made = self.estimate(self.prepare((), window), t)
         return Motion(shrink(made.flow0), shrink(made.flow1), made.mask)
 
-    def between_frames(self, window: Tensor) -> tuple[Tensor, Tensor]:
-        """Flow from the frame before to the one after, and back, [B,2,H,W]; it does not depend on t."""
-        forward, backward = self.flow(*centred(window)).chunk(2, dim=1)
-        return forward, backward
-
-    def estimate(self, window: Tensor, t: Tensor) -> Estimate:
-        """What the networks know of the frame at ``t`` [B]. Flow between the frames is estimated once for all t of a window."""
-        check_window(self.spec, window, t)
-        before, after = centred(window)
-        forward, backward = self.between_frames(window)
+    def estimate(self, prepared: Prepared, t: Tensor) -> Estimate:
+        """What the networks know of the frame at ``t`` [B]."""
+        before, after, forward, backward, _ = prepared
+        check_times(self.spec, t, len(before))
         t = t.float().reshape(-1, 1, 1, 1)
         flow0 = -(1 - t) * t * forward + t * t * backward
         flow1 = (1 - t) ** 2 * forward - t * (1 - t) * backward
@@ -141,10 +157,10 @@ class SuperSloMo(nn.Module):
         weight0, weight1 = (1 - t) * visible, t * (1 - visible)
         return Estimate(flow0 + mended[:, :2], flow1 + mended[:, 2:4], visible, weight0 / (weight0 + weight1))
 
-    def render(self, window: Tensor, made: Estimate) -> Tensor:
+    def render(self, prepared: Prepared, made: Estimate) -> Tensor:
         """The frame as the network gives it, [B,3,H,W] float32; values may lie a little outside 0..1."""
-        before, after = centred(window)
-        blend = made.mask * warp_shrunk(before, made.flow0) + (1 - made.mask) * warp_shrunk(after, made.flow1)
+        seen0, seen1 = warp_shrunk(prepared.before, made.flow0), warp_shrunk(prepared.after, made.flow1)
+        blend = made.mask * seen0 + (1 - made.mask) * seen1
         return blend + mean(blend)
 
 

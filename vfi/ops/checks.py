@@ -12,16 +12,20 @@ from torch import Tensor, nn
 from ..core import InputError, Options, Spec
 
 
-def check_window(spec: Spec, window: Tensor, t: Tensor) -> None:
-    """That a window [B,N,3,H,W] and t [B] are what `Interpolator` says: one t a window, or one window for all."""
+def check_window(spec: Spec, window: Tensor) -> None:
+    """That a window [B,N,3,H,W] is what `Interpolator` says, of a size that suits."""
     if window.ndim != 5 or tuple(window.shape[1:3]) != (spec.window, 3):
         raise InputError(f"a window of shape {list(window.shape)} was given: {spec.name} needs [B,{spec.window},3,H,W]")
-    if t.ndim != 1 or window.shape[0] not in (1, t.shape[0]):
+    check_size(spec, window)
+
+
+def check_times(spec: Spec, t: Tensor, windows: int) -> None:
+    """That t [B] is what `Interpolator` says: one t a window, or one window for all; and 1/2 where nothing else is known."""
+    if t.ndim != 1 or windows not in (1, t.shape[0]):
         raise InputError(
-            f"t of shape {list(t.shape)} does not suit a window of batch {window.shape[0]}: "
+            f"t of shape {list(t.shape)} does not suit a window of batch {windows}: "
             f"one t a window is needed, or one window for all"
         )
-    check_size(spec, window)
     if not spec.any_t and bool((t != 0.5).any()):
         raise InputError(f"{spec.name} only knows t = 0.5, and {t.tolist()} was given")
 
