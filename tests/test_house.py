@@ -18,7 +18,7 @@ FLOORS = (
     ("core", "threads"),
     ("ops",),
     ("archs", "time", "color", "light", "shutter", "media", "pixels", "orientation", "video", "images", "overlap", "likeness", "datasets", "metrics"),
-    ("wrap",),
+    ("wrap", "consensus"),
     ("registry", "run", "loop", "join", "flow"),
     ("weights",),
     ("loading",),

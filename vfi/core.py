@@ -32,7 +32,8 @@ class Frame:
     Two marks steer what is made of an input frame. ``cut``: it begins a new shot, and what is shown between the frame before
     and this one is that frame, held, or a blend of both; no window reaches across. ``repeat``: it shows the frame
     before once more, and motion goes on through its time as if it were not there. ``made`` marks an output frame that is
-    no input frame at its own time; ``shot`` counts the shots among output frames, from 0.
+    no input frame at its own time; ``shot`` counts the shots among output frames, from 0. ``doubt`` is [1,H,W] float, 0..1:
+    how unsure the models are of a frame that was made, None where nothing says so.
     """
 
     rgb: Tensor
@@ -43,6 +44,7 @@ class Frame:
     repeat: bool = False
     made: bool = False
     shot: int = 0
+    doubt: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,13 @@ class Encodes(Prepares, Protocol):
     """A model that prepares, and whose part of one frame alone, [B,3,H,W], is computed once, however many windows see it."""
 
     def encode(self, rgb: Tensor) -> Any: ...
+
+
+@runtime_checkable
+class Doubts(Prepares, Protocol):
+    """A model that knows how unsure it is: with the frames [B,3,H,W] at ``t`` comes their doubt [B,1,H,W], 0..1."""
+
+    def judged(self, prepared: Any, t: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
 @runtime_checkable

@@ -5,14 +5,16 @@ Owns the order of the wrappers. Knows nothing of how files are found (`weights`)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from . import registry, weights
+from .consensus import Consensus
 from .core import InputError, Interpolator, Options, Spec
 from .wrap import Pad, Padded, Placed, Recursive, Tta
 
@@ -21,7 +23,7 @@ AUTO = ("rife-4.25", "rife-4.26", "rife-4.25-heavy", "rife-4.25-lite", "rife-4.0
 
 
 def load(
-    model: str | Path | Mapping[str, Tensor],
+    model: str | Path | Mapping[str, Tensor] | Sequence[str | Path | Mapping[str, Tensor]],
     *,
     scale: float = 1.0,
     ensemble: bool = False,
@@ -34,14 +36,17 @@ def load(
 ) -> Interpolator:
     """A model ready to use: any size from 1x1 up, ``model(window [B,N,3,H,W] in 0..1, t [B]) -> [B,3,H,W]``.
 
-    ``model`` is a name (see `models`), a safetensors file or a state dict. ``scale``: flow is estimated at this fraction of
-    the frame's size; ``ensemble``: both directions inside the network; ``tta``: see `wrap.Tta`; ``pad``: see
-    `wrap.Pad.parse`, or "auto" for what suits the network; ``refine``: use the refinement net of RIFE 4.0; ``variant``:
-    names a network that its keys cannot tell; ``dtype``: of the weights, float32 unless given. Never downloads. Raises
-    `InputError`.
+    ``model`` is a name (see `models`), a safetensors file or a state dict; a list of these is their `consensus.Consensus`, and
+    what follows holds for each. ``scale``: flow is estimated at this fraction of the frame's size; ``ensemble``: both directions
+    inside the network; ``tta``: see `wrap.Tta`; ``pad``: see `wrap.Pad.parse`, or "auto" for what suits the network;
+    ``refine``: use the refinement net of RIFE 4.0; ``variant``: names a network that its keys cannot tell; ``dtype``: of the
+    weights, float32 unless given. Never downloads. Raises `InputError`.
     """
     options = Options(scale=scale, ensemble=ensemble, refine=refine, variant=variant)
-    return ready(network(model, options), tta=tta, pad=pad, device=device, dtype=dtype)
+    wrapped = partial(ready, tta=tta, pad=pad, device=device, dtype=dtype)
+    if isinstance(model, str | Path | Mapping):
+        return wrapped(network(model, options))
+    return Consensus([wrapped(network(one, options)) for one in model])
 
 
 def network(model: str | Path | Mapping[str, Tensor], options: Options = Options()) -> Interpolator:  # noqa: B008

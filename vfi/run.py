@@ -17,7 +17,7 @@ from torch import Tensor
 
 from . import color, wrap
 from .archs.blend import Linear
-from .core import Frame, InputError, Interpolator
+from .core import Doubts, Frame, InputError, Interpolator
 from .time import At, Grid, Instant, Subdivide, Tail, Uniform, exact_rate, resample
 
 
@@ -139,12 +139,26 @@ class _Between:
     def at(self, steps: Sequence[Fraction]) -> list[Frame]:
         """The frames at ``steps``, without a time."""
         t = torch.tensor([float(step) for step in steps], device=self.pictures.device)
-        rgb = wrap.at(self.model, self.prepared, t)
-        if all(frame.alpha is None for frame in self.window):
-            return [Frame(picture, Fraction(0), made=True) for picture in rgb]
-        alpha = self._alpha(t)
-        rgb = color.straight(rgb, alpha)
-        return [Frame(picture, Fraction(0), alpha=plane, made=True) for picture, plane in zip(rgb, alpha, strict=True)]
+        rgb, doubt = self._judged(t)
+        alpha = None
+        if any(frame.alpha is not None for frame in self.window):
+            alpha = self._alpha(t)
+            rgb = color.straight(rgb, alpha)
+        return [
+            Frame(
+                picture,
+                Fraction(0),
+                alpha=None if alpha is None else alpha[k],
+                doubt=None if doubt is None else doubt[k],
+                made=True,
+            )
+            for k, picture in enumerate(rgb)
+        ]
+
+    def _judged(self, t: Tensor) -> tuple[Tensor, Tensor | None]:
+        if isinstance(self.model, Doubts):
+            return self.model.judged(self.prepared, t)
+        return wrap.at(self.model, self.prepared, t), None
 
     def _alpha(self, t: Tensor) -> Tensor:
         """[B,1,H,W]: the alpha at ``t``, moved as the model says the picture moves, else blended."""

@@ -104,7 +104,8 @@ class _Exposure:
             return self._first
         alpha = None if self._alpha is None else self._alpha / self._count
         light = self._light / (self._count if self._alpha is None else self._alpha.clamp(min=1e-6))
-        return replace(self._first, rgb=self._curve.code(light).to(self._first.rgb.dtype), alpha=alpha, made=True)
+        rgb = self._curve.code(light).to(self._first.rgb.dtype)
+        return replace(self._first, rgb=rgb, alpha=alpha, doubt=None, made=True)
 
     def _sum(self, first: Frame, frame: Frame, times: int) -> None:
         light = self._curve.light(frame.rgb.float())
