@@ -94,9 +94,7 @@ def items(root: Path, layout: str = "auto") -> tuple[Layout, list[Item]]:
         raise InputError(f"{root} is no folder" if root.exists() else f"{root} does not exist")
     chosen = chosen or next((known for known in LAYOUTS if known.fits(root)), None)
     if chosen is None:
-        raise InputError(
-            f"{root} holds no test set that is known: {'; '.join(known.holds for known in LAYOUTS)} are looked for"
-        )
+        raise InputError(f"{root} holds no frames in a layout that is known: {', '.join(known.name for known in LAYOUTS)}")
     found = list(chosen.find(root))
     if not found:
         raise InputError(f"{root} holds no {chosen.name}: {chosen.holds} are looked for")
@@ -106,12 +104,10 @@ def items(root: Path, layout: str = "auto") -> tuple[Layout, list[Item]]:
 def parse(text: str) -> Layout:
     """A layout by its name, or ``sequence:K``. Raises `InputError`."""
     name, _, number = text.partition(":")
-    if name == "sequence" and number:
-        if not number.isdecimal() or int(number) < 2:
-            raise InputError(
-                f"{text!r} is not a layout: sequence:K takes a whole number from 2 up, of which every Kth is given"
-            )
-        return sequences(int(number))
+    if name == "sequence":
+        if number and (not number.isdecimal() or int(number) < 2):
+            raise InputError(f"{text!r} is not a layout: sequence:K takes a whole number from 2 up, every Kth frame is given")
+        return sequences(int(number or 2))
     found = next((layout for layout in LAYOUTS if layout.name == text), None)
     if found is None:
         names = ", ".join(layout.name for layout in LAYOUTS)
@@ -184,7 +180,7 @@ def snu_film(root: Path) -> Iterator[Item]:
             listing = folder / f"test-{subset}.txt"
             for number, line in enumerate(_lines(listing) if listing.is_file() else [], start=1):
                 if len(line.split()) != 3:
-                    raise InputError(f"line {number} of {listing} is {line!r}: three paths are needed")
+                    raise InputError(f"{listing} has the line {line!r}: three paths are needed")
                 before, true, after = (_snu_path(root, text) for text in line.split())
                 yield Item(f"{subset} {number}", _with_outer(before, after), (true,), subset=subset)
 
