@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from .clip import JoinFrames, PingPongFrames, ReverseFrames, SelectFrames, SplitFrames
-from .interpolate import Augment, Interpolate, InterpolateVideo
+from .interpolate import Augment, Interpolate, InterpolateVideo, ModelConsensus
 from .join import JoinClips, JoinVideos
 from .load import LoadModel
 from .loop import LoopFrames, LoopVideo
@@ -27,6 +27,7 @@ class InbetweenExtension(ComfyExtension):
             JoinVideos,
             ShutterFrames,
             Augment,
+            ModelConsensus,
             SplitFrames,
             JoinFrames,
             SelectFrames,

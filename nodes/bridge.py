@@ -87,6 +87,14 @@ def per_frame(flags: Iterable[bool], like: Tensor) -> Tensor:
     return values[:, None, None].expand(-1, *like.shape[1:3])
 
 
+def noting_doubt(frames: Iterable[Frame], masks: Tensor) -> Iterator[Frame]:
+    """``frames``, while the doubt of each is copied into its one of ``masks`` [T,H,W]; no doubt leaves that as it is."""
+    for mask, frame in zip(masks, frames, strict=True):
+        if frame.doubt is not None:
+            mask[:] = frame.doubt[0]
+        yield frame
+
+
 def watched(frames: Iterable[T], total: int) -> Iterator[T]:
     """``frames``, or what there is for each, under ComfyUI's progress bar for ``total`` or more.
 

@@ -5,7 +5,8 @@ Weights are loaded to the GPU before use and give way to other models after. Kno
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from comfy import model_management, model_patcher
 from comfy_api.latest import io
 
 from ..vfi import loading
+from ..vfi.consensus import Consensus
 from ..vfi.core import InputError, Interpolator
 
 ModelType = io.Custom("INBETWEEN_MODEL")
@@ -20,7 +22,10 @@ ModelType = io.Custom("INBETWEEN_MODEL")
 
 @dataclass(frozen=True)
 class Model:
-    """What the socket carries. ``patcher`` is None for a model without weights; ``tta`` is a mode of `vfi.wrap.Tta`."""
+    """What the socket carries, or `Several` of it.
+
+    ``patcher`` is None for a model without weights; ``tta`` is a mode of `vfi.wrap.Tta`.
+    """
 
     network: Interpolator
     patcher: Any | None
@@ -39,12 +44,45 @@ class Model:
 
     def ready(self, size: tuple[int, int]) -> Interpolator:
         """The model in memory and wrapped, for frames of ``size`` (height, width) and any other."""
-        device = model_management.get_torch_device()
-        if self.patcher is not None:
-            device = self.patcher.load_device
-            needed = self.network.spec.activations * size[0] * size[1] * self.dtype.itemsize
-            model_management.load_models_gpu([self.patcher], memory_required=needed)
+        load([self], size)
+        return self.wrapped()
+
+    def wrapped(self) -> Interpolator:
+        """The model wrapped, for when it is in memory."""
+        device = model_management.get_torch_device() if self.patcher is None else self.patcher.load_device
         return loading.ready(self.network, tta=self.tta, device=device, dtype=self.dtype)
+
+    def augmented(self, tta: str) -> Model:
+        """The same model with another ``tta``."""
+        return replace(self, tta=tta)
+
+
+@dataclass(frozen=True)
+class Several:
+    """Models whose consensus the socket carries as one; none of them is itself of several."""
+
+    members: tuple[Model, ...]
+
+    @classmethod
+    def of(cls, models: Sequence[Model | Several]) -> Several:
+        """All of ``models``, and of those that are several each."""
+        return cls(tuple(one for model in models for one in (model.members if isinstance(model, Several) else (model,))))
+
+    def ready(self, size: tuple[int, int]) -> Interpolator:
+        """As `Model.ready`: the median of all, which are in memory together."""
+        load(self.members, size)
+        return Consensus([model.wrapped() for model in self.members])
+
+    def augmented(self, tta: str) -> Several:
+        return Several(tuple(model.augmented(tta) for model in self.members))
+
+
+def load(models: Sequence[Model], size: tuple[int, int]) -> None:
+    """Have ComfyUI hold ``models`` in memory, with room for what all of them hold for frames of ``size``."""
+    held = [model for model in models if model.patcher is not None]
+    if held:
+        needed = sum(model.network.spec.activations * size[0] * size[1] * model.dtype.itemsize for model in held)
+        model_management.load_models_gpu([model.patcher for model in held], memory_required=needed)
 
 
 def dtype_of(network: Interpolator, precision: str) -> torch.dtype:

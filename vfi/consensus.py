@@ -7,13 +7,14 @@ disagree is where to look for mistakes. Knows nothing of any particular model.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from . import wrap
-from .core import InputError, Interpolator, Motion, Spec
+from .core import Frame, InputError, Interpolator, Motion, Spec
 
 
 class Consensus(wrap.Wrapper):
@@ -34,7 +35,7 @@ class Consensus(wrap.Wrapper):
             any_t=all(spec.any_t for spec in specs),
             half=all(spec.half for spec in specs),
             tiles=all(spec.tiles for spec in specs),
-            activations=max(spec.activations for spec in specs),
+            activations=sum(spec.activations for spec in specs),
             licence=" AND ".join(sorted({spec.licence for spec in specs} - {""})),
         )
         super().__init__(next(filter(wrap.estimates_motion, models), models[0]), spec)
@@ -73,6 +74,12 @@ class Consensus(wrap.Wrapper):
         """Which frames of the window ``model`` sees."""
         margin = (self.spec.window - model.spec.window) // 2
         return slice(margin, self.spec.window - margin)
+
+
+def shown_doubt(frame: Frame) -> Frame:
+    """A frame whose picture is the doubt of ``frame``, in grey; black where it has none."""
+    doubt = torch.zeros_like(frame.rgb[:1]) if frame.doubt is None else frame.doubt
+    return replace(frame, rgb=doubt.expand_as(frame.rgb), alpha=None)
 
 
 def ordered(frames: Sequence[Tensor]) -> list[Tensor]:

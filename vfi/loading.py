@@ -37,8 +37,8 @@ def load(
     """A model ready to use: any size from 1x1 up, ``model(window [B,N,3,H,W] in 0..1, t [B]) -> [B,3,H,W]``.
 
     ``model`` is a name (see `models`), a safetensors file or a state dict; a list of these is their `consensus.Consensus`, and
-    what follows holds for each. ``scale``: flow is estimated at this fraction of the frame's size; ``ensemble``: both directions
-    inside the network; ``tta``: see `wrap.Tta`; ``pad``: see `wrap.Pad.parse`, or "auto" for what suits the network;
+    what follows holds for each. ``scale``: flow is estimated at this fraction of the frame's size; ``ensemble``: both
+    directions inside the network; ``tta``: see `wrap.Tta`; ``pad``: see `wrap.Pad.parse`, or "auto" for what suits the network;
     ``refine``: use the refinement net of RIFE 4.0; ``variant``: names a network that its keys cannot tell; ``dtype``: of the
     weights, float32 unless given. Never downloads. Raises `InputError`.
     """

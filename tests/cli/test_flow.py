@@ -57,7 +57,8 @@ def test_the_radius_is_measured(pan: Path, tmp_path: Path, capsys: pytest.Captur
     [
         (["--model", "linear"], "linear does not estimate motion"),
         (["--model", "linear", "--radius", "3"], "linear does not estimate motion"),
-        (["--model", "dis", "--tta", "duo"], "--tta duo was given: it acts on pictures"),
+        (["--model", "dis", "--consensus", "linear"], "--consensus was given: it acts on new frames"),
+        (["--model", "dis", "--tta", "duo"], "--tta was given: it acts on new frames"),
     ],
 )
 def test_what_cannot_be_shown_gets_a_sentence(

@@ -137,6 +137,36 @@ def test_every_codec_can_be_asked_for(capsys: pytest.CaptureFixture[str]):
     assert f"--codec {{{','.join(CODECS)}}}" in "".join(capsys.readouterr().out.split("\n")).replace("  ", "")
 
 
+def test_a_consensus_and_its_disagreement(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    out, doubt = tmp_path / "out.mkv", tmp_path / "doubt"
+    asked = ("interpolate", source, out, "--times", 4, "--codec", "ffv1", "--model", "linear", "--consensus", "nearest")
+    assert vfi(*asked, "--disagreement", doubt, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["model"] == "consensus of linear, nearest"
+    assert greys(frames_of(out))[:6] == [0, 1, 2, 7, 8, 9]
+    assert greys(frames_of(doubt)) == [*[0, 2, 4, 2] * 4, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--disagreement", "{}/doubt"], "--disagreement was given without --consensus"),
+        (
+            ["--consensus", "dis", "--disagreement", "{}/doubt", "--shutter", "180"],
+            "--disagreement and --shutter were both given",
+        ),
+        (["--consensus", "dis", "--disagreement", "{}/in.mkv/doubt"], "cannot be written"),
+        (["--consensus", "dis,nothing"], "nothing"),
+    ],
+)
+def test_a_consensus_that_cannot_be_gets_a_sentence(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], sentence: str
+):
+    options = [option.format(tmp_path) for option in options]
+    assert vfi("interpolate", source, tmp_path / "out.mkv", "--model", "linear", *options) == 2
+    assert sentence in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
+
+
 def test_tween_makes_the_frames_between_two_pictures(source: Path, tmp_path: Path):
     assert vfi("interpolate", source, tmp_path / "images", "--model", "nearest", "--times", 1) == 0
     first, last = tmp_path / "images" / "000000.png", tmp_path / "images" / "000004.png"

@@ -32,7 +32,7 @@ FIELDS = {
     "COMFY_DYNAMICCOMBO_V3": {"tooltip", "optional", "options"},
     "COMFY_AUTOGROW_V3": {"tooltip", "optional", "template"},
 }
-SOCKET = {"tooltip", "optional"}
+SOCKET = {"tooltip", "optional", "display_name"}
 
 
 class Part:

@@ -40,16 +40,16 @@ def slow(slower: float) -> dict:
 )
 def test_counts_and_rates(run, linear, mode: dict, source: float, hold: bool, count: int, fps: Fraction):
     images = torch.rand(10, 4, 6, 3)
-    made, given_fps, given_count, originals = run(
+    made, given_fps, given_count, originals, disagreement = run(
         "InbetweenInterpolate", model=linear, images=images, mode=mode, source_fps=source, hold_last=hold
     )
     assert (len(made), given_count, given_fps) == (count, count, float(fps))
-    assert originals.shape == (count, 4, 6)
+    assert originals.shape == disagreement.shape == (count, 4, 6)
 
 
 def test_frames_of_the_source_come_out_bit_for_bit_and_are_marked(run, linear):
     images = torch.rand(5, 4, 6, 3)
-    made, _, _, originals = run("InbetweenInterpolate", model=linear, images=images, mode=times(3))
+    made, _, _, originals, _ = run("InbetweenInterpolate", model=linear, images=images, mode=times(3))
     assert torch.equal(made[::3], images)
     torch.testing.assert_close(made[1], images[0] * 2 / 3 + images[1] / 3)
     assert originals[:, 0, 0].tolist() == [1, 0, 0] * 4 + [1]
@@ -57,7 +57,7 @@ def test_frames_of_the_source_come_out_bit_for_bit_and_are_marked(run, linear):
 
 
 def test_held_frames_are_not_marked(run, linear):
-    *_, originals = run("InbetweenInterpolate", model=linear, images=torch.rand(2, 4, 6, 3), mode=times(2), hold_last=True)
+    *_, originals, _ = run("InbetweenInterpolate", model=linear, images=torch.rand(2, 4, 6, 3), mode=times(2), hold_last=True)
     assert originals[:, 0, 0].tolist() == [1, 0, 1, 0]
 
 
@@ -80,7 +80,7 @@ def test_colour_that_is_transparent_does_not_bleed(run, linear):
 
 def test_one_frame_stays_one(run, linear):
     images = torch.rand(1, 1, 1, 3)
-    made, _, count, originals = run("InbetweenInterpolate", model=linear, images=images, mode=times(8))
+    made, _, count, originals, _ = run("InbetweenInterpolate", model=linear, images=images, mode=times(8))
     assert torch.equal(made, images)
     assert (count, originals.tolist()) == (1, [[[1.0]]])
 
@@ -133,3 +133,60 @@ def test_augmentation_wraps_the_model(run, part):
     assert sorted(set(seen)) == [0.25, 0.5, 0.75]
     expected = sum(images[k].roll(shift, 1) for k in (0, 1) for shift in (1, -1)) / 4
     torch.testing.assert_close(made[1], expected)
+
+
+@pytest.fixture
+def load(run):
+    return lambda name: run("InbetweenLoadModel", model=name)[0]
+
+
+def test_a_single_model_disagrees_with_nobody_and_takes_no_memory_for_it(run, linear):
+    *_, disagreement = run("InbetweenInterpolate", model=linear, images=torch.rand(3, 4, 6, 3), mode=times(2))
+    assert disagreement.shape == (5, 4, 6)
+    assert not disagreement.any()
+    assert disagreement.untyped_storage().nbytes() == 5 * 4
+
+
+def test_a_consensus_is_the_median_and_shows_where_models_disagree(run, load):
+    names, images = ("linear", "nearest", "dis"), torch.rand(2, 20, 24, 3)
+    (model,) = run("InbetweenConsensus", **{f"model_{k}": load(name) for k, name in enumerate(names, start=1)})
+    made, _, count, _, disagreement = run("InbetweenInterpolate", model=model, images=images, mode=times(4))
+    single = [run("InbetweenInterpolate", model=load(name), images=images, mode=times(4))[0] for name in names]
+    torch.testing.assert_close(made, torch.stack(single).median(dim=0).values)
+    assert (count, disagreement.shape) == (5, (5, 20, 24))
+    assert disagreement.amax((1, 2)).gt(0).tolist() == [False, True, True, True, False]
+    spread = torch.stack(single).amax(0) - torch.stack(single).amin(0)
+    torch.testing.assert_close(disagreement, spread.mean(-1) * 2 / 3)
+
+
+def test_a_consensus_of_a_consensus_counts_its_models_one_by_one(run, load):
+    (pair,) = run("InbetweenConsensus", model_1=load("linear"), model_2=load("nearest"))
+    (model,) = run("InbetweenConsensus", model_1=pair, model_2=load("linear"), model_5=load("linear"))
+    images = torch.rand(2, 4, 6, 3)
+    made, *_, disagreement = run("InbetweenInterpolate", model=model, images=images, mode=times(2))
+    torch.testing.assert_close(made[1], images.mean(0))
+    torch.testing.assert_close(disagreement[1], (images[1] - images[0]).abs().mean(-1) / 4)
+
+
+def test_augmentation_of_a_consensus_acts_on_each_model(run, load):
+    (model,) = run("InbetweenConsensus", model_1=load("nearest"), model_2=load("nearest"))
+    (model,) = run("InbetweenTTA", model=model, mode="swap")
+    images = torch.rand(2, 4, 6, 3)
+    made, *_, disagreement = run("InbetweenInterpolate", model=model, images=images, mode=times(2))
+    torch.testing.assert_close(made[1], images.mean(0))
+    assert not disagreement.any()
+
+
+def test_the_models_of_a_consensus_are_in_memory_together(part, load, monkeypatch):
+    memory, asked = part("nodes.memory"), []
+    monkeypatch.setattr(memory.model_management, "load_models_gpu", lambda *given, **room: asked.append((given, room)))
+
+    class Net(torch.nn.Module):
+        def __init__(self, activations):
+            super().__init__()
+            self.spec = part("vfi.core").Spec("net", activations=activations)
+
+    models = [memory.Model.hold(Net(40)), load("linear"), memory.Model.hold(Net(70))]
+    memory.Several.of(models).ready((10, 20))
+    patchers = [models[0].patcher, models[2].patcher]
+    assert asked == [((patchers,), {"memory_required": 110 * 10 * 20 * 4})]

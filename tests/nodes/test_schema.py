@@ -16,6 +16,7 @@ def test_node_ids_are_for_ever(nodes):
         "InbetweenJoinClips",
         "InbetweenJoinVideos",
         "InbetweenTTA",
+        "InbetweenConsensus",
         "InbetweenSplitFrames",
         "InbetweenJoinFrames",
         "InbetweenSelectFrames",

@@ -42,8 +42,9 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 
 def run(args: Namespace) -> int:
-    if args.tta != "none":
-        raise InputError(f"--tta {args.tta} was given: it acts on pictures, and flow is shown as the model itself sees it")
+    for option in ("tta", "shutter", "consensus", "disagreement"):
+        if getattr(args, option) not in ("none", None, ()):
+            raise InputError(f"--{option} was given: it acts on new frames, and here the motion that one model sees is shown")
     reader = media.open_reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok)
     console, info = work.console_for_people(), reader.info
     name, model = work.chosen_model(args, info, work.chosen_device(args.device))

@@ -7,6 +7,7 @@ import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, _ArgumentGroup
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from .. import light, loading, media
+from ..consensus import Consensus, shown_doubt
 from ..core import InputError, Interpolator, Options, Spec
 from ..run import run
 from ..shutter import Shutter, exposed
@@ -71,6 +73,14 @@ def count(text: str) -> int:
     return int(text)
 
 
+def names(text: str) -> tuple[str, ...]:
+    """Names with commas between them."""
+    found = tuple(name.strip() for name in text.split(","))
+    if not all(found):
+        raise InputError(f"{text!r} was given: names with commas between them are needed")
+    return found
+
+
 def auto_or(parse: Callable[[str], T]) -> Callable[[str], T | None]:
     """``parse``, but None for "auto"."""
     return lambda text: None if text == "auto" else parse(text)
@@ -81,6 +91,13 @@ def add_options(parser: ArgumentParser) -> None:
     model = parser.add_argument_group("model")
     model.add_argument(
         "--model", default="auto", help="a name from `vfi models`, or a safetensors file; auto: the best on disk, else dis"
+    )
+    model.add_argument(
+        "--consensus",
+        type=argument(names),
+        default=(),
+        metavar="NAME[,NAME...]",
+        help="more models: each pixel is the median of what all of them make",
     )
     model.add_argument("--tta", choices=TTA_PASSES, default="none", help="test-time augmentation: better frames for more time")
     model.add_argument("--ensemble", action="store_true", help="average both directions of time inside networks that can")
@@ -113,6 +130,12 @@ def add_options(parser: ArgumentParser) -> None:
     )
     output.add_argument("--crf", type=int, help="quality of the codec: lower is better and larger")
     output.add_argument("--depth", type=int, choices=(8, 10, 16), help="bits a sample; the input's if not given")
+    output.add_argument(
+        "--disagreement",
+        type=Path,
+        metavar="OUT",
+        help="with --consensus: also write a grey clip of where the models disagree, to a video file or a folder",
+    )
     output.add_argument("--json", action="store_true", help="print the result for machines, on standard output")
 
 
@@ -153,9 +176,10 @@ def make(
     end = first = Fraction(0)
     made = 0
     tick = asked.tick(info.time_base, info.duration)
-    writer = media.open_writer(args.output, replace(info, rate=asked.rate), encoding=encoding, time_base=tick, audio=sound)
+    wanted = replace(info, rate=asked.rate)
+    writer = media.open_writer(args.output, wanted, encoding=encoding, time_base=tick, audio=sound)
     try:
-        with writer:
+        with writer, doubt_writer(args, wanted, tick) as doubts:
             name, model = chosen or chosen_model(args, info, device)
             console.print(escape(promise(info, asked, total, args.output, name, device, tail)))
             new = run(reader, model, grid, tail=tail, batch=batch)
@@ -163,6 +187,8 @@ def make(
                 new = exposed(new, light.named(args.transfer) if args.transfer else light.tagged(info.colour))
             for frame in tracked(new, "making frames", total, console):
                 writer.write(frame)
+                if doubts is not None:
+                    doubts.write(shown_doubt(frame))
                 made += 1
                 first, end = (frame.time if made == 1 else first), frame.time + frame.duration
     except KeyboardInterrupt:
@@ -191,6 +217,18 @@ def make(
     return 0
 
 
+def doubt_writer(args: Namespace, wanted: media.Info, tick: Fraction | None) -> AbstractContextManager[media.Writer | None]:
+    """What writes the clip of `--disagreement`, beside that of ``wanted``; None comes of it where none was asked for."""
+    if args.disagreement is None:
+        return nullcontext()
+    if not args.consensus:
+        raise InputError("--disagreement was given without --consensus: it takes several models to disagree")
+    if args.shutter is not None:
+        raise InputError("--disagreement and --shutter were both given: an exposure is made of many frames, give one")
+    grey = replace(wanted, depth=8, alpha=False, colour=media.Colour())
+    return media.open_writer(args.disagreement, grey, time_base=tick)
+
+
 def chosen_device(text: str) -> torch.device:
     """The device that ``--device`` means; auto is the fastest that is there."""
     if text == "auto":
@@ -204,9 +242,13 @@ def chosen_device(text: str) -> torch.device:
 def chosen_model(args: Namespace, info: media.Info, device: torch.device) -> tuple[str, Interpolator]:
     """The name and the model that the options mean, ready to use on ``device``."""
     scale = args.scale or (0.5 if info.width * info.height >= HUGE else 1.0)
-    network = loading.network(args.model, Options(scale=float(scale), ensemble=args.ensemble))
-    dtype = chosen_dtype(args.dtype, device, network.spec)
-    return network.spec.name, loading.ready(network, tta=args.tta, pad=args.pad, device=device, dtype=dtype)
+    models = []
+    for name in (args.model, *args.consensus):
+        network = loading.network(name, Options(scale=float(scale), ensemble=args.ensemble))
+        dtype = chosen_dtype(args.dtype, device, network.spec)
+        models.append(loading.ready(network, tta=args.tta, pad=args.pad, device=device, dtype=dtype))
+    model = models[0] if len(models) == 1 else Consensus(models)
+    return model.spec.name, model
 
 
 def chosen_dtype(text: str, device: torch.device, spec: Spec) -> torch.dtype:
