@@ -83,9 +83,9 @@ def test_json_has_means_by_subset_and_the_facts(triplets: Path, capsys: pytest.C
     assert (result["limit"], result["interrupted"]) == (None, False)
     assert "the extra 'bench'" in result["lpips"]
     (model,) = result["models"].values()
-    assert {key: model[key] for key in ("network", "frames given", "tta", "pad", "scale", "dtype", "note")} == {
+    assert {key: model[key] for key in ("network", "window", "tta", "pad", "scale", "dtype", "note")} == {
         "network": "linear",
-        "frames given": 2,
+        "window": 2,
         "tta": "none",
         "pad": "zeros",
         "scale": 1.0,

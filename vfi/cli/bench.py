@@ -227,7 +227,7 @@ def measure(
     dtype = work.chosen_dtype(args.dtype, device, network.spec)
     result.facts = {
         "network": network.spec.name,
-        "frames given": network.spec.window,
+        "window": network.spec.window,
         "tta": way.tta,
         "pad": network.spec.pad if way.pad == "auto" else way.pad,
         "scale": float(args.scale),
