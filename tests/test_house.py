@@ -17,9 +17,9 @@ NODES = sorted((ROOT / "nodes").rglob("*.py"))
 FLOORS = (
     ("core", "threads"),
     ("ops",),
-    ("archs", "time", "color", "light", "shutter", "media", "pixels", "orientation", "video", "images", "overlap", "likeness", "datasets", "metrics"),
+    ("archs", "time", "speed", "color", "light", "shutter", "media", "pixels", "orientation", "video", "images", "overlap", "likeness", "datasets", "metrics"),
     ("wrap", "consensus"),
-    ("registry", "run", "loop", "join", "flow"),
+    ("registry", "run", "remap", "loop", "join", "flow"),
     ("weights",),
     ("loading",),
     ("__init__",),

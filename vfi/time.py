@@ -42,7 +42,10 @@ def exact_rate(value: int | float | str | Fraction) -> Fraction:
 
 
 Knots: TypeAlias = "tuple[tuple[Fraction, Fraction], ...]"
-"""Input and output seconds from the first frame, both never decreasing; time runs evenly from one knot to the next."""
+"""Input and output seconds from the first frame; time runs evenly from one knot to the next.
+
+Output times never decrease. Input times do where the clip runs backwards, and stay where it stands still.
+"""
 
 
 class Grid(Protocol):
@@ -161,7 +164,9 @@ class Timing:
 
     def keeps_time(self, duration: Fraction | None = None) -> bool:
         """Whether every instant of an input of ``duration`` seconds is shown at its own time, so that its sound fits."""
-        return all(there == here for there, here in self.grid.knots(duration or Fraction(1)))
+        span = duration or Fraction(1)
+        knots = self.grid.knots(span)
+        return knots[-1][0] == span and all(there == here for there, here in knots)
 
     def tick(self, source: Fraction | None, duration: Fraction | None) -> Fraction | None:
         """A unit of time of which every output time, and the end, is a multiple; None when none is known.
