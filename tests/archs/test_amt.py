@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from itertools import pairwise
 from pathlib import Path
 
 import contracts
 import parity
 import pytest
 import torch
+from networks import amt_small
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -39,58 +38,8 @@ def net(state: dict[str, Tensor]) -> Amt:
 
 @pytest.fixture(scope="module")
 def small() -> dict[str, Tensor]:
-    """Weights of AMT-S, of which no outputs are stored: they only show that its layers fit together."""
-    stream = torch.Generator().manual_seed(0)
-    return {name: torch.randn(shape, generator=stream) / math.prod(shape[1:]) ** 0.5 for name, shape in small_shapes().items()}
-
-
-def small_shapes() -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {}
-
-    def conv(name: str, outputs: int, inputs: int, kernel: int) -> None:
-        shapes.update({f"{name}.weight": (outputs, inputs, kernel, kernel), f"{name}.bias": (outputs,)})
-
-    def prelu(name: str, outputs: int, inputs: int) -> None:
-        conv(f"{name}.0", outputs, inputs, 3)
-        shapes[f"{name}.1.weight"] = (outputs,)
-
-    channels, fields, side, hidden = (20, 32, 44, 56), 3, 20, 76
-    for level, (inputs, outputs) in enumerate(pairwise((3, *channels)), start=1):
-        prelu(f"encoder.pyramid{level}.0", outputs, inputs)
-        prelu(f"encoder.pyramid{level}.1", outputs, outputs)
-    for level, outputs in zip((4, 3, 2, 1), (48, 36, 24, 8 * fields), strict=True):
-        own = channels[level - 1]
-        width, inputs = (2 * own, 2 * own + 1) if level == 4 else (3 * own, 3 * own + 4)
-        block = f"decoder{level}.convblock"
-        prelu(f"{block}.0", width, inputs)
-        for name, size in (("conv1", width), ("conv2", side), ("conv3", width), ("conv4", side)):
-            prelu(f"{block}.1.{name}", size, size)
-        conv(f"{block}.1.conv5", width, width, 3)
-        shapes |= {
-            f"{block}.1.prelu.weight": (width,),
-            f"{block}.2.weight": (width, outputs, 4, 4),
-            f"{block}.2.bias": (outputs,),
-        }
-    conv("feat_encoder.conv1", 32, 3, 7)
-    for layer, (before, after) in enumerate(pairwise((32, 32, 64, 96)), start=1):
-        for index, inputs in enumerate((before, after)):
-            block = f"feat_encoder.layer{layer}.{index}"
-            conv(f"{block}.conv1", after // 4, inputs, 1)
-            conv(f"{block}.conv2", after // 4, after // 4, 3)
-            conv(f"{block}.conv3", after, after // 4, 1)
-        if layer > 1:
-            conv(f"feat_encoder.layer{layer}.0.downsample.0", after, before, 1)
-    conv("feat_encoder.conv2", 84, 96, 1)
-    for level in (4, 3, 2):
-        own = channels[level - 2]
-        rows = {"convc1": (64, 392, 1), "convf1": (40, 4, 7), "convf2": (20, 40, 3), "conv": (68, 84, 3)}
-        rows |= {"gru.0": (hidden, 68 + 4 + own, 3), "gru.2": (hidden, hidden, 3), "feat_head.0": (hidden, hidden, 3)}
-        rows |= {"feat_head.2": (own, hidden, 3), "flow_head.0": (hidden, hidden, 3), "flow_head.2": (4, hidden, 3)}
-        for name, row in rows.items():
-            conv(f"update{level}.{name}", *row)
-    conv("comb_block.0", 6 * fields, 3 * fields, 3)
-    conv("comb_block.2", 3, 6 * fields, 3)
-    return shapes | {"comb_block.1.weight": (6 * fields,)}
+    """They only show that its layers fit together."""
+    return amt_small()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import contracts
 import parity_other as parity
 import pytest
 import torch
+from networks import gimm_narrow
 from torch import Tensor
 
 import vfi
@@ -17,20 +18,9 @@ PARITY = parity.load_set("gimmvfi/gimmvfi_r")
 HALF = torch.tensor([0.5])
 
 
-def narrow() -> dict[str, Tensor]:
-    """A network whose last decoder, the slow part, has 16 channels in place of 256."""
-    rows = []
-    for row in PARITY.manifest["keys"]:
-        shape = row["shape"]
-        if row["key"].startswith("amt_final_decoder.convblock."):
-            shape = [{256: 16, 64: 8}.get(size, size) for size in shape]
-        rows.append({**row, "shape": shape})
-    return parity.drawn(rows)
-
-
 @pytest.fixture(scope="module")
 def state() -> dict[str, Tensor]:
-    return narrow()
+    return gimm_narrow()
 
 
 @pytest.fixture

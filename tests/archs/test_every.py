@@ -1,0 +1,70 @@
+"""What every model does alike, whatever its architecture: motion that can be used, and test-time augmentation."""
+
+from __future__ import annotations
+
+import contracts
+import pytest
+import torch
+from networks import SMALL, small
+from torch import Tensor
+
+from vfi import registry
+from vfi.archs import gimmvfi
+from vfi.core import Interpolator
+from vfi.loading import ready
+from vfi.wrap import estimates_motion
+
+FLOWS = {"amt", "dain", "dis", "emavfi", "film", "gimmvfi", "gmfss", "ifrnet", "rife", "superslomo"}
+SLOW = {"dain", "film", "gimmvfi"}
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIMM-VFI corrects its flow twice, not twenty times."""
+    monkeypatch.setattr(gimmvfi, "ITERATIONS", 2)
+
+
+def named(names: set[str]) -> list[object]:
+    return [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in sorted(names)]
+
+
+def frames(model: Interpolator) -> Tensor:
+    """A window [1,N,3,H,W] of the smallest frames that suit the network, less a few pixels that must be grown again."""
+    side = max(model.spec.multiple, model.spec.min_size, 32)
+    return contracts.window(side - 3, side - 7, model.spec.window)
+
+
+def test_no_architecture_is_left_out():
+    assert SMALL.keys() == registry.architectures().keys() - {"blend"} | registry.builtins().keys()
+
+
+@pytest.mark.parametrize("name", named(FLOWS))
+def test_motion_is_that_of_the_frame(name: str):
+    model = ready(small(name))
+    window, times = frames(small(name)), torch.tensor([0.25, 0.75])
+    size = window.shape[-2:]
+    motion = model.motion(window, times)
+    assert motion.flow0.shape == motion.flow1.shape == (2, 2, *size)
+    assert motion.mask.shape == (2, 1, *size)
+    for flow in (motion.flow0, motion.flow1):
+        assert flow.isfinite().all()
+        assert 0 < flow.abs().mean() < max(size)
+    shares = [motion.mask] if motion.occlusion is None else [motion.mask, motion.occlusion]
+    for share in shares:
+        assert share.shape == (2, 1, *size)
+        assert 0 <= share.min() <= share.max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["swap", "duo", "all"])
+@pytest.mark.parametrize("name", named(set(SMALL)))
+def test_augmentation_suits_every_model(name: str, mode: str):
+    network = small(name)
+    assert estimates_motion(network) == (name in FLOWS)
+    window, t = frames(network), torch.tensor([0.25 if network.spec.any_t else 0.5])
+    made = ready(network, tta=mode)(window, t)
+    assert made.shape == (1, 3, *window.shape[-2:])
+    assert 0 <= made.min() <= made.max() <= 1
+    if mode == "swap":
+        plain = ready(network)
+        by_hand = (plain(window, t) + plain(window.flip(1), 1 - t)) / 2
+        torch.testing.assert_close(made, by_hand, rtol=1e-4, atol=2e-5)
