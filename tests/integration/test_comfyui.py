@@ -14,6 +14,8 @@ import av
 import numpy as np
 import pytest
 
+from vfi.images import read_image
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(path.stem for path in (ROOT / "example_workflows").glob("*.json"))
 FRAMES, RATE = 33, 16
@@ -168,3 +170,36 @@ def test_chunks_run_one_by_one_and_join(comfyui, session):
         count = sum(1 for _ in container.decode(video=0))
     whole = 2 * (FRAMES - 1) + 1
     assert count == len(range(0, 2 * whole - 2, 4))
+
+
+def test_a_consensus_and_the_flow_of_a_model(comfyui, session):
+    def load(name: str) -> dict[str, Any]:
+        return {"class_type": "InbetweenLoadModel", "inputs": {"model": name, "allow_download": False}}
+
+    images = ["three", 0]
+    interpolated = {"images": images, "model": ["consensus", 0], "source_fps": 16, "mode": "times", "mode.times": 2}
+    workflow = {
+        "video": {"class_type": "LoadVideo", "inputs": {"file": "fox-16fps.mp4"}},
+        "parts": {"class_type": "GetVideoComponents", "inputs": {"video": ["video", 0]}},
+        "three": {"class_type": "ImageFromBatch", "inputs": {"image": ["parts", 0], "batch_index": 0, "length": 3}},
+        "dis": load("dis"),
+        "linear": load("linear"),
+        "consensus": {"class_type": "InbetweenConsensus", "inputs": {"model_1": ["dis", 0], "model_2": ["linear", 0]}},
+        "made": {"class_type": "InbetweenInterpolate", "inputs": interpolated},
+        "grey": {"class_type": "MaskToImage", "inputs": {"mask": ["made", 4]}},
+        "doubt": {"class_type": "SaveImage", "inputs": {"images": ["grey", 0], "filename_prefix": "doubt"}},
+        "motion": {
+            "class_type": "InbetweenFlowPicture",
+            "inputs": {"model": ["consensus", 0], "images": images, "toward": "next", "radius": 0},
+        },
+        "flow": {"class_type": "SaveImage", "inputs": {"images": ["motion", 0], "filename_prefix": "flow"}},
+    }
+    outputs, _ = session.run(workflow)
+
+    def means(node: str) -> list[float]:
+        files = [comfyui.base / "output" / item["filename"] for item in outputs[node]["images"]]
+        return [float(read_image(file).rgb.mean()) for file in files]
+
+    assert [mean > 0 for mean in means("doubt")] == [False, True, False, True, False]
+    assert [mean < 1 for mean in means("flow")] == [True, True, False]
+    assert comfyui.complaints() == []
