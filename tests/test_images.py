@@ -13,9 +13,10 @@ import pytest
 import torch
 from clips import exif, fail, moving, png
 
+from vfi import light, pixels
 from vfi.core import Frame, InputError
 from vfi.images import ImageReader, ImageWriter, read_image
-from vfi.media import Encoding, Info, open_reader, open_writer
+from vfi.media import Colour, Encoding, Info, open_reader, open_writer
 
 DATA = Path(__file__).parent / "data" / "images"
 RANDOM = np.random.default_rng(0)
@@ -243,6 +244,74 @@ class TestSafety:
         with pytest.raises(InputError, match=message):
             open_writer(tmp_path / name, SMALL, encoding=encoding)
         assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+class TestFloats:
+    """EXR holds light: what is below 0 and above 1 survives, and codes become light."""
+
+    LIGHT = torch.tensor([-0.5, 0.0, 0.18, 1.0, 7.25, 60000.0])
+
+    def picture(self) -> torch.Tensor:
+        return self.LIGHT.expand(3, 4, 6) * torch.tensor([1.0, 0.5, 0.25])[:, None, None]
+
+    @pytest.mark.parametrize("alpha", [False, True])
+    @pytest.mark.parametrize("depth", [16, 32])
+    def test_what_is_written_comes_back(self, tmp_path: Path, depth: int, alpha: bool):
+        values = torch.randn(3, 5, 7) * 100 if depth == 32 else (torch.randn(3, 5, 7) * 100).half().float()
+        opacity = torch.tensor(RANDOM.choice([0, 0.5, 1], (1, 5, 7)), dtype=torch.float32) if alpha else None
+        info = Info(7, 5, depth=depth, alpha=alpha, floats=True, colour=Colour(0, transfer=8))
+        write(tmp_path / "shot", info, [Frame(values, F(0), alpha=opacity)])
+        reader = ImageReader(tmp_path / "shot")
+        assert (reader.info.depth, reader.info.floats, reader.info.alpha) == (depth, True, alpha)
+        assert light.of(reader.info).name == "linear"
+        (frame,) = reader
+        assert torch.equal(frame.rgb, values)
+        assert frame.alpha is None if opacity is None else torch.equal(frame.alpha, opacity)
+        assert (tmp_path / "shot" / "000000.exr").exists()
+
+    def test_halves_are_rounded_and_do_not_become_infinite(self, tmp_path: Path):
+        values = torch.tensor([1.0004, 1.0006, -1e6, 1e6]).expand(3, 1, 4)
+        write(tmp_path / "a_%d.exr", Info(4, 1, floats=True, colour=Colour(0, transfer=8)), [Frame(values, F(0))])
+        assert read_image(tmp_path / "a_0.exr").rgb[0, 0].tolist() == [1, 1 + 2**-10, -65504, 65504]
+
+    def test_colours_are_multiplied_by_alpha_in_the_file(self, tmp_path: Path):
+        frame = Frame(torch.full((3, 1, 1), 3.0), F(0), alpha=torch.full((1, 1, 1), 0.25))
+        write(tmp_path / "a_%d.exr", Info(1, 1, alpha=True, floats=True, colour=Colour(0, transfer=8)), [frame])
+        with av.open(str(tmp_path / "a_0.exr")) as container:
+            picture = next(container.decode(video=0))
+        assert [float(plane[0, 0]) for plane in pixels.planes_of(picture)] == [0.75, 0.75, 0.75, 0.25]
+
+    def test_float_tiff(self, tmp_path: Path):
+        cv2.imwrite(str(tmp_path / "a.tif"), self.picture().flip(0).permute(1, 2, 0).numpy(), [cv2.IMWRITE_TIFF_COMPRESSION, 1])
+        assert torch.equal(read_image(tmp_path / "a.tif").rgb, self.picture())
+        assert ImageReader([tmp_path / "a.tif"]).info.floats
+
+    @pytest.mark.parametrize(("colour", "curve"), [(Colour(9, 9, 16), "pq"), (Colour(9, 9, 18), "hlg"), (Colour(0), "srgb")])
+    def test_codes_become_light(self, tmp_path: Path, colour: Colour, curve: str):
+        codes = torch.linspace(0, 1, 18).expand(3, 1, 18)
+        write(tmp_path / "a_%d.exr", Info(18, 1, depth=32, colour=colour), [Frame(codes, F(0))])
+        read = read_image(tmp_path / "a_0.exr").rgb
+        assert torch.equal(read, light.named(curve).light(codes))
+        assert read.max() == pytest.approx({"pq": 100, "hlg": 1, "srgb": 1}[curve], rel=1e-4)
+
+    @pytest.mark.parametrize("ending", [".png", ".tif"])
+    def test_light_becomes_srgb(self, tmp_path: Path, ending: str):
+        writer = write(
+            tmp_path / f"a_%d{ending}",
+            Info(6, 4, depth=32, floats=True, colour=Colour(0, transfer=8)),
+            [Frame(self.picture(), F(0))],
+        )
+        expected = light.named("srgb").code(self.picture().clamp(0, 1))
+        torch.testing.assert_close(read_image(tmp_path / f"a_0{ending}").rgb, expected, atol=1e-5, rtol=0)
+        assert writer.notes == [f"light above 1 is clipped in {ending} images: .exr keeps it"]
+
+    @pytest.mark.parametrize("left", [0.02, 0.5, 0.99])
+    def test_a_file_cut_short_is_an_error(self, tmp_path: Path, left: float):
+        write(tmp_path / "a_%d.exr", Info(64, 64, floats=True), [Frame(torch.rand(3, 64, 64), F(0))])
+        data = (tmp_path / "a_0.exr").read_bytes()
+        (tmp_path / "b.exr").write_bytes(data[: int(len(data) * left)])
+        with pytest.raises(InputError, match=r"b\.exr"):
+            read_image(tmp_path / "b.exr")
 
 
 def test_pyav_reads_what_is_written(tmp_path: Path):

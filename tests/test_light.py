@@ -7,7 +7,7 @@ import torch
 
 from vfi import light
 from vfi.core import InputError
-from vfi.media import Colour
+from vfi.media import Colour, Info
 
 # (curve, light, code), as published by those who defined the curve.
 PUBLISHED = [
@@ -92,7 +92,8 @@ def test_pq_takes_light_below_black_for_black():
     ],
 )
 def test_tags_say_the_curve(colour, name):
-    assert light.tagged(colour).name == name
+    assert light.of(Info(1, 1, colour=colour)).name == name
+    assert light.of(Info(1, 1, colour=colour, curve="vlog")).name == "vlog"
 
 
 def test_an_unknown_name_is_refused():

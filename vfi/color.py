@@ -17,9 +17,9 @@ def premultiplied(frame: Frame) -> Tensor:
     return frame.rgb if frame.alpha is None else frame.rgb * frame.alpha
 
 
-def straight(rgb: Tensor, alpha: Tensor) -> Tensor:
-    """Undo `premultiplied`: [..,3,H,W] and [..,1,H,W] give colour in 0..1, black where nothing shows."""
-    return torch.where(alpha > 0, rgb / alpha.clamp(min=1e-6), torch.zeros_like(rgb)).clamp(0, 1)
+def straight(rgb: Tensor, alpha: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
+    """Undo `premultiplied`: [..,3,H,W] and [..,1,H,W] give colour in ``low`` to ``high``, black where nothing shows."""
+    return torch.where(alpha > 0, rgb / alpha.clamp(min=1e-6), torch.zeros_like(rgb)).clamp(low, high)
 
 
 def moved(before: Tensor, after: Tensor, motion: Motion) -> Tensor:

@@ -1,7 +1,8 @@
 """Images in and out: a single picture, and folders of numbered ones as clips.
 
 Each image is decoded as a clip of one frame, so that depth, palette, CMYK and transparency are kept by the code that
-reads video, and a damaged image is an error and never half a picture.
+reads video, and a damaged image is an error and never half a picture. Float images hold light, of any value; others hold
+codes.
 """
 
 from __future__ import annotations
@@ -18,15 +19,18 @@ from pathlib import Path
 from typing import cast
 
 import av
+import torch
 from av.video.codeccontext import VideoCodecContext
+from torch import Tensor
 
-from . import orientation, pixels
+from . import exr, light, orientation, pixels
 from .core import Frame, InputError
 from .media import DEFAULT_ENCODING, DEFAULT_RATE, IMAGE_ENDINGS, Colour, Encoding, Info, Staged, Writer
 from .video.reader import decoded, describe, opened, pictures_of, video_of
 
 RGB = Colour(matrix=0, full=True)
-PATTERN = "%06d.png"
+LINEAR = replace(RGB, transfer=8)
+PATTERN, FLOAT_PATTERN = "%06d.png", "%06d.exr"
 # By ending: the encoder, its pixel formats by depth and alpha, and its options.
 WRITTEN = {
     ".png": (
@@ -39,14 +43,21 @@ WRITTEN = {
         {(8, False): "rgb24", (8, True): "rgba", (16, False): "rgb48le", (16, True): "rgba64le"},
         {"compression_algo": "deflate"},
     ),
+    ".exr": (
+        "exr",
+        {(16, False): "gbrpf32le", (16, True): "gbrapf32le", (32, False): "gbrpf32le", (32, True): "gbrapf32le"},
+        {"compression": "zip16"},
+    ),
 }
+HALF = 65504.0  # the largest number of 16 bits
+FAINT = 1e-6  # alpha from which EXR's colours are divided by it
 
 
 def read_image(path: str | os.PathLike[str]) -> Frame:
     """The one picture in an image file, upright, at time 0.
 
-    8 and 16 bit, grey, palette, CMYK and transparency are understood, and the file is known by what it holds, not by its
-    name. Raises `InputError` where it is no image, is damaged, or holds more than one picture.
+    8 and 16 bit, float, grey, palette, CMYK and transparency are understood, and the file is known by what it holds, not by
+    its name. Raises `InputError` where it is no image, is damaged, or holds more than one picture.
     """
     return _load(Path(path))[0]
 
@@ -91,14 +102,17 @@ class ImageReader:
 class ImageWriter(Writer):
     """Writes every frame as an image, in a folder that gets its name only when it is whole.
 
-    ``path`` is a folder, whose images are named by `PATTERN`, or a pattern such as ``shot/%05d.tif``; numbers start at 0. The
-    depth follows ``encoding`` or ``info``: 8 bits, or 16 where it is more. Raises `InputError`, before anything is written,
-    where the folder is not empty or cannot be made, or where ``encoding`` asks for a codec.
+    ``path`` is a folder, whose images are named by `PATTERN`, or `FLOAT_PATTERN` where the clip is of floats, or a pattern such
+    as ``shot/%05d.tif``; numbers start at 0. The depth follows ``encoding`` or ``info``: 8 bits, or 16 where it is more. EXR
+    holds light: the codes of other clips are turned into it, in floats of 16 bits, or of 32 for that depth; its colours are
+    multiplied by alpha. Light in floats becomes sRGB in the other kinds, clipped to 0..1. Raises `InputError`, before anything
+    is written, where the folder is not empty or cannot be made, or where ``encoding`` asks for a codec.
     """
 
     def __init__(self, path: str | os.PathLike[str], info: Info, *, encoding: Encoding = DEFAULT_ENCODING) -> None:
-        path = Path(path)
-        folder, self._pattern = (path.parent, path.name) if "%" in path.name else (path, PATTERN)
+        path, curve = Path(path), light.of(info)
+        usual = FLOAT_PATTERN if info.floats else PATTERN
+        folder, self._pattern = (path.parent, path.name) if "%" in path.name else (path, usual)
         ending = Path(self._pattern).suffix.lower()
         if len(_NUMBER.findall(self._pattern)) != 1 or ending not in WRITTEN:
             raise InputError(f"{path} is no pattern for images: one such as %06d{' or %06d'.join(WRITTEN)} is needed")
@@ -106,18 +120,36 @@ class ImageWriter(Writer):
             raise InputError(f"{path} takes images, which have neither codec nor crf: those are for video files")
         self._encoder, layouts, self._options = WRITTEN[ending]
         self.notes = []
-        self._layout = av.VideoFormat(layouts[16 if (encoding.depth or info.depth) > 8 else 8, info.alpha])
+        wanted = encoding.depth or info.depth
+        depth = min((depth for depth, _ in layouts), key=lambda depth: (depth < wanted, abs(depth - wanted)))
+        self._layout = av.VideoFormat(layouts[depth, info.alpha])
+        self._half = ending == ".exr" and depth == 16
+        self._change: light.Change | None = None
+        if ending == ".exr":
+            self._options = {**self._options, "format": "half" if self._half else "float"}
+            self._change = curve.light
+        elif info.floats and curve.name == "linear":
+            self._change = light.named("srgb").code
+            self.notes.append(f"light above 1 is clipped in {ending} images: .exr keeps it")
         self._count = 0
         self._staged = Staged(folder, folder=True)
 
     def write(self, frame: Frame) -> None:
-        picture = pixels.encode(frame.rgb, frame.alpha, self._layout, RGB)
+        rgb, alpha = frame.rgb if self._change is None else self._change(frame.rgb.float()), frame.alpha
+        if pixels.is_float(self._layout):
+            rgb = rgb if alpha is None else torch.where(alpha > FAINT, rgb * alpha, rgb)
+            rgb, alpha = self._rounded(rgb), None if alpha is None else self._rounded(alpha)
+        picture = pixels.encode(rgb, alpha, self._layout, RGB)
         encoder = cast(VideoCodecContext, av.CodecContext.create(self._encoder, "w"))
         encoder.width, encoder.height, encoder.pix_fmt = picture.width, picture.height, picture.format.name
         encoder.time_base, encoder.options = Fraction(1), self._options
         data = b"".join(bytes(packet) for packet in (*encoder.encode(picture), *encoder.encode(None)))
         (self._staged.path / (self._pattern % self._count)).write_bytes(data)
         self._count += 1
+
+    def _rounded(self, plane: Tensor) -> Tensor:
+        """Numbers that fit, where the file has halves: FFmpeg cuts off where this rounds."""
+        return torch.where(plane.isfinite(), plane.clamp(-HALF, HALF), plane).half() if self._half else plane
 
     def commit(self) -> Path:
         if not self._count:
@@ -178,13 +210,19 @@ def _load(path: Path) -> tuple[Frame, Info]:
         def damage(pts: int | None) -> None:
             raise InputError(f"{name} cannot be decoded: it is damaged, cut short or too large")
 
+        if exr.is_cut(data):
+            damage(None)
         pictures = list(islice(pictures_of(container, stream, damage), 2))
         if len(pictures) != 1:
             raise InputError(f"{name} holds {'a video' if pictures else 'no picture'}, where one picture is wanted")
         info = describe(path, container, stream, pictures[0])
         rgb, alpha = decoded(pictures[0], info)
+        if alpha is not None and info.codec == "exr":
+            rgb = torch.where(alpha > FAINT, rgb / alpha, rgb)
+        floats = pixels.is_float(pictures[0].format)
     turn = orientation.of_photograph(data)
     frame = Frame(turn(rgb), Fraction(0), alpha=None if alpha is None else turn(alpha))
     height, width = frame.rgb.shape[1:]
-    info = replace(info, width=width, height=height, chroma="rgb", colour=RGB, alpha=alpha is not None, duration=None)
+    info = replace(info, width=width, height=height, chroma="rgb", colour=LINEAR if floats else RGB, floats=floats)
+    info = replace(info, alpha=alpha is not None, duration=None)
     return frame, info

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from .core import InputError
-from .media import Colour
+from .media import Info
 
 Change: TypeAlias = Callable[[Tensor], Tensor]
 
@@ -183,6 +183,6 @@ def named(name: str) -> Curve:
     return CURVES[name]
 
 
-def tagged(colour: Colour) -> Curve:
-    """The curve that a clip's tags say. Without one, pictures stored as RGB are taken for sRGB, and others for BT.1886."""
-    return CURVES[_TAGGED.get(colour.transfer, "srgb" if colour.matrix == 0 else "bt1886")]
+def of(info: Info) -> Curve:
+    """The curve of a clip. Without a name or a tag, what is stored as RGB is taken for sRGB, the rest for BT.1886."""
+    return named(info.curve or _TAGGED.get(info.colour.transfer, "srgb" if info.colour.matrix == 0 else "bt1886"))

@@ -26,7 +26,7 @@ T = TypeVar("T")
 Source: TypeAlias = "str | os.PathLike[str] | BytesIO"
 
 VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".exr")
 DEFAULT_RATE = Fraction(24)
 
 
@@ -49,9 +49,10 @@ class Info:
     """What is known of a clip before its frames are read; for a writer, what is to be written.
 
     ``width`` and ``height`` are those of the upright picture. ``rate`` is the average frame rate; ``frames`` and
-    ``duration`` (seconds) are what the file says of itself. ``depth`` is 8, 10, 12 or 16 bits a sample; ``chroma`` is rgb,
-    grey, 444, 422 or 420. ``path`` is None for a clip in memory. All times and durations of its frames are multiples of
-    ``time_base`` seconds, where that is known.
+    ``duration`` (seconds) are what the file says of itself. ``depth`` is 8, 10, 12, 16 or 32 bits a sample; ``chroma`` is
+    rgb, grey, 444, 422 or 420. ``floats`` says that samples may lie outside 0..1, ``curve`` names the transfer function (see
+    `light`) where the tags of ``colour`` do not tell it. ``path`` is None for a clip in memory. All times and durations of
+    its frames are multiples of ``time_base`` seconds, where that is known.
     """
 
     width: int
@@ -69,6 +70,8 @@ class Info:
     audio: bool = False
     codec: str = ""
     time_base: Fraction | None = None
+    floats: bool = False
+    curve: str | None = None
 
 
 @dataclass(frozen=True)

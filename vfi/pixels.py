@@ -7,6 +7,7 @@ Knows nothing of files, time or rotation.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import av
@@ -29,9 +30,14 @@ SUBSAMPLING = {(1, 1): "444", (2, 1): "422", (2, 2): "420", (1, 2): "440", (4, 1
 
 
 def depth_of(layout: av.VideoFormat) -> int:
-    """Bits a sample of a pixel format, rounded up to 8, 10, 12 or 16."""
+    """Bits a sample of a pixel format, rounded up to 8, 10, 12, 16 or 32."""
     bits = max(component.bits for component in layout.components)
-    return next((depth for depth in (8, 10, 12) if bits <= depth), 16)
+    return next((depth for depth in (8, 10, 12, 16) if bits <= depth), 32)
+
+
+def is_float(layout: av.VideoFormat) -> bool:
+    """Whether samples are floating-point numbers, which may lie outside 0..1."""
+    return re.search(r"f(16|32)(le|be)", layout.name) is not None
 
 
 def has_alpha(layout: av.VideoFormat) -> bool:
@@ -40,8 +46,8 @@ def has_alpha(layout: av.VideoFormat) -> bool:
 
 
 def is_rgb(layout: av.VideoFormat) -> bool:
-    """Whether there is no matrix to undo."""
-    return layout.is_rgb or layout.has_palette or layout.is_bit_stream
+    """Whether there is neither a matrix nor a range to undo."""
+    return layout.is_rgb or layout.has_palette or layout.is_bit_stream or is_float(layout)
 
 
 def chroma_of(layout: av.VideoFormat) -> str:
@@ -64,17 +70,17 @@ def decode(
     """The colours [3,H,W] and, where there is transparency, the alpha [1,H,W] of a decoded picture: float32, 0..1.
 
     An unspecified matrix is taken for BT.601 below 720 lines and for BT.709 from there, an unspecified range for limited, as
-    players do; colours outside 0..1 are clipped. Chroma is interpolated linearly, its samples lying on every second
-    column and between the lines (MPEG-2's siting) or, ``centred``, between the columns too (JPEG's).
+    players do; colours outside 0..1 are clipped, save those of float formats. Chroma is interpolated linearly, its samples
+    lying on every second column and between the lines (MPEG-2's siting) or, ``centred``, between the columns too (JPEG's).
     """
     picture = _unpacked(picture)
     layout = picture.format
     native = (plane.astype(plane.dtype.newbyteorder("="), copy=False) for plane in planes_of(picture))
     planes = [torch.from_numpy(plane).to(device, torch.float32) for plane in native]
-    top = float((1 << layout.components[0].bits) - 1)
+    top = _top(layout)
     alpha = planes.pop()[None].div_(top) if has_alpha(layout) else None
     if is_rgb(layout):
-        return torch.stack(planes).div_(top), alpha
+        return torch.stack(planes).div_(top).expand(3, -1, -1).contiguous(), alpha
     codes, zero = _codes(_matrix(colour, picture.height), bool(colour.full), layout.components[0].bits)
     luma = (planes[0] - zero[0]).div_(codes[0].sum())
     if len(planes) == 1:
@@ -93,12 +99,11 @@ def encode(rgb: Tensor, alpha: Tensor | None, layout: av.VideoFormat, colour: Co
     """The picture in a pixel format, rounded to nearest, of colours [3,H,W] and alpha [1,H,W] in 0..1, any float, any device.
 
     The inverse of `decode`: what came from 4:2:0 of even size returns to the very samples it had, unless it was clipped.
-    Missing alpha is opaque; alpha that the format cannot hold is left out.
+    Missing alpha is opaque; alpha that the format cannot hold is left out. Float formats are given whatever there is.
     """
     height, width = rgb.shape[-2:]
     planar = _planar(layout)
-    bits = planar.components[0].bits
-    top = float((1 << bits) - 1)
+    bits, top = planar.components[0].bits, _top(planar)
     rgb = rgb.float()
     if is_rgb(planar):
         planes = list(rgb * top)
@@ -119,8 +124,14 @@ def encode(rgb: Tensor, alpha: Tensor | None, layout: av.VideoFormat, colour: Co
     picture = av.VideoFrame(width, height, planar.name)
     sample = torch.uint8 if bits == 8 else torch.uint16
     for into, plane in zip(planes_of(picture), planes, strict=True):
-        into[:] = plane.clamp(0, top).round_().to(sample).cpu().numpy()
+        whole = plane if is_float(planar) else plane.clamp(0, top).round_().to(sample)
+        into[:] = whole.cpu().numpy()
     return picture if planar.name == layout.name else picture.reformat(format=layout.name)
+
+
+def _top(layout: av.VideoFormat) -> float:
+    """The sample that means 1."""
+    return 1.0 if is_float(layout) else float((1 << layout.components[0].bits) - 1)
 
 
 def _matrix(colour: Colour, lines: int) -> int:
@@ -140,6 +151,8 @@ def _codes(matrix: int, full: bool, bits: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _planar(layout: av.VideoFormat) -> av.VideoFormat:
     """The format with the same samples that `_planes` understands: each component in a plane of its own, or grey and alpha."""
+    if is_float(layout):
+        return layout
     bits = depth_of(layout)
     planes = {component.plane for component in layout.components}
     whole = all(8 <= component.bits <= 16 for component in layout.components)
@@ -160,13 +173,14 @@ def _unpacked(picture: av.VideoFrame) -> av.VideoFrame:
 def planes_of(picture: av.VideoFrame) -> list[np.ndarray]:
     """The components in their order (R, G, B or Y, Cb, Cr, then alpha) as views [h,w] of the picture's memory."""
     layout = picture.format
-    sample = np.dtype(np.uint8 if layout.components[0].bits == 8 else np.uint16)
+    bits = layout.components[0].bits
+    sample = np.dtype(f"{'f' if is_float(layout) else 'u'}{-(-bits // 8)}")
     sample = sample.newbyteorder(">" if layout.is_big_endian else "=")
     planes: list[np.ndarray] = []
     for component in layout.components:
         plane: Any = picture.planes[component.plane]
         lines: np.ndarray = np.frombuffer(plane, sample).reshape(plane.height, -1)
-        step = len(layout.components) // len(picture.planes)  # 2 where grey and alpha share a plane
+        step = len(layout.components) // len(picture.planes)  # above 1 where components share a plane
         planes.append(lines[:, len(planes) % step : step * plane.width : step])
     return planes
 

@@ -143,7 +143,8 @@ class _Between:
         alpha = None
         if any(frame.alpha is not None for frame in self.window):
             alpha = self._alpha(t)
-            rgb = color.straight(rgb, alpha)
+            low, high = torch.aminmax(torch.stack([frame.rgb for frame in self.window]).nan_to_num())
+            rgb = color.straight(rgb, alpha, min(float(low), 0.0), max(float(high), 1.0))
         return [
             Frame(
                 picture,

@@ -20,6 +20,7 @@ from rich.markup import escape
 from .. import light, loading, media
 from ..consensus import Consensus, shown_doubt
 from ..core import InputError, Interpolator, Options, Spec
+from ..hdr import Lit
 from ..run import run
 from ..shutter import Shutter, exposed
 from ..time import Tail, Timing
@@ -129,7 +130,7 @@ def add_options(parser: ArgumentParser) -> None:
         "--codec", choices=("h264", "hevc", "vp9", "av1", "ffv1", "prores"), help="by the file ending if not given"
     )
     output.add_argument("--crf", type=int, help="quality of the codec: lower is better and larger")
-    output.add_argument("--depth", type=int, choices=(8, 10, 16), help="bits a sample; the input's if not given")
+    output.add_argument("--depth", type=int, choices=(8, 10, 16, 32), help="bits a sample; the input's if not given")
     output.add_argument(
         "--disagreement",
         type=Path,
@@ -164,7 +165,7 @@ def make(
     ``chosen`` is what `chosen_model` gave, where it was needed before.
     On Ctrl-C what is done so far is kept under another name.
     """
-    info = reader.info
+    info = replace(reader.info, curve=args.transfer)
     console = console_for_people()
     shutter = None if args.shutter is None else Shutter(args.shutter, args.shutter_samples)
     grid = asked.grid if shutter is None else shutter.grid(asked.grid)
@@ -184,7 +185,7 @@ def make(
             console.print(escape(promise(info, asked, total, args.output, name, device, tail)))
             new = run(reader, model, grid, tail=tail, batch=batch)
             if shutter is not None:
-                new = exposed(new, light.named(args.transfer) if args.transfer else light.tagged(info.colour))
+                new = exposed(new, light.of(info))
             for frame in tracked(new, "making frames", total, console):
                 writer.write(frame)
                 if doubts is not None:
@@ -242,11 +243,13 @@ def chosen_device(text: str) -> torch.device:
 def chosen_model(args: Namespace, info: media.Info, device: torch.device) -> tuple[str, Interpolator]:
     """The name and the model that the options mean, ready to use on ``device``."""
     scale = args.scale or (0.5 if info.width * info.height >= HUGE else 1.0)
+    unbound = info.floats and light.of(info).name == "linear"
     models = []
     for name in (args.model, *args.consensus):
         network = loading.network(name, Options(scale=float(scale), ensemble=args.ensemble))
         dtype = chosen_dtype(args.dtype, device, network.spec)
-        models.append(loading.ready(network, tta=args.tta, pad=args.pad, device=device, dtype=dtype))
+        ready = loading.ready(network, tta=args.tta, pad=args.pad, device=device, dtype=dtype)
+        models.append(Lit(ready) if unbound else ready)
     model = models[0] if len(models) == 1 else Consensus(models)
     return model.spec.name, model
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -17,7 +18,7 @@ from av.container import InputContainer, OutputContainer
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from .. import pixels
+from .. import light, pixels
 from ..core import Frame, InputError
 from ..media import DEFAULT_ENCODING, Colour, DamagedError, Encoding, Info, Source, Staged, Writer, name_of
 from . import codecs
@@ -31,10 +32,10 @@ class VideoWriter(Writer):
     """Encodes frames into a video file, which gets its name only when it is whole.
 
     ``info`` says what comes: size, rate, depth, chroma, alpha, colour tags, pixel aspect. What is not asked for in
-    ``encoding`` follows it where the codec can, and ``notes`` says where it cannot. Time stamps are exact when all times and
-    ends are multiples of ``time_base`` (default: a frame at ``info.rate``), up to 10^9 ticks a second, else rounded to
-    1/705600000 s; Matroska and WebM round to milliseconds. ``audio`` is the file whose sound is copied, packet by packet and
-    untouched, at its place in time.
+    ``encoding`` follows it where the codec can, and ``notes`` says where it cannot. Light in floats becomes BT.1886 of 0..1.
+    Time stamps are exact when all times and ends are multiples of ``time_base`` (default: a frame at ``info.rate``), up to
+    10^9 ticks a second, else rounded to 1/705600000 s; Matroska and WebM round to milliseconds. ``audio`` is the file whose
+    sound is copied, packet by packet and untouched, at its place in time.
 
     Raises `InputError`, before anything is encoded, where the file cannot be written, or cannot hold the codec, the size or
     the sound.
@@ -54,6 +55,10 @@ class VideoWriter(Writer):
         options = codecs.quality(codec, encoding.crf)
         self._layout, self.notes = codecs.layout_for(codec, info, encoding.depth or info.depth)
         self._colour = codecs.tags_for(codec, self._layout, info.colour)
+        self._change: light.Change | None = None
+        if info.floats and light.of(info).name == "linear":
+            self._change, self._colour = light.named("bt1886").code, replace(self._colour, transfer=1)
+            self.notes.append("light above 1 is clipped in a video: .exr images keep it")
         self._interval = 1 / (info.rate or Fraction(25))
         ticks = (time_base or self._interval).denominator
         self._tick = Fraction(1, ticks if ticks <= MAX_TICKS else FLICKS)
@@ -86,7 +91,8 @@ class VideoWriter(Writer):
         self._count += 1
         self._last, self._end = start, end
         self._durations[start] = end - start
-        picture = pixels.encode(frame.rgb, frame.alpha, self._layout, self._colour)
+        rgb = frame.rgb if self._change is None else self._change(frame.rgb.float())
+        picture = pixels.encode(rgb, frame.alpha, self._layout, self._colour)
         picture.pts, picture.time_base = start, self._tick
         _tag(picture, self._colour)
         with self._reported():

@@ -1,0 +1,89 @@
+"""HDR through the command: EXR in and out, PQ video as it is coded, and one as the other."""
+
+from __future__ import annotations
+
+from fractions import Fraction as F
+from pathlib import Path
+
+import pytest
+import torch
+
+from vfi import __main__, light, media
+from vfi.core import Frame
+from vfi.media import Colour, Encoding, Info
+
+
+def vfi(*arguments: object) -> int:
+    return __main__.main([str(argument) for argument in arguments])
+
+
+def written(path: Path, info: Info, pictures: list[torch.Tensor], encoding: Encoding = Encoding()) -> Path:  # noqa: B008
+    with media.open_writer(path, info, encoding=encoding) as writer:
+        for k, picture in enumerate(pictures):
+            writer.write(Frame(picture, F(k, 24), F(1, 24)))
+    return path
+
+
+@pytest.fixture
+def pictures() -> list[torch.Tensor]:
+    """Three pictures of light from -0.02 to 40, which brightens."""
+    torch.manual_seed(0)
+    ground = (torch.rand(3, 16, 24) * 40).half().float()
+    ground[:, :2] = -0.0199890136718750
+    return [(ground * 2**k).half().float() for k in range(3)]
+
+
+@pytest.mark.parametrize("model", ["linear", "dis"])
+def test_exr_comes_out_as_exr_with_all_its_light(tmp_path: Path, pictures, model):
+    info = Info(24, 16, rate=F(24), depth=16, floats=True, colour=Colour(0, transfer=8))
+    source = written(tmp_path / "in", info, pictures)
+    assert vfi("interpolate", source, tmp_path / "out", "--model", model) == 0
+    assert len(list((tmp_path / "out").glob("*.exr"))) == 6
+    made = [frame.rgb for frame in media.open_reader(tmp_path / "out")]
+    for before, after in zip(pictures, made[::2], strict=True):
+        assert torch.equal(before, after)
+    for new, before, after in zip(made[1::2], made[::2], made[2::2], strict=False):
+        assert (new >= torch.minimum(before, after) - 0.01).all()
+        assert new.max() > before.max()
+        assert new.min() == pytest.approx(-0.03, abs=0.01) or new.min() < -0.03
+
+
+def test_pq_video_is_interpolated_as_it_is_coded(tmp_path: Path):
+    """10 bits stay 10 bits, tags stay, and no code is clipped."""
+    info = Info(32, 16, rate=F(24), depth=10, chroma="444", colour=Colour(9, 9, 16, False))
+    ramp = torch.linspace(0, 1, 32).expand(3, 16, 32)
+    source = written(tmp_path / "in.mkv", info, [ramp, ramp.flip(-1)], Encoding("ffv1"))
+    assert vfi("interpolate", source, tmp_path / "out.mkv", "--model", "linear", "--codec", "ffv1") == 0
+    reader = media.open_reader(tmp_path / "out.mkv")
+    assert (reader.info.depth, reader.info.colour) == (10, Colour(9, 9, 16, False))
+    first, between, *_ = reader
+    torch.testing.assert_close(first.rgb, ramp, atol=2 / 876, rtol=0)
+    assert torch.equal(first.rgb, next(iter(media.open_reader(source))).rgb)
+    torch.testing.assert_close(between.rgb, torch.full_like(ramp, 0.5), atol=2 / 876, rtol=0)
+
+
+@pytest.mark.parametrize(("transfer", "curve"), [((), "pq"), (("--transfer", "slog3"), "slog3")])
+def test_video_becomes_light_in_exr(tmp_path: Path, transfer, curve):
+    info = Info(32, 16, rate=F(24), depth=10, chroma="444", colour=Colour(9, 9, 16, False))
+    ramp = torch.linspace(0, 1, 32).expand(3, 16, 32)
+    source = written(tmp_path / "in.mkv", info, [ramp], Encoding("ffv1"))
+    codes = next(iter(media.open_reader(source))).rgb
+    out = tmp_path / "out" / "shot_%03d.exr"
+    out.parent.mkdir()
+    assert vfi("interpolate", source, out, "--times", 1, "--model", "linear", "--depth", 32, *transfer) == 0
+    (frame,) = media.open_reader(out)
+    assert torch.equal(frame.rgb, light.named(curve).light(codes))
+    assert frame.rgb.max() > 30
+
+
+def test_exr_becomes_video(tmp_path: Path, pictures, capsys):
+    info = Info(24, 16, rate=F(24), depth=16, floats=True, colour=Colour(0, 1, 8))
+    source = written(tmp_path / "in", info, [picture / 40 for picture in pictures])
+    out = tmp_path / "out.mkv"
+    assert vfi("interpolate", source, out, "--model", "linear", "--codec", "ffv1") == 0
+    assert "light above 1 is clipped in a video" in capsys.readouterr().err
+    reader = media.open_reader(out)
+    assert reader.info.colour.transfer == 1
+    first = next(iter(reader))
+    expected = light.named("bt1886").code((pictures[0] / 40).half().float().clamp(0, 1))
+    torch.testing.assert_close(first.rgb, expected, atol=1e-4, rtol=0)

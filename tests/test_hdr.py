@@ -1,0 +1,77 @@
+"""Light above 1 and below 0 in new frames, through models that clamp to 0..1."""
+
+from __future__ import annotations
+
+from fractions import Fraction as F
+
+import pytest
+import torch
+from models import Blend
+
+from vfi import hdr, loading
+from vfi.core import Frame
+from vfi.hdr import Lit
+from vfi.run import run
+from vfi.time import Subdivide
+
+
+class Clamping(Blend):
+    """A blend that takes and gives 0..1, as networks do."""
+
+    def __call__(self, window, t):
+        assert window.min() >= 0
+        assert window.max() <= 1
+        return super().__call__(window, t).clamp(0, 1)
+
+
+@pytest.mark.parametrize(("dtype", "near"), [(torch.float64, 1e-12), (torch.float32, 2e-5)])
+def test_light_survives_its_code(dtype, near):
+    light = torch.cat((torch.linspace(-0.05, 0.05, 101), torch.logspace(-3, 4.8, 101))).to(dtype)
+    coded = hdr.code(light)
+    assert coded.min() >= 0
+    assert coded.max() <= 1
+    assert (coded[:101].diff() > 0).all()
+    torch.testing.assert_close(hdr.light(coded), light, rtol=near, atol=near / 10)
+
+
+def test_what_is_not_finite_is_coded_all_the_same():
+    coded = hdr.code(torch.tensor([float("nan"), float("inf"), -float("inf"), 1e9]))
+    torch.testing.assert_close(coded, torch.tensor([hdr.BLACK, 1, 0, 1]))
+
+
+@pytest.mark.parametrize("level", [-0.01, 0.18, 1.0, 12.5, 900.0, 60000.0])
+@pytest.mark.parametrize("alpha", [None, 0.5])
+def test_a_still_picture_keeps_its_light(level, alpha):
+    plane = None if alpha is None else torch.full((1, 4, 6), alpha)
+    frames = [Frame(torch.full((3, 4, 6), level), F(k), F(1), plane) for k in range(2)]
+    first, made, _ = run(frames, Lit(Clamping()), Subdivide(2))
+    assert first.rgb is frames[0].rgb
+    torch.testing.assert_close(made.rgb, first.rgb, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["dis", "linear"])
+def test_a_highlight_moves_at_full_brightness(name):
+    torch.manual_seed(0)
+    ground = torch.nn.functional.interpolate(torch.rand(1, 3, 16, 24), (64, 96), mode="bicubic")[0].clamp(0, 1)
+
+    def at(left: int) -> torch.Tensor:
+        picture = ground.clone()
+        picture[:, 24:40, left : left + 16] = 50 * (0.5 + ground[:, 24:40, 20:36])
+        return picture
+
+    frames = [Frame(at(left), F(k), F(1)) for k, left in enumerate((30, 38))]
+    _, made, _ = run(frames, Lit(loading.load(name)), Subdivide(2))
+    expected = at(34)[:, 28:36, 38:46]
+    found = made.rgb[:, 28:36, 38:46]
+    assert (found / expected).median() == pytest.approx(1, abs=0.15)
+    assert found.max() > 25
+    assert made.rgb[:, :8].max() < 1.01
+
+
+def test_a_window_and_its_parts_give_the_same():
+    window = torch.rand(2, 2, 3, 16, 16) * 20
+    model = Lit(loading.load("dis"))
+    t = torch.tensor([0.25, 0.5])
+    parts = model.prepare([model.encode(rgb) for rgb in window.unbind(1)], window)
+    assert torch.equal(model.at(parts, t), model(window, t))
+    assert model.motion(window, t).flow0.shape == (2, 2, 16, 16)
