@@ -36,7 +36,7 @@ FLOORS = (
         "metrics",
     ),
     ("wrap", "hdr", "consensus"),
-    ("registry", "run", "remap", "loop", "join", "flow"),
+    ("registry", "run", "remap", "loop", "join", "flow", "shots", "duplicates"),
     ("weights",),
     ("loading",),
     ("__init__",),
