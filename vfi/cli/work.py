@@ -7,7 +7,7 @@ import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, _ArgumentGroup
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +21,7 @@ from .. import light, loading, media
 from ..consensus import Consensus, shown_doubt
 from ..core import InputError, Interpolator, Options, Spec
 from ..hdr import Lit
+from ..overlap import Behind, ahead
 from ..run import run
 from ..shutter import Shutter, exposed
 from ..time import Tail, Timing
@@ -178,12 +179,12 @@ def make(
     made = 0
     tick = asked.tick(info.time_base, info.duration)
     wanted = replace(info, rate=asked.rate)
-    writer = media.open_writer(args.output, wanted, encoding=encoding, time_base=tick, audio=sound)
+    writer = Behind(lambda: media.open_writer(args.output, wanted, encoding=encoding, time_base=tick, audio=sound))
     try:
-        with writer, doubt_writer(args, wanted, tick) as doubts:
+        with closing(ahead(reader)) as frames, writer, doubt_writer(args, wanted, tick) as doubts:
             name, model = chosen or chosen_model(args, info, device)
             console.print(escape(promise(info, asked, total, args.output, name, device, tail)))
-            new = run(reader, model, grid, tail=tail, batch=batch)
+            new = run(frames, model, grid, tail=tail, batch=batch)
             if shutter is not None:
                 new = exposed(new, light.of(info))
             for frame in tracked(new, "making frames", total, console):
