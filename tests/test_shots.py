@@ -59,26 +59,23 @@ def test_real_clips(clip: str, cuts: list[F], others: list[str]):
 a, b, c, d, e = (scene(seed, 12) for seed in range(5))
 
 
-@pytest.mark.parametrize(
-    ("pictures", "cuts"),
-    [
-        (a + b, [12]),
-        (a[:1] + b, [1]),
-        (a + b[:1], [12]),
-        (a[:1] + b[:1], [1]),
-        (a[:6] + b[:1] + c[:6], [6, 7]),
-        (a[:6] + b[:1] + c[:1] + d[:6], [6, 7, 8]),
-        (a[:4] + b[:3] + c[:3] + d[:3] + e[:3], [4, 7, 10, 13]),
-        ([a[0]] * 8 + [b[0]] * 8, [8]),
-        ([one * 0.2 for one in a] + [one * 0.2 for one in b], [12]),
-        ([one for one in a[:4] for _ in range(4)] + [one for one in b[:4] for _ in range(4)], [16]),
-        (a + [BLACK] * 4 + b, [12, 16]),
-        (a[:6] + b[:1] + a[6:], [6, 7]),
-    ],
-    ids="plain,first pair,last pair,two frames,one frame,two of one frame,three apart,still,dark,on fours,via black,insert".split(
-        ","
-    ),
-)
+CUTS = {
+    "plain": (a + b, [12]),
+    "first pair": (a[:1] + b, [1]),
+    "last pair": (a + b[:1], [12]),
+    "two frames": (a[:1] + b[:1], [1]),
+    "one frame": (a[:6] + b[:1] + c[:6], [6, 7]),
+    "two of one frame": (a[:6] + b[:1] + c[:1] + d[:6], [6, 7, 8]),
+    "three apart": (a[:4] + b[:3] + c[:3] + d[:3] + e[:3], [4, 7, 10, 13]),
+    "still": ([a[0]] * 8 + [b[0]] * 8, [8]),
+    "dark": ([one * 0.2 for one in a] + [one * 0.2 for one in b], [12]),
+    "on fours": ([one for one in a[:4] for _ in range(4)] + [one for one in b[:4] for _ in range(4)], [16]),
+    "by way of black": (a + [BLACK] * 4 + b, [12, 16]),
+    "insert": (a[:6] + b[:1] + a[6:], [6, 7]),
+}
+
+
+@pytest.mark.parametrize(("pictures", "cuts"), CUTS.values(), ids=CUTS)
 def test_cuts_are_found(pictures: list[Tensor], cuts: list[int]):
     assert look(pictures) == (cuts, [])
 
