@@ -11,8 +11,11 @@ from models import Blend
 from vfi import hdr, loading
 from vfi.core import Frame
 from vfi.hdr import Lit
+from vfi.light import named
 from vfi.run import run
 from vfi.time import Subdivide
+
+LINEAR = named("linear")
 
 
 class Clamping(Blend):
@@ -26,7 +29,7 @@ class Clamping(Blend):
 
 @pytest.mark.parametrize(("dtype", "near"), [(torch.float64, 1e-12), (torch.float32, 2e-5)])
 def test_light_survives_its_code(dtype, near):
-    light = torch.cat((torch.linspace(-0.05, 0.05, 101), torch.logspace(-3, 4.8, 101))).to(dtype)
+    light = torch.cat((torch.linspace(-0.005, 0.005, 101), torch.logspace(-3, 4.8, 101))).to(dtype)
     coded = hdr.code(light)
     assert coded.min() >= 0
     assert coded.max() <= 1
@@ -39,12 +42,25 @@ def test_what_is_not_finite_is_coded_all_the_same():
     torch.testing.assert_close(coded, torch.tensor([hdr.BLACK, 1, 0, 1]))
 
 
-@pytest.mark.parametrize("level", [-0.01, 0.18, 1.0, 12.5, 900.0, 60000.0])
+def test_the_code_bends_nowhere():
+    light = torch.tensor([1 - 1e-4, 1, 1 + 1e-4], dtype=torch.float64)
+    below, above = hdr.code(light).diff()
+    assert above / below == pytest.approx(1, abs=5e-3)
+    assert hdr.code(torch.tensor([0.0, 1.0, 65504.0])).tolist() == pytest.approx([hdr.BLACK, hdr.WHITE, 1])
+
+
+def test_codes_above_white_survive_too():
+    frames = [Frame(torch.full((3, 4, 6), level), F(k), F(1)) for k, level in enumerate((3.0, 3.0))]
+    _, made, _ = run(frames, Lit(Clamping(), named("srgb")), Subdivide(2))
+    torch.testing.assert_close(made.rgb, frames[0].rgb, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("level", [-0.005, 0.18, 1.0, 12.5, 900.0, 60000.0])
 @pytest.mark.parametrize("alpha", [None, 0.5])
 def test_a_still_picture_keeps_its_light(level, alpha):
     plane = None if alpha is None else torch.full((1, 4, 6), alpha)
     frames = [Frame(torch.full((3, 4, 6), level), F(k), F(1), plane) for k in range(2)]
-    first, made, _ = run(frames, Lit(Clamping()), Subdivide(2))
+    first, made, _ = run(frames, Lit(Clamping(), LINEAR), Subdivide(2))
     assert first.rgb is frames[0].rgb
     torch.testing.assert_close(made.rgb, first.rgb, rtol=1e-4, atol=1e-5)
 
@@ -60,7 +76,7 @@ def test_a_highlight_moves_at_full_brightness(name):
         return picture
 
     frames = [Frame(at(left), F(k), F(1)) for k, left in enumerate((30, 38))]
-    _, made, _ = run(frames, Lit(loading.load(name)), Subdivide(2))
+    _, made, _ = run(frames, Lit(loading.load(name), LINEAR), Subdivide(2))
     expected = at(34)[:, 28:36, 38:46]
     found = made.rgb[:, 28:36, 38:46]
     assert (found / expected).median() == pytest.approx(1, abs=0.15)
@@ -70,7 +86,7 @@ def test_a_highlight_moves_at_full_brightness(name):
 
 def test_a_window_and_its_parts_give_the_same():
     window = torch.rand(2, 2, 3, 16, 16) * 20
-    model = Lit(loading.load("dis"))
+    model = Lit(loading.load("dis"), LINEAR)
     t = torch.tensor([0.25, 0.5])
     parts = model.prepare([model.encode(rgb) for rgb in window.unbind(1)], window)
     assert torch.equal(model.at(parts, t), model(window, t))

@@ -26,11 +26,11 @@ def written(path: Path, info: Info, pictures: list[torch.Tensor], encoding: Enco
 
 @pytest.fixture
 def pictures() -> list[torch.Tensor]:
-    """Three pictures of light from -0.02 to 40, which brightens."""
+    """Three pictures of light from -0.005 to 40, which brightens."""
     torch.manual_seed(0)
     ground = (torch.rand(3, 16, 24) * 40).half().float()
-    ground[:, :2] = -0.0199890136718750
-    return [(ground * 2**k).half().float() for k in range(3)]
+    ground[:, :2] = -0.005
+    return [torch.where(ground > 0, ground * 2**k, ground).half().float() for k in range(3)]
 
 
 @pytest.mark.parametrize("model", ["linear", "dis"])
@@ -43,9 +43,9 @@ def test_exr_comes_out_as_exr_with_all_its_light(tmp_path: Path, pictures, model
     for before, after in zip(pictures, made[::2], strict=True):
         assert torch.equal(before, after)
     for new, before, after in zip(made[1::2], made[::2], made[2::2], strict=False):
-        assert (new >= torch.minimum(before, after) - 0.01).all()
+        assert before.mean() < new.mean() < after.mean()
         assert new.max() > before.max()
-        assert new.min() == pytest.approx(-0.03, abs=0.01) or new.min() < -0.03
+        assert new.min() == pytest.approx(-0.005, abs=2e-3)
 
 
 def test_pq_video_is_interpolated_as_it_is_coded(tmp_path: Path):
