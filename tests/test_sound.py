@@ -8,9 +8,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 from clips import film, sounds
 
-from vfi.core import InputError
+from vfi.core import Frame, InputError
+from vfi.media import Edited, Info
 from vfi.speed import along, parse
 from vfi.time import Timing, timing
 from vfi.video.sound import fitted, stretch
@@ -63,6 +65,12 @@ def onsets(wave: np.ndarray, rate: int = RATE) -> list[float]:
         if not found or at - found[-1] > rate // 20:
             found.append(int(at))
     return [at / rate for at in found]
+
+
+def shown(duration: F | None, first: F = F(0)) -> Edited:
+    """A clip of one frame."""
+    frame = Frame(torch.zeros(3, 2, 2), first, duration or F(1))
+    return Edited(Info(2, 2, duration=duration), [], lambda: iter([frame]))
 
 
 def constant(seconds: int, factor: F) -> tuple:
@@ -167,13 +175,13 @@ def test_a_standstill_and_what_lies_past_the_end_are_silent(tmp_path: Path, knot
 def test_sound_is_untouched_where_time_is_kept(tmp_path: Path, ending: str):
     source = film(tmp_path / "in.mp4", list(range(25)), F(1, 24), sound=F(1))
     for asked in (timing(F(24), times=2), timing(F(24), fps=F(60)), Timing(along(parse("1", "speed"), F(60), F(1), 24), F(60))):
-        with fitted(source, asked, F(1), F(0), ending) as given:
+        with fitted(source, shown(F(1)), asked, ending) as given:
             assert given == source
 
 
 def test_slow_motion_stretches_to_the_clip_and_leaves_nothing(tmp_path: Path):
     source = film(tmp_path / "in.mp4", list(range(25)), F(1, 24), sound=F(1))
-    with fitted(source, timing(F(24), slow=F(5, 2)), F(1), F(0), ".mp4") as given:
+    with fitted(source, shown(F(1)), timing(F(24), slow=F(5, 2)), ".mp4") as given:
         (wave,) = heard(given)
         assert len(wave) == 2.5 * RATE
         assert pitch_of(wave[RATE // 4 : -RATE // 4]) == pytest.approx(TONE, rel=0.003)
@@ -183,7 +191,7 @@ def test_slow_motion_stretches_to_the_clip_and_leaves_nothing(tmp_path: Path):
 
 def test_sound_before_the_first_frame_stays_as_it_is(tmp_path: Path):
     source = record(tmp_path / "bursts.mov", bursts(3))
-    with fitted(source, timing(F(24), slow=F(2)), F(2), F(1), ".mp4") as given:
+    with fitted(source, shown(F(2), F(1)), timing(F(24), slow=F(2)), ".mp4") as given:
         (wave,) = heard(given)
     assert len(wave) == 5 * RATE
     assert onsets(wave)[0] == pytest.approx(0.5, abs=0.001)
@@ -196,13 +204,16 @@ def test_sound_before_the_first_frame_stays_as_it_is(tmp_path: Path):
 )
 def test_what_is_asked_for(tmp_path: Path, audio, ending: str, kept: str | None):
     source = film(tmp_path / "in.mp4", list(range(25)), F(1, 24), sound=F(1))
-    with fitted(source, timing(F(24), slow=F(2)), F(1), F(0), ending, audio) as given:
+    with fitted(source, shown(F(1)), timing(F(24), slow=F(2)), ending, audio) as given:
         assert given == (source if kept else None)
-    with fitted(None, timing(F(24), slow=F(2)), F(1), F(0), ".mp4") as given:
+    with fitted(None, shown(F(1)), timing(F(24), slow=F(2)), ".mp4") as given:
         assert given is None
 
 
 def test_a_clip_of_unknown_length_gets_a_sentence(tmp_path: Path):
     source = film(tmp_path / "in.mp4", list(range(25)), F(1, 24), sound=F(1))
-    with pytest.raises(InputError, match="does not say how long"), fitted(source, timing(F(24), slow=F(2)), None, F(0), ".mp4"):
+    with (
+        pytest.raises(InputError, match="does not say how long"),
+        fitted(source, shown(None), timing(F(24), slow=F(2)), ".mp4"),
+    ):
         pass

@@ -211,6 +211,7 @@ class TestReadingFromWithin:
         reader = VideoReader(tmp_path / name)
         full = list(reader)
         assert len(full) == len(stamps) - 1
+        notes = list(reader.notes)
         for index in (0, 1, 2, 3, 5, 11, 12, 13, 20, len(full) - 2, len(full) - 1):
             wanted = full[max(index - before, 0) :]
             for time in (full[index].time, full[index].time + full[index].duration * F(2, 3)):
@@ -218,6 +219,7 @@ class TestReadingFromWithin:
                 assert [frame.time for frame in read] == [frame.time for frame in wanted[: len(read)]]
                 assert all(torch.equal(one.rgb, other.rgb) for one, other in zip(read, wanted, strict=False))
                 assert [frame.duration for frame in read] == [frame.duration for frame in wanted[: len(read)]]
+        assert reader.notes == notes
 
     def test_before_the_start_it_is_the_whole_clip_and_after_the_end_the_last_frame(self, tmp_path: Path):
         reader = VideoReader(film(tmp_path / "clip.mp4", list(range(5, 16)), F(1, 10), sound=F(1)))

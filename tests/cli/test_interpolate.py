@@ -84,13 +84,17 @@ def test_slow_motion_keeps_the_rate(source: Path, tmp_path: Path):
     assert made[-1].time + made[-1].duration == pytest.approx(F(5, 24) * F(5, 2), abs=0.001)
 
 
-def test_sound_is_copied_and_left_out_of_slow_motion(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_sound_is_copied_and_in_slow_motion_stretched(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     source = with_sound(clip(tmp_path / "silent.mp4", [F(k, 24) for k in range(24)], codec="h264"), tmp_path / "in.mp4")
     assert vfi("interpolate", source, tmp_path / "out.mp4", "--model", "nearest") == 0
     assert sound_of(tmp_path / "out.mp4") == sound_of(source) != []
     assert vfi("interpolate", source, tmp_path / "slow.mp4", "--model", "nearest", "--slow", 2, "--json") == 0
-    assert sound_of(tmp_path / "slow.mp4") == []
-    assert "the sound is left out" in json.loads(capsys.readouterr().out)["notes"][0]
+    assert json.loads(capsys.readouterr().out)["notes"] == []
+    with av.open(tmp_path / "slow.mp4") as container:
+        stream = container.streams.audio[0]
+        assert stream.duration * stream.time_base == 2
+    assert vfi("interpolate", source, tmp_path / "mute.mp4", "--model", "nearest", "--slow", 2, "--audio", "drop") == 0
+    assert sound_of(tmp_path / "mute.mp4") == []
 
 
 def with_sound(picture: Path, path: Path) -> Path:

@@ -6,7 +6,6 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from pathlib import Path
 
 from .. import media
-from ..core import InputError
 from ..time import exact_rate, timing
 from . import work
 
@@ -17,7 +16,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "interpolate",
         help="make more frames for a clip",
         description="Make more frames for a clip: twice as many unless --times, --fps or --slow says otherwise. "
-        "Frames at the input's own times are the input's, sound is copied, and the duration is kept.",
+        "Frames at the input's own times are the input's, and the duration is kept. Sound is copied, in slow motion stretched.",
     )
     parser.add_argument("input", metavar="IN", type=Path, help="a video file or a folder of numbered images")
     parser.add_argument("output", metavar="OUT", type=Path, help="a video file, or a folder for numbered images")
@@ -28,6 +27,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "--in-fps", type=work.argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
     )
     parser.add_argument("--damaged-ok", action="store_true", help="use what can be read of a damaged video")
+    work.add_audio(parser)
     work.add_options(parser)
     parser.set_defaults(run=run)
 
@@ -35,10 +35,4 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 def run(args: Namespace) -> int:
     reader = media.open_reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok)
     asked = timing(reader.info.rate, times=args.times, fps=args.fps, slow=args.slow)
-    sound = args.input if reader.info.audio and asked.keeps_time() else None
-    if reader.info.audio and sound is None:
-        reader.notes.append("the sound is left out: it would not fit slow motion")
-    try:
-        return work.make(reader, asked, args, tail="hold", sound=sound)
-    except media.DamagedError as error:
-        raise InputError(f"{error}: --damaged-ok uses what can be read") from error
+    return work.make_with_sound(reader, asked, args)

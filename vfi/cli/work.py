@@ -22,9 +22,12 @@ from ..consensus import Consensus, shown_doubt
 from ..core import InputError, Interpolator, Options, Spec
 from ..hdr import Lit
 from ..overlap import Behind, ahead
+from ..remap import remap
 from ..run import run
 from ..shutter import Shutter, exposed
+from ..speed import Along
 from ..time import Tail, Timing
+from ..video.sound import AUDIO, fitted
 from ..wrap import TTA_PASSES
 from .progress import tracked
 
@@ -147,9 +150,30 @@ def add_device(group: _ArgumentGroup) -> None:
     group.add_argument("--dtype", choices=("auto", *DTYPES), default="auto", help="auto: float16 on CUDA, else float32")
 
 
+def add_audio(parser: ArgumentParser) -> None:
+    """Declare what becomes of the sound."""
+    parser.add_argument(
+        "--audio",
+        choices=AUDIO,
+        default="auto",
+        help="copy: as it is; stretch: at the clip's new speed, at its own pitch; auto: copied where the speed is kept, "
+        "else stretched; drop: none",
+    )
+
+
 def console_for_people() -> Console:
     """Where everything goes that is no result: standard error."""
     return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def make_with_sound(reader: media.Reader, asked: Timing, args: Namespace) -> int:
+    """`make` of the file ``args.input``, with its sound as ``--audio`` asks."""
+    source = args.input if reader.info.audio else None
+    try:
+        with fitted(source, reader, asked, args.output.suffix, args.audio) as sound:
+            return make(reader, asked, args, tail="hold", sound=sound)
+    except media.DamagedError as error:
+        raise InputError(f"{error}: --damaged-ok uses what can be read") from error
 
 
 def make(
@@ -158,7 +182,7 @@ def make(
     args: Namespace,
     *,
     tail: Tail,
-    sound: Path | None = None,
+    sound: media.Source | None = None,
     chosen: tuple[str, Interpolator] | None = None,
 ) -> int:
     """Make the clip that ``args`` ask for and return the exit code; ``sound`` is the file whose sound is copied.
@@ -170,6 +194,7 @@ def make(
     console = console_for_people()
     shutter = None if args.shutter is None else Shutter(args.shutter, args.shutter_samples)
     grid = asked.grid if shutter is None else shutter.grid(asked.grid)
+    along = grid if isinstance(grid, Along) else None
     device = chosen_device(args.device)
     batch = (1 if device.type == "cpu" else 8) if args.batch is None else args.batch
     total = asked.expected(info.frames, info.duration, tail)
@@ -181,10 +206,13 @@ def make(
     wanted = replace(info, rate=asked.rate)
     writer = Behind(lambda: media.open_writer(args.output, wanted, encoding=encoding, time_base=tick, audio=sound))
     try:
-        with closing(ahead(reader)) as frames, writer, doubt_writer(args, wanted, tick) as doubts:
+        with closing(ahead(reader if along is None else ())) as frames, writer, doubt_writer(args, wanted, tick) as doubts:
             name, model = chosen or chosen_model(args, info, device)
             console.print(escape(promise(info, asked, total, args.output, name, device, tail)))
-            new = run(frames, model, grid, tail=tail, batch=batch)
+            if along is None:
+                new = run(frames, model, grid, tail=tail, batch=batch)
+            else:
+                new = remap(reader, model, along, batch=batch)
             if shutter is not None:
                 new = exposed(new, light.of(info))
             for frame in tracked(new, "making frames", total, console):

@@ -85,7 +85,7 @@ class VideoReader:
             self._turn = orientation.of_picture(picture)
             self.info = describe(source, container, stream, picture, self._turn.swap)
             clock = _Clock(stream, origin_of(container), self.info.rate)
-            self._first = None if picture.pts is None else clock.of(picture.pts)
+            self._first = picture.pts
             self.info = replace(self.info, alpha=decoded(picture, self.info)[1] is not None, time_base=clock.unit)
         if self.info.interlaced:
             self._note("the clip is interlaced, and the two fields of a frame are taken as one picture")
@@ -100,13 +100,13 @@ class VideoReader:
 
     def _key(self, time: Fraction, before: int) -> _Key | None:
         """The key frame from which to decode what is shown at ``time`` and ``before`` frames earlier; None for the start."""
-        if self._first is None or time <= self._first:
+        if self._first is None:
             return None
         name = name_of(self.source)
         with opened(self.source, name) as container:
             stream = video_of(container, name)
             clock = _Clock(stream, origin_of(container), self.info.rate)
-            return _key_before(container, stream, clock.stamp(time), clock.stamp(self._first), before)
+            return _key_before(container, stream, clock.stamp(time), self._first, before)
 
     def _timed(self, key: _Key | None) -> Iterator[tuple[av.VideoFrame, Fraction, Fraction]]:
         """Each picture from ``key`` on, when it is shown and how long."""
@@ -117,7 +117,7 @@ class VideoReader:
             clock = _Clock(stream, origin_of(container), self.info.rate)
             if key is not None and self._first is not None:
                 container.seek(key.target, stream=stream)
-                clock.resume(self._first)
+                clock.resume(clock.of(self._first))
 
             def damage(pts: int | None) -> None:
                 if not clock.count and not _stated(stream):
@@ -311,7 +311,7 @@ def _key_before(container: InputContainer, stream: VideoStream, stamp: int, firs
             before -= 1
             stamp = target = found.pts - 1
         else:
-            return _Key(found.pts, target)
+            return _Key(found.pts, target) if found.pts > first else None
     return None
 
 

@@ -22,7 +22,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from ..core import InputError
-from ..media import DamagedError, Source, name_of
+from ..media import DamagedError, Reader, Source, name_of
 from ..time import Knots, Timing
 from .codecs import CONTAINERS
 from .reader import opened, origin_of
@@ -49,14 +49,13 @@ BLOCK = 2**16
 
 
 @contextmanager
-def fitted(
-    source: Source | None, asked: Timing, duration: Fraction | None, first: Fraction, ending: str, audio: Audio = "auto"
-) -> Iterator[Source | None]:
-    """The sound that a clip's output gets, for `VideoWriter`: ``source``, None, or a file that is gone afterwards.
+def fitted(source: Source | None, clip: Reader, asked: Timing, ending: str, audio: Audio = "auto") -> Iterator[Source | None]:
+    """The sound for what is made of ``clip``: ``source`` itself, None, or a file with what became of it, gone afterwards.
 
-    ``duration`` is that of the clip, whose first frame is at ``first`` seconds; sound before that is kept as it is. ``ending``
-    is that of the output's name. Raises `InputError` where the sound cannot be stretched.
+    ``ending`` is that of the output's name. Sound before the first frame is kept as it is. Raises `InputError` where the sound
+    cannot be stretched.
     """
+    duration = clip.info.duration
     if source is None or audio == "drop" or ending.lower() not in CONTAINERS:
         yield None
     elif audio == "copy" or asked.keeps_time(duration):
@@ -64,6 +63,7 @@ def fitted(
     elif duration is None:
         raise InputError(f"{name_of(source)} does not say how long it is, so that its sound cannot be stretched: drop it")
     else:
+        first = next((frame.time for frame in clip), Fraction(0))
         knots = [(first + here, first + there) for here, there in asked.grid.knots(duration)]
         with TemporaryDirectory(prefix="vfi-") as folder:
             path = Path(folder) / "sound.mp4"

@@ -1,0 +1,76 @@
+"""``vfi retime``: a clip in, the same at a changing speed out."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+from fractions import Fraction
+from pathlib import Path
+
+from .. import media
+from ..core import InputError
+from ..speed import EASINGS, Along, Curve, along, of_json, parse
+from ..time import Timing, exact_rate
+from . import work
+
+
+def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
+    """Declare ``retime``."""
+    parser = subparsers.add_parser(
+        "retime",
+        help="change the speed of a clip over time",
+        description="Play a clip along a curve: time:value, seconds of the output and the speed there, parted by commas. 1 is "
+        "as filmed, 0 a freeze, 2 twice as fast, below 0 backwards. After a value stands the easing to the next: "
+        f"{', '.join(EASINGS)}. Sound is stretched along and keeps its pitch.",
+    )
+    parser.add_argument("input", metavar="IN", type=Path, help="a video file or a folder of numbered images")
+    parser.add_argument("output", metavar="OUT", type=Path, help="a video file, or a folder for numbered images")
+    curve = parser.add_mutually_exclusive_group(required=True)
+    curve.add_argument("--speed", metavar="CURVE", help='"0:1, 2:0.25 ease, 4:1", or one number for all of it')
+    curve.add_argument("--position", metavar="CURVE", help='seconds of the clip instead of speeds: "0:0, 2:3 ease, 4:3.5"')
+    curve.add_argument("--curve", metavar="FILE", type=Path, help="a curve in JSON, or what ComfyUI's curve editor gives")
+    parser.add_argument("--start", type=work.argument(moment), metavar="S", help="second of the clip where a speed begins")
+    parser.add_argument(
+        "--duration", type=work.argument(work.factor), metavar="S", help="seconds of output; a speed else uses the clip up"
+    )
+    parser.add_argument("--fps", type=work.argument(exact_rate), metavar="F", help="frames a second; the input's if not given")
+    parser.add_argument(
+        "--in-fps", type=work.argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
+    )
+    parser.add_argument("--damaged-ok", action="store_true", help="use what can be read of a damaged video")
+    work.add_audio(parser)
+    work.add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: Namespace) -> int:
+    reader = media.open_reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok)
+    grid = asked(reader.info, args)
+    return work.make_with_sound(reader, Timing(grid, grid.rate), args)
+
+
+def asked(info: media.Info, args: Namespace) -> Along:
+    """The grid that the arguments ask for. Raises `InputError`."""
+    rate = args.fps or info.rate
+    if rate is None:
+        raise InputError(f"{args.input} does not say its frame rate: give --fps")
+    if not info.duration or not info.frames:
+        raise InputError(f"{args.input} does not say how long it is, which a curve needs to know")
+    return along(curve(args, info.duration), rate, info.duration, info.frames, start=args.start, length=args.duration)
+
+
+def curve(args: Namespace, duration: Fraction) -> Curve:
+    """The curve that the arguments name, for a clip of ``duration`` seconds."""
+    if args.speed is not None:
+        return parse(args.speed, "speed")
+    if args.position is not None:
+        return parse(args.position, "position")
+    try:
+        text = args.curve.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{args.curve} cannot be read as text: {error}") from error
+    return of_json(text, duration, args.duration)
+
+
+def moment(text: str) -> Fraction:
+    """A number from 0 up, of seconds."""
+    return work.factor(text) if text.strip("0.") else Fraction(0)
