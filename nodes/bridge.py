@@ -1,6 +1,6 @@
 """IMAGE and the library's frames, one as the other; progress and cancel.
 
-IMAGE is [T,H,W,C] float, 0..1, of 1 (grey), 3 (colour) or 4 channels (colour and straight alpha). Knows nothing of
+IMAGE is [T,H,W,C] float, 0..1 save in HDR, of 1 (grey), 3 (colour) or 4 channels (colour and straight alpha). Knows nothing of
 models or of how frames are made.
 """
 
@@ -17,10 +17,14 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..vfi.core import Frame, InputError
+from ..vfi.light import Curve, named
 from ..vfi.media import Edited, Info
 from ..vfi.run import frames_of as frames_of_clip
 
 T = TypeVar("T")
+
+ROUNDING = 1 / 512
+"""Half a step of 8 bits."""
 
 
 def source_fps_input() -> io.Float.Input:
@@ -48,6 +52,12 @@ def checked(images: Tensor) -> Tensor:
         if not picture.isfinite().all():
             raise InputError(f"frame {index} of the images holds NaN or infinity: only finite values can be used")
     return images
+
+
+def unbound(*images: Tensor) -> Curve | None:
+    """The curve of IMAGEs that have a colour below 0 or above 1, by more than a rounding error; None where all lie within."""
+    ends = (float(end) for batch in images for one in batch for end in one[..., :3].aminmax())
+    return named("srgb") if any(end < -ROUNDING or end > 1 + ROUNDING for end in ends) else None
 
 
 def frames_of(images: Tensor, rate: Fraction) -> Iterator[Frame]:

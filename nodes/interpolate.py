@@ -112,7 +112,7 @@ class Interpolate(io.ComfyNode):
         asked = timing_of(mode, source)
         shown = len(bridge.checked(images)) - (not hold_last)
         count = asked.grid.count(len(images), shown / source, tail)
-        ready = model.ready(images.shape[1:3])
+        ready = model.ready(images.shape[1:3], bridge.unbound(images))
         made = run(bridge.frames_of(images, source), ready, asked.grid, tail=tail)
         disagreement = bridge.per_frame([False] * count, images)
         if isinstance(ready, Doubts):

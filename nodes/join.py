@@ -108,7 +108,8 @@ class JoinClips(io.ComfyNode):
         parts = [bridge.clip_of(clip, exact_rate(source_fps)) for clip in images]
         seams = seams_of(parts, overlap, match_colours, bridge_frames)
         count = sum(map(len, images)) - sum(found.overlap for found in seams)
-        made = run(joined(parts, seams), model.ready(images[0].shape[1:3]), Subdivide(1), tail="hold")
+        ready = model.ready(images[0].shape[1:3], bridge.unbound(*images))
+        made = run(joined(parts, seams), ready, Subdivide(1), tail="hold")
         out, originals = bridge.collected(bridge.watched(made, count), images[0], count)
         return io.NodeOutput(out, count, originals, report_of(seams))
 

@@ -16,6 +16,8 @@ from comfy_api.latest import io
 from ..vfi import loading
 from ..vfi.consensus import Consensus
 from ..vfi.core import InputError, Interpolator
+from ..vfi.hdr import Lit
+from ..vfi.light import Curve
 
 ModelType = io.Custom("INBETWEEN_MODEL")
 
@@ -42,15 +44,19 @@ class Model:
         network.to(resting, dtype)
         return cls(network, model_patcher.CoreModelPatcher(network, load_device=device, offload_device=resting), dtype)
 
-    def ready(self, size: tuple[int, int]) -> Interpolator:
-        """The model in memory and wrapped, for frames of ``size`` (height, width) and any other."""
-        load([self], size)
-        return self.wrapped()
+    def ready(self, size: tuple[int, int], curve: Curve | None = None) -> Interpolator:
+        """The model in memory and wrapped, for frames of ``size`` (height, width) and any other.
 
-    def wrapped(self) -> Interpolator:
+        ``curve``: that of frames whose light goes beyond black and white, see `vfi.hdr.Lit`.
+        """
+        load([self], size)
+        return self.wrapped(curve)
+
+    def wrapped(self, curve: Curve | None = None) -> Interpolator:
         """The model wrapped, for when it is in memory."""
         device = model_management.get_torch_device() if self.patcher is None else self.patcher.load_device
-        return loading.ready(self.network, tta=self.tta, device=device, dtype=self.dtype)
+        model = loading.ready(self.network, tta=self.tta, device=device, dtype=self.dtype)
+        return model if curve is None else Lit(model, curve)
 
     def augmented(self, tta: str) -> Model:
         """The same model with another ``tta``."""
@@ -68,10 +74,10 @@ class Several:
         """All of ``models``, and of those that are several each."""
         return cls(tuple(one for model in models for one in (model.members if isinstance(model, Several) else (model,))))
 
-    def ready(self, size: tuple[int, int]) -> Interpolator:
+    def ready(self, size: tuple[int, int], curve: Curve | None = None) -> Interpolator:
         """As `Model.ready`: the median of all, which are in memory together."""
         load(self.members, size)
-        return Consensus([model.wrapped() for model in self.members])
+        return Consensus([model.wrapped(curve) for model in self.members])
 
     def augmented(self, tta: str) -> Several:
         return Several(tuple(model.augmented(tta) for model in self.members))

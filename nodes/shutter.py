@@ -98,7 +98,8 @@ class ShutterFrames(io.ComfyNode):
         source, target = exact_rate(source_fps), exact_rate(target_fps)
         shutter, outputs = shutter_of(angle, samples), Uniform(target)
         count = outputs.count(len(bridge.checked(images)), (len(images) - 1) / source, "stop")
-        moments = run(bridge.frames_of(images, source), model.ready(images.shape[1:3]), shutter.grid(outputs))
+        ready = model.ready(images.shape[1:3], bridge.unbound(images))
+        moments = run(bridge.frames_of(images, source), ready, shutter.grid(outputs))
         made, _ = bridge.collected(exposed(bridge.watched(moments, count * samples), named(light)), images, count)
         return io.NodeOutput(made, float(target), count)
 

@@ -19,6 +19,7 @@ from comfy_api.latest import Input, InputImpl, io
 
 from ..vfi import media
 from ..vfi.core import Frame
+from ..vfi.hdr import unbound
 from ..vfi.overlap import Behind, ahead
 from ..vfi.run import run
 from ..vfi.time import Timing, exact_rate
@@ -112,7 +113,7 @@ def make(model: Model, clip: Clip, asked: Timing, encoding: media.Encoding) -> t
     tick = asked.tick(info.time_base, info.duration)
     wanted = replace(info, rate=asked.rate)
     expected = asked.expected(info.frames, info.duration, "hold") or 0
-    ready = model.ready((info.height, info.width))
+    ready = model.ready((info.height, info.width), unbound(info))
     count = 0
     with (
         closing(ahead(reader)) as frames,

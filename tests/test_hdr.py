@@ -12,6 +12,7 @@ from vfi import hdr, loading
 from vfi.core import Frame
 from vfi.hdr import Lit
 from vfi.light import named
+from vfi.media import Colour, Info
 from vfi.run import run
 from vfi.time import Subdivide
 
@@ -82,6 +83,22 @@ def test_a_highlight_moves_at_full_brightness(name):
     assert (found / expected).median() == pytest.approx(1, abs=0.15)
     assert found.max() > 25
     assert made.rgb[:, :8].max() < 1.01
+
+
+@pytest.mark.parametrize(
+    ("info", "curve"),
+    [
+        (Info(1, 1), None),
+        (Info(1, 1, colour=Colour(9, 9, 18)), None),
+        (Info(1, 1, colour=Colour(0, transfer=8)), None),
+        (Info(1, 1, colour=Colour(9, 9, 16)), "pq"),
+        (Info(1, 1, curve="slog3"), "slog3"),
+        (Info(1, 1, colour=Colour(0, transfer=8), floats=True), "linear"),
+    ],
+)
+def test_which_clips_reach_above_white(info, curve):
+    found = hdr.unbound(info)
+    assert (found and found.name) == curve
 
 
 def test_a_window_and_its_parts_give_the_same():

@@ -190,3 +190,13 @@ def test_the_models_of_a_consensus_are_in_memory_together(part, load, monkeypatc
     memory.Several.of(models).ready((10, 20))
     patchers = [models[0].patcher, models[2].patcher]
     assert asked == [((patchers,), {"memory_required": 110 * 10 * 20 * 4})]
+
+
+@pytest.mark.parametrize("level", [-0.2, 0.5, 1.2, 40.0])
+def test_values_above_white_survive_in_new_frames_and_those_within_are_left_as_they_are(run, level: float):
+    (model,) = run("InbetweenLoadModel", model="dis")
+    images = torch.full((2, 16, 16, 4), level)
+    images[..., 3] = 1
+    made, *_ = run("InbetweenInterpolate", model=model, images=images, mode=times(2))
+    assert torch.equal(made[::2], images)
+    torch.testing.assert_close(made[1], images[0], rtol=1e-3, atol=1e-3 if level > 0 else 0.15)

@@ -20,7 +20,7 @@ from rich.markup import escape
 from .. import light, loading, media
 from ..consensus import Consensus, shown_doubt
 from ..core import InputError, Interpolator, Options, Spec
-from ..hdr import Lit
+from ..hdr import Lit, unbound
 from ..overlap import Behind, ahead
 from ..remap import remap
 from ..run import run
@@ -272,12 +272,13 @@ def chosen_device(text: str) -> torch.device:
 def chosen_model(args: Namespace, info: media.Info, device: torch.device) -> tuple[str, Interpolator]:
     """The name and the model that the options mean, ready to use on ``device``."""
     scale = args.scale or (0.5 if info.width * info.height >= HUGE else 1.0)
+    curve = unbound(info)
     models = []
     for name in (args.model, *args.consensus):
         network = loading.network(name, Options(scale=float(scale), ensemble=args.ensemble))
         dtype = chosen_dtype(args.dtype, device, network.spec)
         ready = loading.ready(network, tta=args.tta, pad=args.pad, device=device, dtype=dtype)
-        models.append(Lit(ready, light.of(info)) if info.floats else ready)
+        models.append(Lit(ready, curve) if curve else ready)
     model = models[0] if len(models) == 1 else Consensus(models)
     return model.spec.name, model
 
