@@ -14,7 +14,7 @@ from comfy.utils import ProgressBar
 from comfy_api.latest import io
 
 from ..vfi import loading, registry, weights
-from ..vfi.core import Checkpoint, InputError, Options
+from ..vfi.core import Checkpoint, InputError, Options, Sampling
 from .memory import Model, ModelType
 
 FOLDER = weights.COMFYUI_FOLDER
@@ -80,6 +80,38 @@ class LoadModel(io.ComfyNode):
                     advanced=True,
                     tooltip="auto is float16 on a GPU where it is fast and the model bears it, else float32.",
                 ),
+                io.Int.Input(
+                    "sampling_steps",
+                    display_name="sampling steps",
+                    default=0,
+                    min=0,
+                    max=999,
+                    optional=True,
+                    advanced=True,
+                    tooltip="For diffusion models alone: the steps in which noise becomes a frame. 0 is the model's own "
+                    "number. More steps take longer and hardly change the picture.",
+                ),
+                io.Float.Input(
+                    "sampling_eta",
+                    display_name="sampling eta",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    optional=True,
+                    advanced=True,
+                    tooltip="For diffusion models alone: how much noise is drawn anew at each step. 0 suits few steps, 1 many.",
+                ),
+                io.Int.Input(
+                    "sampling_seed",  # were it called seed, ComfyUI would draw another one after every run
+                    display_name="sampling seed",
+                    default=0,
+                    min=0,
+                    max=2**64 - 1,
+                    optional=True,
+                    advanced=True,
+                    tooltip="For diffusion models alone: the same seed makes the same frames.",
+                ),
             ],
             outputs=[ModelType.Output("model", tooltip="The model, for the other Inbetween nodes.")],
         )
@@ -108,12 +140,18 @@ class LoadModel(io.ComfyNode):
         ensemble: bool = False,
         refine: bool = True,
         precision: str = "auto",
+        sampling_steps: int = 0,
+        sampling_eta: float = 0.0,
+        sampling_seed: int = 0,
     ) -> io.NodeOutput:
         name = name_of(model)
         file = find(name, allow_download)
         if file is None and name in registry.checkpoints():
             file = fetch(name)
-        options = Options(scale=float(flow_scale), ensemble=ensemble, refine=refine)
+        sampling = None
+        if sampling_steps or sampling_eta or sampling_seed:
+            sampling = Sampling(sampling_steps or Sampling.steps, sampling_eta, sampling_seed)
+        options = Options(scale=float(flow_scale), ensemble=ensemble, refine=refine, sampling=sampling)
         without_weights = "dis" if name == "auto" else name
         return io.NodeOutput(Model.hold(loading.network(file or without_weights, options), precision))
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vfi import registry
 from vfi.archs import amt, dain, emavfi, film, flavr, gimmvfi, gmfss, ifrnet, ldmvfi, rife, sepconv, superslomo
-from vfi.core import Interpolator, Options
+from vfi.core import Interpolator, Options, Sampling
 
 
 def drawn(shapes: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
@@ -96,7 +96,7 @@ SMALL: dict[str, Callable[[], Interpolator]] = {
     "gimmvfi": lambda: gimmvfi.build(gimm_narrow()),
     "gmfss": lambda: gmfss.build(other("gmfss/gmfss_union")),
     "ifrnet": lambda: ifrnet.build(parity.load_set("ifrnet/ifrnet").state()),
-    "ldmvfi": lambda: ldmvfi.build(other("ldmvfi/ldmvfi_tiny"), sampling=ldmvfi.Sampling(steps=2)),
+    "ldmvfi": lambda: ldmvfi.build(other("ldmvfi/ldmvfi_tiny"), Options(sampling=Sampling(steps=2))),
     "rife": lambda: rife.build(parity.load_set("rife/rife_v4.22.lite").state()),
     "sepconv": lambda: sepconv.build(other("sepconv/sepconv_enhanced")),
     "superslomo": lambda: superslomo.build(other("superslomo/superslomo")),

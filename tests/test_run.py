@@ -23,7 +23,8 @@ def ramp(count: int, channels: int = 3) -> torch.Tensor:
 def test_the_public_surface():
     assert vfi.__all__ == sorted(vfi.__all__)
     assert set(vfi.__all__) == {
-        "Frame", "InputError", "Interpolator", "Motion", "Spec", "detect", "interpolate", "load", "models", "retime", "run",
+        "Frame", "InputError", "Interpolator", "Motion", "Sampling", "Spec",
+        "detect", "interpolate", "load", "models", "retime", "run",
     }  # fmt: skip
 
 

@@ -6,7 +6,7 @@
 """
 
 from . import threads as threads  # before torch is imported
-from .core import Frame, InputError, Interpolator, Motion, Spec
+from .core import Frame, InputError, Interpolator, Motion, Sampling, Spec
 from .loading import detect, load, models
 from .run import interpolate, retime, run
 
@@ -16,6 +16,7 @@ __all__ = [
     "InputError",
     "Interpolator",
     "Motion",
+    "Sampling",
     "Spec",
     "detect",
     "interpolate",

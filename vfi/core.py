@@ -138,18 +138,44 @@ class Moves(Protocol):
 
 
 @dataclass(frozen=True)
+class Sampling:
+    """How a network that draws frames from noise does it.
+
+    ``steps`` in which noise is removed, 2 to 999; ``eta``, 0 to 1: how much of it is drawn anew at each step; ``seed``, 0 to
+    2**64 - 1: which noise it is.
+
+    The same seed makes the same frames. Few steps will do, and with few an eta of 0 is the better one (Song, Meng and
+    Ermon, "Denoising Diffusion Implicit Models", ICLR 2021, table 1).
+    """
+
+    steps: int = 20
+    eta: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.steps <= 999:
+            raise InputError(f"{self.steps} steps were asked for: sampling takes 2 to 999")
+        if not 0 <= self.eta <= 1:
+            raise InputError(f"eta {self.eta:g} was asked for: it lies between 0 and 1")
+        if not 0 <= self.seed < 2**64:
+            raise InputError(f"seed {self.seed} was given: it lies between 0 and 2**64 - 1")
+
+
+@dataclass(frozen=True)
 class Options:
     """How a network is built from its weights.
 
     ``scale``: flow is estimated at this fraction of the frame's size, 0.25 to 4. ``ensemble``: both time directions are
     estimated and averaged inside the network. ``refine``: use the refinement net when the file has one.
-    ``variant``: names the network where weights alone cannot tell.
+    ``variant``: names the network where weights alone cannot tell. ``sampling``: for networks that draw frames from noise, and
+    refused by all others.
     """
 
     scale: float = 1.0
     ensemble: bool = False
     refine: bool = True
     variant: str | None = None
+    sampling: Sampling | None = None
 
 
 @dataclass(frozen=True)

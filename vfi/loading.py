@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from . import registry, weights
 from .consensus import Consensus
-from .core import InputError, Interpolator, Options, Spec
+from .core import InputError, Interpolator, Options, Sampling, Spec
 from .wrap import Pad, Padded, Placed, Recursive, Tta
 
 AUTO = ("rife-4.25", "rife-4.26", "rife-4.25-heavy", "rife-4.25-lite", "rife-4.0")
@@ -31,6 +31,7 @@ def load(
     pad: str | Pad = "auto",
     refine: bool = True,
     variant: str | None = None,
+    sampling: Sampling | None = None,
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
 ) -> Interpolator:
@@ -39,10 +40,11 @@ def load(
     ``model`` is a name (see `models`), a safetensors file or a state dict; a list of these is their `consensus.Consensus`, and
     what follows holds for each. ``scale``: flow is estimated at this fraction of the frame's size; ``ensemble``: both
     directions inside the network; ``tta``: see `wrap.Tta`; ``pad``: see `wrap.Pad.parse`, or "auto" for what suits the network;
-    ``refine``: use the refinement net of RIFE 4.0; ``variant``: names a network that its keys cannot tell; ``dtype``: of the
-    weights, float32 unless given. Never downloads. Raises `InputError`.
+    ``refine``: use the refinement net of RIFE 4.0; ``variant``: names a network that its keys cannot tell; ``sampling``: how a
+    diffusion model draws its frames, see `core.Sampling`; ``dtype``: of the weights, float32 unless given. Never downloads.
+    Raises `InputError`.
     """
-    options = Options(scale=scale, ensemble=ensemble, refine=refine, variant=variant)
+    options = Options(scale=scale, ensemble=ensemble, refine=refine, variant=variant, sampling=sampling)
     wrapped = partial(ready, tta=tta, pad=pad, device=device, dtype=dtype)
     if isinstance(model, str | Path | Mapping):
         return wrapped(network(model, options))

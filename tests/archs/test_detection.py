@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from vfi import registry
+from vfi.archs import ldmvfi
+from vfi.core import InputError, Options, Sampling
 
 DATA = Path(__file__).parents[1] / "data" / "parity"
 
@@ -34,6 +36,20 @@ def knowing(state: dict[str, Tensor]) -> list[str]:
 def test_one_architecture_and_no_other_knows_it(path: Path):
     folder = path.parent.name
     assert knowing(registry.normalise(shapes(path))) == [folder] * (folder in registry.architectures())
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
+def test_models_that_draw_nothing_from_noise_refuse_to_be_told_how(path: Path):
+    module = registry.architectures().get(path.parent.name)
+    if module is not None and module is not ldmvfi:
+        with pytest.raises(InputError, match="draws nothing from noise: steps, eta and seed"):
+            module.build(registry.normalise(shapes(path)), Options(sampling=Sampling()))
+
+
+@pytest.mark.parametrize("name", registry.builtins())
+def test_models_without_weights_refuse_it_too(name: str):
+    with pytest.raises(InputError, match=f"{name} draws nothing from noise"):
+        registry.builtin(name, Options(sampling=Sampling(seed=3)))
 
 
 @pytest.mark.parametrize("state", [{}, {"weight": torch.empty(3, 3)}, {"encoder.conv.weight": torch.empty(4, 4, 3, 3)}])

@@ -14,8 +14,8 @@ from torch import Tensor
 import vfi
 from vfi import registry
 from vfi.archs import ldmvfi
-from vfi.archs.ldmvfi import Ldmvfi, Sampling
-from vfi.core import Encodes, InputError, Interpolator, Moves, Options
+from vfi.archs.ldmvfi import Ldmvfi
+from vfi.core import Encodes, InputError, Interpolator, Moves, Options, Sampling
 from vfi.loading import ready
 from vfi.wrap import Pad, Padded
 
@@ -59,7 +59,7 @@ def test_it_computes_what_the_published_network_does(net: Ldmvfi):
         SET.compare(f"unet_eps_t{time}", net.denoiser(SET.inputs["x_T"], before, after, time))
 
     net.sampling = Sampling(SET.options["steps"], SET.options["eta"])
-    assert [step.time for step in net.sampling.schedule()] == SET.options["timesteps"][::-1]
+    assert [step.time for step in ldmvfi.schedule(net.sampling)] == SET.options["timesteps"][::-1]
     SET.compare("z0_ddim4_eta0", net.sample(features, iter([SET.inputs["x_T"]])))
 
     plane, quantize = SET.expected["z0_ddim4_eta0"], net.first_stage_model.quantize
@@ -100,7 +100,7 @@ def test_of_a_training_script_s_file_the_averaged_weights_are_taken(state: dict[
 
 def test_another_shape_is_read_off_the_weights():
     config = ldmvfi.Config((32, 64), 4, 16, 4, (32, 64, 64), 1, 2)
-    net = ldmvfi.build(Ldmvfi(config).state_dict(), sampling=Sampling(steps=2))
+    net = ldmvfi.build(Ldmvfi(config).state_dict(), Options(sampling=Sampling(steps=2)))
     assert net.spec.multiple == 32
     assert net(contracts.window(32, 64), HALF).shape == (1, 3, 32, 64)
 
@@ -134,6 +134,12 @@ def test_a_seed_draws_the_same_frame_and_another_seed_another(net: Ldmvfi):
         assert not torch.equal(made_by(net, steps=2, **other), first)
 
 
+def test_options_say_how_frames_are_drawn(state: dict[str, Tensor], net: Ldmvfi):
+    assert registry.build(state).sampling == Sampling()
+    asked = Sampling(steps=3, eta=1, seed=5)
+    torch.testing.assert_close(vfi.load(state, sampling=asked)(WINDOW, HALF), made_by(net, steps=3, eta=1, seed=5))
+
+
 def test_what_is_drawn_has_no_noise_left_when_the_noise_is_known():
     """All of the noise told, every schedule comes back to the same plane, but for the last of the schedule of training."""
     plane = torch.linspace(-1, 1, 12).reshape(1, 3, 2, 2)
@@ -143,10 +149,10 @@ def test_what_is_drawn_has_no_noise_left_when_the_noise_is_known():
         return (x - signal**0.5 * plane) / (1 - signal) ** 0.5
 
     for sampling in (Sampling(2), Sampling(7), Sampling(30, eta=1), Sampling(999, eta=0.3)):
-        steps = list(sampling.schedule())
+        steps = list(ldmvfi.schedule(sampling))
         assert len(steps) == sampling.steps
         assert all(step.signal < step.wanted for step in steps)
-        left = ldmvfi.ddim(predict, sampling.noise(plane.shape), sampling) - ldmvfi.SIGNAL[0] ** 0.5 * plane
+        left = ldmvfi.ddim(predict, ldmvfi.noise_of(sampling.seed, plane.shape), sampling) - ldmvfi.SIGNAL[0] ** 0.5 * plane
         assert 0 < left.square().mean() < 4 * (1 - ldmvfi.SIGNAL[0])
 
 

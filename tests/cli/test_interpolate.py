@@ -16,6 +16,8 @@ import av
 import numpy as np
 import pytest
 import torch
+from parity_other import load_set
+from safetensors.torch import save_file
 
 from vfi import __main__, media
 from vfi.core import Frame
@@ -169,6 +171,33 @@ def test_a_consensus_that_cannot_be_gets_a_sentence(
     assert vfi("interpolate", source, tmp_path / "out.mkv", "--model", "linear", *options) == 2
     assert sentence in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--seed", "3"], "linear draws nothing from noise"),
+        (["--steps", "1"], "sampling takes 2 to 999"),
+        (["--eta", "2"], "eta 2 was asked for"),
+    ],
+)
+def test_sampling_that_cannot_be_gets_a_sentence(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], sentence: str
+):
+    assert vfi("interpolate", source, tmp_path / "out.mkv", "--model", "linear", *options) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_seed_and_steps_reach_a_diffusion_model(source: Path, tmp_path: Path):
+    save_file(load_set("ldmvfi/ldmvfi_tiny").state(), tmp_path / "drawn.safetensors")
+    made = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        out = tmp_path / f"{name}.mkv"
+        asked = ("--steps", 2, "--eta", 1, "--seed", seed, "--codec", "ffv1")
+        assert vfi("interpolate", source, out, "--model", tmp_path / "drawn.safetensors", *asked) == 0
+        made.append(torch.stack([frame.rgb for frame in frames_of(out)]))
+    assert torch.equal(made[0], made[1])
+    assert not torch.equal(made[0], made[2])
 
 
 def test_tween_makes_the_frames_between_two_pictures(source: Path, tmp_path: Path):

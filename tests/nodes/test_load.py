@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from parity_other import load_set
 from safetensors.torch import save_file
 
 from vfi.archs.rife import Config, Head, Rife
@@ -90,6 +91,16 @@ def test_a_network_lives_in_the_memory_of_comfyui(run, weights):
     made, *_ = run("InbetweenInterpolate", model=model, images=images, mode={"mode": "times", "times": 2})
     assert torch.equal(made[::2], images)
     assert model.patcher.memory_required[0] > 20 * 30 * 4 * 100
+
+
+def test_only_diffusion_can_be_told_how_to_draw(run, weights):
+    save_file(load_set("ldmvfi/ldmvfi_tiny").state(), weights)
+    network = run("InbetweenLoadModel", model=weights.name, sampling_seed=7)[0].network
+    assert (network.sampling.steps, network.sampling.eta, network.sampling.seed) == (20, 0, 7)
+    network = run("InbetweenLoadModel", model=weights.name, sampling_steps=4, sampling_eta=0.5)[0].network
+    assert (network.sampling.steps, network.sampling.eta, network.sampling.seed) == (4, 0.5, 0)
+    with pytest.raises(ValueError, match="dis draws nothing from noise"):
+        run("InbetweenLoadModel", model="dis", sampling_steps=4)
 
 
 def test_a_model_without_weights_needs_none_of_it(run):

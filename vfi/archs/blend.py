@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..core import InputError, Options, Spec
+from ..ops.checks import check_no_sampling
 
 
 class Linear:
@@ -45,6 +46,7 @@ def _refuse_network_options(name: str, options: Options) -> None:
     """Only what would change the picture is refused; ``scale`` and ``refine`` have nothing to act on."""
     if options.ensemble or options.variant is not None:
         raise InputError(f"{name} is no network: it has neither an ensemble nor variants")
+    check_no_sampling(name, options)
 
 
 BUILTIN = {"linear": linear, "nearest": nearest}

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..core import InputError, Motion, Options, Spec
+from ..ops.checks import check_no_sampling
 from ..ops.warp import targets, warp_corners
 
 FLOW_SIZE = 0.5
@@ -149,6 +150,7 @@ def dis(options: Options) -> Dis:
     """Raises `InputError` for the options of a network."""
     if options.ensemble or options.variant is not None:
         raise InputError("dis is no network: it has neither an ensemble nor variants")
+    check_no_sampling("dis", options)
     return Dis(options.scale)
 
 

@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..core import Checkpoint, InputError, Options, Spec
+from ..core import Checkpoint, InputError, Options, Sampling, Spec
 from ..ops.adaptive import deformable_separable_convolution
 from ..ops.checks import check_options, check_size, check_times, check_window, load_weights
 
@@ -47,38 +47,19 @@ class Step(NamedTuple):
     fresh: float
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """How a frame is drawn: ``steps`` of DDIM, 2 to 999; ``eta``, 0 to 1: how much of the noise is drawn anew; ``seed``.
+def schedule(sampling: Sampling) -> Iterator[Step]:
+    """The steps, noisiest first, spread evenly over those of training (DDIM, equation 16)."""
+    times = [1 + len(SIGNAL) * step // sampling.steps for step in range(sampling.steps)]
+    for time, following in zip(times[::-1], [*times[-2::-1], 0], strict=True):
+        signal, wanted = SIGNAL[time], SIGNAL[following]
+        yield Step(time, signal, wanted, sampling.eta * math.sqrt((1 - wanted) / (1 - signal) * (1 - signal / wanted)))
 
-    The paper measured 200 steps with an eta of 1. With few steps an eta of 0 is the better one (DDIM, table 1). All
-    frames are drawn from the same noise: a frame depends on its neighbours and the seed alone, and textures do not boil.
-    """
 
-    steps: int = 20
-    eta: float = 0.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not 2 <= self.steps < len(SIGNAL):
-            raise InputError(f"{self.steps} steps were asked for: sampling takes 2 to {len(SIGNAL) - 1}")
-        if not 0 <= self.eta <= 1:
-            raise InputError(f"eta {self.eta:g} was asked for: it lies between 0 and 1")
-        if not 0 <= self.seed < 2**64:
-            raise InputError(f"seed {self.seed} was given: it lies between 0 and 2**64 - 1")
-
-    def schedule(self) -> Iterator[Step]:
-        """The steps, noisiest first, spread evenly over those of training (DDIM, equation 16)."""
-        times = [1 + len(SIGNAL) * step // self.steps for step in range(self.steps)]
-        for time, following in zip(times[::-1], [*times[-2::-1], 0], strict=True):
-            signal, wanted = SIGNAL[time], SIGNAL[following]
-            yield Step(time, signal, wanted, self.eta * math.sqrt((1 - wanted) / (1 - signal) * (1 - signal / wanted)))
-
-    def noise(self, shape: Sequence[int]) -> Iterator[Tensor]:
-        """Normal noise of ``shape``, float32 on the CPU, so that a seed means the same on every device; without end."""
-        generator = torch.Generator().manual_seed(self.seed)
-        while True:
-            yield torch.randn(*shape, generator=generator)
+def noise_of(seed: int, shape: Sequence[int]) -> Iterator[Tensor]:
+    """Normal noise of ``shape``, float32 on the CPU, so that a seed means the same on every device; without end."""
+    generator = torch.Generator().manual_seed(seed)
+    while True:
+        yield torch.randn(*shape, generator=generator)
 
 
 def ddim(predict: Callable[[Tensor, int], Tensor], noise: Iterator[Tensor], sampling: Sampling) -> Tensor:
@@ -87,7 +68,7 @@ def ddim(predict: Callable[[Tensor, int], Tensor], noise: Iterator[Tensor], samp
     DDIM, equation 12. Later ones of ``noise`` are drawn where eta calls for them.
     """
     x = next(noise)
-    for time, signal, wanted, fresh in sampling.schedule():
+    for time, signal, wanted, fresh in schedule(sampling):
         predicted = predict(x, time)
         clean = (x - math.sqrt(1 - signal) * predicted) / math.sqrt(signal)
         x = math.sqrt(wanted) * clean + math.sqrt(1 - wanted - fresh**2) * predicted
@@ -536,11 +517,12 @@ class Config:
 class Ldmvfi(nn.Module):
     """LDMVFI as an `Interpolator` that `Encodes`. Frames must suit ``spec.multiple``.
 
-    ``sampling`` says how frames are drawn; it may be replaced at any time. The paper's own code pads frames of more than 256
-    rows to a multiple of 512, where the network only needs 256.
+    ``sampling`` says how frames are drawn; it may be replaced at any time. The paper measured 200 steps with an eta of 1. All
+    frames are drawn from the same noise: a frame depends on its neighbours and the seed alone, and textures do not
+    boil. The paper's own code pads frames of more than 256 rows to a multiple of 512, where the network only needs 256.
     """
 
-    def __init__(self, config: Config, sampling: Sampling = Sampling()) -> None:
+    def __init__(self, config: Config, sampling: Sampling = Sampling()) -> None:  # noqa: B008
         super().__init__()
         self.spec, self.sampling = config.spec, sampling
         self.first_stage_model = Autoencoder(config.widths, config.latent, config.codes, config.window)
@@ -574,7 +556,7 @@ class Ldmvfi(nn.Module):
     def sample(self, features: Sequence[Features], noise: Iterator[Tensor] | None = None) -> Tensor:
         """The plane of the frame between, [B,latent,h,w] float32, drawn from ``noise``, or from that of `sampling`."""
         before, after = (seen.latent for seen in features)
-        drawn = noise or (one.to(before.device) for one in self.sampling.noise((1, *before.shape[1:])))
+        drawn = noise or (one.to(before.device) for one in noise_of(self.sampling.seed, (1, *before.shape[1:])))
         return ddim(lambda x, time: self.denoiser(x, before, after, time), drawn, self.sampling)
 
     def render(self, latent: Tensor, features: Sequence[Features], window: Tensor) -> Tensor:
@@ -624,16 +606,16 @@ def detect(state: Mapping[str, Tensor]) -> Spec | None:
     return config.spec if config else None
 
 
-def build(state: Mapping[str, Tensor], options: Options = Options(), sampling: Sampling = Sampling()) -> Ldmvfi:  # noqa: B008
-    """The network of ``state`` with its weights, which draws frames as ``sampling`` says.
+def build(state: Mapping[str, Tensor], options: Options = Options()) -> Ldmvfi:  # noqa: B008
+    """The network of ``state`` with its weights, which draws frames as ``options.sampling`` says.
 
     Raises `InputError` for options that it lacks, or a broken ``state``.
     """
     config = config_of(state)
     if config is None:
         raise InputError(f"the weights are not LDMVFI's: they lack {AUTOENCODER} or {DENOISER}")
-    check_options(config.spec.name, options)
-    net = Ldmvfi(config, sampling)
+    check_options(config.spec.name, options, samples=True)
+    net = Ldmvfi(config, options.sampling or Sampling())
     load_weights(net, published(state), config.spec.name)
     return net.eval()
 

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core import Checkpoint, HubFile, InputError, Motion, Options, Spec, WheelFile
-from ..ops.checks import check_size, check_times, check_window, load_weights
+from ..ops.checks import check_no_sampling, check_size, check_times, check_window, load_weights
 from ..ops.refinement import UNet, halve
 from ..ops.warp import warp_corners
 
@@ -554,6 +554,7 @@ def specify(config: Config, options: Options) -> Spec:
         raise InputError(f"scale {options.scale:g} was asked for: RIFE takes {', '.join(f'{scale:g}' for scale in SCALES)}")
     if options.ensemble and (config.eccv or config.carried):
         raise InputError(f"{name} has no ensemble: only RIFE 4.0 to 4.20 have one")
+    check_no_sampling(name, options)
     # Measured: the last block holds up to eight times its input, at a scale above 1 of a larger picture.
     held = 8 * config.inputs(1) * max(options.scale, 1) ** 2 * (1.5 if options.ensemble else 1) + (100 if config.context else 0)
     multiple = round(config.multiple / min(options.scale, 1))

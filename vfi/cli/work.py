@@ -19,7 +19,7 @@ from rich.markup import escape
 
 from .. import light, loading, media
 from ..consensus import Consensus, shown_doubt
-from ..core import InputError, Interpolator, Options, Spec
+from ..core import InputError, Interpolator, Options, Sampling, Spec
 from ..hdr import Lit, unbound
 from ..overlap import Behind, ahead
 from ..remap import remap
@@ -111,6 +111,9 @@ def add_options(parser: ArgumentParser) -> None:
         type=argument(auto_or(factor)),
         help="size at which motion is estimated: auto (0.5 from 4K on), 1, 0.5, 0.25, 2, 4",
     )
+    model.add_argument("--steps", type=argument(whole), metavar="N", help="diffusion models: steps of a frame (20)")
+    model.add_argument("--eta", type=float, metavar="E", help="diffusion models: noise drawn anew at each step, 0 to 1 (0)")
+    model.add_argument("--seed", type=argument(count), metavar="N", help="diffusion models: the same seed, the same frames (0)")
     model.add_argument("--pad", default="auto", help="auto, zeros, edge or reflect, with :centre or a multiple such as :128")
     add_device(model)
     model.add_argument(
@@ -273,9 +276,11 @@ def chosen_model(args: Namespace, info: media.Info, device: torch.device) -> tup
     """The name and the model that the options mean, ready to use on ``device``."""
     scale = args.scale or (0.5 if info.width * info.height >= HUGE else 1.0)
     curve = unbound(info)
+    drawn = {name: given for name in ("steps", "eta", "seed") if (given := getattr(args, name)) is not None}
+    options = Options(scale=float(scale), ensemble=args.ensemble, sampling=Sampling(**drawn) if drawn else None)
     models = []
     for name in (args.model, *args.consensus):
-        network = loading.network(name, Options(scale=float(scale), ensemble=args.ensemble))
+        network = loading.network(name, options)
         dtype = chosen_dtype(args.dtype, device, network.spec)
         ready = loading.ready(network, tta=args.tta, pad=args.pad, device=device, dtype=dtype)
         models.append(Lit(ready, curve) if curve else ready)

@@ -44,9 +44,17 @@ def check_size(spec: Spec, picture: Tensor) -> None:
 
 
 def check_options(
-    name: str, options: Options, *, scales: Collection[float] = (1,), ensemble: bool = False, variants: Collection[str] = ()
+    name: str,
+    options: Options,
+    *,
+    scales: Collection[float] = (1,),
+    ensemble: bool = False,
+    variants: Collection[str] = (),
+    samples: bool = False,
 ) -> None:
     """That ``options`` ask for nothing but what the network ``name`` has."""
+    if not samples:
+        check_no_sampling(name, options)
     if options.scale not in scales:
         allowed = ", ".join(f"{scale:g}" for scale in scales)
         raise InputError(f"scale {options.scale:g} was asked for: {name} takes {allowed}")
@@ -55,6 +63,12 @@ def check_options(
     if options.variant is not None and options.variant not in variants:
         allowed = ", ".join(variants) or "none"
         raise InputError(f"variant {options.variant!r} was asked for: {name} has {allowed}")
+
+
+def check_no_sampling(name: str, options: Options) -> None:
+    """That ``options`` do not say how to draw frames from noise, which the model ``name`` does not do."""
+    if options.sampling is not None:
+        raise InputError(f"{name} draws nothing from noise: steps, eta and seed are for models that do, such as ldmvfi")
 
 
 def load_weights(net: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
