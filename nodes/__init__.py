@@ -10,7 +10,7 @@ from .join import JoinClips, JoinVideos
 from .load import LoadModel
 from .loop import LoopFrames, LoopVideo
 from .quality import FlowPicture
-from .shutter import ShutterFrames
+from .shutter import ShutterFrames, ShutterVideo
 
 
 class InbetweenExtension(ComfyExtension):
@@ -26,6 +26,7 @@ class InbetweenExtension(ComfyExtension):
             JoinClips,
             JoinVideos,
             ShutterFrames,
+            ShutterVideo,
             Augment,
             ModelConsensus,
             SplitFrames,

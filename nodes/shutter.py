@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
-from comfy_api.latest import io
+from comfy_api.latest import Input, io
 from torch import Tensor
 
 from ..vfi.light import CURVES, named
+from ..vfi.media import Edited, Encoding
 from ..vfi.run import run
 from ..vfi.shutter import Shutter, exposed
-from ..vfi.time import Uniform, exact_rate
+from ..vfi.time import Uniform, exact_rate, timing
 from . import bridge
 from .memory import Model, ModelType
+from .video import Clip, codec_inputs, make
 
 CATEGORY = "Inbetween/interpolate"
 
@@ -102,6 +105,51 @@ class ShutterFrames(io.ComfyNode):
         moments = run(bridge.frames_of(images, source), ready, shutter.grid(outputs))
         made, _ = bridge.collected(exposed(bridge.watched(moments, count * samples), named(light)), images, count)
         return io.NodeOutput(made, float(target), count)
+
+
+class ShutterVideo(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InbetweenShutterVideo",
+            display_name="Shutter Video (Motion Blur)",
+            category=CATEGORY,
+            description="Exposes each frame of a video for a part of its time, as a film camera does: what moves is blurred on "
+            "its way. A long clip is never held in memory; its sound is kept.",
+            search_aliases=["motion blur", "shutter angle", "180 degree", "exposure", "film look", "frame blending"],
+            inputs=[
+                ModelType.Input("model", tooltip="The model that makes the moments of each exposure."),
+                io.Video.Input("video", tooltip="The video. A trimmed one is read from where it starts to where it ends."),
+                *shutter_inputs(),
+                light_input("auto", "what the video says of itself"),
+                *codec_inputs(),
+            ],
+            outputs=[
+                io.Video.Output("video", tooltip="The new video, in a temporary file. Save Video copies it as it is."),
+                io.Float.Output("fps", tooltip="Its frames a second."),
+                io.Int.Output("count", tooltip="How many frames it has."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: Model,
+        video: Input.Video,
+        target_fps: float,
+        angle: float,
+        samples: int,
+        light: str = "auto",
+        codec: str = "h264",
+        crf: int = 18,
+    ) -> io.NodeOutput:
+        clip, target = Clip.of(video), exact_rate(target_fps)
+        reader = clip.reader
+        if light != "auto":
+            reader = Edited(replace(reader.info, curve=light), reader.notes, lambda: iter(clip.reader))
+        asked, shutter = timing(reader.info.rate, fps=target), shutter_of(angle, samples)
+        result, count = make(model, replace(clip, reader=reader), asked, Encoding(codec, crf), shutter)
+        return io.NodeOutput(result, float(target), count)
 
 
 def shutter_of(angle: float, samples: int) -> Shutter:

@@ -17,11 +17,12 @@ from typing import Any
 import folder_paths
 from comfy_api.latest import Input, InputImpl, io
 
-from ..vfi import media
+from ..vfi import light, media
 from ..vfi.core import Frame
 from ..vfi.hdr import unbound
 from ..vfi.overlap import Behind, ahead
 from ..vfi.run import run
+from ..vfi.shutter import Shutter, exposed
 from ..vfi.time import Timing, exact_rate
 from ..vfi.video import VideoReader, VideoWriter
 from . import bridge, sound
@@ -100,10 +101,12 @@ def codec_inputs() -> list[io.Input]:
     ]
 
 
-def make(model: Model, clip: Clip, asked: Timing, encoding: media.Encoding) -> tuple[Input.Video, int]:
+def make(
+    model: Model, clip: Clip, asked: Timing, encoding: media.Encoding, shutter: Shutter | None = None
+) -> tuple[Input.Video, int]:
     """Make the frames that are asked for, as a VIDEO in ComfyUI's temporary folder; and how many they are.
 
-    Reading, the model and the encoder each have a thread. The sound is kept where time is.
+    ``shutter`` blurs their motion. Reading, the model and the encoder each have a thread. The sound is kept where time is.
     """
     reader = clip.reader
     info = reader.info
@@ -119,7 +122,12 @@ def make(model: Model, clip: Clip, asked: Timing, encoding: media.Encoding) -> t
         closing(ahead(reader)) as frames,
         Behind(lambda: VideoWriter(path, wanted, encoding=encoding, time_base=tick, audio=audio)) as writer,
     ):
-        for frame in bridge.watched(run(frames, ready, asked.grid, tail="hold"), expected):
+        if shutter is None:
+            made = bridge.watched(run(frames, ready, asked.grid, tail="hold"), expected)
+        else:
+            moments = run(frames, ready, shutter.grid(asked.grid), tail="hold")
+            made = exposed(bridge.watched(moments, expected * shutter.samples), light.of(info))
+        for frame in made:
             writer.write(frame)
             count += 1
     for note in (*reader.notes, *writer.notes):

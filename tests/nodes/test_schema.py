@@ -11,6 +11,7 @@ def test_node_ids_are_for_ever(nodes):
         "InbetweenInterpolate",
         "InbetweenInterpolateVideo",
         "InbetweenShutter",
+        "InbetweenShutterVideo",
         "InbetweenLoop",
         "InbetweenLoopVideo",
         "InbetweenJoinClips",

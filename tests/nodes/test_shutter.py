@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 import torch
+
+from vfi.light import named
+from vfi.video import VideoReader
 
 
 @pytest.fixture
@@ -37,3 +42,16 @@ def test_cancel_comes_before_another_moment_is_made(run, linear, server):
     with pytest.raises(server.Interrupted):
         run("InbetweenShutter", model=linear, images=torch.rand(2, 4, 6, 3), samples=64)
     assert len(server.progress) == 3
+
+
+@pytest.mark.parametrize(("light", "curve"), [("auto", "srgb"), ("linear", "linear")])
+def test_a_video_is_blurred_in_its_light_and_keeps_its_length(run, linear, part, light: str, curve: str):
+    images = torch.stack([torch.full((48, 64, 3), level) for level in (0.1, 0.9, 0.9, 0.9)])
+    video = part("nodes.video").InputImpl.VideoFromComponents(images, Fraction(24))
+    made, fps, count = run("InbetweenShutterVideo", model=linear, video=video, angle=360.0, samples=2, light=light, crf=1)
+    assert (fps, count) == (24, 4)
+    pictures = list(VideoReader(made.get_stream_source()))
+    light_of = named(curve)
+    moments = light_of.light(torch.tensor([0.1, 0.5]))
+    assert pictures[0].rgb.mean().item() == pytest.approx(light_of.code(moments.mean()).item(), abs=0.02)
+    assert pictures[-1].rgb.mean().item() == pytest.approx(0.9, abs=0.02)
