@@ -38,9 +38,11 @@ class Shutter:
             raise InputError(f"{self.samples} samples of an exposure were asked for: at least 2 are needed")
 
     def grid(self, outputs: Grid) -> Exposures:
-        """The instants at which the exposures of ``outputs`` are sampled. Raises `InputError` where these come at odd times."""
+        """The instants at which the exposures of ``outputs`` are sampled. Raises `InputError` where these follow a curve."""
         if not isinstance(outputs, Subdivide | Uniform):
-            raise InputError("a shutter needs output frames at an even rate: a whole number of times as many, or a frame rate")
+            raise InputError(
+                "a shutter needs outputs at even steps of the input's time: times as many or a frame rate, no curve"
+            )
         open_for = self.angle / 360
         return Exposures(tuple(replace(outputs, late=open_for * k / self.samples) for k in range(self.samples)))
 
