@@ -10,6 +10,7 @@ from .join import JoinClips, JoinVideos
 from .load import LoadModel
 from .loop import LoopFrames, LoopVideo
 from .quality import FlowPicture
+from .retime import RetimeFrames, RetimeVideo
 from .shutter import ShutterFrames, ShutterVideo
 
 
@@ -21,6 +22,8 @@ class InbetweenExtension(ComfyExtension):
             LoadModel,
             Interpolate,
             InterpolateVideo,
+            RetimeFrames,
+            RetimeVideo,
             LoopFrames,
             LoopVideo,
             JoinClips,

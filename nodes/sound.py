@@ -11,12 +11,10 @@ import av
 from av.container import InputContainer
 
 from ..vfi.media import Source
+from ..vfi.video.sound import LAYOUTS
 
 HELD = {"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "opus", "pcm_s16be", "pcm_s16le", "pcm_s24le", "vorbis"}
 """Codecs that MP4 holds, by FFmpeg's names."""
-
-LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
-"""Channel layouts by the number of channels."""
 
 
 def of_file(source: Source, start: Fraction, end: Fraction | None) -> Source | None:

@@ -21,10 +21,13 @@ from ..vfi import light, media
 from ..vfi.core import Frame
 from ..vfi.hdr import unbound
 from ..vfi.overlap import Behind, ahead
+from ..vfi.remap import remap
 from ..vfi.run import run
 from ..vfi.shutter import Shutter, exposed
+from ..vfi.speed import Along
 from ..vfi.time import Timing, exact_rate
 from ..vfi.video import VideoReader, VideoWriter
+from ..vfi.video.sound import Audio, fitted
 from . import bridge, sound
 from .memory import Model
 
@@ -102,27 +105,36 @@ def codec_inputs() -> list[io.Input]:
 
 
 def make(
-    model: Model, clip: Clip, asked: Timing, encoding: media.Encoding, shutter: Shutter | None = None
+    model: Model,
+    clip: Clip,
+    asked: Timing,
+    encoding: media.Encoding,
+    shutter: Shutter | None = None,
+    audio: Audio = "auto",
 ) -> tuple[Input.Video, int]:
     """Make the frames that are asked for, as a VIDEO in ComfyUI's temporary folder; and how many they are.
 
-    ``shutter`` blurs their motion. Reading, the model and the encoder each have a thread. The sound is kept where time is.
+    ``shutter`` blurs their motion. Reading, the model and the encoder each have a thread. Sound is kept where time is,
+    else stretched.
     """
     reader = clip.reader
     info = reader.info
     path = Path(folder_paths.get_temp_directory()) / f"inbetween_{secrets.token_hex(8)}.mp4"
     path.parent.mkdir(parents=True, exist_ok=True)
-    audio = clip.sound if asked.keeps_time() else None
+    along = asked.grid if isinstance(asked.grid, Along) else None
     tick = asked.tick(info.time_base, info.duration)
     wanted = replace(info, rate=asked.rate)
     expected = asked.expected(info.frames, info.duration, "hold") or 0
     ready = model.ready((info.height, info.width), unbound(info))
     count = 0
     with (
-        closing(ahead(reader)) as frames,
-        Behind(lambda: VideoWriter(path, wanted, encoding=encoding, time_base=tick, audio=audio)) as writer,
+        fitted(clip.sound, reader, asked, path.suffix, audio) as heard,
+        closing(ahead(reader if along is None else ())) as frames,
+        Behind(lambda: VideoWriter(path, wanted, encoding=encoding, time_base=tick, audio=heard)) as writer,
     ):
-        if shutter is None:
+        if along is not None:
+            made = bridge.watched(remap(reader, ready, along), expected)
+        elif shutter is None:
             made = bridge.watched(run(frames, ready, asked.grid, tail="hold"), expected)
         else:
             moments = run(frames, ready, shutter.grid(asked.grid), tail="hold")

@@ -341,9 +341,9 @@ def _pieces(span: Span, end: Fraction) -> int:
 
 def along(
     curve: Curve,
-    rate: Fraction,
-    duration: Fraction,
-    frames: int,
+    rate: Fraction | None,
+    duration: Fraction | None,
+    frames: int | None,
     *,
     start: Fraction | None = None,
     length: Fraction | None = None,
@@ -353,8 +353,12 @@ def along(
     A speed begins at ``start`` seconds of the clip: its first frame, or its last where it begins backwards. ``length`` is how
     long the output is, in seconds; None: a speed lasts until the clip is used up, by running past its end or back past its
     first frame, or comes to rest at the last keyframe, and a position until its last keyframe. Raises `InputError` where the
-    output has no length.
+    output has no length, or what is known of the clip does not suffice.
     """
+    if rate is None:
+        raise InputError("the clip's frame rate is unknown: give the frames a second of the output")
+    if not duration or not frames:
+        raise InputError("how long the clip is is unknown, and a curve needs to know")
     frame = duration / frames
     if curve.kind == "position":
         if start is not None:

@@ -28,6 +28,7 @@ FIELDS = {
     "FLOAT": WIDGET | {"min", "max", "step"},
     "BOOLEAN": WIDGET,
     "STRING": WIDGET | {"multiline"},
+    "CURVE": WIDGET | {"socketless"},
     "COMBO": WIDGET | {"options"},
     "COMFY_DYNAMICCOMBO_V3": {"tooltip", "optional", "options"},
     "COMFY_AUTOGROW_V3": {"tooltip", "optional", "template"},
@@ -129,6 +130,24 @@ class VideoFromComponents(VideoInput):
         return SimpleNamespace(images=self.images, audio=self.audio, frame_rate=self.frame_rate, alpha=None)
 
 
+@dataclass
+class Curve:
+    """What the curve editor gives."""
+
+    points: list[tuple[float, float]]
+
+    @staticmethod
+    def from_raw(data: Any) -> Curve:
+        if isinstance(data, Curve):
+            return data
+        kind = LinearCurve if data["interpolation"] == "linear" else Curve
+        return kind([(float(x), float(y)) for x, y in data["points"]])
+
+
+class LinearCurve(Curve):
+    pass
+
+
 class Server:
     """What the nodes asked of ComfyUI, and what it answers."""
 
@@ -169,7 +188,7 @@ class Server:
             name: kind(io_type)
             for name, io_type in {
                 "Int": "INT", "Float": "FLOAT", "Boolean": "BOOLEAN", "String": "STRING", "Combo": "COMBO",
-                "Image": "IMAGE", "Mask": "MASK", "Video": "VIDEO", "DynamicCombo": "COMFY_DYNAMICCOMBO_V3",
+                "Image": "IMAGE", "Mask": "MASK", "Video": "VIDEO", "Curve": "CURVE", "DynamicCombo": "COMFY_DYNAMICCOMBO_V3",
                 "Autogrow": "COMFY_AUTOGROW_V3",
             }.items()
         }  # fmt: skip
@@ -200,6 +219,7 @@ class Server:
         }
         contents = {
             "comfy_api": {},
+            "comfy_api.input": {"CurveInput": Curve, "LinearCurve": LinearCurve},
             "comfy_api.latest": latest,
             "comfy": {},
             "comfy.utils": {"ProgressBar": ProgressBar},

@@ -10,6 +10,8 @@ def test_node_ids_are_for_ever(nodes):
         "InbetweenLoadModel",
         "InbetweenInterpolate",
         "InbetweenInterpolateVideo",
+        "InbetweenRetime",
+        "InbetweenRetimeVideo",
         "InbetweenShutter",
         "InbetweenShutterVideo",
         "InbetweenLoop",

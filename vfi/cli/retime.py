@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .. import media
 from ..core import InputError
-from ..speed import EASINGS, Along, Curve, along, of_json, parse
+from ..speed import EASINGS, Curve, along, of_json, parse
 from ..time import Timing, exact_rate
 from . import work
 
@@ -44,18 +44,10 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 def run(args: Namespace) -> int:
     reader = media.open_reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok)
-    grid = asked(reader.info, args)
+    info = reader.info
+    chosen = curve(args, info.duration or Fraction(1))
+    grid = along(chosen, args.fps or info.rate, info.duration, info.frames, start=args.start, length=args.duration)
     return work.make_with_sound(reader, Timing(grid, grid.rate), args)
-
-
-def asked(info: media.Info, args: Namespace) -> Along:
-    """The grid that the arguments ask for. Raises `InputError`."""
-    rate = args.fps or info.rate
-    if rate is None:
-        raise InputError(f"{args.input} does not say its frame rate: give --fps")
-    if not info.duration or not info.frames:
-        raise InputError(f"{args.input} does not say how long it is, which a curve needs to know")
-    return along(curve(args, info.duration), rate, info.duration, info.frames, start=args.start, length=args.duration)
 
 
 def curve(args: Namespace, duration: Fraction) -> Curve:
