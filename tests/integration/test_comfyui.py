@@ -151,6 +151,28 @@ def test_a_video_is_taken_as_the_node_before_leaves_it(comfyui, session, source:
     assert heard == pytest.approx(seconds, abs=0.06)
 
 
+@pytest.mark.parametrize("curve", ["written", "drawn", "connected"])
+def test_a_video_is_retimed_along_a_curve(comfyui, session, curve: str):
+    record(comfyui.base / "input" / "tone.mp4")
+    workflow = api_form("Interpolate a clip")
+    (make,) = (node for node in workflow.values() if node["class_type"] == "InbetweenInterpolateVideo")
+    only(workflow, "InbetweenLoadModel")["model"] = "linear"
+    only(workflow, "LoadVideo")["file"] = "tone.mp4"
+    drawn = {"points": [[0, 0.25], [1, 0.25]], "interpolation": "monotone_cubic"}
+    workflow["drawn"] = {"class_type": "CurveEditor", "inputs": {"curve": {"__value__": drawn}}}
+    value = ["drawn", 0] if curve == "connected" else {"__value__": drawn}
+    asked = {"curve": "drawn speed", "curve.speed_curve": value, "curve.fastest": 2.0}
+    if curve == "written":
+        asked = {"curve": "speed", "curve.speed": "0:0.5", "curve.start": -1.0}
+    make["class_type"] = "InbetweenRetimeVideo"
+    make["inputs"] = {key: make["inputs"][key] for key in ("model", "video", "codec", "crf")}
+    make["inputs"] |= asked | {"duration": 0.0, "target_fps": 0.0, "audio": "auto"}
+    outputs, _ = session.run(workflow)
+    with av.open(saved(comfyui, outputs)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 48
+        assert [float(stream.duration * stream.time_base) for stream in container.streams] == pytest.approx([2, 2], abs=1e-3)
+
+
 def test_chunks_run_one_by_one_and_join(comfyui, session):
     """The list that Split gives makes ComfyUI run Interpolate once a chunk, and Join take all of them at once."""
     workflow = api_form("Smooth a batch of images")
