@@ -1,0 +1,74 @@
+"""What overlapping gains: a clip is made twice as smooth in turn, then with threads, in turn again, and so on.
+
+    python benchmarks/overlap.py CLIP --models nearest dis --rounds 5
+
+In turn, each frame is decoded, used and encoded before the next; with threads, decoding runs ahead and encoding behind, as in
+the command. Rounds alternate so that whatever else the machine does meets both alike; what counts is the median of each and
+their ratio.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from statistics import median
+
+import vfi
+from vfi import media
+from vfi.core import Frame, Interpolator
+from vfi.overlap import Behind, ahead
+from vfi.time import Subdivide
+
+TWICE = Subdivide(2)
+
+
+def in_turn(frames: Iterator[Frame], model: Interpolator, opened: Callable[[], media.Writer]) -> None:
+    with opened() as writer:
+        for frame in vfi.run(frames, model, TWICE, tail="hold"):
+            writer.write(frame)
+
+
+def overlapped(frames: Iterator[Frame], model: Interpolator, opened: Callable[[], media.Writer]) -> None:
+    with closing(ahead(frames)) as read, Behind(opened) as writer:
+        for frame in vfi.run(read, model, TWICE, tail="hold"):
+            writer.write(frame)
+
+
+def measure(reader: media.Reader, model: Interpolator, target: Path, chosen: argparse.Namespace) -> list[float]:
+    """The seconds that both ways take, the median of the rounds after the first."""
+    info = replace(reader.info, rate=(reader.info.rate or 24) * 2)
+    encoding = media.Encoding(chosen.codec)
+    seconds: list[list[float]] = [[], []]
+    for _ in range(chosen.rounds + 1):
+        for way, taken in zip((in_turn, overlapped), seconds, strict=True):
+            start = time.perf_counter()
+            way(islice(iter(reader), chosen.frames), model, lambda: media.open_writer(target, info, encoding=encoding))
+            taken.append(time.perf_counter() - start)
+    return [median(taken[1:]) for taken in seconds]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure what overlapping decoding, models and encoding gains.")
+    parser.add_argument("clip", type=Path)
+    parser.add_argument("--models", nargs="+", default=["nearest", "dis"])
+    parser.add_argument("--codec", default="h264")
+    parser.add_argument("--frames", type=int, default=48, help="frames of the clip that are used (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--device", default="cpu")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        for name in chosen.models:
+            model = vfi.load(name, device=chosen.device)
+            turn, both = measure(media.open_reader(chosen.clip), model, Path(folder) / "out.mkv", chosen)
+            sys.stdout.write(f"{name}: in turn {turn:.2f} s, overlapped {both:.2f} s, {turn / both:.2f} times as fast\n")
+
+
+if __name__ == "__main__":
+    main()
