@@ -144,11 +144,11 @@ def test_a_shot_stays_when_the_one_before_it_is_taken_out():
 def test_a_plan_is_told_in_sentences():
     assert PLAN.told() == [
         "2 cuts, at 0.167, 0.292 s (blend, interpolate)",
-        "1 fade, at 0.083 s",
-        "3 repeats in 10 frames, motion is spread over them",
+        "3 repeats in 10 frames (spread)",
     ]
-    assert [PLAN.cadence(shot) for shot in range(3)] == ["mostly on ones, 1 repeat", "on threes, 2 repeats", ""]
-    assert replace(PLAN, shots=PLAN.shots[:1], events=(), repeats=()).told() == []
+    assert PLAN.events_told() == ["1 fade, at 0.083 s"]
+    assert [PLAN.cadence(shot) for shot in range(3)] == ["1 repeat", "on threes, 2 repeats", ""]
+    assert replace(PLAN, shots=PLAN.shots[:1], repeats=()).told() == []
 
 
 @st.composite

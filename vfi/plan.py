@@ -139,16 +139,19 @@ class Plan:
         return self.timing().expected(self.source.frames, self.source.duration, "hold")
 
     def told(self) -> list[str]:
-        """What there is in the clip, in a sentence each."""
-        cuts = _at("cut", [shot.start for shot in self.shots[1:]])
-        policies = sorted({shot.across for shot in self.shots[1:]})
-        told = [f"{cuts} ({', '.join(policies)})" if cuts else ""]
-        for kind in ("fade", "flash"):
-            told.append(_at(kind, [event.start for event in self.events if event.kind == kind]))
+        """Which cuts and repeats there are and what becomes of them, in a sentence each."""
+        told = []
+        if len(self.shots) > 1:
+            policies = sorted({shot.across for shot in self.shots[1:]})
+            told.append(f"{_at('cut', [shot.start for shot in self.shots[1:]])} ({', '.join(policies)})")
         if repeats := sum(run.frames for run in self.repeats):
-            done = "motion is spread over them" if self.duplicates == "spread" else "kept as they are"
-            told.append(f"{_counted(repeats, 'repeat')} in {self.source.frames} frames, {done}")
-        return list(filter(None, told))
+            told.append(f"{_counted(repeats, 'repeat')} in {self.source.frames} frames ({self.duplicates})")
+        return told
+
+    def events_told(self) -> list[str]:
+        """Which fades and flashes there are, in a sentence each."""
+        starts = {kind: [event.start for event in self.events if event.kind == kind] for kind in ("fade", "flash")}
+        return [_at(kind, times) for kind, times in starts.items() if times]
 
     def cadence(self, shot: int) -> str:
         """How long the pictures of a shot are held, in words such as "on twos"; empty where none is held."""
@@ -160,9 +163,9 @@ class Plan:
         holds = Counter(count + 1 for count in runs)
         holds[1] = frames - repeats - len(runs)
         hold, often = holds.most_common(1)[0]
-        words = {1: "ones", 2: "twos", 3: "threes", 4: "fours", 5: "fives", 6: "sixes"}
+        words = {2: "twos", 3: "threes", 4: "fours", 5: "fives", 6: "sixes"}
         mostly = "" if often == frames - repeats else "mostly "
-        return f"{mostly}on {words.get(hold, hold)}, {_counted(repeats, 'repeat')}"
+        return f"{mostly}on {words.get(hold, hold)}, {_counted(repeats, 'repeat')}" if hold > 1 else _counted(repeats, "repeat")
 
     def to_json(self) -> str:
         """The plan as text, to be read by `from_json`; times are exact, such as "1001/24000"."""
@@ -352,9 +355,7 @@ def _missing(time: Fraction, what: str, before: Frame | None, after: Frame | Non
 
 
 def _at(kind: str, times: Sequence[Fraction]) -> str:
-    """How many of a kind there are and when, in words; nothing where there are none."""
-    if not times:
-        return ""
+    """How many of a kind there are and when, in words."""
     counted = _counted(len(times), kind)
     listed = ", ".join(f"{float(time):.3f}" for time in times[:LISTED])
     return f"{counted}, at {listed} s" if len(times) <= LISTED else f"{counted}, at {listed} s and later"

@@ -6,8 +6,9 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from pathlib import Path
 
 from .. import media
-from ..time import exact_rate, timing
-from . import work
+from ..plan import TWICE, Output
+from ..time import exact_rate
+from . import marks, work
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -27,6 +28,10 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "--in-fps", type=work.argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
     )
     parser.add_argument("--damaged-ok", action="store_true", help="use what can be read of a damaged video")
+    marks.add_options(parser)
+    parser.add_argument(
+        "--plan", metavar="FILE", type=Path, help="cuts, duplicates and times from `vfi shots --plan`, edited or not"
+    )
     work.add_audio(parser)
     work.add_options(parser)
     parser.set_defaults(run=run)
@@ -34,5 +39,11 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 def run(args: Namespace) -> int:
     reader = media.open_reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok)
-    asked = timing(reader.info.rate, times=args.times, fps=args.fps, slow=args.slow)
-    return work.make_with_sound(reader, asked, args)
+    output = Output(args.times, args.fps, args.slow)
+    if args.plan is None:
+        clip = marks.found(reader, args)
+    else:
+        plan = marks.read_plan(args.plan)
+        clip = marks.planned(reader, plan, args)
+        output = plan.output if output == TWICE else output
+    return work.make_with_sound(clip, output.timing(reader.info.rate), args)

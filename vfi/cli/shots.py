@@ -1,0 +1,90 @@
+"""``vfi shots``: the cuts and duplicates of a clip, as a table and as a plan to be edited."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+from itertools import accumulate
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from .. import media
+from ..core import InputError
+from ..finding import find
+from ..plan import Output, Plan
+from ..time import exact_rate
+from . import marks, work
+from .progress import tracked
+
+
+def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
+    """Declare ``shots``."""
+    parser = subparsers.add_parser(
+        "shots",
+        help="list the cuts and duplicates of a clip",
+        description="List where the shots of a clip begin, its fades and flashes, and the frames that repeat the one before. "
+        "--plan writes it to a file, which can be edited and given to `vfi interpolate --plan`.",
+    )
+    parser.add_argument("input", metavar="IN", type=Path, help="a video file or a folder of numbered images")
+    parser.add_argument("--plan", metavar="OUT", type=Path, help="write the plan, as JSON")
+    parser.add_argument("--json", action="store_true", help="print the plan for machines, on standard output")
+    parser.add_argument("--times", type=work.argument(work.whole), metavar="K", help="plan for K times as many frames")
+    parser.add_argument("--fps", type=work.argument(exact_rate), metavar="F", help="plan for F frames a second")
+    parser.add_argument("--slow", type=work.argument(work.factor), metavar="K", help="plan for K times slower")
+    parser.add_argument(
+        "--in-fps", type=work.argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
+    )
+    parser.add_argument("--damaged-ok", action="store_true", help="use what can be read of a damaged video")
+    marks.add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: Namespace) -> int:
+    reader = media.open_reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok)
+    output = Output(args.times, args.fps, args.slow)
+    output.timing(reader.info.rate)
+    staged = None if args.plan is None else media.Staged(args.plan)
+    console = work.console_for_people()
+    try:
+        frames = tracked(reader, "looking at the clip", reader.info.frames, console)
+        plan = find(frames, reader.info.rate, marks.finder(args, thorough=True), output)
+        if staged is not None:
+            staged.path.write_text(plan.to_json(), encoding="utf-8")
+            staged.commit()
+    except media.DamagedError as error:
+        raise InputError(f"{error}: --damaged-ok uses what can be read") from error
+    finally:
+        if staged is not None:
+            staged.discard()
+    for note in reader.notes:
+        console.print(escape(f"note: {note}"))
+    if args.json:
+        sys.stdout.write(plan.to_json())
+    else:
+        show(plan)
+    return 0
+
+
+def show(plan: Plan) -> None:
+    """Print the shots as a table, and the rest in a line each."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("shot", "from", "frame", "frames", "begins", "score"):
+        table.add_column(heading, justify="left" if heading == "begins" else "right")
+    table.add_column("cadence")
+    firsts = accumulate((shot.frames for shot in plan.shots), initial=0)
+    for number, (shot, first) in enumerate(zip(plan.shots, firsts, strict=False), start=1):
+        begins = "start" if number == 1 else f"cut, {shot.across}"
+        score = "" if shot.score is None else f"{shot.score:.2f}"
+        cadence = plan.cadence(number - 1)
+        table.add_row(str(number), f"{float(shot.start):.3f} s", str(first), str(shot.frames), begins, score, cadence)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(table)
+    for told in (*plan.told(), *plan.events_told()):
+        console.print(told, markup=False)
+    made = work.told(plan.expected(), plan.timing().rate, plan.timing().length(plan.source.duration))
+    source = work.told(plan.source.frames, plan.source.rate, plan.source.duration)
+    console.print(f"{source} -> {made}", markup=False)
