@@ -166,11 +166,16 @@ class ComfyUI:
 
 @dataclass
 class Session:
-    """One client of the server."""
+    """One client of the server; ``began`` is how long the log was when it came."""
 
     server: ComfyUI
     events: Events
     client: str
+    began: int
+
+    def complaints(self) -> list[str]:
+        """Those of the server since this client came."""
+        return self.server.complaints(self.began)
 
     def queue(self, workflow: dict[str, Any]) -> str:
         """Put a workflow in the queue and return its id."""
@@ -210,5 +215,5 @@ def comfyui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyUI]:
 def session(comfyui: ComfyUI) -> Iterator[Session]:
     client = secrets.token_hex(8)
     events = Events(comfyui.port, client)
-    yield Session(comfyui, events, client)
+    yield Session(comfyui, events, client, len(comfyui.text()))
     events.close()

@@ -81,7 +81,7 @@ def test_an_example_runs(comfyui, session, name: str):
     assert progress == sorted(progress)
     assert progress[-1] == 2 * FRAMES
     assert len(progress) > 5
-    assert comfyui.complaints() == []
+    assert session.complaints() == []
 
 
 def test_a_model_that_is_not_there_is_refused_before_anything_runs(comfyui):
@@ -224,4 +224,4 @@ def test_a_consensus_and_the_flow_of_a_model(comfyui, session):
 
     assert [mean > 0 for mean in means("doubt")] == [False, True, False, True, False]
     assert [mean < 1 for mean in means("flow")] == [True, True, False]
-    assert comfyui.complaints() == []
+    assert session.complaints() == []
