@@ -30,7 +30,8 @@ def source(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(("transfer", "curve"), [((), "srgb"), (("--transfer", "linear"), "linear")])
 def test_each_frame_is_the_mean_light_of_its_exposure(source: Path, tmp_path: Path, transfer, curve):
     out = tmp_path / "out.mkv"
-    options = ("--model", "linear", "--times", 1, "--shutter", 180, "--shutter-samples", 4, *transfer, "--codec", "ffv1")
+    options = ("--model", "linear", "--times", 1, "--cuts", "interpolate", "--codec", "ffv1")
+    options = (*options, "--shutter", 180, "--shutter-samples", 4, *transfer)
     assert vfi("interpolate", source, out, *options) == 0
     made = list(media.open_reader(out))
     assert [frame.time for frame in made] == [F(k, 24) for k in range(5)]
@@ -44,3 +45,12 @@ def test_what_no_shutter_does_is_refused_before_work_starts(source: Path, tmp_pa
     assert vfi("interpolate", source, tmp_path / "out.mkv", "--shutter", 400) == 2
     assert "400 degrees" in capsys.readouterr().err
     assert not (tmp_path / "out.mkv").exists()
+
+
+def test_no_exposure_reaches_across_a_cut_that_was_found(source: Path, tmp_path: Path):
+    out = tmp_path / "out.mkv"
+    options = ("--model", "linear", "--times", 1, "--edit", "2", "--codec", "ffv1", "--shutter", 360, "--shutter-samples", 4)
+    assert vfi("interpolate", source, out, *options) == 0
+    made = [frame.rgb.mean().item() for frame in media.open_reader(out)]
+    assert made[1] == pytest.approx(0.3, abs=1e-3)
+    assert 0.5 < made[2] < 0.7
