@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction as F
 from pathlib import Path
 
@@ -71,6 +72,20 @@ def test_backwards_is_the_clip_in_reverse_to_the_bit(tmp_path: Path):
     clip, made = (list(media.open_reader(tmp_path / name)) for name in ("in.mkv", "out.mkv"))
     assert [frame.time for frame in made] == [frame.time for frame in clip]
     assert all(torch.equal(frame.rgb, given.rgb) for frame, given in zip(made, reversed(clip), strict=True))
+
+
+@pytest.mark.parametrize("text", ["0.5", "-0.5", "0:0.7 hold, 1:-0.7"])
+@pytest.mark.parametrize("cuts", ["hold", "interpolate"])
+def test_no_frame_is_made_of_two_shots(tmp_path: Path, text: str, cuts: str):
+    info = media.Info(64, 48, rate=F(24))
+    with media.open_writer(tmp_path / "in.mkv", info, encoding=media.Encoding("ffv1")) as writer:
+        for index, frame in enumerate(moving(24)):
+            writer.write(replace(frame, rgb=frame.rgb if index < 9 else torch.full_like(frame.rgb, 0.0)))
+    arguments = ["--speed", text, "--model", "linear", "--codec", "ffv1", "--cuts", cuts, "--duration", "2"]
+    assert vfi("retime", tmp_path / "in.mkv", tmp_path / "out.mkv", *arguments) == 0
+    means = [float(frame.rgb.mean()) for frame in media.open_reader(tmp_path / "out.mkv")]
+    between = [mean for mean in means if 0.05 < mean < 0.4]
+    assert (not between) == (cuts == "hold")
 
 
 def test_sound_is_copied_to_the_bit_where_time_is_kept(source: Path, tmp_path: Path):

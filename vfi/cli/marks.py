@@ -9,9 +9,10 @@ from pathlib import Path
 from .. import media
 from ..core import Frame, InputError
 from ..duplicates import LONGEST
-from ..finding import Edit, Finder
+from ..finding import Edit, Finder, find
 from ..plan import CUTS, DUPLICATES, Plan
 from . import work
+from .progress import tracked
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -63,6 +64,16 @@ def planned(reader: media.Reader, plan: Plan, args: Namespace) -> media.Reader:
     if args.edit != Edit():
         raise InputError("--edit and --plan were both given: edit the plan instead")
     plan = plan.with_policies(args.cuts, args.duplicates)
+    reader.notes.extend(plan.told())
+    return media.Edited(reader.info, reader.notes, lambda: plan.marked(reader))
+
+
+def looked_at(reader: media.Reader, args: Namespace) -> media.Reader:
+    """The clip marked by a pass of its own, for one that is then read in pieces and out of order."""
+    if args.cuts == "interpolate" and args.duplicates != "spread":
+        return reader
+    frames = tracked(reader, "looking at the clip", reader.info.frames, work.console_for_people())
+    plan = find(frames, reader.info.rate, finder(args))
     reader.notes.extend(plan.told())
     return media.Edited(reader.info, reader.notes, lambda: plan.marked(reader))
 

@@ -10,7 +10,7 @@ from .. import media
 from ..core import InputError
 from ..speed import EASINGS, Curve, along, of_json, parse
 from ..time import Timing, exact_rate
-from . import work
+from . import marks, work
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -37,6 +37,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "--in-fps", type=work.argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
     )
     parser.add_argument("--damaged-ok", action="store_true", help="use what can be read of a damaged video")
+    marks.add_options(parser)
     work.add_audio(parser)
     work.add_options(parser)
     parser.set_defaults(run=run)
@@ -47,7 +48,8 @@ def run(args: Namespace) -> int:
     info = reader.info
     chosen = curve(args, info.duration or Fraction(1))
     grid = along(chosen, args.fps or info.rate, info.duration, info.frames, start=args.start, length=args.duration)
-    return work.make_with_sound(reader, Timing(grid, grid.rate), args)
+    clip = marks.found(reader, args) if grid.path.forward else marks.looked_at(reader, args)
+    return work.make_with_sound(clip, Timing(grid, grid.rate), args)
 
 
 def curve(args: Namespace, duration: Fraction) -> Curve:
