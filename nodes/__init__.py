@@ -11,6 +11,7 @@ from .load import LoadModel
 from .loop import LoopFrames, LoopVideo
 from .quality import FlowPicture
 from .retime import RetimeFrames, RetimeVideo
+from .shots import FindDuplicates, FindShots
 from .shutter import ShutterFrames, ShutterVideo
 
 
@@ -32,6 +33,8 @@ class InbetweenExtension(ComfyExtension):
             ShutterVideo,
             Augment,
             ModelConsensus,
+            FindShots,
+            FindDuplicates,
             SplitFrames,
             JoinFrames,
             SelectFrames,

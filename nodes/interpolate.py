@@ -9,11 +9,13 @@ from torch import Tensor
 
 from ..vfi.core import Doubts
 from ..vfi.media import Encoding
+from ..vfi.plan import Plan
 from ..vfi.run import run
 from ..vfi.time import Timing, exact_rate, timing
 from ..vfi.wrap import TTA_PASSES
 from . import bridge
 from .memory import Model, ModelType, Several
+from .shots import plan_input
 from .video import Clip, codec_inputs, make
 
 CATEGORY = "Inbetween/interpolate"
@@ -86,6 +88,7 @@ class Interpolate(io.ComfyNode):
                     tooltip="On: the last frame is held for as long as it was shown, so that sound fits: T frames become "
                     "T x times. Off: the clip ends on the last frame, (T - 1) x times + 1.",
                 ),
+                plan_input(),
             ],
             outputs=[
                 io.Image.Output("images", tooltip="The frames, old and new, in order."),
@@ -106,14 +109,21 @@ class Interpolate(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, model: Model | Several, images: Tensor, source_fps: float, mode: dict, hold_last: bool = False
+        cls,
+        model: Model | Several,
+        images: Tensor,
+        source_fps: float,
+        mode: dict,
+        hold_last: bool = False,
+        plan: Plan | None = None,
     ) -> io.NodeOutput:
         source, tail = exact_rate(source_fps), "hold" if hold_last else "stop"
         asked = timing_of(mode, source)
         shown = len(bridge.checked(images)) - (not hold_last)
         count = asked.grid.count(len(images), shown / source, tail)
         ready = model.ready(images.shape[1:3], bridge.unbound(images))
-        made = run(bridge.frames_of(images, source), ready, asked.grid, tail=tail)
+        frames = bridge.frames_of(images, source)
+        made = run(frames if plan is None else plan.marked(frames), ready, asked.grid, tail=tail)
         disagreement = bridge.per_frame([False] * count, images)
         if isinstance(ready, Doubts):
             disagreement = disagreement.clone()
@@ -137,6 +147,7 @@ class InterpolateVideo(io.ComfyNode):
                 io.Video.Input("video", tooltip="The video. A trimmed one is read from where it starts to where it ends."),
                 mode_input(),
                 *codec_inputs(),
+                plan_input(),
             ],
             outputs=[
                 io.Video.Output("video", tooltip="The new video, in a temporary file. Save Video copies it as it is."),
@@ -146,8 +157,12 @@ class InterpolateVideo(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, model: Model, video: Input.Video, mode: dict, codec: str = "h264", crf: int = 18) -> io.NodeOutput:
+    def execute(
+        cls, model: Model, video: Input.Video, mode: dict, codec: str = "h264", crf: int = 18, plan: Plan | None = None
+    ) -> io.NodeOutput:
         clip = Clip.of(video)
+        if plan is not None:
+            clip = clip.planned(plan)
         asked = timing_of(mode, clip.reader.info.rate)
         result, count = make(model, clip, asked, Encoding(codec, crf))
         return io.NodeOutput(result, float(asked.rate or result.get_frame_rate()), count)

@@ -21,6 +21,7 @@ from ..vfi import light, media
 from ..vfi.core import Frame
 from ..vfi.hdr import unbound
 from ..vfi.overlap import Behind, ahead
+from ..vfi.plan import Plan
 from ..vfi.remap import remap
 from ..vfi.run import run
 from ..vfi.shutter import Shutter, exposed
@@ -61,6 +62,11 @@ class Clip:
         clip = bridge.clip_of(components.images, exact_rate(float(components.frame_rate)))
         clip = replace(clip, info=replace(clip.info, depth=depth))
         return cls(clip, components.audio and sound.of_audio(components.audio))
+
+    def planned(self, plan: Plan) -> Clip:
+        """The same, its frames marked as ``plan`` says."""
+        reader = self.reader
+        return replace(self, reader=media.Edited(reader.info, reader.notes, lambda: plan.marked(reader)))
 
 
 def part(info: media.Info, start: Fraction, end: Fraction | None) -> media.Info:

@@ -20,6 +20,8 @@ def test_node_ids_are_for_ever(nodes):
         "InbetweenJoinVideos",
         "InbetweenTTA",
         "InbetweenConsensus",
+        "InbetweenFindShots",
+        "InbetweenFindDuplicates",
         "InbetweenSplitFrames",
         "InbetweenJoinFrames",
         "InbetweenSelectFrames",
