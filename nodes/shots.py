@@ -71,8 +71,8 @@ class FindShots(io.ComfyNode):
                     default="",
                     multiline=True,
                     optional=True,
-                    tooltip="Corrects the cuts that are found. +24 adds one before frame 24, -50 takes away that before frame 50. "
-                    "A list without signs, such as 24, 50, is all cuts there are. 1.5s is a time in place of a frame.",
+                    tooltip="Corrects the cuts that are found. +24 adds one before frame 24, -50 takes away that before frame "
+                    "50. A list without signs, such as 24, 50, is all cuts there are. 1.5s is a time in place of a frame.",
                 ),
             ],
             outputs=[
