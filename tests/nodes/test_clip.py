@@ -2,6 +2,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+
+@pytest.fixture
+def linear(run):
+    (model,) = run("InbetweenLoadModel", model="linear")
+    return model
 
 
 def clip(count: int, channels: int = 3) -> torch.Tensor:
@@ -103,3 +111,17 @@ def test_ping_pong(run, count: int, loop: bool, wanted: list[int]):
     images, total = run("InbetweenPingPong", images=clip(count), loop=loop)
     assert numbers(images) == wanted
     assert total == len(wanted)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(1, 12), st.integers(2, 7), st.integers(1, 4), st.data())
+def test_frames_made_in_any_chunks_are_those_made_at_once(run, linear, count: int, size: int, times: int, data):
+    images = torch.rand(count, 4, 6, 3, generator=torch.Generator().manual_seed(count))
+    overlap = data.draw(st.integers(1, size - 1))
+    mode = {"mode": "times", "times": times}
+    chunks, _ = run("InbetweenSplitFrames", images=images, size=size, overlap=overlap)
+    made = [run("InbetweenInterpolate", model=linear, images=chunk, mode=mode)[0] for chunk in chunks]
+    joined, total = run("InbetweenJoinFrames", chunks=made, overlap=(overlap - 1) * times + 1, seam="earlier")
+    at_once, *_ = run("InbetweenInterpolate", model=linear, images=images, mode=mode)
+    assert total == len(at_once)
+    assert torch.equal(joined, at_once)
