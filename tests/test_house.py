@@ -31,6 +31,8 @@ FLOORS = (
         "video",
         "images",
         "overlap",
+        "journal",
+        "chunks",
         "likeness",
         "datasets",
         "metrics",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
@@ -103,13 +103,15 @@ class ImageWriter(Writer):
     """Writes every frame as an image, in a folder that gets its name only when it is whole.
 
     ``path`` is a folder, whose images are named by `PATTERN`, or `FLOAT_PATTERN` where the clip is of floats, or a pattern such
-    as ``shot/%05d.tif``; numbers start at 0. The depth follows ``encoding`` or ``info``: 8 bits, or 16 where it is more. EXR
-    holds light: the codes of other clips are turned into it, in floats of 16 bits, or of 32 for that depth; its colours are
-    multiplied by alpha. Light in floats becomes sRGB in the other kinds, clipped to 0..1. Raises `InputError`, before anything
-    is written, where the folder is not empty or cannot be made, or where ``encoding`` asks for a codec.
+    as ``shot/%05d.tif``; numbers start at ``first``. The depth follows ``encoding`` or ``info``: 8 bits, or 16 where it is
+    more. EXR holds light: the codes of other clips are turned into it, in floats of 16 bits, or of 32 for that depth; its
+    colours are multiplied by alpha. Light in floats becomes sRGB in the other kinds, clipped to 0..1. Raises `InputError`,
+    before anything is written, where the folder is not empty or cannot be made, or where ``encoding`` asks for a codec.
     """
 
-    def __init__(self, path: str | os.PathLike[str], info: Info, *, encoding: Encoding = DEFAULT_ENCODING) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], info: Info, *, encoding: Encoding = DEFAULT_ENCODING, first: int = 0
+    ) -> None:
         path, curve = Path(path), light.of(info)
         usual = FLOAT_PATTERN if info.floats else PATTERN
         folder, self._pattern = (path.parent, path.name) if "%" in path.name else (path, usual)
@@ -131,7 +133,7 @@ class ImageWriter(Writer):
         elif info.floats and curve.name == "linear":
             self._change = light.named("srgb").code
             self.notes.append(f"light above 1 is clipped in {ending} images: .exr keeps it")
-        self._count = 0
+        self._first, self._count = first, 0
         self._staged = Staged(folder, folder=True)
 
     def write(self, frame: Frame) -> None:
@@ -144,7 +146,10 @@ class ImageWriter(Writer):
         encoder.width, encoder.height, encoder.pix_fmt = picture.width, picture.height, picture.format.name
         encoder.time_base, encoder.options = Fraction(1), self._options
         data = b"".join(bytes(packet) for packet in (*encoder.encode(picture), *encoder.encode(None)))
-        (self._staged.path / (self._pattern % self._count)).write_bytes(data)
+        try:
+            (self._staged.path / (self._pattern % (self._first + self._count))).write_bytes(data)
+        except OSError as error:
+            raise InputError(f"{self._staged.target} cannot be written: {error.strerror}") from error
         self._count += 1
 
     def _rounded(self, plane: Tensor) -> Tensor:
@@ -165,6 +170,14 @@ class ImageWriter(Writer):
 
     def discard(self) -> None:
         self._staged.discard()
+
+
+def join(folders: Iterable[Path], whole: Path) -> None:
+    """Move the images of ``folders`` into one, which may hold some of them already."""
+    whole.mkdir(exist_ok=True)
+    for folder in folders:
+        for image in folder.iterdir():
+            image.replace(whole / image.name)
 
 
 _NUMBER = re.compile(r"%(?:0(\d+))?d")

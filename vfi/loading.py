@@ -55,11 +55,16 @@ def network(model: str | Path | Mapping[str, Tensor], options: Options = Options
     """The bare network, float32 on the CPU; it takes only sizes that suit its `Spec`."""
     if isinstance(model, Mapping):
         return registry.build(model, options)
-    name = auto() if model == "auto" else model
-    if name in registry.builtins():
-        return registry.builtin(str(name), options)
-    file = weights.find(name)
+    file = source(model)
+    if isinstance(file, str):
+        return registry.builtin(file, options)
     return registry.build(weights.read(file), replace(options, variant=options.variant or _variant(file)))
+
+
+def source(model: str | Path) -> str | Path:
+    """The name of a model that needs no weights, or the file of any other. Raises `InputError` where there is none."""
+    name = auto() if model == "auto" else model
+    return str(name) if name in registry.builtins() else weights.find(name)
 
 
 def _variant(file: Path) -> str | None:

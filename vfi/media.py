@@ -78,12 +78,14 @@ class Info:
 class Encoding:
     """How a clip is written; None leaves the choice to the file's ending and to the clip.
 
-    ``codec`` is one of `video.CODECS`; ``crf`` its quality, lower is better; ``depth`` bits a sample.
+    ``codec`` is one of `video.CODECS`; ``crf`` its quality, lower is better; ``depth`` bits a sample. ``repeatable``: the same
+    frames give the same bits each time, even where that makes the file larger.
     """
 
     codec: str | None = None
     crf: int | None = None
     depth: int | None = None
+    repeatable: bool = False
 
 
 DEFAULT_ENCODING = Encoding()
@@ -125,15 +127,30 @@ class Edited:
         return self.frames()
 
 
+@dataclass(frozen=True)
+class Done:
+    """What there is of an output: so many frames, shown from ``start`` until ``end`` seconds."""
+
+    frames: int = 0
+    start: Fraction = Fraction(0)
+    end: Fraction = Fraction(0)
+
+    def with_frame(self, frame: Frame) -> Done:
+        """The same and a frame more."""
+        return Done(self.frames + 1, self.start if self.frames else frame.time, frame.time + frame.duration)
+
+
 class Writer(ABC):
     """A clip in the making, which gets its name only when it is whole.
 
     As a context manager it commits when all went well, keeps what there is on Ctrl-C (``partial`` says where), and
-    leaves nothing behind on any other error. ``notes`` says in a sentence each what the output could not keep.
+    leaves nothing behind on any other error. ``notes`` says in a sentence each what the output could not keep. ``done`` is
+    what there is already, from an earlier run, where the writer can go on from that: the frames to write are those after it.
     """
 
     notes: list[str]
     partial: Path | None = None
+    done: Done = Done()
 
     @abstractmethod
     def write(self, frame: Frame) -> None:

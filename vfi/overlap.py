@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .core import Frame
-from .media import Writer
+from .media import Done, Writer
 
 T = TypeVar("T")
 
@@ -73,6 +73,11 @@ class Behind(Writer):
             self._thread.shutdown()
             raise
         self.notes = self._writer.notes
+
+    @property
+    def done(self) -> Done:  # type: ignore[override]
+        """As the writer's."""
+        return self._writer.done
 
     def write(self, frame: Frame) -> None:
         self._settle(self._count - 1)

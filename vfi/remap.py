@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import groupby
+from math import ceil
 from operator import itemgetter
 
 from . import media
@@ -25,13 +26,20 @@ BLOCK = 2**28
 
 
 def remap(
-    clip: media.Reader, model: Interpolator, along: Along, *, batch: int = 1, block: int | None = None
+    clip: media.Reader,
+    model: Interpolator,
+    along: Along,
+    *,
+    batch: int = 1,
+    block: int | None = None,
+    since: Fraction | None = None,
 ) -> Iterator[Frame]:
     """The frames of a clip along a curve, in order of the output.
 
     Instants on an input frame show that very picture, and one that is shown for several outputs is made once. ``batch`` as in
     `run.run`. While the clip runs backwards up to ``block`` outputs are held, as many as `BLOCK` allows when None; each block
-    is read from the key frame before it, or from the start of a clip that cannot seek. Raises `InputError` when the clip has
+    is read from the key frame before it, or from the start of a clip that cannot seek. Outputs before ``since`` are left out.
+    Raises `InputError` when the clip has
     no frame.
     """
     opening = next(iter(clip), None)
@@ -41,20 +49,29 @@ def remap(
     block = block or max(BLOCK // opening.rgb.numel(), 1)
     for part in along.parts():
         if part.outputs.step > 0:
-            yield from _forwards(clip, model, part, first, batch)
+            yield from _forwards(clip, model, part, first, batch, since)
             continue
         for end in range(len(part.outputs), 0, -block):
             some = replace(part, outputs=part.outputs[max(end - block, 0) : end])
-            yield from reversed(list(_forwards(clip, model, some, first, batch)))
+            if since is None or first + some.outputs[0] / part.rate >= since:
+                made = reversed(list(_forwards(clip, model, some, first, batch)))
+                yield from (frame for frame in made if since is None or frame.time >= since)
 
 
-def _forwards(clip: media.Reader, model: Interpolator, part: Along, first: Fraction, batch: int) -> Iterator[Frame]:
-    """The frames of outputs, in the order of what they show."""
-    lowest, highest = (first + part.place(part.outputs[end]) for end in (0, -1))
+def _forwards(
+    clip: media.Reader, model: Interpolator, part: Along, first: Fraction, batch: int, since: Fraction | None = None
+) -> Iterator[Frame]:
+    """The frames of outputs, in the order of what they show; where that is their own order too, from ``since`` on."""
+    wanted = part.outputs
+    if since is not None:
+        wanted = wanted[max(ceil((since - first) * part.rate) - wanted.start, 0) :]
+    if not wanted:
+        return
+    lowest, highest = (first + part.place(wanted[end]) for end in (0, -1))
     around = model.spec.window // 2
     with closing(ahead(_until(media.since(clip, lowest, around - 1), highest, around))) as frames:
-        made = run(frames, model, _Shown(part, first), tail="hold", batch=batch)
-        shown = groupby(part.outputs, key=part.place)
+        made = run(frames, model, _Shown(part, first), tail="hold", batch=batch, since=lowest)
+        shown = groupby(wanted, key=part.place)
         for frame, (_, outputs) in zip(made, shown, strict=True):
             for time in (output / part.rate for output in outputs):
                 yield replace(frame, time=first + time, duration=min(1 / part.rate, part.length - time))

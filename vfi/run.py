@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import groupby, islice
+from itertools import compress, groupby, islice
 from typing import Any
 
 import torch
@@ -28,8 +28,9 @@ def run(
     *,
     tail: Tail = "stop",
     batch: int = 1,
+    since: Fraction | None = None,
 ) -> Iterator[Frame]:
-    """Make the frames at the times of ``grid``, one by one.
+    """Make the frames at the times of ``grid``, one by one; those whose time is before ``since`` are passed over.
 
     A time that falls on an input frame passes that very picture through. ``tail``: see `time.resample`, as for the marks of
     frames. Up to ``batch`` timesteps of one pair are made at once. Holds one window of frames and one batch. Frames with alpha
@@ -42,15 +43,18 @@ def run(
     features: dict[Frame, Any] = {}
     for (window, blend, untouched), group in groupby(instants, key=lambda one: (one.window, one.blend, one.t == 0)):
         features = {frame: features[frame] for frame in window if frame in features}
-        if untouched:
-            yield from (_shown(instant.before, instant) for instant in group)
-        elif blend:
-            between = _Between(Linear(), window, {})
-            yield from (_shown(between.at([instant.t])[0], instant) for instant in group)
-        else:
-            between = _Between(model, window, features)
-            while some := list(islice(group, batch)):
-                yield from map(_shown, between.at([instant.t for instant in some]), some)
+        between: _Between | None = None
+        while some := list(islice(group, 1 if blend or untouched else batch)):
+            wanted = [since is None or instant.time >= since for instant in some]
+            if not any(wanted):
+                continue
+            if untouched:
+                made = [instant.before for instant in some]
+            else:
+                between = between or (_Between(Linear(), window, {}) if blend else _Between(model, window, features))
+                made = between.at([instant.t for instant in some])  # all of them: in other batches bits may differ
+            yield from compress(map(_shown, made, some), wanted)
+            del made
 
 
 def interpolate(

@@ -28,8 +28,8 @@ class Speed(ProgressColumn):
         return Text(f"{task.speed:.2f} frames/s" if task.speed else "- frames/s", style="progress.data.speed")
 
 
-def tracked(frames: Iterable[T], what: str, total: int | None, console: Console) -> Iterator[T]:
-    """The same frames, counted by a bar while they pass."""
+def tracked(frames: Iterable[T], what: str, total: int | None, console: Console, done: int = 0) -> Iterator[T]:
+    """The same frames, counted by a bar while they pass, after ``done`` others."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -40,7 +40,7 @@ def tracked(frames: Iterable[T], what: str, total: int | None, console: Console)
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=total)
+        task = bar.add_task(what, total=total, completed=done)
         for frame in frames:
             yield frame
             bar.advance(task)

@@ -11,16 +11,19 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from rich.console import Console
 from rich.markup import escape
 
-from .. import light, loading, media
+from .. import __version__, light, loading, media
+from ..chunks import ChunkWriter
 from ..consensus import Consensus, shown_doubt
 from ..core import InputError, Interpolator, Options, Sampling, Spec
 from ..hdr import Lit, unbound
+from ..images import image_files
+from ..journal import digest, versions
 from ..overlap import Behind, ahead
 from ..remap import remap
 from ..run import run
@@ -144,6 +147,11 @@ def add_options(parser: ArgumentParser) -> None:
         metavar="OUT",
         help="with --consensus: also write a grey clip of where the models disagree, to a video file or a folder",
     )
+    output.add_argument(
+        "--resume",
+        action="store_true",
+        help="make the clip in chunks that are kept when work is cut off; the same command goes on after them",
+    )
     output.add_argument("--json", action="store_true", help="print the result for machines, on standard output")
 
 
@@ -203,44 +211,47 @@ def make(
     total = asked.expected(info.frames, info.duration, tail)
     encoding = media.Encoding(args.codec, args.crf, args.depth)
     started = time.perf_counter()
-    end = first = Fraction(0)
-    made = 0
     tick = asked.tick(info.time_base, info.duration)
     wanted = replace(info, rate=asked.rate)
-    writer = Behind(lambda: media.open_writer(args.output, wanted, encoding=encoding, time_base=tick, audio=sound))
+    writer = Behind(opened(args, wanted, device, batch, encoding=encoding, time_base=tick, audio=sound))
+    done = writer.done
+    since = done.end if done.frames else None
+    if since is not None:
+        console.print(f"{done.frames} frames are done already: going on after them")
     try:
         with closing(ahead(reader if along is None else ())) as frames, writer, doubt_writer(args, wanted, tick) as doubts:
             name, model = chosen or chosen_model(args, info, device)
             console.print(escape(promise(info, asked, total, args.output, name, device, tail)))
             if along is None:
-                new = run(frames, model, grid, tail=tail, batch=batch)
+                new = run(frames, model, grid, tail=tail, batch=batch, since=since)
             else:
-                new = remap(reader, model, along, batch=batch)
+                new = remap(reader, model, along, batch=batch, since=since)
             if shutter is not None:
                 new = exposed(new, light.of(info))
-            for frame in tracked(new, "making frames", total, console):
+            for frame in tracked(new, "making frames", total, console, done.frames):
                 writer.write(frame)
                 if doubts is not None:
                     doubts.write(shown_doubt(frame))
-                made += 1
-                first, end = (frame.time if made == 1 else first), frame.time + frame.duration
+                done = done.with_frame(frame)
     except KeyboardInterrupt:
-        kept = f"the {made} frames that were done are in {writer.partial}" if writer.partial else "nothing was written"
+        kept = f"the {done.frames} frames that were done are in {writer.partial}" if writer.partial else "nothing was written"
+        if args.resume and writer.partial:
+            kept = f"{writer.done.frames} frames are done, and the same command goes on after them"
         console.print(escape(f"vfi: interrupted: {kept}"))
         return INTERRUPTED
     seconds = time.perf_counter() - started
     notes = [*reader.notes, *writer.notes]
     for note in notes:
         console.print(escape(f"note: {note}"))
-    console.print(escape(f"{args.output}: {made} frames, {float(end - first):.3f} s, in {seconds:.1f} s"))
+    console.print(escape(f"{args.output}: {done.frames} frames, {float(done.end - done.start):.3f} s, in {seconds:.1f} s"))
     if args.json:
         result = {
             "output": str(args.output),
             "model": name,
             "device": str(device),
-            "frames": made,
+            "frames": done.frames,
             "fps": None if asked.rate is None else str(asked.rate),
-            "duration": str(end - first),
+            "duration": str(done.end - done.start),
             "width": info.width,
             "height": info.height,
             "seconds": round(seconds, 3),
@@ -248,6 +259,41 @@ def make(
         }
         sys.stdout.write(json.dumps(result) + "\n")
     return 0
+
+
+def opened(args: Namespace, info: media.Info, device: torch.device, batch: int, **how: Any) -> Callable[[], media.Writer]:
+    """What opens the writer of ``args.output``; ``how`` is what `media.open_writer` takes besides."""
+    if not args.resume:
+        return lambda: media.open_writer(args.output, info, **how)
+    if args.disagreement is not None:
+        raise InputError("--resume and --disagreement were both given: only one clip can be gone on with, give one")
+    made_of = recipe(args, device, batch)
+    return lambda: ChunkWriter(args.output, info, made_of, **how)
+
+
+def recipe(args: Namespace, device: torch.device, batch: int) -> dict[str, str]:
+    """By name, everything that decides what ``args`` make: every option, what the files hold, the device, the versions."""
+    elsewhere = {"run", "output", "model", "device", "batch", "json", "resume"}
+    given = {name: value for name, value in vars(args).items() if name not in elsewhere}
+    return {
+        **{name: identity(value) for name, value in given.items()},
+        "command": args.run.__module__,
+        "output": args.output.name,
+        "model": identity(loading.source(args.model)),
+        "consensus": identity([loading.source(name) for name in args.consensus]),
+        "device": str(device),
+        "batch": str(batch),
+        "versions": f"vfi {__version__}, {versions()}",
+    }
+
+
+def identity(value: object) -> str:
+    """What an option is, by its content where it is a file or a folder of images."""
+    if isinstance(value, Path):
+        return digest([value] if value.is_file() else image_files(value))
+    if isinstance(value, list | tuple):
+        return ", ".join(map(identity, value))
+    return str(value)
 
 
 def doubt_writer(args: Namespace, wanted: media.Info, tick: Fraction | None) -> AbstractContextManager[media.Writer | None]:

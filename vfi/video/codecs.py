@@ -19,7 +19,8 @@ class Codec:
     """What is known of an encoder.
 
     ``layouts``: its pixel formats that are of use. ``crf``: the default, None where quality is not steered so; ``worst``: the
-    largest. ``even``: subsampled pictures must have even sides. ``full``: it can say that the range is full.
+    largest. ``even``: subsampled pictures must have even sides. ``full``: it can say that the range is full. ``repeatable``:
+    options without which the same frames do not always give the same bits.
     """
 
     encoder: str
@@ -29,6 +30,7 @@ class Codec:
     even: bool = False
     full: bool = True
     options: dict[str, str] = field(default_factory=dict)
+    repeatable: dict[str, str] = field(default_factory=dict)
 
 
 def _yuv(depths: tuple[int, ...], chromas: tuple[str, ...] = ("420", "422", "444"), alpha: str = "") -> tuple[str, ...]:
@@ -36,7 +38,8 @@ def _yuv(depths: tuple[int, ...], chromas: tuple[str, ...] = ("420", "422", "444
 
 
 CODECS = {
-    "h264": Codec("libx264", _yuv((8, 10)), crf=18, worst=51, even=True),
+    # x264 (core 165) reads memory that it never wrote, and races, where it looks how far a macroblock is referred to.
+    "h264": Codec("libx264", _yuv((8, 10)), crf=18, worst=51, even=True, repeatable={"mbtree": "0"}),
     "hevc": Codec("libx265", _yuv((8, 10, 12)), crf=20, worst=51, even=True, options={"x265-params": "log-level=error"}),
     "vp9": Codec("libvpx-vp9", (*_yuv((8, 10, 12)), "yuva420p"), crf=24, worst=63, options={"row-mt": "1", "cpu-used": "3"}),
     "av1": Codec("libsvtav1", _yuv((8, 10), ("420",)), crf=24, worst=63, options={"preset": "6"}),
@@ -84,17 +87,21 @@ def choose(ending: str, name: str | None) -> str:
     return name or held[0]
 
 
-def quality(name: str, crf: int | None) -> dict[str, str]:
-    """The encoder's options for a codec at ``crf``. Raises `InputError` where that is out of range or has no meaning."""
+def quality(name: str, crf: int | None, *, repeatable: bool = False) -> dict[str, str]:
+    """The encoder's options for a codec at ``crf``; ``repeatable``: see `media.Encoding`.
+
+    Raises `InputError` where ``crf`` is out of range or has no meaning.
+    """
     codec = CODECS[name]
+    options = {**codec.options, **(codec.repeatable if repeatable else {})}
     if codec.crf is None:
         if crf is not None:
             raise InputError(f"{name} has no crf: its quality is fixed")
-        return codec.options
+        return options
     crf = codec.crf if crf is None else crf
     if not 0 <= crf <= codec.worst:
         raise InputError(f"a crf of {crf} was asked for: {name} knows 0 to {codec.worst}")
-    return {**codec.options, "crf": str(crf)}
+    return {**options, "crf": str(crf)}
 
 
 def layout_for(name: str, info: Info, depth: int) -> tuple[av.VideoFormat, list[str]]:

@@ -1,31 +1,25 @@
 """Video files out: frames encoded one at a time, with exact times, beside the sound of another file.
 
-Owns time stamps, muxing and the copying of sound. Which pixel format and tags suit a clip is `codecs`' to say.
+Owns muxing and the copying of sound. How frames become packets is `encoder`'s to know.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from fractions import Fraction
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import cast
 
 import av
 from av.container import InputContainer, OutputContainer
-from av.video.codeccontext import VideoCodecContext
-from av.video.stream import VideoStream
 
-from .. import light, pixels
 from ..core import Frame, InputError
-from ..media import DEFAULT_ENCODING, Colour, DamagedError, Encoding, Info, Source, Staged, Writer, name_of
+from ..media import DEFAULT_ENCODING, DamagedError, Encoding, Info, Source, Staged, Writer, name_of
 from . import codecs
+from .encoder import Encoder, Pictures
 from .reader import opened, origin_of
-
-MAX_TICKS = 10**9  # a second: libvpx's limit; MP4's is 2^31
-FLICKS = 705_600_000  # a second: whole for every usual frame rate, NTSC's included
 
 
 class VideoWriter(Writer):
@@ -51,20 +45,8 @@ class VideoWriter(Writer):
         audio: Source | None = None,
     ) -> None:
         path = Path(path)
-        codec = codecs.choose(path.suffix.lower(), encoding.codec)
-        options = codecs.quality(codec, encoding.crf)
-        self._layout, self.notes = codecs.layout_for(codec, info, encoding.depth or info.depth)
-        self._colour = codecs.tags_for(codec, self._layout, info.colour)
-        self._change: light.Change | None = None
-        if info.floats and light.of(info).name == "linear":
-            self._change, self._colour = light.named("bt1886").code, replace(self._colour, transfer=1)
-            self.notes.append("light above 1 is clipped in a video: .exr images keep it")
-        self._interval = 1 / (info.rate or Fraction(25))
-        ticks = (time_base or self._interval).denominator
-        self._tick = Fraction(1, ticks if ticks <= MAX_TICKS else FLICKS)
-        self._count = 0
-        self._last = self._end = 0  # the start and the end of the last frame, in ticks
-        self._durations: dict[int, int] = {}
+        self._pictures = Pictures(path.suffix.lower(), info, encoding, time_base)
+        self.notes = self._pictures.notes
         self._lead: int | None = None  # how far the first packet comes before it is shown
         for source in (info.path, audio):
             if isinstance(source, str | os.PathLike) and path.exists() and path.samefile(source):
@@ -72,38 +54,43 @@ class VideoWriter(Writer):
         self._staged = Staged(path)
         self._files = ExitStack()
         try:
-            self._output = self._files.enter_context(_created(self._staged.path, self._tick))
-            self._stream = self._add_picture(codec, options, info)
+            self._output = self._files.enter_context(_created(self._staged.path, self._pictures.tick))
+            self._stream = self._pictures.stream(self._output)
+            self._encoder = Encoder(self._pictures, self._stream)
             self._sound = None if audio is None else self._files.enter_context(_copied(audio, self._output, path))
             self._output.start_encoding()
         except av.FFmpegError as error:
             self.discard()
-            raise InputError(f"{codec} cannot encode pictures of {info.width}x{info.height} ({error.strerror})") from error
+            size = f"{info.width}x{info.height}"
+            raise InputError(f"{self._pictures.codec} cannot encode pictures of {size} ({error.strerror})") from error
         except BaseException:
             self.discard()
             raise
 
     def write(self, frame: Frame) -> None:
-        start = round(frame.time / self._tick)
-        end = round((frame.time + (frame.duration or self._interval)) / self._tick)
-        if self._count and start <= self._last:
-            raise ValueError(f"the frame at {float(frame.time):.6f} s does not come after the one before it")
-        self._count += 1
-        self._last, self._end = start, end
-        self._durations[start] = end - start
-        rgb = frame.rgb if self._change is None else self._change(frame.rgb.float())
-        picture = pixels.encode(rgb, frame.alpha, self._layout, self._colour)
-        picture.pts, picture.time_base = start, self._tick
-        _tag(picture, self._colour)
         with self._reported():
-            for packet in self._stream.encode(picture):
+            for packet in self._encoder.encode(frame):
                 self._mux(packet)
+
+    def take(self, packets: Iterable[av.Packet]) -> None:
+        """Add what encoders of such pictures made of all the frames, part after part, instead of the frames themselves."""
+        before: int | None = None
+        with self._reported():
+            for packet, following in pairwise(chain(packets, (None,))):
+                assert packet is not None
+                assert packet.dts is not None
+                packet.stream, packet.time_base = self._stream, self._pictures.tick
+                if before is not None:  # an encoder's first packets come early, and may not come before those of the last
+                    packet.dts = max(packet.dts, before + 1)
+                before = packet.dts
+                self._encoder.passed(packet)
+                self._mux(packet, last=following is None)
 
     def commit(self) -> Path:
         return self._finished(sound=True).commit()
 
     def keep_partial(self) -> Path | None:
-        if not self._count:
+        if not self._encoder.count:
             self.discard()
             return None
         return self._finished(sound=False).keep()
@@ -117,16 +104,14 @@ class VideoWriter(Writer):
     def _finished(self, *, sound: bool) -> Staged:
         """Write what the encoder still holds, the rest of the sound if asked for, and the index."""
         try:
-            if not self._count:
+            if not self._encoder.count:
                 raise InputError(f"{self._staged.target} was not written: there were no frames")
             with self._reported():
-                packets = self._stream.encode(None)
+                packets = self._encoder.rest()
                 for packet in packets:
-                    if self._count < 3:
-                        packet.dts = packet.pts  # x265 leaves it unset then
                     self._mux(packet, last=packet is packets[-1])
                 if self._sound is not None:
-                    self._sound.copy(None if sound else self._end * self._tick)
+                    self._sound.copy(None if sound else self._encoder.end * self._pictures.tick)
                 self._files.close()
         except BaseException:
             self.discard()
@@ -137,13 +122,12 @@ class VideoWriter(Writer):
         """Add a packet, and the sound before it. With B-frames the last is not the last frame, yet it ends the track."""
         assert packet.pts is not None
         assert packet.dts is not None
-        packet.duration = self._durations.pop(packet.pts)
         if self._lead is None:
             self._lead = packet.pts - packet.dts
-        if last and packet.pts != self._last:
-            packet.duration = self._end - max(packet.dts + self._lead, packet.pts)
+        if last and packet.pts != self._encoder.last:
+            packet.duration = self._encoder.end - max(packet.dts + self._lead, packet.pts)
         if self._sound is not None:
-            self._sound.copy(packet.dts * self._tick)
+            self._sound.copy(packet.dts * self._pictures.tick)
         self._output.mux(packet)
 
     @contextmanager
@@ -152,24 +136,6 @@ class VideoWriter(Writer):
             yield
         except av.FFmpegError as error:
             raise InputError(f"{self._staged.target} cannot be written: {error.strerror}") from error
-
-    def _add_picture(self, codec: str, options: dict[str, str], info: Info) -> VideoStream:
-        encoder = codecs.CODECS[codec].encoder
-        if encoder == "libsvtav1":
-            os.environ.setdefault("SVT_LOG", "0")  # it writes to standard error by itself
-        stream = cast(VideoStream, self._output.add_stream(encoder, rate=1 / self._interval, options=options))
-        stream.width, stream.height, stream.pix_fmt = info.width, info.height, self._layout.name
-        context = stream.codec_context
-        context.time_base = self._tick
-        context.color_primaries, context.color_trc = self._colour.primaries, self._colour.transfer
-        _tag(context, self._colour)
-        if info.sample_aspect_ratio != 1:
-            context.sample_aspect_ratio = info.sample_aspect_ratio
-            if self._staged.target.suffix.lower() in (".mkv", ".webm") and codec not in ("h264", "hevc"):
-                self.notes.append(f"{self._staged.target} does not keep the pixel aspect of {info.sample_aspect_ratio}")
-        if codec == "hevc" and self._output.format.name in ("mp4", "mov"):
-            context.codec_tag = "hvc1"  # the tag that Apple's players know
-        return stream
 
 
 class _Sound:
@@ -213,11 +179,11 @@ class _Sound:
 
 @contextmanager
 def _created(path: Path, tick: Fraction) -> Iterator[OutputContainer]:
-    """A new file; MP4 and QuickTime get their index first, and a clock on which the whole clip's length is exact."""
+    """A new file without random numbers; MP4 and QuickTime get their index first, and a clock on which all times are exact."""
     container = codecs.CONTAINERS[path.suffix.lower()][0]
-    options = {}
+    options = {"fflags": "+bitexact"}
     if container in ("mp4", "mov"):
-        options = {"movflags": "+faststart", "movie_timescale": str(tick.denominator)}
+        options |= {"movflags": "+faststart", "movie_timescale": str(tick.denominator)}
     with av.open(f"file:{path}", "w", format=container, options=options) as output:
         yield output
 
@@ -227,8 +193,3 @@ def _copied(source: Source, output: OutputContainer, path: Path) -> Iterator[_So
     name = name_of(source)
     with opened(source, name) as container:
         yield _Sound(container, name, output, path)
-
-
-def _tag(target: av.VideoFrame | VideoCodecContext, colour: Colour) -> None:
-    target.colorspace = colour.matrix
-    target.color_range = {None: 0, False: 1, True: 2}[colour.full]
