@@ -139,12 +139,37 @@ def test_bisection_moves_at_an_even_speed():
     assert motion.mask[:, 0, 0, 0].tolist() == [0.75, 0.5]
 
 
-def test_bisection_keeps_no_more_than_one_path():
+class Cubic(Blend):
+    """The half-way frame of four by a cubic, exact for frames that follow one."""
+
+    def __call__(self, window, t):
+        self.calls += 1
+        assert torch.all(t == 0.5)
+        a, b, c, d = window.unbind(1)
+        return (9 * (b + c) - a - d) / 16
+
+
+@pytest.mark.parametrize(("times", "calls"), [(2, 1), (4, 5), (8, 11)])
+def test_a_model_of_four_frames_is_bisected_with_frames_as_far_apart(times, calls):
+    def parabola(place):
+        return (place - 0.3) ** 2
+
+    model = Cubic(window=4, any_t=False)
+    window = parabola(torch.arange(-1.0, 3)).view(1, 4, 1, 1, 1).expand(-1, -1, 3, 2, 2)
+    t = torch.arange(1, times) / times
+    made = Recursive(model)(window, t)
+    # beyond the window frames are repeated, which only the neighbouring pairs feel much
+    torch.testing.assert_close(made[:, 0, 0, 0], parabola(t), atol=0.02, rtol=0)
+    assert made[times // 2 - 1, 0, 0, 0].item() == pytest.approx(parabola(0.5), abs=1e-6)
+    assert model.calls == calls
+
+
+def test_bisection_keeps_no_more_than_quarters_and_one_path():
     model = Recursive(HalfOnly(any_t=False))
     prepared = model.prepare([None, None], clip())
     for step in range(1, 64):
         model.at(prepared, torch.tensor([step / 64]))
-        assert len(prepared[0].frames) <= 2 + model.depth
+        assert len(prepared[0].frames) <= 5 + model.depth - 2
 
 
 def test_bisection_says_when_it_rounds(caplog):

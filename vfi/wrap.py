@@ -200,9 +200,9 @@ class Tta(Wrapper):
 
 @dataclass
 class Halves:
-    """Frames [1,3,H,W] of one window by their place, in 1/64 from the first to the last, and what is computed of each alone.
+    """Frames [1,3,H,W] about one pair by their place, in 1/64 from its first to its second, and what is computed of each alone.
 
-    Only the ends and the frames through which the last place was reached are kept.
+    Only those a quarter apart and those through which the last place was reached are kept.
     """
 
     frames: dict[int, Tensor]
@@ -212,23 +212,24 @@ class Halves:
 class Recursive(Wrapper):
     """Any t from a model that only knows t = 1/2, by bisection to the nearest 1/64.
 
-    Half-way frames are kept while t increases, so that x8 takes 7 calls of the model a pair.
+    A model of more frames than two sees those that are as far apart, half-way frames of the neighbouring pairs among them;
+    beyond the window the last that is known is repeated. Half-way frames are kept while t increases: x8 takes 7 calls a pair
+    of a model of two frames.
     """
 
     depth = 6
 
     def __init__(self, model: Interpolator) -> None:
         super().__init__(model, replace(model.spec, any_t=True))
-        if model.spec.window != 2:
-            raise InputError(f"{model.spec.name} takes {model.spec.window} frames: only a model of two frames can be bisected")
         self._said = False
 
     def prepare(self, features: Sequence[Any], window: Tensor) -> list[Halves]:
-        """One for each window of the batch; ``features`` are those of the ends where there is one window, else taken anew."""
-        last = 2**self.depth
+        """One for each window of the batch; ``features`` are those of its frames where there is one window, else taken anew."""
+        places = [(index + 1 - self.spec.window // 2) * 2**self.depth for index in range(self.spec.window)]
         if len(window) == 1:
-            return [Halves(dict(zip((0, last), window.unbind(1), strict=True)), dict(zip((0, last), features, strict=True)))]
-        return [Halves({0: ends[:1], last: ends[1:]}, {}) for ends in window]
+            frames = zip(places, window.unbind(1), strict=True)
+            return [Halves(dict(frames), dict(zip(places, features, strict=True)))]
+        return [Halves(dict(zip(places, frames[:, None], strict=True)), {}) for frames in window]
 
     def at(self, prepared: Sequence[Halves], t: Tensor) -> Tensor:
         windows = list(prepared) * (len(t) if len(prepared) == 1 else 1)
@@ -243,30 +244,42 @@ class Recursive(Wrapper):
         return Motion(half.flow0 * 2 * t, half.flow1 * 2 * (1 - t), near / (near + far), occlusion)
 
     def _bisect(self, halves: Halves, t: float) -> Tensor:
-        low, high = 0, 2**self.depth
-        place = round(t * high)
-        if place != t * high and not self._said:
+        whole = 2**self.depth
+        place = round(t * whole)
+        if place != t * whole and not self._said:
             self._said = True
-            log.warning("%s only knows t = 1/2: t = %.4f is taken as %d/%d", self.spec.name, t, place, high)
-        path = {low, high}
-        while place not in path:
-            centre = (low + high) // 2
-            if centre not in halves.frames:
-                halves.frames[centre] = self._half_way(halves, low, high)
-            path.add(centre)
-            low, high = (low, centre) if place < centre else (centre, high)
+            log.warning("%s only knows t = 1/2: t = %.4f is taken as %d/%d", self.spec.name, t, place, whole)
+        path: set[int] = set()
+        self._reach(place, halves, path)
         for known in (halves.frames, halves.features):
-            for left in known.keys() - path:
+            for left in [other for other in known if other % (whole // 4) and other not in path]:
                 del known[left]
         return halves.frames[place]
 
-    def _half_way(self, halves: Halves, *ends: int) -> Tensor:
-        for end in ends:
-            if end not in halves.features:
-                halves.features[end] = encode(self.model, halves.frames[end])
-        window = torch.stack([halves.frames[end] for end in ends], dim=1)
-        prepared = prepare(self.model, [halves.features[end] for end in ends], window)
-        return at(self.model, prepared, window.new_full((1,), 0.5))
+    def _reach(self, place: int, halves: Halves, path: set[int]) -> None:
+        """See that there is a frame at ``place``; ``path`` gains all places that lead there."""
+        if place in path or place % 2**self.depth == 0:
+            return
+        path.add(place)
+        around = self._around(place)
+        for other in around:
+            self._reach(other, halves, path)
+        if place in halves.frames:
+            return
+        for other in around:
+            if other not in halves.features:
+                halves.features[other] = encode(self.model, halves.frames[other])
+        window = torch.stack([halves.frames[other] for other in around], dim=1)
+        prepared = prepare(self.model, [halves.features[other] for other in around], window)
+        halves.frames[place] = at(self.model, prepared, window.new_full((1,), 0.5))
+
+    def _around(self, place: int) -> list[int]:
+        """The places, as far apart as can be, of which the frame at ``place`` is half-way between the middle two."""
+        half = self.spec.window // 2
+        step, whole = place & -place, 2**self.depth
+        places = [place + step * (2 * index + 1) for index in range(-half, half)]
+        inside = [other for other in places if (1 - half) * whole <= other <= half * whole]
+        return [min(max(other, inside[0]), inside[-1]) for other in places]
 
 
 class Placed(Wrapper):

@@ -205,10 +205,17 @@ def configure(state: Mapping[str, Tensor]) -> Config | None:
 
 
 def specify(config: Config, options: Options) -> Spec:
-    """What the network can do. Any t is answered, with the nearest frame; its gates see the whole frame, so no tiles."""
+    """What the network can do: of several frames it gives, the nearest answers any t. Its gates see the whole: no tiles."""
     check_options(config.name, options)
     return Spec(
-        config.name, window=config.frames, multiple=8, pad="edge:centre", tiles=False, activations=1200, licence="Apache-2.0"
+        config.name,
+        window=config.frames,
+        any_t=config.outputs > 1,
+        multiple=8,
+        pad="edge:centre",
+        tiles=False,
+        activations=1200,
+        licence="Apache-2.0",
     )
 
 
