@@ -1,0 +1,126 @@
+"""What is done is found again, and only where it is still what is wanted."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction as F
+from pathlib import Path
+
+import pytest
+
+from vfi.core import InputError
+from vfi.journal import Journal, digest, versions
+from vfi.media import Done
+
+CHUNKS = [Done(4, F(0), F(1, 6)), Done(4, F(1, 6), F(1, 3))]
+RECIPE = {"input": "abc", "crf": "18"}
+
+
+def begun(target: Path, recipe: dict[str, str] = RECIPE) -> Path:
+    """A journal of two chunks and of a third that was cut off; gives its folder."""
+    journal = Journal(target, recipe)
+    for number, chunk in enumerate(CHUNKS):
+        journal.chunk(number).write_bytes(b"chunk")
+        journal.finish(chunk)
+    (journal.folder / ".000002.partial-1234").write_bytes(b"torn")
+    journal.close()
+    return journal.folder
+
+
+def test_finished_chunks_are_found_again_and_torn_ones_are_gone(tmp_path: Path):
+    folder = begun(tmp_path / "a.mp4")
+    assert folder == tmp_path / ".a.mp4.work"
+    journal = Journal(tmp_path / "a.mp4", RECIPE)
+    assert journal.chunks == CHUNKS
+    assert journal.done == Done(8, F(0), F(1, 3))
+    assert journal.notes == []
+    assert sorted(path.name for path in folder.iterdir()) == ["000000", "000001", "journal.json", "lock"]
+    journal.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("recipe", "other"),
+    [
+        ({"input": "abc", "crf": "20"}, "another crf"),
+        ({"input": "xyz", "crf": "20"}, "another crf, input"),
+        ({"input": "abc", "crf": "18", "seed": "1"}, "another seed"),
+        ({"input": "abc"}, "another crf"),
+    ],
+)
+def test_another_recipe_begins_afresh(tmp_path: Path, recipe: dict[str, str], other: str):
+    folder = begun(tmp_path / "a.mp4")
+    journal = Journal(tmp_path / "a.mp4", recipe)
+    assert journal.chunks == []
+    assert journal.notes == [f"what was done before is of {other}: it is begun afresh"]
+    assert sorted(path.name for path in folder.iterdir()) == ["journal.json", "lock"]
+    journal.close()
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"recipe": {}}',
+        '{"chunks": [[1, "0"]], "recipe": {}}',
+        '{"chunks": [[1, "0", "1/0"]], "recipe": {}}',
+        '{"chunks": 3, "recipe": {}}',
+        '{"chunks": [], "recipe": 3}',
+        "\x00\x00\x00",
+    ],
+)
+def test_a_damaged_journal_begins_afresh(tmp_path: Path, text: str):
+    folder = begun(tmp_path / "a.mp4")
+    (folder / "journal.json").write_text(text)
+    journal = Journal(tmp_path / "a.mp4", RECIPE)
+    assert journal.chunks == []
+    assert len(journal.notes) == 1
+    assert "is damaged: what was done before is begun afresh" in journal.notes[0]
+    journal.close()
+
+
+def test_a_missing_chunk_begins_afresh(tmp_path: Path):
+    folder = begun(tmp_path / "a.mp4")
+    (folder / "000000").unlink()
+    journal = Journal(tmp_path / "a.mp4", RECIPE)
+    assert journal.chunks == []
+    assert "are missing" in journal.notes[0]
+    journal.close()
+
+
+def test_the_journal_is_plain_json(tmp_path: Path):
+    folder = begun(tmp_path / "a.mp4")
+    assert json.loads((folder / "journal.json").read_text()) == {
+        "recipe": RECIPE,
+        "chunks": [[4, "0", "1/6"], [4, "1/6", "1/3"]],
+    }
+
+
+def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path: Path):
+    with pytest.raises(InputError, match="there is no folder"):
+        Journal(tmp_path / "nowhere" / "a.mp4", RECIPE)
+    (tmp_path / ".a.mp4.work").write_text("a file")
+    with pytest.raises(InputError, match="cannot be written"):
+        Journal(tmp_path / "a.mp4", RECIPE)
+
+
+def test_a_digest_is_of_content_and_of_where_files_end(tmp_path: Path):
+    one, two, three, four = (tmp_path / name for name in "abcd")
+    for path, text in ((one, "12"), (two, "3"), (three, "1"), (four, "23")):
+        path.write_text(text)
+    assert digest([one, two]) != digest([three, four])
+    assert digest([one, two]) != digest([two, one])
+    known = digest([one])
+    one.rename(tmp_path / "renamed")
+    assert digest([tmp_path / "renamed"]) == known
+    with pytest.raises(InputError, match="cannot be read"):
+        digest([tmp_path / "missing"])
+
+
+def test_versions_name_what_makes_pixels():
+    assert "torch 2" in versions()
+    assert "av 1" in versions()
