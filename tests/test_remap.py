@@ -156,3 +156,14 @@ def test_a_video_file_plays_backwards_frame_by_frame(tmp_path: Path):
     reader = VideoReader(tmp_path / "clip.mp4")
     made = list(remap(reader, Blend(), played("-1", 30), block=4))
     assert all(torch.equal(frame.rgb, given.rgb) for frame, given in zip(made, list(reader)[::-1], strict=True))
+
+
+@pytest.mark.parametrize("text", ["0:1, 2:0.25 ease, 4:1", "0:1, 1:-1 ease, 2:1", "0:0, 1:2", "0:-1, 1:-0.5"])
+@pytest.mark.parametrize("block", [1, 5, None])
+def test_outputs_before_a_time_are_left_out_and_not_read_for(text: str, block: int | None):
+    grid = played(text, start=F(1) if text.startswith("0:-") else None)
+    whole = list(remap(Ramp(48), Blend(), grid, block=block))
+    for done in (1, len(whole) // 3, len(whole) // 2, len(whole) - 1):
+        rest = list(remap(Ramp(48), Blend(), grid, block=block, since=whole[done].time))
+        assert [(frame.time, frame.duration) for frame in rest] == [(frame.time, frame.duration) for frame in whole[done:]]
+        assert all(torch.equal(one.rgb, other.rgb) for one, other in zip(rest, whole[done:], strict=True))

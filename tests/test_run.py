@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction as F
 
 import pytest
@@ -143,3 +145,26 @@ def test_a_wrong_shape_is_one_sentence(shape):
 def test_a_batch_below_one_is_refused():
     with pytest.raises(InputError, match="at least 1"):
         list(run(frames_of(ramp(2), F(1)), Blend(), Subdivide(2), batch=0))
+
+
+@pytest.mark.parametrize("batch", [1, 2, 8])
+@pytest.mark.parametrize("done", [0, 1, 5, 8, 11, 19, 20])
+def test_outputs_before_a_time_are_passed_over_and_change_nothing_after_it(batch: int, done: int):
+    made: list[int] = []
+
+    class Counting(Blend):
+        def __call__(self, window: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+            made.append(len(t))
+            return super().__call__(window, t)
+
+    def frames() -> Iterator[Frame]:
+        return (replace(frame, cut="blend" if k == 3 else None) for k, frame in enumerate(frames_of(ramp(5), F(1))))
+
+    whole = list(run(frames(), Counting(), Subdivide(4), tail="hold", batch=batch))
+    made.clear()
+    since = whole[done].time if done < len(whole) else F(5)
+    rest = list(run(frames(), Counting(), Subdivide(4), tail="hold", batch=batch, since=since))
+    assert [frame.time for frame in rest] == [frame.time for frame in whole[done:]]
+    assert all(torch.equal(one.rgb, other.rgb) for one, other in zip(rest, whole[done:], strict=True))
+    by_the_model = sum(frame.made and not 2 < frame.time < 3 and frame.time < 4 for frame in whole[done:])
+    assert by_the_model <= sum(made) <= by_the_model + batch - 1
