@@ -17,15 +17,13 @@ from typing import Any
 import folder_paths
 from comfy_api.latest import Input, InputImpl, io
 
-from ..vfi import light, media
+from ..vfi import media
 from ..vfi.core import Frame
 from ..vfi.hdr import unbound
-from ..vfi.overlap import Behind, ahead
+from ..vfi.making import frames_of
+from ..vfi.overlap import Behind
 from ..vfi.plan import Plan
-from ..vfi.remap import remap
-from ..vfi.run import run
-from ..vfi.shutter import Shutter, exposed
-from ..vfi.speed import Along
+from ..vfi.shutter import Shutter
 from ..vfi.time import Timing, exact_rate
 from ..vfi.video import VideoReader, VideoWriter
 from ..vfi.video.sound import Audio, fitted
@@ -127,7 +125,6 @@ def make(
     info = reader.info
     path = Path(folder_paths.get_temp_directory()) / f"inbetween_{secrets.token_hex(8)}.mp4"
     path.parent.mkdir(parents=True, exist_ok=True)
-    along = asked.grid if isinstance(asked.grid, Along) else None
     tick = asked.tick(info.time_base, info.duration)
     wanted = replace(info, rate=asked.rate)
     expected = asked.expected(info.frames, info.duration, "hold") or 0
@@ -135,17 +132,10 @@ def make(
     count = 0
     with (
         fitted(clip.sound, reader, asked, path.suffix, audio) as heard,
-        closing(ahead(reader if along is None else ())) as frames,
+        closing(frames_of(reader, ready, asked, shutter=shutter)) as made,
         Behind(lambda: VideoWriter(path, wanted, encoding=encoding, time_base=tick, audio=heard)) as writer,
     ):
-        if along is not None:
-            made = bridge.watched(remap(reader, ready, along), expected)
-        elif shutter is None:
-            made = bridge.watched(run(frames, ready, asked.grid, tail="hold"), expected)
-        else:
-            moments = run(frames, ready, shutter.grid(asked.grid), tail="hold")
-            made = exposed(bridge.watched(moments, expected * shutter.samples), light.of(info))
-        for frame in made:
+        for frame in bridge.watched(made, expected):
             writer.write(frame)
             count += 1
     for note in (*reader.notes, *writer.notes):

@@ -6,7 +6,7 @@ given out in reverse. Knows nothing of files: a clip is read from within by `med
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -33,14 +33,13 @@ def remap(
     batch: int = 1,
     block: int | None = None,
     since: Fraction | None = None,
-) -> Iterator[Frame]:
+) -> Generator[Frame, None, None]:
     """The frames of a clip along a curve, in order of the output.
 
     Instants on an input frame show that very picture, and one that is shown for several outputs is made once. ``batch`` as in
     `run.run`. While the clip runs backwards up to ``block`` outputs are held, as many as `BLOCK` allows when None; each block
     is read from the key frame before it, or from the start of a clip that cannot seek. Outputs before ``since`` are left out.
-    Raises `InputError` when the clip has
-    no frame.
+    Raises `InputError` when the clip has no frame.
     """
     opening = next(iter(clip), None)
     if opening is None:

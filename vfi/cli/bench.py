@@ -28,7 +28,8 @@ from ..core import InputError, Interpolator, Options
 from ..datasets import Item
 from ..metrics import Lpips, Quality, compare
 from ..wrap import TTA_PASSES, Pad
-from . import work
+from . import choice, work
+from .arguments import argument, factor, whole
 from .progress import tracked
 
 COLUMNS: dict[str, tuple[str, str]] = {
@@ -58,37 +59,35 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     parser.add_argument(
         "--subsets",
-        type=work.argument(listed),
+        type=argument(listed),
         metavar="A,B",
         help="parts of the test set, such as hard,extreme; all if not given",
     )
-    parser.add_argument("--limit", type=work.argument(work.whole), metavar="N", help="only the first N items of each subset")
+    parser.add_argument("--limit", type=argument(whole), metavar="N", help="only the first N items of each subset")
     model = parser.add_argument_group("models")
     model.add_argument(
         "--models",
-        type=work.argument(listed),
+        type=argument(listed),
         default=["linear", "dis", "auto"],
         metavar="A,B",
         help="names from `vfi models`, or safetensors files (linear,dis and the best on disk)",
     )
     model.add_argument(
         "--tta",
-        type=work.argument(augmentations),
+        type=argument(augmentations),
         default=["none"],
         metavar="A,B",
         help=f"test-time augmentations, each with each model: {', '.join(TTA_PASSES)}",
     )
     model.add_argument(
         "--pad",
-        type=work.argument(paddings),
+        type=argument(paddings),
         default=["auto"],
         metavar="A,B",
         help="each with each model: auto, zeros, edge or reflect, with :centre or a multiple such as :128",
     )
-    model.add_argument(
-        "--scale", type=work.argument(work.factor), default=Fraction(1), help="size at which motion is estimated (1)"
-    )
-    work.add_device(model)
+    model.add_argument("--scale", type=argument(factor), default=Fraction(1), help="size at which motion is estimated (1)")
+    choice.add_device(model)
     output = parser.add_argument_group("output")
     output.add_argument("--json", action="store_true", help="print the result for machines, on standard output")
     output.add_argument("--scores", action="store_true", help="list every frame in it too")
@@ -164,7 +163,7 @@ def quality(args: Namespace) -> int:
         weights.find(name)
     layout, found = datasets.items(args.folder, args.layout)
     found = chosen(found, args.subsets, args.limit)
-    device = work.chosen_device(args.device)
+    device = choice.device_of(args.device)
     lpips, absent = perceptual(device)
     console = work.console_for_people()
     total = sum(len(item.times) for item in found)
@@ -224,7 +223,7 @@ def measure(
     """Fill ``result`` with the score of every frame of the items that give enough frames."""
     way = result.way
     network = loading.network(way.model, Options(scale=float(args.scale)))
-    dtype = work.chosen_dtype(args.dtype, device, network.spec)
+    dtype = choice.dtype_of(args.dtype, device, network.spec)
     result.facts = {
         "network": network.spec.name,
         "window": network.spec.window,

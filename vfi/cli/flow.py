@@ -11,7 +11,8 @@ from typing import get_args
 from .. import flow, media
 from ..core import Frame, InputError
 from ..time import exact_rate, timing
-from . import work
+from . import choice, work
+from .arguments import argument, auto_or, factor
 from .progress import tracked
 
 
@@ -28,13 +29,13 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     parser.add_argument("--toward", choices=get_args(flow.Toward), default="next", help="where the motion leads: next")
     parser.add_argument(
         "--radius",
-        type=work.argument(work.auto_or(work.factor)),
+        type=argument(auto_or(factor)),
         metavar="PX",
         help="pixels of motion that the fullest colour stands for; auto looks at the clip first, and takes what 99 of 100 "
         "pixels of its fastest frame do not exceed",
     )
     parser.add_argument(
-        "--in-fps", type=work.argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
+        "--in-fps", type=argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
     )
     parser.add_argument("--damaged-ok", action="store_true", help="use what can be read of a damaged video")
     work.add_options(parser)
@@ -47,7 +48,7 @@ def run(args: Namespace) -> int:
             raise InputError(f"--{option} was given: it acts on new frames, and here the motion that one model sees is shown")
     reader = media.open_reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok)
     console, info = work.console_for_people(), reader.info
-    name, model = work.chosen_model(args, info, work.chosen_device(args.device))
+    name, model = choice.model_of(args, info, choice.device_of(args.device))
     if args.radius is None:
         found = tracked(flow.motions(reader, model), "measuring motion", info.frames, console)
         radius = flow.radius_of(flow.arm(motion, args.toward) for _, motion in found)

@@ -9,6 +9,7 @@ from .. import media
 from ..plan import TWICE, Output
 from ..time import exact_rate
 from . import marks, work
+from .arguments import argument, factor, whole
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -21,11 +22,11 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     parser.add_argument("input", metavar="IN", type=Path, help="a video file or a folder of numbered images")
     parser.add_argument("output", metavar="OUT", type=Path, help="a video file, or a folder for numbered images")
-    parser.add_argument("--times", type=work.argument(work.whole), metavar="K", help="K times as many frames")
-    parser.add_argument("--fps", type=work.argument(exact_rate), metavar="F", help="F frames a second: 60, 23.976, 30000/1001")
-    parser.add_argument("--slow", type=work.argument(work.factor), metavar="K", help="K times slower at the same frame rate")
+    parser.add_argument("--times", type=argument(whole), metavar="K", help="K times as many frames")
+    parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="F frames a second: 60, 23.976, 30000/1001")
+    parser.add_argument("--slow", type=argument(factor), metavar="K", help="K times slower at the same frame rate")
     parser.add_argument(
-        "--in-fps", type=work.argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
+        "--in-fps", type=argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
     )
     parser.add_argument("--damaged-ok", action="store_true", help="use what can be read of a damaged video")
     marks.add_options(parser)

@@ -10,6 +10,7 @@ from .. import media
 from ..join import Seam, described, joined, seam, told
 from ..time import exact_rate, timing
 from . import work
+from .arguments import argument, auto_or, count, whole
 from .progress import tracked
 
 
@@ -23,21 +24,21 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     parser.add_argument("inputs", metavar="IN", type=Path, nargs="+", help="two or more video files or folders of images")
     parser.add_argument("output", metavar="OUT", type=Path, help="a video file, or a folder for numbered images")
-    parser.add_argument("--times", type=work.argument(work.whole), metavar="K", help="K times as many frames (1)")
-    parser.add_argument("--fps", type=work.argument(exact_rate), metavar="F", help="F frames a second: 60, 23.976, 30000/1001")
+    parser.add_argument("--times", type=argument(whole), metavar="K", help="K times as many frames (1)")
+    parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="F frames a second: 60, 23.976, 30000/1001")
     parser.add_argument(
-        "--in-fps", type=work.argument(exact_rate), metavar="F", help="frame rate of folders of images (24 unless given)"
+        "--in-fps", type=argument(exact_rate), metavar="F", help="frame rate of folders of images (24 unless given)"
     )
     parser.add_argument(
         "--overlap",
-        type=work.argument(work.auto_or(work.count)),
+        type=argument(auto_or(count)),
         metavar="N",
         help="frames that a clip shares with the one before it: auto finds them (the default), 0 is none",
     )
     parser.add_argument("--no-match", action="store_true", help="leave the colours as they are")
     parser.add_argument(
         "--bridge",
-        type=work.argument(work.auto_or(work.count)),
+        type=argument(auto_or(count)),
         metavar="N",
         help="frames on each side of a seam that are made anew: auto where motion jumps (the default), 0 is none",
     )

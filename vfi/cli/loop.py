@@ -6,10 +6,11 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from dataclasses import replace
 from pathlib import Path
 
+from .. import loop as loops
 from .. import media
-from ..loop import Loop, best, turned, whole
 from ..time import exact_rate, timing
 from . import work
+from .arguments import argument, auto_or, factor, whole
 from .progress import tracked
 
 
@@ -23,18 +24,18 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     parser.add_argument("input", metavar="IN", type=Path, help="a video file or a folder of numbered images")
     parser.add_argument("output", metavar="OUT", type=Path, help="a video file, or a folder for numbered images")
-    parser.add_argument("--times", type=work.argument(work.whole), metavar="K", help="K times as many frames (2)")
-    parser.add_argument("--fps", type=work.argument(exact_rate), metavar="F", help="F frames a second: 60, 23.976, 30000/1001")
+    parser.add_argument("--times", type=argument(whole), metavar="K", help="K times as many frames (2)")
+    parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="F frames a second: 60, 23.976, 30000/1001")
     parser.add_argument(
-        "--in-fps", type=work.argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
+        "--in-fps", type=argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
     )
     parser.add_argument("--find", action="store_true", help="look for the part of the clip that loops best")
     parser.add_argument(
-        "--shortest", type=work.argument(work.factor), metavar="S", help="with --find: at least S seconds (half of the clip)"
+        "--shortest", type=argument(factor), metavar="S", help="with --find: at least S seconds (half of the clip)"
     )
     parser.add_argument(
         "--gap",
-        type=work.argument(work.auto_or(work.whole)),
+        type=argument(auto_or(whole)),
         default=1,
         metavar="N",
         help="the wrap takes as long as N frames (1); auto: as many as it is wide",
@@ -48,16 +49,16 @@ def run(args: Namespace) -> int:
     console = work.console_for_people()
     info = reader.info
     looked_at = media.Edited(info, [], lambda: tracked(reader, "looking at the clip", info.frames, console))
-    loop = best(looked_at, args.shortest, args.gap) if args.find else whole(looked_at, args.gap)
+    loop = loops.best(looked_at, args.shortest, args.gap) if args.find else loops.whole(looked_at, args.gap)
     console.print(told(loop), markup=False)
-    asked = turned(timing(info.rate, times=args.times, fps=args.fps), loop)
+    asked = loops.turned(timing(info.rate, times=args.times, fps=args.fps), loop)
     turn = replace(info, frames=loop.frames, duration=loop.period)
     if info.audio:
         reader.notes.append("the sound is left out: it does not loop")
     return work.make(media.Edited(turn, reader.notes, lambda: loop.wound(reader)), asked, args, tail="hold")
 
 
-def told(loop: Loop) -> str:
+def told(loop: loops.Loop) -> str:
     """Where a clip loops, in words."""
     lasts = f"{float(loop.start):.3f} s to {float(loop.end):.3f} s, {float(loop.period):.3f} s a turn"
     return f"loop of {loop.frames} frames, {lasts}; its wrap is {loop.jump:.1f} steps from running on"

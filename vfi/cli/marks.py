@@ -12,6 +12,7 @@ from ..duplicates import LONGEST
 from ..finding import Edit, Finder, find
 from ..plan import CUTS, DUPLICATES, Plan
 from . import work
+from .arguments import argument, whole
 from .progress import tracked
 
 
@@ -30,14 +31,14 @@ def add_options(parser: ArgumentParser) -> None:
     )
     group.add_argument(
         "--edit",
-        type=work.argument(Edit.parse),
+        type=argument(Edit.parse),
         default=Edit(),
         metavar="CUTS",
         help='correct the cuts: "+24, -50" adds one before frame 24 and takes one away; "24, 1.5s" are all there are',
     )
     group.add_argument(
         "--longest-hold",
-        type=work.argument(work.whole),
+        type=argument(whole),
         default=LONGEST,
         metavar="N",
         help=f"a picture shown for more than N frames stands still on purpose ({LONGEST})",

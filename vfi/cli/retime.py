@@ -11,6 +11,7 @@ from ..core import InputError
 from ..speed import EASINGS, Curve, along, of_json, parse
 from ..time import Timing, exact_rate
 from . import marks, work
+from .arguments import argument, factor, moment
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -28,13 +29,13 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     curve.add_argument("--speed", metavar="CURVE", help='"0:1, 2:0.25 ease, 4:1", or one number for all of it')
     curve.add_argument("--position", metavar="CURVE", help='seconds of the clip instead of speeds: "0:0, 2:3 ease, 4:3.5"')
     curve.add_argument("--curve", metavar="FILE", type=Path, help="a curve in JSON, or what ComfyUI's curve editor gives")
-    parser.add_argument("--start", type=work.argument(moment), metavar="S", help="second of the clip where a speed begins")
+    parser.add_argument("--start", type=argument(moment), metavar="S", help="second of the clip where a speed begins")
     parser.add_argument(
-        "--duration", type=work.argument(work.factor), metavar="S", help="seconds of output; a speed else uses the clip up"
+        "--duration", type=argument(factor), metavar="S", help="seconds of output; a speed else uses the clip up"
     )
-    parser.add_argument("--fps", type=work.argument(exact_rate), metavar="F", help="frames a second; the input's if not given")
+    parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="frames a second; the input's if not given")
     parser.add_argument(
-        "--in-fps", type=work.argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
+        "--in-fps", type=argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
     )
     parser.add_argument("--damaged-ok", action="store_true", help="use what can be read of a damaged video")
     marks.add_options(parser)
@@ -63,8 +64,3 @@ def curve(args: Namespace, duration: Fraction) -> Curve:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{args.curve} cannot be read as text: {error}") from error
     return of_json(text, duration, args.duration)
-
-
-def moment(text: str) -> Fraction:
-    """A number from 0 up, of seconds."""
-    return work.factor(text) if text.strip("0.") else Fraction(0)

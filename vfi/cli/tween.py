@@ -9,6 +9,7 @@ from pathlib import Path
 from ..images import ImageReader
 from ..time import Subdivide, Timing, exact_rate
 from . import work
+from .arguments import argument, whole
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -23,13 +24,13 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     parser.add_argument("output", metavar="OUT", type=Path, help="a video file, or a folder for numbered images")
     parser.add_argument(
         "--frames",
-        type=work.argument(work.whole),
+        type=argument(whole),
         required=True,
         metavar="N",
         help="how many new frames to make between the two",
     )
     parser.add_argument(
-        "--fps", type=work.argument(exact_rate), default=Fraction(24), metavar="F", help="frames a second of the output (24)"
+        "--fps", type=argument(exact_rate), default=Fraction(24), metavar="F", help="frames a second of the output (24)"
     )
     work.add_options(parser)
     parser.set_defaults(run=run)

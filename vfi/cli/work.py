@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from argparse import ArgumentParser, ArgumentTypeError, Namespace, _ArgumentGroup
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
@@ -19,109 +19,27 @@ from rich.markup import escape
 
 from .. import __version__, light, loading, media
 from ..chunks import ChunkWriter
-from ..consensus import Consensus, shown_doubt
-from ..core import InputError, Interpolator, Options, Sampling, Spec
-from ..hdr import Lit, unbound
+from ..consensus import shown_doubt
+from ..core import InputError, Interpolator
 from ..images import image_files
 from ..journal import digest, versions
-from ..overlap import Behind, ahead
-from ..remap import remap
-from ..run import run
-from ..shutter import Shutter, exposed
-from ..speed import Along
+from ..making import frames_of
+from ..overlap import Behind
+from ..shutter import Shutter
 from ..time import Tail, Timing
 from ..video.sound import AUDIO, fitted
-from ..wrap import TTA_PASSES
+from . import choice
+from .arguments import argument, factor, whole
 from .progress import tracked
 
 T = TypeVar("T")
 
-HUGE = 2160 * 3840
-"""Pixels from which ``--scale auto`` estimates motion at half the size, as RIFE's authors advise for 4K."""
-
 INTERRUPTED = 130
-
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-
-
-def argument(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """``parse`` as argparse wants it: an `InputError` becomes argparse's own."""
-
-    def parsed(text: str) -> T:
-        try:
-            return parse(text)
-        except InputError as error:
-            raise ArgumentTypeError(str(error)) from error
-
-    return parsed
-
-
-def factor(text: str) -> Fraction:
-    """A number above 0, such as 2, 2.5 or 5/2."""
-    try:
-        value = Fraction(text)
-    except (ValueError, ZeroDivisionError) as error:
-        raise InputError(f"{text!r} is not a number: give one such as 2, 2.5 or 5/2") from error
-    if value <= 0:
-        raise InputError(f"{text} was given: it must be above 0")
-    return value
-
-
-def whole(text: str) -> int:
-    """A whole number from 1 up."""
-    if not text.isdecimal() or int(text) < 1:
-        raise InputError(f"{text!r} was given: a whole number from 1 up is needed")
-    return int(text)
-
-
-def count(text: str) -> int:
-    """A whole number from 0 up."""
-    if not text.isdecimal():
-        raise InputError(f"{text!r} was given: a whole number from 0 up is needed")
-    return int(text)
-
-
-def names(text: str) -> tuple[str, ...]:
-    """Names with commas between them."""
-    found = tuple(name.strip() for name in text.split(","))
-    if not all(found):
-        raise InputError(f"{text!r} was given: names with commas between them are needed")
-    return found
-
-
-def auto_or(parse: Callable[[str], T]) -> Callable[[str], T | None]:
-    """``parse``, but None for "auto"."""
-    return lambda text: None if text == "auto" else parse(text)
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """Declare the options of model and output."""
-    model = parser.add_argument_group("model")
-    model.add_argument(
-        "--model", default="auto", help="a name from `vfi models`, or a safetensors file; auto: the best on disk, else dis"
-    )
-    model.add_argument(
-        "--consensus",
-        type=argument(names),
-        default=(),
-        metavar="NAME[,NAME...]",
-        help="more models: each pixel is the median of what all of them make",
-    )
-    model.add_argument("--tta", choices=TTA_PASSES, default="none", help="test-time augmentation: better frames for more time")
-    model.add_argument("--ensemble", action="store_true", help="average both directions of time inside networks that can")
-    model.add_argument(
-        "--scale",
-        type=argument(auto_or(factor)),
-        help="size at which motion is estimated: auto (0.5 from 4K on), 1, 0.5, 0.25, 2, 4",
-    )
-    model.add_argument("--steps", type=argument(whole), metavar="N", help="diffusion models: steps of a frame (20)")
-    model.add_argument("--eta", type=float, metavar="E", help="diffusion models: noise drawn anew at each step, 0 to 1 (0)")
-    model.add_argument("--seed", type=argument(count), metavar="N", help="diffusion models: the same seed, the same frames (0)")
-    model.add_argument("--pad", default="auto", help="auto, zeros, edge or reflect, with :centre or a multiple such as :128")
-    add_device(model)
-    model.add_argument(
-        "--batch", type=argument(auto_or(whole)), help="new frames of a pair made at once; auto: 1 on a CPU, 8 elsewhere"
-    )
+    """Declare the options of model, motion blur and output."""
+    choice.add_options(parser)
     blur = parser.add_argument_group("motion blur")
     blur.add_argument(
         "--shutter", type=argument(factor), metavar="ANGLE", help="how long each frame is exposed: 180 of 360 degrees is film's"
@@ -153,12 +71,6 @@ def add_options(parser: ArgumentParser) -> None:
         help="make the clip in chunks that are kept when work is cut off; the same command goes on after them",
     )
     output.add_argument("--json", action="store_true", help="print the result for machines, on standard output")
-
-
-def add_device(group: _ArgumentGroup) -> None:
-    """Declare where the model runs, and how exactly."""
-    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps ...")
-    group.add_argument("--dtype", choices=("auto", *DTYPES), default="auto", help="auto: float16 on CUDA, else float32")
 
 
 def add_audio(parser: ArgumentParser) -> None:
@@ -198,15 +110,13 @@ def make(
 ) -> int:
     """Make the clip that ``args`` ask for and return the exit code; ``sound`` is the file whose sound is copied.
 
-    ``chosen`` is what `chosen_model` gave, where it was needed before.
+    ``chosen`` is what `choice.model_of` gave, where it was needed before.
     On Ctrl-C what is done so far is kept under another name.
     """
     info = replace(reader.info, curve=args.transfer)
     console = console_for_people()
     shutter = None if args.shutter is None else Shutter(args.shutter, args.shutter_samples)
-    grid = asked.grid if shutter is None else shutter.grid(asked.grid)
-    along = grid if isinstance(grid, Along) else None
-    device = chosen_device(args.device)
+    device = choice.device_of(args.device)
     batch = (1 if device.type == "cpu" else 8) if args.batch is None else args.batch
     total = asked.expected(info.frames, info.duration, tail)
     encoding = media.Encoding(args.codec, args.crf, args.depth)
@@ -219,20 +129,16 @@ def make(
     if since is not None:
         console.print(f"{done.frames} frames are done already: going on after them")
     try:
-        with closing(ahead(reader if along is None else ())) as frames, writer, doubt_writer(args, wanted, tick) as doubts:
-            name, model = chosen or chosen_model(args, info, device)
+        with writer, doubt_writer(args, wanted, tick) as doubts:
+            name, model = chosen or choice.model_of(args, info, device)
             console.print(escape(promise(info, asked, total, args.output, name, device, tail)))
-            if along is None:
-                new = run(frames, model, grid, tail=tail, batch=batch, since=since)
-            else:
-                new = remap(reader, model, along, batch=batch, since=since)
-            if shutter is not None:
-                new = exposed(new, light.of(info))
-            for frame in tracked(new, "making frames", total, console, done.frames):
-                writer.write(frame)
-                if doubts is not None:
-                    doubts.write(shown_doubt(frame))
-                done = done.with_frame(frame)
+            how: Any = {"tail": tail, "batch": batch, "shutter": shutter, "curve": light.of(info), "since": since}
+            with closing(frames_of(reader, model, asked, **how)) as new:
+                for frame in tracked(new, "making frames", total, console, done.frames):
+                    writer.write(frame)
+                    if doubts is not None:
+                        doubts.write(shown_doubt(frame))
+                    done = done.with_frame(frame)
     except KeyboardInterrupt:
         kept = f"the {done.frames} frames that were done are in {writer.partial}" if writer.partial else "nothing was written"
         if args.resume and writer.partial:
@@ -306,38 +212,6 @@ def doubt_writer(args: Namespace, wanted: media.Info, tick: Fraction | None) -> 
         raise InputError("--disagreement and --shutter were both given: an exposure is made of many frames, give one")
     grey = replace(wanted, depth=8, alpha=False, colour=media.Colour())
     return media.open_writer(args.disagreement, grey, time_base=tick)
-
-
-def chosen_device(text: str) -> torch.device:
-    """The device that ``--device`` means; auto is the fastest that is there."""
-    if text == "auto":
-        text = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        return torch.empty(0, device=text).device
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"there is no device {text!r} here: give auto, cpu, cuda or mps") from error
-
-
-def chosen_model(args: Namespace, info: media.Info, device: torch.device) -> tuple[str, Interpolator]:
-    """The name and the model that the options mean, ready to use on ``device``."""
-    scale = args.scale or (0.5 if info.width * info.height >= HUGE else 1.0)
-    curve = unbound(info)
-    drawn = {name: given for name in ("steps", "eta", "seed") if (given := getattr(args, name)) is not None}
-    options = Options(scale=float(scale), ensemble=args.ensemble, sampling=Sampling(**drawn) if drawn else None)
-    models = []
-    for name in (args.model, *args.consensus):
-        network = loading.network(name, options)
-        dtype = chosen_dtype(args.dtype, device, network.spec)
-        ready = loading.ready(network, tta=args.tta, pad=args.pad, device=device, dtype=dtype)
-        models.append(Lit(ready, curve) if curve else ready)
-    model = models[0] if len(models) == 1 else Consensus(models)
-    return model.spec.name, model
-
-
-def chosen_dtype(text: str, device: torch.device, spec: Spec) -> torch.dtype:
-    """The precision that ``--dtype`` means for a model of ``spec``."""
-    half = device.type == "cuda" and spec.half
-    return DTYPES[text] if text != "auto" else torch.float16 if half else torch.float32
 
 
 def promise(
