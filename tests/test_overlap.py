@@ -236,15 +236,17 @@ def test_the_first_error_is_shown_and_nothing_is_written_after_it(bad: int):
 
 def test_an_error_of_the_caller_discards_what_waits():
     gate = threading.Event()
+    later = threading.Timer(0.02, gate.set)
     notebook = Notebook(gate=gate)
 
     def frames() -> Iterator[Frame]:
         yield from numbered(3)
-        threading.Timer(0.02, gate.set).start()
+        later.start()
         raise KeyError
 
     with pytest.raises(KeyError):
         write(Behind(lambda: notebook, 3), frames())
+    later.join()
     assert notebook.done[-1] == "discard"
     assert 2 not in notebook.done
 
