@@ -87,7 +87,7 @@ def load(models: Sequence[Model], size: tuple[int, int]) -> None:
     """Have ComfyUI hold ``models`` in memory, with room for what all of them hold for frames of ``size``."""
     held = [model for model in models if model.patcher is not None]
     if held:
-        needed = sum(model.network.spec.activations * size[0] * size[1] * model.dtype.itemsize for model in held)
+        needed = sum(model.network.spec.memory(*size, model.dtype.itemsize) for model in held)
         model_management.load_models_gpu([model.patcher for model in held], memory_required=needed)
 
 

@@ -70,6 +70,10 @@ class Spec:
     activations: int = 300
     licence: str = ""
 
+    def memory(self, height: int, width: int, itemsize: int = 4) -> int:
+        """Bytes that are held, at the most, while a frame of this size is made with numbers of ``itemsize`` bytes."""
+        return self.activations * height * width * itemsize
+
 
 @dataclass(frozen=True)
 class Motion:

@@ -15,12 +15,13 @@ from typing import Any, TypeVar
 
 import torch
 from rich.console import Console
+from rich.filesize import decimal
 from rich.markup import escape
 
-from .. import __version__, light, loading, media
+from .. import __version__, duplicates, light, loading, media, overlap, shots
 from ..chunks import ChunkWriter
 from ..consensus import shown_doubt
-from ..core import InputError, Interpolator
+from ..core import InputError, Interpolator, Spec
 from ..images import image_files
 from ..journal import digest, versions
 from ..making import frames_of
@@ -35,6 +36,12 @@ from .progress import tracked
 T = TypeVar("T")
 
 INTERRUPTED = 130
+
+LIBRARIES = 550_000_000
+"""Bytes that Python and the libraries take by themselves."""
+
+ENCODER = 250
+"""Bytes a pixel that an encoder takes, for the frames that it looks ahead."""
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -132,6 +139,9 @@ def make(
         with writer, doubt_writer(args, wanted, tick) as doubts:
             name, model = chosen or choice.model_of(args, info, device)
             console.print(escape(promise(info, asked, total, args.output, name, device, tail)))
+            console.print(
+                f"memory: {decimal(ceiling(info, model.spec, batch))} at the most, beside its weights, however long the clip is"
+            )
             how: Any = {"tail": tail, "batch": batch, "shutter": shutter, "curve": light.of(info), "since": since}
             with closing(frames_of(reader, model, asked, **how)) as new:
                 for frame in tracked(new, "making frames", total, console, done.frames):
@@ -224,6 +234,14 @@ def promise(
         length = None if total is None or asked.rate is None else total / asked.rate
     source = told(info.frames, info.rate, info.duration)
     return f"{info.width}x{info.height}, {source} -> {output}: {told(total, asked.rate, length)}, by {model} on {device}"
+
+
+def ceiling(info: media.Info, spec: Spec, batch: int) -> int:
+    """Bytes of memory, video memory included, that making a clip takes at the most, beside the weights of the model."""
+    waiting = spec.window + batch + shots.AHEAD + duplicates.LONGEST + 2 * overlap.AHEAD + 2
+    frame = (4 if info.alpha else 3) * torch.float32.itemsize
+    pixels = info.width * info.height
+    return LIBRARIES + (waiting * frame + ENCODER) * pixels + batch * spec.memory(info.height, info.width)
 
 
 def told(frames: int | None, rate: Fraction | None, duration: Fraction | None) -> str:
