@@ -13,7 +13,6 @@ from typing import TypeVar
 import torch
 from comfy.model_management import throw_exception_if_processing_interrupted
 from comfy.utils import ProgressBar
-from comfy_api.latest import io
 from torch import Tensor
 
 from ..vfi.core import Frame, InputError
@@ -25,20 +24,6 @@ T = TypeVar("T")
 
 ROUNDING = 1 / 512
 """Half a step of 8 bits."""
-
-
-def source_fps_input() -> io.Float.Input:
-    """The frame rate of an IMAGE, which has none of its own."""
-    return io.Float.Input(
-        "source_fps",
-        display_name="source fps",
-        default=24.0,
-        min=0.01,
-        max=1000.0,
-        step=0.001,
-        tooltip="Frames a second of the images, such as the fps of Get Video Components. 23.976 means 24000/1001, the exact "
-        "NTSC rate.",
-    )
 
 
 def checked(images: Tensor) -> Tensor:

@@ -13,32 +13,17 @@ from ..vfi.plan import Plan
 from ..vfi.run import run
 from ..vfi.time import Timing, exact_rate, timing
 from ..vfi.wrap import TTA_PASSES
-from . import bridge
+from . import bridge, parts
 from .memory import Model, ModelType, Several
 from .shots import plan_input
-from .video import Clip, codec_inputs, make
+from .video import Clip, make
 
 CATEGORY = "Inbetween/interpolate"
 
 
 def mode_input() -> io.DynamicCombo.Input:
     """How many frames are wanted; `timing_of` reads the answer."""
-    times = io.Int.Input(
-        "times",
-        default=2,
-        min=1,
-        max=256,
-        tooltip="How many frames there will be for each one there is: 2 puts one new frame between each pair, 4 puts three.",
-    )
-    rate = io.Float.Input(
-        "target_fps",
-        display_name="target fps",
-        default=60.0,
-        min=0.01,
-        max=1000.0,
-        step=0.001,
-        tooltip="Frames a second wanted. 23.976, 29.97 and 59.94 mean the exact NTSC rates. May also be lower than the source.",
-    )
+    rate = parts.target_fps_input(f"{parts.USUAL} May also be lower than the source.")
     slower = io.Float.Input(
         "slower",
         default=2.0,
@@ -47,7 +32,7 @@ def mode_input() -> io.DynamicCombo.Input:
         step=0.1,
         tooltip="How many times slower the clip plays, at the frame rate that it has. 2 is half the speed.",
     )
-    options = {"times": times, "frame rate": rate, "slow motion": slower}
+    options = {"times": parts.times_input(), "frame rate": rate, "slow motion": slower}
     return io.DynamicCombo.Input(
         "mode",
         options=[io.DynamicCombo.Option(key, [widget]) for key, widget in options.items()],
@@ -77,7 +62,7 @@ class Interpolate(io.ComfyNode):
             inputs=[
                 ModelType.Input("model", tooltip="The model that makes the new frames."),
                 io.Image.Input("images", tooltip="The frames, in order: grey, colour, or colour with alpha."),
-                bridge.source_fps_input(),
+                parts.source_fps_input(),
                 mode_input(),
                 io.Boolean.Input(
                     "hold_last",
@@ -91,14 +76,7 @@ class Interpolate(io.ComfyNode):
                 plan_input(),
             ],
             outputs=[
-                io.Image.Output("images", tooltip="The frames, old and new, in order."),
-                io.Float.Output("fps", tooltip="Frames a second to play them at."),
-                io.Int.Output("count", tooltip="How many frames there are."),
-                io.Mask.Output(
-                    "originals",
-                    tooltip="One mask a frame: white where the frame is one of the source's, black where it is new. Inverted, "
-                    "it lets a later node work on the new frames alone.",
-                ),
+                *parts.image_outputs("The frames, old and new, in order."),
                 io.Mask.Output(
                     "disagreement",
                     tooltip="Where the models of a Model Consensus disagree about a new frame: black where they agree, white "
@@ -146,14 +124,10 @@ class InterpolateVideo(io.ComfyNode):
                 ModelType.Input("model", tooltip="The model that makes the new frames."),
                 io.Video.Input("video", tooltip="The video. A trimmed one is read from where it starts to where it ends."),
                 mode_input(),
-                *codec_inputs(),
+                *parts.codec_inputs(),
                 plan_input(),
             ],
-            outputs=[
-                io.Video.Output("video", tooltip="The new video, in a temporary file. Save Video copies it as it is."),
-                io.Float.Output("fps", tooltip="Its frames a second, on average."),
-                io.Int.Output("count", tooltip="How many frames it has."),
-            ],
+            outputs=parts.video_outputs("The new video"),
         )
 
     @classmethod

@@ -12,9 +12,9 @@ from ..vfi.join import Seam, described, joined, seam, told
 from ..vfi.media import Edited, Encoding
 from ..vfi.run import run
 from ..vfi.time import Subdivide, exact_rate, timing
-from . import bridge
+from . import bridge, parts
 from .memory import Model, ModelType
-from .video import Clip, codec_inputs, make
+from .video import Clip, make
 
 CATEGORY = "Inbetween/time"
 DESCRIPTION = (
@@ -83,7 +83,7 @@ class JoinClips(io.ComfyNode):
                     template=io.Autogrow.TemplatePrefix(clip, prefix="clip_", min=2, max=16),
                     tooltip="The clips, in order, of one size. More inputs appear as they are used.",
                 ),
-                bridge.source_fps_input(),
+                parts.source_fps_input(),
                 *seam_inputs(),
             ],
             outputs=[
@@ -132,7 +132,7 @@ class JoinVideos(io.ComfyNode):
                     tooltip="The videos, in order, of one size. More inputs appear as they are used.",
                 ),
                 *seam_inputs(),
-                *codec_inputs(),
+                *parts.codec_inputs(),
             ],
             outputs=[
                 io.Video.Output("video", tooltip="All videos as one, in a temporary file. Save Video copies it as it is."),

@@ -12,9 +12,9 @@ from ..vfi.loop import Loop, best, turned, whole
 from ..vfi.media import Edited, Encoding, Reader
 from ..vfi.run import run
 from ..vfi.time import Timing, exact_rate, timing
-from . import bridge
+from . import bridge, parts
 from .memory import Model, ModelType
-from .video import Clip, codec_inputs, make
+from .video import Clip, make
 
 CATEGORY = "Inbetween/time"
 DESCRIPTION = (
@@ -27,16 +27,7 @@ ALIASES = ["seamless loop", "loop", "cinemagraph", "gif", "perfect loop", "wrap"
 
 def loop_inputs() -> list[io.Input]:
     """How a clip is made to loop; `looped` reads the answers."""
-    times = io.Int.Input("times", default=2, min=1, max=256, tooltip="How many frames there will be for each one there is.")
-    rate = io.Float.Input(
-        "target_fps",
-        display_name="target fps",
-        default=60.0,
-        min=0.01,
-        max=1000.0,
-        step=0.001,
-        tooltip="Frames a second wanted. A turn is made a whole number of them, up to half a frame longer or shorter.",
-    )
+    rate = parts.target_fps_input("A turn is made a whole number of them, up to half a frame longer or shorter.")
     shortest = io.Float.Input(
         "shortest",
         display_name="shortest loop",
@@ -49,7 +40,7 @@ def loop_inputs() -> list[io.Input]:
     return [
         io.DynamicCombo.Input(
             "mode",
-            options=[io.DynamicCombo.Option("times", [times]), io.DynamicCombo.Option("frame rate", [rate])],
+            options=[io.DynamicCombo.Option("times", [parts.times_input()]), io.DynamicCombo.Option("frame rate", [rate])],
             tooltip="How many frames are made: a number of times as many, or as many as a frame rate asks for.",
         ),
         io.DynamicCombo.Input(
@@ -95,14 +86,11 @@ class LoopFrames(io.ComfyNode):
             inputs=[
                 ModelType.Input("model", tooltip="The model that makes the new frames."),
                 io.Image.Input("images", tooltip="The frames, in order."),
-                bridge.source_fps_input(),
+                parts.source_fps_input(),
                 *loop_inputs(),
             ],
             outputs=[
-                io.Image.Output("images", tooltip="One turn of the loop."),
-                io.Float.Output("fps", tooltip="Frames a second to play it at."),
-                io.Int.Output("count", tooltip="How many frames a turn has."),
-                io.Mask.Output("originals", tooltip="White where a frame is one of the source's, black where it is new."),
+                *parts.image_outputs("One turn of the loop."),
                 io.Float.Output("jump", tooltip=JUMP),
             ],
         )
@@ -130,12 +118,10 @@ class LoopVideo(io.ComfyNode):
                 ModelType.Input("model", tooltip="The model that makes the new frames."),
                 io.Video.Input("video", tooltip="The video."),
                 *loop_inputs(),
-                *codec_inputs(),
+                *parts.codec_inputs(),
             ],
             outputs=[
-                io.Video.Output("video", tooltip="One turn of the loop, in a temporary file. Save Video copies it as it is."),
-                io.Float.Output("fps", tooltip="Its frames a second, on average."),
-                io.Int.Output("count", tooltip="How many frames a turn has."),
+                *parts.video_outputs("One turn of the loop"),
                 io.Float.Output("jump", tooltip=JUMP),
             ],
         )

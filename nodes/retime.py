@@ -12,9 +12,9 @@ from ..vfi.media import Encoding, Info
 from ..vfi.remap import remap
 from ..vfi.speed import Along, Curve, along, drawn, parse
 from ..vfi.time import Timing, exact_rate
-from . import bridge
+from . import bridge, parts
 from .memory import Model, ModelType
-from .video import Clip, codec_inputs, make
+from .video import Clip, make
 
 CATEGORY = "Inbetween/time"
 DESCRIPTION = (
@@ -92,15 +92,8 @@ def curve_inputs() -> list[io.Input]:
             tooltip="Seconds of output. 0: a speed lasts until the clip is used up, a position until its last keyframe, and a "
             "drawn curve is as wide as the clip is long.",
         ),
-        io.Float.Input(
-            "target_fps",
-            display_name="target fps",
-            default=0.0,
-            min=0.0,
-            max=1000.0,
-            step=0.001,
-            optional=True,
-            tooltip="Frames a second of the output. 0: as many as the clip has.",
+        parts.rate_input(
+            "target_fps", 0.0, "Frames a second of the output. 0: as many as the clip has.", least=0.0, optional=True
         ),
     ]
 
@@ -141,14 +134,11 @@ class RetimeFrames(io.ComfyNode):
             inputs=[
                 ModelType.Input("model", tooltip="The model that makes the new frames."),
                 io.Image.Input("images", tooltip="The frames, in order."),
-                bridge.source_fps_input(),
+                parts.source_fps_input(),
                 *curve_inputs(),
             ],
             outputs=[
-                io.Image.Output("images", tooltip="The frames along the curve."),
-                io.Float.Output("fps", tooltip="Frames a second to play them at."),
-                io.Int.Output("count", tooltip="How many frames there are."),
-                io.Mask.Output("originals", tooltip="White where a frame is one of the source's, black where it is new."),
+                *parts.image_outputs("The frames along the curve."),
                 io.String.Output("times", tooltip=TIMES),
             ],
         )
@@ -194,12 +184,10 @@ class RetimeVideo(io.ComfyNode):
                     tooltip="auto: the sound is stretched along and keeps its pitch, backwards it is heard backwards, and in a "
                     "freeze there is silence. copy: it stays as it is. drop: there is none.",
                 ),
-                *codec_inputs(),
+                *parts.codec_inputs(),
             ],
             outputs=[
-                io.Video.Output("video", tooltip="The new video, in a temporary file. Save Video copies it as it is."),
-                io.Float.Output("fps", tooltip="Its frames a second."),
-                io.Int.Output("count", tooltip="How many frames it has."),
+                *parts.video_outputs("The new video"),
                 io.String.Output("times", tooltip=TIMES),
             ],
         )

@@ -13,7 +13,7 @@ from ..vfi.finding import Edit, Finder, find, with_repeats
 from ..vfi.media import Reader
 from ..vfi.plan import CUTS, DUPLICATES, Plan
 from ..vfi.time import exact_rate
-from . import bridge
+from . import bridge, parts
 from .video import Clip
 
 CATEGORY = "Inbetween/shots"
@@ -36,7 +36,7 @@ def clip_inputs() -> list[io.Input]:
     return [
         io.Image.Input("images", optional=True, tooltip="The frames to look at. Connect these or a video."),
         io.Video.Input("video", optional=True, tooltip="The video to look at, frame by frame from its file."),
-        bridge.source_fps_input(),
+        parts.source_fps_input(),
     ]
 
 

@@ -13,9 +13,9 @@ from ..vfi.media import Edited, Encoding
 from ..vfi.run import run
 from ..vfi.shutter import Shutter, exposed
 from ..vfi.time import Uniform, exact_rate, timing
-from . import bridge
+from . import bridge, parts
 from .memory import Model, ModelType
-from .video import Clip, codec_inputs, make
+from .video import Clip, make
 
 CATEGORY = "Inbetween/interpolate"
 
@@ -23,15 +23,8 @@ CATEGORY = "Inbetween/interpolate"
 def shutter_inputs() -> list[io.Input]:
     """How the frames are exposed; `shutter_of` reads the answer."""
     return [
-        io.Float.Input(
-            "target_fps",
-            display_name="target fps",
-            default=24.0,
-            min=0.01,
-            max=1000.0,
-            step=0.001,
-            tooltip="Frames a second wanted. The source's rate keeps their number, a lower one makes film of fast footage. "
-            "23.976, 29.97 and 59.94 mean the exact NTSC rates.",
+        parts.target_fps_input(
+            f"The source's rate keeps their number, a lower one makes film of fast footage. {parts.USUAL}", default=24.0
         ),
         io.Float.Input(
             "angle",
@@ -76,7 +69,7 @@ class ShutterFrames(io.ComfyNode):
             inputs=[
                 ModelType.Input("model", tooltip="The model that makes the moments of each exposure."),
                 io.Image.Input("images", tooltip="The frames, in order: grey, colour, or colour with alpha."),
-                bridge.source_fps_input(),
+                parts.source_fps_input(),
                 *shutter_inputs(),
                 light_input("srgb", "usual pictures"),
             ],
@@ -122,13 +115,9 @@ class ShutterVideo(io.ComfyNode):
                 io.Video.Input("video", tooltip="The video. A trimmed one is read from where it starts to where it ends."),
                 *shutter_inputs(),
                 light_input("auto", "what the video says of itself"),
-                *codec_inputs(),
+                *parts.codec_inputs(),
             ],
-            outputs=[
-                io.Video.Output("video", tooltip="The new video, in a temporary file. Save Video copies it as it is."),
-                io.Float.Output("fps", tooltip="Its frames a second."),
-                io.Int.Output("count", tooltip="How many frames it has."),
-            ],
+            outputs=parts.video_outputs("The new video"),
         )
 
     @classmethod

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import folder_paths
-from comfy_api.latest import Input, InputImpl, io
+from comfy_api.latest import Input, InputImpl
 
 from ..vfi import media
 from ..vfi.core import Frame
@@ -83,29 +83,6 @@ def between(frames: Iterable[Frame], start: Fraction, end: Fraction | None) -> I
         if frame.time >= start:
             shown = frame.duration if end is None else min(frame.duration, end - frame.time)
             yield replace(frame, time=frame.time - start, duration=shown)
-
-
-def codec_inputs() -> list[io.Input]:
-    """How a new video is encoded."""
-    return [
-        io.Combo.Input(
-            "codec",
-            options=["h264", "hevc", "av1", "vp9"],
-            default="h264",
-            optional=True,
-            advanced=True,
-            tooltip="What the new video is encoded with. h264 plays everywhere; hevc and av1 are smaller and slower.",
-        ),
-        io.Int.Input(
-            "crf",
-            default=18,
-            min=0,
-            max=51,
-            optional=True,
-            advanced=True,
-            tooltip="Quality of the encoding: lower is better and larger. 18 looks like the source with h264.",
-        ),
-    ]
 
 
 def make(
