@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction as F
 from itertools import pairwise
 
@@ -34,6 +35,14 @@ def test_shared_frames_are_found_and_left_out(shared):
     for frame, wanted in zip(clip, moving(0, 70), strict=True):
         torch.testing.assert_close(frame.rgb, wanted.rgb, atol=1e-4, rtol=0)
     assert not any(frame.repeat for frame in clip)
+
+
+def test_a_frame_that_a_trim_cut_short_is_shown_as_long_as_the_others():
+    one, other = moving(0, 20), moving(20, 40)
+    one[-1] = replace(one[-1], duration=F(1, 1000))
+    clip = list(joined([one, other], [Seam()]))
+    assert [frame.time for frame in clip] == [F(k, 24) for k in range(40)]
+    assert {frame.duration for frame in clip} == {F(1, 24)}
 
 
 def test_clips_that_share_nothing_lose_nothing():

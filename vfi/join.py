@@ -125,7 +125,7 @@ def joined(clips: Sequence[Iterable[Frame]], seams: Sequence[Seam]) -> Iterator[
         colours = colours.after(begins.colours)
         moved: Fraction | None = None
         waiting: deque[Frame] = deque()
-        for index, frame in enumerate(islice(clip, begins.overlap, None)):
+        for index, frame in enumerate(islice(_unclipped(clip), begins.overlap, None)):
             size = size or frame.rgb.shape
             if frame.rgb.shape != size:
                 raise InputError(
@@ -163,6 +163,19 @@ def told(number: int, found: Seam) -> str:
         f"{found.width_before:.1f} steps wide before, {found.width_after:.1f} after",
     ]
     return f"seam {number}: {', '.join(parts)}"
+
+
+def _unclipped(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """The frames of a clip, the last shown no shorter than any other: a trim that falls between two frames leaves a sliver."""
+    held: Frame | None = None
+    shortest = Fraction(0)
+    for frame in frames:
+        if held is not None:
+            shortest = min(shortest or held.duration, held.duration)
+            yield held
+        held = frame
+    if held is not None:
+        yield replace(held, duration=max(held.duration, shortest))
 
 
 def _shared(ends: Sequence[Tensor], starts: Sequence[Tensor], step: float) -> int:
