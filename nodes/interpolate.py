@@ -11,7 +11,7 @@ from ..vfi.core import Doubts
 from ..vfi.media import Encoding
 from ..vfi.plan import Plan
 from ..vfi.run import run
-from ..vfi.time import Timing, exact_rate, timing
+from ..vfi.time import Timing, exact_rate, resample, timing
 from ..vfi.wrap import TTA_PASSES
 from . import bridge, parts
 from .memory import Model, ModelType, Several
@@ -82,6 +82,7 @@ class Interpolate(io.ComfyNode):
                     tooltip="Where the models of a Model Consensus disagree about a new frame: black where they agree, white "
                     "where they see opposites. Black for a single model.",
                 ),
+                parts.times_output(),
             ],
         )
 
@@ -107,7 +108,9 @@ class Interpolate(io.ComfyNode):
             disagreement = disagreement.clone()
             made = bridge.noting_doubt(made, disagreement)
         out, originals = bridge.collected(bridge.watched(made, count), images, count)
-        return io.NodeOutput(out, float(asked.rate), count, originals, disagreement)
+        instants = resample(bridge.frames_of(images, source), asked.grid, tail=tail)
+        places = (instant.place if instant.t else instant.before.time for instant in instants)
+        return io.NodeOutput(out, float(asked.rate), count, originals, disagreement, parts.listed_times(places))
 
 
 class InterpolateVideo(io.ComfyNode):

@@ -5,6 +5,9 @@ Knows nothing of what nodes do with them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from fractions import Fraction
+
 from comfy_api.latest import io
 
 USUAL = "23.976, 29.97 and 59.94 mean the exact NTSC rates."
@@ -84,6 +87,16 @@ def image_outputs(told: str) -> list[io.Output]:
             "a later node work on the new frames alone.",
         ),
     ]
+
+
+def times_output() -> io.String.Output:
+    """When what a frame shows is in the source; `listed_times` writes it."""
+    return io.String.Output("times", tooltip="What each frame shows: the second of the source, a line for each.")
+
+
+def listed_times(seconds: Iterable[Fraction]) -> str:
+    """Seconds, a line each."""
+    return "\n".join(f"{float(second):.6f}" for second in seconds)
 
 
 def video_outputs(told: str) -> list[io.Output]:

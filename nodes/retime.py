@@ -23,7 +23,6 @@ DESCRIPTION = (
 )
 ALIASES = ["speed ramp", "time remap", "slow motion", "retime", "reverse", "freeze frame", "velocity", "timewarp"]
 EASINGS = "linear, hold, ease, ease-in, ease-out, ease-in-out, and those with -quad, -cubic, -quart or -quint"
-TIMES = "The second of the clip that each frame shows, one a line."
 
 
 def curve_inputs() -> list[io.Input]:
@@ -118,10 +117,6 @@ def curve_of(curve: dict, width: Fraction, duration: Fraction) -> Curve:
     return drawn(given.points, kind, smooth=not isinstance(given, LinearCurve), width=width, height=height)
 
 
-def times_of(grid: Along) -> str:
-    return "\n".join(f"{float(grid.place(output)):.6f}" for output in grid.outputs)
-
-
 class RetimeFrames(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -139,7 +134,7 @@ class RetimeFrames(io.ComfyNode):
             ],
             outputs=[
                 *parts.image_outputs("The frames along the curve."),
-                io.String.Output("times", tooltip=TIMES),
+                parts.times_output(),
             ],
         )
 
@@ -159,7 +154,7 @@ class RetimeFrames(io.ComfyNode):
         ready = model.ready(images.shape[1:3], bridge.unbound(images))
         made = remap(clip, ready, grid)
         out, originals = bridge.collected(bridge.watched(made, count), images, count)
-        return io.NodeOutput(out, float(grid.rate), count, originals, times_of(grid))
+        return io.NodeOutput(out, float(grid.rate), count, originals, parts.listed_times(map(grid.place, grid.outputs)))
 
 
 class RetimeVideo(io.ComfyNode):
@@ -188,7 +183,7 @@ class RetimeVideo(io.ComfyNode):
             ],
             outputs=[
                 *parts.video_outputs("The new video"),
-                io.String.Output("times", tooltip=TIMES),
+                parts.times_output(),
             ],
         )
 
@@ -207,4 +202,4 @@ class RetimeVideo(io.ComfyNode):
         clip = Clip.of(video)
         grid = along_of(curve, duration, target_fps, clip.reader.info)
         result, count = make(model, clip, Timing(grid, grid.rate), Encoding(codec, crf), audio=audio)
-        return io.NodeOutput(result, float(grid.rate), count, times_of(grid))
+        return io.NodeOutput(result, float(grid.rate), count, parts.listed_times(map(grid.place, grid.outputs)))

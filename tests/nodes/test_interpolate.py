@@ -40,16 +40,20 @@ def slow(slower: float) -> dict:
 )
 def test_counts_and_rates(run, linear, mode: dict, source: float, hold: bool, count: int, fps: Fraction):
     images = torch.rand(10, 4, 6, 3)
-    made, given_fps, given_count, originals, disagreement = run(
+    made, given_fps, given_count, originals, disagreement, listed = run(
         "InbetweenInterpolate", model=linear, images=images, mode=mode, source_fps=source, hold_last=hold
     )
     assert (len(made), given_count, given_fps) == (count, count, float(fps))
     assert originals.shape == disagreement.shape == (count, 4, 6)
+    shown = [float(second) for second in listed.splitlines()]
+    slower = mode.get("slower", 1)
+    exact = Fraction(24000, 1001) if source == 23.976 else source
+    assert shown == pytest.approx([min(k / fps / slower, 9 / exact) for k in range(count)], abs=1e-6)
 
 
 def test_frames_of_the_source_come_out_bit_for_bit_and_are_marked(run, linear):
     images = torch.rand(5, 4, 6, 3)
-    made, _, _, originals, _ = run("InbetweenInterpolate", model=linear, images=images, mode=times(3))
+    made, _, _, originals, *_ = run("InbetweenInterpolate", model=linear, images=images, mode=times(3))
     assert torch.equal(made[::3], images)
     torch.testing.assert_close(made[1], images[0] * 2 / 3 + images[1] / 3)
     assert originals[:, 0, 0].tolist() == [1, 0, 0] * 4 + [1]
@@ -57,7 +61,9 @@ def test_frames_of_the_source_come_out_bit_for_bit_and_are_marked(run, linear):
 
 
 def test_held_frames_are_not_marked(run, linear):
-    *_, originals, _ = run("InbetweenInterpolate", model=linear, images=torch.rand(2, 4, 6, 3), mode=times(2), hold_last=True)
+    _, _, _, originals, *_ = run(
+        "InbetweenInterpolate", model=linear, images=torch.rand(2, 4, 6, 3), mode=times(2), hold_last=True
+    )
     assert originals[:, 0, 0].tolist() == [1, 0, 1, 0]
 
 
@@ -80,7 +86,7 @@ def test_colour_that_is_transparent_does_not_bleed(run, linear):
 
 def test_one_frame_stays_one(run, linear):
     images = torch.rand(1, 1, 1, 3)
-    made, _, count, originals, _ = run("InbetweenInterpolate", model=linear, images=images, mode=times(8))
+    made, _, count, originals, *_ = run("InbetweenInterpolate", model=linear, images=images, mode=times(8))
     assert torch.equal(made, images)
     assert (count, originals.tolist()) == (1, [[[1.0]]])
 
@@ -141,7 +147,7 @@ def load(run):
 
 
 def test_a_single_model_disagrees_with_nobody_and_takes_no_memory_for_it(run, linear):
-    *_, disagreement = run("InbetweenInterpolate", model=linear, images=torch.rand(3, 4, 6, 3), mode=times(2))
+    *_, disagreement, _ = run("InbetweenInterpolate", model=linear, images=torch.rand(3, 4, 6, 3), mode=times(2))
     assert disagreement.shape == (5, 4, 6)
     assert not disagreement.any()
     assert disagreement.untyped_storage().nbytes() == 5 * 4
@@ -150,7 +156,7 @@ def test_a_single_model_disagrees_with_nobody_and_takes_no_memory_for_it(run, li
 def test_a_consensus_is_the_median_and_shows_where_models_disagree(run, load):
     names, images = ("linear", "nearest", "dis"), torch.rand(2, 20, 24, 3)
     (model,) = run("InbetweenConsensus", **{f"model_{k}": load(name) for k, name in enumerate(names, start=1)})
-    made, _, count, _, disagreement = run("InbetweenInterpolate", model=model, images=images, mode=times(4))
+    made, _, count, _, disagreement, _ = run("InbetweenInterpolate", model=model, images=images, mode=times(4))
     single = [run("InbetweenInterpolate", model=load(name), images=images, mode=times(4))[0] for name in names]
     torch.testing.assert_close(made, torch.stack(single).median(dim=0).values)
     assert (count, disagreement.shape) == (5, (5, 20, 24))
@@ -163,7 +169,7 @@ def test_a_consensus_of_a_consensus_counts_its_models_one_by_one(run, load):
     (pair,) = run("InbetweenConsensus", model_1=load("linear"), model_2=load("nearest"))
     (model,) = run("InbetweenConsensus", model_1=pair, model_2=load("linear"), model_5=load("linear"))
     images = torch.rand(2, 4, 6, 3)
-    made, *_, disagreement = run("InbetweenInterpolate", model=model, images=images, mode=times(2))
+    made, *_, disagreement, _ = run("InbetweenInterpolate", model=model, images=images, mode=times(2))
     torch.testing.assert_close(made[1], images.mean(0))
     torch.testing.assert_close(disagreement[1], (images[1] - images[0]).abs().mean(-1) / 4)
 
@@ -172,7 +178,7 @@ def test_augmentation_of_a_consensus_acts_on_each_model(run, load):
     (model,) = run("InbetweenConsensus", model_1=load("nearest"), model_2=load("nearest"))
     (model,) = run("InbetweenTTA", model=model, mode="swap")
     images = torch.rand(2, 4, 6, 3)
-    made, *_, disagreement = run("InbetweenInterpolate", model=model, images=images, mode=times(2))
+    made, *_, disagreement, _ = run("InbetweenInterpolate", model=model, images=images, mode=times(2))
     torch.testing.assert_close(made[1], images.mean(0))
     assert not disagreement.any()
 
