@@ -206,7 +206,8 @@ def comfyui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyUI]:
         pytest.skip("a ComfyUI checkout is needed: name it in COMFYUI_PATH, and its interpreter in COMFYUI_PYTHON")
     base = tmp_path_factory.mktemp("comfyui")
     server = ComfyUI(base, Path(checkout), os.environ.get("COMFYUI_PYTHON", sys.executable))
-    shutil.copy(ROOT / "examples" / "fox-16fps.mp4", base / "input")
+    for clip in (*(ROOT / "examples").glob("*.mp4"), ROOT / "tests" / "data" / "clips" / "hard_cut_25fps.mp4"):
+        shutil.copy(clip, base / "input")
     yield server
     server.stop()
 

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import re
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
-EXAMPLES = sorted(path.stem for path in (ROOT / "example_workflows").glob("*.json"))
+from forms import EXAMPLES, ROOT, api_form
 
 
 @pytest.fixture(params=EXAMPLES)
 def forms(request) -> tuple[dict, dict]:
     """The graph of the browser and the form that the API takes."""
-    folders = (ROOT / "example_workflows", ROOT / "tests" / "workflows")
-    graph, api = (json.loads((folder / f"{request.param}.json").read_text(encoding="utf-8")) for folder in folders)
-    return graph, api
+    graph = (ROOT / "example_workflows" / f"{request.param}.json").read_text(encoding="utf-8")
+    return json.loads(graph), api_form(request.param)
 
 
-def test_there_are_two_with_a_picture_each():
-    assert EXAMPLES == ["Interpolate a clip", "Smooth a batch of images"]
-    assert {path.stem for path in (ROOT / "example_workflows").glob("*.jpg")} == set(EXAMPLES)
+def test_each_has_a_picture():
+    assert EXAMPLES
+    assert sorted(path.stem for path in (ROOT / "example_workflows").glob("*.jpg")) == EXAMPLES
+
+
+def test_no_form_for_the_api_is_left_over():
+    assert sorted(path.stem for path in (ROOT / "tests" / "workflows").glob("*.json")) == EXAMPLES
+
+
+def test_the_clip_is_one_that_the_note_tells_where_to_find(forms):
+    graph, _ = forms
+    (note,) = (node["widgets_values"][0] for node in graph["nodes"] if node["type"] == "MarkdownNote")
+    clips = {node["widgets_values"][0] for node in graph["nodes"] if node["type"] == "LoadVideo"}
+    told = [ROOT / name for name in re.findall(r"[*][*](\S+\.mp4)[*][*]", note)]
+    assert {path.name for path in told if path.is_file()} == clips
 
 
 def test_both_forms_are_the_same_workflow(forms):
@@ -47,4 +56,6 @@ def test_every_input_is_one_that_the_node_has(forms, nodes):
                 known.add(part.id)
                 if part.io_type == "COMFY_DYNAMICCOMBO_V3":
                     known |= {f"{part.id}.{inner.id}" for option in part.options for inner in option.inputs}
+                if part.io_type == "COMFY_AUTOGROW_V3":
+                    known |= {f"{part.id}.{name}" for name in part.template.names}
             assert node["inputs"].keys() <= known

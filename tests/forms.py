@@ -1,0 +1,34 @@
+"""Workflows in the form that the API takes, and what a run of one leaves behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted(path.stem for path in (ROOT / "example_workflows").glob("*.json"))
+
+
+def api_form(name: str) -> dict[str, Any]:
+    """An example workflow."""
+    return json.loads((ROOT / "tests" / "workflows" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def only(workflow: dict[str, Any], kind: str) -> dict[str, Any]:
+    """The inputs of the one node of a class."""
+    (inputs,) = (node["inputs"] for node in workflow.values() if node["class_type"] == kind)
+    return inputs
+
+
+def all_saved(comfyui: Any, outputs: dict[str, Any]) -> dict[str, Path]:
+    """The files in the output folder, by the prefix of their names."""
+    items = [item for output in outputs.values() for item in output.get("images", []) if item["type"] == "output"]
+    paths = [comfyui.base / "output" / item["subfolder"] / item["filename"] for item in items]
+    return {path.name.rsplit("_", 2)[0]: path for path in paths}
+
+
+def saved(comfyui: Any, outputs: dict[str, Any]) -> Path:
+    """The one file in the output folder."""
+    (path,) = all_saved(comfyui, outputs).values()
+    return path
