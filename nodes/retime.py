@@ -9,11 +9,13 @@ from comfy_api.latest import Input, io
 from torch import Tensor
 
 from ..vfi.media import Encoding, Info
+from ..vfi.plan import Plan
 from ..vfi.remap import remap
 from ..vfi.speed import Along, Curve, along, drawn, parse
 from ..vfi.time import Timing, exact_rate
 from . import bridge, parts
 from .memory import Model, ModelType
+from .shots import plan_input
 from .video import Clip, make
 
 CATEGORY = "Inbetween/time"
@@ -131,6 +133,7 @@ class RetimeFrames(io.ComfyNode):
                 io.Image.Input("images", tooltip="The frames, in order."),
                 parts.source_fps_input(),
                 *curve_inputs(),
+                plan_input(),
             ],
             outputs=[
                 *parts.image_outputs("The frames along the curve."),
@@ -147,8 +150,11 @@ class RetimeFrames(io.ComfyNode):
         curve: dict,
         duration: float = 0.0,
         target_fps: float = 0.0,
+        plan: Plan | None = None,
     ) -> io.NodeOutput:
         clip = bridge.clip_of(images, exact_rate(source_fps))
+        if plan is not None:
+            clip = plan.applied(clip)
         grid = along_of(curve, duration, target_fps, clip.info)
         count = len(grid.outputs)
         ready = model.ready(images.shape[1:3], bridge.unbound(images))
@@ -180,6 +186,7 @@ class RetimeVideo(io.ComfyNode):
                     "freeze there is silence. copy: it stays as it is. drop: there is none.",
                 ),
                 *parts.codec_inputs(),
+                plan_input(),
             ],
             outputs=[
                 *parts.video_outputs("The new video"),
@@ -198,8 +205,11 @@ class RetimeVideo(io.ComfyNode):
         audio: str = "auto",
         codec: str = "h264",
         crf: int = 18,
+        plan: Plan | None = None,
     ) -> io.NodeOutput:
         clip = Clip.of(video)
+        if plan is not None:
+            clip = clip.planned(plan)
         grid = along_of(curve, duration, target_fps, clip.reader.info)
         result, count = make(model, clip, Timing(grid, grid.rate), Encoding(codec, crf), audio=audio)
         return io.NodeOutput(result, float(grid.rate), count, parts.listed_times(map(grid.place, grid.outputs)))

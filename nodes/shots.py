@@ -76,7 +76,7 @@ class FindShots(io.ComfyNode):
                 ),
             ],
             outputs=[
-                PlanType.Output("plan", tooltip="The shots, for Interpolate Frames, Interpolate Video and Find Duplicates."),
+                PlanType.Output("plan", tooltip="The shots, for the nodes that make frames, and for Find Duplicates."),
                 io.String.Output("report", tooltip="Shots, fades and flashes, a line each."),
                 io.String.Output("list", tooltip="The frames before which there are cuts, such as 24, 50: what edit takes."),
                 io.Int.Output("count", tooltip="How many shots there are."),

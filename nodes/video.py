@@ -63,8 +63,7 @@ class Clip:
 
     def planned(self, plan: Plan) -> Clip:
         """The same, its frames marked as ``plan`` says."""
-        reader = self.reader
-        return replace(self, reader=media.Edited(reader.info, reader.notes, lambda: plan.marked(reader)))
+        return replace(self, reader=plan.applied(self.reader))
 
 
 def part(info: media.Info, start: Fraction, end: Fraction | None) -> media.Info:

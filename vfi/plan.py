@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 from .core import Across, Frame, InputError
 from .duplicates import Repeats
+from .media import Edited, Reader
 from .time import Timing, exact_rate, timing
 
 T = TypeVar("T")
@@ -115,6 +116,10 @@ class Plan:
             before, repeating = frame, max(repeating - 1, 0)
         if wanted:
             raise _missing(*wanted[-1][:2], before, None)
+
+    def applied(self, clip: Reader) -> Edited:
+        """The clip with its frames so marked."""
+        return Edited(clip.info, clip.notes, lambda: self.marked(clip))
 
     def _wanted(self) -> list[tuple[Fraction, str, Across | None, int]]:
         """The marks, the last first: when, what they are called, what is shown across the cut, how many frames repeat."""

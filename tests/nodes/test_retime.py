@@ -102,3 +102,11 @@ def test_a_video_plays_backwards_at_half_speed(run, linear, file, part, server, 
     assert shown == pytest.approx([max(230 - 5 * k, 10 * first) for k in range(frames)], abs=2.5)
     wanted = Fraction(frames, 24)
     assert lengths == ({"video": wanted, "audio": wanted} if heard else {"video": wanted})
+
+
+@pytest.mark.parametrize(("speed", "wanted"), [("0.5", [0, 0.5, 1, 1, 2, 2.5, 3, 3]), ("-0.5", [3, 2.5, 2, 1, 1, 0.5, 0, 0])])
+def test_a_plan_keeps_shots_apart_in_both_directions(run, linear, part, speed: str, wanted: list[float]):
+    images = ramp(4)
+    plan, *_ = run("InbetweenFindShots", images=images, source_fps=10.0, edit="2")
+    made, *_ = run("InbetweenRetime", model=linear, images=images, source_fps=10.0, curve=SPEED | {"speed": speed}, plan=plan)
+    assert levels(made) == pytest.approx(wanted)

@@ -66,7 +66,7 @@ def planned(reader: media.Reader, plan: Plan, args: Namespace) -> media.Reader:
         raise InputError("--edit and --plan were both given: edit the plan instead")
     plan = plan.with_policies(args.cuts, args.duplicates)
     reader.notes.extend(plan.told())
-    return media.Edited(reader.info, reader.notes, lambda: plan.marked(reader))
+    return plan.applied(reader)
 
 
 def looked_at(reader: media.Reader, args: Namespace) -> media.Reader:
@@ -76,7 +76,7 @@ def looked_at(reader: media.Reader, args: Namespace) -> media.Reader:
     frames = tracked(reader, "looking at the clip", reader.info.frames, work.console_for_people())
     plan = find(frames, reader.info.rate, finder(args))
     reader.notes.extend(plan.told())
-    return media.Edited(reader.info, reader.notes, lambda: plan.marked(reader))
+    return plan.applied(reader)
 
 
 def found(reader: media.Reader, args: Namespace) -> media.Reader:
