@@ -139,9 +139,7 @@ def make(
         with writer, doubt_writer(args, wanted, tick) as doubts:
             name, model = chosen or choice.model_of(args, info, device)
             console.print(escape(promise(info, asked, total, args.output, name, device, tail)))
-            console.print(
-                f"memory: {decimal(ceiling(info, model.spec, batch))} at the most, beside its weights, however long the clip is"
-            )
+            console.print(f"memory: {decimal(ceiling(info, model.spec, batch))} at the most, beside the model's weights")
             how: Any = {"tail": tail, "batch": batch, "shutter": shutter, "curve": light.of(info), "since": since}
             with closing(frames_of(reader, model, asked, **how)) as new:
                 for frame in tracked(new, "making frames", total, console, done.frames):
@@ -155,26 +153,30 @@ def make(
             kept = f"{writer.done.frames} frames are done, and the same command goes on after them"
         console.print(escape(f"vfi: interrupted: {kept}"))
         return INTERRUPTED
-    seconds = time.perf_counter() - started
-    notes = [*reader.notes, *writer.notes]
-    for note in notes:
-        console.print(escape(f"note: {note}"))
-    console.print(escape(f"{args.output}: {done.frames} frames, {float(done.end - done.start):.3f} s, in {seconds:.1f} s"))
-    if args.json:
-        result = {
-            "output": str(args.output),
-            "model": name,
-            "device": str(device),
-            "frames": done.frames,
-            "fps": None if asked.rate is None else str(asked.rate),
-            "duration": str(done.end - done.start),
-            "width": info.width,
-            "height": info.height,
-            "seconds": round(seconds, 3),
-            "notes": notes,
-        }
-        sys.stdout.write(json.dumps(result) + "\n")
+    result = {
+        "output": str(args.output),
+        "model": name,
+        "device": str(device),
+        "frames": done.frames,
+        "fps": None if asked.rate is None else str(asked.rate),
+        "duration": str(done.end - done.start),
+        "width": info.width,
+        "height": info.height,
+        "seconds": round(time.perf_counter() - started, 3),
+        "notes": [*reader.notes, *writer.notes],
+    }
+    report(result, console, for_machines=args.json)
     return 0
+
+
+def report(result: dict[str, Any], console: Console, *, for_machines: bool) -> None:
+    """Say what was made: to people, and on standard output ``for_machines``."""
+    for note in result["notes"]:
+        console.print(escape(f"note: {note}"))
+    made = f"{result['frames']} frames, {float(Fraction(result['duration'])):.3f} s"
+    console.print(escape(f"{result['output']}: {made}, in {result['seconds']:.1f} s"))
+    if for_machines:
+        sys.stdout.write(json.dumps(result) + "\n")
 
 
 def opened(args: Namespace, info: media.Info, device: torch.device, batch: int, **how: Any) -> Callable[[], media.Writer]:
