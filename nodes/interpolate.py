@@ -60,9 +60,7 @@ class Interpolate(io.ComfyNode):
             description="Makes new frames between those of a batch. The frames that were there come out bit for bit.",
             search_aliases=["frame interpolation", "rife", "vfi", "slow motion", "smooth", "fps", "in-between", "tween"],
             inputs=[
-                ModelType.Input("model", tooltip="The model that makes the new frames."),
-                io.Image.Input("images", tooltip="The frames, in order: grey, colour, or colour with alpha."),
-                parts.source_fps_input(),
+                *parts.image_inputs(),
                 mode_input(),
                 io.Boolean.Input(
                     "hold_last",
@@ -124,8 +122,7 @@ class InterpolateVideo(io.ComfyNode):
             "sound is kept.",
             search_aliases=["video frame interpolation", "rife", "vfi", "slow motion", "smooth video", "fps", "60 fps"],
             inputs=[
-                ModelType.Input("model", tooltip="The model that makes the new frames."),
-                io.Video.Input("video", tooltip="The video. A trimmed one is read from where it starts to where it ends."),
+                *parts.video_inputs(),
                 mode_input(),
                 *parts.codec_inputs(),
                 plan_input(),

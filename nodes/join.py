@@ -105,11 +105,11 @@ class JoinClips(io.ComfyNode):
         bridge_frames: int = -1,
     ) -> io.NodeOutput:
         images = list(clips.values())
-        parts = [bridge.clip_of(clip, exact_rate(source_fps)) for clip in images]
-        seams = seams_of(parts, overlap, match_colours, bridge_frames)
+        read = [bridge.clip_of(clip, exact_rate(source_fps)) for clip in images]
+        seams = seams_of(read, overlap, match_colours, bridge_frames)
         count = sum(map(len, images)) - sum(found.overlap for found in seams)
         ready = model.ready(images[0].shape[1:3], bridge.unbound(*images))
-        made = run(joined(parts, seams), ready, Subdivide(1), tail="hold")
+        made = run(joined(read, seams), ready, Subdivide(1), tail="hold")
         out, originals = bridge.collected(bridge.watched(made, count), images[0], count)
         return io.NodeOutput(out, count, originals, report_of(seams))
 

@@ -13,7 +13,7 @@ from ..vfi.media import Edited, Encoding, Reader
 from ..vfi.run import run
 from ..vfi.time import Timing, exact_rate, timing
 from . import bridge, parts
-from .memory import Model, ModelType
+from .memory import Model
 from .video import Clip, make
 
 CATEGORY = "Inbetween/time"
@@ -84,9 +84,7 @@ class LoopFrames(io.ComfyNode):
             description=DESCRIPTION,
             search_aliases=ALIASES,
             inputs=[
-                ModelType.Input("model", tooltip="The model that makes the new frames."),
-                io.Image.Input("images", tooltip="The frames, in order."),
-                parts.source_fps_input(),
+                *parts.image_inputs(),
                 *loop_inputs(),
             ],
             outputs=[
@@ -115,8 +113,7 @@ class LoopVideo(io.ComfyNode):
             description=f"{DESCRIPTION} From file to file: a long clip is never held in memory. Sound is left out.",
             search_aliases=[*ALIASES, "video loop"],
             inputs=[
-                ModelType.Input("model", tooltip="The model that makes the new frames."),
-                io.Video.Input("video", tooltip="The video."),
+                *parts.video_inputs(),
                 *loop_inputs(),
                 *parts.codec_inputs(),
             ],

@@ -10,7 +10,26 @@ from fractions import Fraction
 
 from comfy_api.latest import io
 
+from .memory import ModelType
+
 USUAL = "23.976, 29.97 and 59.94 mean the exact NTSC rates."
+
+
+def image_inputs(model: str = "The model that makes the new frames.") -> list[io.Input]:
+    """What frames are made of: a ``model``, of which that is said, frames and their rate."""
+    return [
+        ModelType.Input("model", tooltip=model),
+        io.Image.Input("images", tooltip="The frames, in order: grey, colour, or colour with alpha."),
+        source_fps_input(),
+    ]
+
+
+def video_inputs(model: str = "The model that makes the new frames.") -> list[io.Input]:
+    """What a video is made of: a ``model``, of which that is said, and a video."""
+    return [
+        ModelType.Input("model", tooltip=model),
+        io.Video.Input("video", tooltip="The video. A trimmed one is read from where it starts to where it ends."),
+    ]
 
 
 def times_input() -> io.Int.Input:

@@ -14,7 +14,7 @@ from ..vfi.remap import remap
 from ..vfi.speed import Along, Curve, along, drawn, parse
 from ..vfi.time import Timing, exact_rate
 from . import bridge, parts
-from .memory import Model, ModelType
+from .memory import Model
 from .shots import plan_input
 from .video import Clip, make
 
@@ -129,9 +129,7 @@ class RetimeFrames(io.ComfyNode):
             description=DESCRIPTION,
             search_aliases=ALIASES,
             inputs=[
-                ModelType.Input("model", tooltip="The model that makes the new frames."),
-                io.Image.Input("images", tooltip="The frames, in order."),
-                parts.source_fps_input(),
+                *parts.image_inputs(),
                 *curve_inputs(),
                 plan_input(),
             ],
@@ -174,8 +172,7 @@ class RetimeVideo(io.ComfyNode):
             "its pitch.",
             search_aliases=[*ALIASES, "retime video", "time stretch"],
             inputs=[
-                ModelType.Input("model", tooltip="The model that makes the new frames."),
-                io.Video.Input("video", tooltip="The video. A trimmed one is read from where it starts to where it ends."),
+                *parts.video_inputs(),
                 *curve_inputs(),
                 io.Combo.Input(
                     "audio",

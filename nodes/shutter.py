@@ -14,7 +14,7 @@ from ..vfi.run import run
 from ..vfi.shutter import Shutter, exposed
 from ..vfi.time import Uniform, exact_rate, timing
 from . import bridge, parts
-from .memory import Model, ModelType
+from .memory import Model
 from .video import Clip, make
 
 CATEGORY = "Inbetween/interpolate"
@@ -67,9 +67,7 @@ class ShutterFrames(io.ComfyNode):
             description="Exposes each frame for a part of its time, as a film camera does: what moves is blurred on its way.",
             search_aliases=["motion blur", "shutter angle", "180 degree", "exposure", "film look", "frame blending"],
             inputs=[
-                ModelType.Input("model", tooltip="The model that makes the moments of each exposure."),
-                io.Image.Input("images", tooltip="The frames, in order: grey, colour, or colour with alpha."),
-                parts.source_fps_input(),
+                *parts.image_inputs("The model that makes the moments of each exposure."),
                 *shutter_inputs(),
                 light_input("srgb", "usual pictures"),
             ],
@@ -111,8 +109,7 @@ class ShutterVideo(io.ComfyNode):
             "its way. A long clip is never held in memory; its sound is kept.",
             search_aliases=["motion blur", "shutter angle", "180 degree", "exposure", "film look", "frame blending"],
             inputs=[
-                ModelType.Input("model", tooltip="The model that makes the moments of each exposure."),
-                io.Video.Input("video", tooltip="The video. A trimmed one is read from where it starts to where it ends."),
+                *parts.video_inputs("The model that makes the moments of each exposure."),
                 *shutter_inputs(),
                 light_input("auto", "what the video says of itself"),
                 *parts.codec_inputs(),

@@ -1,16 +1,18 @@
-"""How the words of a command become values: each parser raises `InputError` with one sentence.
+"""How the words of a command become values, and the arguments that name clips; what is wrong is one sentence, an `InputError`.
 
 Knows nothing of what the values are for.
 """
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import TypeVar
 
 from ..core import InputError
+from ..time import exact_rate
 
 T = TypeVar("T")
 
@@ -68,3 +70,26 @@ def auto_or(parse: Callable[[str], T]) -> Callable[[str], T | None]:
 def moment(text: str) -> Fraction:
     """A number from 0 up, of seconds."""
     return factor(text) if text.strip("0.") else Fraction(0)
+
+
+def text_of(path: Path) -> str:
+    """What a text file holds."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as text: {error}") from error
+
+
+def add_input(parser: ArgumentParser, *, damaged: bool = True) -> None:
+    """Declare the clip that is read; ``damaged``: a damaged one too, where it is asked for."""
+    parser.add_argument("input", metavar="IN", type=Path, help="a video file or a folder of numbered images")
+    parser.add_argument(
+        "--in-fps", type=argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
+    )
+    if damaged:
+        parser.add_argument("--damaged-ok", action="store_true", help="use what can be read of a damaged video")
+
+
+def add_output(parser: ArgumentParser) -> None:
+    """Declare the clip that is written."""
+    parser.add_argument("output", metavar="OUT", type=Path, help="a video file, or a folder for numbered images")

@@ -5,14 +5,13 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import get_args
 
 from .. import flow, media
 from ..core import Frame, InputError
-from ..time import exact_rate, timing
+from ..time import timing
 from . import choice, work
-from .arguments import argument, auto_or, factor
+from .arguments import add_input, add_output, argument, auto_or, factor
 from .progress import tracked
 
 
@@ -24,8 +23,8 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         description="Show the motion between each frame of a clip and the next, as the model sees it half-way, in colours: red "
         "moves to the right, yellow down, cyan to the left, blue up, white not at all. The last picture is white.",
     )
-    parser.add_argument("input", metavar="IN", type=Path, help="a video file or a folder of numbered images")
-    parser.add_argument("output", metavar="OUT", type=Path, help="a video file, or a folder for numbered images")
+    add_input(parser)
+    add_output(parser)
     parser.add_argument("--toward", choices=get_args(flow.Toward), default="next", help="where the motion leads: next")
     parser.add_argument(
         "--radius",
@@ -34,10 +33,6 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         help="pixels of motion that the fullest colour stands for; auto looks at the clip first, and takes what 99 of 100 "
         "pixels of its fastest frame do not exceed",
     )
-    parser.add_argument(
-        "--in-fps", type=argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
-    )
-    parser.add_argument("--damaged-ok", action="store_true", help="use what can be read of a damaged video")
     work.add_options(parser)
     parser.set_defaults(run=run)
 

@@ -9,7 +9,7 @@ from .. import media
 from ..plan import TWICE, Output
 from ..time import exact_rate
 from . import marks, work
-from .arguments import argument, factor, whole
+from .arguments import add_input, add_output, argument, factor, whole
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -20,15 +20,11 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         description="Make more frames for a clip: twice as many unless --times, --fps or --slow says otherwise. "
         "Frames at the input's own times are the input's, and the duration is kept. Sound is copied, in slow motion stretched.",
     )
-    parser.add_argument("input", metavar="IN", type=Path, help="a video file or a folder of numbered images")
-    parser.add_argument("output", metavar="OUT", type=Path, help="a video file, or a folder for numbered images")
+    add_input(parser)
+    add_output(parser)
     parser.add_argument("--times", type=argument(whole), metavar="K", help="K times as many frames")
     parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="F frames a second: 60, 23.976, 30000/1001")
     parser.add_argument("--slow", type=argument(factor), metavar="K", help="K times slower at the same frame rate")
-    parser.add_argument(
-        "--in-fps", type=argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
-    )
-    parser.add_argument("--damaged-ok", action="store_true", help="use what can be read of a damaged video")
     marks.add_options(parser)
     parser.add_argument(
         "--plan", metavar="FILE", type=Path, help="cuts, duplicates and times from `vfi shots --plan`, edited or not"

@@ -10,7 +10,7 @@ from .. import media
 from ..join import Seam, described, joined, seam, told
 from ..time import exact_rate, timing
 from . import work
-from .arguments import argument, auto_or, count, whole
+from .arguments import add_output, argument, auto_or, count, whole
 from .progress import tracked
 
 
@@ -23,7 +23,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "colours are made those of the first, and where motion jumps, the frames about the seam are made anew.",
     )
     parser.add_argument("inputs", metavar="IN", type=Path, nargs="+", help="two or more video files or folders of images")
-    parser.add_argument("output", metavar="OUT", type=Path, help="a video file, or a folder for numbered images")
+    add_output(parser)
     parser.add_argument("--times", type=argument(whole), metavar="K", help="K times as many frames (1)")
     parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="F frames a second: 60, 23.976, 30000/1001")
     parser.add_argument(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from dataclasses import replace
-from pathlib import Path
 
 from .. import loop as loops
 from .. import media
 from ..time import exact_rate, timing
 from . import work
-from .arguments import argument, auto_or, factor, whole
+from .arguments import add_input, add_output, argument, auto_or, factor, whole
 from .progress import tracked
 
 
@@ -22,13 +21,10 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         description="Make a clip run into its own beginning: frames are made between its last and its first like between any "
         "other two, so that N frames become N x K. --find takes the part of it that loops best.",
     )
-    parser.add_argument("input", metavar="IN", type=Path, help="a video file or a folder of numbered images")
-    parser.add_argument("output", metavar="OUT", type=Path, help="a video file, or a folder for numbered images")
+    add_input(parser, damaged=False)
+    add_output(parser)
     parser.add_argument("--times", type=argument(whole), metavar="K", help="K times as many frames (2)")
     parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="F frames a second: 60, 23.976, 30000/1001")
-    parser.add_argument(
-        "--in-fps", type=argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
-    )
     parser.add_argument("--find", action="store_true", help="look for the part of the clip that loops best")
     parser.add_argument(
         "--shortest", type=argument(factor), metavar="S", help="with --find: at least S seconds (half of the clip)"

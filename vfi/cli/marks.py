@@ -12,7 +12,7 @@ from ..duplicates import LONGEST
 from ..finding import Edit, Finder, find
 from ..plan import CUTS, DUPLICATES, Plan
 from . import work
-from .arguments import argument, whole
+from .arguments import argument, text_of, whole
 from .progress import tracked
 
 
@@ -52,10 +52,9 @@ def finder(args: Namespace, *, thorough: bool = False) -> Finder:
 
 def read_plan(path: Path) -> Plan:
     """The plan in a file. Raises `InputError`."""
+    text = text_of(path)
     try:
-        return Plan.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as text: {error}") from error
+        return Plan.from_json(text)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 

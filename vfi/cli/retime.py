@@ -7,11 +7,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from .. import media
-from ..core import InputError
 from ..speed import EASINGS, Curve, along, of_json, parse
 from ..time import Timing, exact_rate
 from . import marks, work
-from .arguments import argument, factor, moment
+from .arguments import add_input, add_output, argument, factor, moment, text_of
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -23,8 +22,8 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "as filmed, 0 a freeze, 2 twice as fast, below 0 backwards. After a value stands the easing to the next: "
         f"{', '.join(EASINGS)}. Sound is stretched along and keeps its pitch.",
     )
-    parser.add_argument("input", metavar="IN", type=Path, help="a video file or a folder of numbered images")
-    parser.add_argument("output", metavar="OUT", type=Path, help="a video file, or a folder for numbered images")
+    add_input(parser)
+    add_output(parser)
     curve = parser.add_mutually_exclusive_group(required=True)
     curve.add_argument("--speed", metavar="CURVE", help='"0:1, 2:0.25 ease, 4:1", or one number for all of it')
     curve.add_argument("--position", metavar="CURVE", help='seconds of the clip instead of speeds: "0:0, 2:3 ease, 4:3.5"')
@@ -34,10 +33,6 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "--duration", type=argument(factor), metavar="S", help="seconds of output; a speed else uses the clip up"
     )
     parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="frames a second; the input's if not given")
-    parser.add_argument(
-        "--in-fps", type=argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
-    )
-    parser.add_argument("--damaged-ok", action="store_true", help="use what can be read of a damaged video")
     marks.add_options(parser)
     work.add_audio(parser)
     work.add_options(parser)
@@ -59,8 +54,4 @@ def curve(args: Namespace, duration: Fraction) -> Curve:
         return parse(args.speed, "speed")
     if args.position is not None:
         return parse(args.position, "position")
-    try:
-        text = args.curve.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{args.curve} cannot be read as text: {error}") from error
-    return of_json(text, duration, args.duration)
+    return of_json(text_of(args.curve), duration, args.duration)

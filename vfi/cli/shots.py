@@ -18,7 +18,7 @@ from ..finding import find
 from ..plan import Output, Plan
 from ..time import exact_rate
 from . import marks, work
-from .arguments import argument, factor, whole
+from .arguments import add_input, argument, factor, whole
 from .progress import tracked
 
 
@@ -30,16 +30,12 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         description="List where the shots of a clip begin, its fades and flashes, and the frames that repeat the one before. "
         "--plan writes it to a file, which can be edited and given to `vfi interpolate --plan`.",
     )
-    parser.add_argument("input", metavar="IN", type=Path, help="a video file or a folder of numbered images")
+    add_input(parser)
     parser.add_argument("--plan", metavar="OUT", type=Path, help="write the plan, as JSON")
     parser.add_argument("--json", action="store_true", help="print the plan for machines, on standard output")
     parser.add_argument("--times", type=argument(whole), metavar="K", help="plan for K times as many frames")
     parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="plan for F frames a second")
     parser.add_argument("--slow", type=argument(factor), metavar="K", help="plan for K times slower")
-    parser.add_argument(
-        "--in-fps", type=argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
-    )
-    parser.add_argument("--damaged-ok", action="store_true", help="use what can be read of a damaged video")
     marks.add_options(parser)
     parser.set_defaults(run=run)
 

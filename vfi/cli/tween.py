@@ -9,7 +9,7 @@ from pathlib import Path
 from ..images import ImageReader
 from ..time import Subdivide, Timing, exact_rate
 from . import work
-from .arguments import argument, whole
+from .arguments import add_output, argument, whole
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -21,7 +21,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     parser.add_argument("first", metavar="A", type=Path, help="the first keyframe, an image")
     parser.add_argument("last", metavar="B", type=Path, help="the last keyframe, an image of the same size")
-    parser.add_argument("output", metavar="OUT", type=Path, help="a video file, or a folder for numbered images")
+    add_output(parser)
     parser.add_argument(
         "--frames",
         type=argument(whole),
