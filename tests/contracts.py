@@ -10,12 +10,16 @@ from torch import Tensor, nn
 
 import vfi
 from vfi import wrap
-from vfi.core import Interpolator
+from vfi.core import Interpolator, Motion
 
 
 def window(height: int, width: int, count: int = 2) -> Tensor:
     """[1,N,3,H,W]: frames that move by a few pixels."""
     return torch.from_numpy(parity.synthetic_frames(height, width, count, 1.0))[None]
+
+
+def motion(model: Interpolator, frames: Tensor, times: Tensor) -> Motion:
+    return wrap.Wrapper(model).motion(frames, times)
 
 
 def preparing_once_serves_every_timestep(
@@ -24,7 +28,7 @@ def preparing_once_serves_every_timestep(
     """And the ``expensive`` parts work before any timestep is asked for, and not again."""
     worked: list[nn.Module] = []
     hooks = [part.register_forward_hook(lambda part, *_: worked.append(part)) for part in expensive]
-    prepared = wrap.prepare(model, [wrap.encode(model, rgb) for rgb in frames.unbind(1)], frames)
+    prepared = wrap.prepare(model, [wrap.encode(model, rgb) for rgb in frames.unbind(1)], frames.unbind(1))
     assert all(part in worked for part in expensive)
     worked.clear()
     apart = torch.cat([wrap.at(model, prepared, t[None]) for t in times])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -37,7 +39,7 @@ class Encoding(Blend):
         self.encoded += 1
         return rgb * 2
 
-    def prepare(self, features: list[Tensor], window: Tensor) -> Tensor:
+    def prepare(self, features: list[Tensor], frames: Sequence[Tensor]) -> Tensor:
         self.prepared += 1
         return torch.stack(features, dim=1) / 2
 
@@ -45,7 +47,7 @@ class Encoding(Blend):
         return Blend.__call__(self, prepared, t)
 
     def __call__(self, window: Tensor, t: Tensor) -> Tensor:
-        return self.at(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window), t)
+        return self.at(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window.unbind(1)), t)
 
 
 class Shift(Blend):
@@ -55,7 +57,7 @@ class Shift(Blend):
         super().__init__(**spec)
         self.dx = dx
 
-    def motion(self, window: Tensor, t: Tensor) -> Motion:
+    def motion_at(self, window: Tensor, t: Tensor) -> Motion:
         flow = torch.zeros(t.shape[0], 2, *window.shape[-2:])
         flow0, flow1 = flow.clone(), flow.clone()
         flow0[:, 0] = -self.dx * t[:, None, None]

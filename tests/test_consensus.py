@@ -44,7 +44,7 @@ class Middle(Blend):
 
 def judged(*models: Interpolator, t: Tensor = HALF) -> tuple[Tensor, Tensor]:
     model, window = Consensus(models), torch.zeros(1, 2, 3, 4, 6)
-    return model.judged(model.prepare([model.encode(rgb) for rgb in window.unbind(1)], window), t)
+    return model.judged(model.prepare([model.encode(rgb) for rgb in window.unbind(1)], window.unbind(1)), t)
 
 
 @pytest.mark.parametrize(

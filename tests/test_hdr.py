@@ -105,6 +105,6 @@ def test_a_window_and_its_parts_give_the_same():
     window = torch.rand(2, 2, 3, 16, 16) * 20
     model = Lit(loading.load("dis"), LINEAR)
     t = torch.tensor([0.25, 0.5])
-    parts = model.prepare([model.encode(rgb) for rgb in window.unbind(1)], window)
+    parts = model.prepare([model.encode(rgb) for rgb in window.unbind(1)], window.unbind(1))
     assert torch.equal(model.at(parts, t), model(window, t))
     assert model.motion(window, t).flow0.shape == (2, 2, 16, 16)

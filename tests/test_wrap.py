@@ -126,14 +126,14 @@ def test_bisection_makes_each_half_way_frame_once_and_encodes_each_frame_once(ti
 
 
 class HalfShift(Shift):
-    def motion(self, window, t):
+    def motion_at(self, window, t):
         assert torch.all(t == 0.5)
-        return super().motion(window, t)
+        return super().motion_at(window, t)
 
 
 def test_bisection_moves_at_an_even_speed():
     model, t = HalfShift(8, any_t=False), torch.tensor([0.25, 0.5])
-    motion, wanted = Recursive(model).motion(clip(), t), Shift(8).motion(clip(), t)
+    motion, wanted = Recursive(model).motion(clip(), t), Shift(8).motion_at(clip(), t)
     torch.testing.assert_close(motion.flow0, wanted.flow0)
     torch.testing.assert_close(motion.flow1, wanted.flow1)
     assert motion.mask[:, 0, 0, 0].tolist() == [0.75, 0.5]
@@ -166,7 +166,7 @@ def test_a_model_of_four_frames_is_bisected_with_frames_as_far_apart(times, call
 
 def test_bisection_keeps_no_more_than_quarters_and_one_path():
     model = Recursive(HalfOnly(any_t=False))
-    prepared = model.prepare([None, None], clip())
+    prepared = model.prepare([None, None], clip().unbind(1))
     for step in range(1, 64):
         model.at(prepared, torch.tensor([step / 64]))
         assert len(prepared[0].frames) <= 5 + model.depth - 2

@@ -44,11 +44,11 @@ class Consensus(wrap.Wrapper):
     def encode(self, rgb: Tensor) -> tuple[Any, ...]:
         return tuple(wrap.encode(model, rgb) for model in self.models)
 
-    def prepare(self, features: Sequence[tuple[Any, ...]], window: Tensor) -> list[Any]:
+    def prepare(self, features: Sequence[tuple[Any, ...]], frames: Sequence[Tensor]) -> list[Any]:
         prepared = []
         for index, model in enumerate(self.models):
             seen = self._seen(model)
-            prepared.append(wrap.prepare(model, [feature[index] for feature in features[seen]], window[:, seen]))
+            prepared.append(wrap.prepare(model, [feature[index] for feature in features[seen]], frames[seen]))
         return prepared
 
     def at(self, prepared: Sequence[Any], t: Tensor) -> Tensor:
@@ -67,8 +67,8 @@ class Consensus(wrap.Wrapper):
         spread = torch.stack([above - below for below, above in zip(low, high, strict=True)]).sum(0)
         return median, spread.mean(dim=1, keepdim=True) * 2 / count
 
-    def motion(self, window: Tensor, t: Tensor) -> Motion:
-        return super().motion(window[:, self._seen(self.model)], t)
+    def motion_at(self, prepared: Sequence[Any], t: Tensor) -> Motion:
+        return super().motion_at(prepared[self.models.index(self.model)], t)
 
     def _seen(self, model: Interpolator) -> slice:
         """Which frames of the window ``model`` sees."""

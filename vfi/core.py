@@ -111,11 +111,12 @@ class Interpolator(Protocol):
 class Prepares(Protocol):
     """A model whose part that does not depend on t is computed once a window, whatever the number of timesteps.
 
-    ``prepare`` returns anything, of which ``at`` makes the frames at t [B]: ``at(prepare(features, window), t)`` equals
-    ``model(window, t)``. ``features`` holds what `Encodes.encode` gave for each frame, None where the model has no such part.
+    ``frames`` are those of the window, [B,3,H,W] each, and ``features`` holds what `Encodes.encode` gave for each, None where
+    the model has no such part. ``prepare`` returns anything, of which ``at`` makes the frames at t [B]:
+    ``at(prepare(features, frames), t)`` equals ``model(window, t)``.
     """
 
-    def prepare(self, features: Sequence[Any], window: Tensor) -> Any: ...
+    def prepare(self, features: Sequence[Any], frames: Sequence[Tensor]) -> Any: ...
 
     def at(self, prepared: Any, t: Tensor) -> Tensor: ...
 
@@ -136,9 +137,10 @@ class Doubts(Prepares, Protocol):
 
 @runtime_checkable
 class Moves(Protocol):
-    """A model that estimates motion and hands it out."""
+    """A model that estimates motion and hands it out, at t [B], from what `Prepares.prepare` gave; from the window where the
+    model does not prepare."""
 
-    def motion(self, window: Tensor, t: Tensor) -> Motion: ...
+    def motion_at(self, prepared: Any, t: Tensor) -> Motion: ...
 
 
 @dataclass(frozen=True)

@@ -129,10 +129,11 @@ def motions(frames: Iterable[Frame], model: Interpolator, t: float = 0.5) -> Ite
     if not 0 < t < 1:
         raise InputError(f"t = {t} was given: it must lie between 0 and 1")
     for instant in resample(same_size(frames), Subdivide(1), tail="hold", window=model.spec.window):
-        pictures = torch.stack([premultiplied(frame).float() for frame in instant.window])[None]
+        pictures = [premultiplied(frame).float()[None] for frame in instant.window]
         middle = len(instant.window) // 2
         if instant.blend or instant.window[middle] is instant.before:
-            still = pictures.new_zeros(1, 2, *pictures.shape[-2:])
+            still = pictures[0].new_zeros(1, 2, *pictures[0].shape[-2:])
             yield instant, Motion(still, still, still[:, :1], still[:, :1])
         else:
-            yield instant, model.motion(pictures, pictures.new_tensor([t]))  # type: ignore[attr-defined]
+            prepared = wrap.prepare(model, [wrap.encode(model, rgb) for rgb in pictures], pictures)
+            yield instant, model.motion_at(prepared, pictures[0].new_tensor([t]))  # type: ignore[attr-defined]

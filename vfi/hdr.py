@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .core import Interpolator, Motion
+from .core import Interpolator
 from .light import Curve, named, of
 from .media import Info
 from .wrap import Wrapper, at, encode, prepare
@@ -72,11 +72,8 @@ class Lit(Wrapper):
         coded = code(self.curve.light(rgb))
         return coded, encode(self.model, coded)
 
-    def prepare(self, features: Sequence[tuple[Tensor, Any]], window: Tensor) -> Any:
-        return prepare(self.model, [inner for _, inner in features], torch.stack([coded for coded, _ in features], dim=1))
+    def prepare(self, features: Sequence[tuple[Tensor, Any]], frames: Sequence[Tensor]) -> Any:
+        return prepare(self.model, [inner for _, inner in features], [coded for coded, _ in features])
 
     def at(self, prepared: Any, t: Tensor) -> Tensor:
         return self.curve.code(light(at(self.model, prepared, t)))
-
-    def motion(self, window: Tensor, t: Tensor) -> Motion:
-        return super().motion(code(self.curve.light(window)), t)

@@ -134,15 +134,15 @@ class _Between:
 
     def __init__(self, model: Interpolator, window: Sequence[Frame], features: dict[Frame, Any]) -> None:
         self.model, self.window = model, window
-        self.pictures = torch.stack([color.premultiplied(frame).float() for frame in window])[None]
-        for index, frame in enumerate(window):
+        pictures = [color.premultiplied(frame).float()[None] for frame in window]
+        for frame, picture in zip(window, pictures, strict=True):
             if frame not in features:
-                features[frame] = wrap.encode(model, self.pictures[:, index])
-        self.prepared = wrap.prepare(model, [features[frame] for frame in window], self.pictures)
+                features[frame] = wrap.encode(model, picture)
+        self.prepared = wrap.prepare(model, [features[frame] for frame in window], pictures)
 
     def at(self, steps: Sequence[Fraction]) -> list[Frame]:
         """The frames at ``steps``, without a time."""
-        t = torch.tensor([float(step) for step in steps], device=self.pictures.device)
+        t = torch.tensor([float(step) for step in steps], device=self.window[0].rgb.device)
         rgb, doubt = self._judged(t)
         alpha = None
         if any(frame.alpha is not None for frame in self.window):
@@ -173,6 +173,6 @@ class _Between:
             for frame in self.window[middle - 1 : middle + 1]
         )
         if wrap.estimates_motion(self.model):
-            return color.moved(before, after, self.model.motion(self.pictures, t)).clamp(0, 1)  # type: ignore[attr-defined]
+            return color.moved(before, after, self.model.motion_at(self.prepared, t)).clamp(0, 1)  # type: ignore[attr-defined]
         weight = t[:, None, None, None]
         return before * (1 - weight) + after * weight

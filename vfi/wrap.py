@@ -24,9 +24,9 @@ def encode(model: Interpolator, rgb: Tensor) -> Any:
     return model.encode(rgb) if isinstance(model, Encodes) else None
 
 
-def prepare(model: Interpolator, features: Sequence[Any], window: Tensor) -> Any:
-    """What ``model`` computes of a window, whatever t, from what `encode` gave for each of its frames."""
-    return model.prepare(features, window) if isinstance(model, Prepares) else window
+def prepare(model: Interpolator, features: Sequence[Any], frames: Sequence[Tensor]) -> Any:
+    """What ``model`` computes of a window, whatever t, from its frames [B,3,H,W] and what `encode` gave for each of them."""
+    return model.prepare(features, frames) if isinstance(model, Prepares) else torch.stack(tuple(frames), dim=1)
 
 
 def at(model: Interpolator, prepared: Any, t: Tensor) -> Tensor:
@@ -42,21 +42,29 @@ class Wrapper:
         self.spec = spec or model.spec
 
     def __call__(self, window: Tensor, t: Tensor) -> Tensor:
-        return self.at(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window), t)
+        return self.at(self._prepared(window), t)
+
+    def motion(self, window: Tensor, t: Tensor) -> Motion:
+        """The motion at ``t`` [B] between the frames of ``window`` [B or 1,N,3,H,W]. Raises `InputError` without any."""
+        return self.motion_at(self._prepared(window), t)
 
     def encode(self, rgb: Tensor) -> Any:
         return encode(self.model, rgb)
 
-    def prepare(self, features: Sequence[Any], window: Tensor) -> Any:
-        return prepare(self.model, features, window)
+    def prepare(self, features: Sequence[Any], frames: Sequence[Tensor]) -> Any:
+        return prepare(self.model, features, frames)
 
     def at(self, prepared: Any, t: Tensor) -> Tensor:
         return at(self.model, prepared, t)
 
-    def motion(self, window: Tensor, t: Tensor) -> Motion:
+    def motion_at(self, prepared: Any, t: Tensor) -> Motion:
         if not isinstance(self.model, Moves):
             raise InputError(f"{self.spec.name} does not estimate motion")
-        return self.model.motion(window, t)
+        return self.model.motion_at(prepared, t)
+
+    def _prepared(self, window: Tensor) -> Any:
+        frames = window.unbind(1)
+        return self.prepare([self.encode(rgb) for rgb in frames], frames)
 
 
 def estimates_motion(model: Interpolator) -> bool:
@@ -105,17 +113,16 @@ class Padded(Wrapper):
         grown = self._grow(rgb)
         return grown, encode(self.model, grown)
 
-    def prepare(self, features: Sequence[tuple[Tensor, Any]], window: Tensor) -> tuple[Any, torch.Size]:
-        grown = torch.stack([rgb for rgb, _ in features], dim=1)
-        return prepare(self.model, [inner for _, inner in features], grown), window.shape
+    def prepare(self, features: Sequence[tuple[Tensor, Any]], frames: Sequence[Tensor]) -> tuple[Any, torch.Size]:
+        return prepare(self.model, [inner for _, inner in features], [grown for grown, _ in features]), frames[0].shape
 
     def at(self, prepared: tuple[Any, torch.Size], t: Tensor) -> Tensor:
         inner, shape = prepared
         return self._cut(at(self.model, inner, t), shape)
 
-    def motion(self, window: Tensor, t: Tensor) -> Motion:
-        motion = super().motion(torch.stack([self._grow(rgb) for rgb in window.unbind(1)], dim=1), t)
-        return motion.mapped(lambda plane: self._cut(plane, window.shape))
+    def motion_at(self, prepared: tuple[Any, torch.Size], t: Tensor) -> Motion:
+        inner, shape = prepared
+        return super().motion_at(inner, t).mapped(lambda plane: self._cut(plane, shape))
 
     def _sides(self, size: int) -> tuple[int, int]:
         """Pixels to add before and after a side of ``size`` pixels."""
@@ -180,12 +187,12 @@ class Tta(Wrapper):
     def encode(self, rgb: Tensor) -> dict[tuple[int, ...], Any]:
         return {dims: encode(self.model, rgb.flip(dims)) for dims in dict.fromkeys(dims for dims, _ in self.passes)}
 
-    def prepare(self, features: Sequence[dict[tuple[int, ...], Any]], window: Tensor) -> list[Any]:
+    def prepare(self, features: Sequence[dict[tuple[int, ...], Any]], frames: Sequence[Tensor]) -> list[Any]:
         prepared = []
         for dims, swap in self.passes:
-            turned, parts = window.flip(dims), [feature[dims] for feature in features]
+            turned, parts = [rgb.flip(dims) if dims else rgb for rgb in frames], [feature[dims] for feature in features]
             if swap:
-                turned, parts = turned.flip(1), parts[::-1]
+                turned, parts = turned[::-1], parts[::-1]
             prepared.append(prepare(self.model, parts, turned))
         return prepared
 
@@ -196,6 +203,10 @@ class Tta(Wrapper):
             total = made if total is None else total + made
         assert total is not None
         return total / len(self.passes)
+
+    def motion_at(self, prepared: Sequence[Any], t: Tensor) -> Motion:
+        """That of the first pass, which is plain."""
+        return super().motion_at(prepared[0], t)
 
 
 @dataclass
@@ -223,21 +234,25 @@ class Recursive(Wrapper):
         super().__init__(model, replace(model.spec, any_t=True))
         self._said = False
 
-    def prepare(self, features: Sequence[Any], window: Tensor) -> list[Halves]:
+    def prepare(self, features: Sequence[Any], frames: Sequence[Tensor]) -> list[Halves]:
         """One for each window of the batch; ``features`` are those of its frames where there is one window, else taken anew."""
         places = [(index + 1 - self.spec.window // 2) * 2**self.depth for index in range(self.spec.window)]
-        if len(window) == 1:
-            frames = zip(places, window.unbind(1), strict=True)
-            return [Halves(dict(frames), dict(zip(places, features, strict=True)))]
-        return [Halves(dict(zip(places, frames[:, None], strict=True)), {}) for frames in window]
+        if len(frames[0]) == 1:
+            return [Halves(dict(zip(places, frames, strict=True)), dict(zip(places, features, strict=True)))]
+        return [
+            Halves(dict(zip(places, [rgb[index : index + 1] for rgb in frames], strict=True)), {})
+            for index in range(len(frames[0]))
+        ]
 
     def at(self, prepared: Sequence[Halves], t: Tensor) -> Tensor:
         windows = list(prepared) * (len(t) if len(prepared) == 1 else 1)
         return torch.cat([self._bisect(halves, step) for halves, step in zip(windows, t.tolist(), strict=True)])
 
-    def motion(self, window: Tensor, t: Tensor) -> Motion:
+    def motion_at(self, prepared: Sequence[Halves], t: Tensor) -> Motion:
         """That of the half-way frame, at an even speed, with each frame weighing more the nearer it is."""
-        half = super().motion(window, t.new_full((len(window),), 0.5))
+        middle = 2 ** (self.depth - 1)
+        each = [super(Recursive, self).motion_at(self._between(middle, halves), t.new_full((1,), 0.5)) for halves in prepared]
+        half = each[0] if len(each) == 1 else _joined(each)
         t = t.float().view(-1, 1, 1, 1)
         near, far = half.mask * (1 - t), (1 - half.mask) * t
         occlusion = None if half.occlusion is None else half.occlusion.expand(len(t), -1, -1, -1)
@@ -261,17 +276,19 @@ class Recursive(Wrapper):
         if place in path or place % 2**self.depth == 0:
             return
         path.add(place)
-        around = self._around(place)
-        for other in around:
+        for other in self._around(place):
             self._reach(other, halves, path)
-        if place in halves.frames:
-            return
+        if place not in halves.frames:
+            half = torch.full((1,), 0.5, device=halves.frames[0].device)
+            halves.frames[place] = at(self.model, self._between(place, halves), half)
+
+    def _between(self, place: int, halves: Halves) -> Any:
+        """What the model prepares of the frames of which the one at ``place`` is half-way."""
+        around = self._around(place)
         for other in around:
             if other not in halves.features:
                 halves.features[other] = encode(self.model, halves.frames[other])
-        window = torch.stack([halves.frames[other] for other in around], dim=1)
-        prepared = prepare(self.model, [halves.features[other] for other in around], window)
-        halves.frames[place] = at(self.model, prepared, window.new_full((1,), 0.5))
+        return prepare(self.model, [halves.features[other] for other in around], [halves.frames[other] for other in around])
 
     def _around(self, place: int) -> list[int]:
         """The places, as far apart as can be, of which the frame at ``place`` is half-way between the middle two."""
@@ -280,6 +297,12 @@ class Recursive(Wrapper):
         places = [place + step * (2 * index + 1) for index in range(-half, half)]
         inside = [other for other in places if (1 - half) * whole <= other <= half * whole]
         return [min(max(other, inside[0]), inside[-1]) for other in places]
+
+
+def _joined(motions: Sequence[Motion]) -> Motion:
+    """As one batch."""
+    planes = zip(*((one.flow0, one.flow1, one.mask, one.occlusion) for one in motions), strict=True)
+    return Motion(*(None if plane[0] is None else torch.cat(plane) for plane in planes))  # type: ignore[arg-type]
 
 
 class Placed(Wrapper):
@@ -295,9 +318,8 @@ class Placed(Wrapper):
         return rgb, encode(self.model, rgb)
 
     @torch.no_grad()
-    def prepare(self, features: Sequence[tuple[Tensor, Any]], window: Tensor) -> tuple[Any, torch.device]:
-        placed = torch.stack([rgb for rgb, _ in features], dim=1)
-        return prepare(self.model, [inner for _, inner in features], placed), window.device
+    def prepare(self, features: Sequence[tuple[Tensor, Any]], frames: Sequence[Tensor]) -> tuple[Any, torch.device]:
+        return prepare(self.model, [inner for _, inner in features], [placed for placed, _ in features]), frames[0].device
 
     @torch.no_grad()
     def at(self, prepared: tuple[Any, torch.device], t: Tensor) -> Tensor:
@@ -305,6 +327,6 @@ class Placed(Wrapper):
         return at(self.model, inner, t.to(self.device)).to(home)
 
     @torch.no_grad()
-    def motion(self, window: Tensor, t: Tensor) -> Motion:
-        motion = super().motion(window.to(self.device), t.to(self.device))
-        return motion.mapped(lambda plane: plane.to(window.device))
+    def motion_at(self, prepared: tuple[Any, torch.device], t: Tensor) -> Motion:
+        inner, home = prepared
+        return super().motion_at(inner, t.to(self.device)).mapped(lambda plane: plane.to(home))

@@ -48,7 +48,7 @@ def small() -> dict[str, Tensor]:
 def test_it_computes_what_the_published_network_does(stored: parity.ParitySet, case: parity.Case):
     net = amt.build(stored.state(), GOPRO).requires_grad_(False)
     for t in case.timesteps:
-        made = net.estimate(net.prepare((), case.window), torch.tensor([t]))
+        made = net.estimate(net.prepare((), case.window.unbind(1)), torch.tensor([t]))
         stored.compare(case, f"flow0_t{t:g}", case.cut(made.flow0[0]))
         stored.compare(case, f"flow1_t{t:g}", case.cut(made.flow1[0]))
         stored.compare(case, f"out_t{t:g}", case.cut(net(case.window, torch.tensor([t]))))
@@ -112,7 +112,7 @@ def test_correlation_that_is_not_stored_gives_the_same_frame(net: Amt, monkeypat
 
 def test_motion_is_the_mean_of_all_fields(net: Amt):
     times = torch.tensor([0.25, 0.75])
-    motion, made = net.motion(WINDOW, times), net.estimate(net.prepare((), WINDOW), times)
+    motion, made = contracts.motion(net, WINDOW, times), net.estimate(net.prepare((), WINDOW.unbind(1)), times)
     assert made.flow0.shape == made.flow1.shape == (2, 5, 2, 128, 128)
     torch.testing.assert_close(motion.flow0, made.flow0.mean(dim=1))
     torch.testing.assert_close(motion.flow1, made.flow1.mean(dim=1))
@@ -123,8 +123,8 @@ def test_motion_is_the_mean_of_all_fields(net: Amt):
 def test_flow_is_in_pixels_of_the_frame_at_any_scale(state: dict[str, Tensor], net: Amt):
     big = contracts.window(256, 256)
     halved = torch.stack([amt.resize(rgb, 0.5) for rgb in big.unbind(1)], dim=1)
-    flow = amt.build(state, Options(scale=0.5)).requires_grad_(False).motion(big, HALF).flow0
-    torch.testing.assert_close(flow, 2 * amt.resize(net.motion(halved, HALF).flow0, 2), rtol=1e-3, atol=1e-3)
+    flow = contracts.motion(amt.build(state, Options(scale=0.5)).requires_grad_(False), big, HALF).flow0
+    torch.testing.assert_close(flow, 2 * amt.resize(contracts.motion(net, halved, HALF).flow0, 2), rtol=1e-3, atol=1e-3)
 
 
 def test_it_runs_in_half_precision_and_learns(net: Amt):

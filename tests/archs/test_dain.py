@@ -35,7 +35,7 @@ def test_it_computes_what_the_published_network_does(net: Dain):
     SET.compare("log_depth", torch.cat([frame.context[:, -1:] for frame in features]), atol=1e-5)
     SET.compare("ctx0", features[0].context[:, ::16, ::4, ::4], atol=1e-5)
     SET.compare("pwc_flow_quarter", net.flownets(features[0].pyramid, features[1].pyramid), atol=1e-5)
-    prepared = net.prepare(features, window)
+    prepared = net.prepare(features, window.unbind(1))
     SET.compare("filter0", prepared.pair.kernel0[..., ::4, ::4], atol=1e-5)
     SET.compare("filter1", prepared.pair.kernel1[..., ::4, ::4], atol=1e-5)
     flows = net.project(prepared, times)
@@ -81,7 +81,7 @@ def test_each_window_of_a_batch_is_made_by_itself(net: Dain):
 
 def test_motion_follows_the_frames(net: Dain):
     """Its flows lead to both frames; of a time near one of them, hardly away from it."""
-    motion = net.motion(WINDOW, torch.tensor([0.01, 0.99]))
+    motion = contracts.motion(net, WINDOW, torch.tensor([0.01, 0.99]))
     assert motion.flow0.shape == motion.flow1.shape == (2, 2, 128, 128)
     assert motion.flow0[0].abs().mean() < motion.flow0[1].abs().mean() / 20
     assert motion.flow1[1].abs().mean() < motion.flow1[0].abs().mean() / 20

@@ -81,14 +81,14 @@ def test_what_is_uncovered_is_taken_from_the_frame_that_shows_it():
 
 
 def test_what_enters_the_frame_is_taken_from_the_frame_that_shows_it():
-    motion = Dis().motion(pair(pan(0), pan(12)), HALF)
+    motion = contracts.motion(Dis(), pair(pan(0), pan(12)), HALF)
     assert motion.mask[..., 10:-10, :3].max() < 0.25
     assert motion.mask[..., 10:-10, -3:].min() > 0.75
 
 
 def test_motion_points_to_where_a_pixel_was_and_will_be():
     t = torch.tensor([0.25, 0.75])
-    motion = Dis().motion(pair(pan(0), pan(6)), t)
+    motion = contracts.motion(Dis(), pair(pan(0), pan(6)), t)
     inner = (slice(None), slice(None), slice(20, -20), slice(20, -20))
     velocity = torch.tensor([6.0, 0.0]).view(1, 2, 1, 1).expand(2, 2, 56, 88)
     back = t.view(-1, 1, 1, 1)
@@ -133,7 +133,7 @@ def test_it_is_the_same_twice():
 def test_flow_found_once_serves_every_timestep(monkeypatch: pytest.MonkeyPatch):
     model, window = Dis(), pair(over(0), over(12))
     contracts.preparing_once_serves_every_timestep(model, window, torch.tensor([0.2, 0.5, 0.9]))
-    prepared = model.prepare([model.encode(rgb) for rgb in window.unbind(1)], window)
+    prepared = model.prepare([model.encode(rgb) for rgb in window.unbind(1)], window.unbind(1))
     monkeypatch.setattr(cv2, "DISOpticalFlow", None)
     assert model.at(prepared, HALF).isfinite().all()
 
@@ -161,7 +161,7 @@ def test_any_size_through_padding(size: tuple[int, int]):
     window = pair(frame, frame.roll(1, -1))
     model = Padded(Dis())
     assert model(window, HALF).shape == (1, 3, *size)
-    assert model.motion(window, HALF).flow0.shape == (1, 2, *size)
+    assert contracts.motion(model, window, HALF).flow0.shape == (1, 2, *size)
     assert model(window, HALF).isfinite().all()
 
 
@@ -170,7 +170,7 @@ def test_scale_changes_how_fine_flow_is_and_not_what_it_says(scale: float):
     window = pair(pan(0), pan(6))
     model = BUILTIN["dis"](Options(scale=scale))
     assert isinstance(model, Moves)
-    flow = model.motion(window, HALF).flow1[..., 20:-20, 20:-20]
+    flow = contracts.motion(model, window, HALF).flow1[..., 20:-20, 20:-20]
     assert flow[:, 0].median() == pytest.approx(3, abs=0.3)
     assert model(window, HALF).shape == (1, 3, 96, 128)
 

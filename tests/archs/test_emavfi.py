@@ -111,14 +111,14 @@ def test_the_size_before_does_not_matter(state: dict[str, Tensor], net: EmaVfi):
 
 
 def test_motion_is_what_the_frame_is_warped_by(net: EmaVfi):
-    motion = net.motion(window(), torch.tensor([0.25, 0.75]))
+    motion = contracts.motion(net, window(), torch.tensor([0.25, 0.75]))
     assert motion.flow0.shape == motion.flow1.shape == (2, 2, 32, 64)
     assert motion.mask.shape == (2, 1, 32, 64)
     assert 0 <= motion.mask.min() <= motion.mask.max() <= 1
     frames = list(window().flip(2).unbind(1))
     merged, seen = net.net.blend(frames, torch.cat((motion.flow0, motion.flow1), dim=1), torch.logit(motion.mask))
     torch.testing.assert_close(merged, seen[:, 6:9] * motion.mask + seen[:, 9:12] * (1 - motion.mask))
-    assert net.motion(window(), HALF).flow0.abs().mean() > 0.1
+    assert contracts.motion(net, window(), HALF).flow0.abs().mean() > 0.1
 
 
 def test_bfloat16_is_close_and_output_keeps_the_type_of_the_window(state: dict[str, Tensor], net: EmaVfi):
@@ -154,7 +154,7 @@ def test_what_it_has_not_is_refused(state: dict[str, Tensor], options: Options):
 def test_frames_and_weights_that_do_not_suit_are_refused(state: dict[str, Tensor], net: EmaVfi):
     with pytest.raises(InputError, match=r"48x32.* multiples of 32"):
         net(torch.rand(1, 2, 3, 32, 48), HALF)
-    with pytest.raises(InputError, match=r"\[B,2,3,H,W\]"):
+    with pytest.raises(InputError, match="needs 2 of one shape"):
         net(torch.rand(1, 4, 3, 32, 32), HALF)
     with pytest.raises(InputError, match="one t a window"):
         net(torch.rand(2, 2, 3, 32, 32), torch.full((3,), 0.5))

@@ -43,7 +43,7 @@ def test_motion_is_that_of_the_frame(name: str):
     model = ready(small(name))
     window, times = frames(small(name)), torch.tensor([0.25, 0.75])
     size = window.shape[-2:]
-    motion = model.motion(window, times)
+    motion = contracts.motion(model, window, times)
     assert motion.flow0.shape == motion.flow1.shape == (2, 2, *size)
     assert motion.mask.shape == (2, 1, *size)
     for flow in (motion.flow0, motion.flow1):

@@ -122,7 +122,7 @@ def test_flow_that_does_not_lead_back_is_trusted_less():
 
 
 def test_motion_is_the_mean_of_all_fields(net: GimmVfi):
-    motion = net.motion(window(), torch.tensor([0.25, 0.75]))
+    motion = contracts.motion(net, window(), torch.tensor([0.25, 0.75]))
     assert motion.flow0.shape == motion.flow1.shape == (2, 2, 128, 128)
     assert motion.mask.shape == (2, 1, 128, 128)
     assert 0 < motion.mask.min() <= motion.mask.max() < 1

@@ -46,7 +46,7 @@ def test_it_computes_what_the_published_network_does(stored: parity.ParitySet, c
     options = replace(GOPRO, scale=case.options.get("scale_factor", 1))
     net = ifrnet.build(stored.state(), options).requires_grad_(False)
     for t in case.timesteps:
-        made = net.estimate(net.prepare((), case.window), torch.tensor([t]))
+        made = net.estimate(net.prepare((), case.window.unbind(1)), torch.tensor([t]))
         stored.compare(case, f"flow_t{t:g}", case.cut(torch.cat((made.flow0, made.flow1), dim=1)))
         stored.compare(case, f"out_t{t:g}", case.cut(net(case.window, torch.tensor([t]))))
 
@@ -97,7 +97,7 @@ def test_timesteps_and_windows_are_made_by_themselves(net: IFRNet):
 
 def test_motion_blends_the_frames_into_what_the_network_returns(net: IFRNet):
     times = torch.tensor([0.25, 0.75])
-    motion, residual = net.motion(WINDOW, times), net.estimate(net.prepare((), WINDOW), times).residual
+    motion, residual = contracts.motion(net, WINDOW, times), net.estimate(net.prepare((), WINDOW.unbind(1)), times).residual
     before, after = WINDOW.unbind(1)
     assert motion.flow0.shape == motion.flow1.shape == (2, 2, 48, 64)
     assert motion.mask.shape == (2, 1, 48, 64)

@@ -31,7 +31,7 @@ def net(state: dict[str, Tensor]) -> SuperSloMo:
 
 def test_it_computes_what_the_published_networks_do(net: SuperSloMo):
     window = SET.window()
-    prepared = net.prepare((), window)
+    prepared = net.prepare((), window.unbind(1))
     SET.compare("f01", prepared.forward)
     SET.compare("f10", prepared.backward)
     for t in SET.options["timesteps"]:
@@ -76,8 +76,8 @@ def test_timesteps_and_windows_are_made_by_themselves(net: SuperSloMo):
 
 def test_motion_leads_to_where_the_network_looks(net: SuperSloMo):
     t = torch.tensor([0.25])
-    motion = net.motion(WINDOW, t)
-    prepared = net.prepare((), WINDOW)
+    motion = contracts.motion(net, WINDOW, t)
+    prepared = net.prepare((), WINDOW.unbind(1))
     seen0, seen1 = warp_zeros(prepared.before, motion.flow0), warp_zeros(prepared.after, motion.flow1)
     blend = motion.mask * seen0 + (1 - motion.mask) * seen1
     made = net.render(prepared, net.estimate(prepared, t))

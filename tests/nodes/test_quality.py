@@ -17,7 +17,7 @@ def shift(part):
         def __call__(self, window, t):
             return window[:, 0]
 
-        def motion(self, window, t):
+        def motion_at(self, window, t):
             plane = torch.ones(1, 1, *window.shape[-2:])
             right = torch.cat((plane, plane * 0), dim=1) * 8
             return core.Motion(-t * right, (1 - t) * right, plane * 0.25)

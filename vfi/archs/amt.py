@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Motion, Options, Spec
-from ..ops.checks import check_options, check_times, check_window, load_weights
+from ..ops.checks import check_frames, check_options, check_times, load_weights
 from ..ops.correlation import AllPairs
 from ..ops.warp import warp_corners
 from .ifrnet import SCALES, VARIANTS, Decoder, Encoder, resize
@@ -189,17 +189,18 @@ class Amt(nn.Module):
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
-        return self.at(self.prepare((), window), t)
+        return self.at(self.prepare((), window.unbind(1)), t)
 
-    def prepare(self, features: Sequence[None], window: Tensor) -> Prepared:
+    def prepare(self, features: Sequence[None], frames: Sequence[Tensor]) -> Prepared:
         """What does not depend on t. There are no ``features``."""
-        check_window(self.spec, window)
+        check_frames(self.spec, frames)
         dtype = next(self.parameters()).dtype
-        seen = window.float() - window.float().mean(dim=(1, 2, 3, 4), keepdim=True)
+        window = torch.stack(tuple(frames), dim=1).float()
+        seen = window - window.mean(dim=(1, 2, 3, 4), keepdim=True)
         small = [resize(rgb, self.scale).to(dtype) for rgb in seen.unbind(1)]
         levels = list(zip(*(self.encoder(rgb) for rgb in small), strict=True))
-        before, after = window.float().unbind(1)
-        return Prepared((before, after), levels, Lookup(*(self.feat_encoder(rgb) for rgb in small)), window.dtype)
+        before, after = window.unbind(1)
+        return Prepared((before, after), levels, Lookup(*(self.feat_encoder(rgb) for rgb in small)), frames[0].dtype)
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
         """The frames at ``t`` [B], as `forward` gives them."""
@@ -215,9 +216,9 @@ class Amt(nn.Module):
         refined = self.comb_block(fields.flatten(1, 2).to(next(self.parameters()).dtype)).float()
         return (fields.mean(dim=1) + refined).clamp(0, 1).to(prepared.dtype)
 
-    def motion(self, window: Tensor, t: Tensor) -> Motion:
-        """Flow, in pixels, and mask at ``t`` [B] between the frames of ``window`` [B or 1,2,3,H,W]: the means of all fields."""
-        made = self.estimate(self.prepare((), window), t)
+    def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
+        """Flow, in pixels, and mask at ``t`` [B]: the means of all fields."""
+        made = self.estimate(prepared, t)
         return Motion(made.flow0.mean(dim=1), made.flow1.mean(dim=1), made.mask.mean(dim=1))
 
     def estimate(self, prepared: Prepared, t: Tensor) -> Estimate:

@@ -5,6 +5,8 @@ Knows nothing of motion, and needs no weights.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -18,7 +20,14 @@ class Linear:
     spec = Spec("linear", activations=10, licence="MIT")
 
     def __call__(self, window: Tensor, t: Tensor) -> Tensor:
-        return torch.lerp(window[:, 0], window[:, 1], t.to(window).view(-1, 1, 1, 1))
+        return self.at(window.unbind(1), t)
+
+    def prepare(self, features: Sequence[None], frames: Sequence[Tensor]) -> Sequence[Tensor]:
+        return frames
+
+    def at(self, prepared: Sequence[Tensor], t: Tensor) -> Tensor:
+        before, after = prepared
+        return torch.lerp(before, after, t.to(before).view(-1, 1, 1, 1))
 
 
 class Nearest:
@@ -27,7 +36,14 @@ class Nearest:
     spec = Spec("nearest", activations=10, licence="MIT")
 
     def __call__(self, window: Tensor, t: Tensor) -> Tensor:
-        return torch.where(t.view(-1, 1, 1, 1) <= 0.5, window[:, 0], window[:, 1])
+        return self.at(window.unbind(1), t)
+
+    def prepare(self, features: Sequence[None], frames: Sequence[Tensor]) -> Sequence[Tensor]:
+        return frames
+
+    def at(self, prepared: Sequence[Tensor], t: Tensor) -> Tensor:
+        before, after = prepared
+        return torch.where(t.view(-1, 1, 1, 1) <= 0.5, before, after)
 
 
 def linear(options: Options) -> Linear:

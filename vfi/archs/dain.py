@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Motion, Options, Spec
 from ..ops.adaptive import adaptive_warp
-from ..ops.checks import check_options, check_size, check_times, check_window, load_weights
+from ..ops.checks import check_frames, check_options, check_size, check_times, load_weights
 from ..ops.correlation import correlation
 from ..ops.projection import project_flow
 from ..ops.warp import warp_valid
@@ -295,7 +295,8 @@ class Dain(nn.Module):
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
-        return self.at(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window), t)
+        frames = window.unbind(1)
+        return self.at(self.prepare([self.encode(rgb) for rgb in frames], frames), t)
 
     def encode(self, rgb: Tensor) -> Features:
         """What is computed of one frame [B,3,H,W] alone."""
@@ -305,20 +306,21 @@ class Dain(nn.Module):
         nearness = 1e-6 + torch.exp(-log_depth.float())
         return Features(self.flownets.pyramid(rgb), nearness, torch.cat((self.ctxNet(rgb), log_depth), dim=1))
 
-    def prepare(self, features: Sequence[Features], window: Tensor) -> Prepared:
+    def prepare(self, features: Sequence[Features], frames: Sequence[Tensor]) -> Prepared:
         """What does not depend on t, from what `encode` gave for both frames."""
-        check_window(self.spec, window)
+        check_frames(self.spec, frames)
         before, after = features
         nearness, context = (before.nearness, after.nearness), (before.context, after.context)
+        window = torch.stack(tuple(frames), dim=1)
         return Prepared(window, self.pair(features, window), nearness, context)
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
         """The frames at ``t`` [B], as `forward` gives them."""
         return self.render(prepared, self.project(prepared, t), t)[1].clamp(0, 1).to(prepared.window.dtype)
 
-    def motion(self, window: Tensor, t: Tensor) -> Motion:
+    def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
         """Flow in pixels at ``t`` [B]. Both frames are blended as in a linear blend: the mask is 1 - t."""
-        flow0, flow1 = self.project(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window), t)
+        flow0, flow1 = self.project(prepared, t)
         return Motion(flow0, flow1, torch.ones_like(flow0[:, :1]) * (1 - t.float().reshape(-1, 1, 1, 1)))
 
     def pair(self, features: Sequence[Features], window: Tensor) -> Pair:

@@ -39,10 +39,10 @@ DOUBT = 0.1
 
 
 class Prepared(NamedTuple):
-    """Of two frames, whatever t: the ``window`` [B,2,3,H,W]; and on the flow's grid, float32, the flow from each frame to the
+    """Of two frames, whatever t: the ``frames`` [B,3,H,W]; and on the flow's grid, float32, the flow from each frame to the
     other, ``forward`` and ``backward`` [B,2,h,w], and how ``certain`` each of them is, [B,1,h,w]."""
 
-    window: Tensor
+    frames: tuple[Tensor, Tensor]
     forward: Tensor
     backward: Tensor
     certain: tuple[Tensor, Tensor]
@@ -59,7 +59,8 @@ class Dis:
         self.size = FLOW_SIZE * scale
 
     def __call__(self, window: Tensor, t: Tensor) -> Tensor:
-        return self.at(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window), t)
+        frames = window.unbind(1)
+        return self.at(self.prepare([self.encode(rgb) for rgb in frames], frames), t)
 
     def encode(self, rgb: Tensor) -> Tensor:
         """What DIS sees of a frame [B,3,H,W]: a grey picture [B,h,w] of 8 bits at the flow's size, on the CPU."""
@@ -68,24 +69,25 @@ class Dis:
         grey = torch.einsum("bchw,c->bhw", small, small.new_tensor(LUMA))
         return (grey.clamp(0, 1) * 255).round().byte().cpu()
 
-    def prepare(self, features: Sequence[Tensor], window: Tensor) -> Prepared:
+    def prepare(self, features: Sequence[Tensor], frames: Sequence[Tensor]) -> Prepared:
         """Flow in both directions, from what `encode` gave for both frames."""
         before, after = features
-        forward, backward = (_flow(*pair).to(window.device) for pair in ((before, after), (after, before)))
-        return Prepared(window, forward, backward, (_agreement(forward, backward), _agreement(backward, forward)))
+        forward, backward = (_flow(*pair).to(frames[0].device) for pair in ((before, after), (after, before)))
+        return Prepared(
+            (frames[0], frames[1]), forward, backward, (_agreement(forward, backward), _agreement(backward, forward))
+        )
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
-        before, after = prepared.window.float().unbind(1)
+        before, after = (rgb.float() for rgb in prepared.frames)
         total = weight = before.new_zeros(())
         for motion, trust in self._opinions(prepared, t):
             made = torch.lerp(warp_corners(after, motion.flow1), warp_corners(before, motion.flow0), motion.mask)
             total, weight = total + trust * made, weight + trust
-        return (total / weight).to(prepared.window.dtype)
+        return (total / weight).to(prepared.frames[0].dtype)
 
-    def motion(self, window: Tensor, t: Tensor) -> Motion:
+    def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
         """The mean of the two opinions. The picture is a mean of pictures instead, and a little better for it."""
-        prepared = self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window)
-        total = weight = window.new_zeros((), dtype=torch.float32)
+        total = weight = prepared.forward.new_zeros(())
         for motion, trust in self._opinions(prepared, t):
             assert motion.occlusion is not None
             parts = torch.cat((motion.flow0, motion.flow1, motion.mask, motion.occlusion), dim=1)
@@ -96,7 +98,7 @@ class Dis:
     @staticmethod
     def _opinions(prepared: Prepared, t: Tensor) -> Iterator[tuple[Motion, Tensor]]:
         """The motion at t as each of the flows has it, at the frame's size, and its weight [B,1,H,W]."""
-        window, forward, backward, (certain0, certain1) = prepared
+        frames, forward, backward, (certain0, certain1) = prepared
         t = t.float().view(-1, 1, 1, 1)
         # A velocity v leads from x - t v before to x + (1 - t) v after: each flow knows it at one of these places.
         guess = torch.lerp(forward, -backward, t)
@@ -108,7 +110,7 @@ class Dis:
             weight0, weight1 = (1 - t) * (seen0 + DOUBT), t * (seen1 + DOUBT)
             trust = t * (agreed1 + DOUBT) if own else (1 - t) * (agreed0 + DOUBT)
             parts = torch.cat((velocity, weight0 / (weight0 + weight1), (1 - seen0) * (1 - seen1), trust), dim=1)
-            yield _at_size(parts, window.shape[-2:], t)
+            yield _at_size(parts, frames[0].shape[-2:], t)
 
 
 def _at_size(parts: Tensor, size: Sequence[int], t: Tensor) -> tuple[Motion, Tensor]:

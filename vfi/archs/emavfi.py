@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Motion, Options, Spec
-from ..ops.checks import check_options, check_size, check_times, check_window, load_weights
+from ..ops.checks import check_frames, check_options, check_size, check_times, load_weights
 from ..ops.refinement import UNet, conv
 from ..ops.warp import warp_corners
 from ..ops.windows import Windows
@@ -333,7 +333,8 @@ class EmaVfi(nn.Module):
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
-        return self.at(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window), t)
+        frames = window.unbind(1)
+        return self.at(self.prepare([self.encode(rgb) for rgb in frames], frames), t)
 
     def encode(self, rgb: Tensor) -> Encoded:
         """What is computed of one frame [B,3,H,W] alone."""
@@ -345,26 +346,25 @@ class EmaVfi(nn.Module):
             return Encoded(features, features)
         return Encoded(features, self.net.feature_bone.encode(resize(frame, self.scale).to(dtype)))
 
-    def prepare(self, features: Sequence[Encoded], window: Tensor) -> Prepared:
+    def prepare(self, features: Sequence[Encoded], frames: Sequence[Tensor]) -> Prepared:
         """What does not depend on t, from what `encode` gave for both frames."""
-        check_window(self.spec, window)
-        before, after = window.flip(2).float().unbind(1)
+        check_frames(self.spec, frames)
+        before, after = (rgb.flip(1).float() for rgb in frames)
         small = resize(before, self.scale), resize(after, self.scale)
         pair = scaled = self.net.feature_bone(*(feature.features for feature in features))
         if self.scale != 1:
             scaled = self.net.feature_bone(*(feature.scaled for feature in features))
         # Of the appearance, flow needs no more than the two smallest levels.
         scaled = scaled._replace(appearance=scaled.appearance[-2:])
-        return Prepared((before, after), pair.appearance, small, scaled, window.dtype)
+        return Prepared((before, after), pair.appearance, small, scaled, frames[0].dtype)
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
         """The frames at ``t`` [B], as `forward` gives them."""
         flow, mask = self._estimate(prepared, t)
         return self.net.render(prepared.frames, prepared.appearance, flow, mask).flip(1).to(prepared.dtype)
 
-    def motion(self, window: Tensor, t: Tensor) -> Motion:
-        """Flow, in pixels, and mask at ``t`` [B] between the frames of ``window`` [B or 1,2,3,H,W]."""
-        prepared = self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window)
+    def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
+        """Flow, in pixels, and mask at ``t`` [B]."""
         flow, mask = self._estimate(prepared, t)
         return Motion(flow[:, :2], flow[:, 2:], torch.sigmoid(mask))
 

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core import Checkpoint, HubFile, InputError, Motion, Options, Spec
-from ..ops.checks import check_options, check_size, check_times, check_window, load_weights
+from ..ops.checks import check_frames, check_options, check_size, check_times, load_weights
 from ..ops.warp import warp_corners
 
 LEVELS = 7
@@ -176,7 +176,8 @@ class Film(nn.Module):
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
-        return self.at(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window), t)
+        frames = window.unbind(1)
+        return self.at(self.prepare([self.encode(rgb) for rgb in frames], frames), t)
 
     def encode(self, rgb: Tensor) -> tuple[Tensor, ...]:
         """The picture of one frame [B,3,H,W] and its features, joined, [B,3+C,H,W] at each level, fine to coarse."""
@@ -186,22 +187,22 @@ class Film(nn.Module):
             pictures.append(F.avg_pool2d(pictures[-1], 2))
         return self.extract(pictures)
 
-    def prepare(self, features: Sequence[tuple[Tensor, ...]], window: Tensor) -> Prepared:
+    def prepare(self, features: Sequence[tuple[Tensor, ...]], frames: Sequence[Tensor]) -> Prepared:
         """What does not depend on t, from what `encode` gave for both frames."""
-        check_window(self.spec, window)
+        check_frames(self.spec, frames)
         forward, backward = self.flows(features)
         before, after, forward, backward = (part[: len(self.fuse.convs) + 1] for part in (*features, forward, backward))
-        return Prepared(before, after, Flows(forward, backward), window.dtype)
+        return Prepared(before, after, Flows(forward, backward), frames[0].dtype)
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
         """The frames at ``t`` [B], as `forward` gives them."""
         check_times(self.spec, t, len(prepared.before[0]))
         return self.render(prepared, t).clamp(0, 1).to(prepared.dtype)
 
-    def motion(self, window: Tensor, t: Tensor) -> Motion:
+    def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
         """Flow in pixels at ``t`` [B]. FILM has no mask, for its U-Net blends: the mask is 1 - t, that of a linear blend."""
-        flows = self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window).flows
-        check_times(self.spec, t, len(window))
+        check_times(self.spec, t, len(prepared.before[0]))
+        flows = prepared.flows
         t = t.float().reshape(-1, 1, 1, 1)
         flow0, flow1 = flows.backward[0] * t, flows.forward[0] * (1 - t)
         return Motion(flow0, flow1, torch.ones_like(flow0[:, :1]) * (1 - t))

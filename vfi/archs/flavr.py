@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Options, Spec
-from ..ops.checks import check_options, check_times, check_window, load_weights
+from ..ops.checks import check_frames, check_options, check_times, load_weights
 
 log = logging.getLogger(__name__)
 
@@ -139,12 +139,12 @@ class Flavr(nn.Module):
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """The frames nearest to ``t`` [B] between the middle two of ``window`` [B or 1,4,3,H,W]: [B,3,H,W], clamped to 0..1."""
-        return self.at(self.prepare((), window), t)
+        return self.at(self.prepare((), window.unbind(1)), t)
 
-    def prepare(self, features: Sequence[None], window: Tensor) -> Tensor:
+    def prepare(self, features: Sequence[None], frames: Sequence[Tensor]) -> Tensor:
         """All frames that the network gives, [B,K,3,H,W] of the window's type, clamped to 0..1. There are no ``features``."""
-        check_window(self.spec, window)
-        return self.render(window).clamp(0, 1).to(window.dtype)
+        check_frames(self.spec, frames)
+        return self.render(torch.stack(tuple(frames), dim=1)).clamp(0, 1).to(frames[0].dtype)
 
     def at(self, prepared: Tensor, t: Tensor) -> Tensor:
         """Of the frames that `prepare` gave, those nearest to ``t`` [B], [B,3,H,W]."""

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Motion, Options, Spec
-from ..ops.checks import check_options, check_size, check_times, check_window, load_weights
+from ..ops.checks import check_frames, check_options, check_size, check_times, load_weights
 from ..ops.correlation import AllPairs
 from ..ops.splat import splat_linear
 from ..ops.upsample import upsample_convex
@@ -448,28 +448,29 @@ class GimmVfi(nn.Module):
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
-        return self.at(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window), t)
+        frames = window.unbind(1)
+        return self.at(self.prepare([self.encode(rgb) for rgb in frames], frames), t)
 
     def encode(self, rgb: Tensor) -> Features:
         """What is computed of one frame [B,3,H,W] alone."""
         check_size(self.spec, rgb)
         return self.net.encode(resize(2 * rgb.float() - 1, self.scale))
 
-    def prepare(self, features: Sequence[Features], window: Tensor) -> Prepared:
+    def prepare(self, features: Sequence[Features], frames: Sequence[Tensor]) -> Prepared:
         """What does not depend on t, from what `encode` gave for both frames."""
-        check_window(self.spec, window)
-        frame0, frame1 = (2 * window.float() - 1).unbind(1)
+        check_frames(self.spec, frames)
+        frame0, frame1 = (2 * rgb.float() - 1 for rgb in frames)
         before, after = features
-        return Prepared((frame0, frame1), (before.seen, after.seen), self.net.relate(before, after), window.dtype)
+        return Prepared((frame0, frame1), (before.seen, after.seen), self.net.relate(before, after), frames[0].dtype)
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
         """The frames at ``t`` [B], as `forward` gives them."""
         made = self.net.render(prepared.frames, self._estimate(prepared, t))
         return ((made + 1) / 2).clamp(0, 1).to(prepared.dtype)
 
-    def motion(self, window: Tensor, t: Tensor) -> Motion:
-        """Flow, in pixels, and mask at ``t`` [B] between the frames of ``window`` [B or 1,2,3,H,W]: the means of all fields."""
-        made = self._estimate(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window), t)
+    def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
+        """Flow, in pixels, and mask at ``t`` [B]: the means of all fields."""
+        made = self._estimate(prepared, t)
         return Motion(made.flow0.mean(dim=1), made.flow1.mean(dim=1), made.mask.mean(dim=1))
 
     def _estimate(self, prepared: Prepared, t: Tensor) -> Estimate:

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Motion, Options, Spec
-from ..ops.checks import check_options, check_size, check_times, check_window, load_weights
+from ..ops.checks import check_frames, check_options, check_size, check_times, load_weights
 from ..ops.correlation import correlation
 from ..ops.splat import splat_softmax, splat_sum
 from ..ops.upsample import upsample_convex
@@ -478,16 +478,17 @@ class Gmfss(nn.Module):
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
-        return self.at(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window), t)
+        frames = window.unbind(1)
+        return self.at(self.prepare([self.encode(rgb) for rgb in frames], frames), t)
 
     def encode(self, rgb: Tensor) -> Features:
         """What is computed of one frame [B,3,H,W] alone."""
         check_size(self.spec, rgb)
         return self.net.encode(rgb)
 
-    def prepare(self, features: Sequence[Features], window: Tensor) -> Prepared:
+    def prepare(self, features: Sequence[Features], frames: Sequence[Tensor]) -> Prepared:
         """What does not depend on t, from what `encode` gave for both frames."""
-        check_window(self.spec, window)
+        check_frames(self.spec, frames)
         before, after = features
         between = self.net.relate(features)
         return Prepared(
@@ -495,7 +496,7 @@ class Gmfss(nn.Module):
             context=(before.context, after.context),
             between=tuple(between.resized(0.5**level) for level in range(len(before.context))),
             rife=(before.rife, after.rife) if before.rife and after.rife else None,
-            dtype=window.dtype,
+            dtype=frames[0].dtype,
         )
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
@@ -503,15 +504,14 @@ class Gmfss(nn.Module):
         check_times(self.spec, t, len(prepared.halves[0]))
         return self.net.render(prepared, t).clamp(0, 1).to(prepared.dtype)
 
-    def motion(self, window: Tensor, t: Tensor) -> Motion:
-        """Where splatting brings pixels of ``t`` [B] from, between the frames of ``window`` [B or 1,2,3,H,W].
+    def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
+        """Where splatting brings pixels of ``t`` [B] from.
 
         The velocity of a pixel of t is the mean of that of all that lands on it, and zero where nothing does: there it
         is occluded. The weight of the frame before is its share of what lands.
         """
-        check_window(self.spec, window)
-        check_times(self.spec, t, len(window))
-        (forward, backward), importance = self.net.relate([self.net.encode(rgb) for rgb in window.unbind(1)])
+        check_times(self.spec, t, len(prepared.halves[0]))
+        (forward, backward), importance = prepared.between[0]
         near, far = towards(t)
         landed = []
         for flow, velocity, weight, step, share in (

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Motion, Options, Spec
-from ..ops.checks import check_options, check_times, check_window, load_weights
+from ..ops.checks import check_frames, check_options, check_times, load_weights
 from ..ops.warp import warp_corners
 
 SCALES = (0.25, 0.5, 1, 2, 4)
@@ -154,16 +154,17 @@ class IFRNet(nn.Module):
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
-        return self.at(self.prepare((), window), t)
+        return self.at(self.prepare((), window.unbind(1)), t)
 
-    def prepare(self, features: Sequence[None], window: Tensor) -> Prepared:
+    def prepare(self, features: Sequence[None], frames: Sequence[Tensor]) -> Prepared:
         """What does not depend on t. There are no ``features``."""
-        check_window(self.spec, window)
+        check_frames(self.spec, frames)
         dtype = next(self.parameters()).dtype
-        seen = window.float() - window.float().mean(dim=(1, 2, 3, 4), keepdim=True)
+        window = torch.stack(tuple(frames), dim=1).float()
+        seen = window - window.mean(dim=(1, 2, 3, 4), keepdim=True)
         levels = zip(*(self.encoder(resize(rgb, self.scale).to(dtype)) for rgb in seen.unbind(1)), strict=True)
-        before, after = window.float().unbind(1)
-        return Prepared((before, after), list(levels), window.dtype)
+        before, after = window.unbind(1)
+        return Prepared((before, after), list(levels), frames[0].dtype)
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
         """The frames at ``t`` [B], as `forward` gives them."""
@@ -172,9 +173,9 @@ class IFRNet(nn.Module):
         blend = made.mask * warp_corners(before, made.flow0) + (1 - made.mask) * warp_corners(after, made.flow1)
         return (blend + made.residual).clamp(0, 1).to(prepared.dtype)
 
-    def motion(self, window: Tensor, t: Tensor) -> Motion:
-        """Flow, in pixels, and mask at ``t`` [B] between the frames of ``window`` [B or 1,2,3,H,W]."""
-        made = self.estimate(self.prepare((), window), t)
+    def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
+        """Flow, in pixels, and mask at ``t`` [B]."""
+        made = self.estimate(prepared, t)
         return Motion(made.flow0, made.flow1, made.mask)
 
     def estimate(self, prepared: Prepared, t: Tensor) -> Estimate:

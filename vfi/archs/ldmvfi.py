@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Options, Sampling, Spec
 from ..ops.adaptive import deformable_separable_convolution
-from ..ops.checks import check_options, check_size, check_times, check_window, load_weights
+from ..ops.checks import check_frames, check_options, check_size, check_times, load_weights
 
 NOISE = [(0.0015**0.5 + (0.0195**0.5 - 0.0015**0.5) * step / 999) ** 2 for step in range(1000)]
 """The variance of the noise that each of the 1000 steps of training adds."""
@@ -535,18 +535,19 @@ class Ldmvfi(nn.Module):
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """The frames at ``t`` [B], each 1/2, of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
-        return self.at(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window), t)
+        frames = window.unbind(1)
+        return self.at(self.prepare([self.encode(rgb) for rgb in frames], frames), t)
 
     def encode(self, rgb: Tensor) -> Features:
         """What is known of one frame, [B,3,H,W] in 0..1."""
         check_size(self.spec, rgb)
         return self.first_stage_model.encode(2 * rgb.float() - 1)
 
-    def prepare(self, features: Sequence[Features], window: Tensor) -> Tensor:
+    def prepare(self, features: Sequence[Features], frames: Sequence[Tensor]) -> Tensor:
         """The frame at 1/2, for there is no other, [B,3,H,W] of the window's type, from what `encode` gave for both frames."""
-        check_window(self.spec, window)
-        made = self.render(self.first_stage_model.quantize(self.sample(features)), features, window)
-        return made.clamp(0, 1).to(window.dtype)
+        check_frames(self.spec, frames)
+        made = self.render(self.first_stage_model.quantize(self.sample(features)), features, frames)
+        return made.clamp(0, 1).to(frames[0].dtype)
 
     def at(self, prepared: Tensor, t: Tensor) -> Tensor:
         """What `prepare` gave, for every ``t`` [B]."""
@@ -559,9 +560,9 @@ class Ldmvfi(nn.Module):
         drawn = noise or (one.to(before.device) for one in noise_of(self.sampling.seed, (1, *before.shape[1:])))
         return ddim(lambda x, time: self.denoiser(x, before, after, time), drawn, self.sampling)
 
-    def render(self, latent: Tensor, features: Sequence[Features], window: Tensor) -> Tensor:
+    def render(self, latent: Tensor, features: Sequence[Features], frames: Sequence[Tensor]) -> Tensor:
         """The frame of a plane as the network gives it, [B,3,H,W] float32; values may lie a little outside 0..1."""
-        return (self.first_stage_model.decode(latent, features, (2 * window.float() - 1).unbind(1)) + 1) / 2
+        return (self.first_stage_model.decode(latent, features, [2 * rgb.float() - 1 for rgb in frames]) + 1) / 2
 
 
 # --- from a state dict --------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core import Checkpoint, HubFile, InputError, Motion, Options, Spec, WheelFile
-from ..ops.checks import check_no_sampling, check_size, check_times, check_window, load_weights
+from ..ops.checks import check_frames, check_no_sampling, check_size, check_times, load_weights
 from ..ops.refinement import UNet, halve
 from ..ops.warp import warp_corners
 
@@ -410,18 +410,19 @@ class Rife(nn.Module):
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
-        return self.at(self.prepare([self.encode(rgb) for rgb in window.unbind(1)], window), t)
+        frames = window.unbind(1)
+        return self.at(self.prepare([self.encode(rgb) for rgb in frames], frames), t)
 
     def encode(self, rgb: Tensor) -> Features:
         """What is computed of one frame [B,3,H,W] alone."""
         check_size(self.spec, rgb)
         return self.flownet.features(rgb)
 
-    def prepare(self, features: Sequence[Features], window: Tensor) -> Prepared:
+    def prepare(self, features: Sequence[Features], frames: Sequence[Tensor]) -> Prepared:
         """What does not depend on t, from what `encode` gave for both frames."""
-        check_window(self.spec, window)
+        check_frames(self.spec, frames)
         before, after = features
-        return Prepared(before, after, window.dtype)
+        return Prepared(before, after, frames[0].dtype)
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
         """The frames at ``t`` [B], as `forward` gives them."""
@@ -429,11 +430,10 @@ class Rife(nn.Module):
         features = prepared.before, prepared.after
         return self.flownet.render(self.flownet.estimate(features, t), features).to(prepared.dtype)
 
-    def motion(self, window: Tensor, t: Tensor) -> Motion:
-        """Flow, in pixels, and mask at ``t`` [B] between the frames of ``window`` [B or 1,2,3,H,W]."""
-        check_window(self.spec, window)
-        check_times(self.spec, t, len(window))
-        level = self.flownet.estimate([self.encode(rgb) for rgb in window.unbind(1)], t)
+    def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
+        """Flow, in pixels, and mask at ``t`` [B]."""
+        check_times(self.spec, t, len(prepared.before.plane))
+        level = self.flownet.estimate((prepared.before, prepared.after), t)
         return Motion(level.flow[:, :2], level.flow[:, 2:], torch.sigmoid(level.mask))
 
     def teach(self, window: Tensor, t: Tensor, truth: Tensor) -> Lesson:
@@ -441,7 +441,7 @@ class Rife(nn.Module):
 
         Raises `InputError` unless the network was built with its teacher.
         """
-        check_window(self.spec, window)
+        check_frames(self.spec, window.unbind(1))
         check_times(self.spec, t, len(window))
         net = self.flownet
         if not net.config.teacher:

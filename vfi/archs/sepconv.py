@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Options, Spec
 from ..ops.adaptive import separable_convolution
-from ..ops.checks import check_options, check_times, check_window, load_weights
+from ..ops.checks import check_frames, check_options, check_times, load_weights
 
 WIDTHS = (32, 64, 128, 256, 512)
 """Of both networks, from the frame's size to 1/16 of it."""
@@ -55,12 +55,12 @@ class Adaptive(nn.Module, ABC):
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """The frames at ``t`` [B], each 1/2, of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
-        return self.at(self.prepare((), window), t)
+        return self.at(self.prepare((), window.unbind(1)), t)
 
-    def prepare(self, features: Sequence[None], window: Tensor) -> Tensor:
+    def prepare(self, features: Sequence[None], frames: Sequence[Tensor]) -> Tensor:
         """The frame at 1/2, for there is no other, [B,3,H,W] of the window's type. There are no ``features``."""
-        check_window(self.spec, window)
-        return self.render(window).clamp(0, 1).to(window.dtype)
+        check_frames(self.spec, frames)
+        return self.render(torch.stack(tuple(frames), dim=1)).clamp(0, 1).to(frames[0].dtype)
 
     def at(self, prepared: Tensor, t: Tensor) -> Tensor:
         """What `prepare` gave, for every ``t`` [B]."""

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Motion, Options, Spec
-from ..ops.checks import check_options, check_times, check_window, load_weights
+from ..ops.checks import check_frames, check_options, check_times, load_weights
 from ..ops.warp import shrink, warp_shrunk
 
 SPEC = Spec("superslomo", multiple=32, licence="MIT")
@@ -126,22 +126,22 @@ class SuperSloMo(nn.Module):
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
-        return self.at(self.prepare((), window), t)
+        return self.at(self.prepare((), window.unbind(1)), t)
 
-    def prepare(self, features: Sequence[None], window: Tensor) -> Prepared:
+    def prepare(self, features: Sequence[None], frames: Sequence[Tensor]) -> Prepared:
         """The frames as the networks see them and the flow between them. There are no ``features``."""
-        check_window(self.spec, window)
-        before, after = centred(window)
+        check_frames(self.spec, frames)
+        before, after = (centred(rgb) for rgb in frames)
         forward, backward = self.flow(before, after).chunk(2, dim=1)
-        return Prepared(before, after, forward, backward, window.dtype)
+        return Prepared(before, after, forward, backward, frames[0].dtype)
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
         """The frames at ``t`` [B], as `forward` gives them."""
         return self.render(prepared, self.estimate(prepared, t)).clamp(0, 1).to(prepared.dtype)
 
-    def motion(self, window: Tensor, t: Tensor) -> Motion:
+    def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
         """Flow and mask at ``t`` [B]: flow leads to where the network looks, the pixel that its picture grows by included."""
-        made = self.estimate(self.prepare((), window), t)
+        made = self.estimate(prepared, t)
         return Motion(shrink(made.flow0), shrink(made.flow1), made.mask)
 
     def estimate(self, prepared: Prepared, t: Tensor) -> Estimate:
@@ -164,10 +164,9 @@ class SuperSloMo(nn.Module):
         return blend + mean(blend)
 
 
-def centred(window: Tensor) -> tuple[Tensor, Tensor]:
-    """Both frames less the mean of the training pictures, [B,3,H,W] float32."""
-    before, after = (window.float() - mean(window)).unbind(1)
-    return before, after
+def centred(rgb: Tensor) -> Tensor:
+    """A frame less the mean of the training pictures, [B,3,H,W] float32."""
+    return rgb.float() - mean(rgb)
 
 
 def mean(like: Tensor) -> Tensor:

@@ -250,7 +250,8 @@ def scores(model: Interpolator, name: str, found: Sequence[Item], lpips: Lpips |
             if index == 0:
                 model(window, torch.tensor([float(item.times[0])]))
             started = time.perf_counter()
-            prepared = wrap.prepare(model, [wrap.encode(model, rgb) for rgb in window.unbind(1)], window)
+            frames = window.unbind(1)
+            prepared = wrap.prepare(model, [wrap.encode(model, rgb) for rgb in frames], frames)
             once = (time.perf_counter() - started) / len(item.times)
         for t, true in truths:
             with blamed(name, item):

@@ -5,18 +5,21 @@ Each check passes in silence or raises `InputError`. Knows specs and shapes; kno
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from torch import Tensor, nn
 
 from ..core import InputError, Options, Spec
 
 
-def check_window(spec: Spec, window: Tensor) -> None:
-    """That a window [B,N,3,H,W] is what `Interpolator` says, of a size that suits."""
-    if window.ndim != 5 or tuple(window.shape[1:3]) != (spec.window, 3):
-        raise InputError(f"a window of shape {list(window.shape)} was given: {spec.name} needs [B,{spec.window},3,H,W]")
-    check_size(spec, window)
+def check_frames(spec: Spec, frames: Sequence[Tensor]) -> None:
+    """That the frames of a window, [B,3,H,W] each, are as many as `Spec` says, alike, and of a size that suits."""
+    shapes = [list(frame.shape) for frame in frames]
+    first = shapes[0] if shapes else []
+    if len(shapes) != spec.window or len(first) != 4 or first[1] != 3 or any(shape != first for shape in shapes):
+        given = ", ".join(map(str, shapes)) or "none"
+        raise InputError(f"frames of shape {given} were given: {spec.name} needs {spec.window} of one shape [B,3,H,W]")
+    check_size(spec, frames[0])
 
 
 def check_times(spec: Spec, t: Tensor, windows: int) -> None:

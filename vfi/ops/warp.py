@@ -82,6 +82,16 @@ def sample(image: Tensor, x: Tensor, y: Tensor, *, outside: Outside) -> Tensor:
     return _look_up(image, grid_x, grid_y, outside)
 
 
+def look_up(image: Tensor, grid: Tensor) -> Tensor:
+    """Sample ``image`` [B,C,H,W] at ``grid`` [B,H',W',2], float32 both: (x, y) from -1 to 1, as `warp_corners` does.
+
+    -1 is the centre of the first pixel, 1 that of the last, and the border is repeated. Returns [B,C,H',W'].
+    """
+    if grid.device.type not in ("cpu", "cuda"):  # no border there
+        return F.grid_sample(image, grid.clamp(-1, 1), mode="bilinear", padding_mode="zeros", align_corners=True)
+    return F.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=True)
+
+
 def _look_up(image: Tensor, grid_x: Tensor, grid_y: Tensor, outside: Outside) -> Tensor:
     """As `sample`, at places [B,H',W'] from -1, the centre of the first pixel, to 1, that of the last; float32 or better."""
     dtype = torch.promote_types(image.dtype, grid_x.dtype)
