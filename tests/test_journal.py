@@ -21,7 +21,7 @@ def begun(target: Path, recipe: dict[str, str] = RECIPE) -> Path:
     journal = Journal(target, recipe)
     for number, chunk in enumerate(CHUNKS):
         journal.chunk(number).write_bytes(b"chunk")
-        journal.finish(chunk)
+        journal.finish(number, chunk)
     (journal.folder / ".000002.partial-1234").write_bytes(b"torn")
     journal.close()
     return journal.folder
@@ -31,7 +31,7 @@ def test_finished_chunks_are_found_again_and_torn_ones_are_gone(tmp_path: Path):
     folder = begun(tmp_path / "a.mp4")
     assert folder == tmp_path / ".a.mp4.work"
     journal = Journal(tmp_path / "a.mp4", RECIPE)
-    assert journal.chunks == CHUNKS
+    assert journal.chunks == dict(enumerate(CHUNKS))
     assert journal.done == Done(8, F(0), F(1, 3))
     assert journal.notes == []
     assert sorted(path.name for path in folder.iterdir()) == ["000000", "000001", "journal.json", "lock"]
@@ -51,7 +51,7 @@ def test_finished_chunks_are_found_again_and_torn_ones_are_gone(tmp_path: Path):
 def test_another_recipe_begins_afresh(tmp_path: Path, recipe: dict[str, str], other: str):
     folder = begun(tmp_path / "a.mp4")
     journal = Journal(tmp_path / "a.mp4", recipe)
-    assert journal.chunks == []
+    assert journal.chunks == {}
     assert journal.notes == [f"what was done before is of {other}: it is begun afresh"]
     assert sorted(path.name for path in folder.iterdir()) == ["journal.json", "lock"]
     journal.close()
@@ -77,7 +77,7 @@ def test_a_damaged_journal_begins_afresh(tmp_path: Path, text: str):
     folder = begun(tmp_path / "a.mp4")
     (folder / "journal.json").write_text(text)
     journal = Journal(tmp_path / "a.mp4", RECIPE)
-    assert journal.chunks == []
+    assert journal.chunks == {}
     assert len(journal.notes) == 1
     assert "is damaged: what was done before is begun afresh" in journal.notes[0]
     journal.close()
@@ -87,7 +87,7 @@ def test_a_missing_chunk_begins_afresh(tmp_path: Path):
     folder = begun(tmp_path / "a.mp4")
     (folder / "000000").unlink()
     journal = Journal(tmp_path / "a.mp4", RECIPE)
-    assert journal.chunks == []
+    assert journal.chunks == {}
     assert "are missing" in journal.notes[0]
     journal.close()
 
@@ -98,6 +98,23 @@ def test_the_journal_is_plain_json(tmp_path: Path):
         "recipe": RECIPE,
         "chunks": [[4, "0", "1/6"], [4, "1/6", "1/3"]],
     }
+
+
+def test_chunks_finish_in_any_order(tmp_path: Path):
+    journal = Journal(tmp_path / "a.mp4", RECIPE)
+    for number in (3, 0, 2):
+        journal.chunk(number).write_bytes(b"chunk")
+        journal.finish(number, Done(4, F(number, 6), F(number + 1, 6)))
+    journal.close()
+    journal = Journal(tmp_path / "a.mp4", RECIPE)
+    assert sorted(journal.chunks) == [0, 2, 3]
+    assert journal.done == Done(4, F(0), F(1, 6))
+    journal.finish(1, Done(4, F(1, 6), F(1, 3)))
+    assert journal.done == Done(16, F(0), F(2, 3))
+    journal.keep(2)
+    assert journal.done == Done(8, F(0), F(1, 3))
+    assert not journal.chunk(3).exists()
+    journal.remove()
 
 
 def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path: Path):

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count, takewhile
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -28,14 +29,14 @@ class Journal:
     """The folder ``.NAME.work`` beside ``target``, and what is finished in it; locked as long as the journal is open.
 
     ``recipe`` says by name what decides the output: where the folder was made by another, it is emptied, and ``notes`` says
-    why. ``chunks`` are the finished ones in their order. Raises `InputError` where the folder cannot be made, or another run
+    why. ``chunks`` are the finished ones by their number. Raises `InputError` where the folder cannot be made, or another run
     is at work in it.
     """
 
     def __init__(self, target: Path, recipe: Mapping[str, str]) -> None:
         self.folder = target.with_name(f".{target.name}.work")
         self.notes: list[str] = []
-        self.chunks: list[Done] = []
+        self.chunks: dict[int, Done] = {}
         self._recipe = dict(recipe)
         try:
             self.folder.mkdir(exist_ok=True)
@@ -55,10 +56,9 @@ class Journal:
 
     @property
     def done(self) -> Done:
-        """All finished chunks together."""
-        if not self.chunks:
-            return Done()
-        return Done(sum(chunk.frames for chunk in self.chunks), self.chunks[0].start, self.chunks[-1].end)
+        """The finished chunks together, up to the first that is missing."""
+        row = [self.chunks[number] for number in takewhile(self.chunks.__contains__, count())]
+        return Done(sum(chunk.frames for chunk in row), row[0].start, row[-1].end) if row else Done()
 
     def chunk(self, number: int) -> Path:
         """Where the chunk of a number is, or is to be put."""
@@ -69,9 +69,16 @@ class Journal:
         """Where the chunks are put together."""
         return self.folder / "whole"
 
-    def finish(self, chunk: Done) -> None:
-        """Count the next chunk, which is in its place, among the finished."""
-        self.chunks.append(chunk)
+    def finish(self, number: int, chunk: Done) -> None:
+        """Count a chunk, which is in its place, among the finished."""
+        self.chunks[number] = chunk
+        self._save()
+
+    def keep(self, first: int) -> None:
+        """Forget all chunks but so many of the first."""
+        for number in [number for number in self.chunks if number >= first]:
+            del self.chunks[number]
+            delete(self.chunk(number))
         self._save()
 
     def close(self) -> None:
@@ -92,36 +99,41 @@ class Journal:
         other = sorted(name for name in before.keys() | self._recipe.keys() if before.get(name) != self._recipe.get(name))
         if before and other:
             self.notes.append(f"what was done before is of another {', '.join(other)}: it is begun afresh")
-            chunks = []
-        present = [chunk for number, chunk in enumerate(chunks) if self.chunk(number).exists()]
-        self.chunks = present if len(present) == len(chunks) else []
-        if len(present) < len(chunks):
+            chunks = {}
+        if not all(self.chunk(number).exists() for number in chunks):
             self.notes.append(f"parts of what was done before are missing from {self.folder}: it is begun afresh")
-        kept = {Path(self._lock.lock_file), *(self.chunk(number) for number in range(len(self.chunks)))}
+            chunks = {}
+        self.chunks = chunks
+        kept = {Path(self._lock.lock_file), *map(self.chunk, chunks)}
         kept |= {self.whole} if self.chunks else set()  # images are moved there one by one
         for path in self.folder.iterdir():
             if path not in kept:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                delete(path)
         self._save()
 
     @property
     def _file(self) -> Path:
         return self.folder / "journal.json"
 
-    def _read(self) -> tuple[dict[str, str], list[Done]]:
+    def _read(self) -> tuple[dict[str, str], dict[int, Done]]:
         """The recipe and the chunks that are written down: none where there is no journal, or where it makes no sense."""
         if not self._file.exists():
-            return {}, []
+            return {}, {}
         try:
             written = json.loads(self._file.read_text(encoding="utf-8"))
-            chunks = [Done(int(frames), Fraction(start), Fraction(end)) for frames, start, end in written["chunks"]]
+            chunks = {
+                number: Done(int(chunk[0]), Fraction(chunk[1]), Fraction(chunk[2]))
+                for number, chunk in enumerate(written["chunks"])
+                if chunk is not None
+            }
             return dict(written["recipe"]), chunks
-        except (ValueError, KeyError, TypeError, ZeroDivisionError):
+        except (ValueError, KeyError, IndexError, TypeError, ZeroDivisionError):
             self.notes.append(f"{self._file} is damaged: what was done before is begun afresh")
-            return {}, []
+            return {}, {}
 
     def _save(self) -> None:
-        chunks = [(chunk.frames, str(chunk.start), str(chunk.end)) for chunk in self.chunks]
+        found = map(self.chunks.get, range(max(self.chunks, default=-1) + 1))
+        chunks = [None if chunk is None else (chunk.frames, str(chunk.start), str(chunk.end)) for chunk in found]
         beside = self._file.with_suffix(".new")
         try:
             with beside.open("w", encoding="utf-8") as file:
@@ -131,6 +143,14 @@ class Journal:
             beside.replace(self._file)
         except OSError as error:
             raise InputError(f"{self._file} cannot be written: {error.strerror}") from error
+
+
+def delete(path: Path) -> None:
+    """Delete a file, or a folder with all that is in it, where there is one."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def versions() -> str:

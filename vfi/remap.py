@@ -33,45 +33,53 @@ def remap(
     batch: int = 1,
     block: int | None = None,
     since: Fraction | None = None,
+    count: int | None = None,
 ) -> Generator[Frame, None, None]:
     """The frames of a clip along a curve, in order of the output.
 
     Instants on an input frame show that very picture, and one that is shown for several outputs is made once. ``batch`` as in
     `run.run`. While the clip runs backwards up to ``block`` outputs are held, as many as `BLOCK` allows when None; each block
-    is read from the key frame before it, or from the start of a clip that cannot seek. Outputs before ``since`` are left out.
-    Raises `InputError` when the clip has no frame.
+    is read from the key frame before it, or from the start of a clip that cannot seek. Outputs before ``since`` are left out,
+    and those after ``count`` others. Raises `InputError` when the clip has no frame.
     """
     opening = next(iter(clip), None)
     if opening is None:
         raise InputError("the clip has no frames")
     first = opening.time
     block = block or max(BLOCK // opening.rgb.numel(), 1)
+    begin = 0 if since is None else max(ceil((since - first) * along.rate), 0)
+    end = None if count is None else begin + count
     for part in along.parts():
         if part.outputs.step > 0:
-            yield from _forwards(clip, model, part, first, batch, since)
+            yield from _forwards(clip, model, part, first, batch, _between(part.outputs, begin, end))
             continue
-        for end in range(len(part.outputs), 0, -block):
-            some = replace(part, outputs=part.outputs[max(end - block, 0) : end])
-            if since is None or first + some.outputs[0] / part.rate >= since:
-                made = reversed(list(_forwards(clip, model, some, first, batch)))
-                yield from (frame for frame in made if since is None or frame.time >= since)
+        for upto in range(len(part.outputs), 0, -block):
+            some = replace(part, outputs=part.outputs[max(upto - block, 0) : upto])
+            made = _forwards(clip, model, some, first, batch, _between(some.outputs, begin, end))
+            yield from reversed(list(made))
+
+
+def _between(outputs: range, begin: int, end: int | None) -> range:
+    """Those of ``outputs``, which rise or fall by 1, from ``begin`` to before ``end``."""
+    if not outputs:
+        return outputs
+    lowest, highest = sorted((outputs[0], outputs[-1]))
+    begin, end = max(begin, lowest), highest + 1 if end is None else min(end, highest + 1)
+    return range(begin, end) if outputs.step > 0 else range(end - 1, begin - 1, -1)
 
 
 def _forwards(
-    clip: media.Reader, model: Interpolator, part: Along, first: Fraction, batch: int, since: Fraction | None = None
+    clip: media.Reader, model: Interpolator, part: Along, first: Fraction, batch: int, wanted: range
 ) -> Iterator[Frame]:
-    """The frames of outputs, in the order of what they show; where that is their own order too, from ``since`` on."""
-    wanted = part.outputs
-    if since is not None:
-        wanted = wanted[max(ceil((since - first) * part.rate) - wanted.start, 0) :]
+    """The frames of the outputs of ``part`` that are ``wanted``, in the order of what they show."""
     if not wanted:
         return
     lowest, highest = (first + part.place(wanted[end]) for end in (0, -1))
     around = model.spec.window // 2
     with closing(ahead(_until(media.since(clip, lowest, around - 1), highest, around))) as frames:
         made = run(frames, model, _Shown(part, first), tail="hold", batch=batch, since=lowest)
-        shown = groupby(wanted, key=part.place)
-        for frame, (_, outputs) in zip(made, shown, strict=True):
+        for _, outputs in groupby(wanted, key=part.place):
+            frame = next(made)
             for time in (output / part.rate for output in outputs):
                 yield replace(frame, time=first + time, duration=min(1 / part.rate, part.length - time))
 

@@ -142,6 +142,26 @@ class At:
 
 
 @dataclass(frozen=True)
+class Within:
+    """The ``grid`` of a clip whose first frame is at ``first``, where reading begins at the frame at ``begin``."""
+
+    grid: Grid
+    first: Fraction
+    begin: Fraction
+
+    def within(self, start: Fraction, end: Fraction, first: Fraction) -> Iterator[tuple[Fraction, Fraction]]:
+        return self.grid.within(start, end, self.first)
+
+    def count(self, frames: int, span: Fraction, tail: Tail) -> int:
+        return self.grid.count(frames, span, tail)
+
+    def knots(self, span: Fraction) -> Knots:
+        """How ``span`` seconds of the input run in the output, both from ``begin`` on."""
+        early = self.begin - self.first
+        return tuple((place, self.grid.knots(early + place)[-1][1] - early) for place in (Fraction(0), span))
+
+
+@dataclass(frozen=True)
 class Timing:
     """What is asked of time: the instants that the output shows, and its frame rate.
 
