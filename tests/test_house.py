@@ -15,13 +15,13 @@ LIBRARY = sorted((ROOT / "vfi").rglob("*.py"))
 NODES = sorted((ROOT / "nodes").rglob("*.py"))
 
 FLOORS = (
-    ("core", "threads"),
+    ("core", "threads", "eight"),
     ("ops",),
     (
         *("archs", "time", "speed", "color", "light", "shutter", "likeness", "metrics", "flicker", "datasets"),
-        *("media", "pixels", "orientation", "exr", "video", "images", "overlap", "journal", "chunks"),
+        *("media", "pixels", "orientation", "exr", "video", "images", "overlap", "journal", "chunks", "tracks"),
     ),
-    ("wrap", "hdr", "consensus"),
+    ("wrap", "hdr", "consensus", "fast"),
     ("registry", "run", "remap", "loop", "join", "flow", "shots", "duplicates", "plan", "finding", "making"),
     ("weights",),
     ("loading",),

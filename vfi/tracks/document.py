@@ -1,0 +1,343 @@
+"""Tracks as they are drawn: points, the curve through them, and its timing, as data that is written and read as JSON.
+
+`js/track_math.js` says the same in the browser, where the format is described; one fixture file tests both. Owns that data and
+its text. Knows nothing of pictures, nor of the formats of others.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, get_args
+
+import torch
+from torch import Tensor
+
+from ..core import InputError
+from .curves import Interp, Offset, along, chain
+from .easing import EASES, Ease, backwards, eased
+from .easing import checked as checked_ease
+from .sampled import Size, Tracks, instants
+
+FORMAT = 1
+"""The number of the JSON's form, under ``v``."""
+
+COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
+"""What colours tracks are given in turn: told apart by all eyes (Okabe and Ito, "Color Universal Design", 2008)."""
+
+LARGEST = 1e300
+"""Numbers are smaller than this, on both sides of 0."""
+
+_FORGIVEN = 1e-9
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of a track: ``x`` and ``y`` in pixels, and at what ``time``, 0 to 1, it is passed; None: see `Track.times`.
+
+    ``into`` and ``out`` are the handles of a smooth curve towards the point before and the next, (dx, dy) from this one; None
+    is where the curve has them by itself.
+    """
+
+    x: float
+    y: float
+    time: float | None = None
+    into: Offset | None = None
+    out: Offset | None = None
+
+
+@dataclass(frozen=True)
+class Track:
+    """One point's way through a clip, drawn. A single point is an anchor, which stands still.
+
+    ``interp``: see `curves.chain`. ``ease`` runs from each timed point (the first, the last and those with a time) to the next.
+    ``span``: from when to when the track is visible, and nothing else. ``on``: whether it counts. Raises `InputError`.
+    """
+
+    points: tuple[Point, ...]
+    id: str = "1"
+    name: str = "Track 1"
+    colour: str = COLOURS[0]
+    on: bool = True
+    interp: Interp = "catmull"
+    ease: Ease = "linear"
+    span: tuple[float, float] = (0.0, 1.0)
+
+    def __post_init__(self) -> None:
+        for key, text in (("id", self.id), ("name", self.name), ("color", self.colour)):
+            if not isinstance(text, str):
+                raise InputError(f"{key} is {_short(text)}: it must be a text")
+        if not isinstance(self.on, bool):
+            raise InputError(f"on is {_short(self.on)}: it must be true or false")
+        if self.interp not in get_args(Interp):
+            raise InputError(f"interp is {_short(self.interp)}: it must be catmull, linear or pchip")
+        try:
+            checked_ease(self.ease)
+        except InputError as error:
+            raise InputError(
+                f"ease is {_short(self.ease)}: it must be {', '.join(EASES)} or [x1, y1, x2, y2] with x1 and x2 within 0 and 1"
+            ) from error
+        if not _numbers(self.span, 2) or not 0 <= self.span[0] <= self.span[1] <= 1:
+            raise InputError(f"span is {_short(self.span)}: it must be [start, end] within 0 and 1")
+        if not self.points:
+            raise InputError("pts is []: it must be a list of points")
+        for index, (before, time) in enumerate(pairwise(self.times), start=1):
+            if not time > before:
+                raise InputError(f"pts[{index}] is passed at {_plain(time)}: it must be after the one before, {_plain(before)}")
+
+    @property
+    def times(self) -> tuple[float, ...]:
+        """When each point is passed: the first at 0 and the last at 1 unless they say, others evenly between those that do."""
+        ends = {len(self.points) - 1: 1.0, 0: 0.0}
+        keys = [
+            (index, ends[index] if point.time is None else point.time)
+            for index, point in enumerate(self.points)
+            if point.time is not None or index in ends
+        ]
+        times = [keys[0][1]]
+        for (before, start), (after, end) in pairwise(keys):
+            times += [start + (end - start) * (index - before) / (after - before) for index in range(before + 1, after)]
+            times.append(end)
+        return tuple(times)
+
+    def at(self, times: Tensor) -> Tensor:
+        """Where the track is at ``times`` [T] from 0 to 1: [T,2] float64."""
+        times = times.double()
+        places = torch.tensor([(point.x, point.y) for point in self.points], dtype=torch.float64, device=times.device)
+        if len(places) == 1:
+            return places.expand(len(times), 2).clone()
+        passed = places.new_tensor(self.times)
+        last = len(passed) - 1
+        keys = [index for index, point in enumerate(self.points) if index in (0, last) or point.time is not None]
+        stretches = passed[keys]
+        index = (torch.searchsorted(stretches, times.contiguous(), right=True) - 1).clamp(0, len(keys) - 2)
+        start, length = stretches[index], stretches[index + 1] - stretches[index]
+        curve_time = start + length * eased(self.ease, (times - start) / length)
+        handles = [(point.into, point.out) for point in self.points]
+        return along(chain(places, passed, self.interp, handles), passed, curve_time)
+
+    def visible(self, times: Tensor) -> Tensor:
+        """Whether the track is to be seen at ``times`` [T]: [T] bool."""
+        start, end = self.span
+        return (times >= start - _FORGIVEN) & (times <= end + _FORGIVEN)
+
+    def scaled(self, size: Size, wanted: Size) -> Track:
+        """The track on the same picture of another size."""
+        sx, sy = wanted[0] / size[0], wanted[1] / size[1]
+
+        def grown(offset: Offset | None) -> Offset | None:
+            return offset and (offset[0] * sx, offset[1] * sy)
+
+        points = tuple(
+            Point((p.x + 0.5) * sx - 0.5, (p.y + 0.5) * sy - 0.5, p.time, grown(p.into), grown(p.out)) for p in self.points
+        )
+        return replace(self, points=points)
+
+    def reversed(self) -> Track:
+        """The track that shows at t what this one shows at 1 - t."""
+        points = tuple(Point(p.x, p.y, None if p.time is None else 1 - p.time, p.out, p.into) for p in reversed(self.points))
+        return replace(self, points=points, ease=backwards(self.ease), span=(1 - self.span[1], 1 - self.span[0]))
+
+
+@dataclass(frozen=True)
+class Document:
+    """Drawn tracks on a picture of ``size`` (width, height) pixels. Raises `InputError`."""
+
+    size: Size
+    tracks: tuple[Track, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not _numbers(self.size, 2) or not all(side > 0 for side in self.size):
+            raise InputError(f"size is {_short(self.size)}: it must be [width, height] in pixels, both above 0")
+
+    def sampled(self, frames: int) -> Tracks:
+        """The tracks that are on, at ``frames`` frames; places are float64. Raises `InputError` for no frames."""
+        return self.at(instants(frames))
+
+    def at(self, times: Tensor | Sequence[float]) -> Tracks:
+        """The tracks that are on, at any ``times`` [T] from 0 to 1."""
+        times = torch.as_tensor(times, dtype=torch.float64)
+        on = [track for track in self.tracks if track.on]
+        path = torch.stack([track.at(times) for track in on], dim=1) if on else times.new_zeros((len(times), 0, 2))
+        visible = [track.visible(times) for track in on]
+        return Tracks(path, torch.stack(visible, dim=1) if on else times.new_zeros((len(times), 0)).bool(), self.size)
+
+    def scaled(self, size: Size) -> Document:
+        """The same on pictures of another ``size``."""
+        return Document(size, tuple(track.scaled(self.size, size) for track in self.tracks))
+
+    def reversed(self) -> Document:
+        """The tracks of the clip that runs backwards."""
+        return replace(self, tracks=tuple(track.reversed() for track in self.tracks))
+
+    def beside(self, other: Document) -> Document:
+        """These tracks and then those of ``other``, brought to this size, numbered on where an id is taken."""
+        joined = list(self.tracks)
+        for track in other.scaled(self.size).tracks:
+            taken = {one.id for one in joined}
+            free = next(str(number) for number in range(1, len(taken) + 2) if str(number) not in taken)
+            joined.append(replace(track, id=free) if track.id in taken else track)
+        return Document(self.size, tuple(joined))
+
+    @classmethod
+    def through(cls, tracks: Tracks, tolerance: float = 1.0) -> Document:
+        """Few timed points, joined by straight lines, from which ``tracks`` are nowhere further than ``tolerance`` pixels.
+
+        Where the line is at the same instant is what counts (Meratnia and de By, "Spatiotemporal Compression Techniques for
+        Moving Point Objects", EDBT 2004). A track is drawn from where it is first to where it is last visible, which is also
+        its span; one that is never visible is off. Raises `InputError` unless ``tolerance`` is 0 or more.
+        """
+        if not tolerance >= 0:
+            raise InputError(f"a tolerance of {tolerance} pixels was given: it must be 0 or more")
+        times = instants(tracks.frames).tolist()
+        drawn = []
+        for index in range(tracks.count):
+            path = [(float(x), float(y)) for x, y in tracks.path[:, index].tolist()]
+            seen = tracks.visible[:, index].nonzero().flatten().tolist()
+            first, last = (seen[0], seen[-1]) if seen else (0, tracks.frames - 1)
+            kept = _kept(path, times, first, last, tolerance)
+            still = len(kept) == 2 and path[kept[0]] == path[kept[1]]
+            points = tuple(Point(*path[k], None if still else times[k]) for k in (kept[:1] if still else kept))
+            span = (times[first], times[last])
+            drawn.append(Track(points, **labels(index), on=bool(seen), interp="linear", span=span))
+        return cls(tracks.size, tuple(drawn))
+
+    def to_json(self) -> str:
+        """The document as text, to be read by `from_json`."""
+        return json.dumps(
+            {
+                "v": FORMAT,
+                "size": _plain(self.size),
+                "tracks": [
+                    {
+                        "id": track.id,
+                        "name": track.name,
+                        "color": track.colour,
+                        "on": track.on,
+                        "interp": track.interp,
+                        "ease": _plain(track.ease),
+                        "span": _plain(track.span),
+                        "pts": [_row(point) for point in track.points],
+                    }
+                    for track in self.tracks
+                ],
+            },
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Document:
+        """The document that a text holds. Raises `InputError`, which names the line, or the field, that is wrong."""
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"the tracks are no JSON: {error}") from error
+        return cls.of_data(data)
+
+    @classmethod
+    def of_data(cls, data: Any) -> Document:
+        """The same of what JSON was parsed to."""
+        _fields(data, "the document", ("v", "size", "tracks"))
+        if data.get("v") != FORMAT or isinstance(data["v"], bool):
+            raise InputError(f"v is {_short(data.get('v', ...))}: this version reads tracks of form {FORMAT}")
+        size = data.get("size", ...)
+        document = cls(tuple(size) if isinstance(size, list) else size)
+        listed = data.get("tracks", ...)
+        if not isinstance(listed, list):
+            raise InputError(f"tracks is {_short(listed)}: it must be a list, [...]")
+        return replace(document, tracks=tuple(_track(one, f"tracks[{index}]", index) for index, one in enumerate(listed)))
+
+
+def labels(index: int) -> dict[str, Any]:
+    """The id, name and colour that a track has by its place in a document."""
+    return {"id": str(index + 1), "name": f"Track {index + 1}", "colour": COLOURS[index % len(COLOURS)]}
+
+
+def _track(data: Any, where: str, index: int) -> Track:
+    names = {"id": "id", "name": "name", "color": "colour", "on": "on", "interp": "interp", "ease": "ease", "span": "span"}
+    _fields(data, where, (*names, "pts"))
+    given: dict[str, Any] = labels(index)
+    for key in names.keys() & data.keys():
+        given[names[key]] = tuple(data[key]) if isinstance(data[key], list) else data[key]
+    pts = data.get("pts", ...)
+    if not isinstance(pts, list) or not pts:
+        raise InputError(f"{where}.pts is {_short(pts)}: it must be a list of points")
+    points = tuple(_point(one, f"{where}.pts[{at}]") for at, one in enumerate(pts))
+    try:
+        return Track(points, **given)
+    except InputError as error:
+        raise InputError(f"{where}.{error}") from error
+
+
+def _point(data: Any, where: str) -> Point:
+    rest = data[2:] if isinstance(data, list) and len(data) in (3, 7) else []
+    time, into, out = rest[0] if rest else None, rest[1:3] or [None, None], rest[3:5] or [None, None]
+    shaped = isinstance(data, list) and len(data) in (2, 3, 7) and _numbers(data[:2], 2)
+    if (
+        not shaped
+        or not all(pair == [None, None] or _numbers(pair, 2) for pair in (into, out))
+        or not (time is None or _numbers([time], 1))
+    ):
+        raise InputError(
+            f"{where} is {_short(data)}: a point is [x, y], [x, y, time] or [x, y, time, in x, in y, out x, out y]"
+        )
+    if time is not None and not 0 <= time <= 1:
+        raise InputError(f"{where}[2] is {_short(time)}: a time lies within 0 and 1")
+    handles = [None if pair[0] is None else (pair[0], pair[1]) for pair in (into, out)]
+    return Point(data[0], data[1], time, *handles)
+
+
+def _fields(data: Any, where: str, known: Sequence[str]) -> None:
+    if not isinstance(data, Mapping):
+        raise InputError(f"{where} is {_short(data)}: it must be an object, {{...}}")
+    for key in data:
+        if key not in known:
+            raise InputError(f"{where} has a field {_short(key)}, which tracks do not know")
+
+
+def _numbers(values: Any, count: int) -> bool:
+    return (
+        isinstance(values, list | tuple)
+        and len(values) == count
+        and all(isinstance(one, int | float) and not isinstance(one, bool) and -LARGEST < one < LARGEST for one in values)
+    )
+
+
+def _short(value: Any) -> str:
+    text = "missing" if value is ... else json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _plain(value: Any) -> Any:
+    """Whole numbers without their point, as JavaScript writes them."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _row(point: Point) -> list[Any]:
+    into, out = point.into or (None, None), point.out or (None, None)
+    row = [point.x, point.y, point.time, *into, *out]
+    used = 7 if point.into or point.out else 2 if point.time is None else 3
+    return [_plain(value) for value in row[:used]]
+
+
+def _kept(path: Sequence[Offset], times: Sequence[float], first: int, last: int, tolerance: float) -> list[int]:
+    """Which frames from ``first`` to ``last`` to keep."""
+    kept, open_parts = {first, last}, [(first, last)]
+    while open_parts:
+        start, end = open_parts.pop()
+        worst, most = -1, tolerance
+        for index in range(start + 1, end):
+            share = (times[index] - times[start]) / (times[end] - times[start])
+            there = [a + (b - a) * share for a, b in zip(path[start], path[end], strict=True)]
+            if (distance := math.dist(there, path[index])) > most:
+                worst, most = index, distance
+        if worst >= 0:
+            kept.add(worst)
+            open_parts += [(start, worst), (worst, end)]
+    return sorted(kept)

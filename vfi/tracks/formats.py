@@ -1,0 +1,241 @@
+"""Tracks as others write them: the JSON of KJNodes, LTX-Video and Framer, and files of every kind.
+
+Owns the forms and how they are told apart. None of them but our own document says how large the picture is: the caller does.
+Knows nothing of what tracks are used for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import torch
+
+from ..core import InputError
+from .arrays import of_ati, of_core, of_npy, of_pred_tracks
+from .document import LARGEST, Document, Point, Track, labels
+from .sampled import Size, Tracks
+
+Read: TypeAlias = "Document | Tracks"
+"""What a form holds: points that a curve goes through, or places at frames."""
+
+Form = Literal["document", "samples", "flat", "store", "framer"]
+"""What `dumps` writes: our own document; KJNodes' ``coord_str``, which nodes of LTX-Video, ATI and Wan-Move read too; the same
+of one track alone, as KJNodes has it; KJNodes' ``points_store``; and Framer's and DragNUWA's lists of points."""
+
+
+def tracks_of(read: Read, frames: int) -> Tracks:
+    """What was read, at ``frames`` frames."""
+    return read.sampled(frames) if isinstance(read, Document) else read.resampled(frames)
+
+
+def document_of(read: Read, tolerance: float = 1.0) -> Document:
+    """What was read, as a document to be drawn on; see `Document.through`."""
+    return read if isinstance(read, Document) else Document.through(read, tolerance)
+
+
+def loads(text: str, size: Size | None = None) -> Read:
+    """The tracks that a text holds, whichever JSON it is.
+
+    Read are our own document, KJNodes' ``points_store``, samples such as ``[[{"x": 1, "y": 2}, ...], ...]``, nested, flat or
+    as a list of texts, also in single quotes, ``[[[x, y], ...], ...]`` as Framer and DragNUWA have it, and TRACKS and
+    PREDTRACKS with lists for tensors. ``size`` (width, height): of the picture that the places are on; our own document is
+    brought to it, all others need it. Samples go from the first keyframe to the last; those of tracks of one length are
+    `Tracks`, all else is a `Document`. Raises `InputError`, which says in which line, or at which track and point, the text
+    is wrong.
+    """
+    return of_data(_json(text), size)
+
+
+def load(path: Path | str, size: Size | None = None) -> Read:
+    """The tracks of a file: JSON, ATI's .npz or .pth, or Wan-Move's track.npy, beside which its visibility.npy is looked for.
+
+    Of a .pth file only the bytes of the array in it are taken; nothing of it is loaded. Raises `InputError`.
+    """
+    path = Path(path).expanduser()
+    try:
+        data = path.read_bytes()
+        if path.suffix == ".npy":
+            beside = path.with_name(path.name.replace("track", "visibility"))
+            seen = beside.read_bytes() if beside != path and beside.is_file() else None
+            return of_npy(data, seen, _needed(size))
+        if path.suffix in (".npz", ".pth", ".pt"):
+            return of_ati(data, _needed(size))
+        return loads(data.decode("utf-8-sig"), size)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no text and no array: JSON, .npy, .npz or .pth are read") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def of_data(data: Any, size: Size | None = None) -> Read:
+    """The same as `loads` of what is parsed already, or of dictionaries of tensors."""
+    if isinstance(data, Mapping):
+        if "track_path" in data or "pred_tracks" in data:
+            return of_core(data, _needed(size)) if "track_path" in data else of_pred_tracks(data, _needed(size))
+        if "points" in data or "x" in data:
+            return of_data([data], size)
+        document = Document.of_data(data)
+        return document if size is None else document.scaled(size)
+    if not isinstance(data, list):
+        raise InputError(f"the tracks are {_short(data)}: a list or an object is needed")
+    if not data:
+        return Document(_needed(size))
+    first = data[0]
+    if isinstance(first, str):
+        return of_data([_strip(one, index) for index, one in enumerate(data)], size)
+    if isinstance(first, Mapping):
+        return _store(data, _needed(size)) if "points" in first else _samples([data], _needed(size))
+    if isinstance(first, list) and first and not isinstance(first[0], list | Mapping):
+        data = [data]
+    if isinstance(data[0], list) and data[0] and isinstance(data[0][0], list):
+        return _framer(data, _needed(size))
+    return _samples(data, _needed(size))
+
+
+def dumps(read: Read, form: Form, frames: int | None = None) -> str:
+    """Tracks as JSON of a ``form``, at ``frames`` frames where it holds samples: those of the tracks unless given.
+
+    No form but our own holds visibility, timing or easing; samples have the timing in them. Raises `InputError` where the
+    form cannot hold the tracks.
+    """
+    if form == "document":
+        return document_of(read).to_json()
+    if form == "store":
+        return _compact([_stored(track) for track in document_of(read).tracks])
+    if form == "framer":
+        return _compact([[[p.x, p.y] for p in track.points] for track in document_of(read).tracks if track.on])
+    if form not in ("samples", "flat"):
+        raise InputError(f"{form!r} is no form of tracks: document, samples, flat, store and framer are")
+    if frames is None and isinstance(read, Document):
+        raise InputError("how many samples to write is not known: say how many frames")
+    tracks = read if frames is None else tracks_of(read, frames)
+    assert isinstance(tracks, Tracks)
+    listed = [[{"x": x, "y": y} for x, y in path] for path in tracks.path.transpose(0, 1).tolist()]
+    if form == "flat" and len(listed) != 1:
+        raise InputError(f"{len(listed)} tracks were to be written as one flat list: it holds exactly one")
+    return _compact(listed[0] if form == "flat" else listed)
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        if "'" in text and '"' not in text:
+            return _json(text.replace("'", '"'))
+        raise InputError(f"the tracks are no JSON: {error}") from error
+
+
+def _strip(text: Any, index: int) -> Any:
+    """One of a list of texts, each of which holds a track."""
+    if not isinstance(text, str):
+        raise InputError(f"track {index} is {_short(text)}, and those before are texts: all must be of one kind")
+    try:
+        track = _json(text)
+    except InputError as error:
+        raise InputError(f"track {index}: {error}") from error
+    nested = isinstance(track, list) and len(track) == 1 and isinstance(track[0], list)
+    return track[0] if nested and isinstance(track[0][0] if track[0] else None, Mapping) else track
+
+
+def _samples(data: list[Any], size: Size) -> Read:
+    paths = [_places(track, f"track {index}", _xy) for index, track in enumerate(data)]
+    if len({len(path) for path in paths}) == 1 and len(paths[0]) > 1:
+        path = torch.tensor(paths, dtype=torch.float64).transpose(0, 1)
+        return Tracks(path, torch.ones(path.shape[:2], dtype=torch.bool), size)
+    return _drawn(paths, size, "linear")
+
+
+def _framer(data: list[Any], size: Size) -> Document:
+    return _drawn([_places(track, f"track {index}", _pair) for index, track in enumerate(data)], size, "pchip")
+
+
+def _drawn(paths: list[list[tuple[float, float]]], size: Size, interp: Literal["linear", "pchip"]) -> Document:
+    tracks = [Track(tuple(Point(x, y) for x, y in path), **labels(index), interp=interp) for index, path in enumerate(paths)]
+    return Document(size, tuple(tracks))
+
+
+def _store(data: list[Any], size: Size) -> Document:
+    tracks = []
+    for index, one in enumerate(data):
+        where = f"track {index}"
+        if not isinstance(one, Mapping) or "points" not in one:
+            raise InputError(f"{where} is {_short(one)}: an object with points is needed, as of the others")
+        points = _places(one["points"], where, _with_handles)
+        given = labels(index)
+        given |= {ours: one[key] for key, ours in (("name", "name"), ("color", "colour")) if isinstance(one.get(key), str)}
+        tracks.append(Track(tuple(points), **given))
+    return Document(size, tuple(tracks))
+
+
+def _stored(track: Track) -> dict[str, Any]:
+    """A track of KJNodes' ``points_store``: handles are places there."""
+    points = []
+    for point in track.points:
+        row = {"x": point.x, "y": point.y}
+        for name, offset in (("h1", point.into), ("h2", point.out)):
+            if offset is not None:
+                row |= {f"{name}x": point.x + offset[0], f"{name}y": point.y + offset[1]}
+        points.append(row)
+    single = {"isSinglePoint": True} if len(points) == 1 else {}
+    return {"points": points, "color": track.colour, "name": track.name, **single}
+
+
+def _places(data: Any, where: str, read: Callable[[Any, str], Any]) -> list[Any]:
+    if not isinstance(data, list):
+        raise InputError(f"{where} is {_short(data)}: a list of points is needed")
+    if not data:
+        raise InputError(f"{where} has no points: at least one is needed")
+    return [read(one, f"{where}, point {index}") for index, one in enumerate(data)]
+
+
+def _xy(data: Any, where: str) -> tuple[float, float]:
+    if not isinstance(data, Mapping):
+        raise InputError(f'{where} is {_short(data)}: {{"x": ..., "y": ...}} is needed')
+    return _number(data, "x", where), _number(data, "y", where)
+
+
+def _with_handles(data: Any, where: str) -> Point:
+    x, y = _xy(data, where)
+    handles = [
+        (_number(data, f"{name}x", where) - x, _number(data, f"{name}y", where) - y) if f"{name}x" in data else None
+        for name in ("h1", "h2")
+    ]
+    return Point(x, y, None, *handles)
+
+
+def _pair(data: Any, where: str) -> tuple[float, float]:
+    if not isinstance(data, list) or len(data) != 2:
+        raise InputError(f"{where} is {_short(data)}: [x, y] is needed")
+    return _finite(data[0], where), _finite(data[1], where)
+
+
+def _number(data: Mapping[str, Any], key: str, where: str) -> float:
+    if key not in data:
+        raise InputError(f"{where} is {_short(data)}: it has no {key}")
+    return _finite(data[key], f"{key} of {where}")
+
+
+def _finite(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -LARGEST < value < LARGEST:
+        raise InputError(f"{where} is {_short(value)}: a finite number is needed")
+    return float(value)
+
+
+def _needed(size: Size | None) -> Size:
+    if size is None:
+        raise InputError("these tracks do not say how large their picture is: give its width and height")
+    return size
+
+
+def _compact(data: Sequence[Any]) -> str:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

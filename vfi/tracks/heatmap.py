@@ -1,0 +1,55 @@
+"""Heat-maps of tracks, as Framer's ControlNet was trained on them: a stamp at each point that is to be seen.
+
+Wang et al., "Framer: Interactive Frame Interpolation", ICLR 2025. Owns the stamp and how it is put down, the oddities of which
+the weights know. Knows nothing of networks.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .sampled import Tracks
+
+SIDE = 20
+"""Half the side of a stamp, in pixels."""
+
+_TEMPLATE, _SIGMA = 200, 40
+
+
+def heatmaps(tracks: Tracks, side: int = SIDE) -> Tensor:
+    """A map for each frame, [T,H,W] uint8, 0 to 255, of the tracks' own size: the network takes it three times over, as it is.
+
+    Later tracks cover earlier ones, with the black corners of their square too; at a border the stamp is squeezed and not cut,
+    and the outermost row and column stay black. Points outside of the picture leave nothing.
+    """
+    import cv2
+
+    width, height = (round(length) for length in tracks.size)
+    maps = np.zeros((tracks.frames, height, width), np.uint8)
+    for canvas, places, seen in zip(maps, tracks.path.tolist(), tracks.visible.tolist(), strict=True):
+        for (x, y), visible in zip(places, seen, strict=True):
+            if not visible or not (0 <= x < width and 0 <= y < height):
+                continue
+            left, right = int(max(x - side, 1)), int(min(x + side, width - 1))
+            top, bottom = int(max(y - side, 1)), int(min(y + side, height - 1))
+            if left < right and top < bottom:
+                size = (right - left, bottom - top)
+                canvas[top:bottom, left:right] = cv2.resize(template(), size, interpolation=cv2.INTER_LINEAR)
+    return torch.from_numpy(maps)
+
+
+@cache
+def template() -> np.ndarray:
+    """The stamp, [200,200] uint8: a Gaussian within a disc, brightest (255) in the middle."""
+    import cv2
+
+    middle = _TEMPLATE // 2
+    away = (np.arange(_TEMPLATE) - middle) ** 2
+    gauss = np.exp(-(away[:, None] + away) / (2 * _SIGMA**2))
+    disc = cv2.circle(np.zeros((_TEMPLATE, _TEMPLATE), np.uint8), (middle, middle), middle, 1, -1)
+    stamp = gauss * disc
+    return (stamp / stamp.max() * 255).astype(np.uint8)
