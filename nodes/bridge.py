@@ -16,6 +16,7 @@ from comfy.utils import ProgressBar
 from torch import Tensor
 
 from ..vfi.core import Frame, InputError
+from ..vfi.eight import floats
 from ..vfi.light import Curve, named
 from ..vfi.media import Edited, Info
 from ..vfi.run import frames_of as frames_of_clip
@@ -71,9 +72,9 @@ def collected(frames: Iterable[Frame], like: Tensor, count: int) -> tuple[Tensor
 def write(frame: Frame, image: Tensor) -> None:
     """Copy a frame into ``image`` [H,W,C], one picture of an IMAGE."""
     picture = image.movedim(-1, 0)
-    picture[:3] = frame.rgb[: min(len(picture), 3)]
+    picture[:3] = floats(frame.rgb)[: min(len(picture), 3)]
     if len(picture) == 4:
-        picture[3:] = 1 if frame.alpha is None else frame.alpha
+        picture[3:] = 1 if frame.alpha is None else floats(frame.alpha)
 
 
 def per_frame(flags: Iterable[bool], like: Tensor) -> Tensor:

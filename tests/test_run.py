@@ -130,6 +130,49 @@ def test_dtype_of_the_clip_is_kept():
     assert interpolate(ramp(2).half(), Blend(), 2).dtype == torch.float16
 
 
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("wrapped", [Blend, lambda: Placed(Padded(Blend(multiple=4)))])
+def test_frames_of_codes_give_the_nearest_codes(channels: int, wrapped):
+    clip = torch.randint(0, 256, (4, channels, 5, 7), dtype=torch.uint8)
+    made, exact = interpolate(clip, wrapped(), 3), interpolate(clip / 255, wrapped(), 3)
+    assert made.dtype == torch.uint8
+    assert torch.equal(made[::3], clip)
+    assert torch.equal(made, (exact * 255).round().to(torch.uint8))
+
+
+def test_new_alpha_is_of_the_kind_of_the_colours():
+    frames = [Frame(torch.full((3, 2, 2), 100 * k, dtype=torch.uint8), F(k), alpha=torch.ones(1, 2, 2)) for k in range(2)]
+    middle = list(run(frames, Blend(), Subdivide(2)))[1]
+    assert (middle.rgb.unique().tolist(), middle.alpha.unique().tolist()) == ([50], [255])
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("window", [2, 4])
+def test_between_equal_frames_no_model_is_asked(channels: int, window: int):
+    clip = ramp(4, channels)
+    clip[2] = clip[1]
+    model = Blend(window=window)
+    made = interpolate(clip, model, 4)
+    assert model.calls == 2 * 3
+    assert all(torch.equal(picture, clip[1]) for picture in made[4:9])
+
+
+def test_copies_of_equal_frames_are_new_frames():
+    frames = list(run(frames_of(torch.zeros(2, 3, 4, 4), F(1)), Blend(), Subdivide(2), tail="hold"))
+    assert [(frame.time, frame.duration, frame.made) for frame in frames] == [
+        (0, F(1, 2), False), (F(1, 2), F(1, 2), True), (1, F(1, 2), False), (F(3, 2), F(1, 2), True)
+    ]  # fmt: skip
+
+
+def test_frames_whose_alpha_alone_differs_are_not_equal():
+    clip = ramp(2, 4)
+    clip[1] = clip[0]
+    clip[1, 3] = 1
+    model = Blend()
+    torch.testing.assert_close(interpolate(clip, model, 2)[:, 3, 0, 0], torch.tensor([0, 0.5, 1]))
+    assert model.calls == 1
+
+
 def test_a_change_of_size_is_one_sentence():
     frames = [Frame(torch.zeros(3, 4, 6), F(0)), Frame(torch.zeros(3, 4, 8), F(1))]
     with pytest.raises(InputError, match=r"1\.000 s is 8x4, those before it 6x4"):

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from .core import Frame, Motion
+from .eight import floats
 from .ops.warp import warp_corners
 
 
 def premultiplied(frame: Frame) -> Tensor:
-    """[3,H,W] colour times alpha; the colour itself where there is no alpha."""
-    return frame.rgb if frame.alpha is None else frame.rgb * frame.alpha
+    """[3,H,W] float32: colour times alpha; the colour itself where there is no alpha."""
+    rgb = floats(frame.rgb)
+    return rgb if frame.alpha is None else rgb * floats(frame.alpha)
 
 
 def straight(rgb: Tensor, alpha: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:

@@ -78,7 +78,7 @@ class Consensus(wrap.Wrapper):
 
 def shown_doubt(frame: Frame) -> Frame:
     """A frame whose picture is the doubt of ``frame``, in grey; black where it has none."""
-    doubt = torch.zeros_like(frame.rgb[:1]) if frame.doubt is None else frame.doubt
+    doubt = torch.zeros_like(frame.rgb[:1], dtype=torch.float32) if frame.doubt is None else frame.doubt
     return replace(frame, rgb=doubt.expand_as(frame.rgb), alpha=None)
 
 

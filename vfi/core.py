@@ -26,8 +26,9 @@ class Frame:
     """One picture at one instant; two frames are equal only when they are the same object.
 
     ``rgb`` is [3,H,W] float, 0..1, gamma-encoded as decoded; ``alpha`` is [1,H,W] float, 0..1, straight
-    (not multiplied into ``rgb``). ``time`` is in seconds from the start of the clip and exact; ``duration`` is
-    how long the picture is shown, zero where nothing says so.
+    (not multiplied into ``rgb``). Either may be codes of 8 bits instead, uint8, 0..255, which then are what is made of them too
+    (see `eight`). ``time`` is in seconds from the start of the clip and exact; ``duration`` is how long the picture is shown,
+    zero where nothing says so.
 
     Two marks steer what is made of an input frame. ``cut``: it begins a new shot, and what is shown between the frame before
     and this one is that frame, held, or a blend of both; no window reaches across. ``repeat``: it shows the frame

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .core import Frame
+from .eight import floats
 
 LUMA = (0.2126, 0.7152, 0.0722)
 """The weights of BT.709."""
@@ -47,7 +48,7 @@ def flicker(frames: Iterable[Frame]) -> Flicker:
     waiting: list[tuple[Frame, Tensor]] = []
     before: tuple[Frame, Tensor] | None = None
     for frame in frames:
-        mean = frame.rgb.double().mean(dim=(1, 2)).cpu()
+        mean = floats(frame.rgb).double().mean(dim=(1, 2)).cpu()
         if before is not None and frame.shot != before[0].shot:
             before, waiting = None, []
         if frame.made:

@@ -129,7 +129,7 @@ def motions(frames: Iterable[Frame], model: Interpolator, t: float = 0.5) -> Ite
     if not 0 < t < 1:
         raise InputError(f"t = {t} was given: it must lie between 0 and 1")
     for instant in resample(same_size(frames), Subdivide(1), tail="hold", window=model.spec.window):
-        pictures = [premultiplied(frame).float()[None] for frame in instant.window]
+        pictures = [premultiplied(frame)[None] for frame in instant.window]
         middle = len(instant.window) // 2
         if instant.blend or instant.window[middle] is instant.before:
             still = pictures[0].new_zeros(1, 2, *pictures[0].shape[-2:])

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from . import exr, light, orientation, pixels
 from .core import Frame, InputError
+from .eight import floats
 from .media import DEFAULT_ENCODING, DEFAULT_RATE, IMAGE_ENDINGS, Colour, Encoding, Info, Staged, Writer
 from .video.reader import decoded, describe, opened, pictures_of, video_of
 
@@ -137,8 +138,9 @@ class ImageWriter(Writer):
         self._staged = Staged(folder, folder=True)
 
     def write(self, frame: Frame) -> None:
-        rgb, alpha = frame.rgb if self._change is None else self._change(frame.rgb.float()), frame.alpha
+        rgb, alpha = frame.rgb if self._change is None else self._change(floats(frame.rgb)), frame.alpha
         if pixels.is_float(self._layout):
+            rgb, alpha = floats(rgb), None if alpha is None else floats(alpha)
             rgb = rgb if alpha is None else torch.where(alpha > FAINT, rgb * alpha, rgb)
             rgb, alpha = self._rounded(rgb), None if alpha is None else self._rounded(alpha)
         picture = pixels.encode(rgb, alpha, self._layout, RGB)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from .core import Frame, InputError
+from .eight import floats
 from .likeness import apart, small
 from .media import Info
 
@@ -48,6 +49,7 @@ class Colours:
         """``rgb`` [3,H,W] so changed, in 0..1 or up to its own maximum where that is above 1; itself where nothing changes."""
         if self == Colours():
             return rgb
+        rgb = floats(rgb)
         gain, offset = (rgb.new_tensor(values)[:, None, None] for values in (self.gain, self.offset))
         return (rgb * gain + offset).clamp(0, max(1.0, float(rgb.max())))
 

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .core import Frame
+from .eight import floats
 
 SMALL = (36, 64)
 """Height and width of the copies that are compared."""
@@ -16,7 +17,7 @@ SMALL = (36, 64)
 
 def small(frame: Frame) -> Tensor:
     """The colours of a frame, averaged down to [3,36,64]; noise and coding errors are averaged away with them."""
-    return F.adaptive_avg_pool2d(frame.rgb.float(), SMALL)
+    return F.adaptive_avg_pool2d(floats(frame.rgb), SMALL)
 
 
 def apart(one: Tensor, other: Tensor) -> float:

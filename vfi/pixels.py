@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .eight import floats
 from .media import Colour
 
 # Kr and Kb by the matrix code of ITU-T H.273, table 4.
@@ -96,7 +97,7 @@ def decode(
 
 
 def encode(rgb: Tensor, alpha: Tensor | None, layout: av.VideoFormat, colour: Colour) -> av.VideoFrame:
-    """The picture in a pixel format, rounded to nearest, of colours [3,H,W] and alpha [1,H,W] in 0..1, any float, any device.
+    """The picture in a pixel format, rounded to nearest, of colours [3,H,W] and alpha [1,H,W], see `core.Frame`, on any device.
 
     The inverse of `decode`: what came from 4:2:0 of even size returns to the very samples it had, unless it was clipped.
     Missing alpha is opaque; alpha that the format cannot hold is left out. Float formats are given whatever there is.
@@ -104,7 +105,7 @@ def encode(rgb: Tensor, alpha: Tensor | None, layout: av.VideoFormat, colour: Co
     height, width = rgb.shape[-2:]
     planar = _planar(layout)
     bits, top = planar.components[0].bits, _top(planar)
-    rgb = rgb.float()
+    rgb = floats(rgb)
     if is_rgb(planar):
         planes = list(rgb * top)
     else:
@@ -120,7 +121,7 @@ def encode(rgb: Tensor, alpha: Tensor | None, layout: av.VideoFormat, colour: Co
         chroma[1].mul_(codes[2, 0] / (1 - kr)).add_(zero[2])
         planes = [luma.mul_(codes[0].sum()).add_(zero[0]), *chroma]
     if has_alpha(planar):
-        planes.append(torch.full_like(planes[0], top) if alpha is None else alpha[0].float() * top)
+        planes.append(torch.full_like(planes[0], top) if alpha is None else floats(alpha[0]) * top)
     picture = av.VideoFrame(width, height, planar.name)
     sample = torch.uint8 if bits == 8 else torch.uint16
     for into, plane in zip(planes_of(picture), planes, strict=True):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import compress, groupby, islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from torch import Tensor
 from . import color, wrap
 from .archs.blend import Linear
 from .core import Doubts, Frame, InputError, Interpolator
+from .eight import floats, like
 from .time import At, Grid, Instant, Subdivide, Tail, Uniform, exact_rate, resample
 
 
@@ -34,16 +35,18 @@ def run(
 
     A time that falls on an input frame passes that very picture through. ``tail``: see `time.resample`, as for the marks of
     frames. Up to ``batch`` timesteps of one pair are made at once. Holds one window of frames and one batch. Frames with alpha
-    are mixed premultiplied, and their alpha follows the same motion where the model estimates any. Raises `InputError` when
-    a frame differs in size from those before it, or ``batch`` is below 1.
+    are mixed premultiplied, and their alpha follows the same motion where the model estimates any. Frames of 8-bit codes stay
+    what they are, and new ones are rounded to them; of float frames new ones are floats. Between two frames that are equal bit
+    by bit, that picture is shown and no model is asked. Raises `InputError` when a frame differs in size from those before it,
+    or ``batch`` is below 1.
     """
     if batch < 1:
         raise InputError(f"a batch of {batch} frames cannot be made: it must be at least 1")
     instants = resample(same_size(frames), grid, tail=tail, window=model.spec.window)
-    features: dict[Frame, Any] = {}
+    seen: dict[Frame, _Seen] = {}
     for (window, blend, untouched), group in groupby(instants, key=lambda one: (one.window, one.blend, one.t == 0)):
-        features = {frame: features[frame] for frame in window if frame in features}
-        between: _Between | None = None
+        seen = {frame: seen[frame] for frame in window if frame in seen}
+        between: _Between | _Still | None = None
         while some := list(islice(group, 1 if blend or untouched else batch)):
             wanted = [since is None or instant.time >= since for instant in some]
             if not any(wanted):
@@ -51,7 +54,7 @@ def run(
             if untouched:
                 made = [instant.before for instant in some]
             else:
-                between = between or (_Between(Linear(), window, {}) if blend else _Between(model, window, features))
+                between = between or _between(model, window, blend, seen)
                 made = between.at([instant.t for instant in some])  # all of them: in other batches bits may differ
             yield from compress(map(_shown, made, some), wanted)
             del made
@@ -66,7 +69,7 @@ def interpolate(
     tail: Tail = "stop",
     batch: int = 1,
 ) -> Tensor:
-    """More frames for a clip [T,C,H,W], 0..1, of 3 colours or 4 with alpha.
+    """More frames for a clip [T,C,H,W], 0..1 or 8-bit codes in uint8, of 3 colours or 4 with alpha.
 
     Either ``times`` as many, (T-1) * times + 1 in all, or from one frame rate to another, ``fps=(source, target)``.
     ``tail="hold"`` also holds the last frame for as long as a frame lasts: T * times. Returns [T',C,H,W] on the device and in
@@ -126,29 +129,57 @@ def _shown(frame: Frame, instant: Instant) -> Frame:
     return replace(frame, time=instant.time, duration=instant.duration, cut=None, repeat=False, made=made, shot=instant.shot)
 
 
+def _between(model: Interpolator, window: Sequence[Frame], blend: bool, seen: dict[Frame, _Seen]) -> _Between | _Still:
+    """What makes the frames between the middle two of ``window``."""
+    middle = len(window) // 2
+    before, after = window[middle - 1 : middle + 1]
+    if _alike(before, after):
+        return _Still(before)
+    return _Between(Linear(), (before, after), {}) if blend else _Between(model, window, seen)
+
+
+class _Seen(NamedTuple):
+    """A frame as a model sees it, on its device: colours multiplied by alpha, and alpha, [1,C,H,W] float32; and what the model
+    computes of it alone."""
+
+    rgb: Tensor
+    alpha: Tensor | None
+    features: Any
+
+    @classmethod
+    def by(cls, model: Interpolator, frame: Frame) -> _Seen:
+        device = wrap.device_of(model) or frame.rgb.device
+        alpha = None if frame.alpha is None else floats(wrap.placed(frame.alpha, device))
+        rgb = color.premultiplied(replace(frame, rgb=wrap.placed(frame.rgb, device), alpha=alpha))[None]
+        return cls(rgb, None if alpha is None else alpha[None], wrap.encode(model, rgb))
+
+
 class _Between:
     """The frames between the middle two of a window: what does not depend on the timestep is computed once.
 
-    ``features`` gains what is computed of its frames alone.
+    ``seen`` gains what its frames are to the model.
     """
 
-    def __init__(self, model: Interpolator, window: Sequence[Frame], features: dict[Frame, Any]) -> None:
+    def __init__(self, model: Interpolator, window: Sequence[Frame], seen: dict[Frame, _Seen]) -> None:
         self.model, self.window = model, window
-        pictures = [color.premultiplied(frame).float()[None] for frame in window]
-        for frame, picture in zip(window, pictures, strict=True):
-            if frame not in features:
-                features[frame] = wrap.encode(model, picture)
-        self.prepared = wrap.prepare(model, [features[frame] for frame in window], pictures)
+        for frame in window:
+            if frame not in seen:
+                seen[frame] = _Seen.by(model, frame)
+        self.seen = [seen[frame] for frame in window]
+        self.prepared = wrap.prepare(model, [one.features for one in self.seen], [one.rgb for one in self.seen])
 
     def at(self, steps: Sequence[Fraction]) -> list[Frame]:
-        """The frames at ``steps``, without a time."""
-        t = torch.tensor([float(step) for step in steps], device=self.window[0].rgb.device)
+        """The frames at ``steps``, without a time, of the kind and on the device of the frame before."""
+        t = torch.tensor([float(step) for step in steps], device=self.seen[0].rgb.device)
         rgb, doubt = self._judged(t)
         alpha = None
-        if any(frame.alpha is not None for frame in self.window):
+        if any(one.alpha is not None for one in self.seen):
             alpha = self._alpha(t)
-            low, high = torch.aminmax(torch.stack([frame.rgb for frame in self.window]).nan_to_num())
-            rgb = color.straight(rgb, alpha, min(float(low), 0.0), max(float(high), 1.0))
+            rgb = color.straight(rgb, alpha, *_range(self.window))
+        home = self.window[len(self.window) // 2 - 1].rgb
+        rgb = like(home, rgb)
+        alpha = None if alpha is None else like(home, alpha)
+        doubt = None if doubt is None else doubt.to(home.device)
         return [
             Frame(
                 picture,
@@ -167,12 +198,34 @@ class _Between:
 
     def _alpha(self, t: Tensor) -> Tensor:
         """[B,1,H,W]: the alpha at ``t``, moved as the model says the picture moves, else blended."""
-        middle = len(self.window) // 2
+        middle = len(self.seen) // 2
         before, after = (
-            torch.ones_like(frame.rgb[:1])[None] if frame.alpha is None else frame.alpha.float()[None]
-            for frame in self.window[middle - 1 : middle + 1]
+            torch.ones_like(one.rgb[:, :1]) if one.alpha is None else one.alpha for one in self.seen[middle - 1 : middle + 1]
         )
         if wrap.estimates_motion(self.model):
             return color.moved(before, after, self.model.motion_at(self.prepared, t)).clamp(0, 1)  # type: ignore[attr-defined]
         weight = t[:, None, None, None]
         return before * (1 - weight) + after * weight
+
+
+class _Still:
+    """What is to be seen between two frames that are one picture: that picture, and no model is asked."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+
+    def at(self, steps: Sequence[Fraction]) -> list[Frame]:
+        return [self.frame] * len(steps)
+
+
+def _alike(before: Frame, after: Frame) -> bool:
+    """Whether two frames show the same picture, bit by bit."""
+    if before.alpha is None or after.alpha is None:
+        return before.alpha is after.alpha and torch.equal(before.rgb, after.rgb)
+    return torch.equal(before.rgb, after.rgb) and torch.equal(before.alpha, after.alpha)
+
+
+def _range(frames: Sequence[Frame]) -> tuple[float, float]:
+    """Where the colours of frames lie: 0 to 1, or as far beyond as they reach."""
+    ends = [torch.aminmax(frame.rgb.nan_to_num()) for frame in frames if frame.rgb.is_floating_point()]
+    return min([0.0, *(float(low) for low, _ in ends)]), max([1.0, *(float(high) for _, high in ends)])

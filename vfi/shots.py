@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 
 from .core import Across, Frame
+from .eight import floats
 
 Picture: TypeAlias = "np.ndarray[Any, Any]"
 
@@ -132,7 +133,7 @@ class _Look:
 
     def at(self, frame: Frame) -> None:
         """See the next frame."""
-        small = F.adaptive_avg_pool2d(frame.rgb.float(), SIZE).clamp(0, 1)
+        small = F.adaptive_avg_pool2d(floats(frame.rgb), SIZE).clamp(0, 1)
         bgr = (small.flip(0).movedim(0, -1) * 255).round().to(torch.uint8).cpu().contiguous().numpy()
         number = next(self.numbers)
         jumps = bool(self.detector.process_frame(number, bgr))

@@ -16,6 +16,7 @@ from itertools import groupby
 from torch import Tensor, ones_like
 
 from .core import Frame, InputError
+from .eight import floats, like
 from .light import Curve
 from .time import Grid, Knots, Subdivide, Tail, Uniform
 
@@ -106,13 +107,13 @@ class _Exposure:
             return self._first
         alpha = None if self._alpha is None else self._alpha / self._count
         light = self._light / (self._count if self._alpha is None else self._alpha.clamp(min=1e-6))
-        rgb = self._curve.code(light).to(self._first.rgb.dtype)
+        rgb = like(self._first.rgb, self._curve.code(light))
         return replace(self._first, rgb=rgb, alpha=alpha, doubt=None, made=True)
 
     def _sum(self, first: Frame, frame: Frame, times: int) -> None:
-        light = self._curve.light(frame.rgb.float())
+        light = self._curve.light(floats(frame.rgb))
         if first.alpha is not None:
-            alpha = ones_like(light[:1]) if frame.alpha is None else frame.alpha.float()
+            alpha = ones_like(light[:1]) if frame.alpha is None else floats(frame.alpha)
             self._alpha = alpha * times + (0 if self._alpha is None else self._alpha)
             light = light * alpha
         self._light = light * times + (0 if self._light is None else self._light)

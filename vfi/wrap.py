@@ -34,6 +34,20 @@ def at(model: Interpolator, prepared: Any, t: Tensor) -> Tensor:
     return model.at(prepared, t) if isinstance(model, Prepares) else model(prepared, t)
 
 
+def device_of(model: Interpolator) -> torch.device | None:
+    """Where ``model`` runs, if a `Placed` says so; None where it runs wherever its frames are."""
+    while isinstance(model, Wrapper) and not isinstance(model, Placed):
+        model = model.model
+    return model.device if isinstance(model, Placed) else None
+
+
+def placed(tensor: Tensor, device: torch.device) -> Tensor:
+    """``tensor`` on ``device``: itself where it is there already."""
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
 class Wrapper:
     """An interpolator round another; motion is that of the model inside."""
 
@@ -314,7 +328,7 @@ class Placed(Wrapper):
 
     @torch.no_grad()
     def encode(self, rgb: Tensor) -> tuple[Tensor, Any]:
-        rgb = rgb.to(self.device)
+        rgb = placed(rgb, self.device)
         return rgb, encode(self.model, rgb)
 
     @torch.no_grad()

@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from .. import light, pixels
 from ..core import Frame
+from ..eight import floats
 from ..media import Colour, Encoding, Info
 from . import codecs
 
@@ -86,7 +87,7 @@ class Encoder:
         self.count += 1
         self.last, self.end = start, end
         self._durations[start] = end - start
-        rgb = frame.rgb if wanted.change is None else wanted.change(frame.rgb.float())
+        rgb = frame.rgb if wanted.change is None else wanted.change(floats(frame.rgb))
         picture = pixels.encode(rgb, frame.alpha, wanted.layout, wanted.colour)
         picture.pts, picture.time_base = start, wanted.tick
         _tag(picture, wanted.colour)
