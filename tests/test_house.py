@@ -22,7 +22,7 @@ FLOORS = (
         *("media", "pixels", "orientation", "exr", "video", "images", "overlap", "journal", "chunks", "tracks"),
     ),
     ("wrap", "hdr", "consensus", "fast"),
-    ("registry", "run", "remap", "loop", "join", "flow", "shots", "duplicates", "plan", "finding", "making"),
+    ("registry", "run", "remap", "loop", "join", "flow", "shots", "duplicates", "plan", "finding", "making", "segments", "workers"),
     ("weights",),
     ("loading",),
     ("__init__",),

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from . import registry, weights
 from .consensus import Consensus
 from .core import InputError, Interpolator, Options, Sampling, Spec
+from .fast import fast
 from .wrap import Pad, Padded, Placed, Recursive, Tta
 
 AUTO = ("rife-4.25", "rife-4.26", "rife-4.25-heavy", "rife-4.25-lite", "rife-4.0")
@@ -52,13 +53,13 @@ def load(
 
 
 def network(model: str | Path | Mapping[str, Tensor], options: Options = Options()) -> Interpolator:  # noqa: B008
-    """The bare network, float32 on the CPU; it takes only sizes that suit its `Spec`."""
+    """The bare network in its fastest form, float32 on the CPU; it takes only sizes that suit its `Spec`."""
     if isinstance(model, Mapping):
-        return registry.build(model, options)
+        return fast(registry.build(model, options))
     file = source(model)
     if isinstance(file, str):
         return registry.builtin(file, options)
-    return registry.build(weights.read(file), replace(options, variant=options.variant or _variant(file)))
+    return fast(registry.build(weights.read(file), replace(options, variant=options.variant or _variant(file))))
 
 
 def source(model: str | Path) -> str | Path:
