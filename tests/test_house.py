@@ -21,8 +21,11 @@ FLOORS = (
         *("archs", "time", "speed", "color", "light", "shutter", "likeness", "metrics", "flicker", "datasets"),
         *("media", "pixels", "orientation", "exr", "video", "images", "overlap", "journal", "chunks", "tracks"),
     ),
-    ("wrap", "hdr", "consensus", "fast"),
-    ("registry", "run", "remap", "loop", "join", "flow", "shots", "duplicates", "plan", "finding", "making", "segments", "workers"),
+    ("wrap", "hdr", "consensus", "halved", "still", "quality", "fast"),
+    (
+        *("registry", "run", "remap", "loop", "join", "flow", "shots", "duplicates", "plan", "finding"),
+        *("making", "segments", "workers"),
+    ),
     ("weights",),
     ("loading",),
     ("__init__",),

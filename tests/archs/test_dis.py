@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vfi.archs.blend import Linear
-from vfi.archs.dis import BUILTIN, Dis
+from vfi.archs.dis import BUILTIN, Dis, DisFast
 from vfi.core import Encodes, InputError, Interpolator, Moves, Options
 from vfi.ops.warp import warp_corners
 from vfi.wrap import Padded
@@ -191,9 +191,10 @@ def test_it_keeps_its_promises():
 
 
 @pytest.mark.parametrize("options", [Options(ensemble=True), Options(variant="4.0")])
-def test_options_of_networks_are_refused(options: Options):
-    with pytest.raises(InputError, match="no network"):
-        BUILTIN["dis"](options)
+@pytest.mark.parametrize("name", BUILTIN)
+def test_options_of_networks_are_refused(name: str, options: Options):
+    with pytest.raises(InputError, match=f"{name} is no network"):
+        BUILTIN[name](options)
 
 
 def test_a_real_triplet():
@@ -204,3 +205,28 @@ def test_a_real_triplet():
     made = psnr(Dis()(window, HALF)[0], real)
     assert made > 29
     assert made > psnr(Linear()(window, HALF)[0], real) + 12
+
+
+@pytest.mark.parametrize("t", [0.25, 0.5, 0.8])
+def test_the_fast_form_follows_too(t: float):
+    window, real, step = pair(pan(0), pan(6)), pan(6 * t), torch.tensor([t])
+    inner = (..., slice(8, -8), slice(8, -8))
+    assert psnr(DisFast()(window, step)[0][inner], real[inner]) > psnr(Linear()(window, step)[0][inner], real[inner]) + 6
+    motion = contracts.motion(DisFast(), window, step)
+    assert motion.flow0[0, 0, 20:-20, 20:-20].median() == pytest.approx(-6 * t, abs=0.4)
+    assert motion.flow1[0, 0, 20:-20, 20:-20].median() == pytest.approx(6 - 6 * t, abs=0.4)
+
+
+@pytest.mark.parametrize("scale", [0.5, 2])
+def test_the_fast_form_finds_the_same_motion_at_other_sizes(scale: float):
+    flow = contracts.motion(BUILTIN["dis-fast"](Options(scale=scale)), pair(pan(0), pan(6)), HALF).flow1
+    assert flow.shape == (1, 2, 96, 128)
+    assert flow[:, 0, 20:-20, 20:-20].median() == pytest.approx(3, abs=0.4)
+
+
+def test_the_fast_form_finds_flow_once_and_makes_each_pair_by_itself():
+    frames, t = pair(over(0), over(12)), torch.tensor([0.3, 0.6])
+    contracts.preparing_once_serves_every_timestep(DisFast(), frames, t)
+    contracts.each_window_of_a_batch_is_made_by_itself(DisFast(), frames, t)
+    near_the_ends = DisFast()(frames, torch.tensor([1e-6, 1 - 1e-6]))
+    torch.testing.assert_close(near_the_ends, frames[0], atol=1e-3, rtol=0)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..core import InputError, Options, Spec
-from ..ops.checks import check_no_sampling
+from ..core import Options, Spec
+from ..ops.checks import check_no_network
 
 
 class Linear:
@@ -48,21 +48,14 @@ class Nearest:
 
 def linear(options: Options) -> Linear:
     """Raises `InputError` for the options of a network."""
-    _refuse_network_options("linear", options)
+    check_no_network("linear", options)
     return Linear()
 
 
 def nearest(options: Options) -> Nearest:
     """Raises `InputError` for the options of a network."""
-    _refuse_network_options("nearest", options)
+    check_no_network("nearest", options)
     return Nearest()
-
-
-def _refuse_network_options(name: str, options: Options) -> None:
-    """Only what would change the picture is refused; ``scale`` and ``refine`` have nothing to act on."""
-    if options.ensemble or options.variant is not None:
-        raise InputError(f"{name} is no network: it has neither an ensemble nor variants")
-    check_no_sampling(name, options)
 
 
 BUILTIN = {"linear": linear, "nearest": nearest}

@@ -2,7 +2,8 @@
 
 OpenCV finds the flow between two frames in both directions; all else is torch, on any device. The flows are looked up where a
 pixel at time t came from and where it goes to, which gives two opinions of its motion. Each makes a picture, from the frame in
-which the pixel can be seen or from both, and the two are averaged: their errors differ.
+which the pixel can be seen or from both, and the two are averaged: their errors differ. ``dis-fast`` leaves all of that out:
+the coarsest flow that DIS has, and a blend of the two frames.
 
 Kroeger, Timofte, Dai and Van Gool, "Fast Optical Flow using Dense Inverse Search", ECCV 2016.
 """
@@ -10,15 +11,18 @@ Kroeger, Timofte, Dai and Van Gool, "Fast Optical Flow using Dense Inverse Searc
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..core import InputError, Motion, Options, Spec
-from ..ops.checks import check_no_sampling
+from ..core import Motion, Options, Spec
+from ..ops.checks import check_no_network
 from ..ops.warp import targets, warp_corners
+
+if TYPE_CHECKING:
+    import cv2
 
 FLOW_SIZE = 0.5
 """The flow's size as a fraction of the frame's: at full size it is hardly better, and takes four times as long."""
@@ -63,16 +67,14 @@ class Dis:
         return self.at(self.prepare([self.encode(rgb) for rgb in frames], frames), t)
 
     def encode(self, rgb: Tensor) -> Tensor:
-        """What DIS sees of a frame [B,3,H,W]: a grey picture [B,h,w] of 8 bits at the flow's size, on the CPU."""
-        size = [max(round(side * self.size), SMALLEST) for side in rgb.shape[-2:]]
-        small = F.interpolate(rgb.float(), size=size, mode="bilinear", antialias=True)
-        grey = torch.einsum("bchw,c->bhw", small, small.new_tensor(LUMA))
-        return (grey.clamp(0, 1) * 255).round().byte().cpu()
+        """What DIS sees of a frame [B,3,H,W], see `_seen`."""
+        return _seen(rgb, self.size)
 
     def prepare(self, features: Sequence[Tensor], frames: Sequence[Tensor]) -> Prepared:
         """Flow in both directions, from what `encode` gave for both frames."""
         before, after = features
-        forward, backward = (_flow(*pair).to(frames[0].device) for pair in ((before, after), (after, before)))
+        search = _search("medium", finest=0)
+        forward, backward = (_flow(search, *pair).to(frames[0].device) for pair in ((before, after), (after, before)))
         return Prepared(
             (frames[0], frames[1]), forward, backward, (_agreement(forward, backward), _agreement(backward, forward))
         )
@@ -123,12 +125,75 @@ def _at_size(parts: Tensor, size: Sequence[int], t: Tensor) -> tuple[Motion, Ten
     return Motion(-t * velocity, (1 - t) * velocity, mask, occlusion), trust
 
 
-def _flow(start: Tensor, end: Tensor) -> Tensor:
-    """Where every pixel of the grey pictures ``start`` lies in ``end``, [B,2,h,w] (dx, dy) in their own pixels."""
+class Found(NamedTuple):
+    """Of two frames, whatever t: the ``frames`` [B,3,H,W], and the flow from each to the other, [B,2,H,W], float32."""
+
+    frames: tuple[Tensor, Tensor]
+    forward: Tensor
+    backward: Tensor
+
+
+class DisFast:
+    """Interpolates by the quickest DIS flow, as it is found: what moves along a pixel before is taken to pass it at t.
+
+    ``scale`` is that of `Options`, as for `Dis`.
+    """
+
+    def __init__(self, scale: float = 1) -> None:
+        self.spec = Spec("dis-fast", min_size=2 * SMALLEST, activations=30, licence="MIT")
+        self.size = scale
+
+    def __call__(self, window: Tensor, t: Tensor) -> Tensor:
+        frames = window.unbind(1)
+        return self.at(self.prepare([self.encode(rgb) for rgb in frames], frames), t)
+
+    def encode(self, rgb: Tensor) -> Tensor:
+        """What DIS sees of a frame [B,3,H,W], see `_seen`."""
+        return _seen(rgb, self.size)
+
+    def prepare(self, features: Sequence[Tensor], frames: Sequence[Tensor]) -> Found:
+        """Flow in both directions, from what `encode` gave for both frames."""
+        (before, after), (height, width) = features, frames[0].shape[-2:]
+        search = _search("ultrafast")
+        flow = torch.cat((_flow(search, before, after), _flow(search, after, before))).to(frames[0].device)
+        if flow.shape[-2:] != (height, width):
+            growth = flow.new_tensor((width / flow.shape[-1], height / flow.shape[-2])).view(1, 2, 1, 1)
+            flow = F.interpolate(flow, size=(height, width), mode="bilinear") * growth
+        forward, backward = flow.chunk(2)
+        return Found((frames[0], frames[1]), forward, backward)
+
+    def at(self, prepared: Found, t: Tensor) -> Tensor:
+        motion = self.motion_at(prepared, t)
+        before, after = prepared.frames
+        weight = t.to(before).view(-1, 1, 1, 1)
+        return torch.lerp(warp_corners(before, motion.flow0), warp_corners(after, motion.flow1), weight)
+
+    def motion_at(self, prepared: Found, t: Tensor) -> Motion:
+        t = t.float().view(-1, 1, 1, 1)
+        flow0, flow1 = -t * prepared.forward, (t - 1) * prepared.backward
+        return Motion(flow0, flow1, (1 - t).expand_as(flow0[:, :1]))
+
+
+def _seen(rgb: Tensor, scale: float) -> Tensor:
+    """A frame [B,3,H,W] as DIS sees it: a grey picture [B,h,w] of 8 bits at ``scale`` of its size, on the CPU."""
+    size = [max(round(side * scale), SMALLEST) for side in rgb.shape[-2:]]
+    small = rgb.float() if scale == 1 else F.interpolate(rgb.float(), size=size, mode="bilinear", antialias=True)
+    grey = torch.einsum("bchw,c->bhw", small, small.new_tensor(LUMA))
+    return (grey.clamp(0, 1) * 255).round().byte().cpu()
+
+
+def _search(preset: Literal["ultrafast", "medium"], finest: int | None = None) -> cv2.DISOpticalFlow:
+    """OpenCV's DIS; flow is found at 1/2**``finest`` of the picture's size and grown, at what the preset says unless given."""
     import cv2
 
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    search.setFinestScale(0)
+    search = cv2.DISOpticalFlow.create(getattr(cv2, f"DISOPTICAL_FLOW_PRESET_{preset.upper()}"))
+    if finest is not None:
+        search.setFinestScale(finest)
+    return search
+
+
+def _flow(search: cv2.DISOpticalFlow, start: Tensor, end: Tensor) -> Tensor:
+    """Where every pixel of the grey pictures ``start`` lies in ``end``, [B,2,h,w] (dx, dy) in their own pixels."""
     pairs = zip(start.numpy(), end.numpy(), strict=True)
     found = [torch.from_numpy(search.calc(one, other, None)) for one, other in pairs]  # type: ignore[call-overload]
     return torch.stack(found).permute(0, 3, 1, 2)
@@ -150,10 +215,14 @@ def _inside(flow: Tensor) -> Tensor:
 
 def dis(options: Options) -> Dis:
     """Raises `InputError` for the options of a network."""
-    if options.ensemble or options.variant is not None:
-        raise InputError("dis is no network: it has neither an ensemble nor variants")
-    check_no_sampling("dis", options)
+    check_no_network("dis", options)
     return Dis(options.scale)
 
 
-BUILTIN = {"dis": dis}
+def dis_fast(options: Options) -> DisFast:
+    """Raises `InputError` for the options of a network."""
+    check_no_network("dis-fast", options)
+    return DisFast(options.scale)
+
+
+BUILTIN = {"dis": dis, "dis-fast": dis_fast}

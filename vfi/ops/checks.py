@@ -85,3 +85,10 @@ def load_weights(net: nn.Module, state: Mapping[str, Tensor], name: str) -> None
             f"{', '.join(wrong[:3])}{', ...' if len(wrong) > 3 else ''}"
         )
     net.load_state_dict(state)
+
+
+def check_no_network(name: str, options: Options) -> None:
+    """For a model without weights. Only what would change a network's picture is refused; there is nothing to ``refine``."""
+    if options.ensemble or options.variant is not None:
+        raise InputError(f"{name} is no network: it has neither an ensemble nor variants")
+    check_no_sampling(name, options)
