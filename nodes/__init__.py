@@ -13,6 +13,7 @@ from .quality import FlowPicture
 from .retime import RetimeFrames, RetimeVideo
 from .shots import FindDuplicates, FindShots
 from .shutter import ShutterFrames, ShutterVideo
+from .tracks import TrackEditor
 
 
 class InbetweenExtension(ComfyExtension):
@@ -41,4 +42,5 @@ class InbetweenExtension(ComfyExtension):
             ReverseFrames,
             PingPongFrames,
             FlowPicture,
+            TrackEditor,
         ]

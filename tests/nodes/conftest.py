@@ -71,6 +71,7 @@ class Schema:
     outputs: list[Part]
     search_aliases: list[str] = field(default_factory=list)
     is_input_list: bool = False
+    is_output_node: bool = False
 
 
 class ComfyNode:
@@ -78,8 +79,20 @@ class ComfyNode:
 
 
 class NodeOutput:
-    def __init__(self, *values: Any) -> None:
-        self.result = values
+    def __init__(self, *values: Any, ui: dict[str, list] | None = None) -> None:
+        self.result, self.ui = values, ui
+
+
+class PreviewImage:
+    """Pictures for the browser: ComfyUI writes them to its temporary folder."""
+
+    def __init__(self, images: torch.Tensor) -> None:
+        assert images.ndim == 4
+        assert images.shape[-1] == 3
+        self.names = [{"filename": f"{index}.png", "subfolder": "", "type": "temp"} for index in range(len(images))]
+
+    def as_dict(self) -> dict[str, list]:
+        return {"images": self.names, "animated": (False,)}
 
 
 @dataclass
@@ -188,8 +201,8 @@ class Server:
             name: kind(io_type)
             for name, io_type in {
                 "Int": "INT", "Float": "FLOAT", "Boolean": "BOOLEAN", "String": "STRING", "Combo": "COMBO",
-                "Image": "IMAGE", "Mask": "MASK", "Video": "VIDEO", "Curve": "CURVE", "DynamicCombo": "COMFY_DYNAMICCOMBO_V3",
-                "Autogrow": "COMFY_AUTOGROW_V3",
+                "Image": "IMAGE", "Mask": "MASK", "Video": "VIDEO", "Tracks": "TRACKS", "Curve": "CURVE",
+                "DynamicCombo": "COMFY_DYNAMICCOMBO_V3", "Autogrow": "COMFY_AUTOGROW_V3",
             }.items()
         }  # fmt: skip
         io["DynamicCombo"].Option = Option
@@ -197,6 +210,7 @@ class Server:
         io |= {"Custom": kind, "Schema": Schema, "ComfyNode": ComfyNode, "NodeOutput": NodeOutput}
         latest = {
             "io": SimpleNamespace(**io),
+            "UI": SimpleNamespace(PreviewImage=PreviewImage),
             "ComfyExtension": type("ComfyExtension", (), {}),
             "Input": SimpleNamespace(Video=VideoInput),
             "InputImpl": SimpleNamespace(VideoFromFile=VideoFromFile, VideoFromComponents=VideoFromComponents),

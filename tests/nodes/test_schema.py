@@ -28,6 +28,7 @@ def test_node_ids_are_for_ever(nodes):
         "InbetweenReverseFrames",
         "InbetweenPingPong",
         "InbetweenFlowPicture",
+        "InbetweenTrackEditor",
     }
 
 

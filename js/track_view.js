@@ -1,0 +1,167 @@
+/**
+ * The track editor: draws and changes a document of tracks over the first and the last frame of a clip.
+ *
+ * Puts the parts of `track_view/` together. Knows nothing of ComfyUI: it is given a document's text and the addresses of
+ * pictures, and tells of each change that is kept.
+ */
+
+import { blank, parse, scaled, stringify } from "./track_math.js";
+import { Actions } from "./track_view/actions.js";
+import { h } from "./track_view/dom.js";
+import { Gestures } from "./track_view/gestures.js";
+import { listenToKeys } from "./track_view/keys.js";
+import { panel } from "./track_view/panel.js";
+import { Pictures } from "./track_view/pictures.js";
+import { emptyScene } from "./track_view/scene.js";
+import { Stage } from "./track_view/stage.js";
+import { firstLook, Store } from "./track_view/store.js";
+import { timeline } from "./track_view/timeline.js";
+import { toolbar } from "./track_view/toolbar.js";
+
+const SIZE = [832, 480];
+const SAID = 5000;
+
+export class TrackView {
+  #text = "";
+  #silence = 0;
+
+  /** @param {(text: string) => void} save  is given the document's text after each gesture that changed it */
+  constructor(save) {
+    styled();
+    this.scene = emptyScene();
+    this.store = new Store(blank(SIZE), (doc) => {
+      this.#text = stringify(doc);
+      save(this.#text);
+    });
+    const { store, scene } = this;
+    this.note = h("p", { class: "note", role: "status", hidden: true });
+    this.hint = h("p", { class: "hint" }, "Connect images to first and last, or set width and height.");
+    this.element = h("div", { class: "inbetween-tracks", tabindex: 0, role: "application", "aria-label": "Track editor" });
+    this.pictures = new Pictures((size) => this.resize(size));
+    this.actions = new Actions(store, scene, (message) => this.say(message));
+    this.stage = new Stage(store, this.pictures, scene);
+    const gestures = new Gestures(store, this.stage, scene);
+    this.element.append(
+      toolbar(store, this.actions, this.pictures, this.element),
+      h(
+        "div",
+        { class: "middle" },
+        h("div", { class: "ground", "data-capture-wheel": "true" }, this.stage.element, this.hint, this.note),
+        panel(store, this.actions),
+      ),
+      timeline(store, this.actions, scene),
+    );
+    listenToKeys(this.element, store, gestures, this.actions);
+    this.#keepToItself();
+    store.watch(() => {
+      this.hint.hidden = this.pictures.any || store.doc.tracks.length > 0;
+    });
+  }
+
+  /** The document's text, as it was last saved or given. */
+  get value() {
+    return this.#text;
+  }
+
+  /** Take a document's text from outside. One that cannot be read stays as it is until something is drawn. */
+  set value(text) {
+    if (text === this.#text) return;
+    this.#text = text;
+    const { size } = this.store.doc;
+    try {
+      const doc = text.trim() ? parse(text) : blank(size);
+      this.store.load(this.pictures.any ? scaled(doc, size) : doc);
+    } catch (error) {
+      this.store.load(blank(size));
+      this.say(`These tracks cannot be shown: ${error.message}`);
+    }
+  }
+
+  /** Draw on pictures of this size. What is drawn stays where it is in the picture, and is saved when it is next changed. */
+  resize(size) {
+    const { doc } = this.store;
+    if (size[0] === doc.size[0] && size[1] === doc.size[1]) return;
+    this.store.load(scaled(doc, size));
+  }
+
+  /** Show these pictures under the tracks; null is none. @param {{first: string|null, last: string|null}} urls */
+  show(urls) {
+    if (this.pictures.load(urls)) this.store.see({});
+  }
+
+  /**
+   * How many output frames there are.
+   * @param {number} frames
+   */
+  set frames(frames) {
+    if (frames === this.scene.frames || !(frames >= 2)) return;
+    this.scene.frames = frames;
+    this.store.see({});
+  }
+
+  /**
+   * The points that ends snap to: x, y on the first frame and x, y on the last, in pixels of a picture of that size.
+   * @param {[number, number, number, number][]} matches
+   * @param {[number, number]} size
+   */
+  setMatches(matches, size) {
+    const scale = [0, 1].map((axis) => this.store.doc.size[axis] / size[axis]);
+    this.scene.matches = matches.map((match) => match.map((value, index) => (value + 0.5) * scale[index % 2] - 0.5));
+    this.store.see({});
+  }
+
+  /** How the document is looked at, to be given to another view of it. */
+  get look() {
+    return this.store.look;
+  }
+
+  set look(look) {
+    this.store.see({ ...firstLook(), ...look, held: null, marquee: null, stroke: null, playing: false });
+    this.store.load(this.store.doc);
+  }
+
+  /** Say something, for a few seconds. */
+  say(message) {
+    clearTimeout(this.#silence);
+    this.note.textContent = message;
+    this.note.hidden = false;
+    this.#silence = setTimeout(() => (this.note.hidden = true), SAID);
+  }
+
+  /** Pointers, menus and the clipboard end here: the graph would move, or copy its nodes. */
+  #keepToItself() {
+    const { element, actions } = this;
+    const typing = (event) => event.target.matches?.("input, select");
+    element.addEventListener("pointerdown", (event) => {
+      event.stopPropagation();
+      if (!typing(event) && !event.target.closest("button")) element.focus({ preventScroll: true });
+    });
+    for (const name of ["pointermove", "pointerup", "mousedown", "dblclick", "dragstart"]) {
+      element.addEventListener(name, (event) => event.stopPropagation());
+    }
+    element.addEventListener("contextmenu", (event) => {
+      event.stopPropagation();
+      event.preventDefault();
+    });
+    element.addEventListener("change", (event) => event.target.matches("input[type=range]") && element.focus());
+    const clipped = (handle) => (event) => {
+      if (typing(event)) return;
+      event.stopPropagation();
+      event.preventDefault();
+      handle(event.clipboardData);
+    };
+    element.addEventListener("copy", clipped((clipboard) => clipboard.setData("text/plain", actions.copied())));
+    element.addEventListener("cut", clipped((clipboard) => {
+      clipboard.setData("text/plain", actions.copied());
+      actions.remove();
+    }));
+    element.addEventListener("paste", clipped((clipboard) => actions.pasteText(clipboard.getData("text/plain"))));
+  }
+}
+
+/** Add the style sheet to the page, once. */
+function styled() {
+  const href = new URL("./track_view.css", import.meta.url).href;
+  if (document.querySelector(`link[href="${href}"]`)) return;
+  document.head.append(h("link", { rel: "stylesheet", href }));
+}

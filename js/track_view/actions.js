@@ -1,0 +1,144 @@
+/**
+ * What buttons and keys do: each is one change of the document, or of how it is looked at.
+ */
+
+import { checked, instants, parse, scaled, stringify } from "../track_math.js";
+import { changed, keysOf, touched, trackOf, withCopies, withoutPoints, withoutTracks } from "./edits.js";
+
+const MODES = ["mix", "blink", "difference"];
+const AWAY = 0.03;
+
+/** What was copied last, where the browser keeps its clipboard to itself. */
+let scrap = "";
+
+export class Actions {
+  /**
+   * @param {import("./store.js").Store} store
+   * @param {import("./scene.js").Scene} scene
+   * @param {(message: string) => void} say
+   */
+  constructor(store, scene, say) {
+    Object.assign(this, { store, scene, say });
+  }
+
+  /** The tracks that are meant: those with points selected, else the active one. */
+  get chosen() {
+    const { doc, look } = this.store;
+    const tracks = touched(doc, look.keys);
+    const active = trackOf(doc, look.active);
+    return tracks.length ? tracks : active ? [active] : [];
+  }
+
+  /** @param {import("./store.js").Look["tool"]} tool */
+  choose(tool) {
+    this.store.see({ tool, pen: null, held: null });
+  }
+
+  endPen() {
+    this.store.see({ pen: null, held: null });
+  }
+
+  /** Remove the points that are selected, or the active track where none are. */
+  remove() {
+    const { doc, look } = this.store;
+    if (look.keys.size) this.store.commit(withoutPoints(doc, look.keys));
+    else if (look.active) this.store.commit(withoutTracks(doc, new Set([look.active])));
+    this.store.see({ keys: new Set() });
+  }
+
+  duplicate() {
+    const step = AWAY * Math.min(...this.store.doc.size);
+    this.#addCopies(this.chosen, [step, step]);
+  }
+
+  /** The tracks that are meant as the text of a document, or all where none are. */
+  copied() {
+    const { doc } = this.store;
+    const tracks = this.chosen;
+    scrap = stringify({ ...doc, tracks: tracks.length ? tracks : doc.tracks });
+    return scrap;
+  }
+
+  async copy() {
+    const text = this.copied();
+    await navigator.clipboard?.writeText(text).catch(() => this.say("The browser keeps its clipboard: copied within this page."));
+  }
+
+  async paste() {
+    const text = await navigator.clipboard?.readText().catch(() => scrap);
+    this.pasteText(text || scrap);
+  }
+
+  /** Add the tracks of a document's text, at the size of this one. */
+  pasteText(text) {
+    if (!text.trim()) return;
+    const { doc } = this.store;
+    try {
+      const { tracks } = scaled(parse(text), doc.size);
+      const there = new Set(doc.tracks.map((track) => JSON.stringify(track.pts)));
+      const over = tracks.some((track) => there.has(JSON.stringify(track.pts)));
+      const step = over ? AWAY * Math.min(...doc.size) : 0;
+      this.#addCopies(tracks, [step, step]);
+    } catch (error) {
+      this.say(`What was pasted is no track: ${error.message}`);
+    }
+  }
+
+  #addCopies(tracks, by) {
+    if (!tracks.length) return;
+    const { doc, ids } = withCopies(this.store.doc, tracks, by);
+    this.store.commit(doc);
+    const copies = doc.tracks.filter((track) => ids.includes(track.id));
+    this.store.see({ tool: "select", active: ids.at(-1), keys: new Set(keysOf(copies)) });
+  }
+
+  /** Change a track. A mistake throws. @param {string} id @param {Partial<import("../track_math.js").Track>} change */
+  change(id, change) {
+    this.store.commit(checked(changed(this.store.doc, id, change)));
+  }
+
+  /** Switch the tracks that are meant on or off. */
+  toggle() {
+    const tracks = this.chosen;
+    if (!tracks.length) return;
+    const on = !tracks.every((track) => track.on);
+    this.store.commit(tracks.reduce((doc, track) => changed(doc, track.id, { on }), this.store.doc));
+  }
+
+  /** Select the track `by` places further in the list. */
+  cycle(by) {
+    const { doc, look } = this.store;
+    const tracks = doc.tracks.filter((track) => track.on);
+    if (!tracks.length) return;
+    const at = tracks.findIndex((track) => track.id === look.active);
+    this.select(tracks[(at < 0 && by < 0 ? tracks.length - 1 : at + by + tracks.length) % tracks.length].id);
+  }
+
+  /** Make a track the active one, and select its points. */
+  select(id) {
+    const track = trackOf(this.store.doc, id);
+    this.store.see({ active: id, pen: null, keys: new Set(track.on ? keysOf([track]) : []) });
+  }
+
+  fit() {
+    this.store.see({ zoom: 1, centre: [0.5, 0.5] });
+  }
+
+  cycleMode() {
+    const { look } = this.store;
+    this.store.see({ mode: MODES[(MODES.indexOf(look.mode) + 1) % MODES.length] });
+  }
+
+  play() {
+    const { look } = this.store;
+    this.store.see({ playing: !look.playing, time: look.time >= 1 ? 0 : look.time });
+  }
+
+  /** Go to the output frame before or after. */
+  step(by) {
+    const { look } = this.store;
+    const at = instants(this.scene.frames);
+    const now = Math.round(look.time * (at.length - 1));
+    this.store.see({ playing: false, time: at[Math.min(Math.max(now + by, 0), at.length - 1)] });
+  }
+}

@@ -1,0 +1,45 @@
+/** Makes elements, of HTML and of SVG. Knows nothing of tracks. */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * An HTML element. Attributes that begin with `on` are listeners; `true` sets an attribute without a value, `false` and
+ * `null` leave it out.
+ * @param {string} tag
+ * @param {Object<string, any>} [attributes]
+ * @param {...(Node|string)} children
+ * @returns {any}
+ */
+export function h(tag, attributes = {}, ...children) {
+  return furnished(document.createElement(tag), attributes, children);
+}
+
+/**
+ * An SVG element, as `h`.
+ * @param {string} tag
+ * @param {Object<string, any>} [attributes]
+ * @param {...(Node|string)} children
+ * @returns {any}
+ */
+export function s(tag, attributes = {}, ...children) {
+  return furnished(document.createElementNS(SVG, tag), attributes, children);
+}
+
+/**
+ * Sets attributes, as `h` does, on an element that is there.
+ * @param {Element} element
+ * @param {Object<string, any>} attributes
+ */
+export function set(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === false || value === null || value === undefined) element.removeAttribute(name);
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+}
+
+function furnished(element, attributes, children) {
+  set(element, attributes);
+  element.append(...children);
+  return element;
+}

@@ -1,0 +1,178 @@
+/**
+ * What can be done to a document of tracks: each function takes one and gives a new one, and shares what did not change.
+ *
+ * Points are named by the id of their track and their number in it, as in "3/0": a selection is a set of such names. Knows
+ * nothing of screens or pointers.
+ *
+ * @typedef {import("../track_math.js").Document} Document
+ * @typedef {import("../track_math.js").Track} Track
+ * @typedef {import("../track_math.js").Point} Point
+ */
+
+import { newTrack, times, transformed } from "../track_math.js";
+
+/** The name of a point. */
+export const keyOf = (id, index) => `${id}/${index}`;
+
+/**
+ * The track and the number that a name stands for.
+ * @param {string} key
+ * @returns {{id: string, index: number}}
+ */
+export function parted(key) {
+  const slash = key.lastIndexOf("/");
+  return { id: key.slice(0, slash), index: Number(key.slice(slash + 1)) };
+}
+
+/** The track of that id, or undefined. @param {Document} doc */
+export const trackOf = (doc, id) => doc.tracks.find((track) => track.id === id);
+
+/** The names of all points of these tracks. @param {Track[]} tracks */
+export const keysOf = (tracks) => tracks.flatMap((track) => track.pts.map((_, index) => keyOf(track.id, index)));
+
+/** The names of `keys` that stand for points which are there. @param {Document} doc */
+export function present(doc, keys) {
+  const there = new Set(keysOf(doc.tracks));
+  return new Set([...keys].filter((key) => there.has(key)));
+}
+
+/** The tracks that have a point among `keys`. @param {Document} doc */
+export function touched(doc, keys) {
+  const ids = new Set([...keys].map((key) => parted(key).id));
+  return doc.tracks.filter((track) => ids.has(track.id));
+}
+
+/** With `tracks` after the others. @param {Document} doc @param {Track[]} tracks */
+export const withTracks = (doc, ...tracks) => ({ ...doc, tracks: [...doc.tracks, ...tracks] });
+
+/** Without the tracks of these ids. @param {Document} doc @param {Set<string>} ids */
+export const withoutTracks = (doc, ids) => ({ ...doc, tracks: doc.tracks.filter((track) => !ids.has(track.id)) });
+
+/**
+ * With the track of that id changed: `change` is an object of what is new, or a function of the track that gives one.
+ * @param {Document} doc
+ * @param {string} id
+ * @param {Partial<Track> | ((track: Track) => Partial<Track>)} change
+ * @returns {Document}
+ */
+export function changed(doc, id, change) {
+  const made = (track) => ({ ...track, ...(typeof change === "function" ? change(track) : change) });
+  return { ...doc, tracks: doc.tracks.map((track) => (track.id === id ? made(track) : track)) };
+}
+
+/**
+ * With the points of `keys` moved, scaled and turned, as `transformed` of `track_math.js` does it; their times stay.
+ * @param {Document} doc
+ * @param {Iterable<string>} keys
+ * @param {{move?: number[], scale?: number[], rotate?: number, about?: number[]}} how
+ * @returns {Document}
+ */
+export function moved(doc, keys, how) {
+  const chosen = new Map();
+  for (const { id, index } of [...keys].map(parted)) chosen.set(id, [...(chosen.get(id) ?? []), index]);
+  const tracks = doc.tracks.map((track) =>
+    chosen.has(track.id) ? transformed(track, { ...how, only: chosen.get(track.id) }) : track,
+  );
+  return { ...doc, tracks };
+}
+
+/** Without the points of `keys`; a track that loses all of them goes too. @param {Document} doc */
+export function withoutPoints(doc, keys) {
+  const gone = new Set(keys);
+  const tracks = doc.tracks.map((track) => {
+    const pts = track.pts.filter((_, index) => !gone.has(keyOf(track.id, index)));
+    return pts.length === track.pts.length ? track : { ...track, pts };
+  });
+  return { ...doc, tracks: tracks.filter((track) => track.pts.length) };
+}
+
+/**
+ * With a point put into a track as its `index`th. One that comes after the last takes over the end of the clip from it.
+ * @param {Document} doc
+ * @param {string} id
+ * @param {number} index
+ * @param {number[]} place
+ * @returns {Document}
+ */
+export function withPoint(doc, id, index, [x, y]) {
+  return changed(doc, id, ({ pts }) => {
+    const freed = index === pts.length ? pts.map((point, at) => (at && point[2] === 1 ? timed(point, null) : point)) : pts;
+    return { pts: [...freed.slice(0, index), [x, y, null, null, null, null, null], ...freed.slice(index)] };
+  });
+}
+
+/** With other numbers, such as its handles, for a point from its `from`th on. @param {Document} doc */
+export const withNumbers = (doc, id, index, from, numbers) =>
+  changed(doc, id, ({ pts }) => ({
+    pts: pts.map((point, at) =>
+      at === index ? [...point.slice(0, from), ...numbers, ...point.slice(from + numbers.length)] : point,
+    ),
+  }));
+
+/**
+ * With the time of a point fixed, as near to `f` as its neighbours allow, or left to them where that is null.
+ * @param {Document} doc
+ * @param {string} id
+ * @param {number} index
+ * @param {number | null} f
+ * @returns {Document}
+ */
+export function withTime(doc, id, index, f) {
+  const track = trackOf(doc, id);
+  if (f === null) return changed(doc, id, { pts: track.pts.map((point, at) => (at === index ? timed(point, null) : point)) });
+  const passed = times(track);
+  const fixed = (at) => at === 0 || at === passed.length - 1 || track.pts[at][2] !== null;
+  let [before, after] = [index - 1, index + 1];
+  while (before > 0 && !fixed(before)) before -= 1;
+  while (after < passed.length - 1 && !fixed(after)) after += 1;
+  const low = before < 0 ? 0 : passed[before] + LEAST * (index - before);
+  const high = after >= passed.length ? 1 : passed[after] - LEAST * (after - index);
+  if (low > high) return doc;
+  const time = Math.min(Math.max(f, low), high);
+  return changed(doc, id, { pts: track.pts.map((point, at) => (at === index ? timed(point, time) : point)) });
+}
+
+/** The least share of the clip between two points. */
+const LEAST = 0.002;
+
+const timed = ([x, y, , ...rest], f) => [x, y, f, ...rest];
+
+/**
+ * With copies of these tracks, `by` [dx, dy] away, and their ids.
+ * @param {Document} doc
+ * @param {Track[]} tracks
+ * @param {[number, number]} by
+ * @returns {{doc: Document, ids: string[]}}
+ */
+export function withCopies(doc, tracks, by = [0, 0]) {
+  const ids = [];
+  for (const { id: _, color: __, name, ...track } of tracks) {
+    const copy = newTrack(doc, transformed(track, { move: by }).pts, { ...track, name: nameOf(doc, name) });
+    ids.push(copy.id);
+    doc = withTracks(doc, copy);
+  }
+  return { doc, ids };
+}
+
+/** `name`, or one like it that no track has: "Hand", "Hand 2", "Hand 3". */
+function nameOf(doc, name) {
+  const taken = new Set(doc.tracks.map((track) => track.name));
+  const [, stem, number] = /^(.*?)(?: (\d+))?$/s.exec(name);
+  let made = name;
+  for (let next = Number(number ?? 1) + 1; taken.has(made); next += 1) made = `${stem} ${next}`;
+  return made;
+}
+
+/**
+ * The smallest upright box round the points of `keys`, or null where there are none.
+ * @param {Document} doc
+ * @returns {{left: number, top: number, right: number, bottom: number} | null}
+ */
+export function boundsOf(doc, keys) {
+  const chosen = new Set(keys);
+  const points = doc.tracks.flatMap((track) => track.pts.filter((_, index) => chosen.has(keyOf(track.id, index))));
+  if (!points.length) return null;
+  const xs = points.map((point) => point[0]);
+  const ys = points.map((point) => point[1]);
+  return { left: Math.min(...xs), top: Math.min(...ys), right: Math.max(...xs), bottom: Math.max(...ys) };
+}

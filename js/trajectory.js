@@ -1,0 +1,115 @@
+/** Puts the track editor on its node: the only module that knows ComfyUI. */
+
+import { app } from "../../scripts/app.js";
+import { api } from "../../scripts/api.js";
+import { TrackView } from "./track_view.js";
+
+const NODE = "InbetweenTrackEditor";
+const WIDGET = "INBETWEEN_DRAWN_TRACKS";
+const SIZE = [740, 720];
+const HEIGHT = 340;
+const GLANCE = 400;
+const IMAGE = /\.(png|jpe?g|webp|gif|bmp|avif)$/i;
+
+/**
+ * What each editor showed last, for as long as the page lives: undo builds nodes anew, and neither zoom nor selection belong
+ * into a workflow.
+ * @type {Map<string, {look?: import("./track_view/store.js").Look, focused?: boolean, seen?: object}>}
+ */
+const memory = new Map();
+
+app.registerExtension({
+  name: "Inbetween.TrackEditor",
+
+  getCustomWidgets: () => ({
+    [WIDGET](node, name) {
+      const view = new TrackView((text) => {
+        app.canvas?.emitBeforeChange?.();
+        widget.value = text;
+        app.canvas?.emitAfterChange?.();
+      });
+      const widget = node.addDOMWidget(name, WIDGET, view.element, {
+        getValue: () => view.value,
+        setValue: (text) => (view.value = String(text ?? "")),
+        getMinHeight: () => HEIGHT,
+        hideOnZoom: false,
+      });
+      attend(node, view);
+      return { widget };
+    },
+  }),
+
+  nodeCreated(node) {
+    if (node.comfyClass === NODE) node.setSize([Math.max(node.size[0], SIZE[0]), Math.max(node.size[1], SIZE[1])]);
+  },
+});
+
+/** Keep a view up to date with its node: looked at again and again, since links, uploads and undo tell nobody in common. */
+function attend(node, view) {
+  const key = () => `${node.graph?.id}/${node.id}`;
+  const remembered = () => memory.get(key()) ?? memory.set(key(), {}).get(key());
+  let known = null;
+
+  const glance = () => {
+    if (!node.graph || !view.element.isConnected) return;
+    const kept = remembered();
+    if (known !== key()) {
+      known = key();
+      if (kept.look) view.look = kept.look;
+      if (kept.focused && document.activeElement === document.body) view.element.focus({ preventScroll: true });
+    }
+    kept.look = { ...view.look };
+    kept.focused = view.element.contains(document.activeElement);
+    view.show({ first: source(node, "first") ?? ran(kept, "first"), last: source(node, "last", true) ?? ran(kept, "last") });
+    view.frames = linked(node, "frames") ? kept.seen?.frames?.[0] : valueOf(node, "frames");
+    const size = [valueOf(node, "width"), valueOf(node, "height")];
+    if (!view.pictures.any && size.every((side) => side > 0)) view.resize(size);
+  };
+  const timer = setInterval(glance, GLANCE);
+  requestAnimationFrame(glance);
+
+  chain(node, "onRemoved", () => clearInterval(timer));
+  chain(node, "onConnectionsChange", () => requestAnimationFrame(glance));
+  chain(node, "onExecuted", (output) => {
+    remembered().seen = output;
+    view.setMatches(output?.matches ?? [], output?.size ?? view.store.doc.size);
+    glance();
+  });
+}
+
+const valueOf = (node, name) => node.widgets?.find((widget) => widget.name === name)?.value;
+const linked = (node, name) => node.inputs?.some((input) => input.name === name && input.link != null);
+
+/** The address of a picture that a run left in the temporary folder. */
+const ran = (kept, name) => (kept.seen?.[name]?.[0] ? viewUrl(kept.seen[name][0]) : null);
+
+/** The address of the picture that an input's link leads to, before anything runs; null where that cannot be known. */
+function source(node, name, last = false) {
+  const slot = node.inputs?.findIndex((input) => input.name === name) ?? -1;
+  const origin = slot < 0 ? null : node.getInputNode?.(slot);
+  if (!origin) return null;
+  if (origin.type === "Reroute") return source(origin, origin.inputs?.[0]?.name, last);
+  const file = valueOf(origin, "image");
+  if (typeof file === "string" && IMAGE.test(file.replace(/ \[\w+\]$/, ""))) return fileUrl(file);
+  const made = app.nodeOutputs?.[origin.id]?.images;
+  if (made?.length) return viewUrl(made.at(last ? -1 : 0));
+  return origin.imgs?.at(last ? -1 : 0)?.src ?? null;
+}
+
+/** The address of an entry such as "folder/name.png [output]" of a widget that lists files. */
+function fileUrl(entry) {
+  const [, path, type = "input"] = /^(.*?)(?: \[(\w+)\])?$/.exec(entry);
+  const slash = path.lastIndexOf("/");
+  return viewUrl({ filename: path.slice(slash + 1), subfolder: path.slice(0, Math.max(slash, 0)), type });
+}
+
+const viewUrl = ({ filename, subfolder = "", type }) => api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`);
+
+function chain(object, name, after) {
+  const before = object[name];
+  object[name] = function (...given) {
+    const result = before?.apply(this, given);
+    after(...given);
+    return result;
+  };
+}

@@ -1,0 +1,162 @@
+"""ComfyUI's real front end in Debian's Chromium, on a server that says no more than the front end must hear.
+
+The bundles are taken from the package index once, then kept in ``$INBETWEEN_TEST_CACHE``, or in
+``~/.cache/inbetween-vfi-tests``. Where Chromium, Playwright or a bundle cannot be had these tests are skipped and say so, but
+for continuous integration.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from filelock import FileLock
+
+ROOT = Path(__file__).parents[2]
+JS = ROOT / "js"
+OBJECT_INFO = Path(__file__).with_name("object_info.json")
+CACHE = Path(os.environ.get("INBETWEEN_TEST_CACHE") or Path.home() / ".cache" / "inbetween-vfi-tests") / "front-ends"
+PLAIN_START = {
+    "Comfy.TutorialCompleted": True,
+    "Comfy.Workflow.ShowMissingNodesWarning": False,
+    "Comfy.Workflow.ShowMissingModelsWarning": False,
+    "Comfy.UseNewMenu": "Top",
+}
+MINUTE = 60_000
+
+
+def unavailable(reason: str) -> None:
+    """Skip the test and say why; fail it where all is meant to be there."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def bundle(version: str) -> Path:
+    """The files of a version of the front end."""
+    folder = CACHE / version
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with FileLock(CACHE / f"{version}.lock"):
+        if not folder.exists():
+            wanted = f"comfyui-frontend-package=={version}"
+            pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(CACHE), wanted]
+            done = subprocess.run(pip, capture_output=True, text=True, check=False)
+            wheels = list(CACHE.glob(f"comfyui_frontend_package-{version}-*.whl"))
+            if not wheels:
+                unavailable(f"the front end {version} cannot be downloaded: {done.stderr[-300:]}")
+            half = CACHE / f"{version}.part"
+            shutil.rmtree(half, ignore_errors=True)
+            with zipfile.ZipFile(wheels[0]) as wheel:
+                wheel.extractall(half)
+            half.rename(folder)
+            wheels[0].unlink()
+    return folder / "comfyui_frontend_package" / "static"
+
+
+class Mock(SimpleHTTPRequestHandler):
+    """What ComfyUI answers, to a front end that is alone in the world."""
+
+    protocol_version = "HTTP/1.1"
+
+    def __init__(self, *given: Any, settings: dict[str, Any], pictures: dict[str, bytes], **rest: Any) -> None:
+        self.settings, self.pictures = settings, pictures
+        super().__init__(*given, **rest)
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        own = JS / url.path.removeprefix("/extensions/inbetween/")
+        answers = {
+            "/api/users": {"storage": "server", "migrated": True},
+            "/api/settings": self.settings,
+            "/api/object_info": json.loads(OBJECT_INFO.read_text(encoding="utf-8")),
+            "/api/extensions": [f"/extensions/inbetween/{file.relative_to(JS)}" for file in sorted(JS.rglob("*.js"))],
+        }
+        if url.path in answers:
+            self.answer(json.dumps(answers[url.path]).encode(), "application/json")
+        elif url.path == "/api/view":
+            name = parse_qs(url.query)["filename"][0]
+            self.answer(self.pictures[name], "image/png") if name in self.pictures else self.send_error(404)
+        elif url.path.startswith("/extensions/inbetween/") and own.is_file():
+            self.answer(own.read_bytes(), self.guess_type(str(own)))
+        else:
+            super().do_GET()
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path.startswith("/api/settings/"):
+            self.settings[self.path.rsplit("/", 1)[1]] = json.loads(body)
+        self.answer(b"{}", "application/json")
+
+    def answer(self, body: bytes, kind: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Nobody reads it."""
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """The browser."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        unavailable("Playwright is not installed: pip install 'inbetween-vfi[browser]'")
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if found is None:
+        unavailable("there is no Chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def front_end(chromium: Any, pictures: dict[str, bytes]) -> Iterator[Callable[..., Any]]:
+    """The page of a version of the front end, in one renderer: opened once, and used by one test after another."""
+    pages: dict[tuple[str, bool], Any] = {}
+    undo: list[Callable[[], None]] = []
+
+    def open_page(version: str, vue: bool) -> Any:
+        settings = {**PLAIN_START, "Comfy.VueNodes.Enabled": vue}
+        handler = partial(Mock, directory=str(bundle(version)), settings=settings, pictures=pictures)
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        context = chromium.new_context(viewport={"width": 1500, "height": 1000}, has_touch=True)
+        context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
+        undo.extend([server.shutdown, context.close])
+        context.route(lambda url: not url.startswith(address), lambda route: route.abort())
+        page = context.new_page()
+        page.errors = []
+        page.on("pageerror", lambda error: page.errors.append(str(error.stack)))
+        page.goto(address)
+        ready = "!!window.app?.graph && !!window.LiteGraph?.registered_node_types?.InbetweenTrackEditor"
+        page.wait_for_function(ready, timeout=2 * MINUTE)
+        page.wait_for_timeout(1500)
+        page.keyboard.press("Escape")
+        return page
+
+    def page_of(version: str, vue: bool) -> Any:
+        if (version, vue) not in pages:
+            pages[version, vue] = open_page(version, vue)
+        return pages[version, vue]
+
+    yield page_of
+    for step in reversed(undo):
+        step()

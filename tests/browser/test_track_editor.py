@@ -1,0 +1,374 @@
+"""The track editor in ComfyUI's real front end: what a hand does becomes TRACKS, and stays so."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from vfi.tracks import Document
+
+NEWEST = "1.58.1"
+CLASSIC, VUE = False, True
+FRONT_ENDS = [("1.27.10", CLASSIC), ("1.45.19", CLASSIC), ("1.45.19", VUE), (NEWEST, CLASSIC), (NEWEST, VUE)]
+WIDTH, HEIGHT = 320, 200
+EDITOR = "app.graph._nodes.find(node => node.type === 'InbetweenTrackEditor')"
+VALUE = f"{EDITOR}?.widgets.find(widget => widget.name === 'drawing').value"
+
+BUILD = """async connected => {
+  app.graph.clear();
+  app.graph.id = crypto.randomUUID();
+  const add = (type, pos) => {
+    const node = LiteGraph.createNode(type);
+    app.graph.add(node);
+    node.pos = pos;
+    return node;
+  };
+  const editor = add('InbetweenTrackEditor', [330, 40]);
+  for (const [index, name] of (connected ? ['first', 'last'] : []).entries()) {
+    const image = add('LoadImage', [0, 40 + 360 * index]);
+    image.widgets[0].value = name + '.png';
+    image.connect(0, editor, editor.inputs.findIndex(input => input.name === name));
+  }
+  app.canvas.ds.scale = 1;
+  app.canvas.ds.offset = [60, 80];
+  app.canvas.setDirty(true, true);
+}"""
+
+
+@pytest.fixture(scope="session")
+def pictures() -> dict[str, bytes]:
+    """A disc that moves from the left to the right."""
+
+    def encoded(x: int) -> bytes:
+        picture = cv2.circle(np.full((HEIGHT, WIDTH, 3), 60, np.uint8), (x, 100), 30, (40, 90, 230), cv2.FILLED)
+        return cv2.imencode(".png", picture)[1].tobytes()
+
+    return {"first.png": encoded(80), "last.png": encoded(240)}
+
+
+class Editor:
+    """A hand on the editor: it works in pixels of the picture."""
+
+    def __init__(self, page: Any, connected: bool = True) -> None:
+        self.page = page
+        page.evaluate(BUILD, connected)
+        page.get_by_test_id("stage").wait_for()
+        if connected:
+            page.wait_for_function("document.querySelector('[data-testid=last]')?.getAttribute('width') === '320'")
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait for what is shown at the next frame of the screen, and for the front end's own delays."""
+        self.page.wait_for_timeout(150)
+
+    def part(self, name: str) -> Any:
+        return self.page.get_by_test_id(name)
+
+    def on_screen(self, x: float, y: float) -> tuple[float, float]:
+        box = self.part("first").bounding_box()
+        return box["x"] + (x + 0.5) / WIDTH * box["width"], box["y"] + (y + 0.5) / HEIGHT * box["height"]
+
+    def take(self, tool: str) -> None:
+        self.part(tool).click()
+
+    def drag(self, *places: tuple[float, float]) -> None:
+        mouse = self.page.mouse
+        mouse.move(*self.on_screen(*places[0]))
+        mouse.down()
+        for place in places[1:]:
+            mouse.move(*self.on_screen(*place), steps=4)
+        mouse.up()
+        self.settle()
+
+    def click(self, x: float, y: float, **options: Any) -> None:
+        self.page.mouse.click(*self.on_screen(x, y), **options)
+        self.settle()
+
+    def drag_part(self, name: str, dx: float, dy: float = 0) -> None:
+        """Drag a part by pixels of the screen."""
+        box = self.part(name).bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        mouse = self.page.mouse
+        mouse.move(x, y)
+        mouse.down()
+        mouse.move(x + dx, y + dy, steps=4)
+        mouse.up()
+        self.settle()
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+        self.settle()
+
+    def draw(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """A track from a place to another, with the pen."""
+        self.take("pen")
+        self.drag(start, end)
+        self.press("Escape")
+
+    @property
+    def text(self) -> str:
+        return self.page.evaluate(VALUE) or ""
+
+    @property
+    def tracks(self) -> list[dict[str, Any]]:
+        return json.loads(self.text)["tracks"] if self.text else []
+
+    def wait_for(self, count: int) -> None:
+        """Until the document has so many tracks."""
+        self.page.wait_for_function(f"(JSON.parse({VALUE} || '{{\"tracks\":[]}}').tracks.length) === {count}", timeout=10_000)
+        self.settle()
+
+
+@pytest.fixture(params=FRONT_ENDS, ids=lambda given: f"{given[0]}-{'vue' if given[1] else 'classic'}")
+def editor(request: pytest.FixtureRequest, front_end: Callable[..., Any]) -> Editor:
+    """The editor with two pictures, in each front end."""
+    return Editor(front_end(*request.param))
+
+
+@pytest.fixture
+def newest(front_end: Callable[..., Any]) -> Editor:
+    """The editor in the newest front end."""
+    return Editor(front_end(NEWEST, CLASSIC))
+
+
+def near(points: list[list[float]], *wanted: tuple[float, float], within: float = 0.75) -> bool:
+    return len(points) == len(wanted) and all(
+        math.dist(point[:2], place) <= within for point, place in zip(points, wanted, strict=True)
+    )
+
+
+@pytest.mark.slow
+def test_draws_edits_undoes_reloads_and_reads_back_the_same_tracks(editor: Editor):
+    page = editor.page
+    opacity = page.evaluate("getComputedStyle(document.querySelector('[data-testid=last]')).opacity")
+    assert float(opacity) == 0.5
+    where = page.evaluate(f"[...{EDITOR}.pos]")
+
+    editor.draw((80, 100), (240, 100))
+    editor.take("anchor")
+    editor.click(20, 20)
+    assert near(editor.tracks[0]["pts"], (80, 100), (240, 100))
+    assert near(editor.tracks[1]["pts"], (20, 20))
+    drawn = editor.text
+
+    editor.take("select")
+    editor.drag((240, 100), (240, 140))
+    assert near(editor.tracks[0]["pts"], (80, 100), (240, 140))
+    edited = editor.text
+
+    editor.press("Control+z")
+    page.wait_for_function(f"{VALUE} === {json.dumps(drawn)}", timeout=10_000)
+    editor.press("Control+z")
+    editor.wait_for(1)
+    editor.press("Control+y")
+    editor.wait_for(2)
+    editor.press("Control+y")
+    page.wait_for_function(f"{VALUE} === {json.dumps(edited)}", timeout=10_000)
+
+    graph = page.evaluate("app.graph.serialize()")
+    prompt = page.evaluate("app.graphToPrompt().then(made => made.output)")
+    given = next(node["inputs"] for node in prompt.values() if node["class_type"] == "InbetweenTrackEditor")
+    assert given["drawing"] == edited
+    page.evaluate("async graph => { app.graph.clear(); await app.loadGraphData(graph); }", json.loads(json.dumps(graph)))
+    editor.part("point-1-1").wait_for()
+    assert editor.text == edited
+    assert page.evaluate(f"[...{EDITOR}.pos]") == where
+    path = Document.from_json(given["drawing"]).sampled(5).path
+    assert near(path[:, 0].tolist(), *[(80 + 40 * step, 100 + 10 * step) for step in range(5)], within=1)
+    assert near(path[:, 1].tolist(), *[(20, 20)] * 5)
+    assert [error for error in page.errors if "inbetween" in error.lower()] == []
+
+
+@pytest.mark.slow
+def test_a_clone_and_a_copy_in_another_graph_have_the_same_tracks(editor: Editor):
+    page = editor.page
+    editor.draw((80, 100), (240, 100))
+    values = "app.graph._nodes.filter(node => node.type === 'InbetweenTrackEditor').map(node => node.widgets.at(-1).value)"
+    page.evaluate(f"() => {{ const copy = {EDITOR}.clone(); app.graph.add(copy); copy.pos = [400, 900]; }}")
+    assert page.evaluate(values) == [editor.text] * 2
+    text = editor.text
+    page.evaluate(f"() => {{ app.canvas.selectItems([{EDITOR}]); app.canvas.copyToClipboard(); app.graph.clear(); }}")
+    page.evaluate("app.canvas.pasteFromClipboard()")
+    editor.settle()
+    assert page.evaluate(values) == [text]
+
+
+@pytest.mark.slow
+def test_the_editor_grows_with_its_node_and_places_stay_exact(editor: Editor):
+    before = editor.part("stage").bounding_box()
+    editor.page.evaluate(f"{EDITOR}.setSize([900, 820]); app.canvas.setDirty(true, true)")
+    editor.page.wait_for_timeout(600)
+    after = editor.part("stage").bounding_box()
+    assert after["width"] > before["width"] + 80
+    assert after["height"] > before["height"] + 50
+    editor.page.evaluate("app.canvas.ds.scale = 0.8; app.canvas.setDirty(true, true)")
+    editor.page.wait_for_timeout(600)
+    editor.draw((80, 100), (240, 60))
+    assert near(editor.tracks[0]["pts"], (80, 100), (240, 60))
+
+
+@pytest.mark.slow
+def test_fingers_draw_and_two_of_them_zoom(editor: Editor):
+    page = editor.page
+    touch = page.context.new_cdp_session(page)
+
+    def fingers(kind: str, *places: tuple[float, float]) -> None:
+        points = [{"x": x, "y": y, "id": index} for index, (x, y) in enumerate(places)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    editor.take("pen")
+    start, end = editor.on_screen(80, 100), editor.on_screen(240, 100)
+    fingers("touchStart", start)
+    fingers("touchMove", ((start[0] + end[0]) / 2, start[1]))
+    fingers("touchMove", end)
+    fingers("touchEnd")
+    editor.settle()
+    assert near(editor.tracks[0]["pts"], (80, 100), (240, 100))
+    page.keyboard.press("Control+z")
+    editor.wait_for(0)
+
+    wide = editor.part("first").bounding_box()["width"]
+    middle = editor.on_screen(160, 100)
+    spread = [[(middle[0] - apart, middle[1]), (middle[0] + apart, middle[1])] for apart in (30, 45, 60)]
+    fingers("touchStart", spread[0][0])
+    fingers("touchStart", *spread[0])
+    for places in spread[1:]:
+        fingers("touchMove", *places)
+    fingers("touchEnd")
+    editor.settle()
+    assert editor.part("first").bounding_box()["width"] == pytest.approx(2 * wide, rel=0.05)
+    assert editor.tracks == []
+
+
+@pytest.mark.slow
+def test_a_hand_drawn_stroke_becomes_few_points_near_it(newest: Editor):
+    newest.take("freehand")
+    stroke = [(40 + 4 * step, 100 + 50 * math.sin(step / 10)) for step in range(60)]
+    newest.drag(*stroke)
+    points = newest.tracks[0]["pts"]
+    assert 4 <= len(points) <= 14
+    path = Document.from_json(newest.text).sampled(200).path[:, 0].tolist()
+    assert max(min(math.dist(place, other) for other in path) for place in stroke) < 3
+    steps = [math.dist(a, b) for a, b in pairwise(path)]
+    assert max(steps) < 1.5 * sum(steps) / len(steps)
+
+
+@pytest.mark.slow
+def test_points_are_added_bent_timed_scaled_turned_and_removed(newest: Editor):
+    newest.draw((80, 100), (240, 100))
+    newest.take("select")
+    newest.click(160, 100)
+    newest.page.mouse.dblclick(*newest.on_screen(160, 100))
+    newest.settle()
+    assert near(newest.tracks[0]["pts"], (80, 100), (160, 100), (240, 100))
+
+    newest.drag((160, 100), (160, 60))
+    newest.drag_part("handle-out", 0, -30)
+    x, y, _, in_x, in_y, out_x, out_y = newest.tracks[0]["pts"][1]
+    assert out_y < -5 < 5 < in_y
+    assert in_x / out_x == pytest.approx(in_y / out_y, rel=0.02)
+    newest.page.mouse.dblclick(*newest.on_screen(x, y))
+    newest.settle()
+    assert newest.tracks[0]["pts"][1] == [x, y]
+
+    newest.drag_part("time-1", 60)
+    assert 0.55 < newest.tracks[0]["pts"][1][2] < 0.75
+    newest.part("time-1").dblclick()
+    newest.settle()
+    assert newest.tracks[0]["pts"][1] == [x, y]
+    newest.drag_part("span-0", 60)
+    assert 0.05 < newest.tracks[0]["span"][0] < 0.25
+
+    newest.part("stage").focus()
+    newest.press("Control+a")
+    newest.drag_part("grip-se", 40, 40)
+    grown = newest.tracks[0]["pts"]
+    assert near(grown[:1], (80, 100))
+    assert grown[2][0] > 250
+    before = math.dist(grown[0][:2], grown[2][:2])
+    newest.drag_part("grip-turn", 60, 30)
+    turned = newest.tracks[0]["pts"]
+    assert math.dist(turned[0][:2], turned[2][:2]) == pytest.approx(before, abs=0.1)
+    assert turned[2][1] > turned[0][1] + 10
+
+    newest.page.mouse.click(*newest.on_screen(*turned[1][:2]))
+    newest.press("Delete")
+    assert len(newest.tracks[0]["pts"]) == 2
+
+
+@pytest.mark.slow
+def test_keys_and_the_clipboard(newest: Editor):
+    newest.draw((80, 100), (240, 100))
+    newest.press("v", "ArrowRight", "Shift+ArrowDown")
+    assert near(newest.tracks[0]["pts"], (81, 110), (241, 110)) or near(newest.tracks[0]["pts"], (81, 110), (240, 100))
+    newest.press("Control+a", "d")
+    assert len(newest.tracks) == 2
+    newest.press("Control+a", "Control+x")
+    assert newest.tracks == []
+    newest.press("Control+v")
+    assert len(newest.tracks) == 2
+    newest.press("Control+c", "Control+v")
+    assert len(newest.tracks) == 4
+    assert len({track["id"] for track in newest.tracks}) == 4
+    newest.press("o")
+    assert [track["on"] for track in newest.tracks] == [True, True, False, False]
+    assert len(newest.page.evaluate("app.graph._nodes.map(node => node.id)")) == 3
+
+
+@pytest.mark.slow
+def test_names_colours_and_curves_are_chosen_in_the_list(newest: Editor):
+    newest.draw((80, 100), (240, 100))
+    newest.part("name-1").fill("Hand")
+    newest.part("name-1").press("Enter")
+    newest.part("curve").select_option("pchip")
+    newest.part("easing").select_option("inout")
+    newest.drag_part("ease-0", 20)
+    track = newest.tracks[0]
+    assert (track["name"], track["interp"]) == ("Hand", "pchip")
+    assert track["ease"][0] > 0.5
+    newest.part("on-1").click()
+    newest.settle()
+    assert newest.tracks[0]["on"] is False
+
+
+@pytest.mark.slow
+def test_matched_points_of_a_run_are_snapped_to(newest: Editor):
+    told = {"matches": [[100, 60, 200, 90]], "size": [WIDTH, HEIGHT], "frames": [25]}
+    newest.page.evaluate(f"told => {EDITOR}.onExecuted(told)", told)
+    newest.settle()
+    newest.take("pen")
+    newest.click(102, 61)
+    assert near(newest.tracks[0]["pts"], (100, 60), (200, 90), within=0.01)
+    newest.drag((101, 59), (202, 91))
+    assert near(newest.tracks[1]["pts"], (100, 60), (200, 90), within=0.01)
+
+
+@pytest.mark.slow
+def test_play_moves_a_dot_along(newest: Editor):
+    newest.draw((80, 100), (240, 100))
+    newest.press(" ")
+    start = newest.part("head-1").bounding_box()["x"]
+    newest.page.wait_for_timeout(400)
+    assert newest.part("head-1").bounding_box()["x"] > start + 10
+
+
+@pytest.mark.slow
+def test_without_pictures_the_canvas_has_the_size_of_the_widgets(front_end: Callable[..., Any]):
+    editor = Editor(front_end(NEWEST, CLASSIC), connected=False)
+    editor.page.evaluate(f"{EDITOR}.widgets.find(widget => widget.name === 'width').value = 400")
+    editor.page.wait_for_timeout(700)
+    editor.take("anchor")
+    box = editor.part("stage").bounding_box()
+    editor.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    editor.settle()
+    document = json.loads(editor.text)
+    assert document["size"] == [400, 480]
+    assert near(document["tracks"][0]["pts"], (199.5, 239.5), within=1.5)

@@ -1,0 +1,76 @@
+"""Pictures of tracks: drawn over a frame for a person to look at, and how far round each point they reach.
+
+Knows nothing of where tracks come from, nor of what is done with them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..core import InputError
+from .document import COLOURS
+from .sampled import Tracks
+
+_SHIFT = 4
+"""OpenCV draws to a 2**-4th of a pixel."""
+
+_FAR = 1 << 24
+"""Where what lies further away is drawn, in the same unit: no picture is as large."""
+
+
+def sketch(picture: Tensor, tracks: Tracks, frame: int, colours: Sequence[str] = COLOURS) -> Tensor:
+    """``picture`` [3,H,W] float with the paths of all ``tracks`` and, where they are seen at ``frame``, a dot for each point.
+
+    ``colours``: one for each track, in turn, as #rrggbb; others have the colour of their turn. What is not drawn over stays
+    as it is to the bit, outside of 0..1 too.
+    """
+    import cv2
+
+    plain = picture.movedim(0, -1).clamp(0, 1).mul(255).round().byte().numpy(force=True).copy()
+    drawn = plain.copy()
+    thick = max(1, round(min(plain.shape[:2]) / 240))
+    fixed = (tracks.path.double() * 2**_SHIFT).round().clamp(-_FAR, _FAR).int()
+    lines = fixed.transpose(0, 1).contiguous().numpy(force=True)
+    inks = [_ink(colours[index % len(colours)], index) for index in range(tracks.count)]
+    for line, ink in zip(lines, inks, strict=True):
+        cv2.polylines(drawn, [line], isClosed=False, color=(0, 0, 0), thickness=3 * thick, lineType=cv2.LINE_AA, shift=_SHIFT)
+        cv2.polylines(drawn, [line], isClosed=False, color=ink, thickness=thick, lineType=cv2.LINE_AA, shift=_SHIFT)
+    for index, ink in enumerate(inks):
+        if tracks.visible[frame, index]:
+            centre = tuple(lines[index, frame].tolist())
+            for radius, shade in ((5 * thick, (255, 255, 255)), (4 * thick, ink)):
+                cv2.circle(drawn, centre, radius << _SHIFT, shade, cv2.FILLED, cv2.LINE_AA, _SHIFT)
+    changed = torch.from_numpy((drawn != plain).any(-1)).to(picture.device)
+    return torch.where(changed, torch.from_numpy(drawn).to(picture).movedim(-1, 0) / 255, picture)
+
+
+def influence(tracks: Tracks, radius: float) -> Tensor:
+    """How near each pixel is to a point that is seen: [T,H,W] float, 1 at it and 0 from ``radius`` pixels on, smoothly.
+
+    Between, it is Tukey's biweight (1 - (d / radius)^2)^2 of the distance d to the nearest. Raises `InputError` unless
+    ``radius`` is above 0.
+    """
+    if not radius > 0:
+        raise InputError(f"a radius of {radius} pixels was given: it must be above 0")
+    width, height = (round(side) for side in tracks.size)
+    maps = torch.zeros(tracks.frames, height, width)
+    for canvas, places, seen in zip(maps, tracks.path.tolist(), tracks.visible.tolist(), strict=True):
+        for (x, y), visible in zip(places, seen, strict=True):
+            left, right = max(int(x - radius), 0), min(int(x + radius) + 2, width)
+            top, bottom = max(int(y - radius), 0), min(int(y + radius) + 2, height)
+            if not visible or left >= right or top >= bottom:
+                continue
+            dx, dy = torch.arange(left, right) - x, torch.arange(top, bottom) - y
+            weight = (1 - (dx**2 + dy[:, None] ** 2) / radius**2).clamp(min=0) ** 2
+            part = canvas[top:bottom, left:right]
+            torch.maximum(part, weight, out=part)
+    return maps
+
+
+def _ink(colour: str, index: int) -> tuple[int, int, int]:
+    known = colour if re.fullmatch("#[0-9a-fA-F]{6}", colour) else COLOURS[index % len(COLOURS)]
+    return int(known[1:3], 16), int(known[3:5], 16), int(known[5:7], 16)
