@@ -19,15 +19,15 @@ FLOORS = (
     ("ops",),
     (
         *("archs", "time", "speed", "color", "light", "shutter", "likeness", "metrics", "flicker", "datasets"),
-        *("media", "pixels", "orientation", "exr", "video", "images", "overlap", "journal", "chunks", "tracks"),
+        *("media", "pixels", "orientation", "exr", "video", "images", "overlap", "journal", "chunks", "tracks", "grey"),
     ),
     ("wrap", "hdr", "consensus", "halved", "still", "quality", "fast"),
     (
         *("registry", "run", "remap", "loop", "join", "flow", "shots", "duplicates", "plan", "finding"),
-        *("making", "segments", "workers"),
+        *("making", "segments", "workers", "follow"),
     ),
     ("weights",),
-    ("loading",),
+    ("loading", "match"),
     ("__init__",),
     ("cli", "__main__"),
 )
