@@ -213,7 +213,7 @@ class Features(NamedTuple):
 
 @dataclass(frozen=True)
 class Prepared:
-    """Both frames: ``planes`` [2B,3+C,H,W], those before and then those after, and ``coarse`` [B,2(3+C),h,w]."""
+    """Both frames of each window in turn, ``planes`` [2B,3+C,H,W], and as the first block sees them, [B,2(3+C),h,w]."""
 
     planes: Tensor
     coarse: Tensor
@@ -253,9 +253,7 @@ class FastRife(nn.Module):
         """What does not depend on t, from what `encode` gave for both frames."""
         check_frames(self.spec, frames)
         before, after = features
-        planes = before.rgb.new_empty((2, len(before.rgb), 3 + before.features.shape[1], *before.rgb.shape[-2:]))
-        for plane, frame in zip(planes, features, strict=True):
-            plane[:, :3], plane[:, 3:] = frame.rgb, frame.features
+        planes = torch.cat((before.rgb, before.features, after.rgb, after.features), dim=1).unflatten(1, (2, -1))
         return Prepared(planes.flatten(0, 1), torch.cat((before.coarse, after.coarse), dim=1), before.dtype)
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
@@ -287,7 +285,7 @@ class FastRife(nn.Module):
             seen = torch.cat([t.expand(-1, -1, *frames.shape[-2:]), *rest], dim=1)
             flow, last = block(frames, seen).tensor_split([4], dim=1)
             motions.append((scale, flow))
-        return flow_at(motions, size, 1), resize(last, self.scales[-1]).sigmoid_()
+        return flow_at(motions, size, 1), resize(last, self.scales[-1]).sigmoid()
 
 
 def flow_at(motions: list[tuple[int, Tensor]], size: torch.Size, scale: int) -> Tensor:
@@ -325,8 +323,8 @@ def warped(planes: Tensor, flow: Tensor, scale: int) -> Tensor:
     height, width = planes.shape[-2:]
     base = places(height, width, scale, flow.device)[:, None]
     to_grid = flow.new_tensor([2 / max(side - 1, 1) for side in (width, height)])[:, None, None, None]
-    # [windows, steps, frame, xy, h, w] -> [frame, window, xy, steps, h, w]: the steps of a window lie below one another.
-    moved = flow.unflatten(1, (2, 2)).unflatten(0, (windows, steps)).permute(2, 0, 3, 1, 4, 5)
+    # The steps of a window go below one another: [windows, steps, frames, xy, h, w] -> [windows, frames, xy, steps, h, w].
+    moved = flow.unflatten(1, (2, 2)).unflatten(0, (windows, steps)).permute(0, 2, 3, 1, 4, 5)
     grid = torch.addcmul(base, moved, to_grid).flatten(0, 1).flatten(2, 3).permute(0, 2, 3, 1)
-    seen = look_up(planes, grid).unflatten(2, (steps, -1)).unflatten(0, (2, windows))
-    return seen.permute(1, 3, 0, 2, 4, 5).flatten(2, 3).flatten(0, 1)
+    seen = look_up(planes, grid).unflatten(2, (steps, -1)).unflatten(0, (windows, 2))
+    return seen.permute(0, 3, 1, 2, 4, 5).flatten(2, 3).flatten(0, 1)
