@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import closing
 from fractions import Fraction
+from itertools import islice
 
 from . import light, media
 from .core import Frame, Interpolator
 from .overlap import ahead
 from .remap import remap
 from .run import run
+from .segments import Segment
 from .shutter import Shutter, exposed
 from .speed import Along
-from .time import Tail, Timing
+from .time import Grid, Tail, Timing, Within
 
 
 def frames_of(
@@ -29,17 +31,22 @@ def frames_of(
     shutter: Shutter | None = None,
     curve: light.Curve | None = None,
     since: Fraction | None = None,
+    segment: Segment | None = None,
 ) -> Generator[Frame, None, None]:
     """The frames of a clip at the times that are asked for; close the generator to stop early.
 
     Reading is done in a thread, ahead. ``shutter`` blurs their motion in the light that ``curve`` says the codes mean, which
-    the clip's tags do when None. ``since``: only those from this time of the output on. Raises `InputError`.
+    the clip's tags do when None. ``since``: only those from this time of the output on; ``segment``: only those of it, where
+    reading begins at its stamps. Raises `InputError`.
     """
-    grid = asked.grid if shutter is None else shutter.grid(asked.grid)
+    grid: Grid = asked.grid if shutter is None else shutter.grid(asked.grid)
+    since, count = (since, None) if segment is None else (segment.start, segment.frames)
     if isinstance(grid, Along):
-        with closing(remap(reader, model, grid, batch=batch, since=since)) as frames:
+        with closing(remap(reader, model, grid, batch=batch, since=since, count=count)) as frames:
             yield from frames
         return
+    if segment is not None and segment.stamps is not None:
+        grid = Within(grid, segment.first, segment.stamps[0].time)
     with closing(ahead(reader)) as read:
         made = run(read, model, grid, tail=tail, batch=batch, since=since)
-        yield from made if shutter is None else exposed(made, curve or light.of(reader.info))
+        yield from islice(made if shutter is None else exposed(made, curve or light.of(reader.info)), count)

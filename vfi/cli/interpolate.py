@@ -8,7 +8,7 @@ from pathlib import Path
 from .. import media
 from ..plan import TWICE, Output
 from ..time import exact_rate
-from . import marks, work
+from . import marks, several, work
 from .arguments import add_input, add_output, argument, factor, whole
 
 
@@ -31,6 +31,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     work.add_audio(parser)
     work.add_options(parser)
+    several.add_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -43,4 +44,4 @@ def run(args: Namespace) -> int:
         plan = marks.read_plan(args.plan)
         clip = marks.planned(reader, plan, args)
         output = plan.output if output == TWICE else output
-    return work.make_with_sound(clip, output.timing(reader.info.rate), args)
+    return several.make(clip, output.timing(reader.info.rate), args)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
@@ -28,8 +29,9 @@ class Speed(ProgressColumn):
         return Text(f"{task.speed:.2f} frames/s" if task.speed else "- frames/s", style="progress.data.speed")
 
 
-def tracked(frames: Iterable[T], what: str, total: int | None, console: Console, done: int = 0) -> Iterator[T]:
-    """The same frames, counted by a bar while they pass, after ``done`` others."""
+@contextmanager
+def bar(what: str, total: int | None, console: Console, done: int = 0) -> Iterator[Callable[[int], None]]:
+    """A bar that starts at ``done`` and is told how many are done."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -39,8 +41,14 @@ def tracked(frames: Iterable[T], what: str, total: int | None, console: Console,
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=total, completed=done)
-        for frame in frames:
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=total, completed=done)
+        yield lambda count: progress.update(task, completed=count)
+
+
+def tracked(frames: Iterable[T], what: str, total: int | None, console: Console, done: int = 0) -> Iterator[T]:
+    """The same frames, counted by a bar while they pass, after ``done`` others."""
+    with bar(what, total, console, done) as at:
+        for count, frame in enumerate(frames, start=done + 1):
             yield frame
-            bar.advance(task)
+            at(count)

@@ -9,7 +9,7 @@ from pathlib import Path
 from .. import media
 from ..speed import EASINGS, Curve, along, of_json, parse
 from ..time import Timing, exact_rate
-from . import marks, work
+from . import marks, several, work
 from .arguments import add_input, add_output, argument, factor, moment, text_of
 
 
@@ -36,6 +36,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     marks.add_options(parser)
     work.add_audio(parser)
     work.add_options(parser)
+    several.add_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -44,8 +45,9 @@ def run(args: Namespace) -> int:
     info = reader.info
     chosen = curve(args, info.duration or Fraction(1))
     grid = along(chosen, args.fps or info.rate, info.duration, info.frames, start=args.start, length=args.duration)
-    clip = marks.found(reader, args) if grid.path.forward else marks.looked_at(reader, args)
-    return work.make_with_sound(clip, Timing(grid, grid.rate), args)
+    once = grid.path.forward or several.wanted(args)
+    clip = marks.found(reader, args) if once else marks.looked_at(reader, args)
+    return several.make(clip, Timing(grid, grid.rate), args)
 
 
 def curve(args: Namespace, duration: Fraction) -> Curve:

@@ -8,7 +8,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,7 +28,7 @@ from ..making import frames_of
 from ..overlap import Behind
 from ..shutter import Shutter
 from ..time import Tail, Timing
-from ..video.sound import AUDIO, fitted
+from ..video.sound import AUDIO
 from . import choice
 from .arguments import argument, factor, whole
 from .progress import tracked
@@ -96,14 +96,66 @@ def console_for_people() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def make_with_sound(reader: media.Reader, asked: Timing, args: Namespace) -> int:
-    """`make` of the file ``args.input``, with its sound as ``--audio`` asks."""
-    source = args.input if reader.info.audio else None
-    try:
-        with fitted(source, reader, asked, args.output.suffix, args.audio) as sound:
-            return make(reader, asked, args, tail="hold", sound=sound)
-    except media.DamagedError as error:
-        raise InputError(f"{error}: --damaged-ok uses what can be read") from error
+@dataclass(frozen=True)
+class Task:
+    """What a command is to do, as its options and the clip say; see `media.Info`, `making.frames_of` and `media.open_writer`.
+
+    ``total`` is how many frames there will be, where that is known, and ``wanted`` describes the clip that they make.
+    """
+
+    info: media.Info
+    wanted: media.Info
+    asked: Timing
+    tail: Tail
+    total: int | None
+    device: torch.device
+    batch: int
+    shutter: Shutter | None
+    encoding: media.Encoding
+    tick: Fraction | None
+
+    @classmethod
+    def of(cls, reader: media.Reader, asked: Timing, args: Namespace, tail: Tail) -> Task:
+        """What ``args`` ask for. Raises `InputError`."""
+        info = replace(reader.info, curve=args.transfer)
+        device = choice.device_of(args.device)
+        return cls(
+            info,
+            replace(info, rate=asked.rate),
+            asked,
+            tail,
+            asked.expected(info.frames, info.duration, tail),
+            device,
+            (1 if device.type == "cpu" else 8) if args.batch is None else args.batch,
+            None if args.shutter is None else Shutter(args.shutter, args.shutter_samples),
+            media.Encoding(args.codec, args.crf, args.depth),
+            asked.tick(info.time_base, info.duration),
+        )
+
+    def promise(self, output: Path, model: str) -> str:
+        """What will be made, in a line, before the work starts."""
+        info, asked = self.info, self.asked
+        if self.tail == "hold":
+            length = None if info.duration is None else asked.length(info.duration)
+        else:
+            length = None if self.total is None or asked.rate is None else self.total / asked.rate
+        source, made = told(info.frames, info.rate, info.duration), told(self.total, asked.rate, length)
+        return f"{info.width}x{info.height}, {source} -> {output}: {made}, by {model} on {self.device}"
+
+    def result(self, output: Path, model: str, done: media.Done, started: float, notes: list[str]) -> dict[str, Any]:
+        """What was made, for `report`; ``started`` is when, on `time.perf_counter`."""
+        return {
+            "output": str(output),
+            "model": model,
+            "device": str(self.device),
+            "frames": done.frames,
+            "fps": None if self.asked.rate is None else str(self.asked.rate),
+            "duration": str(done.end - done.start),
+            "width": self.info.width,
+            "height": self.info.height,
+            "seconds": round(time.perf_counter() - started, 3),
+            "notes": notes,
+        }
 
 
 def make(
@@ -120,29 +172,24 @@ def make(
     ``chosen`` is what `choice.model_of` gave, where it was needed before.
     On Ctrl-C what is done so far is kept under another name.
     """
-    info = replace(reader.info, curve=args.transfer)
     console = console_for_people()
-    shutter = None if args.shutter is None else Shutter(args.shutter, args.shutter_samples)
-    device = choice.device_of(args.device)
-    batch = (1 if device.type == "cpu" else 8) if args.batch is None else args.batch
-    total = asked.expected(info.frames, info.duration, tail)
-    encoding = media.Encoding(args.codec, args.crf, args.depth)
+    task = Task.of(reader, asked, args, tail)
     started = time.perf_counter()
-    tick = asked.tick(info.time_base, info.duration)
-    wanted = replace(info, rate=asked.rate)
-    writer = Behind(opened(args, wanted, device, batch, encoding=encoding, time_base=tick, audio=sound))
+    how: Any = {"encoding": task.encoding, "time_base": task.tick, "audio": sound}
+    writer = Behind(opened(args, task.wanted, task.device, task.batch, **how))
     done = writer.done
     since = done.end if done.frames else None
     if since is not None:
         console.print(f"{done.frames} frames are done already: going on after them")
     try:
-        with writer, doubt_writer(args, wanted, tick) as doubts:
-            name, model = chosen or choice.model_of(args, info, device)
-            console.print(escape(promise(info, asked, total, args.output, name, device, tail)))
-            console.print(f"memory: {decimal(ceiling(info, model.spec, batch))} at the most, beside the model's weights")
-            how: Any = {"tail": tail, "batch": batch, "shutter": shutter, "curve": light.of(info), "since": since}
+        with writer, doubt_writer(args, task.wanted, task.tick) as doubts:
+            name, model = chosen or choice.model_of(args, task.info, task.device)
+            console.print(escape(task.promise(args.output, name)))
+            at_most = ceiling(task.info, model.spec, task.batch)
+            console.print(f"memory: {decimal(at_most)} at the most, beside the model's weights")
+            how = {"tail": tail, "batch": task.batch, "shutter": task.shutter, "curve": light.of(task.info), "since": since}
             with closing(frames_of(reader, model, asked, **how)) as new:
-                for frame in tracked(new, "making frames", total, console, done.frames):
+                for frame in tracked(new, "making frames", task.total, console, done.frames):
                     writer.write(frame)
                     if doubts is not None:
                         doubts.write(shown_doubt(frame))
@@ -153,18 +200,7 @@ def make(
             kept = f"{writer.done.frames} frames are done, and the same command goes on after them"
         console.print(escape(f"vfi: interrupted: {kept}"))
         return INTERRUPTED
-    result = {
-        "output": str(args.output),
-        "model": name,
-        "device": str(device),
-        "frames": done.frames,
-        "fps": None if asked.rate is None else str(asked.rate),
-        "duration": str(done.end - done.start),
-        "width": info.width,
-        "height": info.height,
-        "seconds": round(time.perf_counter() - started, 3),
-        "notes": [*reader.notes, *writer.notes],
-    }
+    result = task.result(args.output, name, done, started, [*reader.notes, *writer.notes])
     report(result, console, for_machines=args.json)
     return 0
 
@@ -189,9 +225,12 @@ def opened(args: Namespace, info: media.Info, device: torch.device, batch: int, 
     return lambda: ChunkWriter(args.output, info, made_of, **how)
 
 
-def recipe(args: Namespace, device: torch.device, batch: int) -> dict[str, str]:
-    """By name, everything that decides what ``args`` make: every option, what the files hold, the device, the versions."""
-    elsewhere = {"run", "output", "model", "device", "batch", "json", "resume"}
+def recipe(args: Namespace, device: torch.device, batch: int, threads: int | None = None) -> dict[str, str]:
+    """By name, everything that decides what ``args`` make: every option, what the files hold, the device, the versions.
+
+    On a CPU, sums are rounded otherwise by another number of ``threads``: torch's own where None.
+    """
+    elsewhere = {"run", "output", "model", "device", "batch", "json", "resume", "workers", "threads", "ray"}
     given = {name: value for name, value in vars(args).items() if name not in elsewhere}
     return {
         **{name: identity(value) for name, value in given.items()},
@@ -201,6 +240,7 @@ def recipe(args: Namespace, device: torch.device, batch: int) -> dict[str, str]:
         "consensus": identity([loading.source(name) for name in args.consensus]),
         "device": str(device),
         "batch": str(batch),
+        "threads": str(threads or torch.get_num_threads()) if device.type == "cpu" else "",
         "versions": f"vfi {__version__}, {versions()}",
     }
 
@@ -224,18 +264,6 @@ def doubt_writer(args: Namespace, wanted: media.Info, tick: Fraction | None) -> 
         raise InputError("--disagreement and --shutter were both given: an exposure is made of many frames, give one")
     grey = replace(wanted, depth=8, alpha=False, colour=media.Colour())
     return media.open_writer(args.disagreement, grey, time_base=tick)
-
-
-def promise(
-    info: media.Info, asked: Timing, total: int | None, output: Path, model: str, device: torch.device, tail: Tail
-) -> str:
-    """What will be made, in a line, before the work starts."""
-    if tail == "hold":
-        length = None if info.duration is None else asked.length(info.duration)
-    else:
-        length = None if total is None or asked.rate is None else total / asked.rate
-    source = told(info.frames, info.rate, info.duration)
-    return f"{info.width}x{info.height}, {source} -> {output}: {told(total, asked.rate, length)}, by {model} on {device}"
 
 
 def ceiling(info: media.Info, spec: Spec, batch: int) -> int:
