@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 
+import contracts
 import pytest
 import torch
 from models import Blend, Encoding, Lopsided, Shift
 
+from vfi.archs.dis import Dis
 from vfi.core import InputError
 from vfi.run import interpolate
-from vfi.wrap import TTA_PASSES, Pad, Padded, Placed, Recursive, Tta
+from vfi.wrap import TTA_PASSES, VIEWS, Pad, Padded, Placed, Recursive, Tta
 
 HALF = torch.tensor([0.5])
 
@@ -95,6 +97,22 @@ def test_augmentation_shares_what_it_computes_of_a_frame():
     model = Encoding()
     Tta(model, "all")(clip(), HALF)
     assert model.encoded == 2 * 4
+
+
+@pytest.mark.parametrize("mode", VIEWS)
+def test_a_view_is_one_pass_of_another_kind(mode):
+    ((dims, swap),) = VIEWS[mode]
+    model, window, t = Lopsided(), clip(), torch.tensor([0.25])
+    seen = (window.flip(1) if swap else window).flip(dims)
+    torch.testing.assert_close(Tta(model, mode)(window, t), model(seen, 1 - t if swap else t).flip(dims))
+
+
+@pytest.mark.parametrize("mode", VIEWS)
+def test_motion_seen_another_way_is_the_same_motion(mode):
+    window, t = contracts.window(96, 128), torch.tensor([0.25])
+    plain, seen = (contracts.motion(model, window, t) for model in (Dis(), Tta(Dis(), mode)))
+    for one, other in ((plain.flow0, seen.flow0), (plain.flow1, seen.flow1), (plain.mask, seen.mask)):
+        assert (one - other).abs().mean() < 0.25 * one.abs().mean()
 
 
 def test_unknown_augmentation_is_one_sentence():

@@ -5,9 +5,8 @@ Owns the order of the wrappers. Knows nothing of how files are found (`weights`)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,6 +16,9 @@ from . import registry, weights
 from .consensus import Consensus
 from .core import InputError, Interpolator, Options, Sampling, Spec
 from .fast import fast
+from .halved import Halved
+from .quality import Member, Source, members
+from .still import Still
 from .wrap import Pad, Padded, Placed, Recursive, Tta
 
 AUTO = ("rife-4.25", "rife-4.26", "rife-4.25-heavy", "rife-4.25-lite", "rife-4.0")
@@ -24,8 +26,9 @@ AUTO = ("rife-4.25", "rife-4.26", "rife-4.25-heavy", "rife-4.25-lite", "rife-4.0
 
 
 def load(
-    model: str | Path | Mapping[str, Tensor] | Sequence[str | Path | Mapping[str, Tensor]],
+    model: Source | Sequence[Source] = "auto",
     *,
+    quality: str = "normal",
     scale: float = 1.0,
     ensemble: bool = False,
     tta: str = "none",
@@ -39,20 +42,31 @@ def load(
     """A model ready to use: any size from 1x1 up, ``model(window [B,N,3,H,W] in 0..1, t [B]) -> [B,3,H,W]``.
 
     ``model`` is a name (see `models`), a safetensors file or a state dict; a list of these is their `consensus.Consensus`, and
-    what follows holds for each. ``scale``: flow is estimated at this fraction of the frame's size; ``ensemble``: both
-    directions inside the network; ``tta``: see `wrap.Tta`; ``pad``: see `wrap.Pad.parse`, or "auto" for what suits the network;
-    ``refine``: use the refinement net of RIFE 4.0; ``variant``: names a network that its keys cannot tell; ``sampling``: how a
-    diffusion model draws its frames, see `core.Sampling`; ``dtype``: of the weights, float32 unless given. Never downloads.
-    Raises `InputError`.
+    what follows holds for each. ``quality``: how good frames are and how long they take, one of `quality.RUNGS`.
+
+    ``scale``: flow is estimated at this fraction of the frame's size; ``ensemble``: both directions inside the network;
+    ``tta``: see `wrap.Tta`; ``pad``: see `wrap.Pad.parse`, or "auto" for what suits the network; ``refine``: use the refinement
+    net of RIFE 4.0; ``variant``: names a network that its keys cannot tell; ``sampling``: how a diffusion model draws its
+    frames, see `core.Sampling`; ``dtype``: of the weights, float32 unless given. Never downloads. Raises `InputError`.
     """
     options = Options(scale=scale, ensemble=ensemble, refine=refine, variant=variant, sampling=sampling)
-    wrapped = partial(ready, tta=tta, pad=pad, device=device, dtype=dtype)
-    if isinstance(model, str | Path | Mapping):
-        return wrapped(network(model, options))
-    return Consensus([wrapped(network(one, options)) for one in model])
+    wanted = [model] if isinstance(model, str | Path | Mapping) else list(model)
+    chosen = networks(members(quality, wanted, tta, there=there), options)
+    made = [ready(one, **member.use, pad=pad, device=device, dtype=dtype) for member, one in chosen]
+    return made[0] if isinstance(model, str | Path | Mapping) and len(made) == 1 else Consensus(made)
 
 
-def network(model: str | Path | Mapping[str, Tensor], options: Options = Options()) -> Interpolator:  # noqa: B008
+def networks(chosen: Iterable[Member], options: Options = Options()) -> Iterator[tuple[Member, Interpolator]]:  # noqa: B008
+    """Each with its bare network, see `network`; those of one name or file share it."""
+    made: dict[object, Interpolator] = {}
+    for member in chosen:
+        key = id(member.source) if isinstance(member.source, Mapping) else member.source
+        if key not in made:
+            made[key] = network(member.source, options)
+        yield member, made[key]
+
+
+def network(model: Source, options: Options = Options()) -> Interpolator:  # noqa: B008
     """The bare network in its fastest form, float32 on the CPU; it takes only sizes that suit its `Spec`."""
     if isinstance(model, Mapping):
         return fast(registry.build(model, options))
@@ -77,11 +91,15 @@ def ready(
     model: Interpolator,
     *,
     tta: str = "none",
+    halved: bool = False,
     pad: str | Pad | None = "auto",
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
 ) -> Interpolator:
-    """Wrap a bare network so that it takes any size and t, on ``device``."""
+    """Wrap a bare network so that it takes any size and t, on ``device``.
+
+    ``halved``: it works at half the size and, without ``tta``, on the part of the frame that moves, see `halved` and `still`.
+    """
     dtype = dtype or torch.float32
     if torch.device(device).type == "cpu" and dtype == torch.float16:
         raise InputError("float16 was asked for on the CPU, which has no fast path for it: give float32 or bfloat16")
@@ -92,11 +110,19 @@ def ready(
     if isinstance(pad, str):
         pad = None if pad == "auto" else Pad.parse(pad)
     model = Padded(model, pad)
+    if halved:
+        model = Halved(model)
+        model = Still(model) if tta == "none" else model
     if not model.spec.any_t:
         model = Recursive(model)
     if tta != "none":
         model = Tta(model, tta)
     return Placed(model, device)
+
+
+def there(name: str, folders: Iterable[Path] | None = None) -> bool:
+    """Whether a model of this name can be used, as it is on disk or needs no weights; ``folders`` as for `auto`."""
+    return name in registry.builtins() or weights.on_disk(name, folders) is not None
 
 
 def auto(folders: Iterable[Path] | None = None) -> str:

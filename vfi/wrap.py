@@ -183,20 +183,24 @@ TTA_PASSES: dict[str, tuple[tuple[tuple[int, ...], bool], ...]] = {
 }
 """The passes of each mode: which axes are mirrored, and whether time is reversed."""
 
+VIEWS: dict[str, tuple[tuple[tuple[int, ...], bool], ...]] = {"back": ((_PLAIN, True),), "turned": ((_BOTH, True),)}
+"""One pass of another kind than the plain one, for models that look at the same frames differently: see `quality.VOTERS`."""
+
 
 class Tta(Wrapper):
     """Test-time augmentation: the mean over mirrored and time-reversed passes.
 
     ``flip`` is mirrored left-right, ``rot180`` turned by 180 degrees (RIFE's own), ``swap`` reversed in time, ``duo`` one
-    extra pass turned and reversed, ``flip4`` all four flips, ``all`` those in both directions of time (8 passes).
+    extra pass turned and reversed, ``flip4`` all four flips, ``all`` those in both directions of time (8 passes). One of
+    `VIEWS` is one pass: ``back`` reversed in time, ``turned`` turned and reversed.
     """
 
     def __init__(self, model: Interpolator, mode: str) -> None:
         super().__init__(model)
-        if mode not in TTA_PASSES:
+        if mode not in TTA_PASSES | VIEWS:
             raise InputError(f"{mode!r} is not a test-time augmentation: give one of {', '.join(TTA_PASSES)}")
         self.mode = mode
-        self.passes = TTA_PASSES[mode]
+        self.passes = (TTA_PASSES | VIEWS)[mode]
 
     def encode(self, rgb: Tensor) -> dict[tuple[int, ...], Any]:
         return {dims: encode(self.model, rgb.flip(dims)) for dims in dict.fromkeys(dims for dims, _ in self.passes)}
@@ -219,8 +223,13 @@ class Tta(Wrapper):
         return total / len(self.passes)
 
     def motion_at(self, prepared: Sequence[Any], t: Tensor) -> Motion:
-        """That of the first pass, which is plain."""
-        return super().motion_at(prepared[0], t)
+        """That of the first pass, as the frame has it."""
+        dims, swap = self.passes[0]
+        found = super().motion_at(prepared[0], 1 - t if swap else t)
+        found = found.mapped(lambda plane: plane.flip(dims)) if dims else found
+        sign = found.flow0.new_tensor([-1 if axis in dims else 1 for axis in (-1, -2)]).view(1, 2, 1, 1)
+        flows = found.flow0 * sign, found.flow1 * sign
+        return Motion(*flows[::-1], 1 - found.mask, found.occlusion) if swap else Motion(*flows, found.mask, found.occlusion)
 
 
 @dataclass

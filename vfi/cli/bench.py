@@ -23,10 +23,12 @@ from rich.markup import escape
 from rich.table import Table
 from torch import Tensor
 
-from .. import __version__, datasets, loading, registry, weights, wrap
+from .. import __version__, datasets, loading, wrap
+from ..consensus import Consensus
 from ..core import InputError, Interpolator, Options
 from ..datasets import Item
 from ..metrics import Lpips, Quality, compare
+from ..quality import RUNGS, Member, members
 from ..wrap import TTA_PASSES, Pad
 from . import choice, work
 from .arguments import argument, factor, whole
@@ -73,6 +75,13 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         help="names from `vfi models`, or safetensors files (linear,dis and the best on disk)",
     )
     model.add_argument(
+        "--quality",
+        type=argument(qualities),
+        default=["normal"],
+        metavar="A,B",
+        help=f"each with each model: {', '.join(RUNGS)}; linear and draft only with --models auto",
+    )
+    model.add_argument(
         "--tta",
         type=argument(augmentations),
         default=["none"],
@@ -110,6 +119,14 @@ def augmentations(text: str) -> list[str]:
     return listed(text)
 
 
+def qualities(text: str) -> list[str]:
+    """Rungs of the quality ladder."""
+    for name in listed(text):
+        if name not in RUNGS:
+            raise InputError(f"{name!r} is no quality: give some of {', '.join(RUNGS)}")
+    return listed(text)
+
+
 def paddings(text: str) -> list[str]:
     """Ways of padding."""
     for name in listed(text):
@@ -123,13 +140,22 @@ class Way:
     """A model and how it is used, all as asked."""
 
     model: str
+    quality: str
     tta: str
     pad: str
 
     @property
     def name(self) -> str:
-        extras = (self.tta if self.tta != "none" else "", f"pad {self.pad}" if self.pad != "auto" else "")
+        extras = (
+            self.quality if self.quality != "normal" else "",
+            self.tta if self.tta != "none" else "",
+            f"pad {self.pad}" if self.pad != "auto" else "",
+        )
         return ", ".join(filter(None, (self.model, *extras)))
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        return members(self.quality, (self.model,), self.tta, there=loading.there)
 
 
 @dataclass(frozen=True)
@@ -158,9 +184,11 @@ class Result:
 
 def quality(args: Namespace) -> int:
     """Measure, print the table and, where asked, the JSON."""
-    names = dict.fromkeys(loading.auto() if name == "auto" else name for name in args.models)
-    for name in names.keys() - set(registry.builtins()):
-        weights.find(name)
+    ladder = args.quality != ["normal"]  # where auto is more than the name of a model
+    names = dict.fromkeys(loading.auto() if name == "auto" and not ladder else name for name in args.models)
+    ways = [Way(*one) for one in product(names, args.quality, args.tta, args.pad)]
+    for member in {member for way in ways for member in way.members}:
+        loading.source(str(member.source))
     layout, found = datasets.items(args.folder, args.layout)
     found = chosen(found, args.subsets, args.limit)
     device = choice.device_of(args.device)
@@ -171,7 +199,7 @@ def quality(args: Namespace) -> int:
     results: list[Result] = []
     interrupted = False
     try:
-        for way in (Way(*one) for one in product(names, args.tta, args.pad)):
+        for way in ways:
             results.append(Result(way))
             measure(results[-1], found, lpips, args, device, console)
     except KeyboardInterrupt:
@@ -222,21 +250,25 @@ def measure(
 ) -> None:
     """Fill ``result`` with the score of every frame of the items that give enough frames."""
     way = result.way
-    network = loading.network(way.model, Options(scale=float(args.scale)))
-    dtype = choice.dtype_of(args.dtype, device, network.spec)
-    result.facts = {
-        "network": network.spec.name,
-        "window": network.spec.window,
-        "tta": way.tta,
-        "pad": network.spec.pad if way.pad == "auto" else way.pad,
-        "scale": float(args.scale),
-        "dtype": str(dtype).removeprefix("torch."),
-    }
-    suited = [item for item in found if len(item.given) >= network.spec.window]
+    models: list[Interpolator] = []
+    for member, network in loading.networks(way.members, Options(scale=float(args.scale))):
+        dtype = choice.dtype_of(args.dtype, device, network.spec)
+        if not models:
+            result.facts = {
+                "network": network.spec.name,
+                "quality": way.quality,
+                "tta": way.tta,
+                "pad": network.spec.pad if way.pad == "auto" else way.pad,
+                "scale": float(args.scale),
+                "dtype": str(dtype).removeprefix("torch."),
+            }
+        models.append(loading.ready(network, **member.use, pad=way.pad, device=device, dtype=dtype))
+    model = models[0] if len(models) == 1 else Consensus(models)
+    result.facts["window"] = model.spec.window
+    suited = [item for item in found if len(item.given) >= model.spec.window]
     if len(suited) < len(found):
         some = f"scored on {len(suited)} of {len(found)} items" if suited else "not scored"
-        result.note = f"{some}: it takes {network.spec.window} frames, and the others give fewer"
-    model = loading.ready(network, tta=way.tta, pad=way.pad, device=device, dtype=dtype)
+        result.note = f"{some}: it takes {model.spec.window} frames, and the others give fewer"
     total = sum(len(item.times) for item in suited)
     for score in tracked(scores(model, way.name, suited, lpips), escape(way.name), total, console):
         result.scores.append(score)

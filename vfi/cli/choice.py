@@ -6,10 +6,11 @@ from argparse import ArgumentParser, Namespace, _ArgumentGroup
 
 import torch
 
-from .. import loading, media
+from .. import loading, media, quality
 from ..consensus import Consensus
 from ..core import InputError, Interpolator, Options, Sampling, Spec
 from ..hdr import Lit, unbound
+from ..quality import Member
 from ..wrap import TTA_PASSES
 from .arguments import argument, auto_or, count, factor, names, whole
 
@@ -25,6 +26,8 @@ def add_options(parser: ArgumentParser) -> None:
     model.add_argument(
         "--model", default="auto", help="a name from `vfi models`, or a safetensors file; auto: the best on disk, else dis"
     )
+    rungs = "; ".join(f"{name}: {rung.does}" for name, rung in quality.RUNGS.items())
+    model.add_argument("--quality", choices=quality.RUNGS, default="normal", help=f"from the quickest to the best: {rungs}")
     model.add_argument(
         "--consensus",
         type=argument(names),
@@ -72,13 +75,17 @@ def model_of(args: Namespace, info: media.Info, device: torch.device) -> tuple[s
     drawn = {name: given for name in ("steps", "eta", "seed") if (given := getattr(args, name)) is not None}
     options = Options(scale=float(scale), ensemble=args.ensemble, sampling=Sampling(**drawn) if drawn else None)
     models = []
-    for name in (args.model, *args.consensus):
-        network = loading.network(name, options)
+    for member, network in loading.networks(members_of(args), options):
         dtype = dtype_of(args.dtype, device, network.spec)
-        ready = loading.ready(network, tta=args.tta, pad=args.pad, device=device, dtype=dtype)
+        ready = loading.ready(network, **member.use, pad=args.pad, device=device, dtype=dtype)
         models.append(Lit(ready, curve) if curve else ready)
     model = models[0] if len(models) == 1 else Consensus(models)
     return model.spec.name, model
+
+
+def members_of(args: Namespace) -> tuple[Member, ...]:
+    """The models that the options mean, without a look at any of them."""
+    return quality.members(args.quality, (args.model, *args.consensus), args.tta, there=loading.there)
 
 
 def dtype_of(text: str, device: torch.device, spec: Spec) -> torch.dtype:

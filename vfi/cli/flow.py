@@ -38,8 +38,8 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 
 def run(args: Namespace) -> int:
-    for option in ("tta", "shutter", "consensus", "disagreement"):
-        if getattr(args, option) not in ("none", None, ()):
+    for option in ("quality", "tta", "shutter", "consensus", "disagreement"):
+        if getattr(args, option) not in ("normal", "none", None, ()):
             raise InputError(f"--{option} was given: it acts on new frames, and here the motion that one model sees is shown")
     reader = media.open_reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok)
     console, info = work.console_for_people(), reader.info

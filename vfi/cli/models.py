@@ -15,6 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 
 from .. import registry, weights
+from ..quality import RUNGS
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -68,6 +69,11 @@ def list_models(args: Namespace) -> int:
         f"`vfi models fetch NAME` puts a model into {weights.cache_folder()}. One that only its authors give out is made ready "
         "by `vfi models convert FILE... OUT`; `vfi models show NAME` says where it is had."
     )
+    ladder = Table("--quality", "PSNR", "time", "what makes the frames", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, rung in RUNGS.items():
+        ladder.add_row(name, f"{rung.psnr:.2f}", f"{rung.time:g}", rung.does)
+    Console().print(ladder)
+    _print("PSNR and time with RIFE 4.25 and 4.0 on disk; time as a multiple of that of normal, at 1280x720 on one CPU thread.")
     return 0
 
 
