@@ -18,7 +18,7 @@ import torch
 from . import media
 from .core import Across, Frame, InputError
 from .speed import Along
-from .time import Grid, Instant, Tail, resample
+from .time import Grid, Instant, resample
 
 BEYOND = 3
 """How many more windows of frames are known after a segment than it shows: a model that makes a batch asks for the next two."""
@@ -58,17 +58,15 @@ class Segment:
     more: bool = False
 
 
-def segments(
-    clip: Iterable[Frame], grid: Grid, *, tail: Tail, window: int, length: int, skip: Iterable[int] = ()
-) -> Iterator[Segment]:
+def segments(clip: Iterable[Frame], grid: Grid, *, window: int, length: int, skip: Iterable[int] = ()) -> Iterator[Segment]:
     """The outputs of ``grid`` in segments of ``length``, of which the last may be shorter, but for the numbers in ``skip``.
 
     ``clip`` is read once, no further than is needed, and its frames come marked (see `core.Frame`); their pictures are not
-    looked at. A grid that follows a curve may show any frame at any time: no stamps come with its segments. ``tail`` and
-    ``window`` are those of `time.resample`. Raises `InputError` as that does.
+    looked at. The last is held for its duration. A grid that follows a curve may show any frame at any time: no stamps come
+    with its segments. ``window`` is the model's, see `time.resample`. Raises `InputError` as that does.
     """
     done = frozenset(skip)
-    found = _along(clip, grid, length) if isinstance(grid, Along) else _Cutting(clip, grid, tail, window, length).cut(done)
+    found = _along(clip, grid, length) if isinstance(grid, Along) else _Cutting(clip, grid, window, length).cut(done)
     return (segment for segment in found if segment.number not in done)
 
 
@@ -93,9 +91,9 @@ class _Open:
 class _Cutting:
     """Follows the outputs of a grid, and cuts them into segments; holds the stamps of one segment and a few more."""
 
-    def __init__(self, clip: Iterable[Frame], grid: Grid, tail: Tail, window: int, length: int) -> None:
+    def __init__(self, clip: Iterable[Frame], grid: Grid, window: int, length: int) -> None:
         self._clip = clip
-        self._instants = resample(self._stamped(), grid, tail=tail, window=window)
+        self._instants = resample(self._stamped(), grid, tail="hold", window=window)
         self._length = length
         self._stamps: deque[Stamp] = deque()
         self._first: Fraction | None = None

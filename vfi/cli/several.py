@@ -115,13 +115,12 @@ def _make(reader: media.Reader, asked: Timing, args: Namespace, sound: media.Sou
             task.info,
             asked,
             chunks.parts,
-            task.tail,
             task.batch,
             task.shutter,
             stamps,
         )
         grid = asked.grid if task.shutter is None else task.shutter.grid(asked.grid)
-        cut = segments(reader, grid, tail=task.tail, window=spec.window, length=chunks.length, skip=chunks.finished)
+        cut = segments(reader, grid, window=spec.window, length=chunks.length, skip=chunks.finished)
         with (
             bar("making frames", task.total, console, counts.total()) as at,
             closing(made_by(pool, job, cut, chunks)) as making,

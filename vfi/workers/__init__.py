@@ -21,7 +21,7 @@ from ..media import Done, Info
 from ..overlap import Behind
 from ..segments import Segment, Stamp, Stamped
 from ..shutter import Shutter
-from ..time import Tail, Timing
+from ..time import Timing
 
 TRIES = 3
 """How often a segment is begun whose worker dies."""
@@ -40,7 +40,6 @@ class Job:
     info: Info
     asked: Timing
     parts: Parts
-    tail: Tail = "hold"
     batch: int = 1
     shutter: Shutter | None = None
     stamps: tuple[Stamp, ...] = ()
@@ -99,7 +98,7 @@ class Worker:
         job, done = self._job, Done()
         stamps = job.stamps if segment.stamps is None else segment.stamps
         clip = Stamped(self._clip, job.info, stamps, more=segment.more)
-        making = frames_of(clip, self._model, job.asked, tail=job.tail, batch=job.batch, shutter=job.shutter, segment=segment)
+        making = frames_of(clip, self._model, job.asked, batch=job.batch, shutter=job.shutter, segment=segment)
         with Behind(lambda: job.parts.writer(segment.number, segment.before)) as writer, closing(making) as frames:
             for frame in frames:
                 writer.write(frame)

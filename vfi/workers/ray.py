@@ -39,7 +39,7 @@ class Ray:
             raise InputError("ray is not installed: pip install inbetween-vfi[ray]") from error
         self._ray, self.threads, self.device = ray, threads, device
         try:
-            quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
+            quiet: Any = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
             ray.init(address, ignore_reinit_error=True, **quiet)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise InputError(f"Ray cannot be reached at {address}: {str(error).splitlines()[0]}") from error
@@ -53,9 +53,8 @@ class Ray:
         ray = self._ray
         device = torch.device("cuda") if self.device.type == "cuda" else self.device
         hire = ray.remote(_Actor).options(**self._needs, max_restarts=TRIES - 1, max_task_retries=TRIES - 1)
-        shared = ray.put(job)
         with closing(ahead(segments, self.count)) as waiting:
-            actors = [hire.remote(shared, device, self.threads) for _ in range(self.count)]
+            actors = [hire.remote(job, device, self.threads) for _ in range(self.count)]
             tasks: dict[Any, tuple[Any, Segment | None]] = {actor.ready.remote(): (actor, None) for actor in actors}
             left = True
             try:
