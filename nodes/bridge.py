@@ -15,6 +15,7 @@ from comfy.model_management import throw_exception_if_processing_interrupted
 from comfy.utils import ProgressBar
 from torch import Tensor
 
+from ..vfi import heap
 from ..vfi.core import Frame, InputError
 from ..vfi.eight import floats
 from ..vfi.light import Curve, named
@@ -63,9 +64,10 @@ def collected(frames: Iterable[Frame], like: Tensor, count: int) -> tuple[Tensor
     """``count`` frames as an IMAGE of the size and channels of ``like``, and a MASK that is white where one is the source's."""
     images = like.new_empty((count, *like.shape[1:]))
     originals = []
-    for image, frame in zip(images, frames, strict=True):
-        write(frame, image)
-        originals.append(not frame.made)
+    with heap.kept():
+        for image, frame in zip(images, frames, strict=True):
+            write(frame, image)
+            originals.append(not frame.made)
     return images, per_frame(originals, like)
 
 

@@ -15,13 +15,13 @@ LIBRARY = sorted((ROOT / "vfi").rglob("*.py"))
 NODES = sorted((ROOT / "nodes").rglob("*.py"))
 
 FLOORS = (
-    ("core", "threads", "eight"),
+    ("core", "threads", "heap", "eight"),
     ("ops",),
     (
         *("archs", "time", "speed", "color", "light", "shutter", "likeness", "metrics", "flicker", "datasets"),
         *("media", "pixels", "orientation", "exr", "video", "images", "overlap", "journal", "chunks", "tracks", "grey"),
     ),
-    ("wrap", "hdr", "consensus", "halved", "still", "quality", "fast"),
+    ("wrap", "hdr", "consensus", "halved", "still", "quality", "fast", "backends"),
     (
         *("registry", "run", "remap", "loop", "join", "flow", "shots", "duplicates", "plan", "finding"),
         *("making", "segments", "workers", "follow"),

@@ -10,7 +10,7 @@ from contextlib import closing
 from fractions import Fraction
 from itertools import islice
 
-from . import light, media
+from . import heap, light, media
 from .core import Frame, Interpolator
 from .overlap import ahead
 from .remap import remap
@@ -35,18 +35,18 @@ def frames_of(
 ) -> Generator[Frame, None, None]:
     """The frames of a clip at the times that are asked for; close the generator to stop early.
 
-    Reading is done in a thread, ahead. ``shutter`` blurs their motion in the light that ``curve`` says the codes mean, which
-    the clip's tags do when None. ``since``: only those from this time of the output on; ``segment``: only those of it, where
-    reading begins at its stamps. Raises `InputError`.
+    Reading is done in a thread, ahead, and memory is kept at hand, see `heap`. ``shutter`` blurs their motion in the light that
+    ``curve`` says the codes mean, which the clip's tags do when None. ``since``: only those from this time of the output on;
+    ``segment``: only those of it, where reading begins at its stamps. Raises `InputError`.
     """
     grid: Grid = asked.grid if shutter is None else shutter.grid(asked.grid)
     since, count = (since, None) if segment is None else (segment.start, segment.frames)
     if isinstance(grid, Along):
-        with closing(remap(reader, model, grid, batch=batch, since=since, count=count)) as frames:
+        with heap.kept(), closing(remap(reader, model, grid, batch=batch, since=since, count=count)) as frames:
             yield from frames
         return
     if segment is not None and segment.stamps is not None:
         grid = Within(grid, segment.first, segment.stamps[0].time)
-    with closing(ahead(reader)) as read:
+    with heap.kept(), closing(ahead(reader)) as read:
         made = run(read, model, grid, tail=tail, batch=batch, since=since)
         yield from islice(made if shutter is None else exposed(made, curve or light.of(reader.info)), count)

@@ -1,0 +1,86 @@
+"""What is freed while frames are made stays at hand, and is given back after. On glibc only: elsewhere nothing changes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from vfi import heap
+
+glibc = pytest.mark.skipif(heap._glibc() is None, reason="glibc alone can be told")
+
+FAULTS = """
+import resource
+import torch
+from vfi.heap import kept
+
+def faults(size):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(size)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+def held():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+def work():
+    start = held()
+    with kept():
+        for power in (16, 17, 18, 19, 20, 21, 21, 21, 21):
+            faults(2**power)
+        with kept():
+            again = faults(2**21)
+        after = faults(2**21)
+        assert again + after < 100, (again, after)
+        assert held() > start + 2**22
+    assert held() < start + 2**22, held() - start
+    assert faults(2**24) > 1000
+"""
+
+
+def run(code: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTS + code], cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@glibc
+def test_a_buffer_is_cleared_once_and_given_back_after_the_last():
+    run("work()")
+
+
+@glibc
+def test_in_a_thread_too():
+    run("import threading\ndone = []\nthread = threading.Thread(target=lambda: done.append(work()))\n"
+        "thread.start(); thread.join(); assert done")  # fmt: skip
+
+
+def test_many_threads_leave_it_as_it_was():
+    def often() -> None:
+        for _ in range(200):
+            with heap.kept():
+                assert heap._users > 0
+
+    threads = [threading.Thread(target=often) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert heap._users == 0
+
+
+def test_an_error_comes_out_and_ends_it():
+    with pytest.raises(ZeroDivisionError), heap.kept():
+        raise ZeroDivisionError
+    assert heap._users == 0
+
+
+def test_elsewhere_nothing_is_done(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(heap, "_glibc", lambda: None)
+    with heap.kept():
+        assert heap._users == 1
