@@ -9,6 +9,7 @@ from .interpolate import Augment, Interpolate, InterpolateVideo, ModelConsensus
 from .join import JoinClips, JoinVideos
 from .load import LoadModel
 from .loop import LoopFrames, LoopVideo
+from .motion import DrawTracks, EditTracks, FollowPoints, MatchKeyframes
 from .quality import FlowPicture
 from .retime import RetimeFrames, RetimeVideo
 from .shots import FindDuplicates, FindShots
@@ -43,4 +44,8 @@ class InbetweenExtension(ComfyExtension):
             PingPongFrames,
             FlowPicture,
             TrackEditor,
+            MatchKeyframes,
+            FollowPoints,
+            EditTracks,
+            DrawTracks,
         ]

@@ -5,7 +5,7 @@ import torch
 
 from vfi.core import InputError
 from vfi.tracks import Tracks
-from vfi.tracks.sketch import influence, sketch
+from vfi.tracks.sketch import Style, influence, sketch
 
 SIZE = (40, 30)
 
@@ -34,6 +34,41 @@ def test_what_is_not_drawn_over_stays_as_it_is():
     drawn = sketch(picture, tracks([(5.0, 6.0)]), 0)
     assert torch.equal(drawn[:, 15:], picture[:, 15:])
     assert not torch.equal(drawn, picture)
+
+
+def covered(style: Style, frame: int = 1, seen: tuple[bool, ...] = (True, True, True)) -> torch.Tensor:
+    """Which columns of row 15 are drawn over, of a point that goes there from 5 by way of 20 to 35."""
+    path = torch.tensor([[[5.0, 15.0]], [[20.0, 15.0]], [[35.0, 15.0]]])
+    drawn = sketch(torch.full((3, 30, 40), 0.5), Tracks(path, torch.tensor(seen)[:, None], SIZE), frame, style=style)
+    return (drawn[:, 15] != 0.5).any(0)
+
+
+def test_paths_trails_and_dots_are_drawn_as_asked():
+    assert covered(Style("path", dots=False))[[5, 20, 35]].all()
+    trail = covered(Style("trail", dots=False))
+    assert trail[[5, 20]].all()
+    assert not trail[24:].any()
+    dots = covered(Style("none"))
+    assert dots[20]
+    assert not dots[[5, 35]].any()
+    assert not covered(Style("none", dots=False)).any()
+
+
+def test_lines_end_where_a_point_is_not_seen_unless_asked_otherwise():
+    seen = (True, True, False)
+    assert not covered(Style("path", hidden=False, dots=False), seen=seen)[24:].any()
+    assert covered(Style("path", hidden=True, dots=False), seen=seen)[35]
+
+
+def test_an_arrow_points_where_the_line_goes_and_a_point_that_stands_still_has_none():
+    style = Style("path", dots=False, arrows=True, thickness=2)
+    path = torch.tensor([[[5.0, 15.0]], [[35.0, 15.0]]])
+    drawn = sketch(torch.zeros(3, 30, 40), Tracks(path, torch.ones(2, 1).bool(), SIZE), 0, style=style)
+    height = (drawn > 0.3).any(0).sum(0)
+    assert height[31] > height[20] >= 2
+    assert height[31] > height[37]
+    still = [sketch(torch.zeros(3, 30, 40), tracks([(20.0, 15.0)] * 2), 0, style=Style(arrows=on)) for on in (True, False)]
+    assert torch.equal(*still)
 
 
 @pytest.mark.parametrize("place", [(-500.0, 3.0), (1e9, -1e9), (39.0, 29.0)])

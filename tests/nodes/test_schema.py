@@ -29,6 +29,10 @@ def test_node_ids_are_for_ever(nodes):
         "InbetweenPingPong",
         "InbetweenFlowPicture",
         "InbetweenTrackEditor",
+        "InbetweenMatchKeyframes",
+        "InbetweenFollowPoints",
+        "InbetweenEditTracks",
+        "InbetweenDrawTracks",
     }
 
 

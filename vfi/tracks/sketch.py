@@ -6,8 +6,12 @@ Knows nothing of where tracks come from, nor of what is done with them.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,7 +26,29 @@ _FAR = 1 << 24
 """Where what lies further away is drawn, in the same unit: no picture is as large."""
 
 
-def sketch(picture: Tensor, tracks: Tracks, frame: int, colours: Sequence[str] = COLOURS) -> Tensor:
+_HEAD = 5
+"""The length of an arrow's head, in thicknesses of the line."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """How tracks are drawn.
+
+    ``line``: of each the whole path, the trail that lies behind the point, or none; ``hidden``: also where the point is not
+    seen. ``dots`` at the points, ``arrows`` at the ends of the lines. ``thickness`` is in pixels; 0 suits the picture.
+    """
+
+    line: Literal["path", "trail", "none"] = "path"
+    hidden: bool = True
+    dots: bool = True
+    arrows: bool = False
+    thickness: int = 0
+
+
+PLAIN = Style()
+
+
+def sketch(picture: Tensor, tracks: Tracks, frame: int, colours: Sequence[str] = COLOURS, style: Style = PLAIN) -> Tensor:
     """``picture`` [3,H,W] float with the paths of all ``tracks`` and, where they are seen at ``frame``, a dot for each point.
 
     ``colours``: one for each track, in turn, as #rrggbb; others have the colour of their turn. What is not drawn over stays
@@ -32,20 +58,48 @@ def sketch(picture: Tensor, tracks: Tracks, frame: int, colours: Sequence[str] =
 
     plain = picture.movedim(0, -1).clamp(0, 1).mul(255).round().byte().numpy(force=True).copy()
     drawn = plain.copy()
-    thick = max(1, round(min(plain.shape[:2]) / 240))
+    thick = style.thickness or max(1, round(min(plain.shape[:2]) / 240))
     fixed = (tracks.path.double() * 2**_SHIFT).round().clamp(-_FAR, _FAR).int()
-    lines = fixed.transpose(0, 1).contiguous().numpy(force=True)
+    paths = fixed.transpose(0, 1).contiguous().numpy(force=True)
     inks = [_ink(colours[index % len(colours)], index) for index in range(tracks.count)]
-    for line, ink in zip(lines, inks, strict=True):
-        cv2.polylines(drawn, [line], isClosed=False, color=(0, 0, 0), thickness=3 * thick, lineType=cv2.LINE_AA, shift=_SHIFT)
-        cv2.polylines(drawn, [line], isClosed=False, color=ink, thickness=thick, lineType=cv2.LINE_AA, shift=_SHIFT)
+    for path, seen, ink in zip(paths, tracks.visible.T.tolist(), inks, strict=True):
+        for line in _lines(path, seen, frame, style):
+            for shade, width in (((0, 0, 0), 3 * thick), (ink, thick)):
+                cv2.polylines(drawn, [line], isClosed=False, color=shade, thickness=width, lineType=cv2.LINE_AA, shift=_SHIFT)
+                if style.arrows and (head := _head(line, (_HEAD * thick + width - thick) << _SHIFT)) is not None:
+                    cv2.fillConvexPoly(drawn, head, shade, cv2.LINE_AA, _SHIFT)
     for index, ink in enumerate(inks):
-        if tracks.visible[frame, index]:
-            centre = tuple(lines[index, frame].tolist())
+        if style.dots and tracks.visible[frame, index]:
+            centre = tuple(paths[index, frame].tolist())
             for radius, shade in ((5 * thick, (255, 255, 255)), (4 * thick, ink)):
                 cv2.circle(drawn, centre, radius << _SHIFT, shade, cv2.FILLED, cv2.LINE_AA, _SHIFT)
     changed = torch.from_numpy((drawn != plain).any(-1)).to(picture.device)
     return torch.where(changed, torch.from_numpy(drawn).to(picture).movedim(-1, 0) / 255, picture)
+
+
+def _lines(path: np.ndarray, seen: Sequence[bool], frame: int, style: Style) -> Iterator[np.ndarray]:
+    """The parts of a path [T,2] that are drawn as a line."""
+    if style.line == "none":
+        return
+    end = frame + 1 if style.line == "trail" else len(path)
+    for drawn, group in groupby(range(end), key=lambda at: style.hidden or seen[at]):
+        part = path[list(group)]
+        if drawn:
+            yield part
+
+
+def _head(line: np.ndarray, size: int) -> Any | None:
+    """The corners [3,2] of the head of an arrow at the end of a line; None where that stands still."""
+    away = line[-1] - line.astype(np.float64)
+    far = np.linalg.norm(away, axis=1)
+    behind = np.flatnonzero(far >= min(size, far.max()))[-1]
+    if far[behind] == 0:
+        return None
+    along = away[behind] / far[behind] * size
+    across = along[::-1] * (0.5, -0.5)
+    return (
+        np.stack((line[-1] + along / 2, line[-1] - along / 2 + across, line[-1] - along / 2 - across)).round().astype(np.int32)
+    )
 
 
 def influence(tracks: Tracks, radius: float) -> Tensor:

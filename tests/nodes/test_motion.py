@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+
+@pytest.fixture(scope="module")
+def clip() -> torch.Tensor:
+    """A texture that moves by 3 pixels to the right and 1 down: [6,H,W,3]."""
+    torch.manual_seed(0)
+    wide = F.interpolate(torch.rand(1, 3, 60, 80), (240, 320), mode="bicubic")[0].clamp(0, 1).movedim(0, -1)
+    return torch.stack([wide[60 - k : 156 - k, 80 - 3 * k : 208 - 3 * k] for k in range(6)])
+
+
+def given(path: list, visible: list | None = None) -> dict[str, torch.Tensor]:
+    """TRACKS of nested lists [T][N][2]."""
+    made = torch.tensor(path, dtype=torch.float32)
+    return {
+        "track_path": made,
+        "track_visibility": torch.ones(made.shape[:2]).bool() if visible is None else torch.tensor(visible).bool(),
+    }
+
+
+def test_keyframes_are_matched(run, clip):
+    tracks, matches, drawing, count = run("InbetweenMatchKeyframes", first=clip, last=clip, frames=7, count=4, apart=20.0)
+    assert tracks["track_path"].shape == (7, 4, 2)
+    assert tracks["track_visibility"].all()
+    moved = tracks["track_path"][-1] - tracks["track_path"][0]
+    assert (moved - torch.tensor([15.0, 5.0])).abs().max() < 0.5
+    assert torch.pdist(tracks["track_path"][0]).min() >= 20
+    assert matches["track_path"].shape[1] == count > 20
+    assert [len(track["pts"]) for track in json.loads(drawing)["tracks"]] == [2] * 4
+
+
+def test_matches_are_fewer_and_surer_as_asked(run, clip):
+    counts = [
+        run("InbetweenMatchKeyframes", first=clip[:1], last=clip[-1:], **options)[3]
+        for options in ({"ratio": 0.4}, {"ratio": 0.95, "consistent": False})
+    ]
+    assert counts[0] < counts[1]
+    even = torch.full((1, 64, 64, 3), 0.5)
+    tracks, *_, count = run("InbetweenMatchKeyframes", first=even, last=even)
+    assert (tracks["track_path"].shape, count) == ((25, 0, 2), 0)
+
+
+def test_loftr_says_what_it_needs(run, clip):
+    with pytest.raises(ValueError, match=r"loftr_outdoor\.safetensors.*vfi models convert"):
+        run("InbetweenMatchKeyframes", first=clip, last=clip, method="loftr")
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_points_are_followed_from_where_tracks_start(run, clip, server, channels):
+    images = torch.cat((clip, clip[..., :1] * 0 + 1), dim=-1)[..., :channels] if channels > 1 else clip[..., :1]
+    start = given([[[40.0, 40.0], [60.5, 50.0]], [[0.0, 0.0], [0.0, 0.0]]])
+    tracks, drawing, count = run("InbetweenFollowPoints", images=images, start=start)
+    truth = start["track_path"][0] + torch.arange(6)[:, None, None] * torch.tensor([3.0, 1.0])
+    assert (tracks["track_path"] - truth).abs().max() < 0.2
+    assert (tracks["track_path"].dtype, count) == (torch.float32, 2)
+    assert len(json.loads(drawing)["tracks"]) == 2
+    assert server.progress[-1] == (6, 6)
+
+
+def test_points_are_chosen_and_follow_a_model(run, clip):
+    (model,) = run("InbetweenLoadModel", model="dis")
+    tracks, _, count = run("InbetweenFollowPoints", images=clip, model=model, count=5, apart=16.0)
+    assert tracks["track_path"].shape == (6, 5, 2)
+    seen = tracks["track_visibility"][-1]
+    assert count == int(seen.sum()) >= 3
+    assert ((tracks["track_path"][-1] - tracks["track_path"][0])[seen] - torch.tensor([15.0, 5.0])).abs().max() < 1.5
+    (linear,) = run("InbetweenLoadModel", model="linear")
+    with pytest.raises(ValueError, match="linear does not estimate motion"):
+        run("InbetweenFollowPoints", images=clip, model=linear)
+
+
+def test_text_becomes_tracks_and_tracks_text(run):
+    text = '[[{"x": 0, "y": 0}, {"x": 8, "y": 4}], [{"x": 1, "y": 1}, {"x": 1, "y": 1}]]'
+    tracks, coordinates, drawing, frames, count = run("InbetweenEditTracks", text=text)
+    assert tracks["track_path"].tolist() == [[[0, 0], [1, 1]], [[8, 4], [1, 1]]]
+    assert json.loads(coordinates) == json.loads(text)
+    assert (frames, count) == (2, 2)
+    again, *_ = run("InbetweenEditTracks", text=drawing, frames=2)
+    assert torch.equal(again["track_path"], tracks["track_path"])
+    assert torch.equal(run("InbetweenEditTracks", tracks=tracks)[0]["track_path"], tracks["track_path"])
+
+
+def test_tracks_are_moved_reversed_resampled_and_scaled(run):
+    tracks = given([[[0.0, 0.0]], [[10.0, 20.0]]], [[True], [False]])
+    edited, *_, frames, _ = run(
+        "InbetweenEditTracks", tracks=tracks, width=32, height=32, frames=3, reverse=True, move_x=1.5, to_width=64
+    )
+    assert frames == 3
+    assert edited["track_path"][:, 0].tolist() == [[23.5, 20], [13.5, 10], [3.5, 0]]
+    assert edited["track_visibility"].flatten().tolist() == [False, False, True]
+
+
+def test_tracks_are_joined(run):
+    one, two = given([[[0.0, 0.0]], [[2.0, 2.0]]]), given([[[5.0, 5.0]], [[6.0, 6.0]], [[7.0, 7.0]]])
+    beside = run("InbetweenEditTracks", tracks=one, more=two, text="[[[9, 9]]]")[0]
+    assert beside["track_path"].tolist() == [[[0, 0], [5, 5], [9, 9]], [[2, 2], [7, 7], [9, 9]]]
+    after = run("InbetweenEditTracks", tracks=one, more=two, join="after")[0]
+    assert after["track_path"].flatten().tolist() == [0, 0, 2, 2, 5, 5, 6, 6, 7, 7]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ({}, "there are no tracks"),
+        ({"text": "[[[1, 2], [3, 4]]]"}, "a drawing has no frames"),
+        ({"text": '[[{"x": 1}]]'}, "track 0, point 0"),
+        ({"text": "[["}, "line 1 column"),
+        ({"tracks": {"track_path": torch.zeros(3, 2)}}, "track_path has the shape"),
+    ],
+)
+def test_what_is_no_tracks_says_so(run, inputs, said):
+    with pytest.raises(ValueError, match=said):
+        run("InbetweenEditTracks", **inputs)
+
+
+def test_tracks_are_drawn(run, server):
+    tracks = given([[[10.0, 20.0]], [[30.0, 20.0]], [[50.0, 20.0]]])
+    (plain,) = run("InbetweenDrawTracks", tracks=tracks, width=64, height=48)
+    assert plain.shape == (3, 48, 64, 3)
+    assert (plain[0, 20, 40] != plain[0, 5, 5]).any()
+    assert server.progress[-1] == (3, 3)
+    (trail,) = run("InbetweenDrawTracks", tracks=tracks, images=torch.zeros(1, 48, 64, 3), style="trail")
+    assert trail[0, 20, 40].tolist() == [0, 0, 0]
+    assert trail[2, 20, 35].sum() > 0
+    (dots,) = run("InbetweenDrawTracks", tracks=tracks, images=torch.zeros(5, 48, 64, 1), style="dots")
+    assert dots.shape == (5, 48, 64, 3)
+    assert dots[1, 20, 20].sum() > 0  # the clip has more frames than the tracks
+    assert dots[1, 20, 50].sum() == 0
+
+
+def test_arrows_and_thickness_show(run):
+    tracks = given([[[10.0, 24.0]], [[50.0, 24.0]]])
+    black = torch.zeros(1, 48, 64, 3)
+    areas = [
+        int((run("InbetweenDrawTracks", tracks=tracks, images=black, **options)[0][0] > 0).any(-1).sum())
+        for options in ({"arrows": False}, {"arrows": True}, {"arrows": True, "thickness": 3})
+    ]
+    assert areas == sorted(set(areas))
+
+
+def test_nothing_is_drawn_where_a_point_is_not_seen(run):
+    tracks = given([[[10.0, 20.0]], [[30.0, 20.0]], [[50.0, 20.0]]], [[True], [False], [False]])
+    (drawn,) = run("InbetweenDrawTracks", tracks=tracks, images=torch.zeros(1, 48, 64, 3))
+    assert drawn[0, 20, 10].sum() > 0
+    assert not drawn[:, :, 25:].any()
+
+
+def test_heat_maps_are_framers(run):
+    tracks = given([[[64.0, 32.0]], [[200.0, 32.0]]])
+    (maps,) = run("InbetweenDrawTracks", tracks=tracks, style="heat-map", width=128, height=64)
+    assert maps.shape == (2, 64, 128, 3)
+    assert maps[0, 32, 64].tolist() == pytest.approx([254 / 255] * 3)
+    assert maps.max() <= 1
+    assert maps[0, 32, 72, 0] == pytest.approx(0.573, abs=0.01)  # a standard deviation away
+    assert not maps[1].any()
