@@ -1,0 +1,98 @@
+"""Inbetween's side: the library by itself, as a stream of bytes, and the node in ComfyUI. All from this very checkout."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from . import host
+from .setting import Setting
+
+ROOT = Path(__file__).parents[2]
+RATE = Fraction(24)
+
+
+class Library:
+    """IMAGE in, IMAGE out, through `vfi.run`; the result is allocated once and written in place."""
+
+    def __init__(self, setting: Setting) -> None:
+        import vfi
+        from vfi.run import frames_of
+        from vfi.time import Subdivide
+
+        self.vfi, self.frames_of, self.grid = vfi, frames_of, Subdivide
+        dtype = getattr(torch, setting.dtype)
+        name = "nearest" if setting.hollow else setting.model
+        self.model = vfi.load(name, pad=setting.pad, device=setting.device, dtype=dtype)
+
+    def given(self, images: Tensor) -> Tensor:
+        return images
+
+    def make(self, images: Tensor, times: int) -> Tensor:
+        grid = self.grid(times)
+        out = images.new_empty(((len(images) - 1) * times + 1, *images.shape[1:]))
+        frames = self.frames_of(images.movedim(-1, 1), RATE)
+        for picture, frame in zip(out, self.vfi.run(frames, self.model, grid), strict=True):
+            picture.movedim(-1, 0)[:] = frame.rgb
+        return out
+
+
+class Stream(Library):
+    """Bytes in, bytes out, a frame at a time, as between a decoder and an encoder: [H,W,3] uint8. Nothing is kept."""
+
+    def given(self, images: Tensor) -> Tensor:
+        return (images * 255).round().to(torch.uint8)
+
+    def make(self, images: Tensor, times: int) -> Tensor:
+        out = torch.empty_like(images[0])
+        scratch = torch.empty(images.shape[1:])
+        for frame in self.vfi.run(self._decoded(images), self.model, self.grid(times)):
+            torch.mul(frame.rgb.movedim(0, -1), 255, out=scratch)
+            out.copy_(scratch.round_())
+        return out[None]
+
+    def _decoded(self, images: Tensor) -> Iterator[Any]:
+        for index, picture in enumerate(images):
+            yield self.vfi.Frame(picture.float().div_(255).movedim(-1, 0), index / RATE, 1 / RATE)
+
+
+class Node:
+    """The nodes in ComfyUI: the model in ComfyUI's memory, its progress bar, its cancelling."""
+
+    def __init__(self, setting: Setting) -> None:
+        host.start(setting.device)
+        pack = as_pack()
+        self.interpolate = importlib.import_module(f"{pack.__name__}.nodes.interpolate").Interpolate
+        memory = importlib.import_module(f"{pack.__name__}.nodes.memory")
+        loading = importlib.import_module(f"{pack.__name__}.vfi.loading")
+        file = "nearest" if setting.hollow else setting.model
+        with torch.inference_mode():
+            held = memory.Model.hold(loading.network(file if setting.hollow else Path(file)))
+        self.model = held if setting.dtype == "float32" else replace(held, dtype=getattr(torch, setting.dtype))
+
+    def given(self, images: Tensor) -> Tensor:
+        return images
+
+    def make(self, images: Tensor, times: int) -> Tensor:
+        with torch.inference_mode():
+            return self.interpolate.execute(self.model, images, float(RATE), {"mode": "times", "times": times})[0]
+
+
+def as_pack() -> ModuleType:
+    """This checkout as ComfyUI imports a pack: by its path, under a name of its own."""
+    spec = importlib.util.spec_from_file_location("inbetween", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
+    assert spec is not None
+    assert spec.loader is not None
+    pack = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = pack
+    spec.loader.exec_module(pack)
+    return pack
