@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from . import registry, weights
+from . import backends, registry, weights
 from .consensus import Consensus
 from .core import InputError, Interpolator, Options, Sampling, Spec
 from .fast import fast
@@ -38,6 +38,7 @@ def load(
     sampling: Sampling | None = None,
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
+    backend: str = "torch",
 ) -> Interpolator:
     """A model ready to use: any size from 1x1 up, ``model(window [B,N,3,H,W] in 0..1, t [B]) -> [B,3,H,W]``.
 
@@ -47,12 +48,13 @@ def load(
     ``scale``: flow is estimated at this fraction of the frame's size; ``ensemble``: both directions inside the network;
     ``tta``: see `wrap.Tta`; ``pad``: see `wrap.Pad.parse`, or "auto" for what suits the network; ``refine``: use the refinement
     net of RIFE 4.0; ``variant``: names a network that its keys cannot tell; ``sampling``: how a diffusion model draws its
-    frames, see `core.Sampling`; ``dtype``: of the weights, float32 unless given. Never downloads. Raises `InputError`.
+    frames, see `core.Sampling`; ``dtype``: of the weights, float32 unless given; ``backend``: what runs the network, one of
+    `backends.BACKENDS`. Never downloads. Raises `InputError`.
     """
     options = Options(scale=scale, ensemble=ensemble, refine=refine, variant=variant, sampling=sampling)
     wanted = [model] if isinstance(model, str | Path | Mapping) else list(model)
     chosen = networks(members(quality, wanted, tta, there=there), options)
-    made = [ready(one, **member.use, pad=pad, device=device, dtype=dtype) for member, one in chosen]
+    made = [ready(one, **member.use, pad=pad, device=device, dtype=dtype, backend=backend) for member, one in chosen]
     return made[0] if isinstance(model, str | Path | Mapping) and len(made) == 1 else Consensus(made)
 
 
@@ -95,6 +97,7 @@ def ready(
     pad: str | Pad | None = "auto",
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
+    backend: str = "torch",
 ) -> Interpolator:
     """Wrap a bare network so that it takes any size and t, on ``device``.
 
@@ -107,6 +110,7 @@ def ready(
         raise InputError(f"{model.spec.name} needs float32: half precision breaks its picture")
     if isinstance(model, nn.Module):
         model.to(device=device, dtype=dtype)
+    model = backends.on(model, backend)
     if isinstance(pad, str):
         pad = None if pad == "auto" else Pad.parse(pad)
     model = Padded(model, pad)

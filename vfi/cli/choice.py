@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace, _ArgumentGroup
 import torch
 
 from .. import loading, media, quality
+from ..backends import BACKENDS
 from ..consensus import Consensus
 from ..core import InputError, Interpolator, Options, Sampling, Spec
 from ..hdr import Lit, unbound
@@ -46,6 +47,8 @@ def add_options(parser: ArgumentParser) -> None:
     model.add_argument("--eta", type=float, metavar="E", help="diffusion models: noise drawn anew at each step, 0 to 1 (0)")
     model.add_argument("--seed", type=argument(count), metavar="N", help="diffusion models: the same seed, the same frames (0)")
     model.add_argument("--pad", default="auto", help="auto, zeros, edge or reflect, with :centre or a multiple such as :128")
+    engines = "; ".join(f"{name}: {does}" for name, does in BACKENDS.items() if does)
+    model.add_argument("--backend", choices=BACKENDS, default="torch", help=f"what runs the network, if it can: {engines}")
     add_device(model)
     model.add_argument(
         "--batch", type=argument(auto_or(whole)), help="new frames of a pair made at once; auto: 1 on a CPU, 8 elsewhere"
@@ -77,7 +80,7 @@ def model_of(args: Namespace, info: media.Info, device: torch.device) -> tuple[s
     models = []
     for member, network in loading.networks(members_of(args), options):
         dtype = dtype_of(args.dtype, device, network.spec)
-        ready = loading.ready(network, **member.use, pad=args.pad, device=device, dtype=dtype)
+        ready = loading.ready(network, **member.use, pad=args.pad, device=device, dtype=dtype, backend=args.backend)
         models.append(Lit(ready, curve) if curve else ready)
     model = models[0] if len(models) == 1 else Consensus(models)
     return model.spec.name, model

@@ -262,6 +262,10 @@ class FastRife(nn.Module):
         before, after = warped(prepared.planes[:, :3], flow, 1).chunk(2, dim=1)
         return torch.lerp(after, before, mask).clamp_(0, 1).to(prepared.dtype)
 
+    def parts(self) -> tuple[nn.Module, nn.Module]:
+        """As `backends.Exports` says; what is computed of a frame is its `Features`, without the last."""
+        return _Encoding(self).eval(), _Making(self).eval()
+
     def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
         """Flow, in pixels, and mask at ``t`` [B]."""
         flow, mask = self.estimate(prepared, t)
@@ -286,6 +290,25 @@ class FastRife(nn.Module):
             flow, last = block(frames, seen).tensor_split([4], dim=1)
             motions.append((scale, flow))
         return flow_at(motions, size, 1), resize(last, self.scales[-1]).sigmoid()
+
+
+class _Encoding(nn.Module):
+    def __init__(self, net: FastRife) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, rgb: Tensor) -> tuple[Tensor, ...]:
+        return self.net.encode(rgb)[:3]
+
+
+class _Making(nn.Module):
+    def __init__(self, net: FastRife) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor]:
+        features = [Features(*tensors[first : first + 3], torch.float32) for first in (0, 3)]
+        return (self.net.at(self.net.prepare(features, [frame.rgb for frame in features]), tensors[6]),)
 
 
 def flow_at(motions: list[tuple[int, Tensor]], size: torch.Size, scale: int) -> Tensor:

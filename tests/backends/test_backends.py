@@ -1,0 +1,117 @@
+"""Other engines make the frames that torch makes; where one is missing or fails, torch does, and that is said."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+
+import pytest
+import torch
+from parity import synthetic_frames
+from torch import Tensor, nn
+
+import vfi
+from vfi import backends, loading
+from vfi.archs.rife import NAMED_LAYERS, Config, Head, Rife
+from vfi.backends import BackendError, Compiled, Exports, Function
+from vfi.core import InputError, Interpolator, Options
+from vfi.fast import fast
+
+EXACT = 100
+"""PSNR in dB: what other engines are held to."""
+
+
+def network() -> Interpolator:
+    torch.manual_seed(3)
+    return fast(Rife(Config((16, 12, 8, 8, 6), outputs=13, head=Head(8, 4, NAMED_LAYERS)), Options()).eval())
+
+
+def window(height: int = 64, width: int = 128) -> Tensor:
+    return torch.from_numpy(synthetic_frames(height, width, 2, 2.0))[None]
+
+
+class Torch:
+    """An engine that counts what it is asked to compile."""
+
+    def __init__(self) -> None:
+        self.sizes: list[torch.Size] = []
+
+    def compiled(self, part: nn.Module, example: Sequence[Tensor]) -> Function:
+        self.sizes.append(example[0].shape)
+        return part
+
+
+class Broken:
+    def compiled(self, part: nn.Module, example: Sequence[Tensor]) -> Function:
+        raise BackendError("it is broken")
+
+
+@pytest.mark.parametrize(("backend", "package"), [("openvino", "openvino"), ("onnx", "onnxruntime")])
+@torch.no_grad()
+def test_engines_make_the_frames_of_torch(backend: str, package: str) -> None:
+    pytest.importorskip(package)
+    net = network()
+    other = backends.on(net, backend)
+    assert isinstance(other, Compiled)
+    for t in (torch.tensor([0.5]), torch.tensor([0.25, 0.7])):
+        made = other(window(), t)
+        assert -10 * (made - net(window(), t)).square().mean().log10() >= EXACT
+
+
+@torch.no_grad()
+def test_each_size_is_compiled_once() -> None:
+    engine = Torch()
+    other = Compiled(network(), engine, "torch")
+    for _ in range(2):
+        for size in ((64, 128), (128, 64)):
+            torch.testing.assert_close(other(window(*size), torch.tensor([0.5])), network()(window(*size), torch.tensor([0.5])))
+    assert [tuple(size[-2:]) for size in engine.sizes] == [(64, 128)] * 2 + [(128, 64)] * 2
+    other(window(64, 64), torch.tensor([0.5]))
+    other(window(64, 128), torch.tensor([0.5]))
+    assert len(engine.sizes) == 8
+
+
+@torch.no_grad()
+def test_windows_of_a_batch_and_motion_are_those_of_the_network() -> None:
+    net = network()
+    other = Compiled(net, Torch(), "torch")
+    windows, t = torch.cat((window(), window().flip(1))), torch.tensor([0.25, 0.5])
+    torch.testing.assert_close(other(windows, t), net(windows, t))
+    assert torch.equal(other.motion(windows, t).flow0, loading.ready(net, pad=None).motion(windows, t).flow0)
+
+
+@torch.no_grad()
+def test_torch_takes_over_from_an_engine_that_fails(caplog: pytest.LogCaptureFixture) -> None:
+    net = network()
+    other = Compiled(net, Broken(), "broken")
+    with caplog.at_level(logging.WARNING):
+        made = other(window(), torch.tensor([0.5]))
+    assert torch.equal(made, net(window(), torch.tensor([0.5])))
+    assert caplog.messages == ["rife-custom is not run by broken but by torch: it is broken"]
+
+
+@pytest.mark.parametrize("package", ["openvino", "onnxruntime"])
+def test_a_missing_engine_is_said(package: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    backend = {"openvino": "openvino", "onnxruntime": "onnx"}[package]
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, f"vfi.backends.{backend}", raising=False)
+    net = network()
+    assert backends.on(net, backend) is net
+    assert "not installed" in caplog.text
+    assert "torch" in caplog.text
+    monkeypatch.undo()
+    importlib.invalidate_caches()
+
+
+def test_what_cannot_be_exported_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    dis = loading.network("dis")
+    assert not isinstance(dis, Exports)
+    assert backends.on(dis, "openvino") is dis
+    assert "no form for other engines" in caplog.text
+
+
+def test_an_unknown_backend_is_refused() -> None:
+    with pytest.raises(InputError, match="torch, openvino, onnx"):
+        vfi.load("dis", backend="abacus")
