@@ -15,7 +15,7 @@ from torch import Tensor, nn
 import vfi
 from vfi import backends, loading
 from vfi.archs.rife import NAMED_LAYERS, Config, Head, Rife
-from vfi.backends import BackendError, Compiled, Exports, Function
+from vfi.backends import BackendError, Compiled, Exports, Function, compile
 from vfi.core import InputError, Interpolator, Options
 from vfi.fast import fast
 
@@ -35,6 +35,8 @@ def window(height: int = 64, width: int = 128) -> Tensor:
 class Torch:
     """An engine that counts what it is asked to compile."""
 
+    half = True
+
     def __init__(self) -> None:
         self.sizes: list[torch.Size] = []
 
@@ -44,6 +46,8 @@ class Torch:
 
 
 class Broken:
+    half = True
+
     def compiled(self, part: nn.Module, example: Sequence[Tensor]) -> Function:
         raise BackendError("it is broken")
 
@@ -58,6 +62,20 @@ def test_engines_make_the_frames_of_torch(backend: str, package: str) -> None:
     for t in (torch.tensor([0.5]), torch.tensor([0.25, 0.7])):
         made = other(window(), t)
         assert -10 * (made - net(window(), t)).square().mean().log10() >= EXACT
+
+
+@torch.no_grad()
+def test_torch_compiles_what_it_runs() -> None:
+    net, t = network(), torch.tensor([0.25, 0.7])
+    torch.testing.assert_close(Compiled(net, compile.Engine("aot_eager"), "compile")(window(), t), net(window(), t))
+
+
+def test_half_precision_is_for_engines_that_have_it(caplog: pytest.LogCaptureFixture) -> None:
+    pytest.importorskip("openvino")
+    halved = network().bfloat16()
+    assert backends.on(halved, "openvino") is halved
+    assert "float32 alone" in caplog.text
+    assert isinstance(backends.on(halved, "compile"), Compiled)
 
 
 @torch.no_grad()
@@ -113,5 +131,5 @@ def test_what_cannot_be_exported_is_said(caplog: pytest.LogCaptureFixture) -> No
 
 
 def test_an_unknown_backend_is_refused() -> None:
-    with pytest.raises(InputError, match="torch, openvino, onnx"):
+    with pytest.raises(InputError, match="torch, compile, openvino, onnx"):
         vfi.load("dis", backend="abacus")

@@ -22,7 +22,12 @@ from ..wrap import Wrapper
 
 log = logging.getLogger(__name__)
 
-BACKENDS = {"torch": "", "openvino": "OpenVINO, on a CPU", "onnx": "ONNX Runtime, on a GPU with TensorRT or CUDA, or on a CPU"}
+BACKENDS = {
+    "torch": "",
+    "compile": "torch.compile, for a GPU",
+    "openvino": "OpenVINO, on a CPU",
+    "onnx": "ONNX Runtime, on a GPU with TensorRT or CUDA, or on a CPU",
+}
 """What a network can be run by. The names are those of modules of this room, save torch."""
 
 SIZES = 2
@@ -37,10 +42,11 @@ class BackendError(Exception):
 
 
 class Engine(Protocol):
-    """``compiled(part, example)``: the function that ``part`` is, for tensors on the device and of the shapes of ``example``.
-
-    Exact to 100 dB: engines compute in float32. Raises `BackendError`.
+    """``compiled(part, example)``: the function that ``part`` is, to 100 dB, for tensors on the device and of the shapes of
+    ``example``. ``half`` says that weights need not be float32. Raises `BackendError`.
     """
+
+    half: bool
 
     def compiled(self, part: nn.Module, example: Sequence[Tensor]) -> Function: ...
 
@@ -65,9 +71,9 @@ def on(model: Interpolator, backend: str) -> Interpolator:
     try:
         if not isinstance(model, Exports):
             raise BackendError("it has no form for other engines")
-        if next(model.parts()[0].parameters()).dtype != torch.float32:
-            raise BackendError("other engines compute in float32")
-        engine = importlib.import_module(f".{backend}", __package__).Engine()
+        engine: Engine = importlib.import_module(f".{backend}", __package__).Engine()
+        if not engine.half and any(weight.dtype != torch.float32 for part in model.parts() for weight in part.parameters()):
+            raise BackendError("it computes in float32 alone")
     except BackendError as error:
         log.warning("%s is not run by %s but by torch: %s", model.spec.name, backend, error)
         return model

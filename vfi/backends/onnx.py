@@ -25,6 +25,8 @@ PROVIDERS = {"cuda": ["TensorrtExecutionProvider", "CUDAExecutionProvider"], "cp
 class Engine:
     """Compiles for the device of the tensors, in float32; tensors are read and written where they are."""
 
+    half = False
+
     def compiled(self, part: nn.Module, example: Sequence[Tensor]) -> Function:
         device = example[0].device
         there = onnxruntime.get_available_providers()

@@ -19,6 +19,8 @@ except ImportError as error:
 class Engine:
     """Compiles for the CPU, in float32, for as many threads as torch has."""
 
+    half = False
+
     def __init__(self) -> None:
         self._core = openvino.Core()
 
