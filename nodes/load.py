@@ -6,6 +6,7 @@ Owns what the picker shows. Knows nothing of how weights become a network.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import folder_paths
@@ -15,7 +16,8 @@ from comfy_api.latest import io
 
 from ..vfi import loading, registry, weights
 from ..vfi.core import Checkpoint, InputError, Options, Sampling
-from .memory import Model, ModelType
+from ..vfi.quality import RUNGS, Member, members
+from .memory import Model, ModelType, Several
 
 FOLDER = weights.COMFYUI_FOLDER
 
@@ -112,24 +114,36 @@ class LoadModel(io.ComfyNode):
                     advanced=True,
                     tooltip="For diffusion models alone: the same seed makes the same frames.",
                 ),
+                io.Combo.Input(
+                    "quality",
+                    options=list(RUNGS),
+                    default="normal",
+                    optional=True,
+                    tooltip="From the quickest to the best. "
+                    + " ".join(f"{name}: {rung.does}, {rung.psnr:.2f} dB." for name, rung in RUNGS.items())
+                    + " The dB are means over 50 frames; 0.5 can be seen. linear and draft need model to be auto.",
+                ),
             ],
             outputs=[ModelType.Output("model", tooltip="The model, for the other Inbetween nodes.")],
         )
 
     @classmethod
-    def validate_inputs(cls, model: str | None, allow_download: bool) -> bool | str:
-        if model is None:  # it comes from another node, which has not run yet
+    def validate_inputs(cls, model: str | None, allow_download: bool, quality: str | None = "normal") -> bool | str:
+        if model is None or quality is None:  # it comes from another node, which has not run yet
             return True
         try:
-            find(name_of(model), allow_download)
+            for member in chosen(model, quality):
+                find(str(member.source), allow_download)
         except InputError as error:
             return str(error)
         return True
 
     @classmethod
-    def fingerprint_inputs(cls, model: str | None, **options: object) -> str | None:
-        file = model and find(name_of(model), allow_download=True)
-        return f"{file} {file.stat().st_mtime_ns}" if file else model
+    def fingerprint_inputs(cls, model: str | None, quality: str | None = "normal", **options: object) -> str | None:
+        if model is None or quality is None:
+            return None
+        files = [find(str(member.source), allow_download=True) for member in chosen(model, quality)]
+        return ", ".join(f"{file} {file.stat().st_mtime_ns}" for file in files if file) or model
 
     @classmethod
     def execute(
@@ -143,17 +157,20 @@ class LoadModel(io.ComfyNode):
         sampling_steps: int = 0,
         sampling_eta: float = 0.0,
         sampling_seed: int = 0,
+        quality: str = "normal",
     ) -> io.NodeOutput:
-        name = name_of(model)
-        file = find(name, allow_download)
-        if file is None and name in registry.checkpoints():
-            file = fetch(name)
         sampling = None
         if sampling_steps or sampling_eta or sampling_seed:
             sampling = Sampling(sampling_steps or Sampling.steps, sampling_eta, sampling_seed)
         options = Options(scale=float(flow_scale), ensemble=ensemble, refine=refine, sampling=sampling)
-        without_weights = "dis" if name == "auto" else name
-        return io.NodeOutput(Model.hold(loading.network(file or without_weights, options), precision))
+        held: dict[str, Model] = {}
+        models = []
+        for member in chosen(model, quality):
+            name = str(member.source)
+            if name not in held:
+                held[name] = Model.hold(loading.network(file_of(name, allow_download), options), precision)
+            models.append(replace(held[name], **member.use))
+        return io.NodeOutput(models[0] if len(models) == 1 else Several.of(models))
 
 
 def folders() -> list[Path]:
@@ -183,6 +200,11 @@ def name_of(choice: str) -> str:
     return re.sub(r" \((download|non-commercial|, )+\)$", "", choice)
 
 
+def chosen(choice: str, quality: str) -> tuple[Member, ...]:
+    """The models that a line of the picker means in a quality. Raises `InputError` where the two contradict each other."""
+    return members(quality, [name_of(choice)], there=lambda name: loading.there(name, folders()))
+
+
 def find(name: str, allow_download: bool) -> Path | None:
     """The file of a model. None for one that needs none, and for one that is to be fetched. Raises `InputError`."""
     places = folders()
@@ -202,6 +224,14 @@ def find(name: str, allow_download: bool) -> Path | None:
             f"{name} is not on disk and allow download is off: switch it on, or run `vfi models fetch {name}` once"
         )
     return weights.find(name, places)
+
+
+def file_of(name: str, allow_download: bool) -> Path | str:
+    """The file of a model, fetched where it is to be, or the name of one that needs none. Raises `InputError`."""
+    file = find(name, allow_download)
+    if file is None and name in registry.checkpoints():
+        file = fetch(name)
+    return file or ("dis" if name == "auto" else name)
 
 
 def fetch(name: str) -> Path:

@@ -18,6 +18,7 @@ from ..vfi.consensus import Consensus
 from ..vfi.core import InputError, Interpolator
 from ..vfi.hdr import Lit
 from ..vfi.light import Curve
+from ..vfi.wrap import VIEWS
 
 ModelType = io.Custom("INBETWEEN_MODEL")
 
@@ -26,13 +27,14 @@ ModelType = io.Custom("INBETWEEN_MODEL")
 class Model:
     """What the socket carries, or `Several` of it.
 
-    ``patcher`` is None for a model without weights; ``tta`` is a mode of `vfi.wrap.Tta`.
+    ``patcher`` is None for a model without weights; ``tta`` is a mode of `vfi.wrap.Tta`; ``halved``: see `vfi.loading.ready`.
     """
 
     network: Interpolator
     patcher: Any | None
     dtype: torch.dtype = torch.float32
     tta: str = "none"
+    halved: bool = False
 
     @classmethod
     def hold(cls, network: Interpolator, precision: str = "auto") -> Model:
@@ -55,17 +57,19 @@ class Model:
     def wrapped(self, curve: Curve | None = None) -> Interpolator:
         """The model wrapped, for when it is in memory."""
         device = model_management.get_torch_device() if self.patcher is None else self.patcher.load_device
-        model = loading.ready(self.network, tta=self.tta, device=device, dtype=self.dtype)
+        model = loading.ready(self.network, tta=self.tta, halved=self.halved, device=device, dtype=self.dtype)
         return model if curve is None else Lit(model, curve)
 
     def augmented(self, tta: str) -> Model:
-        """The same model with another ``tta``."""
+        """The same model with another ``tta``. Raises `InputError` for one of several that has a view of its own."""
+        if self.tta in VIEWS:
+            raise InputError("a model of quality best has passes of its own: load it at normal or fast to augment it")
         return replace(self, tta=tta)
 
 
 @dataclass(frozen=True)
 class Several:
-    """Models whose consensus the socket carries as one; none of them is itself of several."""
+    """Models whose consensus the socket carries as one; none of them is itself of several. Some may share a ``patcher``."""
 
     members: tuple[Model, ...]
 
@@ -88,7 +92,8 @@ def load(models: Sequence[Model], size: tuple[int, int]) -> None:
     held = [model for model in models if model.patcher is not None]
     if held:
         needed = sum(model.network.spec.memory(*size, model.dtype.itemsize) for model in held)
-        model_management.load_models_gpu([model.patcher for model in held], memory_required=needed)
+        patchers = {id(model.patcher): model.patcher for model in held}
+        model_management.load_models_gpu(list(patchers.values()), memory_required=needed)
 
 
 def dtype_of(network: Interpolator, precision: str) -> torch.dtype:

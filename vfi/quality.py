@@ -31,10 +31,10 @@ class Rung:
 
 RUNGS: dict[str, Rung] = {
     "linear": Rung("blends the two frames", 24.03, 0.01),
-    "draft": Rung("follows the motion roughly, without a network", 28.32, 0.1),
+    "draft": Rung("follows the motion roughly, without a network", 28.32, 0.08),
     "fast": Rung("the model at half the size, on the part of the frame that moves", 28.53, 0.3),
     "normal": Rung("the model as it is", 29.94, 1),
-    "best": Rung("several passes; of RIFE 4.25, RIFE 4.0 and dis, where both are on disk", 30.64, 4),
+    "best": Rung("several passes; of RIFE 4.25, RIFE 4.0 and dis, where both are on disk", 30.65, 5.5),
 }
 """From the quickest up."""
 

@@ -140,6 +140,18 @@ def test_models_augmentations_and_paddings_are_combined(triplets: Path, capsys: 
     assert {model["subsets"]["all"]["frames"] for model in models.values()} == {2}
 
 
+def test_rungs_of_the_ladder_are_measured_like_models(triplets: Path, capsys: pytest.CaptureFixture[str]):
+    assert vfi(triplets, "--models", "auto", "--quality", "linear,draft,best", "--limit", 1, "--json") == 0
+    models = told(capsys)["models"]
+    assert [(name, model["network"]) for name, model in models.items()] == [
+        ("auto, linear", "linear"),
+        ("auto, draft", "dis-fast"),
+        ("auto, best", "dis"),
+    ]
+    assert vfi(triplets, "--models", "dis", "--quality", "draft") == 2
+    assert "quality draft uses no network" in capsys.readouterr().err
+
+
 def test_a_limit_counts_in_each_subset_and_subsets_can_be_chosen(triplets: Path, capsys: pytest.CaptureFixture[str]):
     assert vfi(triplets, "--models", "linear", "--limit", 1, "--subsets", "hard", "--json") == 0
     means = told(capsys)["models"]["linear"]["subsets"]
@@ -256,6 +268,7 @@ def test_what_is_unknown_is_said_before_any_work(
     [
         (["--tta", "none,all8"], "'all8' is not a test-time augmentation"),
         (["--pad", "edge,grey"], "'grey' is not a padding"),
+        (["--quality", "fast,great"], "'great' is no quality: give some of linear, draft"),
         (["--models", ","], "one or more names are needed"),
         (["--limit", "0"], "a whole number from 1 up is needed"),
         (["--scale", "0"], "it must be above 0"),

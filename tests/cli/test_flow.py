@@ -58,6 +58,7 @@ def test_the_radius_is_measured(pan: Path, tmp_path: Path, capsys: pytest.Captur
         (["--model", "linear"], "linear does not estimate motion"),
         (["--model", "linear", "--radius", "3"], "linear does not estimate motion"),
         (["--model", "dis", "--consensus", "linear"], "--consensus was given: it acts on new frames"),
+        (["--quality", "best"], "--quality was given: it acts on new frames"),
         (["--model", "dis", "--tta", "duo"], "--tta was given: it acts on new frames"),
     ],
 )

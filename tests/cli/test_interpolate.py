@@ -173,6 +173,32 @@ def test_a_consensus_that_cannot_be_gets_a_sentence(
     assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
 
 
+@pytest.mark.parametrize(("rung", "model"), [("linear", "linear"), ("draft", "dis-fast"), ("best", "dis")])
+def test_a_quality_chooses_the_model(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, rung: str, model: str
+):
+    monkeypatch.setenv("INBETWEEN_MODELS", str(tmp_path / "none"))
+    monkeypatch.delenv("COMFYUI_PATH", raising=False)
+    assert vfi("interpolate", source, tmp_path / "out.mkv", "--quality", rung, "--codec", "ffv1", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["model"] == model
+    assert len(frames_of(tmp_path / "out.mkv")) == 10
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--quality", "draft", "--model", "dis"], "quality draft uses no network: leave the model at auto"),
+        (["--quality", "best", "--tta", "duo"], "quality best has passes of its own"),
+        (["--quality", "fast", "--model", "linear"], "linear does not estimate motion"),
+    ],
+)
+def test_what_contradicts_a_quality_gets_a_sentence(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], sentence: str
+):
+    assert vfi("interpolate", source, tmp_path / "out.mkv", *options) == 2
+    assert sentence in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

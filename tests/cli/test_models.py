@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from vfi import registry, weights
 from vfi.cli import models
 from vfi.core import Checkpoint, HubFile, InputError, Spec, WheelFile
+from vfi.quality import RUNGS
 from vfi.weights.fetching import Progress
 
 Run = Callable[..., str]
@@ -54,6 +55,13 @@ def vfi(capsys: pytest.CaptureFixture[str]) -> Run:
 def put(path: Path, dtype: torch.dtype = torch.float32) -> Path:
     save_file({"weight": torch.ones(1000, 3, dtype=dtype), "bias": torch.ones(7)}, path)
     return path
+
+
+def test_the_list_ends_with_the_quality_ladder(vfi: Run):
+    rows = {line.split()[0]: line for line in vfi().splitlines() if line.strip()}
+    for name, rung in RUNGS.items():
+        assert rung.does in rows[name]
+        assert f"{rung.psnr:.2f}" in rows[name]
 
 
 def test_the_list_shows_what_there_is_and_what_is_on_disk(vfi: Run, cache: Path):

@@ -168,6 +168,7 @@ def test_every_option_is_part_of_the_recipe(tmp_path: Path):
         "times": 3, "fps": 60, "slow": 2, "in_fps": 12, "damaged_ok": None, "audio": "drop", "plan": plan, "tta": "flip",
         "consensus": "nearest", "ensemble": None, "scale": 0.5, "pad": "edge", "dtype": "bfloat16", "codec": "hevc", "crf": 20,
         "depth": 10, "shutter": 180, "shutter_samples": 4, "steps": 5, "eta": 0.5, "seed": 7,
+        "quality": "fast",
     }  # fmt: skip
     for name, value in options.items():
         given = [f"--{name.replace('_', '-')}", *([] if value is None else [value])]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from parity import load_set as load_parity
 from parity_other import load_set
 from safetensors.torch import save_file
 
@@ -65,6 +66,53 @@ def test_a_download_that_is_allowed_goes_to_the_folder_of_comfyui(run, load, ser
     server.interrupt_at = 1
     with pytest.raises(server.Interrupted):
         run("InbetweenLoadModel", model=HUB, allow_download=True)
+
+
+@pytest.fixture
+def two(server) -> None:
+    """RIFE 4.25 and 4.0 in ComfyUI's folder, as networks of their kind."""
+    for name, file in (("rife_v4.25", "rife_v4.25"), ("rife_v4.0_refine", "rife_v4.0")):
+        save_file(load_parity(f"rife/{name}").state(), server.folder / f"{file}.safetensors")
+
+
+def test_the_best_quality_takes_both_networks_and_one_of_them_twice(run, two):
+    (model,) = run("InbetweenLoadModel", model="auto", quality="best")
+    assert [one.tta for one in model.members] == ["none", "turned", "back", "turned"]
+    assert model.members[0].patcher is model.members[1].patcher is not model.members[2].patcher
+    images = torch.rand(2, 40, 48, 3)
+    made, *_, disagreement, _ = run("InbetweenInterpolate", model=model, images=images, mode={"mode": "times", "times": 2})
+    assert torch.equal(made[::2], images)
+    assert disagreement[1].any()
+    with pytest.raises(ValueError, match="a model of quality best has passes of its own"):
+        run("InbetweenTTA", model=model, mode="duo")
+
+
+def test_a_quality_for_one_network(run, weights):
+    (model,) = run("InbetweenLoadModel", model=weights.name, quality="best")
+    assert (model.tta, model.halved) == ("duo", False)
+    (model,) = run("InbetweenLoadModel", model=weights.name, quality="fast")
+    assert (model.tta, model.halved) == ("none", True)
+    images = torch.rand(2, 20, 30, 3)
+    made, *_ = run("InbetweenInterpolate", model=model, images=images, mode={"mode": "times", "times": 2})
+    assert torch.equal(made[::2], images)
+
+
+def test_a_quality_without_a_network(run):
+    for quality, name in (("linear", "linear"), ("draft", "dis-fast")):
+        assert run("InbetweenLoadModel", model="auto", quality=quality)[0].network.spec.name == name
+
+
+def test_a_quality_that_contradicts_the_model_is_refused_before_anything_runs(load, weights):
+    check = load.LoadModel.validate_inputs
+    assert "quality draft uses no network" in check(model=weights.name, allow_download=False, quality="draft")
+    assert check(model=weights.name, allow_download=False, quality="fast") is True
+    assert check(model="auto", allow_download=False, quality=None) is True
+
+
+def test_a_second_network_that_appears_is_noticed(load, two, server):
+    both = load.LoadModel.fingerprint_inputs(model="auto", quality="best")
+    (server.folder / "rife_v4.0.safetensors").unlink()
+    assert load.LoadModel.fingerprint_inputs(model="auto", quality="best") != both
 
 
 def test_a_missing_model_is_refused_before_anything_runs(load):

@@ -232,12 +232,13 @@ def recipe(args: Namespace, device: torch.device, batch: int, threads: int | Non
     """
     elsewhere = {"run", "output", "model", "device", "batch", "json", "resume", "workers", "threads", "ray"}
     given = {name: value for name, value in vars(args).items() if name not in elsewhere}
+    sources = [loading.source(str(member.source)) for member in choice.members_of(args)]
     return {
         **{name: identity(value) for name, value in given.items()},
         "command": args.run.__module__,
         "output": args.output.name,
-        "model": identity(loading.source(args.model)),
-        "consensus": identity([loading.source(name) for name in args.consensus]),
+        "model": identity(sources[0]),
+        "consensus": identity(sources[1:]),
         "device": str(device),
         "batch": str(batch),
         "threads": str(threads or torch.get_num_threads()) if device.type == "cpu" else "",
