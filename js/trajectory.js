@@ -39,6 +39,12 @@ app.registerExtension({
     },
   }),
 
+  /** The graph zooms at any pinch, and hears of it before the editor does. */
+  setup() {
+    const own = (event) => event.target.closest?.(".inbetween-tracks") && event.stopPropagation();
+    document.addEventListener("touchmove", own, { capture: true });
+  },
+
   nodeCreated(node) {
     if (node.comfyClass === NODE) node.setSize([Math.max(node.size[0], SIZE[0]), Math.max(node.size[1], SIZE[1])]);
   },
@@ -51,7 +57,8 @@ function attend(node, view) {
   let known = null;
 
   const glance = () => {
-    if (!node.graph || !view.element.isConnected) return;
+    if (node.graph) takePlace(node, view.element);
+    if (!view.element.isConnected) return;
     const kept = remembered();
     if (known !== key()) {
       known = key();
@@ -75,6 +82,12 @@ function attend(node, view) {
     view.setMatches(output?.matches ?? [], output?.size ?? view.store.doc.size);
     glance();
   });
+}
+
+/** Nodes 2.0 leaves the element of a node where it was when undo builds the node anew under its old id. */
+function takePlace(node, element) {
+  if (element.isConnected || node.graph !== app.canvas?.graph) return;
+  document.querySelector(`[data-node-id="${node.id}"] .inbetween-tracks`)?.replaceWith(element);
 }
 
 const valueOf = (node, name) => node.widgets?.find((widget) => widget.name === name)?.value;

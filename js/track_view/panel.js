@@ -31,7 +31,7 @@ export function panel(store, actions) {
       if (!list.contains(document.activeElement)) list.replaceChildren(...rows());
     }
     const track = trackOf(doc, look.active);
-    const asShown = JSON.stringify([track?.id, track?.interp, track?.ease, track?.span]);
+    const asShown = JSON.stringify([track?.id, track?.interp, track?.ease, track?.pts.length > 1]);
     if (asShown !== shown) {
       shown = asShown;
       properties.replaceChildren(...(track ? fields(track) : []));

@@ -29,7 +29,7 @@ function strays(places, line) {
   const at = along(newTrack({ tracks: [] }, places));
   const steps = 8 * places.length;
   const curve = Array.from({ length: steps + 1 }, (_, step) => at(step / steps));
-  const samples = evenly(line, steps + 1);
+  const samples = [...line, ...evenly(line, steps + 1)];
   return Math.max(...samples.map(([x, y]) => Math.min(...curve.map((place) => Math.hypot(place[0] - x, place[1] - y)))));
 }
 
