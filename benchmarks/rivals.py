@@ -39,6 +39,7 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--pack", type=Path, metavar="PATH", help="a checkout of Fannovel16's ComfyUI-Frame-Interpolation")
     parser.add_argument("--model", default="rife-4.25", help="a name or a safetensors file (%(default)s)")
     parser.add_argument("--dtype", nargs="*", default=[], choices=["bfloat16", "float16"], help="ours in these too")
+    parser.add_argument("--backend", nargs="*", default=[], help="the library run by these too, in float32: openvino, onnx")
     parser.add_argument("--sizes", nargs="+", type=size_of, default=[(448, 256), (960, 540), (1280, 720)], metavar="WxH")
     parser.add_argument("--times", nargs="+", type=int, default=[2, 4], metavar="K")
     parser.add_argument("--repeats", type=int, default=5, help="turns that count (%(default)s)")
@@ -70,7 +71,9 @@ def measured(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
     places = Places(chosen.comfyui, chosen.comfyui_python, chosen.pack)
     model = str(weights_of(chosen.model)) if chosen.comfyui else chosen.model
     plain = [Setting(kind, model, device=chosen.device, threads=chosen.threads) for kind in places.kinds()]
-    settings = [plain[0], *(replace(plain[0], dtype=dtype) for dtype in chosen.dtype), *plain[1:]]
+    also = [replace(plain[0], dtype=dtype) for dtype in chosen.dtype]
+    also += [replace(plain[0], kind="library", backend=backend) for backend in chosen.backend]
+    settings = [plain[0], *also, *plain[1:]]
     cases = [Case(*size, times) for size in chosen.sizes for times in chosen.times]
     plan = measure.Plan(settings, places, cases, folder, chosen.repeats, chosen.new, tell)
     parts = chosen.parts or ["speed", "memory"]

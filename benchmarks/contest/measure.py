@@ -24,7 +24,7 @@ from .footage import clip, film
 from .setting import Setting
 
 Record = dict[str, Any]
-PRECISE = "float32"
+PLAIN = "float32", "torch"
 
 
 @dataclass(frozen=True)
@@ -195,8 +195,8 @@ def host_loop(plan: Plan, frames: int) -> Iterator[Record]:
 
 
 def hollow(settings: Iterable[Setting]) -> list[Setting]:
-    """The contenders with a copy for a network; a copy has one precision."""
-    return [replace(setting, hollow=True) for setting in settings if setting.dtype == PRECISE]
+    """The contenders with a copy for a network; those with a copy in another precision are the same."""
+    return [replace(one, hollow=True) for one in settings if (one.dtype, one.backend) == PLAIN]
 
 
 def named(setting: Setting, case: Case) -> Record:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,8 +29,8 @@ class Library:
 
         self.vfi, self.frames_of, self.grid = vfi, frames_of, Subdivide
         dtype = getattr(torch, setting.dtype)
-        name = "nearest" if setting.hollow else setting.model
-        self.model = vfi.load(name, pad=setting.pad, device=setting.device, dtype=dtype)
+        name, backend = ("nearest", "torch") if setting.hollow else (setting.model, setting.backend)
+        self.model = vfi.load(name, pad=setting.pad, device=setting.device, dtype=dtype, backend=backend)
 
     def given(self, images: Tensor) -> Tensor:
         return images
@@ -47,22 +45,19 @@ class Library:
 
 
 class Stream(Library):
-    """Bytes in, bytes out, a frame at a time, as between a decoder and an encoder: [H,W,3] uint8. Nothing is kept."""
+    """Bytes in, bytes out, a frame at a time, as between the command's decoder and its encoder: [3,H,W] uint8. None is kept."""
 
     def given(self, images: Tensor) -> Tensor:
-        return (images * 255).round().to(torch.uint8)
+        return (images.movedim(-1, 1) * 255).round().to(torch.uint8).contiguous()
 
     def make(self, images: Tensor, times: int) -> Tensor:
-        out = torch.empty_like(images[0])
-        scratch = torch.empty(images.shape[1:])
-        for frame in self.vfi.run(self._decoded(images), self.model, self.grid(times)):
-            torch.mul(frame.rgb.movedim(0, -1), 255, out=scratch)
-            out.copy_(scratch.round_())
-        return out[None]
+        from vfi import heap
 
-    def _decoded(self, images: Tensor) -> Iterator[Any]:
-        for index, picture in enumerate(images):
-            yield self.vfi.Frame(picture.float().div_(255).movedim(-1, 0), index / RATE, 1 / RATE)
+        out = torch.empty_like(images[0])
+        with heap.kept():  # as the command does
+            for frame in self.vfi.run(self.frames_of(images, RATE), self.model, self.grid(times)):
+                out.copy_(frame.rgb)
+        return out[None]
 
 
 class Node:

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from .report import case, ours, per_frame, title
+from .report import case, per_frame, title
 
 Record = Mapping[str, Any]
 INK, FAINT, PAPER = "#333333", "#d8d8d8", "#ffffff"
 COLOURS = {"node": "#e07020", "library": "#e07020", "core": "#9a9a9a", "fannovel16": "#6b7fa3"}
-LIGHT = "#f3b98a"
-"""Ours in another precision."""
+OTHERS = {"bfloat16": "#f3b98a", "float16": "#f3b98a", "openvino": "#8f4513", "onnx": "#b5651d"}
+"""Ours in another precision or run by something else."""
 PANEL, GAP, TOP, BOTTOM, HEIGHT = 220, 24, 46, 66, 330
 """Pixels: width of a panel, space between them, above and below the bars, and height of it all."""
 
@@ -61,8 +61,8 @@ def panel(records: Sequence[Record], whos: Sequence[str], left: float) -> Iterat
 
 
 def colour(who: str) -> str:
-    kind, *dtype = who.split()
-    return LIGHT if dtype and ours({"who": who}) else COLOURS.get(kind, FAINT)
+    kind, *unusual = who.split()
+    return OTHERS.get(unusual[-1], FAINT) if unusual else COLOURS.get(kind, FAINT)
 
 
 def text(x: float, y: float, words: str, *, anchor: str = "middle", size: int = 12) -> str:

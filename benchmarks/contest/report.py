@@ -157,8 +157,8 @@ def ours(record: Record) -> bool:
 
 
 def title(record: Record) -> str:
-    kind, *dtype = record["who"].split()
-    return ", ".join([TITLES[kind], *dtype])
+    kind, *unusual = record["who"].split()
+    return ", ".join([TITLES[kind], *unusual])
 
 
 def case(record: Record) -> str:

@@ -11,7 +11,7 @@ class Setting:
     """``kind``: one of `contenders.KINDS`. ``model``: a safetensors file, or a name of the library's where it is ours alone.
 
     ``hollow``: the network is replaced by a copy of the frame before, so that all else is what takes time and memory.
-    ``pad``: how the library grows frames, see `vfi.load`; rivals do it their way.
+    ``pad``, ``backend``: how the library grows frames and runs networks, see `vfi.load`; rivals do it their way.
     """
 
     kind: str
@@ -21,9 +21,11 @@ class Setting:
     threads: int = 1
     hollow: bool = False
     pad: str = "auto"
+    backend: str = "torch"
 
     def __str__(self) -> str:
-        return self.kind if self.dtype == "float32" else f"{self.kind} {self.dtype}"
+        unusual = [self.dtype] * (self.dtype != "float32") + [self.backend] * (self.backend != "torch")
+        return " ".join([self.kind, *unusual])
 
     def dumped(self) -> str:
         return json.dumps(asdict(self))
