@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction as F
 from functools import partial
 from itertools import islice
@@ -95,13 +95,13 @@ def test_frames_that_are_done_are_not_made_again(source: Path, tmp_path: Path, m
     from vfi.archs.blend import Linear
 
     made: list[int] = []
-    blend = Linear.__call__
+    blend = Linear.at
 
-    def counted(model: Linear, window: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    def counted(model: Linear, prepared: Sequence[torch.Tensor], t: torch.Tensor) -> torch.Tensor:
         made.append(len(t))
-        return blend(model, window, t)
+        return blend(model, prepared, t)
 
-    monkeypatch.setattr(Linear, "__call__", counted)
+    monkeypatch.setattr(Linear, "at", counted)
     stop_after(monkeypatch, 85, InputError("stop"))
     command = ["interpolate", source, tmp_path / "out.mp4", "--times", 2, "--model", "linear", "--resume"]
     assert vfi(*command) == 2
