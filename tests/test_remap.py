@@ -167,3 +167,13 @@ def test_outputs_before_a_time_are_left_out_and_not_read_for(text: str, block: i
         rest = list(remap(Ramp(48), Blend(), grid, block=block, since=whole[done].time))
         assert [(frame.time, frame.duration) for frame in rest] == [(frame.time, frame.duration) for frame in whole[done:]]
         assert all(torch.equal(one.rgb, other.rgb) for one, other in zip(rest, whole[done:], strict=True))
+
+
+@pytest.mark.parametrize("block", [1, 3, 7])
+def test_motion_goes_on_through_repeats_wherever_a_block_begins(block: int):
+    def frames() -> Iterator[Frame]:
+        ramp = Ramp(30)
+        return (Frame(one.rgb, one.time, one.duration, repeat=k % 3 == 2) for k, one in enumerate(ramp))
+
+    clip, grid = Edited(Ramp(30).info, [], frames), played("-1", 30, rate=F(40))
+    assert shown(remap(clip, Blend(), grid, block=block)) == shown(remap(clip, Blend(), grid))

@@ -181,25 +181,34 @@ class Writer(ABC):
 
 
 def since(clip: Reader, time: Fraction, before: int = 0) -> Iterator[Frame]:
-    """As `Seeks.since`, of any clip: one that cannot seek is read from its start."""
+    """As `Seeks.since`, of any clip: one that cannot seek is read from its start.
+
+    Where frames are marked as repeats, they come with the frame that they repeat, and ``before`` does not count them.
+    """
     if isinstance(clip, Seeks):
         return clip.since(time, before)
-    return from_shown_at(clip, time, before, lambda frame: frame.time + frame.duration)
+    return from_shown_at(clip, time, before, lambda frame: frame.time + frame.duration, lambda frame: frame.repeat)
 
 
-def from_shown_at(items: Iterable[T], time: Fraction, before: int, end: Callable[[T], Fraction]) -> Iterator[T]:
-    """What of ``items``, which are shown one after another until ``end``, `Seeks.since` gives."""
-    early: deque[T] = deque(maxlen=before + 1)
-    begun = False
+def from_shown_at(
+    items: Iterable[T],
+    time: Fraction,
+    before: int,
+    end: Callable[[T], Fraction],
+    repeats: Callable[[T], bool] = lambda _: False,
+) -> Iterator[T]:
+    """What of ``items``, which are shown one after another until ``end``, `since` gives; ``repeats`` says which repeat."""
+    early: deque[list[T]] = deque(maxlen=before + 1)
+    items = iter(items)
     for item in items:
-        if not begun and end(item) > time:
-            begun = True
-            if len(early) > before:
-                early.popleft()
-        early.append(item)
-        while begun and early:
-            yield early.popleft()
-    yield from early
+        if early and repeats(item):
+            early[-1].append(item)
+        else:
+            early.append([item])
+        if end(item) > time:
+            break
+    yield from chain.from_iterable(early)
+    yield from items
 
 
 def name_of(source: Source) -> str:
