@@ -44,7 +44,7 @@ class Parts:
         return self.folder / f"{number:06d}"
 
     def writer(self, number: int, before: int) -> Writer:
-        """What writes the chunk of a number, whose frames come after ``before`` others. What a dead process left is replaced."""
+        """What writes the chunk of a number, whose frames come after ``before`` others, in place of what is there."""
         path = self.chunk(number)
         delete(path)
         if self.video:
