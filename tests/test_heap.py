@@ -60,6 +60,21 @@ def test_in_a_thread_too():
         "thread.start(); thread.join(); assert done")  # fmt: skip
 
 
+@glibc
+def test_threads_that_share_a_heap_keep_buffers_of_any_size():
+    run("""
+from vfi import heap
+heap.shared()
+def large():
+    with kept():
+        assert [faults(2**25) for _ in range(16)][-1] < 100
+import threading
+done = []
+thread = threading.Thread(target=lambda: done.append(large()))
+thread.start(); thread.join(); assert done
+""")
+
+
 def test_many_threads_leave_it_as_it_was():
     def often() -> None:
         for _ in range(200):

@@ -10,7 +10,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from . import __version__
+from . import __version__, heap
 from .cli import bench, flow, interpolate, join, loop, models, retime, shots, tween
 from .core import InputError
 
@@ -24,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add_parser(commands)
     args = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="vfi: %(message)s")
+    heap.shared()
     try:
         return args.run(args)
     except InputError as error:
