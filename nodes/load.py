@@ -17,7 +17,7 @@ from comfy_api.latest import io
 from ..vfi import loading, registry, weights
 from ..vfi.core import Checkpoint, InputError, Options, Sampling
 from ..vfi.quality import RUNGS, Member, members
-from .memory import Model, ModelType, Several
+from .memory import PRECISIONS, Model, ModelType, Several
 
 FOLDER = weights.COMFYUI_FOLDER
 
@@ -76,11 +76,12 @@ class LoadModel(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "precision",
-                    options=["auto", "float32", "float16"],
+                    options=list(PRECISIONS),
                     default="auto",
                     optional=True,
                     advanced=True,
-                    tooltip="auto is float16 on a GPU where it is fast and the model bears it, else float32.",
+                    tooltip="auto is float16 on a GPU where it is fast and the model bears it, else float32. bfloat16 is "
+                    "faster on recent CPUs, and slower on all others.",
                 ),
                 io.Int.Input(
                     "sampling_steps",
@@ -123,6 +124,16 @@ class LoadModel(io.ComfyNode):
                     + " ".join(f"{name}: {rung.does}, {rung.psnr:.2f} dB." for name, rung in RUNGS.items())
                     + " The dB are means over 50 frames; 0.5 can be seen. linear and draft need model to be auto.",
                 ),
+                io.Combo.Input(
+                    "backend",
+                    options=["torch", "openvino", "onnx"],
+                    default="torch",
+                    optional=True,
+                    advanced=True,
+                    tooltip="What runs RIFE 4.7 and later. openvino is faster on CPUs; onnx is ONNX Runtime, with TensorRT or "
+                    "CUDA where its build has them. Both are packages that you install; the first frame of a size takes "
+                    "seconds more. Where one is missing or cannot, torch runs the model and the log says why.",
+                ),
             ],
             outputs=[ModelType.Output("model", tooltip="The model, for the other Inbetween nodes.")],
         )
@@ -158,6 +169,7 @@ class LoadModel(io.ComfyNode):
         sampling_eta: float = 0.0,
         sampling_seed: int = 0,
         quality: str = "normal",
+        backend: str = "torch",
     ) -> io.NodeOutput:
         sampling = None
         if sampling_steps or sampling_eta or sampling_seed:
@@ -168,7 +180,8 @@ class LoadModel(io.ComfyNode):
         for member in chosen(model, quality):
             name = str(member.source)
             if name not in held:
-                held[name] = Model.hold(loading.network(file_of(name, allow_download), options), precision)
+                network = loading.network(file_of(name, allow_download), options)
+                held[name] = Model.hold(network, precision, backend)
             models.append(replace(held[name], **member.use))
         return io.NodeOutput(models[0] if len(models) == 1 else Several.of(models))
 

@@ -13,7 +13,7 @@ import torch
 from comfy import model_management, model_patcher
 from comfy_api.latest import io
 
-from ..vfi import loading
+from ..vfi import backends, loading
 from ..vfi.consensus import Consensus
 from ..vfi.core import InputError, Interpolator
 from ..vfi.hdr import Lit
@@ -21,6 +21,8 @@ from ..vfi.light import Curve
 from ..vfi.wrap import VIEWS
 
 ModelType = io.Custom("INBETWEEN_MODEL")
+
+PRECISIONS = ("auto", "float32", "float16", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,15 @@ class Model:
     halved: bool = False
 
     @classmethod
-    def hold(cls, network: Interpolator, precision: str = "auto") -> Model:
-        """Hand a bare network over to ComfyUI, in the ``precision`` named: auto, float32 or float16."""
+    def hold(cls, network: Interpolator, precision: str = "auto", backend: str = "torch") -> Model:
+        """Hand a bare network over to ComfyUI, in the ``precision`` named, one of `PRECISIONS`, and run by ``backend``."""
         if not isinstance(network, torch.nn.Module):
-            return cls(network, None)
+            return cls(backends.on(network, backend), None)
         dtype, device = dtype_of(network, precision), model_management.get_torch_device()
         resting = model_management.unet_offload_device()
         network.to(resting, dtype)
-        return cls(network, model_patcher.CoreModelPatcher(network, load_device=device, offload_device=resting), dtype)
+        patcher = model_patcher.CoreModelPatcher(network, load_device=device, offload_device=resting)
+        return cls(backends.on(network, backend), patcher, dtype)
 
     def ready(self, size: tuple[int, int], curve: Curve | None = None) -> Interpolator:
         """The model in memory and wrapped, for frames of ``size`` (height, width) and any other.
@@ -97,7 +100,9 @@ def load(models: Sequence[Model], size: tuple[int, int]) -> None:
 
 
 def dtype_of(network: Interpolator, precision: str) -> torch.dtype:
-    """float16 where ComfyUI would use it on its device and the network bears it, else float32."""
+    """The type of the weights: auto is float16 where ComfyUI would use it on its device and the network bears it."""
+    if precision == "bfloat16":
+        return torch.bfloat16
     fast = model_management.should_use_fp16(model_management.get_torch_device())
     if precision == "float16" and not fast:
         raise InputError("float16 was asked for on a device that has no fast path for it: choose auto or float32")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -168,6 +169,32 @@ def test_float16_is_used_where_it_is_fast(run, weights, part, monkeypatch):
     assert {value.dtype for value in model.network.parameters()} == {torch.float16}
     (model,) = run("InbetweenLoadModel", model=weights.name, precision="float32")
     assert model.dtype == torch.float32
+
+
+def test_bfloat16_is_used_when_asked_for(run, weights):
+    (model,) = run("InbetweenLoadModel", model=weights.name, precision="bfloat16")
+    assert model.dtype == torch.bfloat16
+    made = model.ready((64, 64))(torch.rand(1, 2, 3, 64, 64), torch.tensor([0.5]))
+    assert made.dtype == torch.float32
+    assert made.isfinite().all()
+
+
+def test_a_backend_is_made_once_for_all_runs(run, weights, part, monkeypatch):
+    sizes = []
+
+    class Engine:
+        half = True
+
+        def compiled(self, part, example):
+            sizes.append(tuple(example[0].shape))
+            return part
+
+    backends = part("vfi.backends")
+    monkeypatch.setattr(backends.importlib, "import_module", lambda *_: SimpleNamespace(Engine=Engine))
+    (model,) = run("InbetweenLoadModel", model=weights.name, backend="openvino")
+    for _ in range(2):
+        model.ready((64, 64))(torch.rand(1, 2, 3, 64, 64), torch.tensor([0.5]))
+    assert len(sizes) == 2  # of a frame, and of a pair
 
 
 def test_only_files_in_the_folders_of_comfyui_can_be_named(run, weights, tmp_path):

@@ -307,7 +307,7 @@ class _Making(nn.Module):
         self.net = net
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor]:
-        features = [Features(*tensors[first : first + 3], torch.float32) for first in (0, 3)]
+        features = [Features._make((*tensors[first : first + 3], torch.float32)) for first in (0, 3)]
         return (self.net.at(self.net.prepare(features, [frame.rgb for frame in features]), tensors[6]),)
 
 
