@@ -10,7 +10,7 @@ gives. So here
 - a residual convolution is one convolution: its weight for each channel and its skip are in its kernel, as the factors s are
   in those of the first and the last convolution of a block;
 - outputs that nobody reads are not computed;
-- the first convolution is two, of so few channels each that CPUs take planes as they lie; all others run channels-last;
+- the first convolution is several, of so few channels each that CPUs take planes as they lie; all others run channels-last;
 - places are constants of the size, and are kept.
 
 Flow, places and sampling are float32, convolutions have the type of the weights; of bfloat16, whose eight bits are too few for
@@ -109,11 +109,13 @@ class FastBlock(Layers):
         first, second = (cast(nn.Conv2d, layer[0]) for layer in cast(Sequence[nn.Sequential], block.conv0))
         weight = first.weight.detach().clone()
         if weight.shape[1] > frames + 1:
-            weight[:, -4:] /= scale  # the flow, in pixels of the full size
+            weight[:, -4:] /= scale  # of the flow, in pixels of the full size
         features = (frames - 6) // 2
-        order = [0, 1, 2, *range(6, 6 + features), 3, 4, 5, *range(6 + features, 6 + 2 * features)]
-        self.of_frames = convolution(weight[:, order], first.bias, stride=2)
-        self.of_rest = convolution(weight[:, frames:], None, stride=2)
+        of_frames = [0, 1, 2, *range(6, 6 + features), 3, 4, 5, *range(6 + features, 6 + 2 * features)]
+        handed = range(frames + 1, max(weight.shape[1] - 4, frames + 1))
+        of_motion = [channel for channel in range(frames, weight.shape[1]) if channel not in handed]
+        self.of_frames = convolution(weight[:, of_frames], first.bias, stride=2)
+        self.of_rest = nn.ModuleList(convolution(weight[:, group], None, stride=2) for group in (of_motion, handed) if group)
         layers = [convolution(second.weight, second.bias, stride=2)]
         layers += [folded(cast(Residual, layer)) for layer in cast(nn.Sequential, block.convblock)]
         self.layers = nn.ModuleList(layers)
@@ -125,13 +127,15 @@ class FastBlock(Layers):
         self.last.weight.data = kernel.contiguous(memory_format=torch.channels_last)
         self.last.bias = nn.Parameter(cast(Tensor, last.bias).detach()[: 4 * kept] * factor)
 
-    def forward(self, frames: Tensor, rest: Tensor) -> Tensor:
+    def forward(self, frames: Tensor, *rest: Tensor) -> Tensor:
         """What to add to the flow, in pixels, the mask and what is carried: [B,K,h,w] float32, at the block's scale.
 
-        ``frames`` [B,2(3+C),h,w]: colours and features of the frame before, then after, seen from t. ``rest`` [B,*,h,w]: t,
-        then mask, carried features and flow in pixels where there are any.
+        ``frames`` [B,2(3+C),h,w]: colours and features of the frame before, then after, seen from t. ``rest`` [B,*,h,w]: t and,
+        where there is any, flow in pixels; then, of the block before, mask and what is carried.
         """
-        x = convolved(self.of_frames, frames).add_(convolved(self.of_rest, rest))
+        x = convolved(self.of_frames, frames)
+        for layer, planes in zip(self.of_rest, rest, strict=True):
+            x.add_(convolved(cast(nn.Conv2d, layer), planes))
         x = F.leaky_relu_(x, 0.2).contiguous(memory_format=torch.channels_last)
         for layer in self.layers:
             x = F.leaky_relu_(layer(x), 0.2)
@@ -283,11 +287,12 @@ class FastRife(nn.Module):
                 coarse = motions[-1][0]
                 flow = flow_at(motions, size, scale)
                 frames, flow = (shrunk(planes, scale) for planes in (warped(prepared.planes, flow, scale), flow))
-                rest = [resize(last, coarse / scale), flow]
+                motion = torch.cat((t.expand(-1, -1, *flow.shape[-2:]), flow), dim=1)
+                made = block(frames, motion, resize(last, coarse / scale))
             else:
-                frames, rest = prepared.coarse.expand(len(t), -1, -1, -1), []
-            seen = torch.cat([t.expand(-1, -1, *frames.shape[-2:]), *rest], dim=1)
-            flow, last = block(frames, seen).tensor_split([4], dim=1)
+                frames = prepared.coarse.expand(len(t), -1, -1, -1)
+                made = block(frames, t.expand(-1, -1, *frames.shape[-2:]))
+            flow, last = made.tensor_split([4], dim=1)
             motions.append((scale, flow))
         return flow_at(motions, size, 1), resize(last, self.scales[-1]).sigmoid()
 
