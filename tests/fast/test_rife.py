@@ -82,9 +82,13 @@ def test_timesteps_and_windows_are_batched() -> None:
 
 
 @pytest.mark.parametrize(("name", "options"), [("4.25", {"scale": 2.0}), ("4.7", {"ensemble": True})])
+@torch.no_grad()
 def test_what_has_no_fast_form_stays_as_it_is(name: str, options: dict) -> None:
     net = drawn(name, **options)
+    pair, t = window(128, 256), torch.tensor([0.3])
+    published = net(pair, t)
     assert fast(net) is net
+    assert psnr(net(pair, t), published) >= EXACT
 
 
 @torch.no_grad()
