@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import ceil
 from typing import Any
 
 import torch
@@ -25,8 +26,8 @@ Drawing = io.Custom("INBETWEEN_DRAWN_TRACKS")
 GROUND = 0.2
 """The grey that tracks are drawn on where there is no picture."""
 
-MOST_MATCHES = 2000
-"""How many matched points are sent to the browser."""
+MOST_MATCHES = 400
+"""How many matched points are sent to the browser: more hide the picture."""
 
 
 class TrackEditor(io.ComfyNode):
@@ -128,9 +129,9 @@ def grounds_of(ends: list[Tensor | None], size: tuple[int, int], frames: int) ->
 
 
 def pairs(matches: Tracks) -> list[list[float]]:
-    """The points that are seen in the first and in the last frame: x, y in the one and x, y in the other."""
-    both = torch.cat((matches.path[0], matches.path[-1]), dim=1)
-    return both[matches.visible[0] & matches.visible[-1]][:MOST_MATCHES].tolist()
+    """The points that are seen in the first and in the last frame: x, y in the one and x, y in the other. Of many, some."""
+    both = torch.cat((matches.path[0], matches.path[-1]), dim=1)[matches.visible[0] & matches.visible[-1]]
+    return both[:: max(1, ceil(len(both) / MOST_MATCHES))].tolist()
 
 
 def preview_of(picture: Tensor | None) -> list[Any]:

@@ -7,7 +7,7 @@ import { trackOf } from "./edits.js";
 import { icon } from "./icons.js";
 
 const INTERP_NAMES = { catmull: "Smooth", linear: "Straight", pchip: "No overshoot" };
-const EASE_NAMES = { linear: "Even", in: "Slow start", out: "Slow end", inout: "Slow start and end" };
+const EASE_NAMES = { linear: "Even", in: "Slow start", out: "Slow end", inout: "Slow both ends" };
 const OWN = "own";
 
 /**

@@ -28,11 +28,13 @@ export class Stage {
   constructor(store, pictures, scene) {
     Object.assign(this, { store, pictures, scene });
     this.curves = s("g", { class: "curves" });
+    this.matches = s("g", { class: "matches" });
     this.marks = s("g", { class: "marks" });
     this.element = s(
       "svg",
       { class: "stage", "data-testid": "stage", role: "img", "aria-label": "The picture and its tracks" },
       pictures.element,
+      this.matches,
       this.curves,
       this.marks,
     );
@@ -64,16 +66,17 @@ export class Stage {
     pictures.show(look, doc.size, transform);
     set(this.curves, { transform: `${transform} translate(0.5 0.5)` });
     const tracks = doc.tracks.filter((track) => track.on).sort((a, b) => (a.id === look.active) - (b.id === look.active));
+    const moving = tracks.filter((track) => track.pts.length > 1);
     this.curves.replaceChildren(...tracks.flatMap((track) => this.#curve(track)), ...this.#stroke());
     this.marks.replaceChildren(
-      ...(look.snap ? this.#matches(scene.matches) : []),
-      ...tracks.flatMap((track) => this.#ticks(track)),
+      ...moving.flatMap((track) => this.#ticks(track)),
       ...tracks.flatMap((track) => this.#points(track)),
       ...this.#handles(),
       ...this.#box(),
       ...this.#marquee(),
-      ...(look.playing || look.time > 0 ? tracks.map((track) => this.#head(track)) : []),
+      ...(look.playing || look.time > 0 ? moving.map((track) => this.#head(track)) : []),
     );
+    this.#showMatches(look.snap ? scene.matches : [], look.held ?? look.mix);
     this.element.dataset.tool = look.tool;
   }
 
@@ -92,11 +95,12 @@ export class Stage {
   }
 
   #ticks(track) {
-    if (track.pts.length < 2) return [];
     const at = along(track);
-    return instants(Math.min(this.scene.frames, TICKS)).map((t) => {
-      const [cx, cy] = this.shown(at(t));
-      return s("circle", { cx, cy, r: 1.7, class: visible(track, t) ? "tick" : "tick unseen" });
+    const times = instants(Math.min(this.scene.frames, TICKS));
+    return [true, false].flatMap((seen) => {
+      const d = times.filter((t) => visible(track, t) === seen).map((t) => `M${this.shown(at(t)).join(" ")}h0`).join("");
+      const unseen = seen ? "" : " unseen";
+      return d ? [s("path", { d, class: `tick under${unseen}` }), s("path", { d, class: `tick${unseen}` })] : [];
     });
   }
 
@@ -170,24 +174,26 @@ export class Stage {
     return [s("rect", { x, y, width: right - x, height: bottom - y, class: "marquee" })];
   }
 
-  #matches(matches) {
-    const mix = this.store.look.held ?? this.store.look.mix;
-    return matches.flatMap((match) => {
-      const [x1, y1] = this.shown(match.slice(0, 2));
-      const [x2, y2] = this.shown(match.slice(2, 4));
-      return [
-        s("line", { x1, y1, x2, y2, class: "match" }),
-        s("circle", { cx: x1, cy: y1, r: 3, class: "match", opacity: 1 - 0.8 * mix }),
-        s("rect", { x: x2 - 2.5, y: y2 - 2.5, width: 5, height: 5, class: "match", opacity: 0.2 + 0.8 * mix }),
-      ];
-    });
+  /** Matches may be thousands: they are drawn anew only when they, or the way they are seen, change. */
+  #showMatches(matches, mix) {
+    const shown = JSON.stringify([this.lens, mix]);
+    if (matches === this.matched && (shown === this.matchedAs || !matches.length)) return;
+    [this.matched, this.matchedAs] = [matches, shown];
+    const ends = matches.map((match) => [...this.shown(match.slice(0, 2)), ...this.shown(match.slice(2, 4))]);
+    const path = (part, opacity) => s("path", { d: ends.map(part).join(""), class: "match", opacity });
+    const parts = [
+      path(([x, y, toX, toY]) => `M${x} ${y}L${toX} ${toY}`, 0.3),
+      path(([x, y]) => `M${x - 4} ${y}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0`, 1 - 0.6 * mix),
+      path(([, , x, y]) => `M${x - 3.5} ${y - 3.5}h7v7h-7z`, 0.4 + 0.6 * mix),
+    ];
+    this.matches.replaceChildren(...parts);
   }
 
   #head(track) {
     const { time } = this.store.look;
     const [cx, cy] = this.shown(along(track)(time));
     const seen = visible(track, time) ? "" : " unseen";
-    return s("circle", { cx, cy, r: 6, class: `head${seen}`, fill: track.color, "data-testid": `head-${track.id}` });
+    return s("circle", { cx, cy, r: 8.5, class: `head${seen}`, "data-testid": `head-${track.id}` });
   }
 }
 

@@ -88,3 +88,12 @@ def test_pictures_and_matches_are_shown_to_the_browser(nodes):
 def test_a_drawing_that_is_none_says_where(run):
     with pytest.raises(ValueError, match=r"tracks\[0\]\.pts"):
         run("InbetweenTrackEditor", drawing='{"v":1,"size":[64,48],"tracks":[{"pts":[]}]}')
+
+
+def test_of_many_matches_some_are_shown_from_all_over(nodes):
+    path = torch.arange(1000.0)[None, :, None].expand(2, -1, 2)
+    matches = {"track_path": path, "track_visibility": torch.ones(2, 1000, dtype=torch.bool)}
+    given = {"frames": 2, "width": 8, "height": 8, "radius": 4.0, "drawing": "", "matches": matches}
+    shown = nodes["InbetweenTrackEditor"].execute(**given).ui["matches"]
+    assert 200 <= len(shown) <= 400
+    assert shown[-1][0] > 990
