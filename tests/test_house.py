@@ -21,7 +21,7 @@ FLOORS = (
         *("archs", "time", "speed", "color", "light", "shutter", "likeness", "metrics", "flicker", "datasets"),
         *("media", "pixels", "orientation", "exr", "video", "images", "overlap", "journal", "chunks", "tracks", "grey"),
     ),
-    ("wrap", "hdr", "consensus", "halved", "still", "quality", "fast", "backends"),
+    ("wrap", "tiles", "hdr", "consensus", "halved", "still", "quality", "fast", "backends"),
     (
         *("registry", "run", "remap", "loop", "join", "flow", "shots", "duplicates", "plan", "finding"),
         *("making", "segments", "workers", "follow"),

@@ -19,6 +19,7 @@ from .fast import fast
 from .halved import Halved
 from .quality import Member, Source, members
 from .still import Still
+from .tiles import Tiled
 from .wrap import Pad, Padded, Placed, Recursive, Tta
 
 AUTO = ("rife-4.25", "rife-4.26", "rife-4.25-heavy", "rife-4.25-lite", "rife-4.0")
@@ -99,7 +100,7 @@ def ready(
     dtype: torch.dtype | None = None,
     backend: str = "torch",
 ) -> Interpolator:
-    """Wrap a bare network so that it takes any size and t, on ``device``.
+    """Wrap a bare network so that it takes any size and t, on ``device``, in what memory there is.
 
     ``halved``: it works at half the size and, without ``tta``, on the part of the frame that moves, see `halved` and `still`.
     """
@@ -110,6 +111,7 @@ def ready(
         raise InputError(f"{model.spec.name} needs float32: half precision breaks its picture")
     if isinstance(model, nn.Module):
         model.to(device=device, dtype=dtype)
+    multiple = model.spec.multiple * (2 if halved else 1)
     model = backends.on(model, backend)
     if isinstance(pad, str):
         pad = None if pad == "auto" else Pad.parse(pad)
@@ -121,7 +123,7 @@ def ready(
         model = Recursive(model)
     if tta != "none":
         model = Tta(model, tta)
-    return Placed(model, device)
+    return Placed(Tiled(model, multiple), device)
 
 
 def there(name: str, folders: Iterable[Path] | None = None) -> bool:
