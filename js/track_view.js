@@ -24,6 +24,7 @@ const SAID = 5000;
 export class TrackView {
   #text = "";
   #silence = 0;
+  #found = { matches: [], size: SIZE };
 
   /** @param {(text: string) => void} save  is given the document's text after each gesture that changed it */
   constructor(save) {
@@ -82,6 +83,7 @@ export class TrackView {
     const { doc } = this.store;
     if (size[0] === doc.size[0] && size[1] === doc.size[1]) return;
     this.store.load(scaled(doc, size));
+    this.#placeMatches();
   }
 
   /** Show these pictures under the tracks; null is none. @param {{first: string|null, last: string|null}} urls */
@@ -105,6 +107,12 @@ export class TrackView {
    * @param {[number, number]} size
    */
   setMatches(matches, size) {
+    this.#found = { matches, size };
+    this.#placeMatches();
+  }
+
+  #placeMatches() {
+    const { matches, size } = this.#found;
     const scale = [0, 1].map((axis) => this.store.doc.size[axis] / size[axis]);
     this.scene.matches = matches.map((match) => match.map((value, index) => (value + 0.5) * scale[index % 2] - 0.5));
     this.store.see({});

@@ -63,6 +63,7 @@ function attend(node, view) {
     if (known !== key()) {
       known = key();
       if (kept.look) view.look = kept.look;
+      if (kept.seen) found(kept.seen);
       if (kept.focused && document.activeElement === document.body) view.element.focus({ preventScroll: true });
     }
     kept.look = { ...view.look };
@@ -72,6 +73,7 @@ function attend(node, view) {
     const size = [valueOf(node, "width"), valueOf(node, "height")];
     if (!view.pictures.any && size.every((side) => side > 0)) view.resize(size);
   };
+  const found = ({ matches, size }) => matches && size && view.setMatches(matches, size);
   const timer = setInterval(glance, GLANCE);
   requestAnimationFrame(glance);
 
@@ -79,7 +81,7 @@ function attend(node, view) {
   chain(node, "onConnectionsChange", () => requestAnimationFrame(glance));
   chain(node, "onExecuted", (output) => {
     remembered().seen = output;
-    view.setMatches(output?.matches ?? [], output?.size ?? view.store.doc.size);
+    found(output ?? {});
     glance();
   });
 }

@@ -100,6 +100,7 @@ class Editor:
 
     def drag_part(self, name: str, dx: float, dy: float = 0) -> None:
         """Drag a part by pixels of the screen."""
+        self.settle()
         box = self.part(name).bounding_box()
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         mouse = self.page.mouse
@@ -359,6 +360,11 @@ def test_matched_points_of_a_run_are_snapped_to(newest: Editor):
     assert near(newest.tracks[0]["pts"], (100, 60), (200, 90), within=0.01)
     newest.drag((101, 59), (202, 91))
     assert near(newest.tracks[1]["pts"], (100, 60), (200, 90), within=0.01)
+    newest.press("Escape", "Control+z")
+    newest.wait_for(1)
+    newest.page.wait_for_timeout(800)
+    newest.drag((60, 20), (202, 91))
+    assert near(newest.tracks[1]["pts"], (60, 20), (200, 90), within=0.75)
 
 
 @pytest.mark.slow
