@@ -117,6 +117,18 @@ def test_no_module_prints_swallows_errors_or_edits_the_path(path: Path):
             assert (node.value.id, node.attr) != ("sys", "path"), f"{path.name}:{node.lineno} touches sys.path"
 
 
+def test_only_warp_samples_grids_for_it_knows_in_what_precision():
+    found = [path.name for path in (*LIBRARY, *NODES) if calls(path, "grid_sample")]
+    assert found == ["warp.py"]
+    assert calls(ROOT / "vfi" / "ops" / "warp.py", "grid_sample") == 1
+
+
+def calls(path: Path, name: str) -> int:
+    """How often a module calls a function of that name, by whatever path."""
+    nodes = [node.func for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    return sum(name in (getattr(node, "attr", None), getattr(node, "id", None)) for node in nodes)
+
+
 @pytest.mark.parametrize("path", [*LIBRARY, *NODES], ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_module_says_what_it_is(path: Path):
     if path.read_text(encoding="utf-8").strip():

@@ -13,13 +13,13 @@ from typing import TypeAlias
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from . import wrap
 from .core import Frame, InputError, Interpolator
 from .flow import motions, occlusion
 from .grey import grey
+from .ops.warp import sample
 from .run import same_size
 from .tracks import Tracks
 
@@ -140,11 +140,8 @@ def _by_motion(model: Interpolator) -> Step:
 
 def _looked_up(planes: Tensor, places: Tensor) -> Tensor:
     """``planes`` [1,C,H,W] at ``places`` [N,2] in pixels: [N,C] float64; beyond the edge what the edge has."""
-    height, width = planes.shape[-2:]
-    size = places.new_tensor((width, height))
-    grid = ((places + 0.5) / size * 2 - 1)[None, None]
-    found = F.grid_sample(planes.double().cpu(), grid, mode="bilinear", padding_mode="border", align_corners=False)
-    return found[0, :, 0].T
+    x, y = places.T[:, None, None]
+    return sample(planes.double().cpu(), x, y, outside="border")[0, :, 0].T
 
 
 def _inside(places: Tensor, frame: Frame) -> Tensor:

@@ -18,7 +18,7 @@ from vfi.ops.adaptive import (
 from vfi.ops.correlation import AllPairs, absolute_difference, correlation
 from vfi.ops.projection import fill_holes, project_flow
 from vfi.ops.splat import splat_average, splat_linear, splat_softmax, splat_sum
-from vfi.ops.warp import sample, targets, warp_corners, warp_shrunk, warp_valid, warp_zeros
+from vfi.ops.warp import look_up, sample, targets, warp_corners, warp_shrunk, warp_valid, warp_zeros
 
 CASES = parity.load_cases()
 
@@ -141,6 +141,13 @@ def test_what_lies_outside(size: tuple[int, int]):
     assert not warp_zeros(image, away).any()
     assert not splat_sum(image, away).any()
     assert torch.equal(warp_corners(image, away), image[..., -1:, -1:].expand_as(image))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_look_up_in_half_precision_is_refused(dtype: torch.dtype):
+    """torch's own gives NaN for large pictures, or crashes."""
+    with pytest.raises(TypeError, match="both must be float32"):
+        look_up(torch.zeros(1, 1, 4, 4, dtype=dtype), torch.zeros(1, 4, 4, 2, dtype=dtype))
 
 
 def test_a_half_pixel_grid_looks_at_the_same_places():

@@ -88,8 +88,8 @@ def look_up(image: Tensor, grid: Tensor) -> Tensor:
     -1 is the centre of the first pixel, 1 that of the last, and the border is repeated. Returns [B,C,H',W'].
     """
     if grid.device.type not in ("cpu", "cuda"):  # no border there
-        return F.grid_sample(image, grid.clamp(-1, 1), mode="bilinear", padding_mode="zeros", align_corners=True)
-    return F.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=True)
+        return _grid_sample(image, grid.clamp(-1, 1), "zeros")
+    return _grid_sample(image, grid, "border")
 
 
 def _look_up(image: Tensor, grid_x: Tensor, grid_y: Tensor, outside: Outside) -> Tensor:
@@ -102,7 +102,14 @@ def _look_up(image: Tensor, grid_x: Tensor, grid_y: Tensor, outside: Outside) ->
     batch = max(image.shape[0], grid.shape[0])
     source = image.to(dtype).expand(batch, -1, -1, -1)
     grid = grid.expand(batch, -1, -1, -1)
-    return F.grid_sample(source, grid, mode="bilinear", padding_mode="zeros", align_corners=True).to(image.dtype)
+    return _grid_sample(source, grid, "zeros").to(image.dtype)
+
+
+def _grid_sample(image: Tensor, grid: Tensor, padding: str) -> Tensor:
+    """torch's own, and the only call of it: in half precision it gives NaN or crashes on CPUs, and is a pixel off on GPUs."""
+    if image.dtype not in (torch.float32, torch.float64) or grid.dtype != image.dtype:
+        raise TypeError(f"{image.dtype} is sampled at places of {grid.dtype}: both must be float32, or both float64")
+    return F.grid_sample(image, grid, mode="bilinear", padding_mode=padding, align_corners=True)
 
 
 def targets(flow: Tensor) -> tuple[Tensor, Tensor]:
