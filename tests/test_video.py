@@ -247,6 +247,16 @@ class TestReadingFromWithin:
         assert list(since(clip, F(0), 2)) == frames
 
 
+@pytest.mark.parametrize("layout", ["yuv420p", "yuv420p10le", "gray"])
+def test_frames_are_made_where_they_are_wanted(tmp_path: Path, layout: str):
+    """On the device that has no memory, all that is computed elsewhere fails."""
+    path = tmp_path / "clip.mkv"
+    film(path, range(4), F(1, 24), codec="ffv1", layout=layout)
+    frames = list(open_reader(path, device="meta"))
+    assert [frame.rgb.device.type for frame in frames] == ["meta"] * 3
+    assert [frame.rgb.shape for frame in frames] == [(3, 48, 64)] * 3
+
+
 def zip_first(frames, count: int) -> list[Frame]:
     return [frame for _, frame in zip(range(count), frames, strict=False)]
 

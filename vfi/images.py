@@ -66,14 +66,20 @@ def read_image(path: str | os.PathLike[str]) -> Frame:
 class ImageReader:
     """Images as a clip of ``rate`` frames a second: those of a folder, in natural order, of a pattern, or the files listed.
 
-    A folder's other files are left alone; a pattern is a path such as ``shot/%05d.png``. Raises `InputError` where there are
-    no images, where a folder's are of several kinds, and, while they are read, where one is damaged or differs in size.
+    A folder's other files are left alone; a pattern is a path such as ``shot/%05d.png``. Frames are on ``device``. Raises
+    `InputError` where there are no images, where a folder's are of several kinds, and, while they are read, where one is
+    damaged or differs in size.
     """
 
     def __init__(
-        self, source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], rate: Fraction = DEFAULT_RATE
+        self,
+        source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+        rate: Fraction = DEFAULT_RATE,
+        *,
+        device: torch.device | str = "cpu",
     ) -> None:
         self.notes: list[str] = []
+        self._device = device
         path = Path(source) if isinstance(source, str | os.PathLike) else None
         self._files = image_files(path) if path else [Path(file) for file in cast(Sequence[str], source)]
         _, info = _load(self._files[0])
@@ -91,7 +97,7 @@ class ImageReader:
         count = len(self._files)
         for index in range(max(min(floor(time * rate), count - 1) - before, 0), count):
             file = self._files[index]
-            frame, info = _load(file)
+            frame, info = _load(file, self._device)
             if (info.width, info.height) != (self.info.width, self.info.height):
                 raise InputError(
                     f"{file} is {info.width}x{info.height}, but {self._files[0]} is {self.info.width}x{self.info.height}: "
@@ -212,7 +218,7 @@ def _natural(file: Path) -> list[str | int]:
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", file.name)]
 
 
-def _load(path: Path) -> tuple[Frame, Info]:
+def _load(path: Path, device: torch.device | str = "cpu") -> tuple[Frame, Info]:
     name = str(path)
     if not path.is_file():
         raise InputError(f"{name} is a folder, not an image" if path.exists() else f"{name} does not exist")
@@ -231,7 +237,7 @@ def _load(path: Path) -> tuple[Frame, Info]:
         if len(pictures) != 1:
             raise InputError(f"{name} holds {'a video' if pictures else 'no picture'}, where one picture is wanted")
         info = describe(path, container, stream, pictures[0])
-        rgb, alpha = decoded(pictures[0], info)
+        rgb, alpha = decoded(pictures[0], info, device)
         if alpha is not None and info.codec == "exr":
             rgb = torch.where(alpha > FAINT, rgb / alpha, rgb)
         floats = pixels.is_float(pictures[0].format)

@@ -20,6 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
+import torch
+
 from .core import Frame, InputError
 
 T = TypeVar("T")
@@ -260,19 +262,22 @@ class Staged:
             self.path.unlink(missing_ok=True)
 
 
-def open_reader(source: Source, *, rate: Fraction | None = None, damaged_ok: bool = False) -> Seeks:
+def open_reader(
+    source: Source, *, rate: Fraction | None = None, damaged_ok: bool = False, device: torch.device | str = "cpu"
+) -> Seeks:
     """The clip in a video file, in a folder of images or in images named by a pattern such as ``shot/%05d.png``.
 
     ``rate`` is for images, which have none of their own: `DEFAULT_RATE` when None. Files are known by what they hold, not by
-    their names. ``damaged_ok`` reads what can be read of a damaged video. Raises `InputError`.
+    their names. ``damaged_ok`` reads what can be read of a damaged video. Frames are on ``device``, where they become RGB: what
+    is moved there is as small as the clip's own samples. Raises `InputError`.
     """
     from . import images, video
 
     if isinstance(source, BytesIO) or not (Path(source).is_dir() or "%" in Path(source).name):
         if rate is not None:
             raise InputError(f"{name_of(source)} is no folder of images: it has a frame rate of its own, {rate} cannot be set")
-        return video.VideoReader(source, damaged_ok=damaged_ok)
-    return images.ImageReader(Path(source), DEFAULT_RATE if rate is None else rate)
+        return video.VideoReader(source, damaged_ok=damaged_ok, device=device)
+    return images.ImageReader(Path(source), DEFAULT_RATE if rate is None else rate, device=device)
 
 
 def open_writer(

@@ -77,7 +77,7 @@ def decode(
     picture = _unpacked(picture)
     layout = picture.format
     native = (plane.astype(plane.dtype.newbyteorder("="), copy=False) for plane in planes_of(picture))
-    planes = [torch.from_numpy(plane).to(device, torch.float32) for plane in native]
+    planes = [torch.from_numpy(plane).to(device).float() for plane in native]
     top = _top(layout)
     alpha = planes.pop()[None].div_(top) if has_alpha(layout) else None
     if is_rgb(layout):

@@ -71,6 +71,12 @@ def device_of(text: str) -> torch.device:
         raise InputError(f"there is no device {text!r} here: give auto, cpu, cuda or mps") from error
 
 
+def home_of(text: str) -> torch.device:
+    """Where frames are read to when ``--device`` is ``text``: to a GPU of CUDA, so that they cross to it once, as samples."""
+    device = device_of(text)
+    return device if device.type == "cuda" else torch.device("cpu")
+
+
 def model_of(args: Namespace, info: media.Info, device: torch.device) -> tuple[str, Interpolator]:
     """The name and the model that the options mean, ready to use on ``device``."""
     scale = args.scale or (0.5 if info.width * info.height >= HUGE else 1.0)

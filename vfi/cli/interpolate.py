@@ -8,7 +8,7 @@ from pathlib import Path
 from .. import media
 from ..plan import TWICE, Output
 from ..time import exact_rate
-from . import marks, several, work
+from . import choice, marks, several, work
 from .arguments import add_input, add_output, argument, factor, whole
 
 
@@ -36,7 +36,8 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 
 def run(args: Namespace) -> int:
-    reader = media.open_reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok)
+    home = choice.home_of(args.device)
+    reader = media.open_reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok, device=home)
     output = Output(args.times, args.fps, args.slow)
     if args.plan is None:
         clip = marks.found(reader, args)

@@ -9,7 +9,7 @@ from pathlib import Path
 from .. import media
 from ..speed import EASINGS, Curve, along, of_json, parse
 from ..time import Timing, exact_rate
-from . import marks, several, work
+from . import choice, marks, several, work
 from .arguments import add_input, add_output, argument, factor, moment, text_of
 
 
@@ -41,7 +41,8 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 
 def run(args: Namespace) -> int:
-    reader = media.open_reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok)
+    home = choice.home_of(args.device)
+    reader = media.open_reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok, device=home)
     info = reader.info
     chosen = curve(args, info.duration or Fraction(1))
     grid = along(chosen, args.fps or info.rate, info.duration, info.frames, start=args.start, length=args.duration)
