@@ -64,10 +64,9 @@ def collected(frames: Iterable[Frame], like: Tensor, count: int) -> tuple[Tensor
     """``count`` frames as an IMAGE of the size and channels of ``like``, and a MASK that is white where one is the source's."""
     images = like.new_empty((count, *like.shape[1:]))
     originals = []
-    with heap.kept():
-        for image, frame in zip(images, frames, strict=True):
-            write(frame, image)
-            originals.append(not frame.made)
+    for image, frame in zip(images, heap.keeping(frames), strict=True):
+        write(frame, image)
+        originals.append(not frame.made)
     return images, per_frame(originals, like)
 
 

@@ -75,6 +75,38 @@ thread.start(); thread.join(); assert done
 """)
 
 
+def test_items_come_as_they_are_and_what_they_come_from_is_closed():
+    closed = []
+
+    def source():
+        try:
+            yield from range(100)
+        finally:
+            closed.append(True)
+
+    assert list(heap.keeping(source())) == list(range(100))
+    half = heap.keeping(items := source())
+    assert [next(half), heap._users] == [0, 1]
+    half.close()
+    items.close()
+    assert (heap._users, closed) == (0, [True, True])
+
+
+@glibc
+def test_holes_are_given_back_on_the_way():
+    run("""
+from vfi.heap import keeping
+def items():
+    small, large = [(torch.ones(2**18), torch.ones(64)) for _ in range(64)], []
+    for k in range(64):
+        small[k] = small[k][1]
+        large.append(torch.ones(3 * 2**17))
+        yield held()
+sizes = list(keeping(items()))
+assert max(sizes) - sizes[0] < 48 * 2**20, sizes  # 32 MiB more are in use, and the holes are 64
+""")
+
+
 def test_many_threads_leave_it_as_it_was():
     def often() -> None:
         for _ in range(200):

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from threading import Lock
+from typing import TypeVar
+
+T = TypeVar("T")
 
 TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -3, -4, -8
 """Parameters of mallopt(3): free bytes at the top of the heap that are given back, bytes from which a buffer is mapped by
@@ -23,6 +27,10 @@ KEEPING = {MMAP_MAX: 0, TRIM_THRESHOLD: 2**31 - 1}
 
 GIVING_BACK = {MMAP_MAX: 65536, MMAP_THRESHOLD: 2**25, TRIM_THRESHOLD: 2**26}
 """The thresholds at which glibc itself arrives in a program that uses buffers of many megabytes."""
+
+EVERY, GROWN = 8, 1.02
+"""After so many items it is seen whether more is held, and from so much more on holes are given back. In 1280x720 that takes
+40 ms, and 16 frames with RIFE 4.25 some 4 s."""
 
 _lock = Lock()
 _users = 0
@@ -49,6 +57,23 @@ def kept() -> Iterator[None]:
         _leave()
 
 
+def keeping(items: Iterable[T]) -> Iterator[T]:
+    """The same items, made one by one while freed memory is kept; where holes have made it more, they are given back at times.
+
+    Buffers of many sizes and ages do not fit into one another's places for ever.
+    """
+    with kept():
+        least = None
+        for count, item in enumerate(items, start=1):
+            yield item
+            if count % EVERY == 0:
+                held = _held()
+                least = held if least is None else min(held, least)
+                if held > GROWN * least:
+                    _trim()
+                    least = None
+
+
 def _enter() -> None:
     global _users
     with _lock:
@@ -63,8 +88,20 @@ def _leave() -> None:
         _users -= 1
         if _users == 0:
             _set(GIVING_BACK)
-            if (libc := _glibc()) is not None:
-                libc.malloc_trim(0)
+            _trim()
+
+
+def _trim() -> None:
+    """Give all free pages back."""
+    if (libc := _glibc()) is not None:
+        libc.malloc_trim(0)
+
+
+def _held() -> int:
+    """Pages that the process holds."""
+    if _glibc() is None:
+        return 0
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
 
 
 def _set(parameters: dict[int, int]) -> None:

@@ -42,11 +42,12 @@ def frames_of(
     grid: Grid = asked.grid if shutter is None else shutter.grid(asked.grid)
     since, count = (since, None) if segment is None else (segment.start, segment.frames)
     if isinstance(grid, Along):
-        with heap.kept(), closing(remap(reader, model, grid, batch=batch, since=since, count=count)) as frames:
-            yield from frames
+        with closing(remap(reader, model, grid, batch=batch, since=since, count=count)) as frames:
+            yield from heap.keeping(frames)
         return
     if segment is not None and segment.stamps is not None:
         grid = Within(grid, segment.first, segment.stamps[0].time)
-    with heap.kept(), closing(ahead(reader)) as read:
+    with closing(ahead(reader)) as read:
         made = run(read, model, grid, tail=tail, batch=batch, since=since)
-        yield from islice(made if shutter is None else exposed(made, curve or light.of(reader.info)), count)
+        made = made if shutter is None else exposed(made, curve or light.of(reader.info))
+        yield from heap.keeping(islice(made, count))
