@@ -19,7 +19,7 @@ coarse motion, that is true of the two finest blocks, which take most of the tim
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -134,15 +134,16 @@ class FastBlock(Layers):
         self.last.weight.data = kernel.contiguous(memory_format=torch.channels_last)
         self.last.bias = nn.Parameter(cast(Tensor, last.bias).detach()[: 4 * kept] * factor)
 
-    def forward(self, frames: Tensor, *rest: Tensor) -> Tensor:
+    def forward(self, seen: Iterator[Tensor]) -> Tensor:
         """What to add to the flow, in pixels, the mask and what is carried: [B,K,h,w] float32, at the block's scale.
 
-        ``frames`` [B,2(3+C),h,w]: colours and features of the frame before, then after, seen from t. ``rest`` [B,*,h,w]: t and,
-        where there is any, flow in pixels; then, of the block before, mask and what is carried.
+        ``seen`` yields, one after another so that no two are in memory, [B,*,h,w] each: colours and features of the frame
+        before, then after, as seen from t; t and, where there is any, flow in pixels; then, of the block before, mask and what
+        is carried.
         """
-        x = convolved(self.of_frames, frames)
-        for layer, planes in zip(self.of_rest, rest, strict=True):
-            x.add_(convolved(cast(nn.Conv2d, layer), planes))
+        x = convolved(self.of_frames, next(seen))
+        for layer in self.of_rest:
+            x.add_(convolved(cast(nn.Conv2d, layer), next(seen)))
         x = F.leaky_relu_(x, 0.2).contiguous(memory_format=torch.channels_last)
         for layer in self.layers:
             x = F.leaky_relu_(layer(x), 0.2)
@@ -290,18 +291,26 @@ class FastRife(nn.Module):
         motions: list[tuple[int, Tensor]] = []
         last = t[:, :0]
         for block, scale in zip(self.blocks, self.scales, strict=True):
-            if motions:
-                coarse = motions[-1][0]
-                flow = flow_at(motions, size, scale)
-                frames, flow = (shrunk(planes, scale) for planes in (warped(prepared.planes, flow, scale), flow))
-                motion = torch.cat((t.expand(-1, -1, *flow.shape[-2:]), flow), dim=1)
-                made = block(frames, motion, resize(last, coarse / scale))
-            else:
-                frames = prepared.coarse.expand(len(t), -1, -1, -1)
-                made = block(frames, t.expand(-1, -1, *frames.shape[-2:]))
-            flow, last = made.tensor_split([4], dim=1)
+            seen = self._later(prepared, t, motions, last, scale) if motions else self._first(prepared, t)
+            flow, last = block(seen).tensor_split([4], dim=1)
             motions.append((scale, flow))
         return flow_at(motions, size, 1), resize(last, self.scales[-1]).sigmoid()
+
+    def _first(self, prepared: Prepared, t: Tensor) -> Iterator[Tensor]:
+        """What the first block sees."""
+        yield prepared.coarse.expand(len(t), -1, -1, -1)
+        yield t.expand(-1, -1, *prepared.coarse.shape[-2:])
+
+    def _later(
+        self, prepared: Prepared, t: Tensor, motions: list[tuple[int, Tensor]], last: Tensor, scale: int
+    ) -> Iterator[Tensor]:
+        """What a block of ``scale`` sees after ``motions``, the last of which came with ``last``."""
+        coarse = motions[-1][0]
+        flow = flow_at(motions, prepared.planes.shape[-2:], scale)
+        yield shrunk(warped(prepared.planes, flow, scale), scale)
+        flow = shrunk(flow, scale)
+        yield torch.cat((t.expand(-1, -1, *flow.shape[-2:]), flow), dim=1)
+        yield resize(last, coarse / scale)
 
 
 class _Encoding(nn.Module):

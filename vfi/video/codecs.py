@@ -38,8 +38,17 @@ def _yuv(depths: tuple[int, ...], chromas: tuple[str, ...] = ("420", "422", "444
 
 
 CODECS = {
-    # x264 (core 165) reads memory that it never wrote, and races, where it looks how far a macroblock is referred to.
-    "h264": Codec("libx264", _yuv((8, 10)), crf=18, worst=51, even=True, repeatable={"mbtree": "0"}),
+    # x264 (core 165) reads memory that it never wrote, and races, where it looks how far a macroblock is referred to. It looks
+    # 20 frames ahead, as in its preset "faster", and not 40, which takes 60 MB less in 1280x720.
+    "h264": Codec(
+        "libx264",
+        _yuv((8, 10)),
+        crf=18,
+        worst=51,
+        even=True,
+        options={"rc-lookahead": "20"},
+        repeatable={"mbtree": "0"},
+    ),
     "hevc": Codec("libx265", _yuv((8, 10, 12)), crf=20, worst=51, even=True, options={"x265-params": "log-level=error"}),
     "vp9": Codec("libvpx-vp9", (*_yuv((8, 10, 12)), "yuva420p"), crf=24, worst=63, options={"row-mt": "1", "cpu-used": "3"}),
     "av1": Codec("libsvtav1", _yuv((8, 10), ("420",)), crf=24, worst=63, options={"preset": "6"}),
