@@ -21,13 +21,14 @@ FLOORS = (
         *("archs", "time", "speed", "color", "light", "shutter", "likeness", "metrics", "flicker", "datasets"),
         *("media", "pixels", "orientation", "exr", "video", "images", "overlap", "journal", "chunks", "tracks", "grey"),
     ),
-    ("wrap", "tiles", "hdr", "consensus", "halved", "still", "quality", "fast", "backends"),
+    ("wrap", "guide", "tiles", "hdr", "consensus", "halved", "still", "quality", "fast", "backends"),
     (
         *("registry", "run", "remap", "loop", "join", "flow", "shots", "duplicates", "plan", "finding"),
         *("making", "segments", "workers", "follow"),
     ),
-    ("weights",),
-    ("loading", "match"),
+    ("weights", "match"),
+    ("tween",),
+    ("loading", "guided"),
     ("__init__",),
     ("cli", "__main__"),
 )

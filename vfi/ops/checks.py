@@ -74,8 +74,11 @@ def check_no_sampling(name: str, options: Options) -> None:
         raise InputError(f"{name} draws nothing from noise: steps, eta and seed are for models that do, such as ldmvfi")
 
 
-def load_weights(net: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
-    """Load ``state`` into ``net``: every tensor that it has, in the shape that it has, and none besides."""
+def load_weights(net: nn.Module, state: Mapping[str, Tensor], name: str, *, assign: bool = False) -> None:
+    """Load ``state`` into ``net``: every tensor that it has, in the shape that it has, and none besides.
+
+    ``assign``: the net takes the tensors themselves, and copies none.
+    """
     wanted = {key: value.shape for key, value in net.state_dict().items()}
     given = {key: value.shape for key, value in state.items()}
     wrong = sorted(key for key in wanted.keys() | given.keys() if wanted.get(key) != given.get(key))
@@ -84,7 +87,7 @@ def load_weights(net: nn.Module, state: Mapping[str, Tensor], name: str) -> None
             f"the weights look like {name}, yet {len(wrong)} tensors are missing, unknown or of another shape: "
             f"{', '.join(wrong[:3])}{', ...' if len(wrong) > 3 else ''}"
         )
-    net.load_state_dict(state)
+    net.load_state_dict(state, assign=assign)
 
 
 def check_no_network(name: str, options: Options) -> None:

@@ -1,0 +1,118 @@
+"""The published checkpoint of Stable Video Diffusion, one file, as the parts that a run needs besides its UNet.
+
+Owns the names of that file, which are neither diffusers' nor transformers'. Its autoencoder is there in two halves: the decoder
+under ``first_stage_model``, and the encoder by which keyframes were encoded in training under ``conditioner``. Knows nothing
+of how the parts work.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from ..core import InputError
+from .keyframes import Coders
+from .layers import Build
+from .svd import looks_like
+from .vae import Autoencoder, autoencoder
+from .vision import HEADS, Vision, vision
+
+DECODER = "first_stage_model."
+ENCODER = "conditioner.embedders.3.encoder."
+VISION = "conditioner.embedders.0.open_clip.model.visual."
+
+AUTOENCODER_NAMES = (
+    (r"\.norm_out\.", ".conv_norm_out."),
+    (r"\.conv_out\.time_mix_conv\.", ".time_conv_out."),
+    (r"\.mid\.attn_1\.norm\.", ".mid_block.attentions.0.group_norm."),
+    (r"\.mid\.attn_1\.proj_out\.", ".mid_block.attentions.0.to_out.0."),
+    (r"\.mid\.attn_1\.([qkv])\.", r".mid_block.attentions.0.to_\1."),
+    (r"\.mid\.block_1\.", ".mid_block.resnets.0."),
+    (r"\.mid\.block_2\.", ".mid_block.resnets.1."),
+    (r"\.(down|up)\.(\d+)\.block\.", r".\1_blocks.\2.resnets."),
+    (r"\.(down|up)\.(\d+)\.\1sample\.", r".\1_blocks.\2.\1samplers.0."),
+    (r"\.nin_shortcut\.", ".conv_shortcut."),
+    (r"^(decoder\..*\.resnets\.\d+)\.((norm|conv)\w+)\.", r"\1.spatial_res_block.\2."),
+    (r"\.mix_factor$", ".time_mixer.mix_factor"),
+    (r"\.time_stack\.in_layers\.0\.", ".temporal_res_block.norm1."),
+    (r"\.time_stack\.in_layers\.2\.", ".temporal_res_block.conv1."),
+    (r"\.time_stack\.out_layers\.0\.", ".temporal_res_block.norm2."),
+    (r"\.time_stack\.out_layers\.3\.", ".temporal_res_block.conv2."),
+)
+"""What names are called here, in the order in which they are changed."""
+
+VISION_NAMES = (
+    (r"^class_embedding$", "vision_model.embeddings.class_embedding"),
+    (r"^positional_embedding$", "vision_model.embeddings.position_embedding.weight"),
+    (r"^conv1\.", "vision_model.embeddings.patch_embedding."),
+    (r"^ln_pre\.", "vision_model.pre_layrnorm."),
+    (r"^ln_post\.", "vision_model.post_layernorm."),
+    (r"^proj$", "visual_projection.weight"),
+    (r"^transformer\.resblocks\.", "vision_model.encoder.layers."),
+    (r"\.ln_(\d)\.", r".layer_norm\1."),
+    (r"\.attn\.out_proj\.", ".self_attn.out_proj."),
+    (r"\.mlp\.c_fc\.", ".mlp.fc1."),
+    (r"\.mlp\.c_proj\.", ".mlp.fc2."),
+)
+
+
+def coders(autoencoder: Autoencoder, vision: Vision) -> Coders:
+    """Both, wherever they are and in whatever precision, as `Coders`."""
+
+    def like(net: Autoencoder | Vision, x: Tensor) -> Tensor:
+        return x.to(next(net.parameters()))
+
+    return Coders(
+        encode=lambda rgb: autoencoder.encode(like(autoencoder, rgb)),
+        decode=lambda latents: autoencoder.decode(like(autoencoder, latents)),
+        embed=lambda rgb: vision(like(vision, rgb)),
+    )
+
+
+def parts(state: Mapping[str, Tensor], build: Build | None = None, heads: int = HEADS) -> tuple[Autoencoder, Vision]:
+    """The autoencoder and the vision model of a whole checkpoint, which hold its tensors. Raises `InputError`."""
+    if not any(key.startswith(VISION) for key in state) or not any(key.startswith(DECODER) for key in state):
+        raise InputError(f"these weights are {looks_like(state)}: the whole checkpoint of Stable Video Diffusion is wanted")
+    return autoencoder(autoencoder_state(state), build), vision(vision_state(state), build, heads)
+
+
+def autoencoder_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The autoencoder's tensors of a whole checkpoint, as diffusers calls them."""
+    encoder = ENCODER if any(key.startswith(ENCODER) for key in state) else DECODER
+    own = {key.removeprefix(DECODER): value for key, value in state.items() if key.startswith(f"{DECODER}decoder.")}
+    own |= {
+        key.removeprefix(encoder): value
+        for key, value in state.items()
+        if key.startswith((f"{encoder}encoder.", f"{encoder}quant_conv."))
+    }
+    top = max((int(found[1]) for key in own if (found := re.match(r"decoder\.up\.(\d+)\.", key))), default=0)
+    made = {}
+    for key, value in own.items():
+        name = renamed(key, AUTOENCODER_NAMES)
+        # Levels on the way up are counted from the largest there, from the smallest here.
+        name = re.sub(r"\.up_blocks\.(\d+)\.", lambda found: f".up_blocks.{top - int(found[1])}.", name)
+        made[name] = value.flatten(1) if re.search(r"\.attentions\.0\.to_.*weight$", name) else value
+    return made
+
+
+def vision_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The vision model's tensors of a whole checkpoint, as transformers calls them."""
+    made = {}
+    for key, value in state.items():
+        if not key.startswith(VISION):
+            continue
+        name = renamed(key.removeprefix(VISION), VISION_NAMES)
+        if found := re.match(r"(.*)\.attn\.in_proj_(weight|bias)$", name):
+            for part, own in zip("qkv", value.chunk(3), strict=True):
+                made[f"{found[1]}.self_attn.{part}_proj.{found[2]}"] = own
+        else:
+            made[name] = value.T if name == "visual_projection.weight" else value
+    return made
+
+
+def renamed(key: str, names: tuple[tuple[str, str], ...]) -> str:
+    for there, here in names:
+        key = re.sub(there, here, key)
+    return key

@@ -1,0 +1,197 @@
+"""Framer: the frames between two keyframes, drawn from noise, in which points go where tracks lead them.
+
+Wang et al., "Framer: Interactive Frame Interpolation", ICLR 2025. Owns what the network is told of the keyframes, of the tracks
+and of the clip, and the run from noise to frames. What turns pictures into latents, latents into pictures and pictures into
+tokens comes from outside (`keyframes.Coders`). Knows nothing of files or devices: it works where its networks are.
+
+The published weights were trained on 14 frames of 512x320, and know other sizes and lengths by luck only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .. import match
+from ..core import InputError
+from ..tracks import Tracks
+from ..tracks.heatmap import heatmaps
+from . import edm, keyframes
+from .edm import Curve, Each
+from .keyframes import Coders
+from .refresh import Refresh
+from .svd import Control, ControlNet, UNet
+
+SEEN = 2
+"""The level on the way up whose features show where points are."""
+
+FRAMES, SIZE = 14, (512, 320)
+"""What the published weights were trained on: frames, and width and height."""
+
+AUTOPILOT = 0.5
+"""How strongly tracks that `autopilot` found steer, in the authors' program."""
+
+
+@dataclass(frozen=True)
+class Drawing(keyframes.Drawing):
+    """How the frames are drawn; what is said of all ways to draw is in `keyframes.Drawing`. Raises `InputError`.
+
+    Each frame is guided by a strength within ``guidance`` that follows ``curve`` (`edm.guidance`).
+
+    ``strength``: how much the tracks steer, 0 to 2, in the steps whose share of all lies within ``during``, its end left
+    out. ``refine``: points are looked for in what has been drawn after each step, and the tracks bent to go where both
+    keyframes find them. That is what the paper says; the authors' program draws its maps once, before, so that there it
+    changes nothing. How good it is has not been measured.
+    """
+
+    motion: float = 100
+    curve: Curve = "linear"
+    strength: float = 1.0
+    during: tuple[float, float] = (0.0, 1.0)
+    refine: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.curve not in ("linear", "triangle"):
+            raise InputError(f"curve {self.curve!r} was asked for: there are linear and triangle")
+        if not 0 <= self.strength <= 2:
+            raise InputError(f"strength {self.strength:g} was asked for: it lies between 0 and 2")
+        if not 0 <= self.during[0] <= self.during[1] <= 1:
+            raise InputError(f"steps {self.during} were to be steered: two shares of all, 0 to 1, are needed in order")
+
+    def controlled(self, step: int) -> bool:
+        """Whether tracks steer in this step."""
+        start, end = self.during
+        return self.strength > 0 and start <= step / self.steps < end
+
+
+def condition(ends: Tensor, frames: int, token: Tensor) -> Tensor:
+    """What is told of the keyframes beside the noise, [F,5,h,w].
+
+    ``ends`` [2,4,h,w] are their latents, zeros where the network is to know nothing of them; ``token`` (`UNet.mask_token`)
+    stands for the latents of the frames between. The fifth channel is 1 where a frame is not known.
+    """
+    between = token.to(ends).reshape(1, -1, 1, 1).expand(frames - 2, -1, *ends.shape[-2:])
+    unknown = ends.new_ones(frames, 1, *ends.shape[-2:])
+    unknown[0] = unknown[-1] = 0
+    return torch.cat((torch.cat((ends[:1], between, ends[1:])), unknown), dim=1)
+
+
+def maps(tracks: Tracks) -> Tensor:
+    """Heat-maps of tracks as the ControlNet takes them: [F,3,H,W] float, 0..255."""
+    return heatmaps(tracks)[:, None].expand(-1, 3, -1, -1).float()
+
+
+def autopilot(first: Tensor, last: Tensor, frames: int = FRAMES, count: int = 5, matcher: match.Matcher = match.sift) -> Tracks:
+    """Tracks between two pictures [3,H,W] 0..1, from the ``count`` surest points that they share; none where they share none.
+
+    Points must move together with others, and lie apart. With them Framer steers at a strength of `AUTOPILOT`. Raises
+    `InputError`.
+    """
+    return matcher(first, last).consistent().spread(count).tracks(frames)
+
+
+class Framer:
+    """Draws the frames between two keyframes with a ``unet``, along tracks where there is a ``controlnet``.
+
+    Raises `InputError` for networks that were made for something else.
+    """
+
+    def __init__(self, unet: UNet, coders: Coders, controlnet: ControlNet | None = None) -> None:
+        if unet.mask_token is None or unet.sizes.inputs != 2 * (unet.sizes.outputs or 0) + 1:
+            raise InputError(
+                f"this UNet takes {unet.sizes.inputs} channels and {'has' if unet.sizes.token else 'lacks'} a token for the "
+                "frames between: it is not Framer's, which takes 9 and has one"
+            )
+        if controlnet is not None and (controlnet.sizes.inputs, controlnet.sizes.across) != (
+            unet.sizes.inputs,
+            unet.sizes.across,
+        ):
+            raise InputError("this ControlNet was not made for this UNet: their channels differ")
+        self.unet, self.coders, self.controlnet = unet, coders, controlnet
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        first: Tensor,
+        last: Tensor,
+        tracks: Tracks | None = None,
+        drawing: Drawing | None = None,
+        *,
+        frames: int = FRAMES,
+        each: Each | None = None,
+    ) -> Tensor:
+        """The clip from ``first`` to ``last`` [3,H,W] 0..1, both among its ``frames``: [F,3,H,W] 0..1.
+
+        ``tracks`` are brought to that size and number of frames. ``each`` is called after each step, and what it raises ends
+        the work. Raises `InputError`.
+        """
+        drawing = drawing or Drawing()
+        keyframes.check(first, last, frames)
+        if tracks is not None and tracks.count and self.controlnet is None:
+            raise InputError(f"{tracks.count} tracks were given, and no ControlNet, without which they lead nowhere")
+        like = next(self.unet.conv_in.parameters())
+        draw = edm.noise_of(drawing.seed)
+        ends, tokens = keyframes.told(self.coders, first, last, drawing.augmentation, draw, like)
+        noise = draw((1, frames, *ends.shape[1:])).to(like.device)
+        if tracks is not None and tracks.count:
+            tracks = tracks.scaled((first.shape[2], first.shape[1])).resampled(frames)
+        run = Run(self.unet, self.controlnet, ends, tokens, tracks, drawing, frames)
+        latents = edm.euler(run.predict, noise, drawing.steps, each)
+        return keyframes.frames_of(self.coders, latents[0], like)
+
+
+class Run:
+    """One run from noise to latents: what the network is told in all its steps, and the tracks as they are by now.
+
+    ``ends`` [2,4,h,w] are the latents of the keyframes, ``tokens`` [2,C] what CLIP saw in them; ``tracks`` are of the working
+    size and number of ``frames``.
+    """
+
+    def __init__(
+        self,
+        unet: UNet,
+        controlnet: ControlNet | None,
+        ends: Tensor,
+        tokens: Tensor,
+        tracks: Tracks | None,
+        drawing: Drawing,
+        frames: int,
+    ) -> None:
+        assert unet.mask_token is not None
+        self.unet, self.controlnet, self.drawing = unet, controlnet, drawing
+        self.tracks = tracks if tracks is not None and tracks.count else None
+        self.condition = torch.stack([condition(row, frames, unet.mask_token) for row in keyframes.paired(ends)])
+        self.context = keyframes.paired(tokens)
+        self.ids = drawing.ids().to(ends.device).expand(2, -1)
+        self.guidance = edm.guidance(frames, drawing.guidance, drawing.curve).to(ends.device)
+        self.refresh = Refresh(self.tracks) if drawing.refine and self.tracks is not None else None
+        self.step = 0
+        self.hints = self._hints()
+
+    def predict(self, latents: Tensor, sigma: float) -> Tensor:
+        """v for latents [1,F,4,h,w]: an `edm.Predict` that counts its steps."""
+        noisy = edm.scaled(latents, sigma).to(self.condition).expand(2, -1, -1, -1, -1)
+        time = torch.tensor(edm.level(sigma), device=noisy.device)
+        told = (torch.cat((noisy, self.condition), dim=2), time, self.context, self.ids)
+        seen: list[Tensor] = []
+        watch = None if self.refresh is None else lambda level, x: seen.append(x) if level == SEEN else None
+        rows = self.unet(*told, self._control(*told), watch)
+        if self.refresh is not None:
+            features = edm.guided(seen[0].unflatten(0, (2, -1)), self.guidance)[0]
+            self.tracks = self.refresh(features)
+            self.hints = self._hints()
+        self.step += 1
+        return edm.guided(rows.to(latents), self.guidance)
+
+    def _control(self, latents: Tensor, time: Tensor, context: Tensor, ids: Tensor) -> Control | None:
+        if self.hints is None or self.controlnet is None or not self.drawing.controlled(self.step):
+            return None
+        return self.controlnet(latents, time, context, ids, self.hints).scaled(self.drawing.strength)
+
+    def _hints(self) -> Tensor | None:
+        if self.tracks is None or self.controlnet is None:
+            return None
+        return self.controlnet.hints(maps(self.tracks).to(self.condition))

@@ -1,0 +1,186 @@
+"""The autoencoder of Stable Video Diffusion: pictures become latents one by one, and latents become the frames of a clip.
+
+Rombach et al., "High-Resolution Image Synthesis with Latent Diffusion Models", CVPR 2022; its decoder looks along time
+(Blattmann et al., "Stable Video Diffusion", 2023). It is our own because its blocks are the UNet's: a page is all that it
+takes, and no further package. The names of the parameters are diffusers'. Knows nothing of noise or files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..core import InputError
+from ..ops.checks import load_weights
+from .layers import Build, Given, Grow, Residual, Spatial
+from .svd import counted, looks_like
+
+EPS = 1e-6
+
+
+class Look(nn.Module):
+    """[B,C,H,W] -> the same shape: each cell of a plane looks at all others, with one head."""
+
+    def __init__(self, build: Build, width: int) -> None:
+        super().__init__()
+        self.attend = build.attention
+        self.group_norm = build.group_norm(width, EPS)
+        self.to_q, self.to_k, self.to_v = (build.linear(width, width) for _ in range(3))
+        self.to_out = nn.Sequential(build.linear(width, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        cells = self.group_norm(x).flatten(2).transpose(1, 2)
+        seen = self.attend(self.to_q(cells), self.to_k(cells), self.to_v(cells), 1)
+        return x + self.to_out(seen).transpose(1, 2).reshape(x.shape)
+
+
+class Middle(nn.Module):
+    """At the smallest size: layers, and a look at the whole plane before each but the first."""
+
+    def __init__(self, build: Build, layers: Sequence[nn.Module], width: int) -> None:
+        super().__init__()
+        self.resnets = nn.ModuleList(layers)
+        self.attentions = nn.ModuleList([Look(build, width)])
+
+    def forward(self, x: Tensor, given: Given) -> Tensor:
+        first, *others = self.resnets
+        x = first(x, given)
+        for layer in others:
+            x = layer(self.attentions[0](x), given)
+        return x
+
+
+class Halve(nn.Module):
+    """[B,C,H,W] -> [B,C,H/2,W/2]; only the right and the bottom are padded."""
+
+    def __init__(self, build: Build, width: int) -> None:
+        super().__init__()
+        self.conv = build.conv(width, width, stride=2, padding=0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(F.pad(x, (0, 1, 0, 1)))
+
+
+class Down(nn.Module):
+    def __init__(self, build: Build, inputs: int, width: int, layers: int, *, last: bool) -> None:
+        super().__init__()
+        ends = [(inputs, width)] + [(width, width)] * (layers - 1)
+        self.resnets = nn.ModuleList(Spatial(build, *pair, None, EPS) for pair in ends)
+        self.downsamplers = nn.ModuleList([] if last else [Halve(build, width)])
+
+    def forward(self, x: Tensor, given: Given) -> Tensor:
+        for layer in self.resnets:
+            x = layer(x, given)
+        for halve in self.downsamplers:
+            x = halve(x)
+        return x
+
+
+class Encoder(nn.Module):
+    """[B,3,H,W] -> [B,2*latent,H/8,W/8]: what latents are likely, and how sure that is."""
+
+    def __init__(self, build: Build, widths: Sequence[int], layers: int, latent: int) -> None:
+        super().__init__()
+        self.conv_in = build.conv(3, widths[0])
+        last = len(widths) - 1
+        self.down_blocks = nn.ModuleList(
+            Down(build, widths[max(level - 1, 0)], width, layers, last=level == last) for level, width in enumerate(widths)
+        )
+        middle = [Spatial(build, widths[-1], widths[-1], None, EPS) for _ in range(2)]
+        self.mid_block = Middle(build, middle, widths[-1])
+        self.conv_norm_out = build.group_norm(widths[-1], EPS)
+        self.conv_out = build.conv(widths[-1], 2 * latent)
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        given = Given(1, None, None)
+        x = self.conv_in(rgb)
+        for block in self.down_blocks:
+            x = block(x, given)
+        return self.conv_out(F.silu(self.conv_norm_out(self.mid_block(x, given))))
+
+
+def timely(build: Build, inputs: int, width: int) -> Residual:
+    return Residual(build, inputs, width, None, eps=EPS, temporal_eps=1e-5, towards_time=True)
+
+
+class Up(nn.Module):
+    def __init__(self, build: Build, inputs: int, width: int, layers: int, *, last: bool) -> None:
+        super().__init__()
+        ends = [(inputs, width)] + [(width, width)] * (layers - 1)
+        self.resnets = nn.ModuleList(timely(build, *pair) for pair in ends)
+        self.upsamplers = nn.ModuleList([] if last else [Grow(build, width)])
+
+    def forward(self, x: Tensor, given: Given) -> Tensor:
+        for layer in self.resnets:
+            x = layer(x, given)
+        for grow in self.upsamplers:
+            x = grow(x, (2 * x.shape[-2], 2 * x.shape[-1]))
+        return x
+
+
+class Decoder(nn.Module):
+    """[F,latent,h,w], the frames of one clip -> [F,3,8h,8w]"""
+
+    def __init__(self, build: Build, widths: Sequence[int], layers: int, latent: int) -> None:
+        super().__init__()
+        self.conv_in = build.conv(latent, widths[-1])
+        self.mid_block = Middle(build, [timely(build, widths[-1], widths[-1]) for _ in range(layers)], widths[-1])
+        wide = (widths[-1], *reversed(widths))
+        self.up_blocks = nn.ModuleList(
+            Up(build, inputs, width, layers + 1, last=level == len(widths) - 1)
+            for level, (inputs, width) in enumerate(pairwise(wide))
+        )
+        self.conv_norm_out = build.group_norm(widths[0], EPS)
+        self.conv_out = build.conv(widths[0], 3)
+        self.time_conv_out = build.time_conv(3, 3)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        given = Given(len(latents), None, None)
+        x = self.mid_block(self.conv_in(latents), given)
+        for block in self.up_blocks:
+            x = block(x, given)
+        x = self.conv_out(F.silu(self.conv_norm_out(x)))
+        return self.time_conv_out(x.transpose(0, 1)[None])[0].transpose(0, 1)
+
+
+class Autoencoder(nn.Module):
+    """Both; pictures are 0..1. In half precision (float16) the encoder overflows: bfloat16 or float32 are for it."""
+
+    def __init__(
+        self, widths: Sequence[int], layers: int, latent: int, build: Build | None = None, *, between: bool = True
+    ) -> None:
+        super().__init__()
+        build = build or Build()
+        self.latent = latent
+        self.encoder = Encoder(build, widths, layers, latent)
+        self.decoder = Decoder(build, widths, layers, latent)
+        self.quant_conv = build.conv(2 * latent, 2 * latent, kernel=1) if between else nn.Identity()
+
+    def encode(self, rgb: Tensor) -> Tensor:
+        """Pictures [B,3,H,W], 0..1 or a little beyond, to their likeliest latents [B,latent,H/8,W/8]."""
+        return self.quant_conv(self.encoder(rgb * 2 - 1))[:, : self.latent]
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """The latents of a whole clip [F,latent,h,w] to its frames [F,3,8h,8w], 0..1 or a little beyond.
+
+        Frames are decoded with regard to those before and after, so that parts of a clip, decoded alone, differ at their ends.
+        """
+        return (self.decoder(latents) + 1) / 2
+
+
+def autoencoder(state: Mapping[str, Tensor], build: Build | None = None) -> Autoencoder:
+    """The autoencoder of these weights, which it holds as they are; sizes are read off them. Raises `InputError`."""
+    if "decoder.time_conv_out.weight" not in state or "encoder.conv_out.weight" not in state:
+        raise InputError(f"these weights are {looks_like(state)}: the autoencoder of Stable Video Diffusion is wanted")
+    build = build or Build()
+    first = "encoder.down_blocks.{}.resnets.0.conv1.weight"
+    widths = [state[first.format(level)].shape[0] for level in range(counted(state, first))]
+    layers = counted(state, "encoder.down_blocks.0.resnets.{}.conv1.weight")
+    meta = Build(build.operations, build.attention, "meta", build.dtype)
+    latent = state["decoder.conv_in.weight"].shape[1]
+    net = Autoencoder(widths, layers, latent, meta, between="quant_conv.weight" in state)
+    load_weights(net, state, looks_like(state), assign=True)
+    return net.eval().requires_grad_(False)
