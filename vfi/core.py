@@ -144,6 +144,13 @@ class Moves(Protocol):
     def motion_at(self, prepared: Any, t: Tensor) -> Motion: ...
 
 
+@runtime_checkable
+class Timed(Protocol):
+    """A model whose frames depend on when they are: ``during`` is the same for those between two instants of the clip, in s."""
+
+    def during(self, start: Fraction, end: Fraction) -> Interpolator: ...
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How a network that draws frames from noise does it.

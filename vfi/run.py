@@ -17,7 +17,7 @@ from torch import Tensor
 
 from . import color, wrap
 from .archs.blend import Linear
-from .core import Doubts, Frame, InputError, Interpolator
+from .core import Doubts, Frame, InputError, Interpolator, Timed
 from .eight import floats, like
 from .time import At, Grid, Instant, Subdivide, Tail, Uniform, exact_rate, resample
 
@@ -161,6 +161,8 @@ class _Between:
     """
 
     def __init__(self, model: Interpolator, window: Sequence[Frame], seen: dict[Frame, _Seen]) -> None:
+        if isinstance(model, Timed):
+            model = model.during(*(frame.time for frame in window[len(window) // 2 - 1 : len(window) // 2 + 1]))
         self.model, self.window = model, window
         for frame in window:
             if frame not in seen:

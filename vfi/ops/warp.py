@@ -33,6 +33,23 @@ def warp_corners(image: Tensor, flow: Tensor) -> Tensor:
     return _look_up(image, grid_x, grid_y, outside="border")
 
 
+def warp_cubic(image: Tensor, flow: Tensor) -> Tensor:
+    """As `warp_corners`, by cubic convolution of 4x4 pixels, which keeps edges sharp where frames are warped more than once.
+
+    Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981. It overshoots at edges, and is held within the
+    colours of each picture. Bilinear where the device is neither a CPU nor CUDA's.
+    """
+    if flow.device.type not in ("cpu", "cuda"):
+        return warp_corners(image, flow)
+    height, width = flow.shape[-2:]
+    x, y = targets(flow)
+    batch = max(image.shape[0], flow.shape[0])
+    places = torch.stack((x * (2 / max(width - 1, 1)) - 1, y * (2 / max(height - 1, 1)) - 1), dim=-1).clamp(-1, 1)
+    source = image.to(places.dtype).expand(batch, -1, -1, -1)
+    made = _grid_sample(source, places.expand(batch, -1, -1, -1), "border", "bicubic")
+    return made.to(image.dtype).clamp(image.amin((1, 2, 3), keepdim=True), image.amax((1, 2, 3), keepdim=True))
+
+
 def warp_zeros(image: Tensor, flow: Tensor) -> Tensor:
     """As `warp_corners`, with black outside of the frame: SepConv, softsplat and optical flow networks."""
     return sample(image, *targets(flow), outside="zeros")
@@ -105,11 +122,11 @@ def _look_up(image: Tensor, grid_x: Tensor, grid_y: Tensor, outside: Outside) ->
     return _grid_sample(source, grid, "zeros").to(image.dtype)
 
 
-def _grid_sample(image: Tensor, grid: Tensor, padding: str) -> Tensor:
+def _grid_sample(image: Tensor, grid: Tensor, padding: str, mode: str = "bilinear") -> Tensor:
     """torch's own, and the only call of it: in half precision it gives NaN or crashes on CPUs, and is a pixel off on GPUs."""
     if image.dtype not in (torch.float32, torch.float64) or grid.dtype != image.dtype:
         raise TypeError(f"{image.dtype} is sampled at places of {grid.dtype}: both must be float32, or both float64")
-    return F.grid_sample(image, grid, mode="bilinear", padding_mode=padding, align_corners=True)
+    return F.grid_sample(image, grid, mode=mode, padding_mode=padding, align_corners=True)
 
 
 def targets(flow: Tensor) -> tuple[Tensor, Tensor]:
