@@ -17,7 +17,7 @@ from .keyframes import Coders
 from .layers import Build
 from .svd import looks_like
 from .vae import Autoencoder, autoencoder
-from .vision import HEADS, Vision, vision
+from .vision import Vision, vision
 
 DECODER = "first_stage_model."
 ENCODER = "conditioner.embedders.3.encoder."
@@ -71,11 +71,11 @@ def coders(autoencoder: Autoencoder, vision: Vision) -> Coders:
     )
 
 
-def parts(state: Mapping[str, Tensor], build: Build | None = None, heads: int = HEADS) -> tuple[Autoencoder, Vision]:
+def parts(state: Mapping[str, Tensor], build: Build | None = None) -> tuple[Autoencoder, Vision]:
     """The autoencoder and the vision model of a whole checkpoint, which hold its tensors. Raises `InputError`."""
     if not any(key.startswith(VISION) for key in state) or not any(key.startswith(DECODER) for key in state):
         raise InputError(f"these weights are {looks_like(state)}: the whole checkpoint of Stable Video Diffusion is wanted")
-    return autoencoder(autoencoder_state(state), build), vision(vision_state(state), build, heads)
+    return autoencoder(autoencoder_state(state), build), vision(vision_state(state), build)
 
 
 def autoencoder_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ from .layers import Build
 from .svd import counted, looks_like
 
 HEADS = 16
-"""Of ViT-H; shapes do not tell."""
+"""Of ViT-H."""
 
 MEAN, SPREAD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 """Of red, green and blue in training, 0..1."""
@@ -131,10 +131,10 @@ def squeezed(rgb: Tensor, side: int) -> Tensor:
     return F.interpolate(x, size=(side, side), mode="bicubic", align_corners=True).to(rgb)
 
 
-def vision(state: Mapping[str, Tensor], build: Build | None = None, heads: int = HEADS) -> Vision:
-    """The vision model of these weights, which it holds as they are; sizes but the ``heads`` are read off them.
+def vision(state: Mapping[str, Tensor], build: Build | None = None) -> Vision:
+    """The vision model of these weights, which it holds as they are; sizes are read off them. Raises `InputError`.
 
-    Raises `InputError`.
+    Of heads shapes say nothing: there are `HEADS`, or two in networks too narrow for that.
     """
     patches = state.get("vision_model.embeddings.patch_embedding.weight")
     places = state.get("vision_model.embeddings.position_embedding.weight")
@@ -146,6 +146,7 @@ def vision(state: Mapping[str, Tensor], build: Build | None = None, heads: int =
     width, patch, count = patches.shape[0], patches.shape[-1], places.shape[0]
     inner = state["vision_model.encoder.layers.0.mlp.fc1.weight"].shape[0]
     depth = counted(state, "vision_model.encoder.layers.{}.mlp.fc1.weight")
+    heads = HEADS if width >= 8 * HEADS else 2
     tower = Tower(meta, width, inner, patch, count, depth, heads)
     net = Vision(tower, width, projection.shape[0], patch * math.isqrt(count - 1), meta)
     kept = {key: value for key, value in state.items() if key != "vision_model.embeddings.position_ids"}

@@ -18,8 +18,11 @@ from torch import Tensor
 from ..core import InputError
 
 
-def read(path: Path | str) -> dict[str, Tensor]:
-    """The tensors of a safetensors file. Raises `InputError` for anything else; a pickle is not opened."""
+def read(path: Path | str, prefixes: tuple[str, ...] = ("",)) -> dict[str, Tensor]:
+    """The tensors of a safetensors file whose names begin with one of ``prefixes``; no others are read.
+
+    Raises `InputError` for anything else; a pickle is not opened.
+    """
     path = Path(path)
     kind = kind_of(path)
     if kind in ("pickle", "TorchScript"):
@@ -29,16 +32,16 @@ def read(path: Path | str) -> dict[str, Tensor]:
         )
     if kind != "safetensors":
         raise InputError(f"{path} is not a model: a safetensors file is wanted")
-    return read_safetensors(path)
+    return read_safetensors(path, prefixes)
 
 
-def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file that is of this kind. Raises `InputError` for a damaged one."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+def read_safetensors(path: Path, prefixes: tuple[str, ...] = ("",)) -> dict[str, Tensor]:
+    """As `read`, of a file that is of this kind. Raises `InputError` for a damaged one."""
+    from safetensors import SafetensorError, safe_open
 
     try:
-        return load_file(path)
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys() if name.startswith(prefixes)}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} is damaged: {first_line(error)}") from error
 
