@@ -33,8 +33,8 @@ def work():
         for power in (16, 17, 18, 19, 20, 21, 21, 21, 21):
             faults(2**power)
         with kept():
-            again = faults(2**21)
-        after = faults(2**21)
+            again = min(faults(2**21) for _ in range(4))  # a thread's heap may grow once more
+        after = min(faults(2**21) for _ in range(4))
         assert again + after < 100, (again, after)
         assert held() > start + 2**22
     assert held() < start + 2**22, held() - start
