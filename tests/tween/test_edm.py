@@ -66,3 +66,11 @@ def test_frames_are_guided_each_by_its_own_strength():
 def test_a_seed_is_always_the_same_noise():
     assert torch.equal(edm.noise_of(3)((2, 3)), edm.noise_of(3)((2, 3)))
     assert not torch.equal(edm.noise_of(3)((2, 3)), edm.noise_of(4)((2, 3)))
+    assert not torch.equal(edm.noise_of(3)((2, 3)), edm.noise_of(3, stream=1)((2, 3)))
+    assert edm.noise_of(2**64 - 1, stream=1)((2, 3)).isfinite().all()
+
+
+def test_it_is_the_noise_that_comfyui_draws_of_that_seed():
+    generator = torch.manual_seed(7)
+    theirs = torch.randn((5, 4, 8, 16), dtype=torch.float32, generator=generator, device="cpu")
+    assert torch.equal(edm.noise_of(7)((1, 5, 4, 8, 16))[0], theirs)

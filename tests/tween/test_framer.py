@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import cv2
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from tweening import FRAMES, HEIGHT, SEED, WIDTH, apart, coders, controlnet, normal, picture, state, stored, unet
 
@@ -14,12 +17,14 @@ from vfi.match import Matches
 from vfi.tracks import Tracks
 from vfi.tween import edm, keyframes, svd
 from vfi.tween.framer import Drawing, Framer, Run, autopilot, condition, maps
-from vfi.tween.refresh import Refresh
+from vfi.tween.refresh import Enlarged, Refresh
 
 CLOSE = 5e-5
 """Of the largest value; the reference allows 5e-4."""
 
 THREE = Drawing(steps=3)
+
+CHINA = Path(__file__).parents[1] / "data" / "images" / "china.jpg"
 
 
 def pictures() -> tuple[Tensor, Tensor]:
@@ -133,6 +138,15 @@ def test_refined_tracks_are_drawn_anew():
     assert apart(refined, stored("loop")["expected.autopilot_off_fixed.step2"]) > 1e-3
 
 
+def test_parts_of_enlarged_features_are_those_of_the_whole():
+    features = torch.randn(2, 3, 8, 16)
+    whole = F.interpolate(features, size=(64, 128), mode="bilinear")
+    large = Enlarged(features, 128, 64)
+    for x, y, reach in ((0, 0, 5), (127, 63, 5), (64, 30, 5), (3, 60, 0)):
+        part = whole[1, :, max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1]
+        assert torch.allclose(large.part(1, torch.tensor([x, y]), reach), part, atol=1e-5)
+
+
 @torch.no_grad()
 def test_points_outside_of_the_picture_are_looked_for_at_its_edge():
     path = torch.tensor([[[-50.0, 30.0]], [[60.0, 300.0]], [[20.0, 20.0]]])
@@ -192,6 +206,15 @@ def test_autopilot_follows_points_that_move_together():
     assert (found.frames, found.count) == (7, 4)
     way = found.path[-1] - found.path[0]
     assert torch.allclose(way, torch.tensor([6.0, 3.0]).to(way).expand_as(way), atol=1e-4)
+
+
+def test_autopilot_finds_what_sift_finds():
+    image = cv2.resize(cv2.imread(str(CHINA)), (320, 200), interpolation=cv2.INTER_AREA)
+    whole = picture(torch.from_numpy(image))
+    found = autopilot(whole[:, :, 12:], whole[:, :, :-12], frames=5)
+    assert (found.frames, found.count) == (5, 5)
+    way = found.path[-1] - found.path[0]
+    assert (way - torch.tensor([12.0, 0.0]).to(way)).abs().max() < 1
 
 
 def test_tracks_need_a_controlnet():

@@ -20,6 +20,9 @@ from ..core import InputError
 
 SIGMA_MAX, SIGMA_MIN, RHO = 700.0, 0.002, 7
 
+STRIDE = 0x9E3779B97F4A7C15
+"""How far apart the streams of a seed are: no seed that anyone gives has a stream of another's."""
+
 Curve = Literal["linear", "triangle"]
 
 Predict: TypeAlias = "Callable[[Tensor, float], Tensor]"
@@ -67,9 +70,12 @@ Draw: TypeAlias = "Callable[[Sequence[int]], Tensor]"
 """Normal noise of a shape."""
 
 
-def noise_of(seed: int) -> Draw:
-    """Draws normal noise of a shape, float32 on the CPU, so that a seed means the same on every device."""
-    generator = torch.Generator().manual_seed(seed)
+def noise_of(seed: int, stream: int = 0) -> Draw:
+    """Draws normal noise of a shape, float32 on the CPU, so that a seed means the same on every device.
+
+    A seed has several streams. The first of ``stream`` 0 is ComfyUI's noise of that seed.
+    """
+    generator = torch.Generator().manual_seed((seed + stream * STRIDE) % 2**64)
     return lambda shape: torch.randn(*shape, generator=generator)
 
 

@@ -134,7 +134,7 @@ class Framer:
             raise InputError(f"{tracks.count} tracks were given, and no ControlNet, without which they lead nowhere")
         like = next(self.unet.conv_in.parameters())
         draw = edm.noise_of(drawing.seed)
-        ends, tokens = keyframes.told(self.coders, first, last, drawing.augmentation, draw, like)
+        ends, tokens = keyframes.told(self.coders, first, last, drawing.augmentation, keyframes.noise(drawing.seed), like)
         noise = draw((1, frames, *ends.shape[1:])).to(like.device)
         if tracks is not None and tracks.count:
             tracks = tracks.scaled((first.shape[2], first.shape[1])).resampled(frames)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..core import InputError
+from . import edm
 from .edm import Draw
 
 SCALE = 0.18215
@@ -86,6 +87,11 @@ def check(first: Tensor, last: Tensor, frames: int) -> None:
         )
     if frames < 3:
         raise InputError(f"{frames} frames were asked for: both keyframes and one between them make 3")
+
+
+def noise(seed: int) -> Draw:
+    """The noise of keyframes, which is another than that from which frames are drawn."""
+    return edm.noise_of(seed, stream=1)
 
 
 def told(

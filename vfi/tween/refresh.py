@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..tracks import Tracks
-from ..tracks.refresh import AGREE, anchored, found
+from ..tracks.refresh import AGREE, REACH, anchored, found
 
 
 class Refresh:
@@ -25,10 +25,7 @@ class Refresh:
         self.fixed = torch.zeros(tracks.path.shape[:2], dtype=torch.bool)
 
     def __call__(self, features: Tensor) -> Tracks:
-        """The tracks bent by what the ``features`` [F,C,h,w] of a step show.
-
-        One frame at a time is brought to the size of the picture, beside those of the two keyframes.
-        """
+        """The tracks bent by what the ``features`` [F,C,h,w] of a step show."""
         from_first, from_last = self.seen(features)
         self.tracks, self.fixed = anchored(self.tracks, self.fixed, from_first, from_last, self.agree)
         return self.tracks
@@ -36,18 +33,34 @@ class Refresh:
     def seen(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Where each point is by the first keyframe, and by the last, [F,P,2]; in both, where it is by its track."""
         width, height = (round(side) for side in self.tracks.size)
-        path = self.tracks.path.float()
-        last = self.tracks.frames - 1
+        large = Enlarged(features, width, height)
+        path, last = self.tracks.path, self.tracks.frames - 1
+        near = torch.stack((path[..., 0].clamp(0, width - 1), path[..., 1].clamp(0, height - 1)), dim=-1).long()
+        places = path.clone(), path.clone()
+        for point in range(self.tracks.count):
+            ends = [large.part(frame, near[frame, point], 0) for frame in (0, last)]
+            for frame in range(1, last):
+                here = near[frame, point]
+                corner = (here - REACH).clamp(min=0)
+                window = large.part(frame, here, REACH)
+                for own, end in zip(places, ends, strict=True):
+                    place = found(end, window, torch.zeros(1, 2), (here - corner)[None], REACH)[0]
+                    own[frame, point] = place.to(own) + corner
+        return places
 
-        def full(frame: int) -> Tensor:
-            return F.interpolate(features[frame, None], size=(height, width), mode="bilinear")[0]
 
-        inside = path[..., 0].clamp(0, width - 1), path[..., 1].clamp(0, height - 1)
-        near = torch.stack(inside, dim=-1)
-        places = path.repeat(2, 1, 1, 1)
-        ends = ((full(0), near[0]), (full(last), near[last]))
-        for frame in range(1, last):
-            here = full(frame)
-            for own, (reference, start) in zip(places, ends, strict=True):
-                own[frame] = found(reference, here, start, near[frame]).to(own)
-        return places[0], places[1]
+class Enlarged:
+    """``features`` [F,C,h,w] as if they were brought to ``width`` x ``height``, bilinearly, of which parts are computed."""
+
+    def __init__(self, features: Tensor, width: int, height: int) -> None:
+        self.features = features.float()
+        self.rows, self.columns = (
+            F.interpolate(torch.eye(few, device=features.device)[None], size=many, mode="linear")[0].T
+            for few, many in zip(features.shape[-2:], (height, width), strict=True)
+        )
+
+    def part(self, frame: int, middle: Tensor, reach: int) -> Tensor:
+        """[C,2*reach+1,2*reach+1] around the pixel ``middle`` (x, y), less where the picture ends."""
+        x, y = middle.tolist()
+        rows, columns = (side[max(at - reach, 0) : at + reach + 1] for side, at in ((self.rows, y), (self.columns, x)))
+        return rows @ self.features[frame] @ columns.T

@@ -127,7 +127,9 @@ class Inbetweening:
         keyframes.check(first, last, frames)
         like = next(self.forward.conv_in.parameters())
         draw = edm.noise_of(drawing.seed)
-        ends, tokens = keyframes.told(self.coders, first, last, drawing.augmentation, draw, like, shared=True)
+        ends, tokens = keyframes.told(
+            self.coders, first, last, drawing.augmentation, keyframes.noise(drawing.seed), like, shared=True
+        )
         noise = draw((1, frames, *ends.shape[1:])).to(like.device)
         return keyframes.frames_of(self.coders, self.latents(ends, tokens, noise, drawing, draw, each)[0], like)
 
