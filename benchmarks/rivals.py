@@ -43,7 +43,7 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--sizes", nargs="+", type=size_of, default=[(448, 256), (960, 540), (1280, 720)], metavar="WxH")
     parser.add_argument("--times", nargs="+", type=int, default=[2, 4], metavar="K")
     parser.add_argument("--repeats", type=int, default=5, help="turns that count (%(default)s)")
-    parser.add_argument("--new", type=int, default=6, help="new frames a turn, about (%(default)s)")
+    parser.add_argument("--new", type=int, default=12, help="new frames of 960x540 a turn, about; others alike (%(default)s)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--allocator", nargs="+", default=["stock"], choices=["stock", "tuned"], help="glibc's, on all sides")

@@ -38,8 +38,10 @@ class Case:
         return round((BLOCKS + HEAD / (self.times - 1)) * height * width)
 
     def source_frames(self, new: int) -> int:
-        """How many source frames there are about ``new`` new ones between, three at the least."""
-        return max(1 + round(new / (self.times - 1)), 3)
+        """How many source frames there are about ``new`` new ones between, three at the least; of frames smaller or larger than
+        960x540 so many more or fewer that a turn takes as long, up to four times as many."""
+        wanted = new * min(960 * 540 / (self.width * self.height), 4)
+        return max(1 + round(wanted / (self.times - 1)), 3)
 
     def new_frames(self, source: int) -> int:
         return (source - 1) * (self.times - 1)

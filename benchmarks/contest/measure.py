@@ -37,7 +37,7 @@ class Plan:
     cases: Sequence[Case]
     folder: Path
     repeats: int = 5
-    new: int = 6
+    new: int = 12
     tell: Callable[[str], None] = lambda text: None
 
     def source(self, case: Case) -> Path:

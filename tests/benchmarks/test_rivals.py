@@ -45,12 +45,17 @@ def test_the_least_work_is_the_network_without_what_nobody_reads():
     assert counter.get_total_flops() / 64**2 == pytest.approx(cases.BLOCKS + 2 * cases.HEAD + unread, rel=0.001)
 
 
-@pytest.mark.parametrize(("times", "source"), [(2, 7), (4, 3), (16, 3)])
-def test_a_turn_makes_about_as_many_new_frames_as_asked(times: int, source: int):
-    case = Case(960, 540, times)
+@pytest.mark.parametrize(
+    ("size", "times", "source"), [((960, 540), 2, 7), ((960, 540), 4, 3), ((1280, 720), 2, 4), ((64, 64), 2, 25)]
+)
+def test_a_turn_takes_about_as_long_at_any_size(size: tuple[int, int], times: int, source: int):
+    case = Case(*size, times)
     assert case.source_frames(6) == source
     assert case.new_frames(source) == (source - 1) * (times - 1)
-    assert case.grown == (576, 960)
+
+
+def test_sides_are_grown_as_the_network_needs_them():
+    assert Case(960, 540, 2).grown == (576, 960)
 
 
 @pytest.mark.parametrize("text", ["960", "960x", "x540", "960x540x2", "-1x4"])
