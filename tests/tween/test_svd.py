@@ -125,6 +125,7 @@ def test_latents_of_any_size_come_back_in_it():
         ),
         ({"first_stage_model.decoder.up.0.block.0.conv1.weight": 1}, "whole checkpoint, of an image model"),
         ({"down_blocks.0.resnets.0.conv1.weight": 1}, "are an image model in diffusers' form"),
+        ({"model.diffusion_model.input_blocks.1.0.time_stack.out_layers.3.weight": 1}, "in another form than diffusers'"),
         ({"weight": 1}, "of no kind that is known here"),
     ],
 )

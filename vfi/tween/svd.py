@@ -102,7 +102,6 @@ def looks_like(state: State) -> str:
         "controlnet_cond_embedding.conv_in.weight": "Framer's ControlNet",
         "mask_token": "Framer's UNet",
         "down_blocks.0.resnets.0.temporal_res_block.conv1.weight": "Stable Video Diffusion's UNet",
-        "model.diffusion_model.time_mixer": "a whole checkpoint",
         "decoder.time_conv_out.weight": "the autoencoder of Stable Video Diffusion",
         "vision_model.embeddings.class_embedding": "a CLIP vision model",
         "down_blocks.0.resnets.0.conv1.weight": "an image model in diffusers' form, without layers along time",
@@ -110,9 +109,11 @@ def looks_like(state: State) -> str:
     for key, words in marks.items():
         if key in state:
             return words
+    video = any(key.endswith(".time_stack.out_layers.3.weight") for key in state)
     if any(key.startswith("first_stage_model.") for key in state):
-        video = any(key.endswith("time_stack.out_layers.3.weight") for key in state)
         return "a whole checkpoint, " + ("Stable Video Diffusion's or one like it" if video else "of an image model")
+    if video:
+        return "a video UNet in another form than diffusers'"
     return "of no kind that is known here"
 
 
