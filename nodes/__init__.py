@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from .clip import JoinFrames, PingPongFrames, ReverseFrames, SelectFrames, SplitFrames
+from .guide import GuideModel
 from .interpolate import Augment, Interpolate, InterpolateVideo, ModelConsensus
 from .join import JoinClips, JoinVideos
 from .load import LoadModel
@@ -35,6 +36,7 @@ class InbetweenExtension(ComfyExtension):
             ShutterVideo,
             Augment,
             ModelConsensus,
+            GuideModel,
             FindShots,
             FindDuplicates,
             SplitFrames,

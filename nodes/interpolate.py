@@ -14,7 +14,7 @@ from ..vfi.run import run
 from ..vfi.time import Timing, exact_rate, resample, timing
 from ..vfi.wrap import TTA_PASSES
 from . import bridge, parts
-from .memory import Model, ModelType, Several
+from .memory import Model, ModelType, Several, over
 from .shots import plan_input
 from .video import Clip, make
 
@@ -98,7 +98,7 @@ class Interpolate(io.ComfyNode):
         asked = timing_of(mode, source)
         shown = len(bridge.checked(images)) - (not hold_last)
         count = asked.grid.count(len(images), shown / source, tail)
-        ready = model.ready(images.shape[1:3], bridge.unbound(images))
+        ready = over(model.ready(images.shape[1:3], bridge.unbound(images)), (len(images) - 1) / source)
         frames = bridge.frames_of(images, source)
         made = run(frames if plan is None else plan.marked(frames), ready, asked.grid, tail=tail)
         disagreement = bridge.per_frame([False] * count, images)

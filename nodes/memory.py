@@ -5,8 +5,9 @@ Weights are loaded to the GPU before use and give way to other models after. Kno
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 import torch
@@ -16,8 +17,10 @@ from comfy_api.latest import io
 from ..vfi import backends, loading
 from ..vfi.consensus import Consensus
 from ..vfi.core import InputError, Interpolator
+from ..vfi.guided import Guide, Guided
 from ..vfi.hdr import Lit
 from ..vfi.light import Curve
+from ..vfi.tracks.arrays import of_core
 from ..vfi.wrap import VIEWS
 
 ModelType = io.Custom("INBETWEEN_MODEL")
@@ -27,7 +30,7 @@ PRECISIONS = ("auto", "float32", "float16", "bfloat16")
 
 @dataclass(frozen=True)
 class Model:
-    """What the socket carries, or `Several` of it.
+    """What the socket carries, or `Several` of it, or `Following`.
 
     ``patcher`` is None for a model without weights; ``tta`` is a mode of `vfi.wrap.Tta`; ``halved``: see `vfi.loading.ready`.
     """
@@ -78,7 +81,9 @@ class Several:
 
     @classmethod
     def of(cls, models: Sequence[Model | Several]) -> Several:
-        """All of ``models``, and of those that are several each."""
+        """All of ``models``, and of those that are several each. Raises `InputError` for one that follows a guide."""
+        if any(isinstance(model, Following) for model in models):
+            raise InputError("a model that follows a guide was given: guide the models after they are joined to one")
         return cls(tuple(one for model in models for one in (model.members if isinstance(model, Several) else (model,))))
 
     def ready(self, size: tuple[int, int], curve: Curve | None = None) -> Interpolator:
@@ -88,6 +93,30 @@ class Several:
 
     def augmented(self, tta: str) -> Several:
         return Several(tuple(model.augmented(tta) for model in self.members))
+
+
+@dataclass(frozen=True)
+class Following:
+    """A model that follows a ``guide``, and ``tracks``, ComfyUI's TRACKS in pixels of the frames that it is given."""
+
+    model: Model | Several
+    guide: Guide
+    tracks: Mapping[str, Any] | None = None
+
+    def ready(self, size: tuple[int, int], curve: Curve | None = None) -> Interpolator:
+        """As `Model.ready`."""
+        tracks = None if self.tracks is None else of_core(self.tracks, (size[1], size[0]))
+        return Guided(self.model.ready(size, curve), replace(self.guide, tracks=tracks))
+
+    def augmented(self, tta: str) -> Following:
+        return replace(self, model=self.model.augmented(tta))
+
+
+def over(model: Interpolator, seconds: Fraction | None) -> Interpolator:
+    """``model``, its tracks laid over a clip whose last frame is at ``seconds``, where that is known and it follows any."""
+    if not seconds or not isinstance(model, Guided) or model.guide.tracks is None:
+        return model
+    return Guided(model.model, replace(model.guide, span=(Fraction(0), seconds)))
 
 
 def load(models: Sequence[Model], size: tuple[int, int]) -> None:

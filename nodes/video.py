@@ -28,7 +28,7 @@ from ..vfi.time import Timing, exact_rate
 from ..vfi.video import VideoReader, VideoWriter
 from ..vfi.video.sound import Audio, fitted
 from . import bridge, sound
-from .memory import Model
+from .memory import Model, over
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +104,8 @@ def make(
     tick = asked.tick(info.time_base, info.duration)
     wanted = replace(info, rate=asked.rate)
     expected = asked.expected(info.frames, info.duration, "hold") or 0
-    ready = model.ready((info.height, info.width), unbound(info))
+    last = info.duration * (info.frames - 1) / info.frames if info.duration and info.frames else None
+    ready = over(model.ready((info.height, info.width), unbound(info)), last)
     count = 0
     with (
         fitted(clip.sound, reader, asked, path.suffix, audio) as heard,

@@ -96,15 +96,22 @@ def resized(planes: Tensor, size: list[int]) -> Tensor:
     return F.interpolate(planes[None], size=size, mode="bilinear", antialias=True)[0]
 
 
+def astray(own: Tensor, points: Points) -> Tensor:
+    """How far, in pixels, ``own`` [4,H,W] misses each point's way from frame to frame: [N]."""
+    return _astray(_at(own, points.at), points.after - points.before)
+
+
 def lost(own: Tensor, points: Points) -> Tensor:
-    """How much of each point's way from frame to frame ``own`` [4,H,W] misses: [N], 0 none of it to 1 all."""
-    return _lost(_at(own, points.at), points)
+    """How much of each point's way ``own`` [4,H,W] misses: [N], 0 none of it to 1 all."""
+    return _lost(_at(own, points.at), points.after - points.before)
 
 
-def _lost(seen: Tensor, points: Points) -> Tensor:
-    way = points.after - points.before
-    missed = torch.linalg.vector_norm(seen[:, 2:] - seen[:, :2] - way, dim=1)
-    return 1 - torch.exp(-((missed / (MISSED + MISSED_SHARE * torch.linalg.vector_norm(way, dim=1))) ** 2))
+def _astray(seen: Tensor, way: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(seen[:, 2:] - seen[:, :2] - way, dim=1)
+
+
+def _lost(seen: Tensor, way: Tensor) -> Tensor:
+    return 1 - torch.exp(-((_astray(seen, way) / (MISSED + MISSED_SHARE * torch.linalg.vector_norm(way, dim=1))) ** 2))
 
 
 def _led(own: Tensor, before: Tensor, after: Tensor, points: Points) -> Led:
@@ -125,7 +132,7 @@ def _led(own: Tensor, before: Tensor, after: Tensor, points: Points) -> Led:
         own.new_zeros(2, height, width),
     )
     for at, motion, there, missed, drawn, reach in zip(
-        points.at, wanted, seen, _lost(seen, points), points.drawn.tolist(), points.reach, strict=True
+        points.at, wanted, seen, _lost(seen, points.after - points.before), points.drawn.tolist(), points.reach, strict=True
     ):
         squared = (x - at[0]) ** 2 + (y - at[1]) ** 2
         apart = motion[:, None, None]
@@ -136,7 +143,9 @@ def _led(own: Tensor, before: Tensor, after: Tensor, points: Points) -> Led:
             left = _disagreement(before, after, apart.expand_as(own))
             well = (2 - left / WELL).clamp(0, 1)
             better = _around(((unexplained - left) / BETTER + missed).clamp(0, 1) * well)
-            reach = (1 - (away / FAR) ** 2).clamp(min=0) ** 2 * along + _plateau(away / NEAR) * (1 - along) * better
+            near = _plateau(away / NEAR) * better
+            near = torch.lerp(near, (near > 0.5).to(near), missed)  # half a motion would be the motion of nothing
+            reach = (1 - (away / FAR) ** 2).clamp(min=0) ** 2 * along + near * (1 - along)
             if drawn:
                 reach = torch.maximum(reach, _plateau(away / CORE))
             reach = reach * (1 - claimed)
@@ -171,7 +180,7 @@ def _around(plane: Tensor) -> Tensor:
 
 
 def _plateau(away: Tensor) -> Tensor:
-    """1 half the way to 1, then evenly down to 0: half a motion is the motion of nothing."""
+    """1 half the way to 1, then evenly down to 0."""
     return (2 * (1 - away)).clamp(0, 1)
 
 

@@ -7,6 +7,7 @@ tracks. Where nothing is drawn, points that both frames share can lead. Knows no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -19,13 +20,16 @@ from torch import Tensor
 from . import match, wrap
 from .archs.dis import Dis
 from .core import InputError, Interpolator, Motion
-from .guide import NEAR, Led, Points, led, lost, resized
+from .guide import NEAR, Led, Points, astray, led, lost, resized
 from .ops.warp import sample, targets, warp_corners, warp_cubic
 from .tracks import Tracks
 from .tracks.formats import Read
 
 MOST = 24
 """So many points that both frames share lead at the most."""
+
+LARGE = 0.05
+"""How far the model must miss a shared point for that to lead, as a part of the frame's diagonal: at less, it knows better."""
 
 SEAM = 17
 """How far what is led goes over into what is not, in pixels."""
@@ -226,8 +230,6 @@ def _found(before: Tensor, after: Tensor, own: Tensor) -> Tracks | None:
     ends = shared.first.to(own), shared.last.to(own)
     count = len(shared)
     points = Points((ends[0] + ends[1]) / 2, *ends, torch.zeros(count, dtype=torch.bool), (None,) * count)
-    missed = (lost(own, points) > 0.5).cpu()
-    if not missed.any():
-        return None
-    apart = NEAR / 2 * float(torch.tensor(before.shape[-2:]).float().norm())
-    return shared.kept(missed).spread(MOST, apart).tracks(2)
+    diagonal = math.hypot(*before.shape[-2:])
+    missed = ((lost(own, points) > 0.5) & (astray(own, points) > LARGE * diagonal)).cpu()
+    return shared.kept(missed).spread(MOST, NEAR / 2 * diagonal).tracks(2) if missed.any() else None

@@ -20,6 +20,7 @@ def test_node_ids_are_for_ever(nodes):
         "InbetweenJoinVideos",
         "InbetweenTTA",
         "InbetweenConsensus",
+        "InbetweenGuide",
         "InbetweenFindShots",
         "InbetweenFindDuplicates",
         "InbetweenSplitFrames",
