@@ -3,6 +3,10 @@
 At t a track says where its point is and where it lies in both frames; `guide` makes of that the motion of every pixel. Both
 frames are warped along it, and the model makes the frame of what is left between them, which is little: it need not know of
 tracks. Where nothing is drawn, points that both frames share can lead. Knows nothing of files or networks.
+
+That frames are warped and shown to the model, by a cubic, measured best, and suits every model. On six sequences of nine frames
+with RIFE 4.25 and four tracks each: 27.45 dB; the frames themselves warped once along led and remaining motion 27.22. Handed to
+RIFE as its coarsest flow, even the true motion gives 30.8 dB in place of 34.4: its blocks go on with what they did not begin.
 """
 
 from __future__ import annotations
