@@ -13,7 +13,7 @@ INK, FAINT, PAPER = "#333333", "#d8d8d8", "#ffffff"
 COLOURS = {"node": "#e07020", "library": "#e07020", "core": "#9a9a9a", "fannovel16": "#6b7fa3"}
 OTHERS = {"bfloat16": "#f3b98a", "float16": "#f3b98a", "openvino": "#8f4513", "onnx": "#b5651d"}
 """Ours in another precision or run by something else."""
-PANEL, GAP, TOP, BOTTOM, HEIGHT = 220, 24, 46, 66, 330
+PANEL, GAP, TOP, BOTTOM, HEIGHT = 290, 24, 46, 66, 330
 """Pixels: width of a panel, space between them, above and below the bars, and height of it all."""
 
 
@@ -36,7 +36,7 @@ def svg(records: Sequence[Record], heading: str) -> str:
         name = title({"who": who})
         parts.append(f'<rect x="{left}" y="{HEIGHT - 22}" width="11" height="11" fill="{colour(who)}"/>')
         parts.append(text(left + 16, HEIGHT - 12, name, anchor="start"))
-        left += 34 + 6.4 * len(name)
+        left += 30 + 6.8 * len(name)
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
@@ -57,7 +57,7 @@ def panel(records: Sequence[Record], whos: Sequence[str], left: float) -> Iterat
                 x, height = start + whos.index(record["who"]) * bar, speed / most * (floor - TOP - 18)
                 fill = colour(record["who"])
                 yield f'<rect x="{x:.1f}" y="{floor - height:.1f}" width="{bar - 2:.1f}" height="{height:.1f}" fill="{fill}"/>'
-                yield text(x + bar / 2 - 1, floor - height - 4, f"{speed:.3g}", size=10)
+                yield text(x + bar / 2 - 1, floor - height - 4, f"{speed:.1f}", size=10)
 
 
 def colour(who: str) -> str:
