@@ -22,6 +22,16 @@ def drawn(shapes: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
     return {name: torch.randn(shape, generator=stream) / math.prod(shape[1:]) ** 0.5 for name, shape in shapes.items()}
 
 
+def drawn_rife(config: rife.Config, **options: float | bool) -> rife.Rife:
+    """RIFE with random weights, whose flows of a few pixels differ from block to block."""
+    torch.manual_seed(7)
+    net = rife.Rife(config, Options(**options)).eval()
+    for name, weight in net.named_parameters():
+        if weight.ndim == 4 and "beta" not in name:
+            torch.nn.init.normal_(weight, std=weight[0].numel() ** -0.5)
+    return net
+
+
 def amt_small() -> dict[str, Tensor]:
     """Weights of AMT-S, of which no outputs are stored."""
     shapes: dict[str, tuple[int, ...]] = {}

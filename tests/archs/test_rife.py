@@ -9,6 +9,7 @@ from itertools import pairwise
 import contracts
 import pytest
 import torch
+from networks import drawn_rife
 from parity import DATA, Case, ParitySet, compare, load_set, names, synthetic_frames
 from safetensors.torch import load_file
 from torch import Tensor
@@ -58,13 +59,7 @@ NETWORKS = {
 
 
 def network(name: str, **options) -> Rife:
-    """Random weights, with flows of a few pixels that differ from block to block."""
-    torch.manual_seed(7)
-    net = Rife(NETWORKS[name], Options(**options)).eval()
-    for key, weight in net.named_parameters():
-        if weight.ndim == 4 and "beta" not in key:
-            torch.nn.init.normal_(weight, std=weight[0].numel() ** -0.5)
-    return net
+    return drawn_rife(NETWORKS[name], **options)
 
 
 def windows(count: int = 1, height: int = 64, width: int = 128) -> Tensor:

@@ -7,13 +7,14 @@ from copy import deepcopy
 import contracts
 import pytest
 import torch
+from networks import drawn_rife
 from parity import DATA, load_set, names, synthetic_frames
 from safetensors.torch import load_file
 from torch import Tensor
 
 from vfi.archs import rife
 from vfi.archs.rife import NAMED_LAYERS, TWO_LAYERS, Config, Head, Rife
-from vfi.core import Encodes, Moves, Options
+from vfi.core import Encodes, Moves
 from vfi.fast import fast
 from vfi.fast.rife import FastRife, phases
 
@@ -29,13 +30,7 @@ DRAWN = {
 
 
 def drawn(name: str, **options) -> Rife:
-    """Random weights, with flows of a few pixels that differ from block to block."""
-    torch.manual_seed(7)
-    net = Rife(DRAWN[name], Options(**options)).eval()
-    for weight in net.parameters():
-        if weight.ndim == 4:
-            torch.nn.init.normal_(weight, std=weight[0].numel() ** -0.5)
-    return net
+    return drawn_rife(DRAWN[name], **options)
 
 
 def window(height: int, width: int, speed: float = 2.0) -> Tensor:
