@@ -206,8 +206,9 @@ def comfyui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyUI]:
         pytest.skip("a ComfyUI checkout is needed: name it in COMFYUI_PATH, and its interpreter in COMFYUI_PYTHON")
     base = tmp_path_factory.mktemp("comfyui")
     server = ComfyUI(base, Path(checkout), os.environ.get("COMFYUI_PYTHON", sys.executable))
-    for clip in (*(ROOT / "examples").glob("*.mp4"), ROOT / "tests" / "data" / "clips" / "hard_cut_25fps.mp4"):
-        shutil.copy(clip, base / "input")
+    given = [path for path in (ROOT / "examples").iterdir() if path.suffix in (".mp4", ".png")]
+    for path in (*given, ROOT / "tests" / "data" / "clips" / "hard_cut_25fps.mp4"):
+        shutil.copy(path, base / "input")
     yield server
     server.stop()
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from forms import ROOT, all_saved, api_form, only, saved
 from numpy.typing import NDArray
 
+from vfi.images import read_image
+from vfi.tracks.formats import loads, tracks_of
+
 pytestmark = pytest.mark.comfyui
 
 FOX, FRAMES, RATE = ROOT / "examples" / "fox-16fps.mp4", 33, 16
 CUT = ROOT / "tests" / "data" / "clips" / "hard_cut_25fps.mp4"
+BALL, SIZE = (slice(256, 344), slice(52, 140)), (640, 384)
+"""Where the ball is in ball-first.png, rows and columns, and how large that is."""
 
 
 def played(path: Path) -> tuple[list[float], list[NDArray]]:
@@ -117,4 +123,60 @@ def test_models_disagree_about_new_frames_alone(comfyui, session):
     assert [frame.max() > 30 for frame in videos["disagreement"][1]] == [False, True, False, True, False, False]
     assert videos["motion"][0] == evenly(3, RATE)
     assert [frame.min() < 200 for frame in videos["motion"][1]] == [True, True, False]
+    assert session.complaints() == []
+
+
+def painted(name: str) -> NDArray:
+    """One of the example pictures, 0..255."""
+    return read_image(ROOT / "examples" / name).rgb[0].movedim(0, -1).mul(255).numpy()
+
+
+def balls(frames: list[NDArray]) -> NDArray:
+    """Where the middle of the ball is in each frame, x and y in pixels: there it looks most as it did."""
+    ball, mask = painted("ball-first.png")[BALL], painted("ball-mask.png")[BALL]
+    scores = [cv2.matchTemplate(frame, ball, cv2.TM_SQDIFF, mask=mask) for frame in frames]
+    return np.array([cv2.minMaxLoc(score)[2] for score in scores]) + 43.5
+
+
+def elsewhere(frame: NDArray, ball: NDArray) -> NDArray:
+    """How far each pixel below the cloud, and not of the ball, is from the first picture, where there is none of either ball."""
+    y, x = np.mgrid[: frame.shape[0], : frame.shape[1]]
+    near = [np.hypot(x - at[0], y - at[1]) < 60 for at in (ball, (95.5, 299.5), (547.5, 299.5))]
+    return abs(frame - painted("ball-first.png")).mean(axis=-1)[~np.any(near, axis=0) & (y > 130)]
+
+
+def test_the_ball_flies_as_drawn(comfyui, session):
+    workflow = api_form("Move things along drawn paths")
+    outputs, _ = session.run(workflow)
+    times, frames = played(saved(comfyui, outputs))
+    assert times == evenly(25, 24)
+    drawn = tracks_of(loads(only(workflow, "InbetweenTrackEditor")["drawing"], SIZE), 25).path[:, 0].numpy()
+    assert abs(balls(frames) - drawn).max() < 1.5
+    assert max(float(elsewhere(*pair).mean()) for pair in zip(frames, drawn, strict=True)) < 2
+    assert session.complaints() == []
+
+
+def test_the_ball_rolls_as_its_points_were_matched(comfyui, session):
+    workflow = api_form("Move things along matched points")
+    outputs, _ = session.run(workflow)
+    (shown,) = (output["images"] for output in outputs.values() if output.get("images", [{}])[0].get("type") == "temp")
+    assert len(shown) == 2
+    times, frames = played(next(iter(all_saved(comfyui, outputs).values())))
+    assert times == evenly(25, 24)
+    straight = np.linspace((95.5, 299.5), (547.5, 299.5), 25)
+    assert abs(balls(frames) - straight).max() < 1.5
+    assert max(float(elsewhere(*pair).mean()) for pair in zip(frames, straight, strict=True)) < 2
+    assert session.complaints() == []
+
+
+def test_nodes_of_wan_show_what_was_drawn(comfyui, session):
+    workflow = api_form("Draw tracks for Wan")
+    outputs, _ = session.run(workflow)
+    times, frames = played(saved(comfyui, outputs))
+    assert times == evenly(81, 16)
+    drawn = tracks_of(loads(only(workflow, "InbetweenTrackEditor")["drawing"], SIZE), 81).path[:, 0].numpy()
+    first = painted("ball-first.png")
+    for frame, (x, y) in zip(frames, drawn, strict=True):
+        around = np.s_[max(0, round(y) - 4) : round(y) + 5, round(x) - 4 : round(x) + 5]
+        assert apart(frame[around], first[around]) > 30
     assert session.complaints() == []

@@ -25,12 +25,13 @@ def test_no_form_for_the_api_is_left_over():
     assert sorted(path.stem for path in (ROOT / "tests" / "workflows").glob("*.json")) == EXAMPLES
 
 
-def test_the_clip_is_one_that_the_note_tells_where_to_find(forms):
+def test_what_is_loaded_is_what_the_note_tells_where_to_find(forms):
     graph, _ = forms
     (note,) = (node["widgets_values"][0] for node in graph["nodes"] if node["type"] == "MarkdownNote")
-    clips = {node["widgets_values"][0] for node in graph["nodes"] if node["type"] == "LoadVideo"}
-    told = [ROOT / name for name in re.findall(r"[*][*](\S+\.mp4)[*][*]", note)]
-    assert {path.name for path in told if path.is_file()} == clips
+    loads = ("LoadVideo", "LoadImage", "LoadImageMask")
+    loaded = {node["widgets_values"][0] for node in graph["nodes"] if node["type"] in loads}
+    told = [ROOT / name for name in re.findall(r"[*][*](\S+\.(?:mp4|png))[*][*]", note)]
+    assert {path.name for path in told if path.is_file()} == loaded
 
 
 def test_both_forms_are_the_same_workflow(forms):
