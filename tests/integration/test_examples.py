@@ -128,7 +128,7 @@ def test_models_disagree_about_new_frames_alone(comfyui, session):
 
 def painted(name: str) -> NDArray:
     """One of the example pictures, 0..255."""
-    return read_image(ROOT / "examples" / name).rgb[0].movedim(0, -1).mul(255).numpy()
+    return read_image(ROOT / "examples" / name).rgb.movedim(0, -1).mul(255).numpy()
 
 
 def balls(frames: list[NDArray]) -> NDArray:
@@ -138,11 +138,11 @@ def balls(frames: list[NDArray]) -> NDArray:
     return np.array([cv2.minMaxLoc(score)[2] for score in scores]) + 43.5
 
 
-def elsewhere(frame: NDArray, ball: NDArray) -> NDArray:
-    """How far each pixel below the cloud, and not of the ball, is from the first picture, where there is none of either ball."""
+def disturbed(frame: NDArray, ball: NDArray) -> float:
+    """How far from the first picture it is below the cloud, where there is no ball and was none in either, of 255."""
     y, x = np.mgrid[: frame.shape[0], : frame.shape[1]]
     near = [np.hypot(x - at[0], y - at[1]) < 60 for at in (ball, (95.5, 299.5), (547.5, 299.5))]
-    return abs(frame - painted("ball-first.png")).mean(axis=-1)[~np.any(near, axis=0) & (y > 130)]
+    return float(abs(frame - painted("ball-first.png"))[~np.any(near, axis=0) & (y > 130)].mean())
 
 
 def test_the_ball_flies_as_drawn(comfyui, session):
@@ -152,25 +152,27 @@ def test_the_ball_flies_as_drawn(comfyui, session):
     assert times == evenly(25, 24)
     drawn = tracks_of(loads(only(workflow, "InbetweenTrackEditor")["drawing"], SIZE), 25).path[:, 0].numpy()
     assert abs(balls(frames) - drawn).max() < 1.5
-    assert max(float(elsewhere(*pair).mean()) for pair in zip(frames, drawn, strict=True)) < 2
+    assert max(disturbed(*pair) for pair in zip(frames, drawn, strict=True)) < 2
     assert session.complaints() == []
 
 
 def test_the_ball_rolls_as_its_points_were_matched(comfyui, session):
     workflow = api_form("Move things along matched points")
+    only(workflow, "InbetweenInterpolate")["mode.times"] = 8  # quicker
     outputs, _ = session.run(workflow)
     (shown,) = (output["images"] for output in outputs.values() if output.get("images", [{}])[0].get("type") == "temp")
     assert len(shown) == 2
     times, frames = played(next(iter(all_saved(comfyui, outputs).values())))
-    assert times == evenly(25, 24)
-    straight = np.linspace((95.5, 299.5), (547.5, 299.5), 25)
+    assert times == evenly(9, 8)
+    straight = np.linspace((95.5, 299.5), (547.5, 299.5), 9)
     assert abs(balls(frames) - straight).max() < 1.5
-    assert max(float(elsewhere(*pair).mean()) for pair in zip(frames, straight, strict=True)) < 2
+    assert max(disturbed(*pair) for pair in zip(frames, straight, strict=True)) < 2
     assert session.complaints() == []
 
 
 def test_nodes_of_wan_show_what_was_drawn(comfyui, session):
     workflow = api_form("Draw tracks for Wan")
+    only(workflow, "WanMoveVisualizeTracks")["images"] = ["2", 0]  # not our own preview: theirs is all that is drawn
     outputs, _ = session.run(workflow)
     times, frames = played(saved(comfyui, outputs))
     assert times == evenly(81, 16)
@@ -178,5 +180,5 @@ def test_nodes_of_wan_show_what_was_drawn(comfyui, session):
     first = painted("ball-first.png")
     for frame, (x, y) in zip(frames, drawn, strict=True):
         around = np.s_[max(0, round(y) - 4) : round(y) + 5, round(x) - 4 : round(x) + 5]
-        assert apart(frame[around], first[around]) > 30
+        assert apart(frame[around], first[around]) > 20
     assert session.complaints() == []
