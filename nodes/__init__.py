@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from .clip import JoinFrames, PingPongFrames, ReverseFrames, SelectFrames, SplitFrames
+from .framer import CfgCurve, FramerApplyTracks, FramerConditioning, FramerLoader
 from .guide import GuideModel
 from .interpolate import Augment, Interpolate, InterpolateVideo, ModelConsensus
 from .join import JoinClips, JoinVideos
@@ -50,4 +51,8 @@ class InbetweenExtension(ComfyExtension):
             FollowPoints,
             EditTracks,
             DrawTracks,
+            FramerLoader,
+            FramerConditioning,
+            FramerApplyTracks,
+            CfgCurve,
         ]

@@ -92,7 +92,8 @@ class ComfyUI:
         self.base, self.log = base, base / "comfyui.log"
         for folder in ("custom_nodes", "input", "output", "temp", "models/frame_interpolation"):
             (base / folder).mkdir(parents=True, exist_ok=True)
-        (base / "custom_nodes" / PACK).symlink_to(ROOT, target_is_directory=True)
+        for name, folder in ((PACK, ROOT), ("tiny", Path(__file__).parent / "tiny")):
+            (base / "custom_nodes" / name).symlink_to(folder, target_is_directory=True)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]

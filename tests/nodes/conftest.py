@@ -202,6 +202,8 @@ class Server:
             for name, io_type in {
                 "Int": "INT", "Float": "FLOAT", "Boolean": "BOOLEAN", "String": "STRING", "Combo": "COMBO",
                 "Image": "IMAGE", "Mask": "MASK", "Video": "VIDEO", "Tracks": "TRACKS", "Curve": "CURVE",
+                "Model": "MODEL", "ControlNet": "CONTROL_NET", "Vae": "VAE", "ClipVision": "CLIP_VISION",
+                "Conditioning": "CONDITIONING", "Latent": "LATENT",
                 "DynamicCombo": "COMFY_DYNAMICCOMBO_V3", "Autogrow": "COMFY_AUTOGROW_V3",
             }.items()
         }  # fmt: skip

@@ -34,6 +34,10 @@ def test_node_ids_are_for_ever(nodes):
         "InbetweenFollowPoints",
         "InbetweenEditTracks",
         "InbetweenDrawTracks",
+        "InbetweenFramerLoader",
+        "InbetweenFramerConditioning",
+        "InbetweenFramerApplyTracks",
+        "InbetweenCfgCurve",
     }
 
 

@@ -22,7 +22,7 @@ from . import edm, keyframes
 from .edm import Curve, Each
 from .keyframes import Coders
 from .refresh import Refresh
-from .svd import Control, ControlNet, UNet
+from .svd import Control, ControlNet, Sizes, UNet
 
 SEEN = 2
 """The level on the way up whose features show where points are."""
@@ -93,6 +93,17 @@ def autopilot(first: Tensor, last: Tensor, frames: int = FRAMES, count: int = 5,
     return matcher(first, last).consistent().spread(count).tracks(frames)
 
 
+def check(unet: Sizes, controlnet: Sizes | None = None) -> None:
+    """That these are Framer's networks, and made for each other. Raises `InputError`."""
+    if not unet.token or unet.inputs != 2 * (unet.outputs or 0) + 1:
+        raise InputError(
+            f"this UNet takes {unet.inputs} channels and {'has' if unet.token else 'lacks'} a token for the frames between: "
+            "it is not Framer's, which takes 9 and has one"
+        )
+    if controlnet is not None and (controlnet.inputs, controlnet.across) != (unet.inputs, unet.across):
+        raise InputError("this ControlNet was not made for this UNet: their channels differ")
+
+
 class Framer:
     """Draws the frames between two keyframes with a ``unet``, along tracks where there is a ``controlnet``.
 
@@ -100,16 +111,7 @@ class Framer:
     """
 
     def __init__(self, unet: UNet, coders: Coders, controlnet: ControlNet | None = None) -> None:
-        if unet.mask_token is None or unet.sizes.inputs != 2 * (unet.sizes.outputs or 0) + 1:
-            raise InputError(
-                f"this UNet takes {unet.sizes.inputs} channels and {'has' if unet.sizes.token else 'lacks'} a token for the "
-                "frames between: it is not Framer's, which takes 9 and has one"
-            )
-        if controlnet is not None and (controlnet.sizes.inputs, controlnet.sizes.across) != (
-            unet.sizes.inputs,
-            unet.sizes.across,
-        ):
-            raise InputError("this ControlNet was not made for this UNet: their channels differ")
+        check(unet.sizes, None if controlnet is None else controlnet.sizes)
         self.unet, self.coders, self.controlnet = unet, coders, controlnet
 
     @torch.no_grad()

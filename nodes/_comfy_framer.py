@@ -1,0 +1,254 @@
+"""Framer's networks as ComfyUI's own kinds of model: a MODEL that every sampler takes, and a CONTROL_NET.
+
+The only module that touches the innards of ComfyUI's models; `framer.internals` imports it when it is needed. ComfyUI gives the
+frames of all rows of a batch one after another, [B*F,C,H,W], and one noise level, context and set of ids a frame. Knows nothing
+of nodes, files or pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import comfy.conds
+import comfy.ops
+import comfy.sample
+import latent_preview
+import torch
+from comfy import model_base, model_management, supported_models, utils
+from comfy.controlnet import ControlBase
+from comfy.ldm.modules.attention import optimized_attention
+from comfy.model_patcher import CoreModelPatcher
+from torch import Tensor, nn
+
+from ..vfi.core import InputError
+from ..vfi.tracks import Tracks
+from ..vfi.tween import edm, framer, svd
+from ..vfi.tween.layers import Build
+from ..vfi.tween.refresh import Refresh
+
+WATCH = "framer_watch"
+GUIDANCE = "framer_guidance"
+"""Keys of transformer_options: what sees the features of a pass, and the arguments of `edm.guidance` but the frames."""
+
+State = Mapping[str, Tensor]
+
+
+def clips(rows: Tensor, frames: int) -> Tensor:
+    """[B*F,...] -> [B,F,...]"""
+    return rows.unflatten(0, (-1, frames))
+
+
+class Unet(svd.UNet):
+    """Called as ComfyUI calls its UNets."""
+
+    dtype: torch.dtype
+
+    def forward(
+        self,
+        x: Tensor,
+        timesteps: Tensor,
+        context: Tensor,
+        y: Tensor,
+        num_video_frames: int,
+        control: dict[str, list[Tensor]] | None = None,
+        transformer_options: Mapping[str, Any] | None = None,
+        **others: Any,
+    ) -> Tensor:
+        frames, options = num_video_frames, transformer_options or {}
+        added = svd.Control(control["output"], control["middle"][0]) if control and control["output"] else None
+        seen = options.get(WATCH)
+
+        def watch(level: int, features: Tensor) -> None:
+            if seen is not None and level == framer.SEEN:
+                seen(clips(features, frames), options["cond_or_uncond"])
+
+        with room(frames, x):
+            made = super().forward(clips(x, frames), timesteps[::frames], context[::frames], y[::frames], added, watch)
+        return made.flatten(0, 1)
+
+
+class Model(model_base.SVD_img2vid):
+    """Framer's UNet under ComfyUI's samplers."""
+
+    def __init__(self, config: supported_models.SVD_img2vid, state: State) -> None:
+        # The parent would build Stable Video Diffusion's own UNet.
+        model_base.BaseModel.__init__(
+            self, config, model_base.ModelType.V_PREDICTION_EDM, unet_model=partial(network, Unet, state)
+        )
+
+    def extra_conds(self, **conds: Any) -> dict[str, Any]:
+        """What the UNet and the ControlNet are told besides the noise; ``framer`` is a `framer.Told`."""
+        told, noise = conds.get("framer"), conds["noise"]
+        if told is None:
+            raise InputError("the conditioning is not Framer's: connect that of Framer Conditioning")
+        if told.ends.shape[-2:] != noise.shape[-2:] or len(noise) < 3:
+            height, width = (8 * side for side in noise.shape[-2:])
+            raise InputError(
+                f"the latent has {len(noise)} frames of {width}x{height}: the one of Framer Conditioning is needed"
+            )
+        context = conds["cross_attn"]
+        if context.shape[-1] != self.diffusion_model.sizes.context:
+            raise InputError(
+                f"the CLIP vision model gives {context.shape[-1]} numbers a picture, and Framer takes "
+                f"{self.diffusion_model.sizes.context}: that of Stable Video Diffusion's own checkpoint is needed"
+            )
+        beside = framer.condition(told.ends.to(noise), len(noise), self.diffusion_model.mask_token)
+        return {
+            "c_concat": comfy.conds.CONDNoiseShape(beside),
+            "c_crossattn": comfy.conds.CONDCrossAttn(context),
+            "y": comfy.conds.CONDRegular(told.ids[None]),
+            "num_video_frames": comfy.conds.CONDConstant(len(noise)),
+        }
+
+
+class Steering(ControlBase):
+    """Framer's ControlNet. Its hint are heat-maps [F,3,H,W], 0..1; core's Apply ControlNet may give them too."""
+
+    def __init__(self, patcher: CoreModelPatcher, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.patcher, self.dtype = patcher, dtype
+        self.tracks: Tracks | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self.hints: Tensor | None = None
+        self.refresh: Refresh | None = None
+        self.sigma: float | None = None
+        self.seen: dict[int, Tensor] = {}
+
+    def following(self, tracks: Tracks, strength: float, during: tuple[float, float], refine: bool) -> Steering:
+        """The same network, led by ``tracks`` of the working size and number of frames; see `framer.Drawing`."""
+        own = self.copy().set_cond_hint(framer.maps(tracks) / 255, strength, during)
+        own.tracks = tracks if refine else None
+        return own
+
+    def copy(self) -> Steering:
+        own = Steering(self.patcher, self.dtype)
+        self.copy_to(own)
+        own.tracks = self.tracks
+        return own
+
+    def get_models(self) -> list[CoreModelPatcher]:
+        return [*super().get_models(), self.patcher]
+
+    def pre_run(self, model: model_base.BaseModel, percent_to_timestep_function: Callable[[float], float]) -> None:
+        super().pre_run(model, percent_to_timestep_function)
+        self._forget()
+        self.sampling = model.model_sampling
+        self.refresh = None if self.tracks is None else Refresh(self.tracks)
+
+    def cleanup(self) -> None:
+        super().cleanup()
+        self._forget()
+
+    def get_control(
+        self, x_noisy: Tensor, t: Tensor, cond: Mapping[str, Any], batched_number: int, transformer_options: dict[str, Any]
+    ) -> dict[str, list[Tensor]] | None:
+        before = self.previous_controlnet
+        given = None if before is None else before.get_control(x_noisy, t, cond, batched_number, transformer_options)
+        frames = cond["num_video_frames"]
+        if self.refresh is not None:
+            self._refresh(float(t[0]), frames, transformer_options)
+        if self.timestep_range is not None and not self.timestep_range[1] <= t[0] <= self.timestep_range[0]:
+            return given
+        like = torch.empty((), dtype=self.dtype, device=x_noisy.device)
+        noisy = torch.cat((self.sampling.calculate_input(t, x_noisy), cond["c_concat"].to(x_noisy)), dim=1)
+        context, ids = (cond[key][::frames].to(like) for key in ("c_crossattn", "y"))
+        net = self.patcher.model
+        with room(frames, x_noisy):
+            if self.hints is None:
+                self.hints = net.hints((255 * self.cond_hint_original).to(like))
+            time = self.sampling.timestep(t)[::frames].float()
+            made = net(clips(noisy.to(like), frames), time, context, ids, self.hints)
+        return self.control_merge({"input": [], "middle": [made.middle], "output": list(made.across)}, given, x_noisy.dtype)
+
+    def _refresh(self, sigma: float, frames: int, options: dict[str, Any]) -> None:
+        """Bend the tracks by what the step before showed, where this is the first pass of a new one."""
+        options[WATCH] = self._note
+        if self.sigma is not None and sigma != self.sigma and 0 in self.seen:
+            strength = edm.guidance(frames, *options[GUIDANCE]) if GUIDANCE in options else torch.ones(frames)
+            features = edm.guided(torch.stack((self.seen.get(1, self.seen[0]), self.seen[0])), strength)[0]
+            self.cond_hint_original = framer.maps(self.refresh(features)) / 255
+            self.hints, self.seen = None, {}
+        self.sigma = sigma
+
+    def _note(self, features: Tensor, kinds: list[int]) -> None:
+        """Keep the features [B,F,C,h,w] of a pass whose rows are with the keyframes (0) and without (1)."""
+        self.seen |= {kind: row.float().cpu() for kind, row in zip(kinds, features, strict=True)}
+
+
+def model(state: State) -> CoreModelPatcher:
+    """A MODEL of Framer's UNet. Raises `InputError` for other weights."""
+    dtype, cast = precision(state)
+    config = supported_models.SVD_img2vid({})
+    config.set_inference_dtype(dtype, cast)
+    return held(Model(config, state))
+
+
+def control_net(state: State) -> Steering:
+    """A CONTROL_NET of Framer's ControlNet. Raises `InputError` for other weights."""
+    dtype, cast = precision(state)
+    net = network(svd.ControlNet, state, dtype, comfy.ops.pick_operations(dtype, cast))
+    return Steering(held(net), cast or dtype)
+
+
+def precision(state: State) -> tuple[torch.dtype, torch.dtype | None]:
+    """In what precision ComfyUI would hold these weights, and compute, if in another."""
+    known = supported_models.SVD_img2vid.supported_inference_dtypes
+    size, own = utils.calculate_parameters(state), utils.weight_dtype(state)
+    dtype = model_management.unet_dtype(model_params=size, supported_dtypes=known, weight_dtype=own)
+    return dtype, model_management.unet_manual_cast(dtype, model_management.get_torch_device(), known)
+
+
+def network(kind: type[nn.Module], state: State, dtype: torch.dtype, operations: Any, **others: Any) -> nn.Module:
+    """A network of ComfyUI's ``operations`` and attention, of these weights in ``dtype``; it can be cancelled in mid-step."""
+    state = {key: value.to(dtype) for key, value in state.items()}
+    net = svd.loaded(kind, state, Build(operations, optimized_attention, dtype=dtype))
+    net.dtype = dtype
+    for block in (*net.down_blocks, net.mid_block, *getattr(net, "up_blocks", ())):
+        block.register_forward_pre_hook(stop_if_asked)
+    return net
+
+
+def stop_if_asked(*_: Any) -> None:
+    model_management.throw_exception_if_processing_interrupted()
+
+
+def held(net: nn.Module) -> CoreModelPatcher:
+    resting = model_management.unet_offload_device()
+    return CoreModelPatcher(net, load_device=model_management.get_torch_device(), offload_device=resting)
+
+
+@contextmanager
+def room(frames: int, latents: Tensor) -> Iterator[None]:
+    """Within, where memory runs out the error says what to lower. It stays one of memory, on which ComfyUI frees some."""
+    try:
+        yield
+    except model_management.OOM_EXCEPTION as error:
+        height, width = (8 * side for side in latents.shape[-2:])
+        raise model_management.OOM_EXCEPTION(
+            f"there is no room for {frames} frames of {width}x{height}: lower width and height first, then the frames. {error}"
+        ) from error
+
+
+def sample(
+    model: CoreModelPatcher,
+    positive: list[Any],
+    negative: list[Any],
+    latents: Tensor,
+    *,
+    steps: int,
+    seed: int,
+    mask: Tensor | None = None,
+    denoise: float = 1.0,
+) -> Tensor:
+    """As KSampler does by euler and karras, under its progress bar with previews."""
+    noise = comfy.sample.prepare_noise(latents, seed)
+    tell = latent_preview.prepare_callback(model, steps)
+    return comfy.sample.sample(
+        *(model, noise, steps, 3.0, "euler", "karras", positive, negative, latents),
+        denoise=denoise, noise_mask=mask, callback=tell, disable_pbar=not utils.PROGRESS_BAR_ENABLED, seed=seed,
+    )  # fmt: skip

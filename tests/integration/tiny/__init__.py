@@ -1,0 +1,80 @@
+"""A tiny VAE and a tiny CLIP vision model, for ComfyUI's own loaders know full sizes only, and a node that keeps pictures."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import folder_paths
+from safetensors.torch import save_file
+from torch import Tensor
+
+
+def library(name: str) -> ModuleType:
+    """A module of the library, as the pack has it."""
+    pack = next(key for key in sys.modules if key.endswith("inbetween.vfi"))
+    return importlib.import_module(f"{pack}.{name}")
+
+
+def state_of(folder: str, name: str) -> dict[str, Tensor]:
+    return library("weights").read(folder_paths.get_full_path_or_raise(folder, name))
+
+
+class Vae:
+    def __init__(self, state: dict[str, Tensor]) -> None:
+        self.net = library("tween.vae").autoencoder(state)
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        return self.net.encode(pixels.movedim(-1, 1))
+
+    def decode(self, latents: Tensor) -> Tensor:
+        return self.net.decode(latents).movedim(1, -1)
+
+
+class ClipVision:
+    def __init__(self, state: dict[str, Tensor]) -> None:
+        self.net = library("tween.vision").vision(state)
+        self.image_size = self.net.side
+
+    def encode_image(self, image: Tensor, crop: bool = True) -> SimpleNamespace:
+        assert not crop
+        assert image.shape[1:3] == (self.image_size, self.image_size)
+        return SimpleNamespace(image_embeds=self.net(image.movedim(-1, 1)))
+
+
+class LoadVae:
+    RETURN_TYPES, FUNCTION, CATEGORY = ("VAE",), "load", "tests"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"name": ("STRING", {})}}
+
+    def load(self, name: str) -> tuple[Vae]:
+        return (Vae(state_of("vae", name)),)
+
+
+class LoadClipVision(LoadVae):
+    RETURN_TYPES = ("CLIP_VISION",)
+
+    def load(self, name: str) -> tuple[ClipVision]:
+        return (ClipVision(state_of("clip_vision", name)),)
+
+
+class Keep:
+    """Writes an IMAGE as it is."""
+
+    RETURN_TYPES, FUNCTION, CATEGORY, OUTPUT_NODE = (), "keep", "tests", True
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"images": ("IMAGE",), "name": ("STRING", {})}}
+
+    def keep(self, images: Tensor, name: str) -> tuple[()]:
+        save_file({"images": images.contiguous()}, Path(folder_paths.get_output_directory()) / name)
+        return ()
+
+
+NODE_CLASS_MAPPINGS = {"TinyKeep": Keep, "TinyVae": LoadVae, "TinyClipVision": LoadClipVision}
