@@ -303,7 +303,10 @@ def test_an_existing_output_survives_a_failure(source: Path, tmp_path: Path):
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_interrupted_work_leaves_a_playable_part_under_another_name(tmp_path: Path):
-    source = clip(tmp_path / "in.mkv", [F(k, 24) for k in range(400)], size=(320, 192))
+    source = tmp_path / "in.mkv"
+    with media.open_writer(source, media.Info(128, 96, rate=F(24)), encoding=media.Encoding("ffv1")) as writer:
+        for index in range(300):
+            writer.write(Frame(torch.rand(3, 96, 128), F(index, 24), F(1, 24)))
     arguments = ["interpolate", str(source), str(tmp_path / "out.mp4"), "--times", "64", "--model", "linear"]
     running = subprocess.Popen(
         [sys.executable, "-m", "vfi", *arguments],

@@ -24,7 +24,7 @@ from ..shutter import Shutter
 from ..time import Timing
 
 TRIES = 3
-"""How often a segment is begun whose worker dies."""
+"""How often a segment is begun whose worker dies, and how many workers may die one after the other before one begins."""
 
 
 @dataclass(frozen=True)

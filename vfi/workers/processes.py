@@ -92,6 +92,8 @@ class _Crew:
             raise told
         if isinstance(told, Made):
             yield told
+        if told is None:
+            del self._tries[None]
         if told is None or told.done is not None:
             self._give(pipe)
 
