@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -119,36 +119,29 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def front_end(chromium: Any, pictures: dict[str, bytes]) -> Iterator[Callable[..., Any]]:
-    """The page of a version of the front end, in one renderer: opened once, and used by one test after another."""
-    pages: dict[tuple[str, bool], Any] = {}
-    undo: list[Callable[[], None]] = []
+def page(request: pytest.FixtureRequest, chromium: Any, pictures: dict[str, bytes]) -> Iterator[Any]:
+    """The page of a front end, (version, whether in Nodes 2.0): opened once for all tests of it, which run one after another.
 
-    def open_page(version: str, vue: bool) -> Any:
-        settings = {**PLAIN_START, "Comfy.VueNodes.Enabled": vue}
-        handler = partial(Mock, directory=str(bundle(version)), settings=settings, pictures=pictures)
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    One is open at a time, for a page that nobody looks at draws all the same.
+    """
+    version, vue = request.param
+    settings = {**PLAIN_START, "Comfy.VueNodes.Enabled": vue}
+    handler = partial(Mock, directory=str(bundle(version)), settings=settings, pictures=pictures)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
         context = chromium.new_context(viewport={"width": 1500, "height": 1000}, has_touch=True)
+        context.set_default_timeout(MINUTE)
         context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
-        undo.extend([server.shutdown, context.close])
         context.route(lambda url: not url.startswith(address), lambda route: route.abort())
-        page = context.new_page()
-        page.errors = []
-        page.on("pageerror", lambda error: page.errors.append(str(error.stack)))
-        page.goto(address)
+        opened = context.new_page()
+        opened.errors = []
+        opened.on("pageerror", lambda error: opened.errors.append(str(error.stack)))
+        opened.goto(address, wait_until="commit")
         ready = "!!window.app?.graph && !!window.LiteGraph?.registered_node_types?.InbetweenTrackEditor"
-        page.wait_for_function(ready, timeout=2 * MINUTE)
-        page.wait_for_timeout(1500)
-        page.keyboard.press("Escape")
-        return page
-
-    def page_of(version: str, vue: bool) -> Any:
-        if (version, vue) not in pages:
-            pages[version, vue] = open_page(version, vue)
-        return pages[version, vue]
-
-    yield page_of
-    for step in reversed(undo):
-        step()
+        opened.wait_for_function(ready, timeout=2 * MINUTE)
+        opened.wait_for_timeout(1500)
+        opened.keyboard.press("Escape")
+        yield opened
+        context.close()
+        server.shutdown()

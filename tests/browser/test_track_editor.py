@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -14,9 +13,18 @@ import pytest
 
 from vfi.tracks import Document
 
-NEWEST = "1.58.1"
 CLASSIC, VUE = False, True
-FRONT_ENDS = [("1.27.10", CLASSIC), ("1.45.19", CLASSIC), ("1.45.19", VUE), (NEWEST, CLASSIC), (NEWEST, VUE)]
+FRONT_ENDS = [("1.58.1", CLASSIC), ("1.58.1", VUE), ("1.45.19", CLASSIC), ("1.45.19", VUE), ("1.27.10", CLASSIC)]
+
+
+def within(front_ends: list[tuple[str, bool]]) -> pytest.MarkDecorator:
+    """Run a test in each of these."""
+    names = [f"{version}-{'vue' if vue else 'classic'}" for version, vue in front_ends]
+    return pytest.mark.parametrize("page", front_ends, indirect=True, ids=names)
+
+
+everywhere = within(FRONT_ENDS)
+newest = within(FRONT_ENDS[:1])
 WIDTH, HEIGHT = 320, 200
 EDITOR = "app.graph._nodes.find(node => node.type === 'InbetweenTrackEditor')"
 VALUE = f"{EDITOR}?.widgets.find(widget => widget.name === 'drawing').value"
@@ -85,12 +93,12 @@ class Editor:
     def take(self, tool: str) -> None:
         self.part(tool).click()
 
-    def drag(self, *places: tuple[float, float]) -> None:
+    def drag(self, *places: tuple[float, float], steps: int = 4) -> None:
         mouse = self.page.mouse
         mouse.move(*self.on_screen(*places[0]))
         mouse.down()
         for place in places[1:]:
-            mouse.move(*self.on_screen(*place), steps=4)
+            mouse.move(*self.on_screen(*place), steps=steps)
         mouse.up()
         self.settle()
 
@@ -131,20 +139,14 @@ class Editor:
 
     def wait_for(self, count: int) -> None:
         """Until the document has so many tracks."""
-        self.page.wait_for_function(f"(JSON.parse({VALUE} || '{{\"tracks\":[]}}').tracks.length) === {count}", timeout=10_000)
+        self.page.wait_for_function(f"(JSON.parse({VALUE} || '{{\"tracks\":[]}}').tracks.length) === {count}")
         self.settle()
 
 
-@pytest.fixture(params=FRONT_ENDS, ids=lambda given: f"{given[0]}-{'vue' if given[1] else 'classic'}")
-def editor(request: pytest.FixtureRequest, front_end: Callable[..., Any]) -> Editor:
-    """The editor with two pictures, in each front end."""
-    return Editor(front_end(*request.param))
-
-
 @pytest.fixture
-def newest(front_end: Callable[..., Any]) -> Editor:
-    """The editor in the newest front end."""
-    return Editor(front_end(NEWEST, CLASSIC))
+def editor(page: Any) -> Editor:
+    """The editor with two pictures."""
+    return Editor(page)
 
 
 def near(points: list[list[float]], *wanted: tuple[float, float], within: float = 0.75) -> bool:
@@ -153,6 +155,7 @@ def near(points: list[list[float]], *wanted: tuple[float, float], within: float 
     )
 
 
+@everywhere
 @pytest.mark.slow
 def test_draws_edits_undoes_reloads_and_reads_back_the_same_tracks(editor: Editor):
     page = editor.page
@@ -173,7 +176,7 @@ def test_draws_edits_undoes_reloads_and_reads_back_the_same_tracks(editor: Edito
     edited = editor.text
 
     editor.press("Control+z")
-    page.wait_for_function(f"{VALUE} === {json.dumps(drawn)}", timeout=10_000)
+    page.wait_for_function(f"{VALUE} === {json.dumps(drawn)}")
     editor.press("Control+z")
     editor.wait_for(1)
     editor.part("point-2-0").wait_for(state="detached")
@@ -182,7 +185,7 @@ def test_draws_edits_undoes_reloads_and_reads_back_the_same_tracks(editor: Edito
     editor.wait_for(2)
     editor.part("point-2-0").wait_for()
     editor.press("Control+y")
-    page.wait_for_function(f"{VALUE} === {json.dumps(edited)}", timeout=10_000)
+    page.wait_for_function(f"{VALUE} === {json.dumps(edited)}")
 
     graph = page.evaluate("app.graph.serialize()")
     prompt = page.evaluate("app.graphToPrompt().then(made => made.output)")
@@ -198,6 +201,7 @@ def test_draws_edits_undoes_reloads_and_reads_back_the_same_tracks(editor: Edito
     assert [error for error in page.errors if "inbetween" in error.lower()] == []
 
 
+@everywhere
 @pytest.mark.slow
 def test_a_clone_and_a_copy_in_another_graph_have_the_same_tracks(editor: Editor):
     page = editor.page
@@ -212,6 +216,7 @@ def test_a_clone_and_a_copy_in_another_graph_have_the_same_tracks(editor: Editor
     assert page.evaluate(values) == [text]
 
 
+@everywhere
 @pytest.mark.slow
 def test_the_editor_grows_with_its_node_and_places_stay_exact(editor: Editor):
     before = editor.part("stage").bounding_box()
@@ -226,6 +231,7 @@ def test_the_editor_grows_with_its_node_and_places_stay_exact(editor: Editor):
     assert near(editor.tracks[0]["pts"], (80, 100), (240, 60))
 
 
+@everywhere
 @pytest.mark.slow
 def test_fingers_draw_and_two_of_them_zoom(editor: Editor):
     page = editor.page
@@ -259,127 +265,134 @@ def test_fingers_draw_and_two_of_them_zoom(editor: Editor):
     assert editor.tracks == []
 
 
+@newest
 @pytest.mark.slow
-def test_a_hand_drawn_stroke_becomes_few_points_near_it(newest: Editor):
-    newest.take("freehand")
+def test_a_hand_drawn_stroke_becomes_few_points_near_it(editor: Editor):
+    editor.take("freehand")
     stroke = [(40 + 4 * step, 100 + 50 * math.sin(step / 10)) for step in range(60)]
-    newest.drag(*stroke)
-    points = newest.tracks[0]["pts"]
+    editor.drag(*stroke, steps=1)
+    points = editor.tracks[0]["pts"]
     assert 4 <= len(points) <= 14
-    path = Document.from_json(newest.text).sampled(200).path[:, 0].tolist()
+    path = Document.from_json(editor.text).sampled(200).path[:, 0].tolist()
     assert max(min(math.dist(place, other) for other in path) for place in stroke) < 3
     steps = [math.dist(a, b) for a, b in pairwise(path)]
     assert max(steps) < 1.5 * sum(steps) / len(steps)
 
 
+@newest
 @pytest.mark.slow
-def test_points_are_added_bent_timed_scaled_turned_and_removed(newest: Editor):
-    newest.draw((80, 100), (240, 100))
-    newest.take("select")
-    newest.click(160, 100)
-    newest.page.mouse.dblclick(*newest.on_screen(160, 100))
-    newest.settle()
-    assert near(newest.tracks[0]["pts"], (80, 100), (160, 100), (240, 100))
+def test_points_are_added_bent_timed_scaled_turned_and_removed(editor: Editor):
+    editor.draw((80, 100), (240, 100))
+    editor.take("select")
+    editor.click(160, 100)
+    editor.page.mouse.dblclick(*editor.on_screen(160, 100))
+    editor.settle()
+    assert near(editor.tracks[0]["pts"], (80, 100), (160, 100), (240, 100))
 
-    newest.drag((160, 100), (160, 60))
-    newest.drag_part("handle-out", 0, -30)
-    x, y, _, in_x, in_y, out_x, out_y = newest.tracks[0]["pts"][1]
+    editor.drag((160, 100), (160, 60))
+    editor.drag_part("handle-out", 0, -30)
+    x, y, _, in_x, in_y, out_x, out_y = editor.tracks[0]["pts"][1]
     assert out_y < -5 < 5 < in_y
     assert in_x / out_x == pytest.approx(in_y / out_y, rel=0.02)
-    newest.page.mouse.dblclick(*newest.on_screen(x, y))
-    newest.settle()
-    assert newest.tracks[0]["pts"][1] == [x, y]
+    editor.page.mouse.dblclick(*editor.on_screen(x, y))
+    editor.settle()
+    assert editor.tracks[0]["pts"][1] == [x, y]
 
-    newest.drag_part("time-1", 60)
-    assert 0.55 < newest.tracks[0]["pts"][1][2] < 0.75
-    newest.part("time-1").dblclick()
-    newest.settle()
-    assert newest.tracks[0]["pts"][1] == [x, y]
-    newest.drag_part("span-0", 60)
-    assert 0.05 < newest.tracks[0]["span"][0] < 0.25
+    editor.drag_part("time-1", 60)
+    assert 0.55 < editor.tracks[0]["pts"][1][2] < 0.75
+    editor.part("time-1").dblclick()
+    editor.settle()
+    assert editor.tracks[0]["pts"][1] == [x, y]
+    editor.drag_part("span-0", 60)
+    assert 0.05 < editor.tracks[0]["span"][0] < 0.25
 
-    newest.part("stage").focus()
-    newest.press("Control+a")
-    newest.drag_part("grip-se", 40, 40)
-    grown = newest.tracks[0]["pts"]
+    editor.part("stage").focus()
+    editor.press("Control+a")
+    editor.drag_part("grip-se", 40, 40)
+    grown = editor.tracks[0]["pts"]
     assert grown[0][0] == pytest.approx(80, abs=0.01)
     assert grown[2][0] > 250
     before = math.dist(grown[0][:2], grown[2][:2])
-    newest.drag_part("grip-turn", 60, 30)
-    turned = newest.tracks[0]["pts"]
+    editor.drag_part("grip-turn", 60, 30)
+    turned = editor.tracks[0]["pts"]
     assert math.dist(turned[0][:2], turned[2][:2]) == pytest.approx(before, abs=0.1)
     assert turned[2][1] > turned[0][1] + 10
 
-    newest.page.mouse.click(*newest.on_screen(*turned[1][:2]))
-    newest.press("Delete")
-    assert len(newest.tracks[0]["pts"]) == 2
+    editor.page.mouse.click(*editor.on_screen(*turned[1][:2]))
+    editor.press("Delete")
+    assert len(editor.tracks[0]["pts"]) == 2
 
 
+@newest
 @pytest.mark.slow
-def test_keys_and_the_clipboard(newest: Editor):
-    newest.draw((80, 100), (240, 100))
-    newest.press("v", "ArrowRight", "Shift+ArrowDown")
-    assert near(newest.tracks[0]["pts"], (81, 110), (241, 110)) or near(newest.tracks[0]["pts"], (81, 110), (240, 100))
-    newest.press("Control+a", "d")
-    assert len(newest.tracks) == 2
-    newest.press("Control+a", "Control+x")
-    assert newest.tracks == []
-    newest.press("Control+v")
-    assert len(newest.tracks) == 2
-    newest.press("Control+c", "Control+v")
-    assert len(newest.tracks) == 4
-    assert len({track["id"] for track in newest.tracks}) == 4
-    newest.press("o")
-    assert [track["on"] for track in newest.tracks] == [True, True, False, False]
-    assert len(newest.page.evaluate("app.graph._nodes.map(node => node.id)")) == 3
+def test_keys_and_the_clipboard(editor: Editor):
+    editor.draw((80, 100), (240, 100))
+    editor.press("v", "ArrowRight", "Shift+ArrowDown")
+    assert near(editor.tracks[0]["pts"], (81, 110), (241, 110)) or near(editor.tracks[0]["pts"], (81, 110), (240, 100))
+    editor.press("Control+a", "d")
+    assert len(editor.tracks) == 2
+    editor.press("Control+a", "Control+x")
+    assert editor.tracks == []
+    editor.press("Control+v")
+    assert len(editor.tracks) == 2
+    editor.press("Control+c", "Control+v")
+    assert len(editor.tracks) == 4
+    assert len({track["id"] for track in editor.tracks}) == 4
+    editor.press("o")
+    assert [track["on"] for track in editor.tracks] == [True, True, False, False]
+    assert len(editor.page.evaluate("app.graph._nodes.map(node => node.id)")) == 3
 
 
+@newest
 @pytest.mark.slow
-def test_names_colours_and_curves_are_chosen_in_the_list(newest: Editor):
-    newest.draw((80, 100), (240, 100))
-    newest.part("name-1").fill("Hand")
-    newest.part("name-1").press("Enter")
-    newest.part("curve").select_option("pchip")
-    newest.part("easing").select_option("inout")
-    newest.drag_part("ease-0", 20)
-    track = newest.tracks[0]
+def test_names_colours_and_curves_are_chosen_in_the_list(editor: Editor):
+    editor.draw((80, 100), (240, 100))
+    editor.part("name-1").fill("Hand")
+    editor.part("name-1").press("Enter")
+    editor.part("curve").select_option("pchip")
+    editor.part("easing").select_option("inout")
+    editor.drag_part("ease-0", 20)
+    track = editor.tracks[0]
     assert (track["name"], track["interp"]) == ("Hand", "pchip")
     assert track["ease"][0] > 0.5
-    newest.part("on-1").click()
-    newest.settle()
-    assert newest.tracks[0]["on"] is False
+    editor.part("on-1").click()
+    editor.settle()
+    assert editor.tracks[0]["on"] is False
 
 
+@newest
 @pytest.mark.slow
-def test_matched_points_of_a_run_are_snapped_to(newest: Editor):
+def test_matched_points_of_a_run_are_snapped_to(editor: Editor):
     told = {"matches": [[100, 60, 200, 90]], "size": [WIDTH, HEIGHT], "frames": [25]}
-    newest.page.evaluate(f"told => {EDITOR}.onExecuted(told)", told)
-    newest.settle()
-    newest.take("pen")
-    newest.click(102, 61)
-    assert near(newest.tracks[0]["pts"], (100, 60), (200, 90), within=0.01)
-    newest.drag((101, 59), (202, 91))
-    assert near(newest.tracks[1]["pts"], (100, 60), (200, 90), within=0.01)
-    newest.press("Escape", "Control+z")
-    newest.wait_for(1)
-    newest.page.wait_for_timeout(800)
-    newest.drag((60, 20), (202, 91))
-    assert near(newest.tracks[1]["pts"], (60, 20), (200, 90), within=0.75)
+    editor.page.evaluate(f"told => {EDITOR}.onExecuted(told)", told)
+    editor.settle()
+    editor.take("pen")
+    editor.click(102, 61)
+    assert near(editor.tracks[0]["pts"], (100, 60), (200, 90), within=0.01)
+    editor.drag((101, 59), (202, 91))
+    assert near(editor.tracks[1]["pts"], (100, 60), (200, 90), within=0.01)
+    editor.press("Escape", "Control+z")
+    editor.wait_for(1)
+    editor.page.wait_for_timeout(800)
+    editor.drag((60, 20), (202, 91))
+    assert near(editor.tracks[1]["pts"], (60, 20), (200, 90), within=0.75)
 
 
+@newest
 @pytest.mark.slow
-def test_play_moves_a_dot_along(newest: Editor):
-    newest.draw((80, 100), (240, 100))
-    newest.press(" ")
-    newest.page.wait_for_function("Number(document.querySelector('.head')?.getAttribute('cx')) > 200", timeout=5000)
-    assert newest.part("play").get_attribute("aria-label") == "Pause"
-    newest.press(" ")
-    assert newest.part("play").get_attribute("aria-label") == "Play"
+def test_play_moves_a_dot_along(editor: Editor):
+    editor.draw((80, 100), (240, 100))
+    editor.press(" ")
+    editor.page.wait_for_function("Number(document.querySelector('.head')?.getAttribute('cx')) > 200")
+    assert editor.part("play").get_attribute("aria-label") == "Pause"
+    editor.press(" ")
+    assert editor.part("play").get_attribute("aria-label") == "Play"
 
 
+@newest
 @pytest.mark.slow
-def test_without_pictures_the_canvas_has_the_size_of_the_widgets(front_end: Callable[..., Any]):
-    editor = Editor(front_end(NEWEST, CLASSIC), connected=False)
+def test_without_pictures_the_canvas_has_the_size_of_the_widgets(page: Any):
+    editor = Editor(page, connected=False)
     editor.page.evaluate(f"{EDITOR}.widgets.find(widget => widget.name === 'width').value = 400")
     editor.page.wait_for_timeout(700)
     editor.take("anchor")
