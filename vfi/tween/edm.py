@@ -43,12 +43,29 @@ Each: TypeAlias = "Callable[[Step], None]"
 """Called after each step; what it raises ends the work."""
 
 
-def sigmas(steps: int) -> list[float]:
-    """Standard deviations of the noise, the last of them 0: ``steps`` + 1 (EDM, equation 5). Raises `InputError`."""
+class Known(NamedTuple):
+    """What is there already: ``latents``, which stay where ``mask``, of a shape that goes with theirs, is 0.
+
+    Where it is 1 they are drawn anew, in the last ``share``, above 0 to 1, of a longer way: the less, the nearer to those.
+    """
+
+    latents: Tensor
+    mask: Tensor
+    share: float = 1.0
+
+
+def sigmas(steps: int, share: float = 1.0) -> list[float]:
+    """Standard deviations of the noise, the last of them 0: ``steps`` + 1 (EDM, equation 5). Raises `InputError`.
+
+    With less than 1 they are the last ``share`` of a longer list, as ComfyUI's samplers have it at a denoise of that.
+    """
     if steps < 1:
         raise InputError(f"{steps} steps were asked for: at least one is needed")
-    high, low = SIGMA_MAX ** (1 / RHO), SIGMA_MIN ** (1 / RHO)
-    return [(high + index / max(steps - 1, 1) * (low - high)) ** RHO for index in range(steps)] + [0.0]
+    if not 0 < share <= 1:
+        raise InputError(f"a share of {share:g} of the way was asked for: it lies above 0 and is at most 1")
+    high, low, whole = SIGMA_MAX ** (1 / RHO), SIGMA_MIN ** (1 / RHO), int(steps / share)
+    way = [(high + index / max(whole - 1, 1) * (low - high)) ** RHO for index in range(whole)]
+    return [*way[-steps:], 0.0]
 
 
 def level(sigma: float) -> float:
@@ -85,20 +102,32 @@ def euler(
     steps: int,
     each: Each | None = None,
     again: Callable[[int], Iterator[Tensor]] | None = None,
+    known: Known | None = None,
 ) -> Tensor:
     """Latents made of normal ``noise``, in ``steps`` steps of Euler's method (EDM, algorithm 1 without its second order).
 
     ``again`` gives, for a step, noise with which to go back: once more for each, as much is added as the step took away, and
-    the step is repeated. ``each`` sees steps when they stand.
+    the step is repeated. ``each`` sees steps when they stand. Of what is ``known`` the network sees at each step what it would
+    be with the noise of that step (Lugmayr et al., "RePaint", CVPR 2022).
     """
-    ladder = sigmas(steps)
-    x = noise * math.sqrt(ladder[0] ** 2 + 1)
+    ladder = sigmas(steps, known.share if known else 1.0)
+    whole = math.isclose(ladder[0], SIGMA_MAX, rel_tol=1e-5)
+    x = noise * math.sqrt(ladder[0] ** 2 + whole)
+    if known is not None:
+        x = x + known.latents
+
+    def freed(x: Tensor, sigma: float) -> Tensor:
+        if known is None:
+            return clean(x, predict(x, sigma), sigma)
+        x = torch.lerp(known.latents + noise * sigma, x, known.mask)
+        return torch.lerp(known.latents, clean(x, predict(x, sigma), sigma), known.mask)
+
     for index, (sigma, following) in enumerate(pairwise(ladder)):
-        without = clean(x, predict(x, sigma), sigma)
+        without = freed(x, sigma)
         x = x + (x - without) * ((following - sigma) / sigma)
         for more in again(index) if again else ():
             x = x + more * math.sqrt(sigma**2 - following**2)
-            without = clean(x, predict(x, sigma), sigma)
+            without = freed(x, sigma)
             x = x + (x - without) * ((following - sigma) / sigma)
         if each is not None:
             each(Step(index + 1, steps, x, without))

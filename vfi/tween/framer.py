@@ -144,6 +144,27 @@ class Framer:
         latents = edm.euler(run.predict, noise, drawing.steps, each)
         return keyframes.frames_of(self.coders, latents[0], like)
 
+    @torch.no_grad()
+    def redraw(
+        self, clip: Tensor, mask: Tensor, drawing: Drawing | None = None, *, share: float = 1.0, each: Each | None = None
+    ) -> Tensor:
+        """A ``clip`` [F,3,H,W] 0..1 drawn anew where ``mask`` [F,H/8,W/8] is 1, between its first and its last frame.
+
+        All of it comes out of the autoencoder, which alters what is not drawn anew too. ``share``: see `edm.Known`.
+        ``each`` is as in a call. Raises `InputError`.
+        """
+        drawing = drawing or Drawing()
+        first, last = clip[0], clip[-1]
+        keyframes.check(first, last, len(clip))
+        like = next(self.unet.conv_in.parameters())
+        ends, tokens = keyframes.told(self.coders, first, last, drawing.augmentation, keyframes.noise(drawing.seed), like)
+        latents = self.coders.encode(clip.to(like)).to(like)[None] * keyframes.SCALE
+        noise = edm.noise_of(drawing.seed)(latents.shape).to(latents)
+        run = Run(self.unet, None, ends, tokens, None, drawing, len(clip))
+        known = edm.Known(latents, mask.to(latents)[None, :, None], share)
+        made = edm.euler(run.predict, noise, drawing.steps, each, known=known)
+        return keyframes.frames_of(self.coders, made[0], like)
+
 
 class Run:
     """One run from noise to latents: what the network is told in all its steps, and the tracks as they are by now.
