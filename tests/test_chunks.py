@@ -14,7 +14,7 @@ import torch
 from clips import film, moving, sounds
 
 from vfi import media
-from vfi.chunks import ChunkWriter
+from vfi.chunks import Chunks, ChunkWriter
 from vfi.core import Frame, InputError
 from vfi.media import Done, Encoding, Info
 from vfi.video import VideoReader, packets
@@ -56,7 +56,7 @@ def test_chunks_put_together_are_the_clip(tmp_path: Path, codec: str, ending: st
     info = Info(64, 48, rate=F(24), colour=media.Colour(1, 1, 1, False))
     encoding = Encoding(codec, repeatable=True)
     written(media.open_writer(tmp_path / f"plain{ending}", info, encoding=encoding), moving(20))
-    written(ChunkWriter(tmp_path / f"chunks{ending}", info, RECIPE, encoding=encoding, length=8), moving(20))
+    written(ChunkWriter(Chunks(tmp_path / f"chunks{ending}", info, RECIPE, encoding=encoding, length=8)), moving(20))
     plain, chunks = facts(tmp_path / f"plain{ending}"), facts(tmp_path / f"chunks{ending}")
     assert plain == chunks
     pairs = zip(VideoReader(tmp_path / f"plain{ending}"), VideoReader(tmp_path / f"chunks{ending}"), strict=True)
@@ -68,7 +68,7 @@ def test_chunks_put_together_are_the_clip(tmp_path: Path, codec: str, ending: st
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 def test_what_is_made_in_several_runs_is_the_same_to_the_bit(tmp_path: Path, codec: str, ending: str, error):
     def writer(name: str) -> ChunkWriter:
-        return ChunkWriter(tmp_path / f"{name}{ending}", INFO, RECIPE, encoding=Encoding(codec), length=5)
+        return ChunkWriter(Chunks(tmp_path / f"{name}{ending}", INFO, RECIPE, encoding=Encoding(codec), length=5))
 
     written(writer("whole"), moving(18))
     for upto in (7, 3, 6):  # of the frames still to be written in each run
@@ -90,7 +90,7 @@ def test_uneven_times_stay_exact_and_decoding_times_increase(tmp_path: Path, end
         Frame(frame.rgb, start, F(step, 1000)) for frame, start, step in zip(moving(len(steps)), starts, steps, strict=True)
     ]
     path = tmp_path / f"uneven{ending}"
-    written(ChunkWriter(path, INFO, RECIPE, time_base=F(1, 1000), length=4), frames)
+    written(ChunkWriter(Chunks(path, INFO, RECIPE, time_base=F(1, 1000), length=4)), frames)
     with av.open(path) as container:
         shown = [picture.pts * picture.time_base for picture in container.decode(video=0)]
     assert shown == starts
@@ -101,18 +101,18 @@ def test_uneven_times_stay_exact_and_decoding_times_increase(tmp_path: Path, end
 
 def test_sound_is_copied_once_and_untouched(tmp_path: Path):
     source = film(tmp_path / "in.mp4", range(0, 49), F(1, 24), sound=F(2))
-    written(ChunkWriter(tmp_path / "out.mp4", INFO, RECIPE, audio=source, length=7), moving(48))
+    written(ChunkWriter(Chunks(tmp_path / "out.mp4", INFO, RECIPE, audio=source, length=7)), moving(48))
     assert sounds(tmp_path / "out.mp4") == sounds(source) != []
 
 
 @pytest.mark.parametrize("name", ["shot", "%03d.tif"])
 def test_images_are_numbered_through(tmp_path: Path, name: str):
     path = tmp_path / "images" / name if "%" in name else tmp_path / "images"
-    begun = ChunkWriter(path, INFO, RECIPE, length=4)
+    begun = ChunkWriter(Chunks(path, INFO, RECIPE, length=4))
     with pytest.raises(RuntimeError):
         broken_off(begun, moving(6), RuntimeError)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".images.work"]
-    last = ChunkWriter(path, INFO, RECIPE, length=4)
+    last = ChunkWriter(Chunks(path, INFO, RECIPE, length=4))
     written(last, islice(moving(10), last.done.frames, None))
     made = [frame.rgb for frame in media.open_reader(tmp_path / "images")]
     assert len(made) == 10
@@ -135,15 +135,17 @@ def test_images_whose_moving_was_cut_off_are_moved_on(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(Path, "replace", fail_once)
     with pytest.raises(RuntimeError):
-        written(ChunkWriter(tmp_path / "images", INFO, RECIPE, length=2), moving(5))
-    written(ChunkWriter(tmp_path / "images", INFO, RECIPE, length=2), [])
+        written(ChunkWriter(Chunks(tmp_path / "images", INFO, RECIPE, length=2)), moving(5))
+    written(ChunkWriter(Chunks(tmp_path / "images", INFO, RECIPE, length=2)), [])
     assert len(list((tmp_path / "images").iterdir())) == 5
 
 
 def test_another_recipe_begins_afresh_and_says_so(tmp_path: Path):
     with pytest.raises(RuntimeError):
-        broken_off(ChunkWriter(tmp_path / "a.mp4", INFO, {"crf": "18", "model": "dis"}, length=4), moving(6), RuntimeError)
-    writer = ChunkWriter(tmp_path / "a.mp4", INFO, {"crf": "20", "model": "dis"}, length=4)
+        broken_off(
+            ChunkWriter(Chunks(tmp_path / "a.mp4", INFO, {"crf": "18", "model": "dis"}, length=4)), moving(6), RuntimeError
+        )
+    writer = ChunkWriter(Chunks(tmp_path / "a.mp4", INFO, {"crf": "20", "model": "dis"}, length=4))
     assert writer.done == Done()
     assert writer.notes == ["what was done before is of another crf: it is begun afresh"]
     writer.discard()
@@ -153,16 +155,16 @@ def test_another_recipe_begins_afresh_and_says_so(tmp_path: Path):
 @pytest.mark.parametrize("where", ["a.mp4", "images"])
 def test_nothing_is_left_of_a_run_that_finished_no_chunk(tmp_path: Path, where: str):
     with pytest.raises(RuntimeError):
-        broken_off(ChunkWriter(tmp_path / where, INFO, RECIPE, length=10), moving(6), RuntimeError)
+        broken_off(ChunkWriter(Chunks(tmp_path / where, INFO, RECIPE, length=10)), moving(6), RuntimeError)
     with pytest.raises(InputError, match="there were no frames"):
-        written(ChunkWriter(tmp_path / where, INFO, RECIPE, length=10), [])
+        written(ChunkWriter(Chunks(tmp_path / where, INFO, RECIPE, length=10)), [])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_two_runs_do_not_work_at_the_same_clip(tmp_path: Path):
-    first = ChunkWriter(tmp_path / "a.mp4", INFO, RECIPE)
+    first = ChunkWriter(Chunks(tmp_path / "a.mp4", INFO, RECIPE))
     with pytest.raises(InputError, match="is being made by another run"):
-        ChunkWriter(tmp_path / "a.mp4", INFO, RECIPE)
+        ChunkWriter(Chunks(tmp_path / "a.mp4", INFO, RECIPE))
     first.discard()
     assert list(tmp_path.iterdir()) == []
 
@@ -181,12 +183,12 @@ def test_what_cannot_be_written_is_refused_at_once(tmp_path: Path, name: str, in
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "a.txt").touch()
     with pytest.raises(InputError, match=says):
-        ChunkWriter(tmp_path / name, info, RECIPE, encoding=encoding)
+        ChunkWriter(Chunks(tmp_path / name, info, RECIPE, encoding=encoding))
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
 def test_a_full_disk_is_a_sentence_and_keeps_what_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    writer = ChunkWriter(tmp_path / "a.mp4", INFO, RECIPE, length=4)
+    writer = ChunkWriter(Chunks(tmp_path / "a.mp4", INFO, RECIPE, length=4))
     packed = packets.HEADER
 
     class Full:
@@ -203,7 +205,7 @@ def test_a_full_disk_is_a_sentence_and_keeps_what_is_finished(tmp_path: Path, mo
         patched.setattr(packets, "HEADER", Full())
         with pytest.raises(InputError, match=r"cannot be written: No space left on device"):
             written(writer, moving(20))
-    again = ChunkWriter(tmp_path / "a.mp4", INFO, RECIPE, length=4)
+    again = ChunkWriter(Chunks(tmp_path / "a.mp4", INFO, RECIPE, length=4))
     assert again.done.frames == 4
     written(again, islice(moving(20), 4, None))
     assert len(list(VideoReader(tmp_path / "a.mp4"))) == 20

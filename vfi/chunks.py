@@ -144,27 +144,17 @@ class Chunks:
 
 
 class ChunkWriter(Writer):
-    """Writes a clip as `media.open_writer` does, in `Chunks`, which take the same; ``done`` says what there is of it already.
+    """Writes a clip as `media.open_writer` does, in ``chunks``, from the first that is missing on; ``done`` says what there is.
 
-    An interruption and an error leave the finished chunks: a later writer of the same ``recipe`` goes on from them.
+    An interruption and an error leave the finished chunks: a later writer of the same recipe goes on from them.
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        info: Info,
-        recipe: Mapping[str, str],
-        *,
-        encoding: Encoding = DEFAULT_ENCODING,
-        time_base: Fraction | None = None,
-        audio: Source | None = None,
-        length: int = LENGTH,
-    ) -> None:
-        self._chunks = Chunks(path, info, recipe, encoding=encoding, time_base=time_base, audio=audio, length=length)
-        self.notes = self._chunks.notes
-        self.done = self._chunks.done
-        self._number = next(number for number in count() if number not in self._chunks.finished)
-        self._chunks.keep(self._number)  # those that several processes left after a gap are made again
+    def __init__(self, chunks: Chunks) -> None:
+        self._chunks = chunks
+        self.notes = chunks.notes
+        self.done = chunks.done
+        self._number = next(number for number in count() if number not in chunks.finished)
+        chunks.keep(self._number)  # those that several processes left after a gap are made again
         self._chunk: Writer | None = None
         self._begun = Done()
 

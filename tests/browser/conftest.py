@@ -23,6 +23,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from filelock import FileLock
 
+try:
+    from playwright.sync_api import TimeoutError, sync_playwright
+except ImportError:
+    sync_playwright = None
+
 ROOT = Path(__file__).parents[2]
 JS = ROOT / "js"
 OBJECT_INFO = Path(__file__).with_name("object_info.json")
@@ -105,9 +110,7 @@ class Mock(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """The browser."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
+    if sync_playwright is None:
         pytest.skip("Playwright is not installed: pip install 'inbetween-vfi[browser]'")
     found = shutil.which("chromium") or shutil.which("google-chrome")
     if found is None:
@@ -129,19 +132,29 @@ def page(request: pytest.FixtureRequest, chromium: Any, pictures: dict[str, byte
     handler = partial(Mock, directory=str(bundle(version)), settings=settings, pictures=pictures)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}"
-        context = chromium.new_context(viewport={"width": 1500, "height": 1000}, has_touch=True)
-        context.set_default_timeout(MINUTE)
-        context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
-        context.route(lambda url: not url.startswith(address), lambda route: route.abort())
-        opened = context.new_page()
-        opened.errors = []
-        opened.on("pageerror", lambda error: opened.errors.append(str(error.stack)))
-        opened.goto(address, wait_until="commit")
-        ready = "!!window.app?.graph && !!window.LiteGraph?.registered_node_types?.InbetweenTrackEditor"
-        opened.wait_for_function(ready, timeout=2 * MINUTE)
-        opened.wait_for_timeout(1500)
-        opened.keyboard.press("Escape")
+        opened = open_page(chromium, f"http://127.0.0.1:{server.server_port}")
         yield opened
-        context.close()
+        opened.context.close()
         server.shutdown()
+
+
+def open_page(chromium: Any, address: str, tries: int = 3) -> Any:
+    """A page that has loaded; ``errors`` lists those of its scripts. On a busy machine the front end may never end loading."""
+    context = chromium.new_context(viewport={"width": 1500, "height": 1000}, has_touch=True)
+    context.set_default_timeout(MINUTE)
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
+    context.route(lambda url: not url.startswith(address), lambda route: route.abort())
+    page = context.new_page()
+    page.errors = []
+    page.on("pageerror", lambda error: page.errors.append(str(error.stack)))
+    try:
+        page.goto(address, wait_until="commit")
+        page.wait_for_function("!!window.app?.graph && !!window.LiteGraph?.registered_node_types?.InbetweenTrackEditor")
+    except TimeoutError:
+        context.close()
+        if tries == 1:
+            raise
+        return open_page(chromium, address, tries - 1)
+    page.wait_for_timeout(1500)
+    page.keyboard.press("Escape")
+    return page

@@ -20,7 +20,7 @@ import torch
 from clips import film, moving, sounds
 
 from vfi import __main__, media
-from vfi.chunks import ChunkWriter
+from vfi.chunks import Chunks
 from vfi.cli import interpolate, work
 from vfi.core import Frame, InputError
 from vfi.media import Encoding
@@ -43,7 +43,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def short_chunks(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(work, "ChunkWriter", partial(ChunkWriter, length=20))
+    monkeypatch.setattr(work, "Chunks", partial(Chunks, length=20))
 
 
 def vfi(*arguments: object) -> int:
@@ -206,7 +206,7 @@ def test_folders_of_images_are_known_by_their_images(tmp_path: Path):
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_killed_at_any_moment_it_goes_on_and_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(work, "ChunkWriter", ChunkWriter)
+    monkeypatch.setattr(work, "Chunks", Chunks)
     source = tmp_path / "in.mkv"
     with media.open_writer(source, media.Info(320, 192, rate=F(24)), encoding=Encoding("ffv1")) as writer:
         for frame in moving(40, width=320, height=192):

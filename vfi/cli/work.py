@@ -19,7 +19,7 @@ from rich.filesize import decimal
 from rich.markup import escape
 
 from .. import __version__, duplicates, light, loading, media, overlap, shots
-from ..chunks import ChunkWriter
+from ..chunks import Chunks, ChunkWriter
 from ..consensus import shown_doubt
 from ..core import InputError, Interpolator, Spec
 from ..images import image_files
@@ -222,7 +222,7 @@ def opened(args: Namespace, info: media.Info, device: torch.device, batch: int, 
     if args.disagreement is not None:
         raise InputError("--resume and --disagreement were both given: only one clip can be gone on with, give one")
     made_of = recipe(args, device, batch)
-    return lambda: ChunkWriter(args.output, info, made_of, **how)
+    return lambda: ChunkWriter(Chunks(args.output, info, made_of, **how))
 
 
 def recipe(args: Namespace, device: torch.device, batch: int, threads: int | None = None) -> dict[str, str]:
