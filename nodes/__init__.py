@@ -9,10 +9,12 @@ from .framer import CfgCurve, FramerApplyTracks, FramerConditioning, FramerLoade
 from .guide import GuideModel
 from .interpolate import Augment, Interpolate, InterpolateVideo, ModelConsensus
 from .join import JoinClips, JoinVideos
+from .keyframes import FramerTween, KeyframeSequence
 from .load import LoadModel
 from .loop import LoopFrames, LoopVideo
 from .motion import DrawTracks, EditTracks, FollowPoints, MatchKeyframes
 from .quality import FlowPicture
+from .repair import RepairFrames
 from .retime import RetimeFrames, RetimeVideo
 from .shots import FindDuplicates, FindShots
 from .shutter import ShutterFrames, ShutterVideo
@@ -55,4 +57,7 @@ class InbetweenExtension(ComfyExtension):
             FramerConditioning,
             FramerApplyTracks,
             CfgCurve,
+            FramerTween,
+            KeyframeSequence,
+            RepairFrames,
         ]

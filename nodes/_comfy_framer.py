@@ -234,6 +234,20 @@ def room(frames: int, latents: Tensor) -> Iterator[None]:
         ) from error
 
 
+class Progress:
+    """ComfyUI's progress bar over all steps of several runs, with a preview of the frame in the middle."""
+
+    def __init__(self, model: CoreModelPatcher, total: int) -> None:
+        self.previewer = latent_preview.get_previewer(model.load_device, model.model.latent_format)
+        self.bar, self.done, self.total = utils.ProgressBar(total), 0, total
+
+    def __call__(self, step: int, clean: Tensor, noisy: Tensor, steps: int) -> None:
+        self.done += 1
+        middle = clean[len(clean) // 2][None]
+        shown = self.previewer.decode_latent_to_preview_image("JPEG", middle) if self.previewer else None
+        self.bar.update_absolute(self.done, self.total, shown)
+
+
 def sample(
     model: CoreModelPatcher,
     positive: list[Any],
@@ -242,13 +256,13 @@ def sample(
     *,
     steps: int,
     seed: int,
+    each: Progress,
     mask: Tensor | None = None,
     denoise: float = 1.0,
 ) -> Tensor:
-    """As KSampler does by euler and karras, under its progress bar with previews."""
+    """As KSampler does by euler and karras, but for its bar."""
     noise = comfy.sample.prepare_noise(latents, seed)
-    tell = latent_preview.prepare_callback(model, steps)
     return comfy.sample.sample(
-        *(model, noise, steps, 3.0, "euler", "karras", positive, negative, latents),
-        denoise=denoise, noise_mask=mask, callback=tell, disable_pbar=not utils.PROGRESS_BAR_ENABLED, seed=seed,
+        *(model, noise, steps, 1.0, "euler", "karras", positive, negative, latents),
+        denoise=denoise, noise_mask=mask, callback=each, disable_pbar=not utils.PROGRESS_BAR_ENABLED, seed=seed,
     )  # fmt: skip

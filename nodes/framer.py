@@ -17,6 +17,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..vfi.core import InputError
+from ..vfi.tracks import Tracks
 from ..vfi.tracks.arrays import of_core
 from ..vfi.tween import edm, files, framer, keyframes, svd
 from ..vfi.tween.edm import Curve
@@ -234,7 +235,12 @@ class FramerConditioning(io.ComfyNode):
         drawing = Drawing(fps=fps, motion=motion_bucket, augmentation=augmentation, seed=augmentation_seed)
         pair = fitted(start, end, (width, height))
         rows = conditioned(coders_of(vae, clip_vision), *pair, frames, drawing)
-        return io.NodeOutput(*rows, {"samples": torch.zeros(frames, 4, height // keyframes.CELL, width // keyframes.CELL)})
+        return io.NodeOutput(*rows, {"samples": empty(frames, (width, height))})
+
+
+def empty(frames: int, size: tuple[int, int]) -> Tensor:
+    """Latents of nothing."""
+    return torch.zeros(frames, 4, size[1] // keyframes.CELL, size[0] // keyframes.CELL)
 
 
 def coder_inputs() -> list[io.Input]:
@@ -341,8 +347,12 @@ class FramerApplyTracks(io.ComfyNode):
         start_percent: float = 0.0,
         end_percent: float = 1.0,
     ) -> io.NodeOutput:
-        during = start_percent, end_percent
-        return io.NodeOutput(*steered(positive, negative, control_net, tracks, strength, during, refine))
+        told = positive[0][1].get("framer")
+        if told is None:
+            raise InputError("the conditioning is not Framer's: connect that of Framer Conditioning")
+        led = told.fit.tracks(of_core(tracks, told.fit.part)).resampled(told.frames)
+        drawing = Drawing(strength=strength, during=(start_percent, end_percent), refine=refine)
+        return io.NodeOutput(*steered(positive, negative, control_net, led, drawing))
 
 
 def steering_inputs() -> list[io.Input]:
@@ -367,27 +377,18 @@ def steering_inputs() -> list[io.Input]:
 
 
 def steered(
-    positive: list[Any],
-    negative: list[Any],
-    control_net: Any,
-    tracks: Mapping[str, Any],
-    strength: float,
-    during: tuple[float, float] = (0.0, 1.0),
-    refine: bool = False,
+    positive: list[Any], negative: list[Any], control_net: Any, tracks: Tracks, drawing: Drawing
 ) -> tuple[list[Any], list[Any]]:
-    """Both CONDITIONINGs with Framer's ControlNet, led by ComfyUI's TRACKS. Raises `InputError`."""
-    told = positive[0][1].get("framer")
-    if told is None:
-        raise InputError("the conditioning is not Framer's: connect that of Framer Conditioning")
-    if not hasattr(control_net, "following"):
-        raise InputError("the control net is not Framer's: connect that of Framer Loader, with a control net chosen there")
-    led = told.fit.tracks(of_core(tracks, told.fit.part)).resampled(told.frames)
-    if not led.count or strength == 0:
+    """Both CONDITIONINGs with Framer's ControlNet, led by ``tracks`` of the working size and number of frames.
+
+    Raises `InputError`.
+    """
+    if not tracks.count or drawing.strength == 0:
         return positive, negative
-    control = control_net.following(led, strength, during, refine)
-    previous = positive[0][1].get("control")
-    if previous is not None:
-        control.set_previous_controlnet(previous)
+    if not hasattr(control_net, "following"):
+        raise InputError("the control net is not Framer's: connect that of Framer Loader, and choose one there")
+    control = control_net.following(tracks, drawing.strength, drawing.during, drawing.refine)
+    control.set_previous_controlnet(positive[0][1].get("control"))
     extra = {"control": control, "control_apply_to_uncond": False}
     return tuple([[tokens, {**told, **extra}] for tokens, told in rows] for rows in (positive, negative))
 
@@ -444,3 +445,58 @@ def guided(model: Any, curve: Curve, first: float, last: float) -> Any:
     own.set_model_sampler_cfg_function(cfg, disable_cfg1_optimization=True)
     own.model_options["transformer_options"]["framer_guidance"] = ((first, last), curve)
     return own
+
+
+# --- all at once --------------------------------------------------------------------------------------------------------------
+
+
+def drawing_inputs() -> list[io.Input]:
+    """How a node draws that does all by itself."""
+    return [
+        io.Int.Input("steps", default=Drawing.steps, min=1, max=1000, tooltip="In how many steps noise becomes a clip."),
+        *guidance_inputs(),
+        io.Int.Input("seed", default=0, min=0, max=2**64 - 1, tooltip="The same seed makes the same frames."),
+    ]
+
+
+@dataclass(frozen=True)
+class Painter:
+    """What draws clips, one after another under one progress bar.
+
+    ``model`` is a MODEL that is guided, ``control_net`` None where no tracks lead, ``each`` is called after each step.
+    """
+
+    model: Any
+    control_net: Any
+    coders: Coders
+    drawing: Drawing
+    each: Any
+
+    @classmethod
+    def of(cls, model: Any, control_net: Any, coders: Coders, drawing: Drawing, clips: int) -> Painter:
+        """What draws so many ``clips``."""
+        made = guided(model, drawing.curve, *drawing.guidance)
+        return cls(made, control_net, coders, drawing, internals().Progress(model, clips * drawing.steps))
+
+    def between(self, first: Tensor, last: Tensor, frames: int, tracks: Tracks | None = None) -> Tensor:
+        """The clip from one keyframe [3,h,w] to another: [F,3,h,w] 0..1. ``tracks`` are of its size and number of frames."""
+        rows = conditioned(self.coders, first, last, whole(first), frames, self.drawing)
+        if tracks is not None:
+            rows = steered(*rows, self.control_net, tracks, self.drawing)
+        return self._sampled(rows, empty(frames, (first.shape[2], first.shape[1])))
+
+    def over(self, clip: Tensor, mask: Tensor, denoise: float) -> Tensor:
+        """A clip [F,3,h,w] drawn anew where ``mask`` [F,h/8,w/8] is 1; see `edm.Known` for ``denoise``."""
+        rows = conditioned(self.coders, clip[0], clip[-1], whole(clip[0]), len(clip), self.drawing)
+        return self._sampled(rows, self.coders.encode(clip), mask=mask[:, None], denoise=denoise)
+
+    def _sampled(self, rows: tuple[Any, Any], latents: Tensor, **how: Any) -> Tensor:
+        steps, seed = self.drawing.steps, self.drawing.seed
+        made = internals().sample(self.model, *rows, latents, steps=steps, seed=seed, each=self.each, **how)
+        return self.coders.decode(made).float().clamp(0, 1)
+
+
+def whole(picture: Tensor) -> Fit:
+    """All of a picture [3,h,w], as it is."""
+    size = picture.shape[2], picture.shape[1]
+    return Fit((0, 0), size, size)

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import cv2
 import pytest
+import torch
+import torch.nn.functional as F
 import tweening
+from forms import ROOT
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tweening import FRAMES, HEIGHT, WIDTH, apart
 
+from vfi.images import read_image
 from vfi.tracks import Tracks
 from vfi.tracks.formats import loads, tracks_of
+from vfi.tween import sequence, svd
 from vfi.tween.framer import Drawing, Framer
+from vfi.tween.repair import Repair, repaired
+from vfi.tween.sequence import joined, matched
 
 pytestmark = pytest.mark.comfyui
 
 CLOSE = 1e-3
 """Of the largest value."""
+
+PHOTO = ROOT / "tests" / "data" / "images" / "china.jpg"
 
 THREE = Drawing(steps=3, seed=7)
 DRAWING = {"v": 1, "size": [WIDTH, HEIGHT], "tracks": [{"pts": [[20, 20], [60, 40]]}, {"pts": [[100, 10], [90, 50]]}]}
@@ -49,8 +59,18 @@ def networks(comfyui) -> None:
         path.parent.mkdir(exist_ok=True)
         save_file(tweening.state(name), path)
     for name, picture in zip(("tiny-first", "tiny-last"), pictures(), strict=True):
-        codes = picture.mul(255).round().byte().movedim(0, -1).flip(-1).numpy()
-        cv2.imwrite(str(comfyui.base / "input" / f"{name}.png"), codes)
+        save(comfyui, name, picture)
+
+
+def written(picture: Tensor) -> Tensor:
+    """A picture [3,H,W] as a file of 8 bits has it."""
+    return picture.mul(255).round() / 255
+
+
+def save(comfyui, name: str, picture: Tensor) -> None:
+    """Put a picture among the server's inputs."""
+    codes = picture.mul(255).round().byte().movedim(0, -1).flip(-1).numpy()
+    cv2.imwrite(str(comfyui.base / "input" / f"{name}.png"), codes)
 
 
 def workflow(**changes: dict[str, Any]) -> dict[str, Any]:
@@ -101,6 +121,22 @@ def workflow(**changes: dict[str, Any]) -> dict[str, Any]:
     return {key: {"class_type": kind, "inputs": inputs} for key, (kind, inputs) in nodes.items()}
 
 
+NETWORKS = {"model": ["loader", 0], "vae": ["vae", 0], "clip_vision": ["clip", 0]}
+"""What a node that does all by itself is given."""
+
+ALONE = {
+    **{"width": WIDTH, "height": HEIGHT, "frames": FRAMES, "steps": THREE.steps, "curve": "linear", "first": 1.0, "last": 3.0},
+    **{"seed": THREE.seed, "fps": THREE.fps, "motion_bucket": int(THREE.motion), "augmentation": THREE.augmentation},
+}
+
+
+def alone(kind: str, **inputs: Any) -> dict[str, Any]:
+    """A workflow of one node that does all by itself."""
+    nodes = workflow(kept={"images": ["all", 0]})
+    nodes["all"] = {"class_type": kind, "inputs": NETWORKS | ALONE | inputs}
+    return nodes
+
+
 def kept(session, nodes: dict[str, Any]) -> Tensor:
     """The frames [F,3,H,W] that a workflow keeps."""
     path: Path = session.server.base / "output" / "kept.safetensors"
@@ -112,6 +148,12 @@ def kept(session, nodes: dict[str, Any]) -> Tensor:
 def made(tracks: Tracks | None, drawing: Drawing) -> Tensor:
     return Framer(tweening.unet(), tweening.coders(), tweening.controlnet())(*pictures(), tracks, drawing, frames=FRAMES)
 
+
+SVD = {
+    **{"clip_vision": ["clip", 0], "init_image": ["first", 0], "vae": ["vae", 0], "width": WIDTH, "height": HEIGHT},
+    **{"video_frames": FRAMES, "motion_bucket_id": 100, "fps": 7, "augmentation_level": 0.0},
+}
+"""What ComfyUI's own conditioning of Stable Video Diffusion is given."""
 
 UNLED = {"sampler": {"positive": ["told", 0], "negative": ["told", 1]}}
 
@@ -129,3 +171,141 @@ def test_the_graph_makes_what_the_library_makes(networks, session, changes, trac
     got = kept(session, workflow(**changes)).clamp(0, 1)
     assert apart(got, made(drawn() if tracks else None, drawing)) < CLOSE
     assert session.complaints() == []
+
+
+def test_one_node_makes_what_the_library_makes(networks, session):
+    nodes = alone(
+        "InbetweenFramerTween",
+        control_net=["loader", 1], start=["first", 0], end=["last", 0], tracks=["editor", 0], strength=1.0,
+    )  # fmt: skip
+    assert apart(kept(session, nodes), made(drawn(), THREE)) < CLOSE
+    assert session.complaints() == []
+
+
+def batch(nodes: dict[str, Any], *keys: str) -> list[Any]:
+    """Pictures one after another as one IMAGE."""
+    together = [keys[0], 0]
+    for number, key in enumerate(keys[1:]):
+        nodes[f"batch{number}"] = {"class_type": "ImageBatch", "inputs": {"image1": together, "image2": [key, 0]}}
+        together = [f"batch{number}", 0]
+    return together
+
+
+def test_a_sequence_is_its_pairs(networks, session):
+    nodes = alone("InbetweenKeyframeSequence", follow=False, timing="even", strength=1.0)
+    nodes["all"]["inputs"]["keyframes"] = batch(nodes, "first", "last", "first")
+    nodes["shown"] = {"class_type": "PreviewAny", "inputs": {"source": ["all", 2]}}
+    got = kept(session, nodes)
+    framer, (first, last) = Framer(tweening.unet(), tweening.coders()), pictures()
+    pairs = [framer(*pair, None, THREE, frames=FRAMES) for pair in ((first, last), (last, first))]
+    assert apart(got, torch.stack(list(joined(pairs)))) < CLOSE
+    assert session.complaints() == []
+
+
+def test_a_sequence_follows_points_of_its_keyframes(networks, session):
+    photo = F.interpolate(read_image(PHOTO).rgb[None], size=(120, 190), mode="area")[0]
+    keys = [written(photo[:, y : y + HEIGHT, x : x + WIDTH]) for y, x in ((20, 20), (20, 26), (22, 40))]
+    nodes = alone("InbetweenKeyframeSequence", follow=True, timing="motion", strength=1.0, control_net=["loader", 1])
+    for index, key in enumerate(keys):
+        name = f"key{index}"
+        save(session.server, name, key)
+        nodes[name] = {"class_type": "LoadImage", "inputs": {"image": f"{name}.png"}}
+    nodes["all"]["inputs"]["keyframes"] = batch(nodes, "key0", "key1", "key2")
+    got = kept(session, nodes)
+    found = matched(keys)
+    lengths = sequence.lengths(sequence.distances(found), 2 * FRAMES - 1)
+    assert lengths[0] < lengths[1]
+    tracks = sequence.through(found, lengths, 5)
+    assert tracks.count >= 5
+    framer = Framer(tweening.unet(), tweening.coders(), tweening.controlnet())
+    clips = [
+        framer(*pair, piece, THREE, frames=length)
+        for pair, piece, length in zip(pairwise(keys), sequence.pieces(tracks, lengths), lengths, strict=True)
+    ]
+    assert apart(got, torch.stack(list(joined(clips)))) < CLOSE
+
+
+@pytest.mark.parametrize("denoise", [1.0, 0.5])
+def test_a_repair_is_the_library_s(networks, session, denoise):
+    nodes = alone("InbetweenRepair", threshold=0.5, grow=8, denoise=denoise, doubt=["doubt", 0])
+    keys = ["first", "first", "last", "last", "last"]
+    nodes["all"]["inputs"]["images"] = batch(nodes, *keys)
+    nodes["dark"] = {"class_type": "SolidMask", "inputs": {"value": 0.0, "width": WIDTH, "height": HEIGHT}}
+    nodes["light"] = {"class_type": "SolidMask", "inputs": {"value": 1.0, "width": 40, "height": 24}}
+    nodes["doubt"] = {
+        "class_type": "MaskComposite",
+        "inputs": {"destination": ["dark", 0], "source": ["light", 0], "x": 32, "y": 16, "operation": "add"},
+    }
+    first, last = pictures()
+    clip, doubt = torch.stack([first, first, last, last, last]), torch.zeros(FRAMES, HEIGHT, WIDTH)
+    doubt[:, 16:40, 32:72] = 1
+    repair = Repair(0.5, 8, FRAMES, (WIDTH, HEIGHT))
+    framer, shares = Framer(tweening.unet(), tweening.coders()), repair.shares(doubt)
+    expected = repaired(clip, shares, lambda part, mask: framer.redraw(part, mask, THREE, share=denoise), repair)
+    got = kept(session, nodes)
+    assert apart(got, expected) < CLOSE
+    untouched = (shares == 0)[:, None].expand_as(clip)
+    assert torch.equal(got[untouched], clip[untouched])
+    assert apart(got[1:4], clip[1:4]) > 0.1
+    assert session.complaints() == []
+
+
+def test_a_lora_changes_it(networks, session):
+    """One that is named as trainers name those of diffusers' networks."""
+    key = "up_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
+    state = dict(tweening.state("unet"))
+    rows, columns = state[f"{key}.weight"].shape
+    up, down = tweening.normal("up", (rows, 2)), tweening.normal("down", (2, columns))
+    path = session.server.base / "models" / "loras" / "tiny_lora.safetensors"
+    path.parent.mkdir(exist_ok=True)
+    name = f"lora_unet_{key.replace('.', '_')}"
+    save_file({f"{name}.lora_up.weight": up, f"{name}.lora_down.weight": down, f"{name}.alpha": torch.tensor(2.0)}, path)
+    nodes = workflow(curve={"model": ["lora", 0]}, **UNLED)
+    inputs = {"model": ["loader", 0], "lora_name": path.name, "strength_model": 0.5}
+    nodes["lora"] = {"class_type": "LoraLoaderModelOnly", "inputs": inputs}
+    state[f"{key}.weight"] = state[f"{key}.weight"] + 0.5 * up @ down
+    expected = Framer(svd.unet(state), tweening.coders())(*pictures(), None, THREE, frames=FRAMES)
+    got = kept(session, nodes).clamp(0, 1)
+    assert apart(got, expected) < CLOSE
+    assert apart(got, made(None, THREE)) > 10 * CLOSE
+    assert session.complaints() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"loader": {"unet": "tiny_controlnet.safetensors"}},
+            "tiny_controlnet.safetensors: these weights are Framer's ControlNet",
+        ),
+        ({"loader": {"control_net": "tiny_unet.safetensors"}}, "tiny_unet.safetensors: these weights are Framer's UNet"),
+        ({"loader": {"control_net": "none"}}, "the control net is not Framer's"),
+        ({"sampler": {"latent_image": ["other", 0]}}, "the latent has 1 frames of 64x64"),
+        ({"sampler": {"positive": ["zero", 0]}}, "the conditioning is not Framer's"),
+        ({"curve": {"model": ["failing", 0]}}, "there is no room for 5 frames of 128x64: lower width and height first"),
+    ],
+)
+def test_what_is_wrong_is_said(networks, session, changes, message):
+    for folder in ("diffusion_models", "controlnet"):
+        for name in ("unet", "controlnet"):
+            save_file(tweening.state(name), session.server.base / "models" / folder / f"tiny_{name}.safetensors")
+    nodes = workflow(**changes)
+    nodes["other"] = {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}}
+    nodes["zero"] = {"class_type": "SVD_img2vid_Conditioning", "inputs": SVD}
+    nodes["failing"] = {"class_type": "TinyFail", "inputs": {"model": ["loader", 0], "how": "memory"}}
+    last = session.ended(session.queue(nodes))[-1]
+    assert last.type == "execution_error"
+    assert message in last.data["exception_message"]
+
+
+def test_cancelling_does_not_wait_for_the_step(networks, session):
+    nodes = workflow(curve={"model": ["failing", 0]})
+    nodes["failing"] = {"class_type": "TinyFail", "inputs": {"model": ["loader", 0], "how": "cancel"}}
+    assert session.ended(session.queue(nodes))[-1].type == "execution_interrupted"
+
+
+def test_steps_are_told_and_shown(networks, session):
+    nodes = alone("InbetweenFramerTween", start=["first", 0], end=["last", 0], strength=1.0, seed=99)
+    _, events = session.run(nodes)
+    told = [event.data for event in events if event.type == "progress" and event.data["node"] == "all"]
+    assert [(data["value"], data["max"]) for data in told] == [(1, 3), (2, 3), (3, 3)]

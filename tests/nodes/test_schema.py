@@ -38,6 +38,9 @@ def test_node_ids_are_for_ever(nodes):
         "InbetweenFramerConditioning",
         "InbetweenFramerApplyTracks",
         "InbetweenCfgCurve",
+        "InbetweenFramerTween",
+        "InbetweenKeyframeSequence",
+        "InbetweenRepair",
     }
 
 

@@ -97,7 +97,7 @@ def test_no_pixel_outside_changes():
         return torch.full_like(pictures, 2)
 
     given = clip()
-    made = repaired(given, doubt((4, 50, 60)), redraw, SMALL)
+    made = repaired(given, SMALL.shares(doubt((4, 50, 60))), redraw, SMALL)
     changed = (made != given).any(1)
     assert changed.any(2).any(1).tolist() == [False] * 4 + [True] + [False] * 4
     rows, columns = changed[4].nonzero(as_tuple=True)
@@ -114,8 +114,8 @@ def test_without_doubt_nothing_is_drawn():
 
     given = clip()
     ends = doubt((0, 50, 50), (8, 20, 20))  # the first and the last frame have no neighbours on both sides
-    assert torch.equal(repaired(given, ends, redraw, SMALL), given)
-    assert torch.equal(repaired(given, 0.5 * doubt((4, 50, 50)), redraw, SMALL), given)
+    assert torch.equal(repaired(given, SMALL.shares(ends), redraw, SMALL), given)
+    assert torch.equal(repaired(given, SMALL.shares(0.5 * doubt((4, 50, 50))), redraw, SMALL), given)
 
 
 def test_what_was_drawn_serves_the_next():
@@ -125,7 +125,8 @@ def test_what_was_drawn_serves_the_next():
         firsts.append(pictures[0].mean())
         return torch.ones_like(pictures)
 
-    made = repaired(clip(), doubt(*((frame, 50, 60) for frame in (1, 3, 5, 7))), redraw, Repair(0.5, 200, 3, (128, 96)))
+    wide = Repair(0.5, 200, 3, (128, 96))
+    made = repaired(clip(), wide.shares(doubt(*((frame, 50, 60) for frame in (1, 3, 5, 7)))), redraw, wide)
     assert len(firsts) == 4
     assert (made[1::2] == 1).all()
     assert torch.equal(made[::2], clip()[::2])

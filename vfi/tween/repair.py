@@ -56,18 +56,18 @@ class Repair:
         return windows(shares.flatten(1).any(1).tolist(), self.frames)
 
 
-def repaired(clip: Tensor, doubt: Tensor, redraw: Redraw, repair: Repair | None = None) -> Tensor:
-    """A ``clip`` [T,3,H,W] 0..1, drawn anew where ``doubt`` [T,H,W] 0..1 says so.
+def repaired(clip: Tensor, shares: Tensor, redraw: Redraw, repair: Repair | None = None) -> Tensor:
+    """A ``clip`` [T,3,H,W] 0..1, of whose pixels those ``shares`` [T,H,W] are drawn anew: see `Repair.shares`.
 
     Raises `InputError`.
     """
     repair = repair or Repair()
-    if clip.ndim != 4 or clip.shape[1] != 3 or doubt.shape != clip[:, 0].shape or len(clip) < 3:
+    if clip.ndim != 4 or clip.shape[1] != 3 or shares.shape != clip[:, 0].shape or len(clip) < 3:
         raise InputError(
-            f"a clip of shape {list(clip.shape)} and doubt of {list(doubt.shape)} were given: "
+            f"a clip of shape {list(clip.shape)} and doubt of {list(shares.shape)} were given: "
             "[frames, 3, height, width] and [frames, height, width] of 3 frames or more are needed"
         )
-    clip, shares = clip.clone(), repair.shares(doubt)
+    clip, shares = clip.clone(), shares.clone()
     for window in repair.windows(shares):
         frames = slice(window.start, window.stop)
         fit = around(shares[frames].any(0), repair.size)

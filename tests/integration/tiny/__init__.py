@@ -1,4 +1,4 @@
-"""A tiny VAE and a tiny CLIP vision model, for ComfyUI's own loaders know full sizes only, and a node that keeps pictures."""
+"""A tiny VAE and a tiny CLIP vision model, for ComfyUI's own loaders know full sizes only, and nodes that keep and fail."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import folder_paths
+import torch
+from comfy import model_management
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -40,8 +42,7 @@ class ClipVision:
         self.image_size = self.net.side
 
     def encode_image(self, image: Tensor, crop: bool = True) -> SimpleNamespace:
-        assert not crop
-        assert image.shape[1:3] == (self.image_size, self.image_size)
+        assert crop or image.shape[1:3] == (self.image_size, self.image_size)
         return SimpleNamespace(image_embeds=self.net(image.movedim(-1, 1)))
 
 
@@ -77,4 +78,35 @@ class Keep:
         return ()
 
 
-NODE_CLASS_MAPPINGS = {"TinyKeep": Keep, "TinyVae": LoadVae, "TinyClipVision": LoadClipVision}
+class Fail:
+    """A MODEL of which a layer runs out of memory, or that is cancelled when a step has begun, which it is not to end."""
+
+    RETURN_TYPES, FUNCTION, CATEGORY = ("MODEL",), "fail", "tests"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"model": ("MODEL",), "how": (["memory", "cancel"],)}}
+
+    def fail(self, model: Any, how: str) -> tuple[Any]:
+        def full(x: Tensor) -> Tensor:
+            raise torch.OutOfMemoryError("Allocation on device")
+
+        def cancelled(apply: Any, args: dict[str, Any]) -> Tensor:
+            model_management.interrupt_current_processing()
+            apply(args["input"], args["timestep"], **args["c"])
+            raise AssertionError("the step went on to its end")
+
+        own = model.clone()
+        if how == "memory":
+            own.add_object_patch("diffusion_model.conv_in.forward", full)
+        else:
+            own.set_model_unet_function_wrapper(cancelled)
+        return (own,)
+
+
+NODE_CLASS_MAPPINGS = {
+    "TinyKeep": Keep,
+    "TinyFail": Fail,
+    "TinyVae": LoadVae,
+    "TinyClipVision": LoadClipVision,
+}
