@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 
 import vfi
-from vfi import media
+from vfi import media, opening
 from vfi.core import Frame, Interpolator
 from vfi.overlap import Behind, ahead
 from vfi.time import Subdivide
@@ -49,7 +49,7 @@ def measure(reader: media.Reader, model: Interpolator, target: Path, chosen: arg
     for _ in range(chosen.rounds + 1):
         for way, taken in zip((in_turn, overlapped), seconds, strict=True):
             start = time.perf_counter()
-            way(islice(iter(reader), chosen.frames), model, lambda: media.open_writer(target, info, encoding=encoding))
+            way(islice(iter(reader), chosen.frames), model, lambda: opening.writer(target, info, encoding=encoding))
             taken.append(time.perf_counter() - start)
     return [median(taken[1:]) for taken in seconds]
 
@@ -66,7 +66,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in chosen.models:
             model = vfi.load(name, device=chosen.device)
-            turn, both = measure(media.open_reader(chosen.clip), model, Path(folder) / "out.mkv", chosen)
+            turn, both = measure(opening.reader(chosen.clip), model, Path(folder) / "out.mkv", chosen)
             sys.stdout.write(f"{name}: in turn {turn:.2f} s, overlapped {both:.2f} s, {turn / both:.2f} times as fast\n")
 
 

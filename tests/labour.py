@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vfi import loading, media
+from vfi import loading, opening
 from vfi.chunks import Chunks
 from vfi.core import InputError, Interpolator, Spec
 from vfi.segments import segments
@@ -62,7 +62,7 @@ def deadly(device: torch.device) -> Interpolator:
 
 def task(source: Path, target: Path, model=linear, times: int = 2, length: int = 8):
     """A job, its segments and its chunks."""
-    opened = partial(media.open_reader, source)
+    opened = partial(opening.reader, source)
     reader = opened()
     asked = Timing(Subdivide(times), reader.info.rate * times)
     chunks = Chunks(target, reader.info, {}, time_base=asked.tick(reader.info.time_base, reader.info.duration), length=length)

@@ -13,7 +13,7 @@ import pytest
 import torch
 from clips import film, moving, sounds
 
-from vfi import media
+from vfi import media, opening
 from vfi.chunks import Chunks, ChunkWriter
 from vfi.core import Frame, InputError
 from vfi.media import Done, Encoding, Info
@@ -55,7 +55,7 @@ def facts(path: Path) -> tuple[object, list[tuple[F, F]]]:
 def test_chunks_put_together_are_the_clip(tmp_path: Path, codec: str, ending: str):
     info = Info(64, 48, rate=F(24), colour=media.Colour(1, 1, 1, False))
     encoding = Encoding(codec, repeatable=True)
-    written(media.open_writer(tmp_path / f"plain{ending}", info, encoding=encoding), moving(20))
+    written(opening.writer(tmp_path / f"plain{ending}", info, encoding=encoding), moving(20))
     written(ChunkWriter(Chunks(tmp_path / f"chunks{ending}", info, RECIPE, encoding=encoding, length=8)), moving(20))
     plain, chunks = facts(tmp_path / f"plain{ending}"), facts(tmp_path / f"chunks{ending}")
     assert plain == chunks
@@ -114,7 +114,7 @@ def test_images_are_numbered_through(tmp_path: Path, name: str):
     assert sorted(path.name for path in tmp_path.iterdir()) == [".images.work"]
     last = ChunkWriter(Chunks(path, INFO, RECIPE, length=4))
     written(last, islice(moving(10), last.done.frames, None))
-    made = [frame.rgb for frame in media.open_reader(tmp_path / "images")]
+    made = [frame.rgb for frame in opening.reader(tmp_path / "images")]
     assert len(made) == 10
     assert all(torch.equal(one, frame.rgb) for one, frame in zip(made, moving(10), strict=True))
     pattern = name if "%" in name else "%06d.png"

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vfi import media
+from vfi import opening
 from vfi.core import Frame, InputError
 from vfi.duplicates import LONGEST, Repeats, duplicates
 from vfi.run import frames_of
@@ -53,7 +53,7 @@ def seen(frames: Sequence[Frame] | Sequence[Tensor], **options) -> str:
     ids=lambda value: value if value[0] != "." else "",
 )
 def test_real_clips(clip: str, wanted: str):
-    marked = list(duplicates(shots(media.open_reader(CLIPS / f"{clip}.mp4"))))
+    marked = list(duplicates(shots(opening.reader(CLIPS / f"{clip}.mp4"))))
     assert "".join("r" if frame.repeat else "." for frame in marked) == wanted[: len(marked)]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from vfi import images, light, media
+from vfi import images, light, media, opening
 from vfi.core import Frame
 from vfi.eight import codes, floats, like
 from vfi.flicker import flicker
@@ -68,7 +68,7 @@ def test_flicker_means_the_same():
 def test_written_images_are_the_same(tmp_path, alpha: bool):
     written = []
     for name, frame in zip(("codes", "floats"), both(alpha), strict=True):
-        with media.open_writer(tmp_path / name, media.Info(16, 16, alpha=alpha)) as writer:
+        with opening.writer(tmp_path / name, media.Info(16, 16, alpha=alpha)) as writer:
             writer.write(frame)
         written.append(next(iter(images.ImageReader(tmp_path / name, F(1)))))
     assert np.array_equal(written[0].rgb, written[1].rgb)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vfi import media
+from vfi import opening
 from vfi.core import Frame, InputError
 from vfi.finding import Edit, Finder, find, with_repeats
 from vfi.plan import Event, Output
@@ -72,7 +72,7 @@ def test_an_edit_of_what_is_not_there_is_refused(text: str, says: str):
 
 @pytest.mark.parametrize("policy", ["hold", "blend", "interpolate"])
 def test_the_plan_marks_as_its_finder_did(policy):
-    reader = media.open_reader(CLIPS / "hard_cut_25fps.mp4")
+    reader = opening.reader(CLIPS / "hard_cut_25fps.mp4")
     finder = Finder(policy, "spread")
     marked = [(frame.time, frame.cut, frame.repeat) for frame in finder.marks(reader)]
     plan = finder.plan(reader.info.rate, Output(fps=F(60)))
@@ -84,13 +84,13 @@ def test_the_plan_marks_as_its_finder_did(policy):
 
 
 def test_fades_are_told():
-    plan = find(media.open_reader(CLIPS / "fade_through_black.mp4"), F(25), Finder())
+    plan = find(opening.reader(CLIPS / "fade_through_black.mp4"), F(25), Finder())
     assert plan.events == (Event("fade", F(19, 25), 4),)
     assert len(plan.shots) == 1
 
 
 def test_repeats_are_found_when_they_are_wanted_and_may_be_added():
-    reader = media.open_reader(CLIPS / "on_mixed_holds_24fps.mp4")
+    reader = opening.reader(CLIPS / "on_mixed_holds_24fps.mp4")
     assert find(reader, RATE, Finder()).repeats == ()
     plan = find(reader, RATE, Finder(thorough=True))
     assert (sum(run.frames for run in plan.repeats), plan.duplicates) == (14, "keep")

@@ -19,7 +19,8 @@ FLOORS = (
     ("ops",),
     (
         *("archs", "time", "speed", "color", "light", "shutter", "likeness", "metrics", "flicker", "datasets"),
-        *("media", "pixels", "orientation", "exr", "video", "images", "overlap", "journal", "chunks", "tracks", "grey"),
+        *("media", "pixels", "orientation", "exr", "video", "images", "opening", "overlap", "journal", "chunks"),
+        *("tracks", "grey"),
     ),
     ("wrap", "guide", "tiles", "hdr", "consensus", "halved", "still", "quality", "fast", "backends"),
     (
@@ -29,6 +30,7 @@ FLOORS = (
     ("weights", "match"),
     ("tween",),
     ("loading", "guided"),
+    ("train",),
     ("__init__",),
     ("cli", "__main__"),
 )

@@ -13,10 +13,10 @@ import pytest
 import torch
 from clips import exif, fail, moving, png
 
-from vfi import light, pixels
+from vfi import light, opening, pixels
 from vfi.core import Frame, InputError
 from vfi.images import ImageReader, ImageWriter, read_image
-from vfi.media import Colour, Encoding, Info, open_reader, open_writer
+from vfi.media import Colour, Encoding, Info
 
 DATA = Path(__file__).parent / "data" / "images"
 RANDOM = np.random.default_rng(0)
@@ -29,7 +29,7 @@ def rows(frame: Frame, top: int = 255) -> np.ndarray:
 
 
 def write(path: Path, info: Info, frames) -> ImageWriter:
-    with open_writer(path, info) as writer:
+    with opening.writer(path, info) as writer:
         for frame in frames:
             writer.write(frame)
     assert isinstance(writer, ImageWriter)
@@ -133,7 +133,7 @@ class TestFolders:
     def test_what_is_written_comes_back_to_the_bit(self, tmp_path: Path, name: str, depth: int, alpha: bool):
         made = list(moving(12, alpha=alpha))
         writer = write(tmp_path / name, replace(SMALL, depth=depth, alpha=alpha), made)
-        reader = open_reader(tmp_path / name, rate=F(24))
+        reader = opening.reader(tmp_path / name, rate=F(24))
         assert reader.info == replace(SMALL, path=tmp_path / name, depth=depth, alpha=alpha, frames=12, duration=F(1, 2),
                                       codec=reader.info.codec, colour=reader.info.colour, time_base=F(1, 24))  # fmt: skip
         top = 2**depth - 1
@@ -174,8 +174,8 @@ class TestFolders:
 
     def test_a_folder_of_images_has_24_frames_a_second_unless_told(self, tmp_path: Path):
         (tmp_path / "1.png").write_bytes(png(np.zeros((4, 4)), 0))
-        assert open_reader(tmp_path).info.rate == 24
-        assert open_reader(tmp_path, rate=F(30000, 1001)).info.duration == F(1001, 30000)
+        assert opening.reader(tmp_path).info.rate == 24
+        assert opening.reader(tmp_path, rate=F(30000, 1001)).info.duration == F(1001, 30000)
 
     def test_listed_files(self, tmp_path: Path):
         for number in (2, 1):
@@ -197,12 +197,12 @@ class TestFolders:
     def test_without_images_it_says_so(self, tmp_path: Path, name: str, message: str):
         (tmp_path / "empty").mkdir()
         with pytest.raises(InputError, match=message):
-            open_reader(tmp_path / name)
+            opening.reader(tmp_path / name)
 
     def test_a_rate_is_for_images_only(self, tmp_path: Path):
         (tmp_path / "1.png").write_bytes(png(np.zeros((4, 4)), 0))
         with pytest.raises(InputError, match="no folder of images"):
-            open_reader(tmp_path / "1.png", rate=F(24))
+            opening.reader(tmp_path / "1.png", rate=F(24))
 
 
 class TestSafety:
@@ -210,7 +210,7 @@ class TestSafety:
         (tmp_path / "shot").mkdir()
         (tmp_path / "shot" / "mine.txt").write_text("keep me")
         with pytest.raises(InputError, match="not empty"):
-            open_writer(tmp_path / "shot", SMALL)
+            opening.writer(tmp_path / "shot", SMALL)
         assert [path.name for path in tmp_path.iterdir()] == ["shot"]
 
     def test_an_empty_folder_is_taken(self, tmp_path: Path):
@@ -220,7 +220,7 @@ class TestSafety:
 
     def test_an_error_leaves_nothing_and_ctrl_c_what_is_done(self, tmp_path: Path):
         for error in (RuntimeError, KeyboardInterrupt):
-            writer = open_writer(tmp_path / "shot", SMALL)
+            writer = opening.writer(tmp_path / "shot", SMALL)
             with pytest.raises(error):
                 fail(writer, 3, error())
         assert writer.partial == tmp_path / "shot.partial"
@@ -242,7 +242,7 @@ class TestSafety:
     def test_what_cannot_be_written_is_said_before_any_work(self, tmp_path: Path, name: str, encoding: Encoding, message: str):
         (tmp_path / "file").write_text("a file")
         with pytest.raises(InputError, match=message):
-            open_writer(tmp_path / name, SMALL, encoding=encoding)
+            opening.writer(tmp_path / name, SMALL, encoding=encoding)
         assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from clips import film, moving, png, sounds
 
+from vfi import opening
 from vfi.core import InputError
 from vfi.images import read_image
-from vfi.media import DamagedError, Info, open_reader
+from vfi.media import DamagedError, Info
 from vfi.video import VideoReader, VideoWriter
 
 
@@ -60,7 +61,7 @@ class TestNoVideo:
         for text in ("text.mp4", "text.png"):
             (tmp_path / text).write_text("hello there\n")
         with pytest.raises(InputError, match=name) as raised:
-            open_reader(tmp_path / name)
+            opening.reader(tmp_path / name)
         assert "\n" not in str(raised.value)
         with pytest.raises(InputError, match=name):
             read_image(tmp_path / name)
@@ -75,15 +76,15 @@ class TestNoVideo:
                     out.mux(packet)
         assert sounds(tmp_path / "sound.mp4")
         with pytest.raises(InputError, match="has no video: only sound"):
-            open_reader(tmp_path / "sound.mp4")
+            opening.reader(tmp_path / "sound.mp4")
 
     def test_names_do_not_matter(self, clip: Path, tmp_path: Path):
         clip.rename(tmp_path / "clip.png")
-        assert len(list(open_reader(tmp_path / "clip.png"))) == 48
+        assert len(list(opening.reader(tmp_path / "clip.png"))) == 48
         with pytest.raises(InputError, match="holds a video, where one picture is wanted"):
             read_image(tmp_path / "clip.png")
         (tmp_path / "image.mp4").write_bytes(png(np.full((4, 6), 100), 0))
-        frames = list(open_reader(tmp_path / "image.mp4"))
+        frames = list(opening.reader(tmp_path / "image.mp4"))
         assert [frame.rgb.shape for frame in frames] == [(3, 4, 6)]
 
 
@@ -162,7 +163,7 @@ class TestSize:
         with pytest.raises(InputError, match="too large"):
             read_image(tmp_path / "huge.png")
         with pytest.raises(InputError, match="too large"):
-            open_reader(tmp_path / "huge.png")
+            opening.reader(tmp_path / "huge.png")
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024
 
     def test_a_container_that_lies_about_the_size(self, clip: Path):

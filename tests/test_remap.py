@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from models import Blend
 
+from vfi import opening
 from vfi.core import Frame, InputError
-from vfi.media import Edited, Info, open_writer
+from vfi.media import Edited, Info
 from vfi.remap import remap
 from vfi.run import run
 from vfi.speed import Along, along, parse
@@ -150,7 +151,7 @@ def test_a_clip_without_frames_gets_a_sentence():
 
 
 def test_a_video_file_plays_backwards_frame_by_frame(tmp_path: Path):
-    with open_writer(tmp_path / "clip.mp4", Info(64, 48, rate=RATE)) as writer:
+    with opening.writer(tmp_path / "clip.mp4", Info(64, 48, rate=RATE)) as writer:
         for frame in moving(30):
             writer.write(frame)
     reader = VideoReader(tmp_path / "clip.mp4")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vfi import media
+from vfi import opening
 from vfi.core import Frame
 from vfi.run import frames_of
 from vfi.shots import AHEAD, Found, shots
@@ -50,7 +50,7 @@ def look(pictures: list[Tensor]) -> tuple[list[int], list[tuple[str, int, int]]]
 )
 def test_real_clips(clip: str, cuts: list[F], others: list[str]):
     found: list[Found] = []
-    marked = list(shots(media.open_reader(CLIPS / f"{clip}.mp4"), "blend", found))
+    marked = list(shots(opening.reader(CLIPS / f"{clip}.mp4"), "blend", found))
     assert [frame.time for frame in marked if frame.cut == "blend"] == cuts
     assert [one.time for one in found if one.kind == "cut"] == cuts
     assert [one.kind for one in found if one.kind != "cut"] == others

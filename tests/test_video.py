@@ -18,8 +18,9 @@ import pytest
 import torch
 from clips import fail, film, moving, sounds
 
+from vfi import opening
 from vfi.core import Frame, InputError
-from vfi.media import Colour, Edited, Encoding, Info, open_reader, open_writer, since
+from vfi.media import Colour, Edited, Encoding, Info, since
 from vfi.pixels import planes_of
 from vfi.video import VideoReader, VideoWriter
 
@@ -85,7 +86,7 @@ class TestReading:
     def test_a_clip_in_memory(self, tmp_path: Path):
         data = io.BytesIO(film(tmp_path / "clip.mp4", list(range(11)), F(1, 10)).read_bytes())
         data.seek(100)
-        reader = open_reader(data)
+        reader = opening.reader(data)
         assert brightness(reader) == brightness(reader) == list(range(16, 26))
         assert reader.info.path is None
         assert data.tell() == 100
@@ -252,7 +253,7 @@ def test_frames_are_made_where_they_are_wanted(tmp_path: Path, layout: str):
     """On the device that has no memory, all that is computed elsewhere fails."""
     path = tmp_path / "clip.mkv"
     film(path, range(4), F(1, 24), codec="ffv1", layout=layout)
-    frames = list(open_reader(path, device="meta"))
+    frames = list(opening.reader(path, device="meta"))
     assert [frame.rgb.device.type for frame in frames] == ["meta"] * 3
     assert [frame.rgb.shape for frame in frames] == [(3, 48, 64)] * 3
 
@@ -503,7 +504,7 @@ class TestSafety:
     def test_what_cannot_be_written_is_said_before_any_work(self, tmp_path: Path, name: str, encoding: Encoding, message: str):
         (tmp_path / "folder.mp4").mkdir()
         with pytest.raises(InputError, match=message):
-            open_writer(tmp_path / name, SMALL, encoding=encoding)
+            opening.writer(tmp_path / name, SMALL, encoding=encoding)
         assert [path.name for path in tmp_path.iterdir()] == ["folder.mp4"]
 
     def test_the_input_is_never_the_output(self, tmp_path: Path):
@@ -512,7 +513,7 @@ class TestSafety:
         (tmp_path / "link.mp4").symlink_to(path)
         for name in ("clip.mp4", "link.mp4"):
             with pytest.raises(InputError, match="is the input itself"):
-                open_writer(tmp_path / name, VideoReader(path).info)
+                opening.writer(tmp_path / name, VideoReader(path).info)
         assert path.read_bytes() == before
 
     @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")

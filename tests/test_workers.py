@@ -13,7 +13,7 @@ import pytest
 import torch
 from clips import moving
 
-from vfi import media
+from vfi import media, opening
 from vfi.core import InputError
 from vfi.workers import Worker, make
 from vfi.workers.processes import Processes
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="n
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     path = tmp_path / "in.mkv"
-    with media.open_writer(path, media.Info(64, 48, rate=media.DEFAULT_RATE), encoding=media.Encoding("ffv1")) as writer:
+    with opening.writer(path, media.Info(64, 48, rate=media.DEFAULT_RATE), encoding=media.Encoding("ffv1")) as writer:
         for frame in moving(40):
             writer.write(frame)
     return path

@@ -13,7 +13,7 @@ from fractions import Fraction
 from itertools import chain, count
 from pathlib import Path
 
-from . import images, media
+from . import images, opening
 from .core import Frame, InputError
 from .journal import Journal, delete
 from .media import DEFAULT_ENCODING, VIDEO_ENDINGS, Done, Encoding, Info, Source, Writer
@@ -63,7 +63,7 @@ class Chunks:
 
     The chunks lie in a hidden folder beside the output, see `journal.Journal`, until the clip is whole; there must be room for
     both. What is ``finished`` there, from an earlier run of the same ``recipe`` too, need not be made again, and stays when
-    this is closed. Raises `InputError` as `media.open_writer` does, before any work is done.
+    this is closed. Raises `InputError` as `opening.writer` does, before any work is done.
     """
 
     def __init__(
@@ -140,11 +140,11 @@ class Chunks:
 
     def _whole(self, path: Path) -> Writer:
         """What writes the whole clip."""
-        return media.open_writer(path, self._info, encoding=self._encoding, time_base=self._time_base, audio=self._audio)
+        return opening.writer(path, self._info, encoding=self._encoding, time_base=self._time_base, audio=self._audio)
 
 
 class ChunkWriter(Writer):
-    """Writes a clip as `media.open_writer` does, in ``chunks``, from the first that is missing on; ``done`` says what there is.
+    """Writes a clip as `opening.writer` does, in ``chunks``, from the first that is missing on; ``done`` says what there is.
 
     An interruption and an error leave the finished chunks: a later writer of the same recipe goes on from them.
     """

@@ -1,7 +1,6 @@
-"""What a clip is, whether it is a video file or a folder of images: its description, and how to open one.
+"""What a clip is, whether it is a video file or a folder of images: its description, and what reads and writes one.
 
-Owns `Info`, the options of writing and the promise of a safe output. Knows nothing of codecs or pixels: `video` and
-`images` do, and are imported when one is opened, so that this module needs no more than `core` does.
+Owns `Info`, the options of writing and the promise of a safe output. Knows nothing of codecs or pixels.
 """
 
 from __future__ import annotations
@@ -19,8 +18,6 @@ from itertools import chain, count
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
-
-import torch
 
 from .core import Frame, InputError
 
@@ -260,48 +257,3 @@ class Staged:
             shutil.rmtree(self.path)
         else:
             self.path.unlink(missing_ok=True)
-
-
-def open_reader(
-    source: Source, *, rate: Fraction | None = None, damaged_ok: bool = False, device: torch.device | str = "cpu"
-) -> Seeks:
-    """The clip in a video file, in a folder of images or in images named by a pattern such as ``shot/%05d.png``.
-
-    ``rate`` is for images, which have none of their own: `DEFAULT_RATE` when None. Files are known by what they hold, not by
-    their names. ``damaged_ok`` reads what can be read of a damaged video. Frames are on ``device``, where they become RGB: what
-    is moved there is as small as the clip's own samples. Raises `InputError`.
-    """
-    from . import images, video
-
-    if isinstance(source, BytesIO) or not (Path(source).is_dir() or "%" in Path(source).name):
-        if rate is not None:
-            raise InputError(f"{name_of(source)} is no folder of images: it has a frame rate of its own, {rate} cannot be set")
-        return video.VideoReader(source, damaged_ok=damaged_ok, device=device)
-    return images.ImageReader(Path(source), DEFAULT_RATE if rate is None else rate, device=device)
-
-
-def open_writer(
-    path: str | os.PathLike[str],
-    info: Info,
-    *,
-    encoding: Encoding = DEFAULT_ENCODING,
-    time_base: Fraction | None = None,
-    audio: Source | None = None,
-) -> Writer:
-    """A clip to be written to a video file, a folder or images named by a pattern, whichever ``path`` names.
-
-    ``info`` says what is to come: size, rate, depth, colour, ... . For ``time_base`` and ``audio`` see `video.VideoWriter`;
-    images have neither. Raises `InputError` before any work is done.
-    """
-    from . import images, video
-
-    path = Path(path)
-    if path.suffix.lower() in VIDEO_ENDINGS:
-        return video.VideoWriter(path, info, encoding=encoding, time_base=time_base, audio=audio)
-    if "%" in path.name or not path.suffix or path.is_dir():
-        return images.ImageWriter(path, info, encoding=encoding)
-    if path.suffix.lower() in IMAGE_ENDINGS:
-        raise InputError(
-            f"{path} is one image: give a folder, or a pattern such as {path.with_name(path.stem)}/%06d{path.suffix}"
-        )
-    raise InputError(f"{path} has an ending that cannot be written: {', '.join(VIDEO_ENDINGS)} or a folder can")

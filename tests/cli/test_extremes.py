@@ -10,7 +10,7 @@ import clips
 import pytest
 import torch
 
-from vfi import __main__, media
+from vfi import __main__, media, opening
 from vfi.core import Frame
 
 
@@ -21,7 +21,7 @@ def vfi(*arguments: object) -> int:
 def written(path: Path, stamps: list[F], colours: list[float] | None = None) -> Path:
     """A clip whose frames begin at ``stamps``, the last of which is its end; MP4 keeps them all to the tick."""
     info = media.Info(64, 48, rate=F(24))
-    with media.open_writer(path, info, encoding=media.Encoding("h264", crf=0), time_base=F(1, 90000)) as writer:
+    with opening.writer(path, info, encoding=media.Encoding("h264", crf=0), time_base=F(1, 90000)) as writer:
         for k, (start, end) in enumerate(pairwise(stamps)):
             grey = k / 32 if colours is None else colours[k]
             writer.write(Frame(torch.full((3, 48, 64), grey), start, end - start))
@@ -30,7 +30,7 @@ def written(path: Path, stamps: list[F], colours: list[float] | None = None) -> 
 
 def times_of(path: Path) -> tuple[list[F], F]:
     """When the frames begin, and when the last ends."""
-    frames = list(media.open_reader(path))
+    frames = list(opening.reader(path))
     return [frame.time for frame in frames], frames[-1].time + frames[-1].duration
 
 
@@ -62,13 +62,13 @@ def test_every_frame_a_shot(tmp_path: Path):
     frames = list(clips.moving(2))
     shots = [frames[0].rgb, 1 - frames[0].rgb, frames[0].rgb.flip(1), (frames[0].rgb * 9) % 1]
     source = tmp_path / "in.mkv"
-    with media.open_writer(source, media.Info(64, 48, rate=F(24)), encoding=media.Encoding("ffv1")) as writer:
+    with opening.writer(source, media.Info(64, 48, rate=F(24)), encoding=media.Encoding("ffv1")) as writer:
         for k in range(12):
             writer.write(Frame(shots[k // 3], F(k, 24), F(1, 24)))
     plan = tmp_path / "plan.json"
     assert vfi_shots(source, plan) == 0
     assert vfi("interpolate", source, tmp_path / "out.mkv", "--codec", "ffv1", "--plan", plan, "--times", 4) == 0
-    made, given = list(media.open_reader(tmp_path / "out.mkv")), list(media.open_reader(source))
+    made, given = list(opening.reader(tmp_path / "out.mkv")), list(opening.reader(source))
     assert len(made) == 48
     assert all(torch.equal(frame.rgb, given[k // 4].rgb) for k, frame in enumerate(made))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vfi import __main__, light, media
+from vfi import __main__, light, opening
 from vfi.core import Frame
 from vfi.media import Colour, Encoding, Info
 
@@ -18,7 +18,7 @@ def vfi(*arguments: object) -> int:
 
 
 def written(path: Path, info: Info, pictures: list[torch.Tensor], encoding: Encoding = Encoding()) -> Path:  # noqa: B008
-    with media.open_writer(path, info, encoding=encoding) as writer:
+    with opening.writer(path, info, encoding=encoding) as writer:
         for k, picture in enumerate(pictures):
             writer.write(Frame(picture, F(k, 24), F(1, 24)))
     return path
@@ -39,7 +39,7 @@ def test_exr_comes_out_as_exr_with_all_its_light(tmp_path: Path, pictures, model
     source = written(tmp_path / "in", info, pictures)
     assert vfi("interpolate", source, tmp_path / "out", "--model", model) == 0
     assert len(list((tmp_path / "out").glob("*.exr"))) == 6
-    made = [frame.rgb for frame in media.open_reader(tmp_path / "out")]
+    made = [frame.rgb for frame in opening.reader(tmp_path / "out")]
     for before, after in zip(pictures, made[::2], strict=True):
         assert torch.equal(before, after)
     for new, before, after in zip(made[1::2], made[::2], made[2::2], strict=False):
@@ -54,11 +54,11 @@ def test_pq_video_keeps_its_codes(tmp_path: Path):
     ramp = torch.linspace(0, 1, 32).expand(3, 16, 32)
     source = written(tmp_path / "in.mkv", info, [ramp, ramp], Encoding("ffv1"))
     assert vfi("interpolate", source, tmp_path / "out.mkv", "--model", "dis", "--codec", "ffv1") == 0
-    reader = media.open_reader(tmp_path / "out.mkv")
+    reader = opening.reader(tmp_path / "out.mkv")
     assert (reader.info.depth, reader.info.colour) == (10, Colour(9, 9, 16, False))
     first, between, *_ = reader
     torch.testing.assert_close(first.rgb, ramp, atol=2 / 876, rtol=0)
-    assert torch.equal(first.rgb, next(iter(media.open_reader(source))).rgb)
+    assert torch.equal(first.rgb, next(iter(opening.reader(source))).rgb)
     torch.testing.assert_close(between.rgb, first.rgb, atol=2 / 876, rtol=0)
 
 
@@ -67,11 +67,11 @@ def test_video_becomes_light_in_exr(tmp_path: Path, transfer, curve):
     info = Info(32, 16, rate=F(24), depth=10, chroma="444", colour=Colour(9, 9, 16, False))
     ramp = torch.linspace(0, 1, 32).expand(3, 16, 32)
     source = written(tmp_path / "in.mkv", info, [ramp], Encoding("ffv1"))
-    codes = next(iter(media.open_reader(source))).rgb
+    codes = next(iter(opening.reader(source))).rgb
     out = tmp_path / "out" / "shot_%03d.exr"
     out.parent.mkdir()
     assert vfi("interpolate", source, out, "--times", 1, "--model", "linear", "--depth", 32, *transfer) == 0
-    (frame,) = media.open_reader(out)
+    (frame,) = opening.reader(out)
     assert torch.equal(frame.rgb, light.named(curve).light(codes))
     assert frame.rgb.max() > 30
 
@@ -82,7 +82,7 @@ def test_exr_becomes_video(tmp_path: Path, pictures, capsys):
     out = tmp_path / "out.mkv"
     assert vfi("interpolate", source, out, "--model", "linear", "--codec", "ffv1") == 0
     assert "light above 1 is clipped in a video" in capsys.readouterr().err
-    reader = media.open_reader(out)
+    reader = opening.reader(out)
     assert reader.info.colour.transfer == 1
     first = next(iter(reader))
     expected = light.named("bt1886").code((pictures[0] / 40).half().float().clamp(0, 1))

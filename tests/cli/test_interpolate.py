@@ -19,7 +19,7 @@ import torch
 from parity_other import load_set
 from safetensors.torch import save_file
 
-from vfi import __main__, media
+from vfi import __main__, media, opening
 from vfi.core import Frame
 from vfi.video import CODECS
 
@@ -31,7 +31,7 @@ def clip(path: Path, times: list[F], *, size: tuple[int, int] = (48, 32), last: 
     """A clip whose frame k is k * 8 / 255 grey."""
     info = media.Info(*size, rate=F(24))
     ends = [*times[1:], times[-1] + last]
-    with media.open_writer(path, info, encoding=media.Encoding(codec), time_base=F(1, 24000)) as writer:
+    with opening.writer(path, info, encoding=media.Encoding(codec), time_base=F(1, 24000)) as writer:
         for k, (start, end) in enumerate(zip(times, ends, strict=True)):
             writer.write(Frame(torch.full((3, size[1], size[0]), k * 8 / 255), start, end - start))
     return path
@@ -42,7 +42,7 @@ def vfi(*arguments: object) -> int:
 
 
 def frames_of(path: Path) -> list[Frame]:
-    return list(media.open_reader(path))
+    return list(opening.reader(path))
 
 
 def greys(frames: list[Frame]) -> list[float]:
@@ -304,7 +304,7 @@ def test_an_existing_output_survives_a_failure(source: Path, tmp_path: Path):
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_interrupted_work_leaves_a_playable_part_under_another_name(tmp_path: Path):
     source = tmp_path / "in.mkv"
-    with media.open_writer(source, media.Info(128, 96, rate=F(24)), encoding=media.Encoding("ffv1")) as writer:
+    with opening.writer(source, media.Info(128, 96, rate=F(24)), encoding=media.Encoding("ffv1")) as writer:
         for index in range(300):
             writer.write(Frame(torch.rand(3, 96, 128), F(index, 24), F(1, 24)))
     arguments = ["interpolate", str(source), str(tmp_path / "out.mp4"), "--times", "64", "--model", "linear"]

@@ -8,11 +8,11 @@ from pathlib import Path
 import clips
 import torch
 
-from vfi import __main__, media
+from vfi import __main__, media, opening
 
 
 def written(path: Path, frames, **info) -> Path:
-    with media.open_writer(path, media.Info(64, 48, rate=F(24), **info), encoding=media.Encoding("ffv1")) as writer:
+    with opening.writer(path, media.Info(64, 48, rate=F(24), **info), encoding=media.Encoding("ffv1")) as writer:
         for frame in frames:
             writer.write(frame)
     return path
@@ -25,7 +25,7 @@ def vfi(*arguments: object) -> int:
 def test_n_frames_become_n_times_k_and_the_wrap_is_filled(tmp_path: Path, capsys):
     source = written(tmp_path / "in.mkv", clips.moving(5))
     assert vfi("loop", source, tmp_path / "out.mkv", "--times", 3) == 0
-    made, given = list(media.open_reader(tmp_path / "out.mkv")), list(media.open_reader(source))
+    made, given = list(opening.reader(tmp_path / "out.mkv")), list(opening.reader(source))
     assert [frame.time for frame in made] == [F(k, 72) for k in range(15)]
     assert all(torch.equal(new.rgb, old.rgb) for new, old in zip(made[::3], given, strict=True))
     torch.testing.assert_close(made[13].rgb, torch.lerp(given[-1].rgb, given[0].rgb, 1 / 3), atol=2 / 255, rtol=0)
@@ -37,7 +37,7 @@ def test_the_best_part_is_found(tmp_path: Path, capsys):
     frames = [*once, *once[-2:0:-1], *once[:4]]  # there, back, and a little further
     source = written(tmp_path / "in.mkv", (clips.Frame(frame.rgb, F(k, 24), F(1, 24)) for k, frame in enumerate(frames)))
     assert vfi("loop", source, tmp_path / "out.mkv", "--times", 1, "--find") == 0
-    assert len(list(media.open_reader(tmp_path / "out.mkv"))) == 16
+    assert len(list(opening.reader(tmp_path / "out.mkv"))) == 16
     assert "loop of 16 frames" in capsys.readouterr().err
 
 

@@ -19,7 +19,7 @@ import pytest
 import torch
 from clips import film, moving, sounds
 
-from vfi import __main__, media
+from vfi import __main__, media, opening
 from vfi.chunks import Chunks
 from vfi.cli import interpolate, work
 from vfi.core import Frame, InputError
@@ -34,7 +34,7 @@ def source(tmp_path: Path) -> Path:
     """Two seconds of moving colours with sound."""
     sound = film(tmp_path / "sound.mp4", range(0, 49), F(1, 24), sound=F(2))
     path = tmp_path / "in.mp4"
-    with media.open_writer(path, media.Info(64, 48, rate=F(24)), audio=sound) as writer:
+    with opening.writer(path, media.Info(64, 48, rate=F(24)), audio=sound) as writer:
         for frame in moving(48):
             writer.write(frame)
     sound.unlink()
@@ -193,7 +193,7 @@ def test_models_are_known_by_what_their_file_holds(tmp_path: Path):
 
 def test_folders_of_images_are_known_by_their_images(tmp_path: Path):
     folder = tmp_path / "images"
-    with media.open_writer(folder, media.Info(64, 48), encoding=Encoding()) as writer:
+    with opening.writer(folder, media.Info(64, 48), encoding=Encoding()) as writer:
         for frame in moving(3):
             writer.write(frame)
     known = work.identity(folder)
@@ -208,7 +208,7 @@ def test_folders_of_images_are_known_by_their_images(tmp_path: Path):
 def test_killed_at_any_moment_it_goes_on_and_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(work, "Chunks", Chunks)
     source = tmp_path / "in.mkv"
-    with media.open_writer(source, media.Info(320, 192, rate=F(24)), encoding=Encoding("ffv1")) as writer:
+    with opening.writer(source, media.Info(320, 192, rate=F(24)), encoding=Encoding("ffv1")) as writer:
         for frame in moving(40, width=320, height=192):
             writer.write(frame)
 

@@ -18,7 +18,7 @@ import pytest
 import torch
 from clips import film, moving, sounds
 
-from vfi import __main__, media
+from vfi import __main__, media, opening
 from vfi.chunks import Chunks
 from vfi.cli import several, work
 from vfi.core import InputError
@@ -64,7 +64,7 @@ def source(tmp_path: Path) -> Path:
     """Two seconds of moving colours and a cut, with sound."""
     sound = film(tmp_path / "sound.mp4", range(0, 49), F(1, 24), sound=F(2))
     path = tmp_path / "in.mp4"
-    with media.open_writer(path, media.Info(64, 48, rate=F(24)), audio=sound) as writer:
+    with opening.writer(path, media.Info(64, 48, rate=F(24)), audio=sound) as writer:
         for number, frame in enumerate(moving(48)):
             writer.write(frame if number < 30 else media.Frame(1 - frame.rgb, frame.time, frame.duration))
     sound.unlink()
@@ -108,7 +108,7 @@ def test_without_loss_it_is_the_plain_command_s_to_the_bit(source: Path, tmp_pat
         (tmp_path / folder).mkdir()
         (tmp_path / folder / name).parent.mkdir(exist_ok=True)
         assert vfi("interpolate", source, tmp_path / folder / name, "--fps", 50, "--model", "linear", *codec, *how) == 0
-        frames.append(list(media.open_reader(tmp_path / folder / name)))
+        frames.append(list(opening.reader(tmp_path / folder / name)))
     assert len(frames[0]) == 100
     assert [(one.time, one.duration) for one in frames[0]] == [(one.time, one.duration) for one in frames[1]]
     assert all(torch.equal(one.rgb, other.rgb) for one, other in zip(*frames, strict=True))
@@ -203,7 +203,7 @@ def ended(group: int) -> bool:
 def test_ctrl_c_ends_all_processes_and_the_same_command_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(work, "Chunks", Chunks)
     source = tmp_path / "in.mkv"
-    with media.open_writer(source, media.Info(320, 192, rate=F(24)), encoding=media.Encoding("ffv1")) as writer:
+    with opening.writer(source, media.Info(320, 192, rate=F(24)), encoding=media.Encoding("ffv1")) as writer:
         for frame in moving(40, width=320, height=192):
             writer.write(frame)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vfi import __main__, media
+from vfi import __main__, opening
 from vfi.core import Frame
 from vfi.plan import Plan
 
@@ -25,7 +25,7 @@ def vfi(*arguments: object) -> int:
 def made(tmp_path: Path, source: Path, *options: object) -> list[Frame]:
     out = tmp_path / "out.mkv"
     assert vfi("interpolate", source, out, "--codec", "ffv1", "--model", "linear", *options) == 0
-    return list(media.open_reader(out))
+    return list(opening.reader(out))
 
 
 def nearest(frame: Frame, given: list[Frame]) -> float:
@@ -66,7 +66,7 @@ def test_the_plan_is_printed_for_machines_and_written(tmp_path: Path, capsys: py
     ("policy", "shown"), [([], "before"), (["--cuts", "blend"], "both"), (["--cuts", "interpolate"], "both")], ids=str
 )
 def test_nothing_is_mixed_across_a_cut_unless_asked(tmp_path: Path, policy, shown, capsys: pytest.CaptureFixture[str]):
-    frames, given = made(tmp_path, CUT, "--times", 2, *policy), list(media.open_reader(CUT))
+    frames, given = made(tmp_path, CUT, "--times", 2, *policy), list(opening.reader(CUT))
     assert [frame.time for frame in frames] == [F(k, 50) for k in range(96)]
     assert sum(frame.duration for frame in frames) == F(48, 25)
     assert (nearest(frames[47], given[23:24]) < 1) == (shown == "before")
@@ -76,7 +76,7 @@ def test_nothing_is_mixed_across_a_cut_unless_asked(tmp_path: Path, policy, show
 
 
 def test_motion_is_spread_over_repeats_or_they_are_kept(tmp_path: Path):
-    given = list(media.open_reader(TWOS))
+    given = list(opening.reader(TWOS))
     kept, spread = made(tmp_path, TWOS, "--times", 1), made(tmp_path, TWOS, "--times", 1, "--duplicates", "spread")
     assert [frame.time for frame in spread] == [frame.time for frame in kept] == [frame.time for frame in given]
     steps = [[float((b.rgb - a.rgb).abs().mean()) * 255 for a, b in pairwise(clip)] for clip in (kept, spread)]
@@ -91,7 +91,7 @@ def test_an_edited_plan_is_followed(tmp_path: Path, capsys: pytest.CaptureFixtur
     data = json.loads(path.read_text(encoding="utf-8"))
     data["shots"][1:] = [{"start": "8/25"}, {"start": "0.96", "across": "blend"}]
     path.write_text(json.dumps(data), encoding="utf-8")
-    frames, given = made(tmp_path, CUT, "--plan", path, "--json"), list(media.open_reader(CUT))
+    frames, given = made(tmp_path, CUT, "--plan", path, "--json"), list(opening.reader(CUT))
     assert len(frames) == 144
     assert torch.equal(frames[22].rgb, frames[21].rgb)
     assert torch.equal(frames[23].rgb, frames[21].rgb)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vfi import __main__, media
+from vfi import __main__, media, opening
 from vfi.core import Frame
 from vfi.light import named
 
@@ -21,7 +21,7 @@ def vfi(*arguments: object) -> int:
 def source(tmp_path: Path) -> Path:
     """Five frames of 16 bits, frame k of code 0.1 + 0.2 k."""
     info = media.Info(16, 16, rate=F(24), depth=16)
-    with media.open_writer(tmp_path / "in.mkv", info, encoding=media.Encoding("ffv1")) as writer:
+    with opening.writer(tmp_path / "in.mkv", info, encoding=media.Encoding("ffv1")) as writer:
         for k in range(5):
             writer.write(Frame(torch.full((3, 16, 16), 0.1 + 0.2 * k), F(k, 24), F(1, 24)))
     return tmp_path / "in.mkv"
@@ -33,7 +33,7 @@ def test_each_frame_is_the_mean_light_of_its_exposure(source: Path, tmp_path: Pa
     options = ("--model", "linear", "--times", 1, "--cuts", "interpolate", "--codec", "ffv1")
     options = (*options, "--shutter", 180, "--shutter-samples", 4, *transfer)
     assert vfi("interpolate", source, out, *options) == 0
-    made = list(media.open_reader(out))
+    made = list(opening.reader(out))
     assert [frame.time for frame in made] == [F(k, 24) for k in range(5)]
     light = named(curve)
     for k, frame in enumerate(made):
@@ -51,6 +51,6 @@ def test_no_exposure_reaches_across_a_cut_that_was_found(source: Path, tmp_path:
     out = tmp_path / "out.mkv"
     options = ("--model", "linear", "--times", 1, "--edit", "2", "--codec", "ffv1", "--shutter", 360, "--shutter-samples", 4)
     assert vfi("interpolate", source, out, *options) == 0
-    made = [frame.rgb.mean().item() for frame in media.open_reader(out)]
+    made = [frame.rgb.mean().item() for frame in opening.reader(out)]
     assert made[1] == pytest.approx(0.3, abs=1e-3)
     assert 0.5 < made[2] < 0.7

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vfi import __main__, media
+from vfi import __main__, media, opening
 from vfi.core import Frame
 from vfi.tracks import Document, Point, Track
 
@@ -29,7 +29,7 @@ def square(left: int, top: int) -> torch.Tensor:
 def keyframes(tmp_path: Path) -> tuple[Path, Path]:
     """A white square, left and right."""
     folder = tmp_path / "keyframes"
-    with media.open_writer(folder, media.Info(*SIZE, rate=None)) as writer:
+    with opening.writer(folder, media.Info(*SIZE, rate=None)) as writer:
         for index, left in enumerate((20, 120)):
             writer.write(Frame(square(left, 60), index))
     first, last = sorted(folder.iterdir())
@@ -47,7 +47,7 @@ def tracks(tmp_path: Path) -> Path:
 
 def centres(path: Path) -> list[tuple[float, float]]:
     places = []
-    for frame in media.open_reader(path):
+    for frame in opening.reader(path):
         y, x = (frame.rgb[0].float() / (1 if frame.rgb.is_floating_point() else 255) > 0.6).nonzero(as_tuple=True)
         places.append((float(x.double().mean()), float(y.double().mean())))
     return places

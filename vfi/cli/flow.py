@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import get_args
 
-from .. import flow, media
+from .. import flow, media, opening
 from ..core import Frame, InputError
 from ..time import timing
 from . import choice, work
@@ -41,7 +41,7 @@ def run(args: Namespace) -> int:
     for option in ("quality", "tta", "shutter", "consensus", "disagreement"):
         if getattr(args, option) not in ("normal", "none", None, ()):
             raise InputError(f"--{option} was given: it acts on new frames, and here the motion that one model sees is shown")
-    reader = media.open_reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok)
+    reader = opening.reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok)
     console, info = work.console_for_people(), reader.info
     name, model = choice.model_of(args, info, choice.device_of(args.device))
     if args.radius is None:

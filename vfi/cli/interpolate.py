@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from pathlib import Path
 
-from .. import media
+from .. import opening
 from ..plan import TWICE, Output
 from ..time import exact_rate
 from . import choice, marks, several, work
@@ -37,7 +37,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 def run(args: Namespace) -> int:
     home = choice.home_of(args.device)
-    reader = media.open_reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok, device=home)
+    reader = opening.reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok, device=home)
     output = Output(args.times, args.fps, args.slow)
     if args.plan is None:
         clip = marks.found(reader, args)

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from itertools import pairwise
 from pathlib import Path
 
-from .. import media
+from .. import media, opening
 from ..join import Seam, described, joined, seam, told
 from ..time import exact_rate, timing
 from . import work
@@ -47,7 +47,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 
 def run(args: Namespace) -> int:
-    readers = [media.open_reader(path, rate=args.in_fps if _images(path) else None) for path in args.inputs]
+    readers = [opening.reader(path, rate=args.in_fps if _images(path) else None) for path in args.inputs]
     console = work.console_for_people()
     seams: list[Seam] = []
     for number, (before, after) in enumerate(pairwise(readers), start=1):

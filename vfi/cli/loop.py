@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from dataclasses import replace
 
 from .. import loop as loops
-from .. import media
+from .. import media, opening
 from ..time import exact_rate, timing
 from . import work
 from .arguments import add_input, add_output, argument, auto_or, factor, whole
@@ -41,7 +41,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 
 def run(args: Namespace) -> int:
-    reader = media.open_reader(args.input, rate=args.in_fps)
+    reader = opening.reader(args.input, rate=args.in_fps)
     console = work.console_for_people()
     info = reader.info
     looked_at = media.Edited(info, [], lambda: tracked(reader, "looking at the clip", info.frames, console))

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from fractions import Fraction
 from pathlib import Path
 
-from .. import media
+from .. import opening
 from ..speed import EASINGS, Curve, along, of_json, parse
 from ..time import Timing, exact_rate
 from . import choice, marks, several, work
@@ -42,7 +42,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 def run(args: Namespace) -> int:
     home = choice.home_of(args.device)
-    reader = media.open_reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok, device=home)
+    reader = opening.reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok, device=home)
     info = reader.info
     chosen = curve(args, info.duration or Fraction(1))
     grid = along(chosen, args.fps or info.rate, info.duration, info.frames, start=args.start, length=args.duration)

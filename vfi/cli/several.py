@@ -12,7 +12,7 @@ import torch
 from rich.filesize import decimal
 from rich.markup import escape
 
-from .. import media
+from .. import media, opening
 from ..chunks import Chunks
 from ..core import InputError, Interpolator
 from ..segments import Stamp, segments
@@ -110,7 +110,7 @@ def _make(reader: media.Reader, asked: Timing, args: Namespace, sound: media.Sou
         if isinstance(asked.grid, Along):
             stamps = tuple(map(Stamp.of, tracked(reader, "looking at the clip", task.info.frames, console)))
         job = Job(
-            partial(media.open_reader, args.input.absolute(), rate=args.in_fps, damaged_ok=args.damaged_ok),
+            partial(opening.reader, args.input.absolute(), rate=args.in_fps, damaged_ok=args.damaged_ok),
             partial(_model, args, task.info),
             task.info,
             asked,

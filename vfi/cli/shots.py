@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from .. import media
+from .. import media, opening
 from ..core import InputError
 from ..finding import find
 from ..plan import Output, Plan
@@ -41,7 +41,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 
 def run(args: Namespace) -> int:
-    reader = media.open_reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok)
+    reader = opening.reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok)
     output = Output(args.times, args.fps, args.slow)
     output.timing(reader.info.rate)
     staged = None if args.plan is None else media.Staged(args.plan)

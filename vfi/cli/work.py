@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.markup import escape
 
-from .. import __version__, duplicates, light, loading, media, overlap, shots
+from .. import __version__, duplicates, light, loading, media, opening, overlap, shots
 from ..chunks import Chunks, ChunkWriter
 from ..consensus import shown_doubt
 from ..core import InputError, Interpolator, Spec
@@ -98,7 +98,7 @@ def console_for_people() -> Console:
 
 @dataclass(frozen=True)
 class Task:
-    """What a command is to do, as its options and the clip say; see `media.Info`, `making.frames_of` and `media.open_writer`.
+    """What a command is to do, as its options and the clip say; see `media.Info`, `making.frames_of` and `opening.writer`.
 
     ``total`` is how many frames there will be, where that is known, and ``wanted`` describes the clip that they make.
     """
@@ -216,9 +216,9 @@ def report(result: dict[str, Any], console: Console, *, for_machines: bool) -> N
 
 
 def opened(args: Namespace, info: media.Info, device: torch.device, batch: int, **how: Any) -> Callable[[], media.Writer]:
-    """What opens the writer of ``args.output``; ``how`` is what `media.open_writer` takes besides."""
+    """What opens the writer of ``args.output``; ``how`` is what `opening.writer` takes besides."""
     if not args.resume:
-        return lambda: media.open_writer(args.output, info, **how)
+        return lambda: opening.writer(args.output, info, **how)
     if args.disagreement is not None:
         raise InputError("--resume and --disagreement were both given: only one clip can be gone on with, give one")
     made_of = recipe(args, device, batch)
@@ -264,7 +264,7 @@ def doubt_writer(args: Namespace, wanted: media.Info, tick: Fraction | None) -> 
     if args.shutter is not None:
         raise InputError("--disagreement and --shutter were both given: an exposure is made of many frames, give one")
     grey = replace(wanted, depth=8, alpha=False, colour=media.Colour())
-    return media.open_writer(args.disagreement, grey, time_base=tick)
+    return opening.writer(args.disagreement, grey, time_base=tick)
 
 
 def ceiling(info: media.Info, spec: Spec, batch: int) -> int:
