@@ -10,6 +10,7 @@ import torch
 
 from vfi import __main__, media, opening
 from vfi.core import Frame
+from vfi.eight import floats
 from vfi.tracks import Document, Point, Track
 
 SIZE = (160, 96)
@@ -77,6 +78,35 @@ def test_time_runs_as_it_is_eased(keyframes, tracks: Path, tmp_path: Path, ease:
     quarter = {"in": 1 / 16, "out": 7 / 16, "inout": 3 * 0.25**2 - 2 * 0.25**3}[ease]
     assert made[1] == pytest.approx(29.5 + 100 * quarter, abs=1)
     assert (79.5 - made[2]) * earlier > 10 if earlier else made[2] == pytest.approx(79.5, abs=1)
+
+
+def test_a_file_of_tracks_can_be_the_guide(keyframes, tracks: Path, tmp_path: Path):
+    for name, option in (("tracks", "--tracks"), ("guide", "--guide")):
+        assert vfi("tween", *keyframes, tmp_path / name, "--frames", 1, "--model", "linear", option, tracks) == 0
+    assert (tmp_path / "tracks" / "000001.png").read_bytes() == (tmp_path / "guide" / "000001.png").read_bytes()
+
+
+def test_a_part_moves_with_its_track_and_nothing_else_does(keyframes, tracks: Path, tmp_path: Path):
+    with opening.writer(tmp_path / "mask", media.Info(*SIZE, rate=None)) as writer:
+        writer.write(Frame((square(20, 60) > 0.6).float(), 0))
+    (mask,) = (tmp_path / "mask").iterdir()
+    asked = ("--frames", 1, "--model", "linear", "--tracks", tracks, "--parts", mask)
+    assert vfi("tween", *keyframes, tmp_path / "out", *asked) == 0
+    made = floats(list(opening.reader(tmp_path / "out"))[1].rgb)
+    torch.testing.assert_close(made[:, 22:38, 72:88], torch.ones(3, 16, 16), atol=0.1, rtol=0)
+    torch.testing.assert_close(made[:, :10], torch.full((3, 10, SIZE[0]), 0.2), atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--tracks", "a.json", "--guide", "b.json"), "--tracks a.json and --guide b.json were both given"),
+        (("--parts", "mask.png"), "--parts was given without --tracks"),
+    ],
+)
+def test_what_cannot_guide_is_one_sentence(keyframes, tmp_path: Path, capsys, options: tuple[str, ...], told: str):
+    assert vfi("tween", *keyframes, tmp_path / "out", "--frames", 1, "--model", "linear", *options) == 2
+    assert told in capsys.readouterr().err
 
 
 def test_nothing_in_common_leads_nowhere(keyframes, tmp_path: Path):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from ..core import Interpolator
+import torch
+from torch import Tensor
+
+from ..core import InputError, Interpolator
+from ..eight import floats
 from ..guided import Guide, Guided
-from ..images import ImageReader
+from ..images import ImageReader, read_image
 from ..media import Info
 from ..speed import Key, along, keyed
 from ..time import Grid, Subdivide, Timing, exact_rate
@@ -52,9 +57,17 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     guidance.add_argument(
         "--guide",
-        choices=("auto", "none"),
+        type=guide,
         default="none",
-        help="auto: points found in both keyframes lead where the model loses them; none: only what is drawn",
+        metavar="auto|none|FILE",
+        help="auto: points found in both keyframes lead where the model loses them; none: only drawn ones; FILE: as --tracks",
+    )
+    guidance.add_argument(
+        "--parts",
+        type=Path,
+        nargs="+",
+        metavar="MASK",
+        help="things in A, an image each, white where the thing is: a track that begins in one moves all of it alone",
     )
     work.add_options(parser)
     parser.set_defaults(run=run)
@@ -78,11 +91,33 @@ def grid(args: Namespace, info: Info) -> Grid:
     return along(curve, args.fps, info.duration, info.frames, length=way + 1 / args.fps)
 
 
+def guide(text: str) -> str | Path:
+    """Who guides: a word, or the file that does."""
+    return text if text in ("auto", "none") else Path(text)
+
+
 def model(args: Namespace, info: Info) -> tuple[str, Interpolator] | None:
     """The model that follows what leads it, and its name; None where nothing does. Raises `InputError`."""
-    if args.tracks is None and args.guide == "none":
+    files = [path for path in (args.tracks, args.guide) if isinstance(path, Path)]
+    if len(files) > 1:
+        raise InputError(f"--tracks {files[0]} and --guide {files[1]} were both given: give one file of tracks")
+    if args.parts and not files:
+        raise InputError("--parts was given without --tracks: a part moves as the track that begins in it")
+    if not files and args.guide == "none":
         return None
-    tracks = None if args.tracks is None else load(args.tracks, (info.width, info.height))
-    guide = Guide(tracks, auto=args.guide == "auto")
+    tracks = load(files[0], (info.width, info.height)) if files else None
+    leading = Guide(tracks, auto=args.guide == "auto", parts=masks(args.parts) if args.parts else None)
     name, made = choice.model_of(args, info, choice.device_of(args.device))
-    return name, Guided(made, guide)
+    return name, Guided(made, leading)
+
+
+def masks(files: Sequence[Path]) -> Tensor:
+    """How bright images are, [P,H,W] 0..1. Raises `InputError`."""
+    pictures = [floats(read_image(path).rgb).mean(0) for path in files]
+    for path, picture in zip(files, pictures, strict=True):
+        if picture.shape != pictures[0].shape:
+            (height, width), (first_height, first_width) = picture.shape, pictures[0].shape
+            raise InputError(
+                f"the mask {path} is {width}x{height} and {files[0]} {first_width}x{first_height}: all must have one size"
+            )
+    return torch.stack(pictures)
