@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -38,6 +39,17 @@ PLAIN_START = {
     "Comfy.Workflow.ShowMissingModelsWarning": False,
     "Comfy.UseNewMenu": "Top",
 }
+AT_REST: dict[str, Any] = {
+    "/api/prompt": {"exec_info": {"queue_remaining": 0}},
+    "/api/queue": {"queue_running": [], "queue_pending": []},
+    "/api/history": {},
+    "/api/i18n": {},
+    "/api/userdata": [],
+    "/api/system_stats": {"system": {"argv": []}, "devices": []},
+}
+STATUS = {"type": "status", "data": {"status": AT_REST["/api/prompt"], "sid": "a"}}
+"""What a server says that has nothing to do. Without, and without its WebSocket, the front end asks each second."""
+
 MINUTE = 60_000
 
 
@@ -79,6 +91,7 @@ class Mock(SimpleHTTPRequestHandler):
             "/api/settings": self.settings,
             "/api/object_info": json.loads(OBJECT_INFO.read_text(encoding="utf-8")),
             "/api/extensions": [f"/extensions/inbetween/{file.relative_to(JS)}" for file in sorted(JS.rglob("*.js"))],
+            **AT_REST,
         }
         if url.path in answers:
             self.answer(json.dumps(answers[url.path]).encode(), "application/json")
@@ -145,6 +158,7 @@ def open_page(chromium: Any, address: str, tries: int = 3) -> Any:
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
     context.route(lambda url: not url.startswith(address), lambda route: route.abort())
     page = context.new_page()
+    page.route_web_socket(re.compile("/ws"), lambda socket: socket.send(json.dumps(STATUS)))
     page.errors = []
     page.on("pageerror", lambda error: page.errors.append(str(error.stack)))
     try:
