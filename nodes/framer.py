@@ -245,7 +245,7 @@ def empty(frames: int, size: tuple[int, int]) -> Tensor:
 
 def coder_inputs() -> list[io.Input]:
     """What turns pictures into what Framer takes."""
-    own = "from Image Only Checkpoint Loader on Stable Video Diffusion's checkpoint"
+    own = "from Load Checkpoint Image Only on Stable Video Diffusion's checkpoint"
     return [
         io.Vae.Input("vae", tooltip=f"The VAE, {own}."),
         io.ClipVision.Input("clip_vision", display_name="clip vision", tooltip=f"CLIP's vision model, {own}."),

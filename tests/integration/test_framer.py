@@ -8,12 +8,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import pytest
 import torch
 import torch.nn.functional as F
 import tweening
-from forms import ROOT
+from forms import EXAMPLES, ROOT, all_saved, api_form
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tweening import FRAMES, HEIGHT, WIDTH, apart
@@ -309,3 +310,56 @@ def test_steps_are_told_and_shown(networks, session):
     _, events = session.run(nodes)
     told = [event.data for event in events if event.type == "progress" and event.data["node"] == "all"]
     assert [(data["value"], data["max"]) for data in told] == [(1, 3), (2, 3), (3, 3)]
+
+
+def shrunk(nodes: dict[str, Any]) -> dict[str, Any]:
+    """An example with tiny networks, that draw few small frames."""
+    small = {"width": WIDTH, "height": HEIGHT, "frames": FRAMES, "steps": 2, "unet": "tiny_unet.safetensors"}
+    (checkpoint,) = (key for key, node in nodes.items() if node["class_type"] == "ImageOnlyCheckpointLoader")
+    there = {1: ["clip", 0], 2: ["vae", 0]}
+    for node in nodes.values():
+        inputs = node["inputs"]
+        if node["class_type"] == "InbetweenFramerLoader" and inputs["control_net"] != "none":
+            inputs["control_net"] = "tiny_controlnet.safetensors"
+        if node["class_type"].startswith(("InbetweenFramer", "InbetweenKeyframe", "InbetweenRepair", "KSampler")):
+            inputs |= {name: value for name, value in small.items() if name in inputs}
+        for name, value in inputs.items():
+            if isinstance(value, list) and value[0] == checkpoint:
+                inputs[name] = there[value[1]]
+    del nodes[checkpoint]
+    return nodes | {key: workflow()[key] for key in ("vae", "clip")}
+
+
+def few(images: list[Any]) -> dict[str, Any]:
+    return {"class_type": "ImageFromBatch", "inputs": {"image": images, "batch_index": 0, "length": 5}}
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("Tween two keyframes with Framer", FRAMES),
+        ("Drag things with Framer", FRAMES),
+        ("Let Framer find what moves", FRAMES),
+        ("Morph one picture into another", FRAMES),
+        ("Make a time-lapse smooth", 3 * (3 * (FRAMES - 1)) + 1),  # 10 to 30 frames a second
+        ("In-between a cartoon", 2 * (FRAMES - 1) + 1),
+        ("Repair what models disagree about", 9),
+    ],
+)
+def test_an_example_runs(networks, session, name, count):
+    nodes = shrunk(api_form(name))
+    for node in nodes.values():
+        if node["class_type"] == "InbetweenInterpolate" and name.startswith("Repair"):
+            nodes = nodes | {"few": few(node["inputs"]["images"])}
+            node["inputs"]["images"] = ["few", 0]
+    outputs, _ = session.run(nodes)
+    (path,) = (path for path in all_saved(session.server, outputs).values() if path.suffix == ".mp4")
+    with av.open(path) as container:
+        assert sum(1 for _ in container.decode(video=0)) == count
+    assert session.complaints() == []
+
+
+def test_no_example_is_left_out():
+    own = [name for name in EXAMPLES if "InbetweenFramerLoader" in {node["class_type"] for node in api_form(name).values()}]
+    (tested,) = (mark.args[1] for mark in test_an_example_runs.pytestmark if mark.name == "parametrize")
+    assert sorted(name for name, _ in tested) == own
