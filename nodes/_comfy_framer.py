@@ -58,7 +58,9 @@ class Unet(svd.UNet):
         **others: Any,
     ) -> Tensor:
         frames, options = num_video_frames, transformer_options or {}
-        added = svd.Control(control["output"], control["middle"][0]) if control and control["output"] else None
+        added = None
+        if control and control["output"]:
+            added = svd.Control([part.to(x) for part in control["output"]], control["middle"][0].to(x))
         seen = options.get(WATCH)
 
         def watch(level: int, features: Tensor) -> None:
@@ -163,7 +165,7 @@ class Steering(ControlBase):
                 self.hints = net.hints((255 * self.cond_hint_original).to(like))
             time = self.sampling.timestep(t)[::frames].float()
             made = net(clips(noisy.to(like), frames), time, context, ids, self.hints)
-        return self.control_merge({"input": [], "middle": [made.middle], "output": list(made.across)}, given, x_noisy.dtype)
+        return self.control_merge({"input": [], "middle": [made.middle], "output": list(made.across)}, given, None)
 
     def _refresh(self, sigma: float, frames: int, options: dict[str, Any]) -> None:
         """Bend the tracks by what the step before showed, where this is the first pass of a new one."""

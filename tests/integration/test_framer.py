@@ -122,6 +122,22 @@ def workflow(**changes: dict[str, Any]) -> dict[str, Any]:
     return {key: {"class_type": kind, "inputs": inputs} for key, (kind, inputs) in nodes.items()}
 
 
+@torch.no_grad()
+def test_rows_may_be_in_batches_of_their_own(networks, session):
+    """As where memory is short: tracks are refined with the features of both."""
+    nodes = workflow(led={"strength": 0.5, "refine": True}, curve={"model": ["changed", 0]})
+    nodes["changed"] = {"class_type": "TinyChange", "inputs": {"model": ["loader", 0], "how": "apart"}}
+    expected = made(drawn(), replace(THREE, strength=0.5, refine=True))
+    assert apart(kept(session, nodes).clamp(0, 1), expected) < CLOSE
+
+
+def test_in_half_precision_it_is_about_the_same(networks, session):
+    nodes = workflow()
+    nodes["loader"]["class_type"] = "TinyHalf"
+    difference = (kept(session, nodes).clamp(0, 1) - made(drawn(), THREE)).abs()
+    assert 0 < difference.mean() < 0.05
+
+
 NETWORKS = {"model": ["loader", 0], "vae": ["vae", 0], "clip_vision": ["clip", 0]}
 """What a node that does all by itself is given."""
 
@@ -283,7 +299,7 @@ def test_a_lora_changes_it(networks, session):
         ({"loader": {"control_net": "none"}}, "the control net is not Framer's"),
         ({"sampler": {"latent_image": ["other", 0]}}, "the latent has 1 frames of 64x64"),
         ({"sampler": {"positive": ["zero", 0]}}, "the conditioning is not Framer's"),
-        ({"curve": {"model": ["failing", 0]}}, "there is no room for 5 frames of 128x64: lower width and height first"),
+        ({"curve": {"model": ["changed", 0]}}, "there is no room for 5 frames of 128x64: lower width and height first"),
     ],
 )
 def test_what_is_wrong_is_said(networks, session, changes, message):
@@ -293,15 +309,15 @@ def test_what_is_wrong_is_said(networks, session, changes, message):
     nodes = workflow(**changes)
     nodes["other"] = {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}}
     nodes["zero"] = {"class_type": "SVD_img2vid_Conditioning", "inputs": SVD}
-    nodes["failing"] = {"class_type": "TinyFail", "inputs": {"model": ["loader", 0], "how": "memory"}}
+    nodes["changed"] = {"class_type": "TinyChange", "inputs": {"model": ["loader", 0], "how": "memory"}}
     last = session.ended(session.queue(nodes))[-1]
     assert last.type == "execution_error"
     assert message in last.data["exception_message"]
 
 
 def test_cancelling_does_not_wait_for_the_step(networks, session):
-    nodes = workflow(curve={"model": ["failing", 0]})
-    nodes["failing"] = {"class_type": "TinyFail", "inputs": {"model": ["loader", 0], "how": "cancel"}}
+    nodes = workflow(curve={"model": ["changed", 0]})
+    nodes["changed"] = {"class_type": "TinyChange", "inputs": {"model": ["loader", 0], "how": "cancel"}}
     assert session.ended(session.queue(nodes))[-1].type == "execution_interrupted"
 
 

@@ -1,4 +1,4 @@
-"""A tiny VAE and a tiny CLIP vision model, for ComfyUI's own loaders know full sizes only, and nodes that keep and fail."""
+"""A tiny VAE and a tiny CLIP vision model, for ComfyUI's own loaders know full sizes only, and nodes that keep and break."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import folder_paths
 import torch
 from comfy import model_management
 from safetensors.torch import save_file
 from torch import Tensor
+
+from nodes import NODE_CLASS_MAPPINGS as NODES
 
 
 def library(name: str) -> ModuleType:
@@ -78,16 +81,34 @@ class Keep:
         return ()
 
 
-class Fail:
-    """A MODEL of which a layer runs out of memory, or that is cancelled when a step has begun, which it is not to end."""
+class LoadHalf:
+    """Framer Loader where networks are held and run in half precision, as on a GPU."""
 
-    RETURN_TYPES, FUNCTION, CATEGORY = ("MODEL",), "fail", "tests"
+    RETURN_TYPES, FUNCTION, CATEGORY = ("MODEL", "CONTROL_NET"), "load", "tests"
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        return {"required": {"model": ("MODEL",), "how": (["memory", "cancel"],)}}
+        return {"required": {"unet": ("STRING", {}), "control_net": ("STRING", {})}}
 
-    def fail(self, model: Any, how: str) -> tuple[Any]:
+    def load(self, unet: str, control_net: str) -> tuple[Any, ...]:
+        with (
+            mock.patch.object(model_management, "unet_dtype", return_value=torch.bfloat16),
+            mock.patch.object(model_management, "unet_manual_cast", return_value=None),
+        ):
+            return NODES["InbetweenFramerLoader"].execute(unet, control_net).result
+
+
+class Change:
+    """A MODEL of which a layer runs out of memory (memory), that is cancelled when a step has begun, which it is not to end
+    (cancel), or whose rows with and without keyframes do not fit into memory together (apart)."""
+
+    RETURN_TYPES, FUNCTION, CATEGORY = ("MODEL",), "change", "tests"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"model": ("MODEL",), "how": (["memory", "cancel", "apart"],)}}
+
+    def change(self, model: Any, how: str) -> tuple[Any]:
         def full(x: Tensor) -> Tensor:
             raise torch.OutOfMemoryError("Allocation on device")
 
@@ -99,6 +120,8 @@ class Fail:
         own = model.clone()
         if how == "memory":
             own.add_object_patch("diffusion_model.conv_in.forward", full)
+        elif how == "apart":
+            own.add_object_patch("memory_required", lambda *_, **__: float("inf"))
         else:
             own.set_model_unet_function_wrapper(cancelled)
         return (own,)
@@ -106,7 +129,8 @@ class Fail:
 
 NODE_CLASS_MAPPINGS = {
     "TinyKeep": Keep,
-    "TinyFail": Fail,
+    "TinyHalf": LoadHalf,
+    "TinyChange": Change,
     "TinyVae": LoadVae,
     "TinyClipVision": LoadClipVision,
 }
