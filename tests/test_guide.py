@@ -60,6 +60,21 @@ def test_where_a_model_has_lost_a_point_what_explains_the_frames_decides():
     assert made.hidden[:, 48, 52].max() < 0.1
 
 
+@pytest.mark.parametrize("drawn", [True, False])
+def test_even_ground_around_a_lost_point_stays(drawn):
+    """It looks the same wherever it is said to come from, and stood still."""
+    before = torch.full((3, *SIZE), 0.4)
+    before[:, 72:] = 0.6
+    after = before.clone()
+    before[:, 36:60, 20:44], after[:, 36:60, 116:140] = (texture(2)[:, :24, :24],) * 2
+    made = led(still(), before, after, point((80, 48), (32, 48), (128, 48), drawn=drawn))
+    inside = made.motion[:, 37:59, 69:91]
+    torch.testing.assert_close(inside, torch.tensor([-48.0, 0, 48, 0]).view(4, 1, 1).expand_as(inside), atol=0.1, rtol=0)
+    ground = torch.ones(SIZE, dtype=torch.bool)
+    ground[33:63, 65:95] = False
+    assert not made.share[0][ground].any()
+
+
 def test_a_point_that_was_only_found_moves_nothing_that_its_motion_does_not_explain():
     """A drawn one does, close by."""
     points = [point((80, 48), (60, 48), (100, 48), drawn=drawn) for drawn in (True, False)]

@@ -193,6 +193,38 @@ def test_what_both_frames_share_leads_where_the_model_has_lost_it():
         assert (picture - square(left)[0])[:, 54:126, left + 4 : left + 76].abs().mean() < 0.02
 
 
+def plain(left: int) -> Tensor:
+    """A patterned square that is so far to the right, before hills, sky and a pole: large even areas, which stand still."""
+    picture = torch.tensor([0.5, 0.7, 0.9])[:, None, None].expand(3, 180, 360) * torch.linspace(1, 0.8, 180)[:, None]
+    picture[:, 90:] = torch.tensor([0.4, 0.6, 0.4])[:, None, None]
+    picture[:, 40:150, 176:184] = 0.3
+    picture[:, 70:130, left : left + 60] = texture(60, 60, 4)
+    return picture[None]
+
+
+@pytest.mark.parametrize("guide", [Guide(auto=True), Guide(Document((360, 180), (Track((Point(60, 100), Point(290, 100))),)))])
+def test_large_motion_before_even_areas_leaves_them_whole(dis, guide):
+    keyframes, t = torch.stack((plain(30), plain(260)), dim=1), torch.tensor([0.25, 0.5, 0.75])
+    for picture, unguided, time in zip(Guided(dis, guide)(keyframes, t), dis(keyframes, t), t.tolist(), strict=True):
+        truth = plain(30 + round(230 * time))[0]
+        assert psnr(picture, truth) > psnr(unguided, truth) + 6
+        apart = (picture - truth).abs().amax(0)
+        assert (apart > 0.1).float().mean() < 0.02
+
+
+def test_where_things_go_far_frames_are_made_by_way_of_the_one_half_way():
+    """Of two frames that share no points; what the model marks at t = 1/2 is then seen in frames on either side."""
+
+    class Marked(Shift):
+        def __call__(self, window: Tensor, t: Tensor) -> Tensor:
+            return super().__call__(window, t) + 8 * (t == 0.5).float().view(-1, 1, 1, 1)
+
+    keyframes, t = torch.stack((texture(128, 224, 5), texture(128, 224, 6)))[None], torch.tensor([0.125, 0.5, 0.875])
+    for shift, marked in ((30, [True, True, True]), (1, [False, True, False])):
+        made = Guided(Marked(shift), Guide(auto=True))(keyframes, t)
+        assert [bool(one.min() > 1) for one in made] == marked
+
+
 def test_nothing_is_led_where_the_model_sees_the_motion_itself(dis):
     near = torch.stack((scene((100, 64)), scene((104, 66))), dim=1)
     assert torch.equal(Guided(dis, Guide(auto=True))(near, TIMES), dis(near, TIMES))

@@ -2,8 +2,9 @@
 
 A point says where it is at t and where it lies in both frames. What a model sees by itself, its own motion, says what else
 goes along with the point: pixels that move as the point does get the same correction, which is mostly one of timing. Where the
-model has lost the point altogether, pixels near it take its motion as it is, if that explains both frames better than the
-model's own. Of what stands still, nothing is moved along. Knows nothing of models, nor of where points come from.
+model has lost the point altogether, pixels near it take its motion as it is, if that explains both frames, and if the model's
+own motion explains neither end of it: even ground goes with any motion, and of what stands still, nothing is moved along.
+Knows nothing of models, nor of where points come from.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from .ops.warp import sample, targets, warp_corners
 
-WORKING = 640
+WORKING = 320
 """The longer side, in pixels, at which it is found out what a point reaches; of larger frames the change is enlarged."""
 
 FAR, NEAR, CORE = 0.58, 0.2, 0.03
@@ -125,6 +126,9 @@ def _led(own: Tensor, before: Tensor, after: Tensor, points: Points) -> Led:
     unexplained = _disagreement(before, after, own)
     ground = _ground(own, unexplained)
     velocity = own[2:] - own[:2]
+    still = torch.zeros_like(velocity)
+    # What is in the frame before, and what in that after, without being where the own motion leads from there.
+    ends = [_disagreement(before, after, torch.cat(way), 1) for way in ((still, velocity), (-velocity, still))]
     total, weight, free, hidden = (
         torch.zeros_like(own),
         torch.zeros_like(claimed),
@@ -142,7 +146,9 @@ def _led(own: Tensor, before: Tensor, after: Tensor, points: Points) -> Led:
             away = squared.sqrt() / diagonal
             left = _disagreement(before, after, apart.expand_as(own))
             well = (2 - left / WELL).clamp(0, 1)
+            needed = torch.minimum(*(_shown(end, motion) for end, motion in zip(ends, apart.chunk(2), strict=True)))
             better = _around(((unexplained - left) / BETTER + missed).clamp(0, 1) * well)
+            better = better * (1 - missed * (1 - _closed((needed / BETTER).clamp(0, 1))))
             near = _plateau(away / NEAR) * better
             near = torch.lerp(near, (near > 0.5).to(near), missed)  # half a motion would be the motion of nothing
             reach = (1 - (away / FAR) ** 2).clamp(min=0) ** 2 * along + near * (1 - along)
@@ -153,8 +159,7 @@ def _led(own: Tensor, before: Tensor, after: Tensor, points: Points) -> Led:
         total += share * (apart - own + along * (own - there[:, None, None]))
         weight += share
         free *= 1 - reach
-        if drawn:
-            hidden = torch.maximum(hidden, _shown(reach, ground - apart))
+        hidden = torch.maximum(hidden, torch.stack([_shown(reach, way) for way in (ground - apart).chunk(2)]))
     hidden = hidden * free * (unexplained / BETTER - 1).clamp(0, 1)
     motion = own + total / weight.clamp(min=1e-12) * (1 - free)
     return Led(torch.lerp(motion, ground, hidden.amax(0)), (1 - free)[None], hidden)
@@ -169,9 +174,9 @@ def _ground(own: Tensor, unexplained: Tensor) -> Tensor:
     return torch.lerp(torch.where(known > 1e-3, motion / known.clamp(min=1e-3), own), own, sure)
 
 
-def _shown(reach: Tensor, motion: Tensor) -> Tensor:
-    """Where ``motion`` [4,H,W] leads into ``reach`` [H,W], in either frame: [2,H,W]."""
-    return torch.cat([sample(reach[None, None], *targets(flow[None]), outside="zeros")[0] for flow in motion.chunk(2)])
+def _shown(plane: Tensor, flow: Tensor) -> Tensor:
+    """``plane`` [H,W] where ``flow`` [2,H,W], or one for all pixels, leads; nothing beyond the edge."""
+    return sample(plane[None, None], *targets(flow.expand(-1, *plane.shape)[None]), outside="zeros")[0, 0]
 
 
 def _around(plane: Tensor) -> Tensor:
@@ -179,16 +184,21 @@ def _around(plane: Tensor) -> Tensor:
     return F.max_pool2d(plane[None], WINDOW, 1, WINDOW // 2)[0]
 
 
+def _closed(plane: Tensor) -> Tensor:
+    """``plane`` [H,W] without its holes that are smaller than a window."""
+    return -_around(-_around(plane))
+
+
 def _plateau(away: Tensor) -> Tensor:
     """1 half the way to 1, then evenly down to 0."""
     return (2 * (1 - away)).clamp(0, 1)
 
 
-def _disagreement(before: Tensor, after: Tensor, motion: Tensor) -> Tensor:
+def _disagreement(before: Tensor, after: Tensor, motion: Tensor, window: int = WINDOW) -> Tensor:
     """How far apart the colours are to which ``motion`` [4,H,W] leads in both frames, around each pixel: [H,W]."""
     one, other = warp_corners(before[None], motion[None, :2]), warp_corners(after[None], motion[None, 2:])
     apart = (one - other).abs().mean(dim=1, keepdim=True)
-    return F.avg_pool2d(apart, WINDOW, 1, WINDOW // 2, count_include_pad=False)[0, 0]
+    return F.avg_pool2d(apart, window, 1, window // 2, count_include_pad=False)[0, 0]
 
 
 def _at(planes: Tensor, places: Tensor) -> Tensor:
