@@ -18,6 +18,7 @@ from .repair import RepairFrames
 from .retime import RetimeFrames, RetimeVideo
 from .shots import FindDuplicates, FindShots
 from .shutter import ShutterFrames, ShutterVideo
+from .svdkfi import SvdkfiLoader, SvdkfiTween
 from .tracks import TrackEditor
 
 
@@ -60,4 +61,6 @@ class InbetweenExtension(ComfyExtension):
             FramerTween,
             KeyframeSequence,
             RepairFrames,
+            SvdkfiLoader,
+            SvdkfiTween,
         ]

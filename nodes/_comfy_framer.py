@@ -7,8 +7,10 @@ of nodes, files or pictures.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,7 +19,7 @@ import comfy.ops
 import comfy.sample
 import latent_preview
 import torch
-from comfy import model_base, model_management, supported_models, utils
+from comfy import latent_formats, model_base, model_management, supported_models, utils
 from comfy.controlnet import ControlBase
 from comfy.ldm.modules.attention import optimized_attention
 from comfy.model_patcher import CoreModelPatcher
@@ -25,13 +27,17 @@ from torch import Tensor, nn
 
 from ..vfi.core import InputError
 from ..vfi.tracks import Tracks
-from ..vfi.tween import edm, framer, svd
+from ..vfi.tween import edm, framer, keyframes, svd, svdkfi
+from ..vfi.tween.keyframes import Coders
 from ..vfi.tween.layers import Build
 from ..vfi.tween.refresh import Refresh
 
 WATCH = "framer_watch"
 GUIDANCE = "framer_guidance"
 """Keys of transformer_options: what sees the features of a pass, and the arguments of `edm.guidance` but the frames."""
+
+WORK = 10 * 2**10
+"""Bytes that a pass takes for each number of the latents, about as ComfyUI reckons for Stable Video Diffusion in float16."""
 
 State = Mapping[str, Tensor]
 
@@ -236,11 +242,45 @@ def room(frames: int, latents: Tensor) -> Iterator[None]:
         ) from error
 
 
+@dataclass(frozen=True)
+class Pair:
+    """The two networks of Generative Inbetweening, and in what they compute. They are run together, so that no sampler of
+    ComfyUI's can do it."""
+
+    forward: CoreModelPatcher
+    backward: CoreModelPatcher
+    dtype: torch.dtype
+
+    @classmethod
+    def of(cls, forward: State, backward: State) -> Pair:
+        """Raises `InputError` for weights of other networks."""
+        dtype, cast = precision(forward)
+        operations = comfy.ops.pick_operations(dtype, cast)
+        return cls(*(held(network(svd.UNet, state, dtype, operations)) for state in (forward, backward)), cast or dtype)
+
+    @torch.no_grad()
+    def between(self, coders: Coders, first: Tensor, last: Tensor, frames: int, drawing: svdkfi.Drawing) -> Tensor:
+        """The clip from one keyframe [3,h,w] to another, [F,3,h,w] 0..1, drawn under ComfyUI's progress bar."""
+        keyframes.check(first, last, frames)
+        noise, draw = keyframes.noise(drawing.seed), edm.noise_of(drawing.seed)
+        told = keyframes.told(coders, first, last, drawing.augmentation, noise, torch.zeros(()), shared=True)
+        device, size = self.forward.load_device, (frames, *told[0].shape[1:])
+        model_management.load_models_gpu([self.forward, self.backward], memory_required=2 * math.prod(size) * WORK)
+        both = svdkfi.Inbetweening(self.forward.model, self.backward.model, coders)
+        progress = Progress(self.forward, drawing.steps)
+        with room(frames, told[0]):
+            latents = both.latents(
+                *(part.to(device, self.dtype) for part in told), draw((1, *size)).to(device), drawing, draw,
+                lambda step: progress(step.number, step.clean[0], step.latents[0], step.steps),
+            )  # fmt: skip
+        return keyframes.frames_of(coders, latents[0].cpu(), torch.zeros(()))
+
+
 class Progress:
     """ComfyUI's progress bar over all steps of several runs, with a preview of the frame in the middle."""
 
     def __init__(self, model: CoreModelPatcher, total: int) -> None:
-        self.previewer = latent_preview.get_previewer(model.load_device, model.model.latent_format)
+        self.previewer = latent_preview.get_previewer(model.load_device, latent_formats.SD15())
         self.bar, self.done, self.total = utils.ProgressBar(total), 0, total
 
     def __call__(self, step: int, clean: Tensor, noisy: Tensor, steps: int) -> None:

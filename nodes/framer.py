@@ -21,7 +21,7 @@ from ..vfi.tracks import Tracks
 from ..vfi.tracks.arrays import of_core
 from ..vfi.tween import edm, files, framer, keyframes, svd
 from ..vfi.tween.edm import Curve
-from ..vfi.tween.fit import Fit
+from ..vfi.tween.fit import Fit, Pixels
 from ..vfi.tween.framer import Drawing
 from ..vfi.tween.keyframes import Coders
 from ..vfi.tween.vision import squeezed
@@ -128,9 +128,9 @@ def path_of(folder: str, name: str) -> Path:
 # --- conditioning -------------------------------------------------------------------------------------------------------------
 
 
-def size_inputs() -> list[io.Input]:
-    """At which size, and how many frames, Framer draws."""
-    width, height = framer.SIZE
+def size_inputs(name: str = "Framer", size: Pixels = framer.SIZE, frames: int = framer.FRAMES) -> list[io.Input]:
+    """At which size, and how many frames, what is called so draws; ``size`` and ``frames`` are what it learned."""
+    width, height = size
     return [
         io.Int.Input(
             "width",
@@ -138,23 +138,28 @@ def size_inputs() -> list[io.Input]:
             min=keyframes.LEAST,
             max=4096,
             step=keyframes.CELL,
-            tooltip=f"Width of the frames. Framer learned {width}x{height}. Keyframes of another shape are cut at the sides.",
+            tooltip=f"Width of the frames. {name} learned {width}x{height}. Keyframes of another shape are cut at the sides.",
         ),
         io.Int.Input(
-            "height", default=height, min=keyframes.LEAST, max=4096, step=keyframes.CELL, tooltip="Height of the frames."
+            "height",
+            default=height,
+            min=keyframes.LEAST,
+            max=4096,
+            step=keyframes.CELL,
+            tooltip="Height of the frames.",
         ),
         io.Int.Input(
             "frames",
-            default=framer.FRAMES,
+            default=frames,
             min=3,
             max=256,
-            tooltip=f"How many frames the clip has, both keyframes among them. Framer learned {framer.FRAMES}.",
+            tooltip=f"How many frames the clip has, both keyframes among them. {name} learned {frames}.",
         ),
     ]
 
 
-def clip_inputs() -> list[io.Input]:
-    """What Framer is told of the clip."""
+def clip_inputs(motion: float = Drawing.motion) -> list[io.Input]:
+    """What the network is told of the clip."""
     return [
         io.Int.Input(
             "fps",
@@ -166,7 +171,7 @@ def clip_inputs() -> list[io.Input]:
         io.Int.Input(
             "motion_bucket",
             display_name="motion bucket",
-            default=round(Drawing.motion),
+            default=round(motion),
             min=0,
             max=255,
             tooltip="How much is to move: 0 little, 255 much.",

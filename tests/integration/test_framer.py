@@ -22,7 +22,7 @@ from tweening import FRAMES, HEIGHT, WIDTH, apart
 from vfi.images import read_image
 from vfi.tracks import Tracks
 from vfi.tracks.formats import loads, tracks_of
-from vfi.tween import sequence, svd
+from vfi.tween import sequence, svd, svdkfi
 from vfi.tween.framer import Drawing, Framer
 from vfi.tween.repair import Repair, repaired
 from vfi.tween.sequence import joined, matched
@@ -264,6 +264,30 @@ def test_a_repair_is_the_library_s(networks, session, denoise):
     untouched = (shares == 0)[:, None].expand_as(clip)
     assert torch.equal(got[untouched], clip[untouched])
     assert apart(got[1:4], clip[1:4]) > 0.1
+    assert session.complaints() == []
+
+
+def test_generative_inbetweening_makes_what_the_library_makes(networks, session):
+    folder = session.server.base / "models" / "diffusion_models"
+    own = tweening.state("svd")
+    states = {
+        "original": own,
+        "tuned": own | {key: 0.1 * tweening.normal(key, own[key].shape) for key in tweening.table("delta")},
+        "base": {key: torch.zeros_like(value) for key, value in own.items()},
+    }
+    for name, state in states.items():
+        save_file(state, folder / f"tiny_{name}.safetensors")
+    nodes = workflow(kept={"images": ["all", 0]})
+    names = {name: f"tiny_{name}.safetensors" for name in states}
+    nodes["pair"] = {"class_type": "InbetweenSvdkfiLoader", "inputs": names}
+    given = {name: ALONE[name] for name in ("width", "height", "frames", "steps", "seed", "fps", "augmentation")}
+    coders = {"vae": ["vae", 0], "clip_vision": ["clip", 0], "start": ["first", 0], "end": ["last", 0]}
+    own_inputs = {"networks": ["pair", 0], "motion_bucket": 127, "injected": 0.4, "times": 2}
+    nodes["all"] = {"class_type": "InbetweenSvdkfiTween", "inputs": given | coders | own_inputs}
+    nets = [svd.unet(state) for state in (own, svdkfi.backward_state(*states.values()))]
+    drawing = svdkfi.Drawing(3, 7, injected=0.4, times=2)
+    expected = svdkfi.Inbetweening(*nets, tweening.coders())(*pictures(), drawing, frames=FRAMES)
+    assert apart(kept(session, nodes), expected) < CLOSE
     assert session.complaints() == []
 
 

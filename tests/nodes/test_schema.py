@@ -41,6 +41,8 @@ def test_node_ids_are_for_ever(nodes):
         "InbetweenFramerTween",
         "InbetweenKeyframeSequence",
         "InbetweenRepair",
+        "InbetweenSvdkfiLoader",
+        "InbetweenSvdkfiTween",
     }
 
 
