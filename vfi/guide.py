@@ -18,7 +18,7 @@ from torch import Tensor
 
 from .ops.warp import sample, targets, warp_corners
 
-WORKING = 320
+WORKING = 256
 """The longer side, in pixels, at which it is found out what a point reaches; of larger frames the change is enlarged."""
 
 FAR, NEAR, CORE = 0.58, 0.2, 0.03
@@ -181,7 +181,8 @@ def _shown(plane: Tensor, flow: Tensor) -> Tensor:
 
 def _around(plane: Tensor) -> Tensor:
     """The most of ``plane`` [H,W] in the windows that hold a pixel: what a window tells is true of all of it."""
-    return F.max_pool2d(plane[None], WINDOW, 1, WINDOW // 2)[0]
+    rows = F.max_pool2d(plane[None], (WINDOW, 1), 1, (WINDOW // 2, 0))
+    return F.max_pool2d(rows, (1, WINDOW), 1, (0, WINDOW // 2))[0]
 
 
 def _closed(plane: Tensor) -> Tensor:

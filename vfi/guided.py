@@ -38,8 +38,8 @@ MOST = 24
 """So many points that both frames share lead at the most."""
 
 LARGE = 0.05
-"""What counts as far, as a part of the frame's diagonal. A shared point leads where the model misses it by so much: at less, the
-model knows better."""
+"""What counts as far, as a part of the frame's diagonal. A shared point leads where the model misses it by so much: at less,
+the model knows better."""
 
 SEAM = 17
 """How far what is led goes over into what is not, in pixels."""
@@ -320,9 +320,10 @@ def _only(hidden: Tensor) -> tuple[Tensor, Tensor]:
 def _led_share(leading: Led) -> Tensor:
     """How much of each pixel, [B,1,H,W], is what is led, and `SEAM` pixels around, smoothly."""
     share = torch.maximum(leading.share, leading.hidden.amax(1, keepdim=True))
-    for kernel in ((1, SEAM), (SEAM, 1)):
-        share = F.max_pool2d(share, kernel, 1, (kernel[0] // 2, kernel[1] // 2))
-    return F.avg_pool2d(share, SEAM, 1, SEAM // 2).clamp(0, 1)
+    for pool in (F.max_pool2d, F.avg_pool2d):
+        for kernel in ((1, SEAM), (SEAM, 1)):
+            share = pool(share, kernel, 1, (kernel[0] // 2, kernel[1] // 2))
+    return share.clamp(0, 1)
 
 
 def _prepared(model: Interpolator, frames: Sequence[Tensor]) -> Any:
