@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from . import __version__, heap
-from .cli import bench, flow, interpolate, join, loop, models, retime, shots, tween
+from .cli import bench, flow, interpolate, join, loop, models, retime, shots, train, tween
 from .core import InputError
 
 
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="vfi", description="Make the frames between frames.")
     parser.add_argument("--version", action="version", version=f"vfi {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (interpolate, retime, tween, loop, join, shots, flow, models, bench):
+    for command in (interpolate, retime, tween, loop, join, shots, flow, models, train, bench):
         command.add_parser(commands)
     args = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="vfi: %(message)s")

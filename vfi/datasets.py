@@ -101,6 +101,15 @@ def items(root: Path, layout: str = "auto") -> tuple[Layout, list[Item]]:
     return chosen, found
 
 
+def training_items(root: Path) -> list[Item]:
+    """The items of a folder that are there to learn from: of Vimeo-90K those of its training list, of others all.
+
+    Raises what `items` raises.
+    """
+    listing = "tri_trainlist.txt"
+    return list(vimeo90k(root, listing)) if (root / listing).is_file() else items(root)[1]
+
+
 def parse(text: str) -> Layout:
     """A layout by its name, or ``sequence:K``. Raises `InputError`."""
     name, _, number = text.partition(":")
@@ -131,12 +140,12 @@ def triplets(root: Path) -> Iterator[Item]:
         yield Item(name, (before, after), (true,), subset=subsets.get(name))
 
 
-def vimeo90k(root: Path) -> Iterator[Item]:
+def vimeo90k(root: Path, listing: str = "tri_testlist.txt") -> Iterator[Item]:
     """Vimeo-90K's triplets: of im1, im2 and im3, im2 is the truth.
 
     Xue et al., "Video Enhancement with Task-Oriented Flow", IJCV 2019: ``tri_testlist.txt`` lists 3782 in ``sequences``.
     """
-    for name in _lines(root / "tri_testlist.txt"):
+    for name in _lines(root / listing):
         before, true, after = (_picture(root / "sequences" / name, f"im{k}") for k in (1, 2, 3))
         yield Item(name, (before, after), (true,))
 

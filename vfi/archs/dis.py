@@ -11,6 +11,7 @@ Kroeger, Timofte, Dai and Van Gool, "Fast Optical Flow using Dense Inverse Searc
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
@@ -67,14 +68,13 @@ class Dis:
         return self.at(self.prepare([self.encode(rgb) for rgb in frames], frames), t)
 
     def encode(self, rgb: Tensor) -> Tensor:
-        """What DIS sees of a frame [B,3,H,W], see `_seen`."""
-        return _seen(rgb, self.size)
+        """What DIS sees of a frame [B,3,H,W], see `seen_by_dis`."""
+        return seen_by_dis(rgb, self.size)
 
     def prepare(self, features: Sequence[Tensor], frames: Sequence[Tensor]) -> Prepared:
         """Flow in both directions, from what `encode` gave for both frames."""
         before, after = features
-        search = _search("medium", finest=0)
-        forward, backward = (_flow(search, *pair).to(frames[0].device) for pair in ((before, after), (after, before)))
+        forward, backward = (find_flow(*pair).to(frames[0].device) for pair in ((before, after), (after, before)))
         return Prepared(
             (frames[0], frames[1]), forward, backward, (_agreement(forward, backward), _agreement(backward, forward))
         )
@@ -148,8 +148,8 @@ class DisFast:
         return self.at(self.prepare([self.encode(rgb) for rgb in frames], frames), t)
 
     def encode(self, rgb: Tensor) -> Tensor:
-        """What DIS sees of a frame [B,3,H,W], see `_seen`."""
-        return _seen(rgb, self.size)
+        """What DIS sees of a frame [B,3,H,W], see `seen_by_dis`."""
+        return seen_by_dis(rgb, self.size)
 
     def prepare(self, features: Sequence[Tensor], frames: Sequence[Tensor]) -> Found:
         """Flow in both directions, from what `encode` gave for both frames."""
@@ -174,12 +174,25 @@ class DisFast:
         return Motion(flow0, flow1, (1 - t).expand_as(flow0[:, :1]))
 
 
-def _seen(rgb: Tensor, scale: float) -> Tensor:
+def seen_by_dis(rgb: Tensor, scale: float) -> Tensor:
     """A frame [B,3,H,W] as DIS sees it: a grey picture [B,h,w] of 8 bits at ``scale`` of its size, on the CPU."""
     size = [max(round(side * scale), SMALLEST) for side in rgb.shape[-2:]]
     small = rgb.float() if scale == 1 else F.interpolate(rgb.float(), size=size, mode="bilinear", antialias=True)
     grey = torch.einsum("bchw,c->bhw", small, small.new_tensor(LUMA))
     return (grey.clamp(0, 1) * 255).round().byte().cpu()
+
+
+def find_flow(start: Tensor, end: Tensor) -> Tensor:
+    """Where every pixel of ``start``, pictures that `seen_by_dis` gave, lies in ``end``: [B,2,h,w] (dx, dy), in their pixels.
+
+    On the CPU, and where there are several pairs, in as many threads as torch has.
+    """
+    pairs = list(zip(start, end, strict=True))
+    threads = min(len(pairs), torch.get_num_threads())
+    if threads < 2:
+        return _flow(_search("medium", finest=0), start, end)
+    with ThreadPoolExecutor(threads) as pool:
+        return torch.cat(list(pool.map(lambda pair: _flow(_search("medium", finest=0), *(one[None] for one in pair)), pairs)))
 
 
 def _search(preset: Literal["ultrafast", "medium"], finest: int | None = None) -> cv2.DISOpticalFlow:

@@ -23,20 +23,24 @@ T = TypeVar("T")
 
 
 class Speed(ProgressColumn):
-    """Frames a second."""
+    """Frames a second, or what is counted instead."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self.unit = unit
 
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.2f} frames/s" if task.speed else "- frames/s", style="progress.data.speed")
+        return Text(f"{task.speed:.2f} {self.unit}/s" if task.speed else f"- {self.unit}/s", style="progress.data.speed")
 
 
 @contextmanager
-def bar(what: str, total: int | None, console: Console, done: int = 0) -> Iterator[Callable[[int], None]]:
+def bar(what: str, total: int | None, console: Console, done: int = 0, unit: str = "frames") -> Iterator[Callable[[int], None]]:
     """A bar that starts at ``done`` and is told how many are done."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        Speed(),
+        Speed(unit),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),

@@ -11,16 +11,16 @@ from pathlib import Path
 
 from .. import registry
 from ..core import Checkpoint, InputError
-from .folders import search_folders
+from .folders import SHIPPED, search_folders
 
 
 def on_disk(model: str | Checkpoint, folders: Iterable[Path] | None = None) -> Path | None:
-    """The file of a model of the catalogue, or None. ``folders`` are `search_folders` unless given."""
+    """The file of a model of the catalogue, or None. ``folders`` are `search_folders` unless given; what ships comes last."""
     checkpoint = registry.checkpoints().get(model) if isinstance(model, str) else model
     if checkpoint is None:
         return None
-    folders = search_folders() if folders is None else list(folders)
-    places = (folder / file for folder in folders for file in checkpoint.files)
+    folders = search_folders() if folders is None else folders
+    places = (folder / file for folder in (*folders, SHIPPED) for file in checkpoint.files)
     return next((place for place in places if place.is_file()), None)
 
 

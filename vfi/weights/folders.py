@@ -17,6 +17,10 @@ COMFYUI_FOLDER = "frame_interpolation"
 """What ComfyUI calls its folder for these models."""
 
 
+SHIPPED = Path(__file__).parent / "shipped"
+"""Weights that come with the library, beside cards that say how they were made."""
+
+
 def cache_folder() -> Path:
     """The library's own folder for weights: ``$INBETWEEN_MODELS``, else one in the platform's cache."""
     if chosen := os.environ.get("INBETWEEN_MODELS"):

@@ -1,0 +1,53 @@
+"""Several processes that train one network, one a GPU, as torchrun starts them; or one process alone.
+
+Each draws examples of its own, and all take the same step: that of the mean of their gradients.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+
+class Crew:
+    """This process: its ``rank`` from 0 and the ``size`` of all; the ``device`` it works on."""
+
+    def __init__(self, device: str) -> None:
+        self.size = int(os.environ.get("WORLD_SIZE", "1"))
+        self.rank = int(os.environ.get("RANK", "0"))
+        self.device = torch.device(device)
+        if self.size > 1:
+            if self.device.type == "cuda":
+                self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+                torch.cuda.set_device(self.device)
+            dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
+
+    def average(self, weights: Iterable[nn.Parameter]) -> None:
+        """Replace the gradients of all with their mean."""
+        if self.size == 1:
+            return
+        for weight in weights:
+            if weight.grad is not None:
+                dist.all_reduce(weight.grad)
+                weight.grad /= self.size
+
+    def agree(self, ends: bool) -> bool:
+        """What the first one says, told to all."""
+        if self.size == 1:
+            return ends
+        told = torch.tensor([float(ends)], device=self.device)
+        dist.broadcast(told, 0)
+        return bool(told.item())
+
+    def together(self) -> None:
+        """Wait until all are here."""
+        if self.size > 1:
+            dist.barrier()
+
+    def leave(self) -> None:
+        if self.size > 1:
+            dist.destroy_process_group()

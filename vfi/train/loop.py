@@ -1,0 +1,196 @@
+"""The loop: examples in, steps, measurements, and a state on disk from which it goes on to the bit.
+
+A step is a function of the state before it and of its own number: examples are drawn by chance that is seeded with the recipe's
+seed, the step and the place in the batch. So it matters nothing when training was cut off, nor how many processes draw.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from ..core import InputError, Interpolator
+from ..metrics import psnr
+from ..weights.files import write
+from ..wrap import Padded
+from .crew import Crew
+from .lessons import learned
+from .log import Log
+from .material import Material
+from .recipe import Recipe, Schedule
+from .samples import Sample, batch
+from .sources import Source, shape_of
+from .state import State
+from .students import student
+from .teachers import each
+
+NOTED = 20
+"""Steps between two notes of the loss, which is their mean."""
+
+CURVES = ("loss", "psnr", "rate")
+
+MEASURED = 32
+"""Held-out windows that are measured, at the most: spread evenly over all there are."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training stands after a step: the mean loss of the last `NOTED`, not a number before there were so many, and the
+    last measurement, dB, if there was one."""
+
+    step: int
+    steps: int
+    loss: float
+    psnr: float | None
+
+
+def train(
+    recipe: Recipe,
+    material: Material,
+    folder: Path,
+    *,
+    device: str = "cpu",
+    told: Callable[[Progress], None] = lambda progress: None,
+    until: int | None = None,
+) -> Path:
+    """Train as ``recipe`` says and return the file of the best weights; training that ``folder`` holds already goes on.
+
+    In ``folder`` are ``state.safetensors``, the log and its curves, and ``weights.safetensors``: float16, the moving average as
+    measured best, or the last where nothing is held out. ``until``: stop at this step. Raises `InputError`.
+    """
+    crew = Crew(device)
+    net = student(recipe.network, recipe.start, recipe.seed).to(crew.device)
+    schedule = recipe.schedule
+    optimiser = torch.optim.AdamW(net.parameters(), schedule.rate, weight_decay=schedule.decay)
+    state, log = State(net, optimiser), Log(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    kept, weights = folder / "state.safetensors", folder / "weights.safetensors"
+    if kept.is_file():
+        state.load(kept)
+    crew.together()
+    if crew.rank == 0:
+        log.forget(state.tally.step)
+    end = min(schedule.steps, until or schedule.steps)
+    saved = time.monotonic()
+    measured: float | None = None
+    losses: list[Tensor] = []
+    loss = math.nan
+    for step, examples in drawn(recipe, material.source, crew, state.tally.step, end):
+        began = time.monotonic()
+        losses.append(stepped(state, recipe, examples.to(crew.device), step, crew))
+        state.tally.seconds += time.monotonic() - began
+        if crew.rank == 0 and state.tally.step % NOTED == 0:
+            loss = mean(losses)
+            if not math.isfinite(loss):
+                raise InputError(f"the loss of step {step} is {loss}: try a lower rate")
+            losses.clear()
+            log.note(step=state.tally.step, loss=loss, rate=rate_at(schedule, step), seconds=round(state.tally.seconds, 1))
+        if state.tally.step % schedule.validate == 0 or state.tally.step == schedule.steps:
+            measured = measure(state, material.held_out, crew) if crew.rank == 0 else None
+            if crew.rank == 0:
+                judge(state, measured, weights, recipe)
+                if measured is not None:
+                    log.note(step=state.tally.step, psnr=measured)
+                log.draw(CURVES)
+        if crew.rank == 0:
+            told(Progress(state.tally.step, end, loss, measured))
+            if time.monotonic() - saved > 60 * schedule.save or state.tally.step == end:
+                state.save(kept)
+                saved = time.monotonic()
+        if schedule.patience and crew.agree(state.tally.waited >= schedule.patience):
+            break
+    if crew.rank == 0:
+        state.save(kept)
+        if not weights.is_file():
+            judge(state, None, weights, recipe)
+        log.draw(CURVES)
+    crew.leave()
+    return weights
+
+
+def stepped(state: State, recipe: Recipe, examples: Sample, step: int, crew: Crew) -> Tensor:
+    """Take step number ``step`` (from 0) on ``examples``, and return what they cost."""
+    schedule = recipe.schedule
+    for group in state.optimiser.param_groups:
+        group["lr"] = rate_at(schedule, step)
+    with torch.autocast("cuda", torch.bfloat16, enabled=schedule.mixed and crew.device.type == "cuda"):
+        lesson = learned(cast(Interpolator, state.model), examples, recipe.loss)
+    state.optimiser.zero_grad(set_to_none=True)
+    lesson.loss.backward()  # type: ignore[no-untyped-call]
+    crew.average(state.model.parameters())
+    nn.utils.clip_grad_norm_(state.model.parameters(), schedule.clip)
+    state.optimiser.step()
+    state.tally.step = step + 1
+    state.follow(schedule.average)
+    return lesson.loss.detach()
+
+
+def mean(losses: list[Tensor]) -> float:
+    return float(torch.stack(losses).mean())
+
+
+def rate_at(schedule: Schedule, step: int) -> float:
+    """The learning rate of step number ``step``, from 0: a straight warm-up, then a cosine."""
+    if step < schedule.warm_up:
+        return schedule.rate * (step + 1) / schedule.warm_up
+    share = (step - schedule.warm_up) / max(schedule.steps - schedule.warm_up, 1)
+    return schedule.last_rate + (schedule.rate - schedule.last_rate) * (1 + math.cos(math.pi * min(share, 1))) / 2
+
+
+class Steps(Dataset[Sample]):
+    """The batches of one process, by the number of the step."""
+
+    def __init__(self, recipe: Recipe, source: Source, rank: int) -> None:
+        self.recipe, self.source, self.rank = recipe, source, rank
+
+    def __getitem__(self, step: int) -> Sample:
+        size, count = self.recipe.data.size, self.recipe.schedule.batch
+        chances = (random.Random(f"{self.recipe.seed} {step} {self.rank * count + place}") for place in range(count))
+        return batch([self.source.draw(size, chance) for chance in chances])
+
+
+def drawn(recipe: Recipe, source: Source, crew: Crew, start: int, end: int) -> Iterator[tuple[int, Sample]]:
+    """The steps from ``start`` until ``end`` and their batches."""
+    numbers = range(start, end)
+    loader = DataLoader(
+        Steps(recipe, source, crew.rank),
+        sampler=numbers,
+        batch_size=None,
+        num_workers=recipe.schedule.workers,
+    )
+    return zip(numbers, loader, strict=True)
+
+
+@torch.inference_mode()
+def measure(state: State, held_out: tuple[Path, ...], crew: Crew) -> float | None:
+    """The mean PSNR, dB, that the moving average has on held-out windows; None where there are none."""
+    model = Padded(cast(Interpolator, state.average))
+    every = max(-(-sum(shape_of(shard, "windows")[0] for shard in held_out) // MEASURED), 1)
+    values = [
+        psnr(model(window.to(crew.device), t.to(crew.device))[0].cpu(), truth[0])
+        for shard in held_out
+        for window, t, truth in each(shard, every)
+    ]
+    return sum(values) / len(values) if values else None
+
+
+def judge(state: State, measured: float | None, weights: Path, recipe: Recipe) -> None:
+    """Keep the moving average as ``weights`` where it measured better than ever before, or nothing can be measured."""
+    tally = state.tally
+    if measured is not None and measured <= tally.best:
+        tally.waited += 1
+        return
+    tally.best, tally.waited = measured if measured is not None else tally.best, 0
+    half = {name: value.half() if value.is_floating_point() else value for name, value in state.average.state_dict().items()}
+    told = {"network": recipe.start or recipe.network, "step": str(tally.step), "recipe": json.dumps(recipe.told())}
+    write(weights, half, told | ({} if measured is None else {"psnr": f"{measured:.3f}"}))

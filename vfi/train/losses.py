@@ -1,0 +1,97 @@
+"""What training makes small: differences of pictures, on all scales, and of motion.
+
+Knows shapes and nothing of networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+LEVELS = 5
+
+BETTER = 0.01
+"""How much nearer to the truth a teacher must be where a student learns its motion: mean absolute difference, 0..1."""
+
+EPSILON = 1e-3
+"""Below this, of 0..1, `charbonnier` counts differences by their square."""
+
+
+def laplacian(made: Tensor, true: Tensor, levels: int = LEVELS) -> Tensor:
+    """The mean absolute difference of the Laplacian pyramids of pictures [B,3,H,W], summed over ``levels``, finest first.
+
+    Niklaus and Liu, "Context-aware Synthesis for Video Frame Interpolation", CVPR 2018, with even weights, as RIFE (ECCV 2022)
+    takes it: every octave of detail counts as much. What the last level leaves out is not compared; sides that cannot be halved
+    any more end the pyramid.
+    """
+    difference = made - true  # a pyramid is linear: that of the difference is the difference of both
+    total = difference.new_zeros(())
+    for _ in range(levels):
+        if difference.shape[-1] % 2 or difference.shape[-2] % 2 or min(difference.shape[-2:]) < 4:
+            break
+        coarse = halved(halved(difference, 2), 3)
+        total = total + (difference - doubled(doubled(coarse, 2), 3)).abs().mean()
+        difference = coarse
+    return total
+
+
+def halved(planes: Tensor, dim: int) -> Tensor:
+    """``planes`` smoothed along ``dim`` by 1, 4, 6, 4, 1 sixteenths, mirrored at the border, and every second taken.
+
+    Burt and Adelson, "The Laplacian Pyramid as a Compact Image Code", 1983. Slices are faster here than convolving.
+    """
+    side = planes.shape[dim]
+    ends = planes.narrow(dim, 1, 2).flip(dim), planes.narrow(dim, side - 3, 2).flip(dim)
+    grown = torch.cat((ends[0], planes, ends[1]), dim=dim)
+    one, two, three, four, five = (_every_second(grown, dim, start, side) for start in range(5))
+    return (one + five) / 16 + (two + four) / 4 + three * (3 / 8)
+
+
+def doubled(planes: Tensor, dim: int) -> Tensor:
+    """``planes`` spread to twice the side along ``dim``, and smoothed by twice the same window."""
+    side = planes.shape[dim]
+    before = torch.cat((planes.narrow(dim, 1, 1), planes.narrow(dim, 0, side - 1)), dim=dim)
+    after = torch.cat((planes.narrow(dim, 1, side - 1), planes.narrow(dim, side - 1, 1)), dim=dim)
+    even, odd = (before + after) / 8 + planes * (3 / 4), (planes + after) / 2
+    return torch.stack((even, odd), dim=dim + 1).flatten(dim, dim + 1)
+
+
+def _every_second(planes: Tensor, dim: int, start: int, side: int) -> Tensor:
+    return planes.narrow(dim, start, side)[(slice(None),) * dim + (slice(None, None, 2),)]
+
+
+def charbonnier(made: Tensor, true: Tensor) -> Tensor:
+    """The mean of sqrt(difference^2 + epsilon^2): robust, and smooth at zero."""
+    return ((made - true).square() + EPSILON**2).sqrt().mean()
+
+
+def distillation(flows: Sequence[Tensor], taught: Tensor, errors: Sequence[Tensor], bar: Tensor) -> Tensor:
+    """How far each of ``flows`` [B,4,H,W] is from that of a teacher, where the teacher's picture is better by `BETTER`.
+
+    ``taught`` [B,4,h,w] is the teacher's flow, and ``bar`` [B,1,h,w] how far its picture is from the truth, the mean absolute
+    difference of a pixel's channels; ``errors`` [B,1,H,W] are those of the pictures that ``flows`` make. A flow that lies on a
+    finer grid is averaged to the teacher's. The mean over all pixels of the root mean square of four numbers, summed
+    over ``flows``: Huang et al., "Real-Time Intermediate Flow Estimation for Video Frame Interpolation", ECCV 2022, equation 8,
+    with the threshold of its authors' code.
+    """
+    total = taught.new_zeros(())
+    for flow, error in zip(flows, errors, strict=True):
+        learns = (to_grid(error, bar) > bar + BETTER).detach()
+        apart = (to_grid(flow, taught) - taught.detach()).square().mean(dim=1, keepdim=True)
+        total = total + torch.where(learns, root(apart), 0).mean()
+    return total
+
+
+def root(square: Tensor) -> Tensor:
+    """The square root, whose slope at zero is zero instead of infinite."""
+    positive = square > 0
+    return torch.where(positive, torch.where(positive, square, 1).sqrt(), 0)
+
+
+def to_grid(planes: Tensor, like: Tensor) -> Tensor:
+    """``planes`` [B,C,H,W] averaged to the size of ``like`` [B,C',h,w], of which theirs is a multiple."""
+    factor = planes.shape[-1] // like.shape[-1]
+    return planes if factor == 1 else F.avg_pool2d(planes, factor)

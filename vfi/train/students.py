@@ -1,0 +1,48 @@
+"""Networks that can be trained: new ones with random weights, and those that are on disk.
+
+Knows nothing of data or losses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from .. import registry, weights
+from ..archs.inbetween import Inbetween
+from ..archs.rife import PUBLISHED, Rife
+from ..core import InputError
+
+
+def _rife(version: str) -> Rife:
+    """RIFE of the paper, with the teacher that it is trained with."""
+    config = next(config for config, versions in PUBLISHED.items() if version in versions)
+    return Rife(replace(config, teacher=config.widths[-1]))
+
+
+FRESH: dict[str, Callable[[], nn.Module]] = {
+    "inbetween-s": Inbetween,
+    "rife-eccv": lambda: _rife("eccv"),
+    "rife-eccv-m": lambda: _rife("eccv-m"),
+}
+"""What can be trained from nothing."""
+
+
+def student(network: str, start: str, seed: int) -> nn.Module:
+    """The network to train, float32, its gradients on: that of ``start``, a model's name or file, else a new ``network``.
+
+    Raises `InputError` where there is no such network, and where it cannot learn.
+    """
+    if start:
+        model = registry.build(weights.read(weights.find(start)))
+    else:
+        if network not in FRESH:
+            raise InputError(f"no network is called {network!r} that can be trained from nothing: there are {', '.join(FRESH)}")
+        torch.manual_seed(seed)
+        model = FRESH[network]()  # type: ignore[assignment]
+    if not isinstance(model, nn.Module):
+        raise InputError(f"{start} has no weights: there is nothing to train")
+    return model.train().requires_grad_(True).to(memory_format=torch.channels_last)  # type: ignore[call-overload]

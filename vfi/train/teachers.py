@@ -1,0 +1,73 @@
+"""What other models make of the windows of a shard: their motion, and their pictures as softer targets than the true frame.
+
+Made once and kept beside the shard, so that a small network can learn from large ones in little time. Knows nothing of how it
+is learned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..core import InputError, Interpolator
+from ..eight import codes
+from ..ops.warp import warp_corners
+from ..weights.files import read, write
+from ..wrap import Wrapper, estimates_motion
+
+GRID = 4
+"""Motion is kept at this fraction of the picture's size."""
+
+
+def beside(shard: Path, kind: str) -> Path:
+    """Where what a teacher made of a shard lies."""
+    return shard.with_suffix(f".{kind}.safetensors")
+
+
+def teach_motion(shard: Path, model: Interpolator, name: str) -> None:
+    """Keep the motion that ``model`` sees in each window; a file that is there stays.
+
+    It holds float16 ``flow`` [N,4,h,w], (dx, dy) in pixels of the picture from the true frame's time to both ends, and
+    ``error`` [N,1,h,w], how far off the blend is that it makes: the mean absolute difference, 0..1.
+
+    Raises `InputError` where the model sees no motion.
+    """
+    if beside(shard, "motion").is_file():
+        return
+    if not (isinstance(model, Wrapper) and estimates_motion(model)):
+        raise InputError(f"{name} does not estimate motion: a teacher of motion must")
+    flows, errors = [], []
+    for window, t, truth in each(shard):
+        motion = model.motion(window, t)
+        warped0, warped1 = warp_corners(window[:, 0], motion.flow0), warp_corners(window[:, 1], motion.flow1)
+        error = (torch.lerp(warped1, warped0, motion.mask) - truth).abs().mean(dim=1, keepdim=True)
+        flows.append(F.avg_pool2d(torch.cat((motion.flow0, motion.flow1), dim=1), GRID).half())
+        errors.append(F.avg_pool2d(error, GRID).half())
+    write(beside(shard, "motion"), {"flow": torch.cat(flows), "error": torch.cat(errors)}, {"teacher": name})
+
+
+def teach_pictures(shard: Path, model: Interpolator, name: str, longest: int) -> None:
+    """Keep the picture that ``model`` makes of each window, uint8 ``picture`` [N,3,H,W]; a file that is there stays.
+
+    Where the ends of a window are more than ``longest`` frames apart, it is the true frame.
+    """
+    if beside(shard, "picture").is_file():
+        return
+    ends = read(shard)["windows"]
+    near = (ends[:, 2] - ends[:, 0] <= longest).tolist()
+    pictures = [model(window, t) if asked else truth for asked, (window, t, truth) in zip(near, each(shard), strict=True)]
+    write(beside(shard, "picture"), {"picture": codes(torch.cat(pictures).cpu())}, {"teacher": name})
+
+
+@torch.inference_mode()
+def each(shard: Path, every: int = 1) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """The windows of a shard, or one of ``every`` so many: both ends [1,2,3,H,W], t [1] and the true frame [1,3,H,W]."""
+    tensors = read(shard)
+    for before, at, after in tensors["windows"][::every].tolist():
+        ends = tensors["frames"][[before, after]].float() / 255
+        t = torch.tensor([(at - before) / (after - before)])
+        yield ends[None], t, tensors["frames"][at, None].float() / 255
