@@ -105,9 +105,10 @@ class Prepared(NamedTuple):
 class Guided(wrap.Wrapper):
     """Follows a `Guide`, with any ``model`` of two frames that is ready to use.
 
-    Motion that nobody draws is the model's own, or where it estimates none, that of `dis`. Frames that nothing leads, and what
-    is far from all that does, are the model's to the bit; others take about three times its time. Raises `InputError` for a
-    model of more frames than two.
+    Motion that nobody draws is the model's own, or where it estimates none, that of `dis`. Frames that nothing leads are the
+    model's to the bit, and so is what is far from all points, unless things go far: then all of a frame is made by way of the
+    one half-way. Frames that are led take about four times the model's time. Raises `InputError` for a model of more frames
+    than two.
     """
 
     def __init__(
