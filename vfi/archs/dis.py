@@ -177,9 +177,9 @@ class DisFast:
 def seen_by_dis(rgb: Tensor, scale: float) -> Tensor:
     """A frame [B,3,H,W] as DIS sees it: a grey picture [B,h,w] of 8 bits at ``scale`` of its size, on the CPU."""
     size = [max(round(side * scale), SMALLEST) for side in rgb.shape[-2:]]
-    small = rgb.float() if scale == 1 else F.interpolate(rgb.float(), size=size, mode="bilinear", antialias=True)
-    grey = torch.einsum("bchw,c->bhw", small, small.new_tensor(LUMA))
-    return (grey.clamp(0, 1) * 255).round().byte().cpu()
+    grey = torch.einsum("bchw,c->bhw", rgb.float(), torch.tensor(LUMA, device=rgb.device))[:, None]
+    small = grey if scale == 1 else F.interpolate(grey, size=size, mode="bilinear", antialias=True)
+    return (small[:, 0].clamp(0, 1) * 255).round().byte().cpu()
 
 
 def find_flow(start: Tensor, end: Tensor) -> Tensor:

@@ -281,9 +281,9 @@ class Inbetween(nn.Module):
 
 def rendered(frames: tuple[Tensor, Tensor], found: Estimate) -> Tensor:
     """Both frames, warped as each of the opinions has it, weighted by their shares: [B,3,H,W]."""
-    blend = torch.zeros((), device=frames[0].device)
+    blend = torch.zeros_like(frames[0])
     for number, (flow, share) in enumerate(zip(found.flow.split(2, dim=1), found.shares.split(1, dim=1), strict=True)):
-        blend = blend + warp_corners(frames[number % 2], flow) * share
+        blend = torch.addcmul(blend, warp_corners(frames[number % 2], flow), share)
     return blend
 
 

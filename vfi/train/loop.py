@@ -89,11 +89,12 @@ def train(
         began = time.monotonic()
         losses.append(stepped(state, recipe, examples.to(crew.device), step, crew))
         state.tally.seconds += time.monotonic() - began
-        if crew.rank == 0 and state.tally.step % NOTED == 0:
+        if state.tally.step % NOTED == 0:
             loss = mean(losses)
+            losses.clear()
             if not math.isfinite(loss):
                 raise InputError(f"the loss of step {step} is {loss}: try a lower rate")
-            losses.clear()
+        if crew.rank == 0 and state.tally.step % NOTED == 0:
             log.note(step=state.tally.step, loss=loss, rate=rate_at(schedule, step), seconds=round(state.tally.seconds, 1))
         if state.tally.step % schedule.validate == 0 or state.tally.step == schedule.steps:
             measured = measure(state, material.held_out, crew) if crew.rank == 0 else None
