@@ -212,6 +212,22 @@ def test_large_motion_before_even_areas_leaves_them_whole(dis, guide):
         assert (apart > 0.1).float().mean() < 0.02
 
 
+def test_what_is_drawn_leads_a_thing_alone():
+    """Points that frames share on it go straight, and would leave a second one there."""
+
+    def square(left: int, top: int) -> Tensor:
+        picture = texture(180, 360, 3) * 0.3
+        picture[:, top : top + 60, left : left + 60] = 0.5 + texture(60, 60, 4) / 2
+        return picture[None]
+
+    over = Document((360, 180), (Track((Point(70, 129.5), Point(170, 29.5), Point(270, 129.5)), interp="linear"),))
+    keyframes = torch.stack((square(40, 100), square(240, 100)), dim=1)
+    made = Guided(Shift(0), Guide(over, auto=True))(keyframes, torch.tensor([0.5]))[0]
+    truth = square(140, 0)[0]
+    assert (made - truth)[:, 4:56, 144:196].abs().mean() < 0.05
+    assert (made - truth)[:, 104:156, 144:196].abs().mean() < 0.05
+
+
 def test_where_things_go_far_frames_are_made_by_way_of_the_one_half_way():
     """Of two frames that share no points; what the model marks at t = 1/2 is then seen in frames on either side."""
 

@@ -28,7 +28,7 @@ from torch import Tensor
 from . import match, wrap
 from .archs.dis import Dis
 from .core import InputError, Interpolator, Motion
-from .guide import NEAR, Led, Points, astray, led, lost, resized
+from .guide import MISSED, MISSED_SHARE, NEAR, Led, Points, astray, led, lost, resized
 from .ops.warp import sample, targets, warp_corners, warp_cubic
 from .tracks import Tracks
 from .tracks.formats import Read
@@ -56,11 +56,10 @@ class Guide:
     """What is to be followed.
 
     ``tracks``: drawn, or sampled at frames; a track leads while it is visible, at t and in both frames. ``auto``: points that
-    both frames share lead where the model has lost them, and where things go far, frames are made by way of the one half-way.
-    ``strength``: 0, not at all, to
-    1, all the way. ``parts`` [P,H,W] 0..1: things in the first frame; a track that begins in one of them moves all of it and
-    nothing else. ``span``: the seconds of the clip from the beginning to the end of the tracks; None: from each frame to the
-    next. Raises `InputError`.
+    both frames share lead where the model has lost them, unless they go with a track; and where things go far, frames are made
+    by way of the one half-way. ``strength``: 0, not at all, to 1, all the way. ``parts`` [P,H,W] 0..1: things in the first
+    frame; a track that begins in one of them moves all of it and nothing else. ``span``: the seconds of the clip from the
+    beginning to the end of the tracks; None: from each frame to the next. Raises `InputError`.
     """
 
     tracks: Read | None = None
@@ -201,9 +200,9 @@ class Pair:
         return Pair(self.by, (before, middle), first), Pair(self.by, (middle, after), second)
 
     def search(self) -> None:
-        """Have the points lead that both frames share and the model has lost."""
+        """Have the points lead that both frames share and the model has lost, but those of a thing that is led already."""
         before, after = self.frames
-        found = _found(before[0], after[0], self.own)
+        found = _found(before[0], after[0], self.own, self._points(0.5))
         self.ways += () if found is None else (Way(found, False),)
 
     def leads(self, t: float) -> bool:
@@ -331,18 +330,29 @@ def _prepared(model: Interpolator, frames: Sequence[Tensor]) -> Any:
     return wrap.prepare(model, [wrap.encode(model, frame) for frame in frames], frames)
 
 
-def _found(before: Tensor, after: Tensor, own: Tensor) -> Tracks | None:
-    """Points that two frames [3,H,W] share, and that ``own`` [4,H,W], half-way, has lost; None where there are none."""
+def _found(before: Tensor, after: Tensor, own: Tensor, drawn: Points | None) -> Tracks | None:
+    """Points that two frames [3,H,W] share, that ``own`` [4,H,W], half-way, has lost and that do not go with ``drawn`` ones;
+    None where there are none."""
     shared = match.sift(before.clamp(0, 1), after.clamp(0, 1)).consistent()
     if not len(shared):
         return None
     ends = shared.first.to(own), shared.last.to(own)
     count = len(shared)
     points = Points((ends[0] + ends[1]) / 2, *ends, torch.zeros(count, dtype=torch.bool), (None,) * count)
-    missed = _missed(own, points).cpu()
+    missed = _missed(own, points)
+    if drawn is not None:
+        missed &= ~_goes_with(drawn, points, NEAR * math.hypot(*before.shape[-2:]))
+    missed = missed.cpu()
     return shared.kept(missed).spread(MOST, NEAR / 2 * math.hypot(*before.shape[-2:])).tracks(2) if missed.any() else None
 
 
 def _missed(own: Tensor, points: Points) -> Tensor:
     """Which ``points`` [N] ``own`` [4,H,W] has lost, and by far."""
     return (lost(own, points) > 0.5) & (astray(own, points) > LARGE * math.hypot(*own.shape[-2:]))
+
+
+def _goes_with(drawn: Points, points: Points, near: float) -> Tensor:
+    """Which ``points`` [N] begin ``near`` one of those ``drawn``, in pixels, and go from frame to frame as it does."""
+    way, drawn_way = points.after - points.before, drawn.after - drawn.before
+    alike = torch.cdist(way, drawn_way) < MISSED + MISSED_SHARE * torch.linalg.vector_norm(drawn_way, dim=1)
+    return (alike & (torch.cdist(points.before, drawn.before) < near)).any(dim=1)
