@@ -7,6 +7,7 @@ import os
 import struct
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from fractions import Fraction as F
 from itertools import accumulate, pairwise
@@ -22,7 +23,7 @@ from vfi import opening
 from vfi.core import Frame, InputError
 from vfi.media import Colour, Edited, Encoding, Info, since
 from vfi.pixels import planes_of
-from vfi.video import VideoReader, VideoWriter
+from vfi.video import VideoReader, VideoWriter, priority
 
 SMALL = Info(64, 48, rate=F(24))
 MIXED = [0, 100, 167, 217, 251, 285, 318, 417, 517, 584, 640]  # milliseconds
@@ -521,6 +522,31 @@ class TestSafety:
         tmp_path.chmod(0o500)
         with pytest.raises(InputError, match="cannot be written: Permission denied"):
             VideoWriter(tmp_path / "clip.mp4", SMALL)
+
+
+@pytest.mark.skipif(not priority.TASKS.is_dir(), reason="needs Linux's list of threads")
+class TestPriority:
+    def policies(self) -> set[int]:
+        return {os.sched_getscheduler(task) for task in priority.threads()}
+
+    def test_no_encoder_makes_this_process_a_real_time_one(self, tmp_path: Path):
+        """SVT-AV1 would, when root runs it."""
+        before = self.policies()
+        with VideoWriter(tmp_path / "clip.mp4", SMALL, encoding=Encoding("av1")) as writer:
+            for frame in moving(3):
+                writer.write(frame)
+            assert self.policies() == before
+
+    def test_threads_are_as_they_were(self):
+        done, before = threading.Event(), self.policies()
+        with priority.kept():
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+            begun = threading.Thread(target=done.wait)
+            begun.start()
+            assert os.sched_getscheduler(begun.native_id) == os.SCHED_BATCH
+        assert self.policies() == before
+        done.set()
+        begun.join()
 
 
 @pytest.mark.slow

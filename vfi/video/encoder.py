@@ -19,7 +19,7 @@ from .. import light, pixels
 from ..core import Frame
 from ..eight import floats
 from ..media import Colour, Encoding, Info
-from . import codecs
+from . import codecs, priority
 
 MAX_TICKS = 10**9  # a second: libvpx's limit; MP4's is 2^31
 FLICKS = 705_600_000  # a second: whole for every usual frame rate, NTSC's included
@@ -50,8 +50,6 @@ class Pictures:
     def stream(self, output: OutputContainer) -> VideoStream:
         """A new stream of a container, whose encoder makes such pictures."""
         encoder = codecs.CODECS[self.codec].encoder
-        if encoder == "libsvtav1":
-            os.environ.setdefault("SVT_LOG", "0")  # it writes to standard error by itself
         stream = cast(VideoStream, output.add_stream(encoder, rate=1 / self.interval, options=self.options))
         stream.width, stream.height, stream.pix_fmt = self.info.width, self.info.height, self.layout.name
         context = stream.codec_context
@@ -62,6 +60,10 @@ class Pictures:
             context.sample_aspect_ratio = self.info.sample_aspect_ratio
         if self.codec == "hevc" and output.format.name in ("mp4", "mov"):
             context.codec_tag = "hvc1"  # the tag that Apple's players know
+        if encoder == "libsvtav1":
+            os.environ.setdefault("SVT_LOG", "0")  # it writes to standard error by itself
+            with priority.kept():
+                context.open()
         return stream
 
 
