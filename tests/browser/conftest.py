@@ -24,11 +24,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from filelock import FileLock
 
-try:
-    from playwright.sync_api import TimeoutError, sync_playwright
-except ImportError:
-    sync_playwright = None
-
 ROOT = Path(__file__).parents[2]
 JS = ROOT / "js"
 OBJECT_INFO = Path(__file__).with_name("object_info.json")
@@ -123,7 +118,9 @@ class Mock(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """The browser."""
-    if sync_playwright is None:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
         pytest.skip("Playwright is not installed: pip install 'inbetween-vfi[browser]'")
     found = shutil.which("chromium") or shutil.which("google-chrome")
     if found is None:
@@ -151,8 +148,8 @@ def page(request: pytest.FixtureRequest, chromium: Any, pictures: dict[str, byte
         server.shutdown()
 
 
-def open_page(chromium: Any, address: str, tries: int = 3) -> Any:
-    """A page that has loaded; ``errors`` lists those of its scripts. On a busy machine the front end may never end loading."""
+def open_page(chromium: Any, address: str) -> Any:
+    """A page that has loaded; ``errors`` lists those of its scripts."""
     context = chromium.new_context(viewport={"width": 1500, "height": 1000}, has_touch=True)
     context.set_default_timeout(MINUTE)
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
@@ -161,14 +158,8 @@ def open_page(chromium: Any, address: str, tries: int = 3) -> Any:
     page.route_web_socket(re.compile("/ws"), lambda socket: socket.send(json.dumps(STATUS)))
     page.errors = []
     page.on("pageerror", lambda error: page.errors.append(str(error.stack)))
-    try:
-        page.goto(address, wait_until="commit")
-        page.wait_for_function("!!window.app?.graph && !!window.LiteGraph?.registered_node_types?.InbetweenTrackEditor")
-    except TimeoutError:
-        context.close()
-        if tries == 1:
-            raise
-        return open_page(chromium, address, tries - 1)
+    page.goto(address, wait_until="commit")
+    page.wait_for_function("!!window.app?.graph && !!window.LiteGraph?.registered_node_types?.InbetweenTrackEditor")
     page.wait_for_timeout(1500)
     page.keyboard.press("Escape")
     return page
