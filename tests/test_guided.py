@@ -212,6 +212,18 @@ def test_large_motion_before_even_areas_leaves_them_whole(dis, guide):
         assert (apart > 0.1).float().mean() < 0.02
 
 
+def test_a_part_leaves_nothing_behind_where_it_is_half_way(dis):
+    part = torch.zeros(1, 180, 360)
+    part[:, 70:130, 30:90] = 1
+    guide = Guide(Document((360, 180), (Track((Point(60, 100), Point(290, 100))),)), parts=part)
+    made = Guided(dis, guide)(torch.stack((plain(30), plain(260)), dim=1), TIMES)
+    for picture, time in zip(made, TIMES.tolist(), strict=True):
+        left = 30 + round(230 * time)
+        apart = (picture - plain(left)[0]).abs().amax(0)
+        apart[:, max(left - 20, 0) : left + 80] = 0
+        assert (apart > 0.05).float().mean() < 0.001
+
+
 def test_what_is_drawn_leads_a_thing_alone():
     """Points that frames share on it go straight, and would leave a second one there."""
 

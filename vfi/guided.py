@@ -247,12 +247,14 @@ class Pair:
         return torch.lerp(alone, made, _led_share(leading).to(made.dtype))
 
     def _half_way_too(self, t: float) -> bool:
-        """Whether the frame half-way is another than the model's too, and all points that lead at ``t`` lead there."""
+        """Whether the frame half-way is another than the model's too, all points that lead at ``t`` lead there, and none moves
+        a part, of which all is known."""
         for way in self.ways:
             before, at, after, middle = way.tracks.at((way.first, way.at(t), way.last, way.at(0.5))).visible
             if (before & at & after & ~middle).any():
                 return False
-        return self.leads(t)
+        points = self._points(t)
+        return self.leads(t) and (points is None or all(reach is None for reach in points.reach))
 
     def _leading(self, t: float) -> Led | None:
         """What leads at ``t``, with a dimension for the batch before the others; None where nothing does."""
