@@ -40,7 +40,8 @@ class LoadModel(io.ComfyNode):
                     "model",
                     options=choices(),
                     default="auto",
-                    tooltip="auto takes the best model on disk, else dis. dis, linear and nearest need no weights. "
+                    tooltip="auto takes the best model on disk, else inbetween-s, which comes with the pack. dis, linear and "
+                    "nearest need no weights. "
                     "Files lie in models/frame_interpolation; those marked download are fetched when that is allowed below.",
                 ),
                 io.Boolean.Input(

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from vfi import registry
-from vfi.archs import amt, dain, emavfi, film, flavr, gimmvfi, gmfss, ifrnet, ldmvfi, rife, sepconv, superslomo
+from vfi.archs import amt, dain, emavfi, film, flavr, gimmvfi, gmfss, ifrnet, inbetween, ldmvfi, rife, sepconv, superslomo
 from vfi.core import Interpolator, Options, Sampling
 
 
@@ -29,6 +29,15 @@ def drawn_rife(config: rife.Config, **options: float | bool) -> rife.Rife:
     for name, weight in net.named_parameters():
         if weight.ndim == 4 and "beta" not in name:
             torch.nn.init.normal_(weight, std=weight[0].numel() ** -0.5)
+    return net
+
+
+def inbetween_small() -> inbetween.Inbetween:
+    """Random weights, those that are silent before training included."""
+    torch.manual_seed(5)
+    net = inbetween.Inbetween(inbetween.Config(8, 12, (16, 20, 24), 4, 12)).eval()
+    for weight in (net.coarse.leave.weight, net.leave.weight):
+        torch.nn.init.normal_(weight, std=0.3 * weight[0].numel() ** -0.5)
     return net
 
 
@@ -106,6 +115,7 @@ SMALL: dict[str, Callable[[], Interpolator]] = {
     "gimmvfi": lambda: gimmvfi.build(gimm_narrow()),
     "gmfss": lambda: gmfss.build(other("gmfss/gmfss_union")),
     "ifrnet": lambda: ifrnet.build(parity.load_set("ifrnet/ifrnet").state()),
+    "inbetween": inbetween_small,
     "ldmvfi": lambda: ldmvfi.build(other("ldmvfi/ldmvfi_tiny"), Options(sampling=Sampling(steps=2))),
     "rife": lambda: rife.build(parity.load_set("rife/rife_v4.22.lite").state()),
     "sepconv": lambda: sepconv.build(other("sepconv/sepconv_enhanced")),

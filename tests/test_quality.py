@@ -60,7 +60,7 @@ def test_rungs_go_up_in_time_and_quality():
     [
         ("linear", [Member("linear")]),
         ("draft", [Member("dis-fast")]),
-        ("fast", [Member("auto", halved=True)]),
+        ("fast", [Member("inbetween-s", halved=True)]),
         ("normal", [Member("auto")]),
         ("best", list(VOTERS)),
     ],

@@ -22,8 +22,8 @@ from .still import Still
 from .tiles import Tiled
 from .wrap import Pad, Padded, Placed, Recursive, Tta
 
-AUTO = ("rife-4.25", "rife-4.26", "rife-4.25-heavy", "rife-4.25-lite", "rife-4.0")
-"""What ``auto`` takes when it is on disk, best first; ``dis`` otherwise."""
+AUTO = ("rife-4.25", "rife-4.26", "rife-4.25-heavy", "rife-4.25-lite", "rife-4.0", "inbetween-s")
+"""What ``auto`` takes when it is on disk, best first; the last ships with the library, and without it there is ``dis``."""
 
 
 def load(
@@ -132,7 +132,7 @@ def there(name: str, folders: Iterable[Path] | None = None) -> bool:
 
 
 def auto(folders: Iterable[Path] | None = None) -> str:
-    """The best model that is on disk, in ``folders`` or where models are looked for, else the one that needs no weights."""
+    """The best model that is on disk, in ``folders``, where models are looked for, or with the library."""
     places = weights.search_folders() if folders is None else list(folders)
     return next((name for name in AUTO if weights.on_disk(name, places)), "dis")
 

@@ -14,7 +14,7 @@ from vfi.core import Interpolator
 from vfi.loading import ready
 from vfi.wrap import estimates_motion
 
-FLOWS = {"amt", "dain", "dis", "dis-fast", "emavfi", "film", "gimmvfi", "gmfss", "ifrnet", "rife", "superslomo"}
+FLOWS = {"amt", "dain", "dis", "dis-fast", "emavfi", "film", "gimmvfi", "gmfss", "ifrnet", "inbetween", "rife", "superslomo"}
 SLOW = {"dain", "film", "gimmvfi"}
 
 

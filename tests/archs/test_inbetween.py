@@ -12,9 +12,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import vfi
+from vfi import weights
 from vfi.archs import inbetween
 from vfi.archs.inbetween import Config, Inbetween
 from vfi.core import InputError, Moves, Options
+from vfi.images import read_image
+from vfi.metrics import psnr
+
+TRIPLET = Path(__file__).parent.parent / "data" / "triplet"
 
 TINY = Config(quarter=8, eighth=12, coarse=(16, 20, 24), context=4, fine=12)
 TIMES = torch.tensor([0.25, 0.75])
@@ -119,3 +124,26 @@ def test_a_file_of_half_precision_is_loaded(tmp_path: Path, window: Tensor):
     made = vfi.load(tmp_path / "mine.safetensors")(window, TIMES)
     torch.testing.assert_close(made, net(window, TIMES), atol=0.02, rtol=0)
     assert replace(net.spec, name="").multiple == 32
+
+
+def test_what_ships_is_there_wherever_models_are_looked_for(tmp_path: Path):
+    file = weights.on_disk("inbetween-s", [tmp_path])
+    assert file is not None
+    assert file.stat().st_size < 6_000_000
+    assert file.with_suffix(".md").is_file()
+    assert vfi.loading.auto([tmp_path]) == "inbetween-s"
+    assert vfi.detect(weights.read(file)).name == "inbetween-s"
+
+
+def test_what_ships_gives_way_to_what_lies_on_disk(tmp_path: Path):
+    mine = tmp_path / "inbetween_s.safetensors"
+    save_file(drawn().state_dict(), mine)
+    assert weights.on_disk("inbetween-s", [tmp_path]) == mine
+    (tmp_path / "rife_v4.25.safetensors").touch()
+    assert vfi.loading.auto([tmp_path]) == "rife-4.25"
+
+
+def test_what_ships_makes_a_real_frame_as_well_as_dis_and_better():
+    before, true, after = (read_image(TRIPLET / f"im{k}.webp").rgb for k in (1, 2, 3))
+    made = {name: vfi.load(name)(torch.stack((before, after))[None], torch.tensor([0.5]))[0] for name in ("dis", "inbetween-s")}
+    assert psnr(made["inbetween-s"], true) > psnr(made["dis"], true)

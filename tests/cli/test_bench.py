@@ -146,7 +146,7 @@ def test_rungs_of_the_ladder_are_measured_like_models(triplets: Path, capsys: py
     assert [(name, model["network"]) for name, model in models.items()] == [
         ("auto, linear", "linear"),
         ("auto, draft", "dis-fast"),
-        ("auto, best", "dis"),
+        ("auto, best", "inbetween-s"),
     ]
     assert vfi(triplets, "--models", "dis", "--quality", "draft") == 2
     assert "quality draft uses no network" in capsys.readouterr().err
@@ -158,9 +158,9 @@ def test_a_limit_counts_in_each_subset_and_subsets_can_be_chosen(triplets: Path,
     assert {name: some["ie"] for name, some in means.items()} == {"all": 10, "hard": 10}
 
 
-def test_without_models_it_takes_those_without_weights(triplets: Path, capsys: pytest.CaptureFixture[str]):
+def test_without_models_it_takes_those_that_are_there(triplets: Path, capsys: pytest.CaptureFixture[str]):
     assert vfi(triplets, "--json", "--limit", 1) == 0
-    assert list(told(capsys)["models"]) == ["linear", "dis"]
+    assert list(told(capsys)["models"]) == ["linear", "dis", "inbetween-s"]
 
 
 class Odd:

@@ -173,7 +173,7 @@ def test_a_consensus_that_cannot_be_gets_a_sentence(
     assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
 
 
-@pytest.mark.parametrize(("rung", "model"), [("linear", "linear"), ("draft", "dis-fast"), ("best", "dis")])
+@pytest.mark.parametrize(("rung", "model"), [("linear", "linear"), ("draft", "dis-fast"), ("best", "inbetween-s")])
 def test_a_quality_chooses_the_model(
     source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, rung: str, model: str
 ):

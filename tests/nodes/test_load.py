@@ -153,8 +153,14 @@ def test_only_diffusion_can_be_told_how_to_draw(run, weights):
 
 
 def test_a_model_without_weights_needs_none_of_it(run):
-    (model,) = run("InbetweenLoadModel", model="auto")
+    (model,) = run("InbetweenLoadModel", model="dis")
     assert (model.patcher, model.network.spec.name) == (None, "dis")
+
+
+def test_with_no_model_on_disk_there_is_the_one_that_ships(run):
+    (model,) = run("InbetweenLoadModel", model="auto")
+    assert model.patcher is not None
+    assert model.network.spec.name == "inbetween-s"
 
 
 def test_float16_is_refused_where_it_is_slow(run, weights):

@@ -25,7 +25,7 @@ def add_options(parser: ArgumentParser) -> None:
     """Declare the options of the model."""
     model = parser.add_argument_group("model")
     model.add_argument(
-        "--model", default="auto", help="a name from `vfi models`, or a safetensors file; auto: the best on disk, else dis"
+        "--model", default="auto", help="a name from `vfi models`, or a file; auto: the best on disk, else inbetween-s"
     )
     rungs = "; ".join(f"{name}: {rung.does}" for name, rung in quality.RUNGS.items())
     model.add_argument("--quality", choices=quality.RUNGS, default="normal", help=f"from the quickest to the best: {rungs}")

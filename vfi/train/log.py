@@ -17,7 +17,10 @@ SIZE = (320, 900)
 MARGIN = (30, 20, 40, 70)
 """Above, right of, below and left of a panel's curve."""
 
-INK, LINE, FAINT = (40, 40, 40), (30, 110, 230), (225, 225, 225)
+INK, LINE, PALE, FAINT = (40, 40, 40), (30, 110, 230), (190, 215, 245), (225, 225, 225)
+
+MANY = 40
+"""From so many points on, their running mean is drawn over them."""
 
 
 class Log:
@@ -73,6 +76,12 @@ def panel(name: str, points: Sequence[tuple[float, float]]) -> np.ndarray:
         cv2.putText(picture, f"{low + share * room:.4g}", (6, line + 4), **write)  # type: ignore[call-overload]
         place = round(left + (width - left - right) * share)
         cv2.putText(picture, f"{share * float(x.max()):.0f}", (place - 12, height - 14), **write)  # type: ignore[call-overload]
-    curve = np.stack((across, down), axis=1).round().astype(np.int32)
-    cv2.polylines(picture, [curve], False, LINE, 1, cv2.LINE_AA)
+    if len(y) > MANY:
+        cv2.polylines(picture, [_line(across, down)], False, PALE, 1, cv2.LINE_AA)
+        across, down = (np.convolve(values, np.full(MANY, 1 / MANY), "valid") for values in (across, down))
+    cv2.polylines(picture, [_line(across, down)], False, LINE, 1, cv2.LINE_AA)
     return picture
+
+
+def _line(across: np.ndarray, down: np.ndarray) -> np.ndarray:
+    return np.stack((across, down), axis=1).round().astype(np.int32)
