@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vfi.archs.blend import Linear
-from vfi.archs.dis import BUILTIN, Dis, DisFast
+from vfi.archs.dis import BUILTIN, Dis, DisFast, find_flow, seen_by_dis
 from vfi.core import Encodes, InputError, Interpolator, Moves, Options
 from vfi.ops.warp import warp_corners
 from vfi.wrap import Padded
@@ -230,3 +230,16 @@ def test_the_fast_form_finds_flow_once_and_makes_each_pair_by_itself():
     contracts.each_window_of_a_batch_is_made_by_itself(DisFast(), frames, t)
     near_the_ends = DisFast()(frames, torch.tensor([1e-6, 1 - 1e-6]))
     torch.testing.assert_close(near_the_ends, frames[0], atol=1e-3, rtol=0)
+
+
+def test_threads_find_what_one_alone_finds():
+    pictures = [seen_by_dis(torch.stack([pan(step + k) for step in (0.0, 3.0, 6.0)]), 0.5) for k in (0, 2)]
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = find_flow(*pictures)
+        torch.set_num_threads(3)
+        assert torch.equal(find_flow(*pictures), alone)
+    finally:
+        torch.set_num_threads(threads)
+    assert alone.shape == (3, 2, 48, 64)
