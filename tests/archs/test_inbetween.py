@@ -81,6 +81,16 @@ def test_gradients_reach_every_weight(window: Tensor):
     contracts.gradients_reach_every_weight(drawn(), window)
 
 
+def test_it_learns_in_mixed_precision(window: Tensor):
+    net = drawn().train().requires_grad_(True)
+    frames = window.unbind(1)
+    with torch.autocast("cpu", torch.bfloat16):
+        stages = net.stages(net.prepare([net.encode(rgb) for rgb in frames], frames), TIMES[:1])
+    stages.made.mean().backward()
+    assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in net.parameters())
+    torch.testing.assert_close(stages.made, net(window, TIMES[:1]), atol=0.1, rtol=0)
+
+
 def test_a_clip_of_an_odd_size_is_interpolated():
     contracts.interpolates_a_clip(vfi.loading.ready(drawn()), 3)
 

@@ -177,7 +177,8 @@ class DisFast:
 def seen_by_dis(rgb: Tensor, scale: float) -> Tensor:
     """A frame [B,3,H,W] as DIS sees it: a grey picture [B,h,w] of 8 bits at ``scale`` of its size, on the CPU."""
     size = [max(round(side * scale), SMALLEST) for side in rgb.shape[-2:]]
-    grey = torch.einsum("bchw,c->bhw", rgb.float(), torch.tensor(LUMA, device=rgb.device))[:, None]
+    red, green, blue = (share * plane for share, plane in zip(LUMA, rgb.float().split(1, dim=1), strict=True))
+    grey = red + green + blue
     small = grey if scale == 1 else F.interpolate(grey, size=size, mode="bilinear", antialias=True)
     return (small[:, 0].clamp(0, 1) * 255).round().byte().cpu()
 
