@@ -23,6 +23,8 @@ from vfi.images import read_image
 COUNT, WIDTH, HEIGHT = 3, 96, 64
 """Of the frames that go in."""
 
+SHIPPED = "inbetween-s"
+
 pytestmark = [pytest.mark.comfyui, pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")]
 
 State = dict[str, Tensor]
@@ -232,7 +234,12 @@ def test_converted_it_is_offered_and_runs(session, folder: Path, published: list
 
 def test_no_family_is_left_out():
     families = {name for name, module in registry.architectures().items() if hasattr(module, "CHECKPOINTS")}
-    assert {registry.architecture(name) for name in PUBLISHED} == families
+    assert {registry.architecture(name) for name in (*PUBLISHED, SHIPPED)} == families
+
+
+def test_what_ships_runs_without_a_file_of_the_user(session):
+    assert SHIPPED in choices(session.server)
+    the_workflow_runs(session, SHIPPED)
 
 
 @pytest.mark.parametrize("published", ["ifrnet"], indirect=True)
