@@ -199,8 +199,7 @@ class FramerConditioning(io.ComfyNode):
             description="Tells Framer what the first and the last frame are, and what clip is to come of them.",
             search_aliases=["framer", "start frame", "end frame", "first last frame", "keyframes", "img2vid"],
             inputs=[
-                io.Image.Input("start", tooltip="The first frame, or a clip of which the first is taken."),
-                io.Image.Input("end", tooltip="The last frame, or a clip of which the last is taken."),
+                *keyframe_inputs(),
                 *coder_inputs(),
                 *size_inputs(),
                 *clip_inputs(),
@@ -246,6 +245,14 @@ class FramerConditioning(io.ComfyNode):
 def empty(frames: int, size: tuple[int, int]) -> Tensor:
     """Latents of nothing."""
     return torch.zeros(frames, 4, size[1] // keyframes.CELL, size[0] // keyframes.CELL)
+
+
+def keyframe_inputs() -> list[io.Input]:
+    """Between what frames are drawn; `fitted` takes them."""
+    return [
+        io.Image.Input("start", tooltip="The first frame, or a clip of which the first is taken."),
+        io.Image.Input("end", tooltip="The last frame, or a clip of which the last is taken."),
+    ]
 
 
 def coder_inputs() -> list[io.Input]:

@@ -25,6 +25,7 @@ from .framer import (
     coders_of,
     drawing_inputs,
     fitted,
+    keyframe_inputs,
     size_inputs,
     steering_inputs,
 )
@@ -55,8 +56,7 @@ class FramerTween(io.ComfyNode):
             search_aliases=["framer", "first last frame", "keyframe interpolation", "morph", "drag", "tween", "autopilot"],
             inputs=[
                 *network_inputs(),
-                io.Image.Input("start", tooltip="The first frame, or a clip of which the first is taken."),
-                io.Image.Input("end", tooltip="The last frame, or a clip of which the last is taken."),
+                *keyframe_inputs(),
                 io.Tracks.Input(
                     "tracks",
                     optional=True,

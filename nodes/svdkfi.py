@@ -10,7 +10,18 @@ from torch import Tensor
 
 from ..vfi.tween import files, svd, svdkfi
 from ..vfi.tween.svdkfi import Drawing
-from .framer import CATEGORY, clip_inputs, coder_inputs, coders_of, fitted, internals, path_of, size_inputs, wanted
+from .framer import (
+    CATEGORY,
+    clip_inputs,
+    coder_inputs,
+    coders_of,
+    fitted,
+    internals,
+    keyframe_inputs,
+    path_of,
+    size_inputs,
+    wanted,
+)
 
 PairType = io.Custom("INBETWEEN_SVDKFI")
 
@@ -67,8 +78,7 @@ class SvdkfiTween(io.ComfyNode):
             inputs=[
                 PairType.Input("networks", tooltip="From Generative Inbetweening Loader."),
                 *coder_inputs(),
-                io.Image.Input("start", tooltip="The first frame, or a clip of which the first is taken."),
-                io.Image.Input("end", tooltip="The last frame, or a clip of which the last is taken."),
+                *keyframe_inputs(),
                 *size_inputs("It", svdkfi.SIZE, svdkfi.FRAMES),
                 io.Int.Input(
                     "steps", default=Drawing.steps, min=1, max=1000, tooltip="In how many steps noise becomes a clip."

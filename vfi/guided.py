@@ -179,6 +179,12 @@ class Pair:
         return torch.cat((motion.flow0, motion.flow1), dim=1)[0].float()
 
     @cached_property
+    def parts(self) -> Tensor | None:
+        """The guide's parts at the frames' size, [1,P,H,W] float32."""
+        frame, parts = self.frames[0], self.by.guide.parts
+        return None if parts is None else resized(parts.to(frame.device, torch.float32), list(frame.shape[-2:]))[None]
+
+    @cached_property
     def far(self) -> bool:
         """Whether things go so far that all of a frame is better made by way of the frame half-way, as far as may be told."""
         points = self._points(0.5)
@@ -254,7 +260,7 @@ class Pair:
             if (before & at & after & ~middle).any():
                 return False
         points = self._points(t)
-        return self.leads(t) and (points is None or all(reach is None for reach in points.reach))
+        return self.by.seeks and self.far if points is None else all(reach is None for reach in points.reach)
 
     def _leading(self, t: float) -> Led | None:
         """What leads at ``t``, with a dimension for the batch before the others; None where nothing does."""
@@ -285,11 +291,9 @@ class Pair:
 
     def _reach(self, at: Tensor, began: Tensor, drawn: Tensor) -> tuple[Tensor | None, ...]:
         """For each point what it moves: the part in which it ``began``, carried to where it is; None where it is in none."""
-        frame, parts = self.frames[0], self.by.guide.parts
-        if parts is None:
+        masks = self.parts
+        if masks is None:
             return (None,) * len(at)
-        height, width = frame.shape[-2:]
-        masks = resized(parts.to(frame.device, torch.float32), [height, width])[None]
         x, y = began[None, None].unbind(-1)
         held, part = sample(masks, x, y, outside="zeros")[0, :, 0].max(dim=0)
         return tuple(

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..core import Motion, Options, Spec
+from ..eight import codes
 from ..ops.checks import check_no_network
 from ..ops.warp import targets, warp_corners
 
@@ -76,7 +77,10 @@ class Dis:
         before, after = features
         forward, backward = (find_flow(*pair).to(frames[0].device) for pair in ((before, after), (after, before)))
         return Prepared(
-            (frames[0], frames[1]), forward, backward, (_agreement(forward, backward), _agreement(backward, forward))
+            (frames[0], frames[1]),
+            forward,
+            backward,
+            (agreement(forward, backward, TOLERANCE), agreement(backward, forward, TOLERANCE)),
         )
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
@@ -180,7 +184,7 @@ def seen_by_dis(rgb: Tensor, scale: float) -> Tensor:
     red, green, blue = (share * plane for share, plane in zip(LUMA, rgb.float().split(1, dim=1), strict=True))
     grey = red + green + blue
     small = grey if scale == 1 else F.interpolate(grey, size=size, mode="bilinear", antialias=True)
-    return (small[:, 0].clamp(0, 1) * 255).round().byte().cpu()
+    return codes(small[:, 0]).cpu()
 
 
 def find_flow(start: Tensor, end: Tensor) -> Tensor:
@@ -213,10 +217,11 @@ def _flow(search: cv2.DISOpticalFlow, start: Tensor, end: Tensor) -> Tensor:
     return torch.stack(found).permute(0, 3, 1, 2)
 
 
-def _agreement(flow: Tensor, opposite: Tensor) -> Tensor:
-    """How well the opposite flow undoes this one, [B,1,h,w]: 1 where it does, towards 0 where there is no counterpart."""
+def agreement(flow: Tensor, opposite: Tensor, tolerance: float) -> Tensor:
+    """How well the opposite flow undoes this one, [B,1,h,w]: 1 where it does, 1/e where it misses by ``tolerance`` pixels, and
+    towards 0 where there is no counterpart."""
     missed = (flow + warp_corners(opposite, flow)).square().sum(1, keepdim=True).sqrt()
-    return torch.exp(-missed / TOLERANCE)
+    return torch.exp(-missed / tolerance)
 
 
 def _inside(flow: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from ..core import Checkpoint, InputError, Motion, Options, Spec
 from ..ops.checks import check_frames, check_options, check_size, check_times, load_weights
 from ..ops.warp import warp_corners, warp_cubic
-from .dis import find_flow, seen_by_dis
+from .dis import agreement, find_flow, seen_by_dis
 
 SCALES = (0.25, 0.5, 1, 2)
 """The scales at which flow can be estimated."""
@@ -232,8 +232,8 @@ class Inbetween(nn.Module):
         found = find_flow(torch.cat((before, after)), torch.cat((after, before))).to(device)
         forward, backward = (F.avg_pool2d(found, 2) / 2).chunk(2)
         known = (
-            torch.cat((forward, agreement(forward, backward)), dim=1),
-            torch.cat((-backward, agreement(backward, forward)), dim=1),
+            torch.cat((forward, agreement(forward, backward, APART)), dim=1),
+            torch.cat((-backward, agreement(backward, forward, APART)), dim=1),
         )
         (quarter0, eighth0, _), (quarter1, eighth1, _) = features
         both = frames[0].float(), frames[1].float()
@@ -319,12 +319,6 @@ def first_guess(known0: Tensor, known1: Tensor, t: Tensor) -> tuple[Tensor, Tens
     shares = torch.cat([trust * weight for trust in (trust0, trust1) for weight in (weight0, weight1)], dim=1).log()
     hints = torch.cat(((one[:, :2] - other[:, :2]) / APART, 1 - sure0 * sure1, shares), dim=1)
     return torch.cat((-t * velocity, (1 - t) * velocity), dim=1), opinions, hints
-
-
-def agreement(flow: Tensor, opposite: Tensor) -> Tensor:
-    """How well the opposite flow undoes this one, [B,1,h,w]: 1 where it does, towards 0 where there is no counterpart."""
-    missed = (flow + warp_corners(opposite, flow)).square().sum(1, keepdim=True).sqrt()
-    return torch.exp(-missed / APART)
 
 
 # --- from a state dict --------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from .. import opening
 from ..core import Frame, InputError
-from ..eight import floats
+from ..eight import codes, floats
 from ..finding import Finder
 from ..weights.files import write
 
@@ -89,4 +89,4 @@ def shrunk(rgb: Tensor, side: int) -> Tensor:
         factor = side / min(height, width)
         size = [round(height * factor), round(width * factor)]
         rgb = F.interpolate(floats(rgb)[None], size=size, mode="bilinear", antialias=True)[0]
-    return rgb if rgb.dtype == torch.uint8 else (rgb.clamp(0, 1) * 255).round().byte()
+    return rgb if rgb.dtype == torch.uint8 else codes(rgb)
