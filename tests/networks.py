@@ -35,9 +35,9 @@ def drawn_rife(config: rife.Config, **options: float | bool) -> rife.Rife:
 def inbetween_small() -> inbetween.Inbetween:
     """Random weights, those that are silent before training included."""
     torch.manual_seed(5)
-    net = inbetween.Inbetween(inbetween.Config(8, 12, (16, 20, 24), 4, 12)).eval()
-    for weight in (net.coarse.leave.weight, net.leave.weight):
-        torch.nn.init.normal_(weight, std=0.3 * weight[0].numel() ** -0.5)
+    net = inbetween.Inbetween(inbetween.Config((8, 12), (16, 20))).eval()
+    weight = net.decoder.leave.weight
+    torch.nn.init.normal_(weight, std=0.3 * weight[0].numel() ** -0.5)
     return net
 
 

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vfi.archs.blend import Linear
-from vfi.archs.dis import BUILTIN, Dis, DisFast, find_flow, seen_by_dis
+from vfi.archs.dis import BUILTIN, Dis, DisFast, as_bright, find_flow, seen_by_dis
 from vfi.core import Encodes, InputError, Interpolator, Moves, Options
 from vfi.ops.warp import warp_corners
 from vfi.wrap import Padded
@@ -232,14 +232,26 @@ def test_the_fast_form_finds_flow_once_and_makes_each_pair_by_itself():
     torch.testing.assert_close(near_the_ends, frames[0], atol=1e-3, rtol=0)
 
 
-def test_threads_find_what_one_alone_finds():
+@pytest.mark.parametrize("roughly", [False, True])
+def test_threads_find_what_one_alone_finds(roughly: bool):
     pictures = [seen_by_dis(torch.stack([pan(step + k) for step in (0.0, 3.0, 6.0)]), 0.5) for k in (0, 2)]
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
-        alone = find_flow(*pictures)
+        alone = find_flow(*pictures, roughly=roughly)
         torch.set_num_threads(3)
-        assert torch.equal(find_flow(*pictures), alone)
+        assert torch.equal(find_flow(*pictures, roughly=roughly), alone)
     finally:
         torch.set_num_threads(threads)
     assert alone.shape == (3, 2, 48, 64)
+
+
+def test_rough_flow_follows_pictures_brought_to_the_same_light():
+    before, after = (seen_by_dis(pan(place)[None], 1) for place in (0.0, 6.0))
+    dark = (after * 0.8).round().to(torch.uint8)
+    inside = (0, 0, slice(16, -16), slice(16, -16))
+    plain = find_flow(before, after, roughly=True)[inside].median()
+    lit = find_flow(before, as_bright(dark, before), roughly=True)[inside].median()
+    assert plain.abs() > 1
+    torch.testing.assert_close(lit, plain, atol=0.1, rtol=0)
+    assert torch.equal(as_bright(before, before), before)

@@ -38,7 +38,7 @@ validate = 2
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(FRESH, "inbetween-s", lambda: Inbetween(Config(8, 8, (8, 8, 8), 4, 8)))
+    monkeypatch.setitem(FRESH, "inbetween-s", lambda: Inbetween(Config((8, 8), (8, 8))))
 
 
 def pan(folder: Path, seed: int) -> Path:
@@ -89,7 +89,7 @@ def test_clips_alone_teach_a_network_that_is_there(tmp_path: Path, monkeypatch: 
             gentle(clips), data=replace(gentle(clips).data, size=64), schedule=replace(gentle(clips).schedule, **quick)
         ),
     )
-    save_file(Inbetween(Config(8, 8, (8, 8, 8), 4, 8)).state_dict(), tmp_path / "start.safetensors")
+    save_file(Inbetween(Config((8, 8), (8, 8))).state_dict(), tmp_path / "start.safetensors")
     clip = pan(tmp_path / "clip", 3)
     assert main(["train", str(clip), "--out", str(tmp_path / "out"), "--start", str(tmp_path / "start.safetensors")]) == 0
     assert vfi.detect(vfi.weights.read(tmp_path / "out" / "weights.safetensors")).name == "inbetween-custom"

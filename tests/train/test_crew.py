@@ -25,7 +25,7 @@ from vfi.train.recipe import Data, Schedule
 from vfi.train.sources import Shards
 from vfi.train.students import FRESH
 
-FRESH["inbetween-s"] = lambda: Inbetween(Config(8, 8, (8, 8, 8), 4, 8))
+FRESH["inbetween-s"] = lambda: Inbetween(Config((8, 8), (8, 8)))
 shard, out, batch = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 schedule = Schedule(steps=4, batch=batch, warm_up=1, validate=2)
 train(Recipe(data=Data(size=64), schedule=schedule), Material(Shards([shard]), (shard,)), out)

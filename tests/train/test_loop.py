@@ -23,7 +23,7 @@ from vfi.train.students import FRESH
 from vfi.train.synthetic import Synthetic
 from vfi.train.teachers import each
 
-TINY = Config(quarter=8, eighth=8, coarse=(8, 8, 8), context=4, fine=8)
+TINY = Config((8, 8), (8, 12))
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_it_stops_when_it_gets_no_better(material: Material, tmp_path: Path):
 @pytest.mark.usefixtures("tiny")
 def test_a_state_of_another_network_is_refused(material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     train(recipe(steps=1), material, tmp_path / "out")
-    monkeypatch.setitem(FRESH, "inbetween-s", lambda: Inbetween(replace(TINY, fine=12)))
+    monkeypatch.setitem(FRESH, "inbetween-s", lambda: Inbetween(replace(TINY, decoder=(12, 12))))
     with pytest.raises(InputError, match="the state of another network"):
         train(recipe(steps=2), material, tmp_path / "out")
 

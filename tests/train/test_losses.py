@@ -79,6 +79,19 @@ def test_motion_is_learned_only_where_the_teacher_is_better():
     assert (flow.grad[..., 4:] < 0).all()
 
 
+def test_motion_on_another_grid_is_brought_to_the_teachers():
+    taught, error, bar = torch.full((1, 4, 4, 4), 3.0), torch.ones(1, 1, 16, 16), torch.zeros(1, 1, 4, 4)
+    for side in (2, 4, 16):
+        torch.testing.assert_close(distillation([torch.ones(1, 4, side, side)], taught, [error], bar), torch.tensor(2.0))
+
+
+def test_how_much_better_the_teacher_must_be_is_said():
+    flow, taught, bar = torch.zeros(1, 4, 4, 4), torch.ones(1, 4, 4, 4), torch.zeros(1, 1, 4, 4)
+    error = torch.full((1, 1, 4, 4), 0.005)
+    assert distillation([flow], taught, [error], bar) == 0
+    assert distillation([flow], taught, [error], bar, better=0.002) == 1
+
+
 def test_equal_flows_have_a_slope():
     flow = torch.zeros(1, 4, 4, 4, requires_grad=True)
     distillation([flow], torch.zeros(1, 4, 4, 4), [torch.ones(1, 1, 4, 4)], torch.zeros(1, 1, 4, 4)).backward()

@@ -9,14 +9,16 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from vfi import datasets
 from vfi.core import InputError
 from vfi.train.augment import mirrored, recoloured, reversed_in_time, transposed
 from vfi.train.material import clips, pictures
 from vfi.train.samples import batch, sample
-from vfi.train.sources import Mixed, Stills, Triplets
+from vfi.train.sources import CALM, Mixed, Stills, Triplets, worth
 from vfi.train.synthetic import Synthetic
+from vfi.train.teachers import beside
 
 
 def picture(path: Path, value: int = 100, size: tuple[int, int] = (96, 128)) -> Path:
@@ -65,6 +67,17 @@ def test_sources_are_drawn_from_as_their_shares_say(tmp_path: Path):
     assert sum(drawn) / 400 == pytest.approx(0.25, abs=0.06)
     with pytest.raises(InputError, match="nothing to learn from"):
         Mixed([])
+
+
+def test_windows_that_move_far_are_drawn_more_often(tmp_path: Path):
+    shard = tmp_path / "a.safetensors"
+    windows = torch.tensor([[0, 1, 2], [0, 2, 4]])
+    save_file({"frames": torch.zeros(5, 3, 64, 64, dtype=torch.uint8), "windows": windows}, shard)
+    assert worth(shard) == [0.5, 0.25]
+    flow = torch.zeros(2, 4, 16, 16)
+    flow[0, 0], flow[1, 0], flow[1, 2] = 0.3, -2, 4
+    save_file({"flow": flow.half(), "error": torch.zeros(2, 1, 16, 16).half()}, beside(shard, "motion"))
+    assert worth(shard) == [CALM, 6.0]
 
 
 def test_stills_are_moved(tmp_path: Path):

@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from dataclasses import replace
 from pathlib import Path
 
+from .. import heap
 from ..core import InputError
 from ..train import recipe as recipes
 from ..train.loop import Progress, train
@@ -45,14 +46,15 @@ def run(args: Namespace) -> int:
     if args.start:
         recipe = replace(recipe, start=args.start)
     console = work.console_for_people()
-    with console.status("") as status:
-        material = prepare(recipe, home, args.data or args.out / "data", status.update, args.device)
-    with bar("training", recipe.schedule.steps, console, unit="steps") as at:
+    with heap.kept():
+        with console.status("") as status:
+            material = prepare(recipe, home, args.data or args.out / "data", status.update, args.device)
+        with bar("training", recipe.schedule.steps, console, unit="steps") as at:
 
-        def told(progress: Progress) -> None:
-            at(progress.step)
+            def told(progress: Progress) -> None:
+                at(progress.step)
 
-        weights = train(recipe, material, args.out, device=args.device, told=told)
+            weights = train(recipe, material, args.out, device=args.device, told=told)
     sys.stdout.write(f"{weights}\n")
     return 0
 

@@ -27,7 +27,8 @@ class Staged(Protocol):
 @dataclass(frozen=True)
 class Weights:
     """What each loss counts. Of the picture: its Laplacian pyramid, and its Charbonnier difference; ``blend``: both again, of
-    the blend without what is added to it. ``motion``: the flow of each step against a teacher's; ``picture``: the Charbonnier
+    the blend without what is added to it. ``motion``: the flow of each step against a teacher's, where the teacher's picture is
+    ``better`` by so much: mean absolute difference, 0..1; ``picture``: the Charbonnier
     difference from a teacher's picture. ``privileged``: the paper's distillation, where the network has a teacher of its own,
     whose picture then counts as much as the student's.
     """
@@ -36,6 +37,7 @@ class Weights:
     charbonnier: float = 0.0
     blend: float = 0.0
     motion: float = 0.0
+    better: float = 0.01
     picture: float = 0.0
     privileged: float = 0.01
 
@@ -63,7 +65,7 @@ def learned(model: Interpolator, batch: Sample, weights: Weights) -> Lesson:
         if weights.motion:
             error = (stages.blend - truth).abs().mean(dim=1, keepdim=True)
             errors = [error] * len(stages.flows)
-            loss = loss + weights.motion * distillation(stages.flows, batch.flow, errors, batch.error)
+            loss = loss + weights.motion * distillation(stages.flows, batch.flow, errors, batch.error, weights.better)
         return Lesson(stages.made, loss)
     made = model(window, t)
     return Lesson(made, _picture(made, truth, weights) + _taught(made, batch, weights))

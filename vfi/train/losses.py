@@ -13,9 +13,6 @@ from torch import Tensor
 
 LEVELS = 5
 
-BETTER = 0.01
-"""How much nearer to the truth a teacher must be where a student learns its motion: mean absolute difference, 0..1."""
-
 EPSILON = 1e-3
 """Below this, of 0..1, `charbonnier` counts differences by their square."""
 
@@ -68,18 +65,20 @@ def charbonnier(made: Tensor, true: Tensor) -> Tensor:
     return ((made - true).square() + EPSILON**2).sqrt().mean()
 
 
-def distillation(flows: Sequence[Tensor], taught: Tensor, errors: Sequence[Tensor], bar: Tensor) -> Tensor:
-    """How far each of ``flows`` [B,4,H,W] is from that of a teacher, where the teacher's picture is better by `BETTER`.
+def distillation(
+    flows: Sequence[Tensor], taught: Tensor, errors: Sequence[Tensor], bar: Tensor, better: float = 0.01
+) -> Tensor:
+    """How far each of ``flows`` [B,4,H,W] is from that of a teacher, where the teacher's picture is ``better`` by so much.
 
     ``taught`` [B,4,h,w] is the teacher's flow, and ``bar`` [B,1,h,w] how far its picture is from the truth, the mean absolute
-    difference of a pixel's channels; ``errors`` [B,1,H,W] are those of the pictures that ``flows`` make. A flow that lies on a
-    finer grid is averaged to the teacher's. The mean over all pixels of the root mean square of four numbers, summed
-    over ``flows``: Huang et al., "Real-Time Intermediate Flow Estimation for Video Frame Interpolation", ECCV 2022, equation 8,
-    with the threshold of its authors' code.
+    difference of a pixel's channels; ``errors`` [B,1,H,W] are those of the pictures that ``flows`` make. A flow that lies on
+    another grid is averaged or spread to the teacher's. The mean over all pixels of the root mean square of four numbers,
+    summed over ``flows``: Huang et al., "Real-Time Intermediate Flow Estimation for Video Frame Interpolation", ECCV 2022,
+    equation 8, with the threshold of its authors' code.
     """
     total = taught.new_zeros(())
     for flow, error in zip(flows, errors, strict=True):
-        learns = (to_grid(error, bar) > bar + BETTER).detach()
+        learns = (to_grid(error, bar) > bar + better).detach()
         apart = (to_grid(flow, taught) - taught.detach()).square().mean(dim=1, keepdim=True)
         total = total + torch.where(learns, root(apart), 0).mean()
     return total
@@ -92,6 +91,11 @@ def root(square: Tensor) -> Tensor:
 
 
 def to_grid(planes: Tensor, like: Tensor) -> Tensor:
-    """``planes`` [B,C,H,W] averaged to the size of ``like`` [B,C',h,w], of which theirs is a multiple."""
-    factor = planes.shape[-1] // like.shape[-1]
-    return planes if factor == 1 else F.avg_pool2d(planes, factor)
+    """``planes`` [B,C,H,W] averaged, or spread bilinearly, to the size of ``like`` [B,C',h,w], of which theirs is a multiple or
+    a part."""
+    size, wanted = planes.shape[-2:], like.shape[-2:]
+    if size == wanted:
+        return planes
+    if size < wanted:
+        return F.interpolate(planes, size=wanted, mode="bilinear", align_corners=False)
+    return F.avg_pool2d(planes, size[1] // wanted[1])

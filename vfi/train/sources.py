@@ -14,11 +14,13 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..core import InputError
 from ..datasets import Item
+from ..eight import codes, floats
 from ..images import read_image
 from .augment import varied
 from .samples import PICTURES, Sample, sample
@@ -32,16 +34,19 @@ class Source(Protocol):
     def draw(self, size: int, chance: random.Random) -> Sample: ...
 
 
+CALM, WILD = 1.0, 20.0
+"""Pixels of motion between the ends of a window: from the first to the second, windows are drawn as often as they move."""
+
+
 class Shards:
-    """Windows of shards, short ones more often: as 1 / span. Half of the time a larger part is taken and made smaller."""
+    """Windows of shards. Where a teacher knows the motion, those that move far are drawn more often, as more is learned of
+    them; else short ones, as 1 / span. Half of the time a larger part is taken and made smaller."""
 
     def __init__(self, shards: Sequence[Path], vary: bool = True) -> None:
         self.vary = vary
-        spans = {
-            shard: (ends[:, 2] - ends[:, 0]).tolist() for shard in shards for ends in (_opened(shard).get_tensor("windows"),)
-        }
-        self.windows = [(shard, number) for shard in shards for number in range(len(spans[shard]))]
-        self.shares = list(accumulate(1 / spans[shard][number] for shard, number in self.windows))
+        shares = {shard: worth(shard) for shard in shards}
+        self.windows = [(shard, number) for shard in shards for number in range(len(shares[shard]))]
+        self.shares = list(accumulate(share for shard in shards for share in shares[shard]))
         if not self.windows:
             raise InputError("the clips hold no frames to learn from: three that follow each other in one shot are needed")
 
@@ -107,6 +112,17 @@ class Mixed:
         return source.draw(size, chance)
 
 
+def worth(shard: Path) -> list[float]:
+    """How often each window of a shard is drawn, of which only ratios count."""
+    motion = beside(shard, "motion")
+    if not motion.is_file():
+        ends = _opened(shard).get_tensor("windows")
+        return (1 / (ends[:, 2] - ends[:, 0])).tolist()  # type: ignore[no-any-return]
+    to_start, to_end = _opened(motion).get_tensor("flow").float().split(2, dim=1)
+    moved = (to_end - to_start).square().sum(dim=1).sqrt().flatten(1)
+    return torch.quantile(moved, 0.9, dim=1).clamp(CALM, WILD).tolist()  # type: ignore[no-any-return]
+
+
 def _window(shard: Path, number: int, part: tuple[Any, ...], coarse: tuple[Any, ...]) -> Sample:
     """A part of a window of a shard with what teachers know of it; ``coarse`` is the same part on the grid of motion."""
     before, at, after = _opened(shard).get_slice("windows")[number].tolist()
@@ -147,7 +163,12 @@ def shape_of(path: Path, name: str) -> list[int]:
     return list(_opened(path).get_slice(name).get_shape())
 
 
-@lru_cache(maxsize=64)
 def _picture(file: Path) -> Tensor:
     """The colours of a picture, [3,H,W]."""
-    return read_image(file).rgb.float()
+    return floats(_codes(file))
+
+
+@lru_cache(maxsize=256)
+def _codes(file: Path) -> Tensor:
+    """The same in 8 bits, of which many can be held in memory."""
+    return codes(floats(read_image(file).rgb))
