@@ -73,7 +73,8 @@ class LoadModel(io.ComfyNode):
                     default=True,
                     optional=True,
                     advanced=True,
-                    tooltip="Use the refinement network when the file holds one, as that of RIFE 4.0 does.",
+                    tooltip="Use the refinement network of RIFE 4.0, and the finest block of RIFE 4.25 and later. Without "
+                    "that block RIFE 4.25 takes three quarters of the time, and measured a little better.",
                 ),
                 io.Combo.Input(
                     "precision",

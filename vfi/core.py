@@ -180,9 +180,9 @@ class Options:
     """How a network is built from its weights.
 
     ``scale``: flow is estimated at this fraction of the frame's size, 0.25 to 4. ``ensemble``: both time directions are
-    estimated and averaged inside the network. ``refine``: use the refinement net when the file has one.
-    ``variant``: names the network where weights alone cannot tell. ``sampling``: for networks that draw frames from noise, and
-    refused by all others.
+    estimated and averaged inside the network. ``refine``: use the refinement net when the file has
+    one, and the finest block of RIFE 4.25 and later. ``variant``: names the network where weights alone cannot tell.
+    ``sampling``: for networks that draw frames from noise, and refused by all others.
     """
 
     scale: float = 1.0

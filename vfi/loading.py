@@ -48,9 +48,9 @@ def load(
 
     ``scale``: flow is estimated at this fraction of the frame's size; ``ensemble``: both directions inside the network;
     ``tta``: see `wrap.Tta`; ``pad``: see `wrap.Pad.parse`, or "auto" for what suits the network; ``refine``: use the refinement
-    net of RIFE 4.0; ``variant``: names a network that its keys cannot tell; ``sampling``: how a diffusion model draws its
-    frames, see `core.Sampling`; ``dtype``: of the weights, float32 unless given; ``backend``: what runs the network, one of
-    `backends.BACKENDS`. Never downloads. Raises `InputError`.
+    net of RIFE 4.0, and the finest block of RIFE 4.25 and later; ``variant``: names a network that its keys cannot tell;
+    ``sampling``: how a diffusion model draws its frames, see `core.Sampling`; ``dtype``: of the weights, float32 unless given;
+    ``backend``: what runs the network, one of `backends.BACKENDS`. Never downloads. Raises `InputError`.
     """
     options = Options(scale=scale, ensemble=ensemble, refine=refine, variant=variant, sampling=sampling)
     wanted = [model] if isinstance(model, str | Path | Mapping) else list(model)

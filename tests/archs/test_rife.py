@@ -268,6 +268,19 @@ def test_refinement_is_left_out_when_asked() -> None:
     assert not torch.equal(plain(window, t), net(window, t))
 
 
+@pytest.mark.parametrize("version", ["4.7", "4.25"])
+def test_the_finest_of_five_blocks_is_left_out_when_asked(version: str) -> None:
+    net = network(version)
+    window, t = windows(), torch.tensor([0.5])
+    plain = build(net.flownet.state_dict(), Options(refine=False))
+    assert plain.spec.name == net.spec.name
+    planes = [net.encode(rgb).plane for rgb in window.unbind(1)]
+    levels = list(net.flownet.levels((planes[0], planes[1]), t.view(1, 1, 1, 1), net.flownet.scales))
+    expected = levels[-2 if version == "4.25" else -1].blend().clamp(0, 1)
+    torch.testing.assert_close(plain(window, t), expected)
+    assert len(list(plain.flownet.blocks)) == 4
+
+
 def test_other_networks_are_not_recognised() -> None:
     state = network("4.25").flownet.state_dict()
     assert detect({"encoder.pyramid1.0.0.weight": torch.zeros(32, 3, 3, 3)}) is None

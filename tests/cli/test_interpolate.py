@@ -16,10 +16,12 @@ import av
 import numpy as np
 import pytest
 import torch
+from networks import drawn_rife
 from parity_other import load_set
 from safetensors.torch import save_file
 
 from vfi import __main__, media, opening
+from vfi.archs.rife import NAMED_LAYERS, Config, Head
 from vfi.core import Frame
 from vfi.video import CODECS
 
@@ -182,6 +184,23 @@ def test_a_quality_chooses_the_model(
     assert vfi("interpolate", source, tmp_path / "out.mkv", "--quality", rung, "--codec", "ffv1", "--json") == 0
     assert json.loads(capsys.readouterr().out)["model"] == model
     assert len(frames_of(tmp_path / "out.mkv")) == 10
+
+
+def test_refinement_is_left_out_when_asked(tmp_path: Path):
+    torch.manual_seed(0)
+    source = tmp_path / "in.mkv"
+    with opening.writer(source, media.Info(96, 64, rate=F(24)), encoding=media.Encoding("ffv1"), time_base=F(1, 24)) as writer:
+        for k in range(3):
+            writer.write(Frame(torch.rand(3, 64, 96), F(k, 24), F(1, 24)))
+    net = drawn_rife(Config((16, 12, 8, 8, 6), outputs=13, head=Head(8, 4, NAMED_LAYERS)))
+    save_file(net.flownet.state_dict(), tmp_path / "rife.safetensors")
+    made = []
+    for name, options in (("all.mkv", []), ("less.mkv", ["--no-refine"])):
+        asked = ["--model", tmp_path / "rife.safetensors", "--codec", "ffv1", "--cuts", "interpolate", *options]
+        assert vfi("interpolate", source, tmp_path / name, *asked) == 0
+        made.append(torch.stack([frame.rgb for frame in frames_of(tmp_path / name)]))
+    assert torch.equal(made[0][::2], made[1][::2])
+    assert not torch.equal(made[0][1::2], made[1][1::2])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 
 import contracts
 import pytest
@@ -67,6 +68,10 @@ def test_published_networks_keep_their_frames(name: str) -> None:
 @pytest.mark.parametrize("scale", [1.0, 0.5])
 def test_every_kind_keeps_its_frames(name: str, scale: float) -> None:
     agrees(drawn(name, scale=scale), window(128, 256), torch.tensor([0.3]))
+
+
+def test_it_does_without_the_finest_block() -> None:
+    agrees(drawn_rife(replace(DRAWN["4.25"], finest=False)), window(64, 128), torch.tensor([0.25, 0.5]))
 
 
 def test_timesteps_and_windows_are_batched() -> None:

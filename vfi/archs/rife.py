@@ -55,7 +55,8 @@ class Config:
     ``widths``: channels of each block. ``prelu``: learned activations, and a skip round the eight convolutions of a block.
     ``timed``: the network sees t. ``residual``: each of the eight convolutions is residual. ``outputs``: channels that a
     block gives at twice its own resolution: flow 4, mask 1, and 8 features for the next block where there are 13.
-    ``context``, ``teacher``: width of the refinement net and of the teacher's block, 0 without; they name no version.
+    ``context``, ``teacher``: width of the refinement net and of the teacher's block, 0 without; ``finest``: whether the last
+    block is used. These name no version.
     """
 
     widths: tuple[int, ...]
@@ -67,6 +68,12 @@ class Config:
     head: Head | None = None
     context: int = field(default=0, compare=False)
     teacher: int = field(default=0, compare=False)
+    finest: bool = field(default=True, compare=False)
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks are used."""
+        return len(self.widths) - (not self.finest)
 
     @property
     def versions(self) -> tuple[str, ...]:
@@ -111,6 +118,10 @@ class Config:
             return first
         return first + 4 + 1 + (6 if self.eccv else self.carried)
 
+
+WITH_FINEST = 5
+"""Of so many blocks the last can be left out. Of RIFE 4.25 it takes a quarter of the time, and on the 50 triplets of the README
+frames are nearer to the truth without it: 30.09 dB for 29.94, an SSIM of .932 for .930."""
 
 _FOUR = (192, 128, 96, 64)
 _FIVE = (192, 128, 96, 64, 32)
@@ -304,9 +315,9 @@ class IFNet(nn.Module):
     def __init__(self, config: Config, scale: float = 1, ensemble: bool = False) -> None:
         super().__init__()
         self.config = config
-        self.scales = [level / scale for level in config.scales]
+        self.scales = [level / scale for level in config.scales[: config.blocks]]
         self.ensemble = ensemble
-        for index, width in enumerate(config.widths):
+        for index, width in enumerate(config.widths[: config.blocks]):
             self.add_module(f"block{index}", Block(config.inputs(index), width, config))
         if config.head:
             self.encode = frame_head(config.head)
@@ -318,7 +329,7 @@ class IFNet(nn.Module):
 
     @property
     def blocks(self) -> list[Block]:
-        return [cast(Block, self.get_submodule(f"block{index}")) for index in range(len(self.config.widths))]
+        return [cast(Block, self.get_submodule(f"block{index}")) for index in range(self.config.blocks)]
 
     def features(self, rgb: Tensor) -> Features:
         """What is computed of one frame [B,3,H,W] alone."""
@@ -490,8 +501,10 @@ def build(state: Mapping[str, Tensor], options: Options = Options(), *, teacher:
         raise InputError("the weights are not RIFE's: they have no block0.conv0 and block0.lastconv")
     if teacher and not config.teacher:
         raise InputError(f"the weights hold no teacher (block_tea.*) for {specify(config, options).name}")
-    config = replace(config, context=config.context * options.refine, teacher=config.teacher * teacher)
+    finest = options.refine or len(config.widths) < WITH_FINEST
+    config = replace(config, context=config.context * options.refine, teacher=config.teacher * teacher, finest=finest)
     unused = (() if teacher else ("block_tea.",)) + (() if options.refine else ("contextnet.", "unet."))
+    unused += () if finest else (f"block{len(config.widths) - 1}.",)
     state = {key: value for key, value in state.items() if not key.startswith(unused)}
     net = Rife(config, options)
     load_weights(net.flownet, state, net.spec.name)

@@ -39,6 +39,12 @@ def add_options(parser: ArgumentParser) -> None:
     model.add_argument("--tta", choices=TTA_PASSES, default="none", help="test-time augmentation: better frames for more time")
     model.add_argument("--ensemble", action="store_true", help="average both directions of time inside networks that can")
     model.add_argument(
+        "--no-refine",
+        dest="refine",
+        action="store_false",
+        help="without the refinement net of RIFE 4.0, or the finest block of 4.25 and later, which is quicker and no worse",
+    )
+    model.add_argument(
         "--scale",
         type=argument(auto_or(factor)),
         help="size at which motion is estimated: auto (0.5 from 4K on), 1, 0.5, 0.25, 2, 4",
@@ -82,7 +88,8 @@ def model_of(args: Namespace, info: media.Info, device: torch.device) -> tuple[s
     scale = args.scale or (0.5 if info.width * info.height >= HUGE else 1.0)
     curve = unbound(info)
     drawn = {name: given for name in ("steps", "eta", "seed") if (given := getattr(args, name)) is not None}
-    options = Options(scale=float(scale), ensemble=args.ensemble, sampling=Sampling(**drawn) if drawn else None)
+    sampling = Sampling(**drawn) if drawn else None
+    options = Options(scale=float(scale), ensemble=args.ensemble, refine=args.refine, sampling=sampling)
     models = []
     for member, network in loading.networks(members_of(args), options):
         dtype = dtype_of(args.dtype, device, network.spec)
