@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple, cast
 
 import torch
@@ -175,8 +174,8 @@ class Estimate(NamedTuple):
 class Stages(NamedTuple):
     """What is known of the frame at t, for training.
 
-    ``flows`` [B,4,h,w], coarse to fine, each on a grid of its own but in pixels of the frame: to the frame before, then to the
-    one after. ``blend`` [B,3,H,W] is the two warped frames, weighted, and ``made`` [B,3,H,W] the frame, not clipped.
+    ``flows`` [B,4,h,w], each on a grid of its own but in pixels of the frame: to the frame before, then to the one after.
+    ``blend`` [B,3,H,W] is the warped frames, weighted, and ``made`` [B,3,H,W] the frame, not clipped.
     """
 
     flows: tuple[Tensor, ...]
@@ -191,7 +190,6 @@ class Inbetween(nn.Module):
         super().__init__()
         self.spec = specify(config, options)
         self.config = config
-        self.scale = options.scale
         self.grid = round(GRID / options.scale)
         self.encoder = Encoder(config)
         self.decoder = Decoder(4 * (config.encoder[1] + 3) + 24 + 4 + 7 + 1, 8 + 4 + 3 + 1, config)
@@ -206,7 +204,7 @@ class Inbetween(nn.Module):
     def encode(self, rgb: Tensor) -> Features:
         """What is computed of one frame [B,3,H,W] alone."""
         check_size(self.spec, rgb)
-        small = F.avg_pool2d(rgb.float(), self.grid // 2) if self.grid > 2 else rgb.float()
+        small = F.avg_pool2d(rgb.float(), self.grid // 2)
         even = ((small - MIDDLE) * CONTRAST).contiguous(memory_format=torch.channels_last)
         features = self.encoder(even.to(next(self.parameters()).dtype))
         planes = torch.cat((F.avg_pool2d(even, 2).to(features), features), dim=1)
@@ -265,20 +263,15 @@ class Inbetween(nn.Module):
         sides = found.flow.new_tensor((width - 1, height - 1) * 4).view(1, 8, 1, 1)
         small = torch.cat((found.flow * (2 * self.grid / sides), found.shares, found.lacking, found.detail), dim=1)
         whole = grown(small.contiguous(memory_format=torch.channels_last), self.grid).contiguous()
-        whole[:, :8].unflatten(1, (4, 2)).add_(positions(height, width, whole.device))
+        x, y = (torch.linspace(-1, 1, side, device=whole.device) for side in (width, height))
+        whole[:, 0:8:2].add_(x)
+        whole[:, 1:8:2].add_(y[:, None])
         *places, shares, lacking, detail = whole.split((2, 2, 2, 2, 4, 3, 1), dim=1)
         frames = [rgb.contiguous().expand(len(whole), -1, -1, -1) for rgb in prepared.frames]
         blend = torch.zeros_like(lacking)
         for number, (place, share) in enumerate(zip(places, shares.split(1, dim=1), strict=True)):
             blend.addcmul_(look_up(frames[number % 2], place.permute(0, 2, 3, 1)), share)
         return blend, torch.addcmul(blend + lacking, blend - smoothed(blend), detail)
-
-
-@lru_cache(maxsize=8)
-def positions(height: int, width: int, device: torch.device) -> Tensor:
-    """Where the pixels of a frame are, x and y from -1 to 1: [2,H,W]."""
-    x, y = (torch.linspace(-1, 1, side, device=device) for side in (width, height))
-    return torch.stack(torch.meshgrid(x, y, indexing="xy"))
 
 
 def smoothed(rgb: Tensor) -> Tensor:
