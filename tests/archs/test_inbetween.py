@@ -65,6 +65,11 @@ def test_before_it_has_learned_it_follows_the_motion(window: Tensor):
     assert (made - clip[1])[inside].abs().mean() < 0.2 * (clip[0] - clip[1])[inside].abs().mean()
 
 
+def test_what_stands_still_stays_as_it_is(window: Tensor):
+    still = window[:, :1].expand(-1, 2, -1, -1, -1)
+    torch.testing.assert_close(vfi.load("inbetween-s")(still, TIMES), still[:, 0].expand(2, -1, -1, -1), atol=2e-3, rtol=0)
+
+
 def test_what_does_not_depend_on_t_is_computed_once(window: Tensor):
     net = drawn()
     contracts.preparing_once_serves_every_timestep(net, window, TIMES, net.encoder.quarter, net.encoder.eighth)

@@ -47,6 +47,9 @@ FAINT = 0.1
 APART = 8.0
 """Forward and backward flow that differ by this much, in pixels of the frame, agree by 1/e."""
 
+STILL = 0.25
+"""Pixels of the frame: what moves by less from one frame to the next is changed by less."""
+
 DOUBT = 0.1
 """The least weight of an opinion and of a frame, as for DIS."""
 
@@ -254,8 +257,9 @@ class Inbetween(nn.Module):
         mean = (opinions[:, :4] + opinions[:, 4:]) * (GRID / 2 / REACH)
         out = self.decoder(joined((*seen, mean, hints), t, next(self.parameters()).dtype)).float()
         change, lean, lacking, detail = out.split((8, 4, 3, 1), dim=1)
+        moves = moving(opinions)
         shares = (hints[:, 3:] + lean).softmax(dim=1)
-        return Estimate(opinions + change * (REACH / GRID), shares, lacking * FAINT, detail)
+        return Estimate(opinions + moves * change * (REACH / GRID), shares, lacking * FAINT, moves * detail)
 
     def _rendered(self, prepared: Prepared, found: Estimate) -> tuple[Tensor, Tensor]:
         """The blend of the four warped frames, and the frame that comes of it, not clipped: [B,3,H,W]."""
@@ -272,6 +276,17 @@ class Inbetween(nn.Module):
         for number, (place, share) in enumerate(zip(places, shares.split(1, dim=1), strict=True)):
             blend.addcmul_(look_up(frames[number % 2], place.permute(0, 2, 3, 1)), share)
         return blend, torch.addcmul(blend + lacking, blend - smoothed(blend), detail)
+
+
+def moving(opinions: Tensor) -> Tensor:
+    """How far a picture that moves by these, [B,8,h,w], may be changed: 1, down to 0 where all around stands still, [B,1,h,w].
+
+    What stands still would otherwise be looked up beside itself and sharpened, and flicker between given frames and made ones.
+    """
+    first, second = opinions.split(4, dim=1)
+    velocity = torch.cat((first[:, 2:] - first[:, :2], second[:, 2:] - second[:, :2]), dim=1)
+    speed = velocity.abs().amax(dim=1, keepdim=True) * GRID
+    return (F.max_pool2d(speed, 3, 1, 1) / STILL).clamp(max=1)
 
 
 def smoothed(rgb: Tensor) -> Tensor:
