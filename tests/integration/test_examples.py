@@ -138,11 +138,15 @@ def balls(frames: list[NDArray]) -> NDArray:
     return np.array([cv2.minMaxLoc(score)[2] for score in scores]) + 43.5
 
 
-def disturbed(frame: NDArray, ball: NDArray) -> float:
-    """How far from the first picture it is below the cloud, where there is no ball and was none in either, of 255."""
-    y, x = np.mgrid[: frame.shape[0], : frame.shape[1]]
-    near = [np.hypot(x - at[0], y - at[1]) < 60 for at in (ball, (95.5, 299.5), (547.5, 299.5))]
-    return float(abs(frame - painted("ball-first.png"))[~np.any(near, axis=0) & (y > 130)].mean())
+def disturbed(frames: list[NDArray], balls: NDArray) -> float:
+    """How much further from the first picture than the first frame they are, at the most, of 255: below the cloud, where there
+    is no ball and was none in either. What is lost in writing is lost of the first frame too, 1.8 of 255."""
+    y, x = np.mgrid[: frames[0].shape[0], : frames[0].shape[1]]
+    away = []
+    for frame, ball in zip(frames, balls, strict=True):
+        near = [np.hypot(x - at[0], y - at[1]) < 60 for at in (ball, (95.5, 299.5), (547.5, 299.5))]
+        away.append(float(abs(frame - painted("ball-first.png"))[~np.any(near, axis=0) & (y > 130)].mean()))
+    return max(away) - away[0]
 
 
 def test_the_ball_flies_as_drawn(comfyui, session):
@@ -152,7 +156,7 @@ def test_the_ball_flies_as_drawn(comfyui, session):
     assert times == evenly(25, 24)
     drawn = tracks_of(loads(only(workflow, "InbetweenTrackEditor")["drawing"], SIZE), 25).path[:, 0].numpy()
     assert abs(balls(frames) - drawn).max() < 1.5
-    assert max(disturbed(*pair) for pair in zip(frames, drawn, strict=True)) < 2
+    assert disturbed(frames, drawn) < 0.5
     assert session.complaints() == []
 
 
@@ -166,7 +170,7 @@ def test_the_ball_rolls_as_its_points_were_matched(comfyui, session):
     assert times == evenly(9, 8)
     straight = np.linspace((95.5, 299.5), (547.5, 299.5), 9)
     assert abs(balls(frames) - straight).max() < 1.5
-    assert max(disturbed(*pair) for pair in zip(frames, straight, strict=True)) < 2
+    assert disturbed(frames, straight) < 0.5
     assert session.complaints() == []
 
 
