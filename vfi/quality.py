@@ -32,7 +32,7 @@ class Rung:
 RUNGS: dict[str, Rung] = {
     "linear": Rung("blends the two frames", 24.03, 0.01),
     "draft": Rung("follows the motion roughly, without a network", 28.32, 0.08),
-    "fast": Rung("inbetween-s, or the model asked for, at half the size, on the part of the frame that moves", 29.09, 0.2),
+    "fast": Rung("inbetween-s, or the model asked for, at half the size, on the part of the frame that moves", 29.08, 0.2),
     "normal": Rung("the model as it is", 29.94, 1),
     "best": Rung("several passes; of RIFE 4.25, RIFE 4.0 and dis, where both are on disk", 30.65, 5.5),
 }

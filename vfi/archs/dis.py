@@ -190,8 +190,9 @@ def seen_by_dis(rgb: Tensor, scale: float) -> Tensor:
 def find_flow(start: Tensor, end: Tensor, *, roughly: bool = False) -> Tensor:
     """Where every pixel of ``start``, pictures that `seen_by_dis` gave, lies in ``end``: [B,2,h,w] (dx, dy), in their pixels.
 
-    ``roughly``: in half the time, by patches that lie further apart but are sought for longer, and are taken to be as bright in
-    both pictures: see `as_bright`. On the CPU, and where there are several pairs, in as many threads as torch has.
+    ``roughly``: in half the time, by patches that lie further apart but are sought for longer, and are refined less; refinement
+    takes both pictures to be as bright: see `as_bright`. On the CPU, and where there are several pairs, in as many threads as
+    torch has.
     """
     search = _rough if roughly else _thorough
     pairs = list(zip(start, end, strict=True))
@@ -213,11 +214,9 @@ def _thorough() -> cv2.DISOpticalFlow:
 
 
 def _rough() -> cv2.DISOpticalFlow:
-    """On the 50 triplets of the README, looked up on a grid of 8x8 pixels and blended, as good as `_thorough` to 0.05 dB."""
     search = _search("fast", finest=0)
     search.setGradientDescentIterations(40)
     search.setVariationalRefinementIterations(1)
-    search.setUseMeanNormalization(False)
     return search
 
 
