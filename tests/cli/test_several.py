@@ -204,7 +204,7 @@ def test_ctrl_c_ends_all_processes_and_the_same_command_goes_on(tmp_path: Path, 
     monkeypatch.setattr(work, "Chunks", Chunks)
     source = tmp_path / "in.mkv"
     with opening.writer(source, media.Info(320, 192, rate=F(24)), encoding=media.Encoding("ffv1")) as writer:
-        for frame in moving(80, width=320, height=192):
+        for frame in moving(40, width=320, height=192):
             writer.write(frame)
 
     def command(name: str, *how: str) -> list[str]:
@@ -229,5 +229,5 @@ def test_ctrl_c_ends_all_processes_and_the_same_command_goes_on(tmp_path: Path, 
     assert "frames are done already: going on with the others" in done.stderr
     assert vfi(*command("one.mp4", "--resume")) == 0
     assert (tmp_path / "out.mp4").read_bytes() == (tmp_path / "one.mp4").read_bytes()
-    assert len(list(VideoReader(tmp_path / "out.mp4"))) == 2560
+    assert len(list(VideoReader(tmp_path / "out.mp4"))) == 1280
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "one.mp4", "out.mp4"]
