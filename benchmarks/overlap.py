@@ -21,10 +21,11 @@ from pathlib import Path
 from statistics import median
 
 import vfi
-from vfi import media, opening
+from vfi.clips import clip as media
+from vfi.clips import open as opening
 from vfi.core import Frame, Interpolator
-from vfi.overlap import Behind, ahead
-from vfi.time import Subdivide
+from vfi.render.prefetch import Behind, ahead
+from vfi.timing.grids import Subdivide
 
 TWICE = Subdivide(2)
 

@@ -99,7 +99,7 @@ def measured(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 def weights_of(model: str) -> Path:
     """The file that all sides read. Raises `vfi.InputError` when there is none."""
-    from vfi import weights  # only here: this process has no use for torch
+    from vfi.model import weights  # only here: this process has no use for torch
 
     return weights.find(model)
 

@@ -12,13 +12,13 @@ from .join import JoinClips, JoinVideos
 from .keyframes import FramerTween, KeyframeSequence
 from .load import LoadModel
 from .loop import LoopFrames, LoopVideo
-from .motion import DrawTracks, EditTracks, FollowPoints, MatchKeyframes
 from .quality import FlowPicture
 from .repair import RepairFrames
 from .retime import RetimeFrames, RetimeVideo
 from .shots import FindDuplicates, FindShots
 from .shutter import ShutterFrames, ShutterVideo
 from .svdkfi import SvdkfiLoader, SvdkfiTween
+from .track_tools import DrawTracks, EditTracks, FollowPoints, MatchKeyframes
 from .tracks import TrackEditor
 
 

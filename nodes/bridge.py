@@ -15,12 +15,12 @@ from comfy.model_management import throw_exception_if_processing_interrupted
 from comfy.utils import ProgressBar
 from torch import Tensor
 
-from ..vfi import heap
+from ..vfi.clips.clip import Edited, Info
 from ..vfi.core import Frame, InputError
-from ..vfi.eight import floats
-from ..vfi.light import Curve, named
-from ..vfi.media import Edited, Info
-from ..vfi.run import frames_of as frames_of_clip
+from ..vfi.pixels.transfer import Curve, named
+from ..vfi.pixels.uint8 import floats
+from ..vfi.render import malloc as heap
+from ..vfi.render.run import frames_of as frames_of_clip
 
 T = TypeVar("T")
 

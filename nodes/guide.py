@@ -9,8 +9,8 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..vfi.core import InputError
-from ..vfi.guided import Guide
-from .memory import Following, Model, ModelType, Several
+from ..vfi.motion.guided import Guide
+from .model import Following, Model, ModelType, Several
 
 
 class GuideModel(io.ComfyNode):

@@ -7,14 +7,15 @@ from fractions import Fraction
 from comfy_api.latest import Input, io
 from torch import Tensor
 
+from ..vfi.clips.clip import Encoding
 from ..vfi.core import Doubts
-from ..vfi.media import Encoding
-from ..vfi.plan import Plan
-from ..vfi.run import run
-from ..vfi.time import Timing, exact_rate, resample, timing
-from ..vfi.wrap import TTA_PASSES
-from . import bridge, parts
-from .memory import Model, ModelType, Several, over
+from ..vfi.edit.plan import Plan
+from ..vfi.model.wrappers import TTA_PASSES
+from ..vfi.render.run import run
+from ..vfi.timing.grids import Timing, exact_rate, resample, timing
+from . import bridge
+from . import inputs as parts
+from .model import Model, ModelType, Several, over
 from .shots import plan_input
 from .video import Clip, make
 

@@ -7,13 +7,14 @@ from itertools import pairwise
 
 from comfy_api.latest import io
 
+from ..vfi.clips.clip import Edited, Encoding
 from ..vfi.core import Frame
-from ..vfi.join import Seam, described, joined, seam, told
-from ..vfi.media import Edited, Encoding
-from ..vfi.run import run
-from ..vfi.time import Subdivide, exact_rate, timing
-from . import bridge, parts
-from .memory import Model, ModelType
+from ..vfi.edit.join import Seam, described, joined, seam, told
+from ..vfi.render.run import run
+from ..vfi.timing.grids import Subdivide, exact_rate, timing
+from . import bridge
+from . import inputs as parts
+from .model import Model, ModelType
 from .video import Clip, make
 
 CATEGORY = "Inbetween/time"

@@ -14,10 +14,11 @@ from comfy.model_management import throw_exception_if_processing_interrupted
 from comfy.utils import ProgressBar
 from comfy_api.latest import io
 
-from ..vfi import loading, registry, weights
 from ..vfi.core import Checkpoint, InputError, Options, Sampling
-from ..vfi.quality import RUNGS, Member, members
-from .memory import PRECISIONS, Model, ModelType, Several
+from ..vfi.model import load as loading
+from ..vfi.model import registry, weights
+from ..vfi.model.quality import RUNGS, Member, members
+from .model import PRECISIONS, Model, ModelType, Several
 
 FOLDER = weights.COMFYUI_FOLDER
 

@@ -8,12 +8,13 @@ from fractions import Fraction
 from comfy_api.latest import Input, io
 from torch import Tensor
 
-from ..vfi.loop import Loop, best, turned, whole
-from ..vfi.media import Edited, Encoding, Reader
-from ..vfi.run import run
-from ..vfi.time import Timing, exact_rate, timing
-from . import bridge, parts
-from .memory import Model
+from ..vfi.clips.clip import Edited, Encoding, Reader
+from ..vfi.edit.loop import Loop, best, turned, whole
+from ..vfi.render.run import run
+from ..vfi.timing.grids import Timing, exact_rate, timing
+from . import bridge
+from . import inputs as parts
+from .model import Model
 from .video import Clip, make
 
 CATEGORY = "Inbetween/time"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..vfi import flow
-from ..vfi.media import DEFAULT_RATE
+from ..vfi.clips.clip import DEFAULT_RATE
+from ..vfi.motion import flow
 from . import bridge
-from .memory import Model, ModelType
+from .model import Model, ModelType
 
 CATEGORY = "Inbetween/quality"
 

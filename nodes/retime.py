@@ -8,13 +8,14 @@ from comfy_api.input import CurveInput, LinearCurve
 from comfy_api.latest import Input, io
 from torch import Tensor
 
-from ..vfi.media import Encoding, Info
-from ..vfi.plan import Plan
-from ..vfi.remap import remap
-from ..vfi.speed import Along, Curve, along, drawn, parse
-from ..vfi.time import Timing, exact_rate
-from . import bridge, parts
-from .memory import Model
+from ..vfi.clips.clip import Encoding, Info
+from ..vfi.edit.plan import Plan
+from ..vfi.render.remap import remap
+from ..vfi.timing.curves import Along, Curve, along, drawn, parse
+from ..vfi.timing.grids import Timing, exact_rate
+from . import bridge
+from . import inputs as parts
+from .model import Model
 from .shots import plan_input
 from .video import Clip, make
 

@@ -7,13 +7,14 @@ from itertools import accumulate
 from comfy_api.latest import Input, io
 from torch import Tensor
 
+from ..vfi.clips.clip import Reader
 from ..vfi.core import InputError
-from ..vfi.duplicates import LONGEST
-from ..vfi.finding import Edit, Finder, find, with_repeats
-from ..vfi.media import Reader
-from ..vfi.plan import CUTS, DUPLICATES, Plan
-from ..vfi.time import exact_rate
-from . import bridge, parts
+from ..vfi.edit.duplicates import LONGEST
+from ..vfi.edit.find import Edit, Finder, find, with_repeats
+from ..vfi.edit.plan import CUTS, DUPLICATES, Plan
+from ..vfi.timing.grids import exact_rate
+from . import bridge
+from . import inputs as parts
 from .video import Clip
 
 CATEGORY = "Inbetween/shots"

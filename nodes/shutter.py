@@ -8,13 +8,14 @@ from fractions import Fraction
 from comfy_api.latest import Input, io
 from torch import Tensor
 
-from ..vfi.light import CURVES, named
-from ..vfi.media import Edited, Encoding
-from ..vfi.run import run
-from ..vfi.shutter import Shutter, exposed
-from ..vfi.time import Uniform, exact_rate, timing
-from . import bridge, parts
-from .memory import Model
+from ..vfi.clips.clip import Edited, Encoding
+from ..vfi.pixels.transfer import CURVES, named
+from ..vfi.render.run import run
+from ..vfi.timing.grids import Uniform, exact_rate, timing
+from ..vfi.timing.shutter import Shutter, exposed
+from . import bridge
+from . import inputs as parts
+from .model import Model
 from .video import Clip, make
 
 CATEGORY = "Inbetween/interpolate"

@@ -17,18 +17,19 @@ from typing import Any
 import folder_paths
 from comfy_api.latest import Input, InputImpl
 
-from ..vfi import media
+from ..vfi.clips import clip as media
+from ..vfi.clips.video import VideoReader, VideoWriter
+from ..vfi.clips.video.sound import Audio, fitted
 from ..vfi.core import Frame
-from ..vfi.hdr import unbound
-from ..vfi.making import frames_of
-from ..vfi.overlap import Behind
-from ..vfi.plan import Plan
-from ..vfi.shutter import Shutter
-from ..vfi.time import Timing, exact_rate
-from ..vfi.video import VideoReader, VideoWriter
-from ..vfi.video.sound import Audio, fitted
-from . import bridge, sound
-from .memory import Model, over
+from ..vfi.edit.plan import Plan
+from ..vfi.model.hdr import unbound
+from ..vfi.render.pipeline import frames_of
+from ..vfi.render.prefetch import Behind
+from ..vfi.timing.grids import Timing, exact_rate
+from ..vfi.timing.shutter import Shutter
+from . import audio as sound
+from . import bridge
+from .model import Model, over
 
 log = logging.getLogger(__name__)
 

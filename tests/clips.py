@@ -13,9 +13,9 @@ import av
 import numpy as np
 import torch
 
+from vfi.clips.clip import Writer
+from vfi.clips.yuv import planes_of
 from vfi.core import Frame
-from vfi.media import Writer
-from vfi.pixels import planes_of
 
 
 def film(

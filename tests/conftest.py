@@ -14,8 +14,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vfi import weights
 from vfi.core import InputError
+from vfi.model import weights
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)

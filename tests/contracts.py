@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 import vfi
-from vfi import wrap
 from vfi.core import Interpolator, Motion
+from vfi.model import wrappers as wrap
 
 
 def window(height: int, width: int, count: int = 2) -> Tensor:

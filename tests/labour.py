@@ -11,12 +11,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vfi import loading, opening
-from vfi.chunks import Chunks
+from vfi.clips import open as opening
 from vfi.core import InputError, Interpolator, Spec
-from vfi.segments import segments
-from vfi.time import Subdivide, Timing
-from vfi.workers import Job
+from vfi.model import load as loading
+from vfi.render.chunks import Chunks
+from vfi.render.segments import segments
+from vfi.render.workers import Job
+from vfi.timing.grids import Subdivide, Timing
 
 
 class Around:

@@ -12,9 +12,9 @@ import parity_other
 import torch
 from torch import Tensor
 
-from vfi import registry
 from vfi.archs import amt, dain, emavfi, film, flavr, gimmvfi, gmfss, ifrnet, inbetween, ldmvfi, rife, sepconv, superslomo
 from vfi.core import Interpolator, Options, Sampling
+from vfi.model import registry
 
 
 def drawn(shapes: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:

@@ -13,11 +13,12 @@ import pytest
 import torch
 from clips import film, moving, sounds
 
-from vfi import media, opening
-from vfi.chunks import Chunks, ChunkWriter
+from vfi.clips import clip as media
+from vfi.clips import open as opening
+from vfi.clips.clip import Done, Encoding, Info
+from vfi.clips.video import VideoReader, packets
 from vfi.core import Frame, InputError
-from vfi.media import Done, Encoding, Info
-from vfi.video import VideoReader, packets
+from vfi.render.chunks import Chunks, ChunkWriter
 
 INFO = Info(64, 48, rate=F(24))
 RECIPE = {"input": "one"}

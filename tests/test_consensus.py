@@ -10,11 +10,11 @@ from models import Blend, Encoding, Shift
 from torch import Tensor
 
 import vfi
-from vfi.consensus import Consensus, ordered
 from vfi.core import Doubts, InputError, Interpolator, Spec
-from vfi.run import frames_of, interpolate, run
-from vfi.time import Subdivide
-from vfi.wrap import Padded, Placed, Tta, estimates_motion
+from vfi.model.consensus import Consensus, ordered
+from vfi.model.wrappers import Padded, Placed, Tta, estimates_motion
+from vfi.render.run import frames_of, interpolate, run
+from vfi.timing.grids import Subdivide
 
 HALF = torch.tensor([0.5])
 

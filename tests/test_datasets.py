@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from vfi import datasets
+from vfi.clips import datasets
+from vfi.clips.datasets import Item
 from vfi.core import InputError
-from vfi.datasets import Item
 
 EIGHTHS = tuple(F(k, 8) for k in range(1, 8))
 

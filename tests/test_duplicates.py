@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from vfi import opening
+from vfi.clips import open as opening
 from vfi.core import Frame, InputError
-from vfi.duplicates import LONGEST, Repeats, duplicates
-from vfi.run import frames_of
-from vfi.shots import shots
+from vfi.edit.duplicates import LONGEST, Repeats, duplicates
+from vfi.edit.shots import shots
+from vfi.render.run import frames_of
 
 CLIPS = Path(__file__).parent / "data" / "clips"
 COARSE = torch.rand((1, 3, 12, 60), generator=torch.Generator().manual_seed(0))

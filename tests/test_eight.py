@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from vfi import images, light, media, opening
+from vfi.clips import clip as media
+from vfi.clips import images
+from vfi.clips import open as opening
 from vfi.core import Frame
-from vfi.eight import codes, floats, like
-from vfi.flicker import flicker
-from vfi.likeness import small
-from vfi.shutter import exposed
+from vfi.pixels import transfer as light
+from vfi.pixels.flicker import flicker
+from vfi.pixels.thumbnails import small
+from vfi.pixels.uint8 import codes, floats, like
+from vfi.timing.shutter import exposed
 
 ALL = torch.arange(256, dtype=torch.uint8).view(1, 16, 16).expand(3, -1, -1)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from vfi import opening
+from vfi.clips import open as opening
 from vfi.core import Frame, InputError
-from vfi.finding import Edit, Finder, find, with_repeats
-from vfi.plan import Event, Output
+from vfi.edit.find import Edit, Finder, find, with_repeats
+from vfi.edit.plan import Event, Output
 
 CLIPS = Path(__file__).parent / "data" / "clips"
 RATE = F(24)

@@ -10,11 +10,11 @@ import pytest
 import torch
 from models import Blend
 
-from vfi import loading
 from vfi.core import Frame
-from vfi.flicker import Flicker, flicker
-from vfi.run import run
-from vfi.time import Subdivide, Uniform
+from vfi.model import load as loading
+from vfi.pixels.flicker import Flicker, flicker
+from vfi.render.run import run
+from vfi.timing.grids import Subdivide, Uniform
 
 
 class Tinted(Blend):

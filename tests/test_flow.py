@@ -11,9 +11,9 @@ import torch
 from models import Blend, Shift
 from torch import Tensor
 
-from vfi import flow
 from vfi.core import Across, Frame, InputError, Motion
-from vfi.run import frames_of
+from vfi.motion import flow
+from vfi.render.run import frames_of
 
 HALF = torch.tensor([0.5])
 DIRECTIONS = {

@@ -14,7 +14,7 @@ from torch import Tensor
 
 import vfi
 from vfi.core import Frame, InputError
-from vfi.follow import corners, follow
+from vfi.motion.follow import corners, follow
 
 SIZE = (96, 128)
 

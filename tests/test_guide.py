@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vfi.guide import CORE, Points, led, lost
+from vfi.motion.sparse_to_dense import CORE, Points, led, lost
 
 SIZE = (96, 160)
 

@@ -11,16 +11,16 @@ import torch.nn.functional as F
 from models import Blend, Shift
 from torch import Tensor
 
-from vfi import loading
 from vfi.archs.blend import Linear
 from vfi.archs.dis import Dis
 from vfi.core import Frame, InputError
-from vfi.guided import Guide, Guided
-from vfi.metrics import psnr
-from vfi.run import run
-from vfi.time import Subdivide
+from vfi.model import load as loading
+from vfi.model.wrappers import Padded, Recursive, Wrapper
+from vfi.motion.guided import Guide, Guided
+from vfi.pixels.metrics import psnr
+from vfi.render.run import run
+from vfi.timing.grids import Subdivide
 from vfi.tracks import Document, Point, Track, Tracks
-from vfi.wrap import Padded, Recursive, Wrapper
 
 SIZE = (224, 128)
 RADIUS = 16

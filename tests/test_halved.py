@@ -11,8 +11,8 @@ from torch import Tensor
 from vfi.archs.blend import Linear
 from vfi.archs.dis import Dis
 from vfi.core import InputError, Motion
-from vfi.halved import Halved
-from vfi.wrap import Padded
+from vfi.model.half_size import Halved
+from vfi.model.wrappers import Padded
 
 HALF = torch.tensor([0.5])
 

@@ -8,13 +8,14 @@ import pytest
 import torch
 from models import Blend
 
-from vfi import hdr, loading
+from vfi.clips.clip import Colour, Info
 from vfi.core import Frame
-from vfi.hdr import Lit
-from vfi.light import named
-from vfi.media import Colour, Info
-from vfi.run import run
-from vfi.time import Subdivide
+from vfi.model import hdr
+from vfi.model import load as loading
+from vfi.model.hdr import Lit
+from vfi.pixels.transfer import named
+from vfi.render.run import run
+from vfi.timing.grids import Subdivide
 
 LINEAR = named("linear")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vfi import heap
+from vfi.render import malloc as heap
 
 glibc = pytest.mark.skipif(heap._glibc() is None, reason="glibc alone can be told")
 

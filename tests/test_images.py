@@ -13,10 +13,12 @@ import pytest
 import torch
 from clips import exif, fail, moving, png
 
-from vfi import light, opening, pixels
+from vfi.clips import open as opening
+from vfi.clips import yuv as pixels
+from vfi.clips.clip import Colour, Encoding, Info
+from vfi.clips.images import ImageReader, ImageWriter, read_image
 from vfi.core import Frame, InputError
-from vfi.images import ImageReader, ImageWriter, read_image
-from vfi.media import Colour, Encoding, Info
+from vfi.pixels import transfer as light
 
 DATA = Path(__file__).parent / "data" / "images"
 RANDOM = np.random.default_rng(0)

@@ -11,9 +11,9 @@ import torch
 from models import Blend
 
 from vfi.core import Frame, InputError
-from vfi.join import Colours, Seam, joined, seam
-from vfi.run import frames_of, run
-from vfi.time import Subdivide
+from vfi.edit.join import Colours, Seam, joined, seam
+from vfi.render.run import frames_of, run
+from vfi.timing.grids import Subdivide
 
 
 def moving(first: int, last: int, colours: Colours = Colours()) -> list[Frame]:  # noqa: B008

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from vfi.clips.clip import Done
 from vfi.core import InputError
-from vfi.journal import Journal, digest, versions
-from vfi.media import Done
+from vfi.render.journal import Journal, digest, versions
 
 CHUNKS = [Done(4, F(0), F(1, 6)), Done(4, F(1, 6), F(1, 3))]
 RECIPE = {"input": "abc", "crf": "18"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vfi import light
+from vfi.clips.clip import Colour, Info
 from vfi.core import InputError
-from vfi.media import Colour, Info
+from vfi.pixels import transfer as light
 
 # (curve, light, code), as published by those who defined the curve.
 PUBLISHED = [

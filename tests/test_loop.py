@@ -9,9 +9,9 @@ import torch
 from models import Blend
 
 from vfi.core import Frame, InputError
-from vfi.loop import best, turned, whole
-from vfi.run import frames_of, run
-from vfi.time import Subdivide, Timing, Uniform
+from vfi.edit.loop import best, turned, whole
+from vfi.render.run import frames_of, run
+from vfi.timing.grids import Subdivide, Timing, Uniform
 
 
 def ramp(values: list[float], rate: F = F(10)) -> list[Frame]:

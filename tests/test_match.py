@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
-from vfi import match
+from vfi.clips.images import read_image
 from vfi.core import InputError
-from vfi.eight import codes, floats
-from vfi.images import read_image
+from vfi.motion import match
+from vfi.pixels.uint8 import codes, floats
 
 CHINA = Path(__file__).parent / "data" / "images" / "china.jpg"
 AFFINE = np.array([[1.02, -0.05, 14.0], [0.05, 0.98, -9.0]])

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from vfi import metrics
+from vfi.clips.images import read_image
 from vfi.core import InputError
-from vfi.images import read_image
+from vfi.pixels import metrics
 
 TRIPLET = Path(__file__).parent / "data" / "triplet"
 # What scikit-image 0.26 gives for pairs of the triplet: PSNR, and SSIM with gaussian_weights and population covariance.

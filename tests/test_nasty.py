@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from clips import film, moving, png, sounds
 
-from vfi import opening
+from vfi.clips import open as opening
+from vfi.clips.clip import DamagedError, Info
+from vfi.clips.images import read_image
+from vfi.clips.video import VideoReader, VideoWriter
 from vfi.core import InputError
-from vfi.images import read_image
-from vfi.media import DamagedError, Info
-from vfi.video import VideoReader, VideoWriter
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 import torch
 from clips import exif
 
-from vfi.orientation import TAGS, Turn, of_photograph
+from vfi.clips.orientation import TAGS, Turn, of_photograph
 
 PICTURE = torch.arange(12.0).view(1, 3, 4)
 # What EXIF 2.3 says of row 0 and column 0 of the stored picture, in the words of torch.

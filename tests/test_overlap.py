@@ -14,10 +14,10 @@ import pytest
 import torch
 from clips import fail, moving
 
-from vfi import media
+from vfi.clips import clip as media
+from vfi.clips.video import VideoReader, VideoWriter
 from vfi.core import Frame, InputError
-from vfi.overlap import Behind, ahead
-from vfi.video import VideoReader, VideoWriter
+from vfi.render.prefetch import Behind, ahead
 
 PATIENCE = 10
 """Seconds to wait for what happens at once unless something is broken."""

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from vfi.media import Colour
-from vfi.pixels import chroma_of, decode, depth_of, encode, has_alpha, planes_of
+from vfi.clips.clip import Colour
+from vfi.clips.yuv import chroma_of, decode, depth_of, encode, has_alpha, planes_of
 
 WEIGHTS = {5: (0.299, 0.587, 0.114), 1: (0.2126, 0.7152, 0.0722), 9: (0.2627, 0.6780, 0.0593)}
 COLOURS = list(itertools.product(np.linspace(0, 255, 6).round() / 255, repeat=3)) + [(k / 255,) * 3 for k in range(256)]

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from models import Blend
 
 from vfi.core import Frame, InputError
-from vfi.duplicates import Repeats
-from vfi.plan import Event, Output, Plan, Shot, Source
-from vfi.run import run
-from vfi.time import Subdivide, Uniform
+from vfi.edit.duplicates import Repeats
+from vfi.edit.plan import Event, Output, Plan, Shot, Source
+from vfi.render.run import run
+from vfi.timing.grids import Subdivide, Uniform
 
 PLAN = Plan(
     Source(10, F(10 * 1001, 24000), F(24000, 1001), 64, 48),

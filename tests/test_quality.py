@@ -11,11 +11,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import vfi
-from vfi import loading, metrics, quality
 from vfi.archs.blend import Linear
+from vfi.clips.images import read_image
 from vfi.core import InputError
-from vfi.images import read_image
-from vfi.quality import RUNGS, VOTERS, Member, members
+from vfi.model import load as loading
+from vfi.model import quality
+from vfi.model.quality import RUNGS, VOTERS, Member, members
+from vfi.pixels import metrics
 
 TRIPLET = Path(__file__).parent / "data" / "triplet"
 HALF = torch.tensor([0.5])

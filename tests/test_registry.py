@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vfi import registry
 from vfi.core import Checkpoint, InputError, Options, Spec
+from vfi.model import registry
 
 STATE = {"first.weight": torch.ones(2, 3), "last.bias": torch.zeros(3)}
 

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from models import Blend
 
-from vfi import opening
+from vfi.clips import open as opening
+from vfi.clips.clip import Edited, Info
+from vfi.clips.video import VideoReader
 from vfi.core import Frame, InputError
-from vfi.media import Edited, Info
-from vfi.remap import remap
-from vfi.run import run
-from vfi.speed import Along, along, parse
-from vfi.video import VideoReader
+from vfi.render.remap import remap
+from vfi.render.run import run
+from vfi.timing.curves import Along, along, parse
 
 RATE = F(24)
 

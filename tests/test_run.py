@@ -12,9 +12,9 @@ from models import Blend, Encoding, Shift
 
 import vfi
 from vfi.core import Frame, InputError
-from vfi.run import frames_of, interpolate, retime, run
-from vfi.time import Subdivide, Uniform
-from vfi.wrap import Padded, Placed, Tta
+from vfi.model.wrappers import Padded, Placed, Tta
+from vfi.render.run import frames_of, interpolate, retime, run
+from vfi.timing.grids import Subdivide, Uniform
 
 
 def ramp(count: int, channels: int = 3) -> torch.Tensor:

@@ -13,14 +13,14 @@ import torch
 from clips import moving
 from labour import Around
 
-from vfi import media
 from vfi.archs.blend import Linear
+from vfi.clips import clip as media
 from vfi.core import Frame, InputError
-from vfi.making import frames_of
-from vfi.segments import Segment, Stamp, Stamped, segments
-from vfi.shutter import Shutter
-from vfi.speed import along, parse
-from vfi.time import At, Subdivide, Timing, Uniform
+from vfi.render.pipeline import frames_of
+from vfi.render.segments import Segment, Stamp, Stamped, segments
+from vfi.timing.curves import along, parse
+from vfi.timing.grids import At, Subdivide, Timing, Uniform
+from vfi.timing.shutter import Shutter
 
 INFO = media.Info(12, 8, rate=F(24))
 GRIDS = {

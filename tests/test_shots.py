@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from vfi import opening
+from vfi.clips import open as opening
 from vfi.core import Frame
-from vfi.run import frames_of
-from vfi.shots import AHEAD, Found, shots
+from vfi.edit.shots import AHEAD, Found, shots
+from vfi.render.run import frames_of
 
 CLIPS = Path(__file__).parent / "data" / "clips"
 

@@ -11,10 +11,10 @@ import torch
 from models import Blend
 
 from vfi.core import Frame, InputError, Spec
-from vfi.light import named
-from vfi.run import run
-from vfi.shutter import Shutter, exposed
-from vfi.time import At, Subdivide, Uniform
+from vfi.pixels.transfer import named
+from vfi.render.run import run
+from vfi.timing.grids import At, Subdivide, Uniform
+from vfi.timing.shutter import Shutter, exposed
 
 LINEAR, SRGB = named("linear"), named("srgb")
 RATE = F(24)

@@ -11,11 +11,11 @@ import pytest
 import torch
 from clips import film, sounds
 
+from vfi.clips.clip import Edited, Info
+from vfi.clips.video.sound import fitted, stretch
 from vfi.core import Frame, InputError
-from vfi.media import Edited, Info
-from vfi.speed import along, parse
-from vfi.time import Timing, timing
-from vfi.video.sound import fitted, stretch
+from vfi.timing.curves import along, parse
+from vfi.timing.grids import Timing, timing
 
 RATE = 48000
 TONE = 440

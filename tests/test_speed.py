@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vfi.core import Frame, InputError
-from vfi.speed import CLOSE, EASINGS, Along, Curve, Key, along, drawn, keyed, of_json, parse
-from vfi.time import Timing, resample
+from vfi.timing.curves import CLOSE, EASINGS, Along, Curve, Key, along, drawn, keyed, of_json, parse
+from vfi.timing.grids import Timing, resample
 
 RATES = [F(24), F(30000, 1001), F(60), F(7, 3), F(120)]
 

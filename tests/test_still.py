@@ -8,9 +8,9 @@ import torch
 from models import Shift
 from torch import Tensor
 
-from vfi import wrap
 from vfi.core import Motion
-from vfi.still import ALIGNED, EQUAL, MARGIN, Box, Still, moving
+from vfi.model import wrappers as wrap
+from vfi.model.moving_region import ALIGNED, EQUAL, MARGIN, Box, Still, moving
 
 HALF = torch.tensor([0.5])
 

@@ -11,12 +11,13 @@ import torch
 from models import Blend, Encoding, Shift
 from torch import Tensor
 
-from vfi import loading, tiles
 from vfi.core import InputError
-from vfi.run import frames_of, interpolate, run
-from vfi.tiles import OVERLAP, Tiled
-from vfi.time import Subdivide
-from vfi.wrap import Placed
+from vfi.model import load as loading
+from vfi.model import tiles
+from vfi.model.tiles import OVERLAP, Tiled
+from vfi.model.wrappers import Placed
+from vfi.render.run import frames_of, interpolate, run
+from vfi.timing.grids import Subdivide
 
 
 class Small:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from vfi.core import Frame, InputError
-from vfi.time import At, Subdivide, Timing, Uniform, exact_rate, resample, timing
+from vfi.timing.grids import At, Subdivide, Timing, Uniform, exact_rate, resample, timing
 
 
 def frames(times: list[F], last: F = F(0)) -> list[Frame]:

@@ -19,11 +19,11 @@ import pytest
 import torch
 from clips import fail, film, moving, sounds
 
-from vfi import opening
+from vfi.clips import open as opening
+from vfi.clips.clip import Colour, Edited, Encoding, Info, since
+from vfi.clips.video import VideoReader, VideoWriter, priority
+from vfi.clips.yuv import planes_of
 from vfi.core import Frame, InputError
-from vfi.media import Colour, Edited, Encoding, Info, since
-from vfi.pixels import planes_of
-from vfi.video import VideoReader, VideoWriter, priority
 
 SMALL = Info(64, 48, rate=F(24))
 MIXED = [0, 100, 167, 217, 251, 285, 318, 417, 517, 584, 640]  # milliseconds

@@ -21,8 +21,8 @@ from safetensors import safe_open
 from safetensors.torch import save, save_file
 from torch import Tensor, nn
 
-from vfi import registry, weights
 from vfi.core import Checkpoint, HubFile, InputError, WheelFile
+from vfi.model import registry, weights
 
 STATE = {"first.weight": torch.arange(6.0).reshape(2, 3), "last.bias": torch.zeros(3)}
 REPO = "someone/models"
@@ -126,7 +126,7 @@ first:
 
 def test_the_checkout_may_lie_among_the_custom_nodes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     checkout = tmp_path / "ComfyUI" / "custom_nodes" / "any-name"
-    monkeypatch.setattr("vfi.weights.folders.__file__", str(checkout / "vfi" / "weights" / "folders.py"))
+    monkeypatch.setattr("vfi.model.weights.folders.__file__", str(checkout / "vfi" / "model" / "weights" / "folders.py"))
     assert weights.comfyui_folders() == [tmp_path / "ComfyUI" / "models" / "frame_interpolation"]
 
 

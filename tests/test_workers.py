@@ -13,10 +13,11 @@ import pytest
 import torch
 from clips import moving
 
-from vfi import media, opening
+from vfi.clips import clip as media
+from vfi.clips import open as opening
 from vfi.core import InputError
-from vfi.workers import Worker, make
-from vfi.workers.processes import Processes
+from vfi.render.workers import Worker, make
+from vfi.render.workers.processes import Processes
 
 CPU = torch.device("cpu")
 
@@ -119,7 +120,7 @@ def test_what_a_worker_cannot_read_is_said_as_it_would_be_alone(source: Path, tm
 def test_ray_makes_the_same(source: Path, tmp_path: Path, alone: bytes, monkeypatch: pytest.MonkeyPatch):
     ray = pytest.importorskip("ray")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
-    from vfi.workers.ray import Ray
+    from vfi.render.workers.ray import Ray
 
     try:
         pool = Ray(2, 1, CPU)
@@ -138,7 +139,7 @@ def test_ray_makes_the_same(source: Path, tmp_path: Path, alone: bytes, monkeypa
 def test_without_ray_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch):
     import sys
 
-    from vfi.workers.ray import Ray
+    from vfi.render.workers.ray import Ray
 
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(InputError, match=r"ray is not installed: pip install inbetween-vfi\[ray\]"):

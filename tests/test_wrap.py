@@ -11,8 +11,8 @@ from models import Blend, Encoding, Lopsided, Shift
 
 from vfi.archs.dis import Dis
 from vfi.core import InputError
-from vfi.run import interpolate
-from vfi.wrap import TTA_PASSES, VIEWS, Pad, Padded, Placed, Recursive, Tta
+from vfi.model.wrappers import TTA_PASSES, VIEWS, Pad, Padded, Placed, Recursive, Tta
+from vfi.render.run import interpolate
 
 HALF = torch.tensor([0.5])
 

@@ -10,9 +10,10 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from . import __version__, heap
+from . import __version__
 from .cli import bench, flow, interpolate, join, loop, models, retime, shots, train, tween
 from .core import InputError
+from .render import malloc as heap
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

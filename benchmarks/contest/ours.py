@@ -24,8 +24,8 @@ class Library:
 
     def __init__(self, setting: Setting) -> None:
         import vfi
-        from vfi.run import frames_of
-        from vfi.time import Subdivide
+        from vfi.render.run import frames_of
+        from vfi.timing.grids import Subdivide
 
         self.vfi, self.frames_of, self.grid = vfi, frames_of, Subdivide
         dtype = getattr(torch, setting.dtype)
@@ -51,7 +51,7 @@ class Stream(Library):
         return (images.movedim(-1, 1) * 255).round().to(torch.uint8).contiguous()
 
     def make(self, images: Tensor, times: int) -> Tensor:
-        from vfi import heap
+        from vfi.render import malloc as heap
 
         out = torch.empty_like(images[0])
         with heap.kept():  # as the command does
@@ -67,7 +67,7 @@ class Node:
         host.start(setting.device)
         pack = as_pack()
         self.interpolate = importlib.import_module(f"{pack.__name__}.nodes.interpolate").Interpolate
-        memory = importlib.import_module(f"{pack.__name__}.nodes.memory")
+        memory = importlib.import_module(f"{pack.__name__}.nodes.model")
         loading = importlib.import_module(f"{pack.__name__}.vfi.loading")
         file = "nearest" if setting.hollow else setting.model
         with torch.inference_mode():

@@ -13,10 +13,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import vfi
-from vfi import registry
 from vfi.archs import amt
 from vfi.archs.amt import Amt
 from vfi.core import InputError, Interpolator, Moves, Options
+from vfi.model import registry
 from vfi.ops import correlation
 
 SETS = [parity.load_set(name) for name in parity.names("amt")]

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 import vfi
-from vfi import registry
 from vfi.archs import dain
 from vfi.archs.dain import Dain
 from vfi.core import Encodes, InputError, Interpolator, Moves, Options
+from vfi.model import registry
 
 SET = parity.load_set("dain/dain_slowmotion")
 WINDOW = contracts.window(128, 128)

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from vfi import registry
 from vfi.archs import ldmvfi
 from vfi.core import InputError, Options, Sampling
+from vfi.model import registry
 
 DATA = Path(__file__).parents[1] / "data" / "parity"
 

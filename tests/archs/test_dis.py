@@ -15,8 +15,8 @@ from torch import Tensor
 from vfi.archs.blend import Linear
 from vfi.archs.dis import BUILTIN, Dis, DisFast, as_bright, find_flow, seen_by_dis
 from vfi.core import Encodes, InputError, Interpolator, Moves, Options
+from vfi.model.wrappers import Padded
 from vfi.ops.warp import warp_corners
-from vfi.wrap import Padded
 
 TRIPLET = Path(__file__).parent.parent / "data" / "triplet"
 HALF = torch.tensor([0.5])

@@ -8,11 +8,11 @@ import torch
 from networks import SMALL, small
 from torch import Tensor
 
-from vfi import registry
 from vfi.archs import gimmvfi
 from vfi.core import Interpolator
-from vfi.loading import ready
-from vfi.wrap import estimates_motion
+from vfi.model import registry
+from vfi.model.load import ready
+from vfi.model.wrappers import estimates_motion
 
 FLOWS = {"amt", "dain", "dis", "dis-fast", "emavfi", "film", "gimmvfi", "gmfss", "ifrnet", "inbetween", "rife", "superslomo"}
 SLOW = {"dain", "film", "gimmvfi"}

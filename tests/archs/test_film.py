@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 import vfi
-from vfi import registry
 from vfi.archs import film
 from vfi.archs.film import Film
 from vfi.core import Encodes, InputError, Interpolator, Moves, Options
+from vfi.model import registry
 
 PARITY = parity.load_set("film/film")
 

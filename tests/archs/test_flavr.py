@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 import vfi
-from vfi import registry
 from vfi.archs import flavr
 from vfi.archs.flavr import Flavr
 from vfi.core import InputError, Interpolator, Moves, Options
+from vfi.model import registry
 
 SETS = [parity.load_set(name) for name in parity.names("flavr")]
 TWICE, FOUR_TIMES, EIGHT_TIMES = SETS

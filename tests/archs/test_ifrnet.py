@@ -13,10 +13,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import vfi
-from vfi import registry
 from vfi.archs import ifrnet
 from vfi.archs.ifrnet import Config, IFRNet
 from vfi.core import InputError, Interpolator, Moves, Options
+from vfi.model import registry
 from vfi.ops.warp import warp_corners
 
 SETS = [parity.load_set(name) for name in parity.names("ifrnet")]

@@ -12,11 +12,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import vfi
-from vfi import opening, weights
 from vfi.archs import inbetween
 from vfi.archs.inbetween import Config, Inbetween
+from vfi.clips import open as opening
 from vfi.core import InputError, Moves, Options
-from vfi.metrics import psnr
+from vfi.model import weights
+from vfi.pixels.metrics import psnr
 
 CLIP = Path(__file__).parents[2] / "examples" / "room-16fps.mp4"
 

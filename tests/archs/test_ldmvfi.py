@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 import vfi
-from vfi import registry
 from vfi.archs import ldmvfi
 from vfi.archs.ldmvfi import Ldmvfi
 from vfi.core import Encodes, InputError, Interpolator, Moves, Options, Sampling
-from vfi.loading import ready
-from vfi.wrap import Pad, Padded
+from vfi.model import registry
+from vfi.model.load import ready
+from vfi.model.wrappers import Pad, Padded
 
 HALF = torch.tensor([0.5])
 SET = parity.load_set("ldmvfi/ldmvfi_tiny")

@@ -12,11 +12,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import vfi
-from vfi import registry
 from vfi.archs import sepconv
 from vfi.archs.sepconv import Adaptive
 from vfi.core import InputError, Interpolator, Moves, Options
-from vfi.wrap import Padded
+from vfi.model import registry
+from vfi.model.wrappers import Padded
 
 HALF = torch.tensor([0.5])
 OLD, NEW = parity.load_set("sepconv/sepconv_slomo"), parity.load_set("sepconv/sepconv_enhanced")

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 import vfi
-from vfi import registry
 from vfi.archs import superslomo
 from vfi.archs.superslomo import SuperSloMo
 from vfi.core import InputError, Interpolator, Moves, Options
+from vfi.model import registry
 from vfi.ops.warp import warp_zeros
 
 SET = parity.load_set("superslomo/superslomo")

@@ -13,11 +13,12 @@ from parity import synthetic_frames
 from torch import Tensor, nn
 
 import vfi
-from vfi import backends, loading
 from vfi.archs.rife import NAMED_LAYERS, Config, Head, Rife
-from vfi.backends import BackendError, Compiled, Exports, Function, compile
 from vfi.core import InputError, Interpolator, Options
-from vfi.fast import fast
+from vfi.model import backends
+from vfi.model import load as loading
+from vfi.model.backends import BackendError, Compiled, Exports, Function, compile
+from vfi.model.fast import fast
 
 EXACT = 100
 """PSNR in dB: what other engines are held to."""
@@ -114,7 +115,7 @@ def test_torch_takes_over_from_an_engine_that_fails(caplog: pytest.LogCaptureFix
 def test_a_missing_engine_is_said(package: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     backend = {"openvino": "openvino", "onnxruntime": "onnx"}[package]
     monkeypatch.setitem(sys.modules, package, None)
-    monkeypatch.delitem(sys.modules, f"vfi.backends.{backend}", raising=False)
+    monkeypatch.delitem(sys.modules, f"vfi.model.backends.{backend}", raising=False)
     net = network()
     assert backends.on(net, backend) is net
     assert "not installed" in caplog.text

@@ -12,8 +12,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from vfi import __main__, registry
+from vfi import __main__
 from vfi.core import InputError, Spec
+from vfi.model import registry
 
 TRIPLET = Path(__file__).parents[1] / "data" / "triplet"
 

@@ -10,7 +10,9 @@ import clips
 import pytest
 import torch
 
-from vfi import __main__, media, opening
+from vfi import __main__
+from vfi.clips import clip as media
+from vfi.clips import open as opening
 from vfi.core import Frame
 
 

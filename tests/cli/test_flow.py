@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from vfi import __main__, media, opening
+from vfi import __main__
+from vfi.clips import clip as media
+from vfi.clips import open as opening
 from vfi.core import Frame
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from vfi import __main__, light, opening
+from vfi import __main__
+from vfi.clips import open as opening
+from vfi.clips.clip import Colour, Encoding, Info
 from vfi.core import Frame
-from vfi.media import Colour, Encoding, Info
+from vfi.pixels import transfer as light
 
 
 def vfi(*arguments: object) -> int:

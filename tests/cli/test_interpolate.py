@@ -20,10 +20,12 @@ from networks import drawn_rife
 from parity_other import load_set
 from safetensors.torch import save_file
 
-from vfi import __main__, media, opening
+from vfi import __main__
 from vfi.archs.rife import NAMED_LAYERS, Config, Head
+from vfi.clips import clip as media
+from vfi.clips import open as opening
+from vfi.clips.video import CODECS
 from vfi.core import Frame
-from vfi.video import CODECS
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "fox-16fps.mp4"

@@ -10,7 +10,9 @@ import clips
 import pytest
 import torch
 
-from vfi import __main__, media, opening
+from vfi import __main__
+from vfi.clips import clip as media
+from vfi.clips import open as opening
 
 
 def part(path: Path, first: int, last: int, shade: float = 0.0, size: tuple[int, int] = (64, 48)) -> Path:

@@ -8,7 +8,9 @@ from pathlib import Path
 import clips
 import torch
 
-from vfi import __main__, media, opening
+from vfi import __main__
+from vfi.clips import clip as media
+from vfi.clips import open as opening
 
 
 def written(path: Path, frames, **info) -> Path:

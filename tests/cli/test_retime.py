@@ -12,7 +12,9 @@ import pytest
 import torch
 from clips import film, moving, sounds
 
-from vfi import __main__, media, opening
+from vfi import __main__
+from vfi.clips import clip as media
+from vfi.clips import open as opening
 
 
 def vfi(*arguments: object) -> int:

@@ -18,13 +18,16 @@ import pytest
 import torch
 from clips import film, moving, sounds
 
-from vfi import __main__, media, opening
-from vfi.chunks import Chunks
-from vfi.cli import several, work
+from vfi import __main__
+from vfi.cli import output as work
+from vfi.cli import parallel as several
+from vfi.clips import clip as media
+from vfi.clips import open as opening
+from vfi.clips.video import VideoReader
 from vfi.core import InputError
-from vfi.segments import Segment
-from vfi.video import VideoReader
-from vfi.workers import Job, Made, Worker
+from vfi.render.chunks import Chunks
+from vfi.render.segments import Segment
+from vfi.render.workers import Job, Made, Worker
 
 ROOT = Path(__file__).parents[2]
 

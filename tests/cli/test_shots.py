@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from vfi import __main__, opening
+from vfi import __main__
+from vfi.clips import open as opening
 from vfi.core import Frame
-from vfi.plan import Plan
+from vfi.edit.plan import Plan
 
 CLIPS = Path(__file__).parents[1] / "data" / "clips"
 CUT, TWOS = CLIPS / "hard_cut_25fps.mp4", CLIPS / "on_twos_24fps.mp4"

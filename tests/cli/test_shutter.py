@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from vfi import __main__, media, opening
+from vfi import __main__
+from vfi.clips import clip as media
+from vfi.clips import open as opening
 from vfi.core import Frame
-from vfi.light import named
+from vfi.pixels.transfer import named
 
 
 def vfi(*arguments: object) -> int:

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from vfi import __main__, media, opening
+from vfi import __main__
+from vfi.clips import clip as media
+from vfi.clips import open as opening
 from vfi.core import Frame
-from vfi.eight import floats
+from vfi.pixels.uint8 import floats
 from vfi.tracks import Document, Point, Track
 
 SIZE = (160, 96)

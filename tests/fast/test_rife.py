@@ -16,8 +16,8 @@ from torch import Tensor
 from vfi.archs import rife
 from vfi.archs.rife import NAMED_LAYERS, TWO_LAYERS, Config, Head, Rife
 from vfi.core import Encodes, Moves
-from vfi.fast import fast
-from vfi.fast.rife import FastRife, phases
+from vfi.model.fast import fast
+from vfi.model.fast.rife import FastRife, phases
 
 EXACT = 110
 """PSNR in dB: rounding in another order is all that may differ."""

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from forms import EXAMPLES, ROOT, api_form, only, saved
 
-from vfi.images import read_image
+from vfi.clips.images import read_image
 
 FRAMES, RATE = 33, 16
 """Of the example clip."""

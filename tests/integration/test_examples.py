@@ -11,7 +11,7 @@ import pytest
 from forms import ROOT, all_saved, api_form, only, saved
 from numpy.typing import NDArray
 
-from vfi.images import read_image
+from vfi.clips.images import read_image
 from vfi.tracks.formats import loads, tracks_of
 
 pytestmark = pytest.mark.comfyui

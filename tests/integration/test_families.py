@@ -14,11 +14,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vfi import registry
 from vfi.__main__ import main
 from vfi.archs import ldmvfi
+from vfi.clips.images import read_image
 from vfi.core import Checkpoint
-from vfi.images import read_image
+from vfi.model import registry
 
 COUNT, WIDTH, HEIGHT = 3, 96, 64
 """Of the frames that go in."""

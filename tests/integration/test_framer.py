@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tweening import FRAMES, HEIGHT, WIDTH, apart
 
-from vfi.images import read_image
+from vfi.clips.images import read_image
 from vfi.tracks import Tracks
 from vfi.tracks.formats import loads, tracks_of
 from vfi.tween import sequence, svd, svdkfi

@@ -131,7 +131,7 @@ def test_augmentation_wraps_the_model(run, part):
             seen.append(float(t[0]))
             return window[:, 0].roll(1, -1)
 
-    model = part("nodes.memory").Model.hold(Lopsided())
+    model = part("nodes.model").Model.hold(Lopsided())
     (model,) = run("InbetweenTTA", model=model, mode="all")
     images = torch.rand(2, 4, 6, 3)
     made, *_ = run("InbetweenInterpolate", model=model, images=images, mode=times(4))
@@ -184,7 +184,7 @@ def test_augmentation_of_a_consensus_acts_on_each_model(run, load):
 
 
 def test_the_models_of_a_consensus_are_in_memory_together(part, load, monkeypatch):
-    memory, asked = part("nodes.memory"), []
+    memory, asked = part("nodes.model"), []
     monkeypatch.setattr(memory.model_management, "load_models_gpu", lambda *given, **room: asked.append((given, room)))
 
     class Net(torch.nn.Module):

@@ -42,5 +42,5 @@ def test_videos_are_joined(run, linear, part):
     video, count, report = run("InbetweenJoinVideos", model=linear, videos=videos)
     assert count == 24
     assert "2 shared frames left out" in report
-    frames = list(part("vfi.opening").reader(video.get_stream_source()))
+    frames = list(part("vfi.clips.open").reader(video.get_stream_source()))
     torch.testing.assert_close(frames[13].rgb.movedim(0, -1), moving(13, 14)[0], atol=0.08, rtol=0)

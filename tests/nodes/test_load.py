@@ -169,7 +169,7 @@ def test_float16_is_refused_where_it_is_slow(run, weights):
 
 
 def test_float16_is_used_where_it_is_fast(run, weights, part, monkeypatch):
-    monkeypatch.setattr(part("nodes.memory").model_management, "should_use_fp16", lambda device: True)
+    monkeypatch.setattr(part("nodes.model").model_management, "should_use_fp16", lambda device: True)
     (model,) = run("InbetweenLoadModel", model=weights.name)
     assert model.dtype == torch.float16
     assert {value.dtype for value in model.network.parameters()} == {torch.float16}
@@ -195,7 +195,7 @@ def test_a_backend_is_made_once_for_all_runs(run, weights, part, monkeypatch):
             sizes.append(tuple(example[0].shape))
             return part
 
-    backends = part("vfi.backends")
+    backends = part("vfi.model.backends")
     monkeypatch.setattr(backends.importlib, "import_module", lambda *_: SimpleNamespace(Engine=Engine))
     (model,) = run("InbetweenLoadModel", model=weights.name, backend="openvino")
     for _ in range(2):

@@ -22,7 +22,7 @@ def shift(part):
             right = torch.cat((plane, plane * 0), dim=1) * 8
             return core.Motion(-t * right, (1 - t) * right, plane * 0.25)
 
-    return part("nodes.memory").Model.hold(Shift())
+    return part("nodes.model").Model.hold(Shift())
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])

@@ -5,8 +5,8 @@ from fractions import Fraction
 import pytest
 import torch
 
-from vfi.light import named
-from vfi.video import VideoReader
+from vfi.clips.video import VideoReader
+from vfi.pixels.transfer import named
 
 
 @pytest.fixture

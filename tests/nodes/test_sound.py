@@ -15,7 +15,7 @@ LENGTH = Fraction(2)
 
 @pytest.fixture
 def sound(part):
-    return part("nodes.sound")
+    return part("nodes.audio")
 
 
 def recorded(codec: str, container: str) -> BytesIO:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from vfi import weights
+from vfi.model import weights
 
 TRAIN = """
 import sys

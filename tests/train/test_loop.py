@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 import vfi
 from vfi.archs.inbetween import Config, Inbetween
 from vfi.core import InputError
-from vfi.metrics import psnr
+from vfi.pixels.metrics import psnr
 from vfi.train import Material, Recipe, train
 from vfi.train import recipe as recipes
 from vfi.train.loop import Progress, rate_at

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vfi.archs.rife import build
-from vfi.train.lessons import Weights, learned
 from vfi.train.losses import charbonnier, distillation, doubled, halved, laplacian
+from vfi.train.objective import Weights, learned
 from vfi.train.samples import batch, sample
 
 SETS = [parity.load_set(name) for name in ("rife/rife_eccv", "rife/rife_eccv_m")]

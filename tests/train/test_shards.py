@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 import vfi
+from vfi.clips.clip import Info
+from vfi.clips.images import ImageWriter
 from vfi.core import Frame, InputError
-from vfi.images import ImageWriter
-from vfi.media import Info
+from vfi.model.weights.files import read
 from vfi.ops.warp import warp_corners
-from vfi.run import frames_of
+from vfi.render.run import frames_of
 from vfi.train.shards import LONGEST, cut, runs, shrunk, windows
 from vfi.train.sources import Shards
 from vfi.train.teachers import beside, each, teach_motion, teach_pictures
-from vfi.weights.files import read
 
 WIDE = torch.nn.functional.interpolate(
     torch.rand((2, 3, 12, 60), generator=torch.Generator().manual_seed(0)), (96, 640), mode="bilinear"

@@ -11,10 +11,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from vfi import datasets
+from vfi.clips import datasets
 from vfi.core import InputError
 from vfi.train.augment import mirrored, recoloured, reversed_in_time, transposed
-from vfi.train.material import clips, pictures
+from vfi.train.data import clips, pictures
 from vfi.train.samples import batch, sample
 from vfi.train.sources import CALM, Mixed, Stills, Triplets, worth
 from vfi.train.synthetic import Synthetic

@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tweening import HEIGHT, WIDTH, apart, normal, state, table, whole
 
-from vfi import weights
 from vfi.core import InputError
+from vfi.model import weights
 from vfi.tracks import Tracks
 from vfi.tween import checkpoint, files, framer, svdkfi
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from tweening import FRAMES, HEIGHT, SEED, WIDTH, apart, coders, controlnet, normal, picture, state, stored, unet
 
 from vfi.core import InputError
-from vfi.match import Matches
+from vfi.motion.match import Matches
 from vfi.tracks import Tracks
 from vfi.tween import edm, keyframes, svd
 from vfi.tween.framer import Drawing, Framer, Run, autopilot, condition, maps

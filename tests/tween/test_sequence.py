@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from vfi.clips.images import read_image
 from vfi.core import InputError
-from vfi.images import read_image
-from vfi.match import Matches
+from vfi.motion.match import Matches
 from vfi.tracks import Tracks
 from vfi.tween import sequence
 

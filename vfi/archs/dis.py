@@ -19,9 +19,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..core import Motion, Options, Spec
-from ..eight import codes
 from ..ops.checks import check_no_network
 from ..ops.warp import targets, warp_corners
+from ..pixels.uint8 import codes
 
 if TYPE_CHECKING:
     import cv2

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..core import InputError
-from ..time import exact_rate
+from ..timing.grids import exact_rate
 
 T = TypeVar("T")
 

@@ -23,14 +23,18 @@ from rich.markup import escape
 from rich.table import Table
 from torch import Tensor
 
-from .. import __version__, datasets, loading, wrap
-from ..consensus import Consensus
+from .. import __version__
+from ..clips import datasets
+from ..clips.datasets import Item
 from ..core import InputError, Interpolator, Options
-from ..datasets import Item
-from ..metrics import Lpips, Quality, compare
-from ..quality import RUNGS, Member, members
-from ..wrap import TTA_PASSES, Pad
-from . import choice, work
+from ..model import load as loading
+from ..model import wrappers as wrap
+from ..model.consensus import Consensus
+from ..model.quality import RUNGS, Member, members
+from ..model.wrappers import TTA_PASSES, Pad
+from ..pixels.metrics import Lpips, Quality, compare
+from . import model_options as choice
+from . import output as work
 from .arguments import argument, factor, whole
 from .progress import tracked
 

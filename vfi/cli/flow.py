@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import get_args
 
-from .. import flow, media, opening
+from ..clips import clip as media
+from ..clips import open as opening
 from ..core import Frame, InputError
-from ..time import timing
-from . import choice, work
+from ..motion import flow
+from ..timing.grids import timing
+from . import model_options as choice
+from . import output as work
 from .arguments import add_input, add_output, argument, auto_or, factor
 from .progress import tracked
 

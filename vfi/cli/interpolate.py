@@ -5,10 +5,13 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from pathlib import Path
 
-from .. import opening
-from ..plan import TWICE, Output
-from ..time import exact_rate
-from . import choice, marks, several, work
+from ..clips import open as opening
+from ..edit.plan import TWICE, Output
+from ..timing.grids import exact_rate
+from . import model_options as choice
+from . import output as work
+from . import parallel as several
+from . import shot_options as marks
 from .arguments import add_input, add_output, argument, factor, whole
 
 

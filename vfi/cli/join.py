@@ -6,10 +6,11 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from itertools import pairwise
 from pathlib import Path
 
-from .. import media, opening
-from ..join import Seam, described, joined, seam, told
-from ..time import exact_rate, timing
-from . import work
+from ..clips import clip as media
+from ..clips import open as opening
+from ..edit.join import Seam, described, joined, seam, told
+from ..timing.grids import exact_rate, timing
+from . import output as work
 from .arguments import add_output, argument, auto_or, count, whole
 from .progress import tracked
 

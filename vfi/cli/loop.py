@@ -5,10 +5,11 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from dataclasses import replace
 
-from .. import loop as loops
-from .. import media, opening
-from ..time import exact_rate, timing
-from . import work
+from ..clips import clip as media
+from ..clips import open as opening
+from ..edit import loop as loops
+from ..timing.grids import exact_rate, timing
+from . import output as work
 from .arguments import add_input, add_output, argument, auto_or, factor, whole
 from .progress import tracked
 

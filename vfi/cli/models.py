@@ -14,8 +14,8 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
-from .. import registry, weights
-from ..quality import RUNGS
+from ..model import registry, weights
+from ..model.quality import RUNGS
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:

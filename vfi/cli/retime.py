@@ -6,10 +6,13 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from fractions import Fraction
 from pathlib import Path
 
-from .. import opening
-from ..speed import EASINGS, Curve, along, of_json, parse
-from ..time import Timing, exact_rate
-from . import choice, marks, several, work
+from ..clips import open as opening
+from ..timing.curves import EASINGS, Curve, along, of_json, parse
+from ..timing.grids import Timing, exact_rate
+from . import model_options as choice
+from . import output as work
+from . import parallel as several
+from . import shot_options as marks
 from .arguments import add_input, add_output, argument, factor, moment, text_of
 
 

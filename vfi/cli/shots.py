@@ -12,12 +12,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from .. import media, opening
+from ..clips import clip as media
+from ..clips import open as opening
 from ..core import InputError
-from ..finding import find
-from ..plan import Output, Plan
-from ..time import exact_rate
-from . import marks, work
+from ..edit.find import find
+from ..edit.plan import Output, Plan
+from ..timing.grids import exact_rate
+from . import output as work
+from . import shot_options as marks
 from .arguments import add_input, argument, factor, whole
 from .progress import tracked
 

@@ -7,13 +7,13 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from dataclasses import replace
 from pathlib import Path
 
-from .. import heap
 from ..core import InputError
+from ..render import malloc as heap
 from ..train import recipe as recipes
+from ..train.data import prepare
 from ..train.loop import Progress, train
-from ..train.material import prepare
 from ..train.recipe import Recipe
-from . import work
+from . import output as work
 from .arguments import argument, whole
 from .progress import bar
 

@@ -10,15 +10,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..clips.clip import Info
+from ..clips.images import ImageReader, read_image
 from ..core import InputError, Interpolator
-from ..eight import floats
-from ..guided import Guide, Guided
-from ..images import ImageReader, read_image
-from ..media import Info
-from ..speed import Key, along, keyed
-from ..time import Grid, Subdivide, Timing, exact_rate
+from ..motion.guided import Guide, Guided
+from ..pixels.uint8 import floats
+from ..timing.curves import Key, along, keyed
+from ..timing.grids import Grid, Subdivide, Timing, exact_rate
 from ..tracks.formats import load
-from . import choice, work
+from . import model_options as choice
+from . import output as work
 from .arguments import add_output, argument, whole
 
 EASES = {"linear": "linear", "in": "ease-in", "out": "ease-out", "inout": "ease-in-out"}

@@ -4,8 +4,8 @@ A recipe says what is learned from, by which network and how long. Clips are cut
 the loop learns from crops of them and from still pictures moved exactly. Knows nothing of the command or of ComfyUI.
 """
 
+from .data import Material, prepare
 from .loop import Progress, train
-from .material import Material, prepare
 from .recipe import Recipe, load
 
 __all__ = ["Material", "Progress", "Recipe", "load", "prepare", "train"]

@@ -20,13 +20,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from ..core import InputError, Interpolator
-from ..metrics import psnr
-from ..weights.files import write
-from ..wrap import Padded
-from .crew import Crew
-from .lessons import learned
+from ..model.weights.files import write
+from ..model.wrappers import Padded
+from ..pixels.metrics import psnr
+from .data import Material
+from .distributed import Crew
 from .log import Log
-from .material import Material
+from .objective import learned
 from .recipe import Recipe, Schedule
 from .samples import Sample, batch
 from .sources import Source, shape_of

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..core import InputError
-from .lessons import Weights
+from .objective import Weights
 from .synthetic import Synthetic
 from .teachers import GRID
 

@@ -17,11 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .. import opening
+from ..clips import open as opening
 from ..core import Frame, InputError
-from ..eight import codes, floats
-from ..finding import Finder
-from ..weights.files import write
+from ..edit.find import Finder
+from ..model.weights.files import write
+from ..pixels.uint8 import codes, floats
 
 LONGEST = 64
 """Frames of a shard, at the most: what is held in memory while one is cut."""

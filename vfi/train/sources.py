@@ -18,10 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..clips.datasets import Item
+from ..clips.images import read_image
 from ..core import InputError
-from ..datasets import Item
-from ..eight import codes, floats
-from ..images import read_image
+from ..pixels.uint8 import codes, floats
 from .augment import varied
 from .samples import PICTURES, Sample, sample
 from .synthetic import Synthetic

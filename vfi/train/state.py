@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core import InputError
-from ..weights.files import read_safetensors, write
+from ..model.weights.files import read_safetensors, write
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 

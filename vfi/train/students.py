@@ -11,10 +11,10 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from .. import registry, weights
 from ..archs.inbetween import Inbetween
 from ..archs.rife import PUBLISHED, Rife
 from ..core import InputError
+from ..model import registry, weights
 
 
 def _rife(version: str) -> Rife:

@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..core import InputError, Interpolator
-from ..eight import codes
+from ..model.weights.files import read, write
+from ..model.wrappers import Wrapper, estimates_motion
 from ..ops.warp import warp_corners
-from ..weights.files import read, write
-from ..wrap import Wrapper, estimates_motion
+from ..pixels.uint8 import codes
 
 GRID = 4
 """Motion is kept at this fraction of the picture's size."""

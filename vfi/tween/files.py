@@ -12,8 +12,8 @@ from typing import TypeAlias, TypeVar
 import torch
 from torch import Tensor
 
-from .. import weights
 from ..core import InputError
+from ..model import weights
 from . import checkpoint, svd
 from .framer import Framer
 from .keyframes import Coders

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .. import match
 from ..core import InputError
+from ..motion import match
 from ..tracks import Tracks
 from ..tracks.heatmap import heatmaps
 from . import edm, keyframes

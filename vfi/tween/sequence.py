@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..core import InputError
-from ..match import Matcher, Matches, sift
+from ..motion.match import Matcher, Matches, sift
 from ..tracks import Tracks
 from ..tracks.curves import along, chain
 

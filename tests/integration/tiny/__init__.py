@@ -25,7 +25,7 @@ def library(name: str) -> ModuleType:
 
 
 def state_of(folder: str, name: str) -> dict[str, Tensor]:
-    return library("weights").read(folder_paths.get_full_path_or_raise(folder, name))
+    return library("model.weights").read(folder_paths.get_full_path_or_raise(folder, name))
 
 
 class Vae:

@@ -1,0 +1,140 @@
+"""The model socket: a network that lives in ComfyUI's memory, beside every other model.
+
+Weights are loaded to the GPU before use and give way to other models after. Knows nothing of files or frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import torch
+from comfy import model_management, model_patcher
+from comfy_api.latest import io
+
+from ..vfi.core import InputError, Interpolator
+from ..vfi.model import backends
+from ..vfi.model import load as loading
+from ..vfi.model.consensus import Consensus
+from ..vfi.model.hdr import Lit
+from ..vfi.model.wrappers import VIEWS
+from ..vfi.motion.guided import Guide, Guided
+from ..vfi.pixels.transfer import Curve
+from ..vfi.tracks.arrays import of_core
+
+ModelType = io.Custom("INBETWEEN_MODEL")
+
+PRECISIONS = ("auto", "float32", "float16", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the socket carries, or `Several` of it, or `Following`.
+
+    ``patcher`` is None for a model without weights; ``tta`` is a mode of `vfi.wrap.Tta`; ``halved``: see `vfi.loading.ready`.
+    """
+
+    network: Interpolator
+    patcher: Any | None
+    dtype: torch.dtype = torch.float32
+    tta: str = "none"
+    halved: bool = False
+
+    @classmethod
+    def hold(cls, network: Interpolator, precision: str = "auto", backend: str = "torch") -> Model:
+        """Hand a bare network over to ComfyUI, in the ``precision`` named, one of `PRECISIONS`, and run by ``backend``."""
+        if not isinstance(network, torch.nn.Module):
+            return cls(backends.on(network, backend), None)
+        dtype, device = dtype_of(network, precision), model_management.get_torch_device()
+        resting = model_management.unet_offload_device()
+        network.to(resting, dtype)
+        patcher = model_patcher.CoreModelPatcher(network, load_device=device, offload_device=resting)
+        return cls(backends.on(network, backend), patcher, dtype)
+
+    def ready(self, size: tuple[int, int], curve: Curve | None = None) -> Interpolator:
+        """The model in memory and wrapped, for frames of ``size`` (height, width) and any other.
+
+        ``curve``: that of frames whose light goes beyond black and white, see `vfi.hdr.Lit`.
+        """
+        load([self], size)
+        return self.wrapped(curve)
+
+    def wrapped(self, curve: Curve | None = None) -> Interpolator:
+        """The model wrapped, for when it is in memory."""
+        device = model_management.get_torch_device() if self.patcher is None else self.patcher.load_device
+        model = loading.ready(self.network, tta=self.tta, halved=self.halved, device=device, dtype=self.dtype)
+        return model if curve is None else Lit(model, curve)
+
+    def augmented(self, tta: str) -> Model:
+        """The same model with another ``tta``. Raises `InputError` for one of several that has a view of its own."""
+        if self.tta in VIEWS:
+            raise InputError("a model of quality best has passes of its own: load it at normal or fast to augment it")
+        return replace(self, tta=tta)
+
+
+@dataclass(frozen=True)
+class Several:
+    """Models whose consensus the socket carries as one; none of them is itself of several. Some may share a ``patcher``."""
+
+    members: tuple[Model, ...]
+
+    @classmethod
+    def of(cls, models: Sequence[Model | Several]) -> Several:
+        """All of ``models``, and of those that are several each. Raises `InputError` for one that follows a guide."""
+        if any(isinstance(model, Following) for model in models):
+            raise InputError("a model that follows a guide was given: guide the models after they are joined to one")
+        return cls(tuple(one for model in models for one in (model.members if isinstance(model, Several) else (model,))))
+
+    def ready(self, size: tuple[int, int], curve: Curve | None = None) -> Interpolator:
+        """As `Model.ready`: the median of all, which are in memory together."""
+        load(self.members, size)
+        return Consensus([model.wrapped(curve) for model in self.members])
+
+    def augmented(self, tta: str) -> Several:
+        return Several(tuple(model.augmented(tta) for model in self.members))
+
+
+@dataclass(frozen=True)
+class Following:
+    """A model that follows a ``guide``, and ``tracks``, ComfyUI's TRACKS in pixels of the frames that it is given."""
+
+    model: Model | Several
+    guide: Guide
+    tracks: Mapping[str, Any] | None = None
+
+    def ready(self, size: tuple[int, int], curve: Curve | None = None) -> Interpolator:
+        """As `Model.ready`."""
+        tracks = None if self.tracks is None else of_core(self.tracks, (size[1], size[0]))
+        return Guided(self.model.ready(size, curve), replace(self.guide, tracks=tracks))
+
+    def augmented(self, tta: str) -> Following:
+        return replace(self, model=self.model.augmented(tta))
+
+
+def over(model: Interpolator, seconds: Fraction | None) -> Interpolator:
+    """``model``, its tracks laid over a clip whose last frame is at ``seconds``, where that is known and it follows any."""
+    if not seconds or not isinstance(model, Guided) or model.guide.tracks is None:
+        return model
+    return Guided(model.model, replace(model.guide, span=(Fraction(0), seconds)))
+
+
+def load(models: Sequence[Model], size: tuple[int, int]) -> None:
+    """Have ComfyUI hold ``models`` in memory, with room for what all of them hold for frames of ``size``."""
+    held = [model for model in models if model.patcher is not None]
+    if held:
+        needed = sum(model.network.spec.memory(*size, model.dtype.itemsize) for model in held)
+        patchers = {id(model.patcher): model.patcher for model in held}
+        model_management.load_models_gpu(list(patchers.values()), memory_required=needed)
+
+
+def dtype_of(network: Interpolator, precision: str) -> torch.dtype:
+    """The type of the weights: auto is float16 where ComfyUI would use it on its device and the network bears it."""
+    if precision == "bfloat16":
+        return torch.bfloat16
+    fast = model_management.should_use_fp16(model_management.get_torch_device())
+    if precision == "float16" and not fast:
+        raise InputError("float16 was asked for on a device that has no fast path for it: choose auto or float32")
+    half = precision == "float16" or (precision == "auto" and fast and network.spec.half)
+    return torch.float16 if half else torch.float32

@@ -1,0 +1,259 @@
+"""What a clip is, whether it is a video file or a folder of images: its description, and what reads and writes one.
+
+Owns `Info`, the options of writing and the promise of a safe output. Knows nothing of codecs or pixels.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from io import BytesIO
+from itertools import chain, count
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
+
+from ..core import Frame, InputError
+
+T = TypeVar("T")
+Source: TypeAlias = "str | os.PathLike[str] | BytesIO"
+
+VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".exr")
+DEFAULT_RATE = Fraction(24)
+
+
+class DamagedError(InputError):
+    """A file whose frames cannot all be read."""
+
+
+@dataclass(frozen=True)
+class Colour:
+    """Colour tags as found: codes of ITU-T H.273, where 2 is unspecified. ``full`` is None where no range is stated."""
+
+    matrix: int = 2
+    primaries: int = 2
+    transfer: int = 2
+    full: bool | None = None
+
+
+@dataclass(frozen=True)
+class Info:
+    """What is known of a clip before its frames are read; for a writer, what is to be written.
+
+    ``width`` and ``height`` are those of the upright picture. ``rate`` is the average frame rate; ``frames`` and
+    ``duration`` (seconds) are what the file says of itself. ``depth`` is 8, 10, 12, 16 or 32 bits a sample; ``chroma`` is
+    rgb, grey, 444, 422 or 420. ``floats`` says that samples may lie outside 0..1, ``curve`` names the transfer function (see
+    `light`) where the tags of ``colour`` do not tell it. ``path`` is None for a clip in memory. All times and durations of
+    its frames are multiples of ``time_base`` seconds, where that is known.
+    """
+
+    width: int
+    height: int
+    path: Path | None = None
+    rate: Fraction | None = None
+    frames: int | None = None
+    duration: Fraction | None = None
+    depth: int = 8
+    chroma: str = "rgb"
+    alpha: bool = False
+    colour: Colour = Colour()
+    sample_aspect_ratio: Fraction = Fraction(1)
+    interlaced: bool = False
+    audio: bool = False
+    codec: str = ""
+    time_base: Fraction | None = None
+    floats: bool = False
+    curve: str | None = None
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How a clip is written; None leaves the choice to the file's ending and to the clip.
+
+    ``codec`` is one of `video.CODECS`; ``crf`` its quality, lower is better; ``depth`` bits a sample. ``repeatable``: the same
+    frames give the same bits each time, even where that makes the file larger.
+    """
+
+    codec: str | None = None
+    crf: int | None = None
+    depth: int | None = None
+    repeatable: bool = False
+
+
+DEFAULT_ENCODING = Encoding()
+
+
+class Reader(Protocol):
+    """A clip: iterating over it reads it from the start, one frame at a time, as often as wanted.
+
+    ``notes`` gains what a viewer should know, one sentence each, while frames are read.
+    """
+
+    info: Info
+    notes: list[str]
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+
+@runtime_checkable
+class Seeks(Reader, Protocol):
+    """A clip that can also be read from anywhere within it."""
+
+    def since(self, time: Fraction, before: int = 0) -> Iterator[Frame]:
+        """The same frames at the same times, from the one shown at ``time`` on, or from ``before`` frames earlier.
+
+        There may be fewer than ``before``; after the end of the clip it is the last frame that is shown.
+        """
+        ...
+
+
+@dataclass
+class Edited:
+    """A clip whose frames are those of others, changed on their way; ``frames`` begins to read them anew."""
+
+    info: Info
+    notes: list[str]
+    frames: Callable[[], Iterator[Frame]]
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self.frames()
+
+
+@dataclass(frozen=True)
+class Done:
+    """What there is of an output: so many frames, shown from ``start`` until ``end`` seconds."""
+
+    frames: int = 0
+    start: Fraction = Fraction(0)
+    end: Fraction = Fraction(0)
+
+    def with_frame(self, frame: Frame) -> Done:
+        """The same and a frame more."""
+        return Done(self.frames + 1, self.start if self.frames else frame.time, frame.time + frame.duration)
+
+
+class Writer(ABC):
+    """A clip in the making, which gets its name only when it is whole.
+
+    As a context manager it commits when all went well, keeps what there is on Ctrl-C (``partial`` says where), and
+    leaves nothing behind on any other error. ``notes`` says in a sentence each what the output could not keep. ``done`` is
+    what there is already, from an earlier run, where the writer can go on from that: the frames to write are those after it.
+    """
+
+    notes: list[str]
+    partial: Path | None = None
+    done: Done = Done()
+
+    @abstractmethod
+    def write(self, frame: Frame) -> None:
+        """Add a frame; times must increase."""
+
+    @abstractmethod
+    def commit(self) -> Path:
+        """Finish and give the clip its name; where there was one of that name, it is replaced."""
+
+    @abstractmethod
+    def keep_partial(self) -> Path | None:
+        """Finish what there is, under a name that says so; None where there is nothing."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Leave nothing behind."""
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None:
+            self.commit()
+        elif issubclass(kind, KeyboardInterrupt):
+            self.partial = self.keep_partial()
+        else:
+            self.discard()
+
+
+def since(clip: Reader, time: Fraction, before: int = 0) -> Iterator[Frame]:
+    """As `Seeks.since`, of any clip: one that cannot seek is read from its start.
+
+    Where frames are marked as repeats, they come with the frame that they repeat, and ``before`` does not count them.
+    """
+    if isinstance(clip, Seeks):
+        return clip.since(time, before)
+    return from_shown_at(clip, time, before, lambda frame: frame.time + frame.duration, lambda frame: frame.repeat)
+
+
+def from_shown_at(
+    items: Iterable[T],
+    time: Fraction,
+    before: int,
+    end: Callable[[T], Fraction],
+    repeats: Callable[[T], bool] = lambda _: False,
+) -> Iterator[T]:
+    """What of ``items``, which are shown one after another until ``end``, `since` gives; ``repeats`` says which repeat."""
+    early: deque[list[T]] = deque(maxlen=before + 1)
+    items = iter(items)
+    for item in items:
+        if early and repeats(item):
+            early[-1].append(item)
+        else:
+            early.append([item])
+        if end(item) > time:
+            break
+    yield from chain.from_iterable(early)
+    yield from items
+
+
+def name_of(source: Source) -> str:
+    """What to call a clip in a message."""
+    return "the clip in memory" if isinstance(source, BytesIO) else os.fspath(source)
+
+
+class Staged:
+    """A file or folder that is made under a hidden name beside its own, which it gets when it is whole.
+
+    Raises `InputError` at once where it could not be made.
+    """
+
+    def __init__(self, target: Path, *, folder: bool = False) -> None:
+        self.target = target
+        if target.exists() and target.is_dir() != folder:
+            raise InputError(
+                f"{target} is a {'file' if folder else 'folder'}: a {'folder' if folder else 'file'} is to be written"
+            )
+        if folder and target.exists() and any(target.iterdir()):
+            raise InputError(f"{target} is not empty: give a new or an empty folder")
+        self.path = target.with_name(f".{target.stem}.partial-{secrets.token_hex(4)}{target.suffix}")
+        try:
+            if folder:
+                self.path.mkdir()
+            else:
+                self.path.touch(exist_ok=False)
+        except FileNotFoundError as error:
+            raise InputError(f"{target} cannot be written: there is no folder {target.parent}") from error
+        except OSError as error:
+            raise InputError(f"{target} cannot be written: {error.strerror}") from error
+
+    def commit(self) -> Path:
+        """Give it its name; a file of that name is replaced."""
+        if self.target.is_dir():
+            self.target.rmdir()
+        return self.path.replace(self.target)
+
+    def keep(self) -> Path:
+        """Give it a name that says it is not whole, one that is free."""
+        names = (f"{self.target.stem}.partial{number}{self.target.suffix}" for number in chain([""], count(2)))
+        return self.path.replace(next(path for name in names if not (path := self.target.with_name(name)).exists()))
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        if self.path.is_dir():
+            shutil.rmtree(self.path)
+        else:
+            self.path.unlink(missing_ok=True)

@@ -1,0 +1,251 @@
+"""Images in and out: a single picture, and folders of numbered ones as clips.
+
+Each image is decoded as a clip of one frame, so that depth, palette, CMYK and transparency are kept by the code that
+reads video, and a damaged image is an error and never half a picture. Float images hold light, of any value; others hold
+codes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from io import BytesIO
+from itertools import islice
+from math import floor
+from pathlib import Path
+from typing import cast
+
+import av
+import torch
+from av.video.codeccontext import VideoCodecContext
+from torch import Tensor
+
+from ..core import Frame, InputError
+from ..pixels import transfer as light
+from ..pixels.uint8 import floats
+from . import exr, orientation
+from . import yuv as pixels
+from .clip import DEFAULT_ENCODING, DEFAULT_RATE, IMAGE_ENDINGS, Colour, Encoding, Info, Staged, Writer
+from .video.reader import decoded, describe, opened, pictures_of, video_of
+
+RGB = Colour(matrix=0, full=True)
+LINEAR = replace(RGB, transfer=8)
+PATTERN, FLOAT_PATTERN = "%06d.png", "%06d.exr"
+# By ending: the encoder, its pixel formats by depth and alpha, and its options.
+WRITTEN = {
+    ".png": (
+        "png",
+        {(8, False): "rgb24", (8, True): "rgba", (16, False): "rgb48be", (16, True): "rgba64be"},
+        {"pred": "mixed", "compression_level": "1"},
+    ),
+    ".tif": (
+        "tiff",
+        {(8, False): "rgb24", (8, True): "rgba", (16, False): "rgb48le", (16, True): "rgba64le"},
+        {"compression_algo": "deflate"},
+    ),
+    ".exr": (
+        "exr",
+        {(16, False): "gbrpf32le", (16, True): "gbrapf32le", (32, False): "gbrpf32le", (32, True): "gbrapf32le"},
+        {"compression": "zip16"},
+    ),
+}
+HALF = 65504.0  # the largest number of 16 bits
+FAINT = 1e-6  # alpha from which EXR's colours are divided by it
+
+
+def read_image(path: str | os.PathLike[str]) -> Frame:
+    """The one picture in an image file, upright, at time 0.
+
+    8 and 16 bit, float, grey, palette, CMYK and transparency are understood, and the file is known by what it holds, not by
+    its name. Raises `InputError` where it is no image, is damaged, or holds more than one picture.
+    """
+    return _load(Path(path))[0]
+
+
+class ImageReader:
+    """Images as a clip of ``rate`` frames a second: those of a folder, in natural order, of a pattern, or the files listed.
+
+    A folder's other files are left alone; a pattern is a path such as ``shot/%05d.png``. Frames are on ``device``. Raises
+    `InputError` where there are no images, where a folder's are of several kinds, and, while they are read, where one is
+    damaged or differs in size.
+    """
+
+    def __init__(
+        self,
+        source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+        rate: Fraction = DEFAULT_RATE,
+        *,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.notes: list[str] = []
+        self._device = device
+        path = Path(source) if isinstance(source, str | os.PathLike) else None
+        self._files = image_files(path) if path else [Path(file) for file in cast(Sequence[str], source)]
+        _, info = _load(self._files[0])
+        count = len(self._files)
+        self.info = replace(
+            info, path=path, rate=rate, frames=count, duration=count / rate, time_base=Fraction(1, rate.numerator)
+        )
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self.since(Fraction(0))
+
+    def since(self, time: Fraction, before: int = 0) -> Iterator[Frame]:
+        """As `media.Seeks.since`."""
+        rate = self.info.rate or DEFAULT_RATE
+        count = len(self._files)
+        for index in range(max(min(floor(time * rate), count - 1) - before, 0), count):
+            file = self._files[index]
+            frame, info = _load(file, self._device)
+            if (info.width, info.height) != (self.info.width, self.info.height):
+                raise InputError(
+                    f"{file} is {info.width}x{info.height}, but {self._files[0]} is {self.info.width}x{self.info.height}: "
+                    "all images of a clip must have one size"
+                )
+            yield replace(frame, time=index / rate, duration=1 / rate, alpha=frame.alpha if self.info.alpha else None)
+
+
+class ImageWriter(Writer):
+    """Writes every frame as an image, in a folder that gets its name only when it is whole.
+
+    ``path`` is a folder, whose images are named by `PATTERN`, or `FLOAT_PATTERN` where the clip is of floats, or a pattern such
+    as ``shot/%05d.tif``; numbers start at ``first``. The depth follows ``encoding`` or ``info``: 8 bits, or 16 where it is
+    more. EXR holds light: the codes of other clips are turned into it, in floats of 16 bits, or of 32 for that depth; its
+    colours are multiplied by alpha. Light in floats becomes sRGB in the other kinds, clipped to 0..1. Raises `InputError`,
+    before anything is written, where the folder is not empty or cannot be made, or where ``encoding`` asks for a codec.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], info: Info, *, encoding: Encoding = DEFAULT_ENCODING, first: int = 0
+    ) -> None:
+        path, curve = Path(path), light.of(info)
+        usual = FLOAT_PATTERN if info.floats else PATTERN
+        folder, self._pattern = (path.parent, path.name) if "%" in path.name else (path, usual)
+        ending = Path(self._pattern).suffix.lower()
+        if len(_NUMBER.findall(self._pattern)) != 1 or ending not in WRITTEN:
+            raise InputError(f"{path} is no pattern for images: one such as %06d{' or %06d'.join(WRITTEN)} is needed")
+        if encoding.codec is not None or encoding.crf is not None:
+            raise InputError(f"{path} takes images, which have neither codec nor crf: those are for video files")
+        self._encoder, layouts, self._options = WRITTEN[ending]
+        self.notes = []
+        wanted = encoding.depth or info.depth
+        depth = min((depth for depth, _ in layouts), key=lambda depth: (depth < wanted, abs(depth - wanted)))
+        self._layout = av.VideoFormat(layouts[depth, info.alpha])
+        self._half = ending == ".exr" and depth == 16
+        self._change: light.Change | None = None
+        if ending == ".exr":
+            self._options = {**self._options, "format": "half" if self._half else "float"}
+            self._change = curve.light
+        elif info.floats and curve.name == "linear":
+            self._change = light.named("srgb").code
+            self.notes.append(f"light above 1 is clipped in {ending} images: .exr keeps it")
+        self._first, self._count = first, 0
+        self._staged = Staged(folder, folder=True)
+
+    def write(self, frame: Frame) -> None:
+        rgb, alpha = frame.rgb if self._change is None else self._change(floats(frame.rgb)), frame.alpha
+        if pixels.is_float(self._layout):
+            rgb, alpha = floats(rgb), None if alpha is None else floats(alpha)
+            rgb = rgb if alpha is None else torch.where(alpha > FAINT, rgb * alpha, rgb)
+            rgb, alpha = self._rounded(rgb), None if alpha is None else self._rounded(alpha)
+        picture = pixels.encode(rgb, alpha, self._layout, RGB)
+        encoder = cast(VideoCodecContext, av.CodecContext.create(self._encoder, "w"))
+        encoder.width, encoder.height, encoder.pix_fmt = picture.width, picture.height, picture.format.name
+        encoder.time_base, encoder.options = Fraction(1), self._options
+        data = b"".join(bytes(packet) for packet in (*encoder.encode(picture), *encoder.encode(None)))
+        try:
+            (self._staged.path / (self._pattern % (self._first + self._count))).write_bytes(data)
+        except OSError as error:
+            raise InputError(f"{self._staged.target} cannot be written: {error.strerror}") from error
+        self._count += 1
+
+    def _rounded(self, plane: Tensor) -> Tensor:
+        """Numbers that fit, where the file has halves: FFmpeg cuts off where this rounds."""
+        return torch.where(plane.isfinite(), plane.clamp(-HALF, HALF), plane).half() if self._half else plane
+
+    def commit(self) -> Path:
+        if not self._count:
+            self.discard()
+            raise InputError(f"{self._staged.target} was not written: there were no frames")
+        return self._staged.commit()
+
+    def keep_partial(self) -> Path | None:
+        if not self._count:
+            self.discard()
+            return None
+        return self._staged.keep()
+
+    def discard(self) -> None:
+        self._staged.discard()
+
+
+def join(folders: Iterable[Path], whole: Path) -> None:
+    """Move the images of ``folders`` into one, which may hold some of them already."""
+    whole.mkdir(exist_ok=True)
+    for folder in folders:
+        for image in folder.iterdir():
+            image.replace(whole / image.name)
+
+
+_NUMBER = re.compile(r"%(?:0(\d+))?d")
+
+
+def image_files(path: Path) -> list[Path]:
+    """The images of a folder or a pattern, in natural order. Raises `InputError` where there are none, or several kinds."""
+    folder, named = path, re.compile(".*")
+    if "%" in path.name:
+        head, tail = (re.escape(part) for part in _NUMBER.sub("\0", path.name, count=1).partition("\0")[::2])
+        folder, named = path.parent, re.compile(rf"{head}\d+{tail}")
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder" if folder.exists() else f"{folder} does not exist")
+    files = [
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in IMAGE_ENDINGS and named.fullmatch(file.name) and not file.name.startswith(".")
+    ]
+    if not files:
+        raise InputError(f"{path} has no images: {', '.join(IMAGE_ENDINGS)} are looked for")
+    endings = sorted({file.suffix.lower() for file in files})
+    if len(endings) > 1:
+        raise InputError(
+            f"{path} has images of several kinds, {', '.join(endings)}: name one, such as {path / f'%d{endings[0]}'}"
+        )
+    return sorted(files, key=_natural)
+
+
+def _natural(file: Path) -> list[str | int]:
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", file.name)]
+
+
+def _load(path: Path, device: torch.device | str = "cpu") -> tuple[Frame, Info]:
+    name = str(path)
+    if not path.is_file():
+        raise InputError(f"{name} is a folder, not an image" if path.exists() else f"{name} does not exist")
+    data = path.read_bytes()
+    with opened(BytesIO(data), name) as container:
+        stream = video_of(container, name)
+        if stream.codec_context.name == "mjpeg":
+            stream.codec_context.options = {"err_detect": "explode"}  # else the rest of a picture cut short is grey
+
+        def damage(pts: int | None) -> None:
+            raise InputError(f"{name} cannot be decoded: it is damaged, cut short or too large")
+
+        if exr.is_cut(data):
+            damage(None)
+        pictures = list(islice(pictures_of(container, stream, damage), 2))
+        if len(pictures) != 1:
+            raise InputError(f"{name} holds {'a video' if pictures else 'no picture'}, where one picture is wanted")
+        info = describe(path, container, stream, pictures[0])
+        rgb, alpha = decoded(pictures[0], info, device)
+        if alpha is not None and info.codec == "exr":
+            rgb = torch.where(alpha > FAINT, rgb / alpha, rgb)
+        floats = pixels.is_float(pictures[0].format)
+    turn = orientation.of_photograph(data)
+    frame = Frame(turn(rgb), Fraction(0), alpha=None if alpha is None else turn(alpha))
+    height, width = frame.rgb.shape[1:]
+    info = replace(info, width=width, height=height, chroma="rgb", colour=LINEAR if floats else RGB, floats=floats)
+    info = replace(info, alpha=alpha is not None, duration=None)
+    return frame, info

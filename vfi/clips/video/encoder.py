@@ -1,0 +1,124 @@
+"""Frames to packets: the stream of pictures of a container, with exact times.
+
+Owns time stamps and durations. Which pixel format and tags suit a clip is `codecs`' to say; where packets go is `writer`'s.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from fractions import Fraction
+from typing import cast
+
+import av
+from av.container import OutputContainer
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+from ...core import Frame
+from ...pixels import transfer as light
+from ...pixels.uint8 import floats
+from .. import yuv as pixels
+from ..clip import Colour, Encoding, Info
+from . import codecs, priority
+
+MAX_TICKS = 10**9  # a second: libvpx's limit; MP4's is 2^31
+FLICKS = 705_600_000  # a second: whole for every usual frame rate, NTSC's included
+
+
+class Pictures:
+    """How the frames of a clip are encoded: the codec, the pixel format, the tags and the clock. See `writer.VideoWriter`.
+
+    ``tick`` is the unit of time stamps, ``notes`` what the codec cannot keep. Raises `InputError` where it cannot be.
+    """
+
+    def __init__(self, ending: str, info: Info, encoding: Encoding, time_base: Fraction | None) -> None:
+        self.info = info
+        self.codec = codecs.choose(ending, encoding.codec)
+        self.options = codecs.quality(self.codec, encoding.crf, repeatable=encoding.repeatable)
+        self.layout, self.notes = codecs.layout_for(self.codec, info, encoding.depth or info.depth)
+        self.colour = codecs.tags_for(self.codec, self.layout, info.colour)
+        self.change: light.Change | None = None
+        if info.floats and light.of(info).name == "linear":
+            self.change, self.colour = light.named("bt1886").code, replace(self.colour, transfer=1)
+            self.notes.append("light above 1 is clipped in a video: .exr images keep it")
+        if info.sample_aspect_ratio != 1 and ending in (".mkv", ".webm") and self.codec not in ("h264", "hevc"):
+            self.notes.append(f"{ending} files of {self.codec} do not keep the pixel aspect of {info.sample_aspect_ratio}")
+        self.interval = 1 / (info.rate or Fraction(25))
+        ticks = (time_base or self.interval).denominator
+        self.tick = Fraction(1, ticks if ticks <= MAX_TICKS else FLICKS)
+
+    def stream(self, output: OutputContainer) -> VideoStream:
+        """A new stream of a container, whose encoder makes such pictures."""
+        encoder = codecs.CODECS[self.codec].encoder
+        stream = cast(VideoStream, output.add_stream(encoder, rate=1 / self.interval, options=self.options))
+        stream.width, stream.height, stream.pix_fmt = self.info.width, self.info.height, self.layout.name
+        context = stream.codec_context
+        context.time_base = self.tick
+        context.color_primaries, context.color_trc = self.colour.primaries, self.colour.transfer
+        _tag(context, self.colour)
+        if self.info.sample_aspect_ratio != 1:
+            context.sample_aspect_ratio = self.info.sample_aspect_ratio
+        if self.codec == "hevc" and output.format.name in ("mp4", "mov"):
+            context.codec_tag = "hvc1"  # the tag that Apple's players know
+        if encoder == "libsvtav1":
+            os.environ.setdefault("SVT_LOG", "0")  # it writes to standard error by itself
+            with priority.kept():
+                context.open()
+        return stream
+
+
+class Encoder:
+    """Encodes frames with the encoder of a stream; each packet has its exact times and how long its frame is shown.
+
+    ``count`` frames came so far; ``last`` and ``end`` are the start and the end of the last of them, in ticks.
+    """
+
+    def __init__(self, pictures: Pictures, stream: VideoStream) -> None:
+        self.count = self.last = self.end = 0
+        self._pictures = pictures
+        self._stream = stream
+        self._durations: dict[int, int] = {}
+
+    def encode(self, frame: Frame) -> list[av.Packet]:
+        """The packets that come out when a frame goes in: none, or some of earlier frames."""
+        wanted = self._pictures
+        start = round(frame.time / wanted.tick)
+        end = round((frame.time + (frame.duration or wanted.interval)) / wanted.tick)
+        if self.count and start <= self.last:
+            raise ValueError(f"the frame at {float(frame.time):.6f} s does not come after the one before it")
+        self.count += 1
+        self.last, self.end = start, end
+        self._durations[start] = end - start
+        rgb = frame.rgb if wanted.change is None else wanted.change(floats(frame.rgb))
+        picture = pixels.encode(rgb, frame.alpha, wanted.layout, wanted.colour)
+        picture.pts, picture.time_base = start, wanted.tick
+        _tag(picture, wanted.colour)
+        return self._timed(self._stream.encode(picture))
+
+    def rest(self) -> list[av.Packet]:
+        """The packets that the encoder still holds."""
+        packets = self._stream.encode(None) if self._durations else []
+        for packet in packets:
+            if self.count < 3:
+                packet.dts = packet.pts  # x265 leaves it unset then
+        return self._timed(packets)
+
+    def passed(self, packet: av.Packet) -> None:
+        """Count a packet that another encoder of such pictures gave."""
+        assert packet.pts is not None
+        assert packet.duration is not None
+        self.count += 1
+        if self.count == 1 or packet.pts > self.last:
+            self.last, self.end = packet.pts, packet.pts + packet.duration
+
+    def _timed(self, packets: list[av.Packet]) -> list[av.Packet]:
+        for packet in packets:
+            assert packet.pts is not None
+            packet.duration = self._durations.pop(packet.pts)
+        return packets
+
+
+def _tag(target: av.VideoFrame | VideoCodecContext, colour: Colour) -> None:
+    target.colorspace = colour.matrix
+    target.color_range = {None: 0, False: 1, True: 2}[colour.full]

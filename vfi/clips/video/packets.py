@@ -1,0 +1,109 @@
+"""A part of a clip as the bare packets of its pictures, to be put together with others into one file without encoding again.
+
+The file is a packet after another: its header (time stamps, duration, whether it is a key frame, size), then its bytes.
+Containers are not used for it: they round times, rewrite packets, and tell streams by what they read of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+from struct import Struct
+
+import av
+
+from ...core import Frame, InputError
+from ..clip import DEFAULT_ENCODING, Encoding, Info, Staged, Writer
+from ..yuv import has_alpha
+from .codecs import CONTAINERS
+from .encoder import Encoder, Pictures
+
+HEADER = Struct("<qqq?I")
+
+
+class PacketWriter(Writer):
+    """Encodes a part of a clip into a file of packets for a container of the given ``ending``; see `writer.VideoWriter`.
+
+    The first packet is a key frame, and no packet refers to another part. Raises `InputError` where the file cannot be written,
+    and for VP9 with alpha.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        ending: str,
+        info: Info,
+        *,
+        encoding: Encoding = DEFAULT_ENCODING,
+        time_base: Fraction | None = None,
+    ) -> None:
+        pictures = Pictures(ending, info, encoding, time_base)
+        if pictures.codec == "vp9" and has_alpha(pictures.layout):  # it travels beside the packets
+            raise InputError("the alpha of vp9 cannot be put together from parts: prores, ffv1 and images keep it")
+        self.notes = pictures.notes
+        self._staged = Staged(path)
+        self._file = self._staged.path.open("wb")
+        self._container = av.open(BytesIO(), "w", format=CONTAINERS[ending][0])  # stays empty
+        self._encoder = Encoder(pictures, pictures.stream(self._container))
+
+    def write(self, frame: Frame) -> None:
+        self._save(self._encoder.encode(frame))
+
+    def commit(self) -> Path:
+        try:
+            self._save(self._encoder.rest())
+            with self._reported():
+                self._file.flush()
+                os.fsync(self._file.fileno())  # else its name may reach the disk before it does
+                self._close()
+        except BaseException:
+            self.discard()
+            raise
+        return self._staged.commit()
+
+    def keep_partial(self) -> Path | None:
+        self.discard()
+        return None
+
+    def discard(self) -> None:
+        try:
+            self._close()
+        finally:
+            self._staged.discard()
+
+    def _close(self) -> None:
+        self._container.close()
+        self._file.close()
+
+    def _save(self, packets: Iterable[av.Packet]) -> None:
+        with self._reported():
+            for packet in packets:
+                header = HEADER.pack(packet.pts, packet.dts, packet.duration, packet.is_keyframe, packet.size)
+                self._file.write(header)
+                self._file.write(bytes(packet))
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, av.FFmpegError) as error:
+            raise InputError(f"{self._staged.target} cannot be written: {error.strerror}") from error
+
+
+def packets_of(path: Path) -> Iterator[av.Packet]:
+    """The packets of a file. Raises `InputError` where it is cut short."""
+    with path.open("rb") as file:
+        while header := file.read(HEADER.size):
+            data = b""
+            if len(header) == HEADER.size:
+                pts, dts, duration, key, size = HEADER.unpack(header)
+                data = file.read(size)
+            if not data or len(data) < size:
+                raise InputError(f"{path} is cut short: delete {path.parent} and begin again")
+            packet = av.Packet(data)
+            packet.pts, packet.dts, packet.duration, packet.is_keyframe = pts, dts, duration, key
+            yield packet

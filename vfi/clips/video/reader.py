@@ -1,0 +1,401 @@
+"""Video files in: frames with exact times, decoded one at a time.
+
+Owns what is known of containers, time stamps and damage. The arithmetic of colour is `pixels`'.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from io import BytesIO
+from math import floor, lcm
+from pathlib import Path
+from typing import Any
+
+import av
+import torch
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+from torch import Tensor
+
+from ...core import Frame, InputError
+from .. import orientation
+from .. import yuv as pixels
+from ..clip import Colour, DamagedError, Info, Source, from_shown_at, name_of
+
+CENTRED = {"mjpeg", "webp"}  # codecs that put chroma samples between the columns
+SEEMING_ALPHA = {"gif", "mjpeg", "webp"}  # decoded with an alpha plane although the file may have none
+
+
+@contextmanager
+def opened(source: Source, name: str) -> Iterator[InputContainer]:
+    """The container in a file, recognised by what the file holds; ``name`` is what to call it. Raises `InputError`."""
+    target: Any = source
+    if isinstance(source, BytesIO):
+        target = BytesIO(source.getvalue())
+    elif not Path(source).exists():
+        raise InputError(f"{name} does not exist")
+    elif not Path(source).is_file():
+        raise InputError(f"{name} is not a file")
+    elif not Path(source).stat().st_size:
+        raise InputError(f"{name} is empty")
+    else:
+        target = f"file:{os.fspath(source)}"
+    try:
+        container = av.open(target)
+    except PermissionError as error:
+        raise InputError(f"{name} cannot be read: {error.strerror}") from error
+    except av.FFmpegError as error:
+        raise InputError(f"{name} is no video or image that can be read: it is something else, damaged or cut short") from error
+    with container:
+        yield container
+
+
+class VideoReader:
+    """The frames of a video file, in order, with exact times from the start of the clip (sound may start before the picture).
+
+    Iterate over it as often as needed: each time the file is opened and read from its start, one frame ahead. Pictures come
+    upright, in RGB on ``device`` (see `pixels.decode`), interlaced ones as they are. Time stamps that the container rounds
+    (Matroska: to milliseconds) are put back on the grid of the frame rate where that is less than one tick away. A frame
+    without a time stamp, or with one that is not after the frame before, comes one frame interval after that, and ``notes``
+    says so. The last frame lasts until the end that the container states, else as long as it says itself.
+
+    `since` begins at any time: MP4, QuickTime and Matroska are read from the key frame before it, others from their start.
+
+    Raises `InputError` when the file holds no video, and, while frames are read, when their size changes; `DamagedError` at
+    the first frame that is missing or damaged, unless ``damaged_ok``: then decoding goes on, and ``notes`` says so. FFmpeg
+    refuses pictures of more than some 2^28 pixels before it allocates them.
+    """
+
+    def __init__(self, source: Source, *, damaged_ok: bool = False, device: torch.device | str = "cpu") -> None:
+        name = name_of(source)
+        self.source = source
+        self.notes: list[str] = []
+        self._damaged_ok = damaged_ok
+        self._device = device
+        with opened(source, name) as container:
+            stream = video_of(container, name)
+            picture = next(pictures_of(container, stream, lambda pts: None), None)
+            if picture is None:
+                raise InputError(f"{name} has no picture that can be decoded: it is damaged, cut short or too large")
+            self._turn = orientation.of_picture(picture)
+            self.info = describe(source, container, stream, picture, self._turn.swap)
+            clock = _Clock(stream, origin_of(container), self.info.rate)
+            self._first = picture.pts
+            self.info = replace(self.info, alpha=decoded(picture, self.info)[1] is not None, time_base=clock.unit)
+        if self.info.interlaced:
+            self._note("the clip is interlaced, and the two fields of a frame are taken as one picture")
+
+    def __iter__(self) -> Iterator[Frame]:
+        return (self._frame(*shown) for shown in self._timed(None))
+
+    def since(self, time: Fraction, before: int = 0) -> Iterator[Frame]:
+        """As `media.Seeks.since`: decoded from the key frame before, where the container says where that is."""
+        shown = self._timed(self._key(time, before))
+        return (self._frame(*one) for one in from_shown_at(shown, time, before, lambda one: one[1] + one[2]))
+
+    def _key(self, time: Fraction, before: int) -> _Key | None:
+        """The key frame from which to decode what is shown at ``time`` and ``before`` frames earlier; None for the start."""
+        if self._first is None:
+            return None
+        name = name_of(self.source)
+        with opened(self.source, name) as container:
+            stream = video_of(container, name)
+            clock = _Clock(stream, origin_of(container), self.info.rate)
+            return _key_before(container, stream, clock.stamp(time), self._first, before)
+
+    def _timed(self, key: _Key | None) -> Iterator[tuple[av.VideoFrame, Fraction, Fraction]]:
+        """Each picture from ``key`` on, when it is shown and how long."""
+        name = name_of(self.source)
+        damaged: list[Fraction] = []
+        with opened(self.source, name) as container:
+            stream = video_of(container, name)
+            clock = _Clock(stream, origin_of(container), self.info.rate)
+            if key is not None and self._first is not None:
+                container.seek(key.target, stream=stream)
+                clock.resume(clock.of(self._first))
+
+            def damage(pts: int | None) -> None:
+                if not clock.count and not _stated(stream):
+                    return  # a recording without an index may start anywhere, even before its first key frame
+                time = clock.next if pts is None else clock.of(pts)
+                if not self._damaged_ok:
+                    total = f" of {stream.frames}" if stream.frames else ""
+                    done = f", after {clock.count}{total} frames" if key is None else ""
+                    raise DamagedError(f"{name} is damaged at {float(time):.3f} s{done}")
+                damaged.append(time)
+
+            waiting: tuple[av.VideoFrame, Fraction] | None = None
+            for picture in pictures_of(container, stream, damage, key):
+                time = clock.tell(picture.pts)
+                if waiting is not None:
+                    before, start = waiting
+                    yield before, start, time - start
+                    if (before.width, before.height) != (picture.width, picture.height):
+                        raise InputError(
+                            f"{name} changes from {before.width}x{before.height} to {picture.width}x{picture.height} "
+                            f"at {float(time):.3f} s: all frames of a clip must have one size"
+                        )
+                waiting = picture, time
+            if waiting is not None:
+                yield *waiting, clock.last(waiting[0], whole=not damaged)
+        if damaged:
+            self._note(f"{name} is damaged, first at {float(min(damaged)):.3f} s: what could be decoded was used")
+        if clock.moved:
+            self._note(f"{clock.moved} frames had no usable time stamp, and follow the frame before them at the frame rate")
+
+    def _frame(self, picture: av.VideoFrame, time: Fraction, duration: Fraction) -> Frame:
+        rgb, alpha = decoded(picture, self.info, self._device)
+        return Frame(self._turn(rgb), time, duration, None if alpha is None else self._turn(alpha))
+
+    def _note(self, note: str) -> None:
+        if note not in self.notes:
+            self.notes.append(note)
+
+
+class _Clock:
+    """Tells the times of pictures from their time stamps, in seconds from the start of the clip."""
+
+    def __init__(self, stream: VideoStream, origin: Fraction, rate: Fraction | None) -> None:
+        self.count = self.moved = 0
+        self.next = Fraction(0)
+        self._stream = stream
+        self._origin = origin
+        self._tick = stream.time_base or Fraction(1, 1000)
+        self._interval = 1 / (rate or Fraction(25))
+        self._first = self._before = Fraction(0)
+        steady = stream.average_rate == stream.guessed_rate == stream.base_rate is not None
+        self._rounded = steady and (self._interval / self._tick).denominator != 1
+
+    @property
+    def unit(self) -> Fraction:
+        """What all times are multiples of."""
+        units = self._tick.denominator, self._origin.denominator, self._interval.denominator if self._rounded else 1
+        return Fraction(1, lcm(*units))
+
+    def of(self, pts: int) -> Fraction:
+        """What a time stamp says."""
+        return pts * self._tick - self._origin
+
+    def stamp(self, time: Fraction) -> int:
+        """The time stamp of ``time``, or that just before it; rounded time stamps may lie a tick off."""
+        return floor((time + self._origin) / self._tick) - self._rounded
+
+    def resume(self, first: Fraction) -> None:
+        """Go on within a clip whose first picture was shown at ``first``."""
+        self.count = 1
+        self._first = first
+        self._before = first
+
+    def tell(self, pts: int | None) -> Fraction:
+        """The time of the next picture."""
+        time = self.next if pts is None else self.of(pts)
+        if not self.count:
+            self._first = time
+        else:
+            if self._rounded:
+                ideal = self._first + round((time - self._first) / self._interval) * self._interval
+                time = ideal if abs(ideal - time) < self._tick else time
+            if pts is None or time <= self._before:
+                time = self.next
+                self.moved += 1
+        self.count += 1
+        self._before, self.next = time, time + self._interval
+        return time
+
+    def last(self, picture: av.VideoFrame, *, whole: bool) -> Fraction:
+        """How long the last picture is shown; ``whole`` says that nothing of the stream is missing."""
+        stream = self._stream
+        rest = Fraction(0)
+        if whole and _stated(stream) and stream.duration is not None:
+            rest = self.of((stream.start_time or 0) + stream.duration) - self._before
+        if rest <= 0:
+            rest = picture.duration * self._tick
+        return self._interval if rest <= 0 or (self._rounded and abs(rest - self._interval) < self._tick) else rest
+
+
+def origin_of(container: InputContainer) -> Fraction:
+    """The start of the clip on the container's clock: the earliest start of picture and sound."""
+    streams = (*container.streams.video, *container.streams.audio)
+    starts = [stream.start_time * stream.time_base for stream in streams if stream.start_time is not None and stream.time_base]
+    return min(starts, default=Fraction(0))
+
+
+def video_of(container: InputContainer, name: str) -> VideoStream:
+    """The first stream of pictures that is not a cover. Raises `InputError`."""
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            # Threads within a frame only: those across frames lose decoding errors, and hold many frames in memory.
+            stream.thread_type = "SLICE"
+            return stream
+    found = "only sound" if container.streams.audio else "it is something else, damaged or cut short"
+    raise InputError(f"{name} has no video: {found}")
+
+
+def pictures_of(
+    container: InputContainer, stream: VideoStream, damage: Callable[[int | None], None], key: _Key | None = None
+) -> Iterator[av.VideoFrame]:
+    """What a stream decodes to; ``damage`` is told the time stamp, if there is one, of what is damaged or missing.
+
+    With ``key``, to which the container was sought, that is what is shown from this key frame on.
+    """
+    decoder = _decoder(stream)
+    packets = 0
+    end = Fraction(0)
+    first = None if key is None else key.stamp
+    found = first is None
+    try:
+        for packet in container.demux():
+            if packet.pts is not None:
+                end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
+            found = found or (packet.stream.index == stream.index and packet.pts == first)
+            if packet.stream.index != stream.index or not found:
+                continue
+            packets += bool(packet.size)
+            leading = first is not None and packet.pts is not None and packet.pts < first  # it needs frames before the key
+            if packet.is_corrupt and not leading:
+                damage(packet.pts)
+            try:
+                pictures = decoder.decode(packet)
+            except av.FFmpegError:
+                if not leading:
+                    damage(packet.pts)
+                continue
+            for picture in pictures:
+                if first is not None and picture.pts is not None and picture.pts < first:
+                    continue
+                if picture.is_corrupt:
+                    damage(picture.pts)
+                yield picture
+    except av.FFmpegError:
+        damage(None)
+    stated = Fraction(container.duration or 0, 1_000_000) if "matroska" in container.format.name else end
+    if (first is None and packets < _stated(stream)) or stated - end > Fraction(1, 10):
+        damage(None)
+
+
+SOUGHT = ("mp4", "matroska")
+"""Containers, by FFmpeg's names, that say where key frames are, and whose time stamps are the same wherever one begins."""
+
+
+@dataclass(frozen=True)
+class _Key:
+    """A key frame by its time stamp, and where to seek to come upon it."""
+
+    stamp: int
+    target: int
+
+
+def _key_before(container: InputContainer, stream: VideoStream, stamp: int, first: int, before: int) -> _Key | None:
+    """The last key frame shown at ``stamp`` or earlier that leaves time for ``before`` pictures before the one at ``stamp``.
+
+    None where all of the stream must be decoded. ``first`` is the time stamp of its first picture.
+    """
+    if not any(name in container.format.name for name in SOUGHT):
+        return None
+    target = stamp
+    while target > first:
+        container.seek(target, stream=stream)
+        keys = (packet for packet in container.demux(stream) if packet.is_keyframe and packet.pts is not None)
+        found = next(keys, None)
+        if found is None:
+            return None
+        assert found.pts is not None
+        if found.pts > stamp:  # it is decoded before, and shown after
+            target = min(target, found.pts if found.dts is None else found.dts) - 1
+        elif before:
+            before -= 1
+            stamp = target = found.pts - 1
+        else:
+            return _Key(found.pts, target) if found.pts > first else None
+    return None
+
+
+def _stated(stream: VideoStream) -> int:
+    """The number of packets, where the container states it and can be believed: in MP4 and QuickTime. Else 0."""
+    return stream.frames if "mp4" in stream.container.format.name else 0
+
+
+def _decoder(stream: VideoStream) -> Any:
+    """The stream's own decoder, or libvpx's for the transparency of VP8 and VP9, which FFmpeg's own leaves out."""
+    libvpx = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.name)
+    if libvpx is None or stream.metadata.get("alpha_mode") != "1":
+        return stream.codec_context
+    return av.CodecContext.create(libvpx, "r")
+
+
+def describe(
+    source: Source, container: InputContainer, stream: VideoStream, picture: av.VideoFrame, swap: bool = False
+) -> Info:
+    """What a container and its first picture say of a clip; ``swap`` when upright means that rows become columns."""
+    context, layout = stream.codec_context, picture.format
+    colour = Colour(0, context.color_primaries, context.color_trc, True)
+    if not pixels.is_rgb(layout):
+        colour = replace(colour, matrix=picture.colorspace, full=_full(picture, context.codec.canonical_name))
+        if colour.matrix not in (0, 2, *pixels.COEFFICIENTS):
+            raise InputError(
+                f"{name_of(source)} has the colour matrix {colour.matrix} of H.273: "
+                "BT.601, BT.709, BT.2020, FCC and SMPTE 240M are known"
+            )
+    rate = _nominal(stream.average_rate or stream.guessed_rate)
+    duration = _duration(container, stream, rate)
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    width, height = (picture.height, picture.width) if swap else (picture.width, picture.height)
+    return Info(
+        width=width,
+        height=height,
+        path=None if isinstance(source, BytesIO) else Path(source),
+        rate=rate,
+        frames=stream.frames or (round(duration * rate) if duration is not None and rate else None),
+        duration=duration,
+        depth=pixels.depth_of(layout),
+        chroma=pixels.chroma_of(layout),
+        alpha=pixels.has_alpha(layout),
+        colour=colour,
+        sample_aspect_ratio=1 / aspect if swap else aspect,
+        interlaced=picture.interlaced_frame,
+        audio=bool(container.streams.audio),
+        codec=context.codec.canonical_name,
+    )
+
+
+def decoded(picture: av.VideoFrame, info: Info, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor | None]:
+    """The colours and the alpha of a picture of a clip; no alpha where ``info`` says that there is none."""
+    colour = replace(info.colour, full=_full(picture, info.codec))
+    rgb, alpha = pixels.decode(picture, colour, centred=info.codec in CENTRED, device=device)
+    opaque = info.codec in SEEMING_ALPHA or picture.format.has_palette
+    if alpha is not None and (not info.alpha or (opaque and bool((alpha == 1).all()))):
+        alpha = None
+    return rgb, alpha
+
+
+def _duration(container: InputContainer, stream: VideoStream, rate: Fraction | None) -> Fraction | None:
+    """How long the file says that its picture is shown; Matroska says it in a tag, else only of the longest stream."""
+    if stream.time_base is None or (stream.duration is None and container.duration is None):
+        return None
+    if stream.duration:
+        return stream.duration * stream.time_base
+    end = Fraction(container.duration or 0, 1_000_000)
+    if tag := re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", "")):
+        hours, minutes, seconds = (Fraction(part) for part in tag.groups())
+        end = hours * 3600 + minutes * 60 + seconds
+    duration = end - (stream.start_time or 0) * stream.time_base
+    whole = round(duration * rate) / rate if rate else duration
+    return (whole if abs(whole - duration) < Fraction(1, 500) else duration) or None
+
+
+def _nominal(rate: Fraction | None) -> Fraction | None:
+    """The whole or NTSC frame rate that a container's rounding hides: Matroska's 19001/317 is 60000/1001."""
+    if rate is None or rate < 1:
+        return rate
+    usual = Fraction(round(rate)), Fraction(round(rate * 1001 / 1000) * 1000, 1001)
+    return next((ideal for ideal in usual if abs(rate / ideal - 1) < Fraction(1, 10**6)), rate)
+
+
+def _full(picture: av.VideoFrame, codec: str) -> bool | None:
+    return {1: False, 2: True}.get(int(picture.color_range), True if codec == "mjpeg" else None)

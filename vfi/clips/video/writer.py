@@ -1,0 +1,195 @@
+"""Video files out: frames encoded one at a time, with exact times, beside the sound of another file.
+
+Owns muxing and the copying of sound. How frames become packets is `encoder`'s to know.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from fractions import Fraction
+from itertools import chain, pairwise
+from pathlib import Path
+
+import av
+from av.container import InputContainer, OutputContainer
+
+from ...core import Frame, InputError
+from ..clip import DEFAULT_ENCODING, DamagedError, Encoding, Info, Source, Staged, Writer, name_of
+from . import codecs
+from .encoder import Encoder, Pictures
+from .reader import opened, origin_of
+
+
+class VideoWriter(Writer):
+    """Encodes frames into a video file, which gets its name only when it is whole.
+
+    ``info`` says what comes: size, rate, depth, chroma, alpha, colour tags, pixel aspect. What is not asked for in
+    ``encoding`` follows it where the codec can, and ``notes`` says where it cannot. Light in floats becomes BT.1886 of 0..1.
+    Time stamps are exact when all times and ends are multiples of ``time_base`` (default: a frame at ``info.rate``), up to
+    10^9 ticks a second, else rounded to 1/705600000 s; Matroska and WebM round to milliseconds. ``audio`` is the file whose
+    sound is copied, packet by packet and untouched, at its place in time.
+
+    Raises `InputError`, before anything is encoded, where the file cannot be written, or cannot hold the codec, the size or
+    the sound.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        info: Info,
+        *,
+        encoding: Encoding = DEFAULT_ENCODING,
+        time_base: Fraction | None = None,
+        audio: Source | None = None,
+    ) -> None:
+        path = Path(path)
+        self._pictures = Pictures(path.suffix.lower(), info, encoding, time_base)
+        self.notes = self._pictures.notes
+        self._lead: int | None = None  # how far the first packet comes before it is shown
+        for source in (info.path, audio):
+            if isinstance(source, str | os.PathLike) and path.exists() and path.samefile(source):
+                raise InputError(f"{path} is the input itself: give the output another name")
+        self._staged = Staged(path)
+        self._files = ExitStack()
+        try:
+            self._output = self._files.enter_context(_created(self._staged.path, self._pictures.tick))
+            self._stream = self._pictures.stream(self._output)
+            self._encoder = Encoder(self._pictures, self._stream)
+            self._sound = None if audio is None else self._files.enter_context(_copied(audio, self._output, path))
+            self._output.start_encoding()
+        except av.FFmpegError as error:
+            self.discard()
+            size = f"{info.width}x{info.height}"
+            raise InputError(f"{self._pictures.codec} cannot encode pictures of {size} ({error.strerror})") from error
+        except BaseException:
+            self.discard()
+            raise
+
+    def write(self, frame: Frame) -> None:
+        with self._reported():
+            for packet in self._encoder.encode(frame):
+                self._mux(packet)
+
+    def take(self, packets: Iterable[av.Packet]) -> None:
+        """Add what encoders of such pictures made of all the frames, part after part, instead of the frames themselves."""
+        before: int | None = None
+        with self._reported():
+            for packet, following in pairwise(chain(packets, (None,))):
+                assert packet is not None
+                assert packet.dts is not None
+                packet.stream, packet.time_base = self._stream, self._pictures.tick
+                if before is not None:  # an encoder's first packets come early, and may not come before those of the last
+                    packet.dts = max(packet.dts, before + 1)
+                before = packet.dts
+                self._encoder.passed(packet)
+                self._mux(packet, last=following is None)
+
+    def commit(self) -> Path:
+        return self._finished(sound=True).commit()
+
+    def keep_partial(self) -> Path | None:
+        if not self._encoder.count:
+            self.discard()
+            return None
+        return self._finished(sound=False).keep()
+
+    def discard(self) -> None:
+        try:
+            self._files.close()
+        finally:
+            self._staged.discard()
+
+    def _finished(self, *, sound: bool) -> Staged:
+        """Write what the encoder still holds, the rest of the sound if asked for, and the index."""
+        try:
+            if not self._encoder.count:
+                raise InputError(f"{self._staged.target} was not written: there were no frames")
+            with self._reported():
+                packets = self._encoder.rest()
+                for packet in packets:
+                    self._mux(packet, last=packet is packets[-1])
+                if self._sound is not None:
+                    self._sound.copy(None if sound else self._encoder.end * self._pictures.tick)
+                self._files.close()
+        except BaseException:
+            self.discard()
+            raise
+        return self._staged
+
+    def _mux(self, packet: av.Packet, *, last: bool = False) -> None:
+        """Add a packet, and the sound before it. With B-frames the last is not the last frame, yet it ends the track."""
+        assert packet.pts is not None
+        assert packet.dts is not None
+        if self._lead is None:
+            self._lead = packet.pts - packet.dts
+        if last and packet.pts != self._encoder.last:
+            packet.duration = self._encoder.end - max(packet.dts + self._lead, packet.pts)
+        if self._sound is not None:
+            self._sound.copy(packet.dts * self._pictures.tick)
+        self._output.mux(packet)
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        try:
+            yield
+        except av.FFmpegError as error:
+            raise InputError(f"{self._staged.target} cannot be written: {error.strerror}") from error
+
+
+class _Sound:
+    """The sound of another file, packet by packet as it is, moved to where the clip starts at zero."""
+
+    def __init__(self, container: InputContainer, name: str, output: OutputContainer, path: Path) -> None:
+        self._name = name
+        self._output = output
+        self._origin = origin_of(container)
+        streams = container.streams.audio
+        try:
+            self._copies = {stream.index: output.add_stream_from_template(stream) for stream in streams}
+        except ValueError as error:
+            sounds = ", ".join(sorted({stream.codec_context.name for stream in streams}))
+            raise InputError(
+                f"{path.suffix} files cannot hold the {sounds} sound of {name}: write to .mkv, or leave the sound out"
+            ) from error
+        self._packets = container.demux(*streams) if streams else iter(())
+        self._next = self._read()
+
+    def copy(self, until: Fraction | None) -> None:
+        """Add the packets that come before ``until`` seconds; all of them when None."""
+        while self._next is not None:
+            packet = self._next
+            assert packet.dts is not None
+            assert packet.pts is not None
+            shift = round(self._origin / packet.time_base)
+            if until is not None and (packet.dts - shift) * packet.time_base >= until:
+                return
+            packet.stream = self._copies[packet.stream.index]
+            packet.dts, packet.pts = packet.dts - shift, packet.pts - shift
+            self._output.mux(packet)
+            self._next = self._read()
+
+    def _read(self) -> av.Packet | None:
+        try:
+            return next((packet for packet in self._packets if packet.dts is not None), None)
+        except av.FFmpegError as error:
+            raise DamagedError(f"the sound of {self._name} is damaged: {error.strerror}") from error
+
+
+@contextmanager
+def _created(path: Path, tick: Fraction) -> Iterator[OutputContainer]:
+    """A new file without random numbers; MP4 and QuickTime get their index first, and a clock on which all times are exact."""
+    container = codecs.CONTAINERS[path.suffix.lower()][0]
+    options = {"fflags": "+bitexact"}
+    if container in ("mp4", "mov"):
+        options |= {"movflags": "+faststart", "movie_timescale": str(tick.denominator)}
+    with av.open(f"file:{path}", "w", format=container, options=options) as output:
+        yield output
+
+
+@contextmanager
+def _copied(source: Source, output: OutputContainer, path: Path) -> Iterator[_Sound]:
+    name = name_of(source)
+    with opened(source, name) as container:
+        yield _Sound(container, name, output, path)

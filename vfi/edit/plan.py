@@ -1,0 +1,382 @@
+"""The plan of a clip, as data: its shots, fades, flashes and repeats, what becomes of them, and the frames that are asked for.
+
+It can be written as JSON, edited and given back: frames are marked by their exact times. Owns that data and its text. What is
+found, `finding` finds; what is made of marks, `run` makes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
+
+from ..clips.clip import Edited, Reader
+from ..core import Across, Frame, InputError
+from ..timing.grids import Timing, exact_rate, timing
+from .duplicates import Repeats
+
+T = TypeVar("T")
+
+Cuts: TypeAlias = 'Across | Literal["interpolate"]'
+"""What is shown between two shots: the last frame of the earlier, held; a blend; or motion, as if there were no cut."""
+
+Duplicates: TypeAlias = Literal["keep", "spread"]
+"""What becomes of repeated frames: they are kept, or motion is spread over their time."""
+
+CUTS: tuple[Cuts, ...] = ("hold", "blend", "interpolate")
+DUPLICATES: tuple[Duplicates, ...] = get_args(Duplicates)
+
+FORMAT = 1
+"""The number of the JSON's form, under ``plan``."""
+
+LISTED = 8
+"""More times than these are not listed in a sentence."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is known of the clip that a plan is of; times in seconds, ``rate`` in frames a second."""
+
+    frames: int
+    duration: Fraction
+    rate: Fraction | None
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Shot:
+    """``frames`` frames from the time ``start`` on; ``across`` is what is shown between the shot before and this one.
+
+    ``score`` is the share of the picture that changes with no regard to motion, None where nobody looked.
+    """
+
+    start: Fraction
+    frames: int
+    across: Cuts = "hold"
+    score: float | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """A fade through black or white, or a flash: ``frames`` frames from ``start`` on. Nothing is done about it."""
+
+    kind: Literal["fade", "flash"]
+    start: Fraction
+    frames: int
+
+
+@dataclass(frozen=True)
+class Output:
+    """The frames that are asked for, as `time.timing` takes it."""
+
+    times: int | None = None
+    fps: Fraction | None = None
+    slow: Fraction | None = None
+
+    def timing(self, rate: Fraction | None) -> Timing:
+        """The timing for a clip of ``rate`` frames a second. Raises `InputError`."""
+        return timing(rate, times=self.times, fps=self.fps, slow=self.slow)
+
+
+TWICE = Output()
+"""What is asked where nothing is: twice as many frames."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a clip is and what is to be made of it; see the parts. Shots, events and repeats are in order of time."""
+
+    source: Source
+    shots: tuple[Shot, ...]
+    events: tuple[Event, ...] = ()
+    repeats: tuple[Repeats, ...] = ()
+    duplicates: Duplicates = "keep"
+    output: Output = TWICE
+
+    def marked(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """The frames of the clip, marked as planned. Raises `InputError` where the plan names a time at which none begins."""
+        wanted = self._wanted()
+        before: Frame | None = None
+        repeating = 0
+        for frame in frames:
+            while wanted and wanted[-1][0] < frame.time:
+                raise _missing(*wanted[-1][:2], before, frame)
+            cut: Across | None = None
+            while wanted and wanted[-1][0] == frame.time:
+                _, _, across, count = wanted.pop()
+                cut, repeating = across or cut, count or repeating
+            if before is None:
+                cut = None
+            yield replace(frame, cut=cut, repeat=repeating > 0) if cut or repeating else frame
+            before, repeating = frame, max(repeating - 1, 0)
+        if wanted:
+            raise _missing(*wanted[-1][:2], before, None)
+
+    def applied(self, clip: Reader) -> Edited:
+        """The clip with its frames so marked."""
+        return Edited(clip.info, clip.notes, lambda: self.marked(clip))
+
+    def _wanted(self) -> list[tuple[Fraction, str, Across | None, int]]:
+        """The marks, the last first: when, what they are called, what is shown across the cut, how many frames repeat."""
+        marks: list[tuple[Fraction, str, Across | None, int]] = [
+            (shot.start, "a shot begin", None if shot.across == "interpolate" else shot.across, 0) for shot in self.shots
+        ]
+        if self.duplicates == "spread":
+            marks += [(run.start, "a repeat", None, run.frames) for run in self.repeats]
+        return sorted(marks, key=lambda mark: mark[0], reverse=True)
+
+    def with_policies(self, cuts: Cuts | None, duplicates: Duplicates | None) -> Plan:
+        """The same with other policies for all of its cuts and repeats; None leaves them."""
+        planned = self.shots if cuts is None else tuple(replace(shot, across=cuts) for shot in self.shots)
+        return replace(self, shots=planned, duplicates=duplicates or self.duplicates)
+
+    def timing(self) -> Timing:
+        """What the plan asks of time. Raises `InputError`."""
+        return self.output.timing(self.source.rate)
+
+    def expected(self) -> int | None:
+        """How many frames there will be."""
+        return self.timing().expected(self.source.frames, self.source.duration, "hold")
+
+    def told(self) -> list[str]:
+        """Which cuts and repeats there are and what becomes of them, in a sentence each."""
+        told = []
+        if len(self.shots) > 1:
+            policies = sorted({shot.across for shot in self.shots[1:]})
+            told.append(f"{_at('cut', [shot.start for shot in self.shots[1:]])} ({', '.join(policies)})")
+        if repeats := sum(run.frames for run in self.repeats):
+            told.append(f"{_counted(repeats, 'repeat')} in {self.source.frames} frames ({self.duplicates})")
+        return told
+
+    def events_told(self) -> list[str]:
+        """Which fades and flashes there are, in a sentence each."""
+        starts = {kind: [event.start for event in self.events if event.kind == kind] for kind in ("fade", "flash")}
+        return [_at(kind, times) for kind, times in starts.items() if times]
+
+    def cadence(self, shot: int) -> str:
+        """How long the pictures of a shot are held, in words such as "on twos"; empty where none is held."""
+        first, last = self.shots[shot].start, self.shots[shot + 1].start if shot + 1 < len(self.shots) else None
+        runs = [run.frames for run in self.repeats if run.start >= first and (last is None or run.start < last)]
+        if not runs:
+            return ""
+        frames, repeats = self.shots[shot].frames, sum(runs)
+        holds = Counter(count + 1 for count in runs)
+        holds[1] = frames - repeats - len(runs)
+        hold, often = holds.most_common(1)[0]
+        words = {2: "twos", 3: "threes", 4: "fours", 5: "fives", 6: "sixes"}
+        mostly = "" if often == frames - repeats else "mostly "
+        return f"{mostly}on {words.get(hold, hold)}, {_counted(repeats, 'repeat')}" if hold > 1 else _counted(repeats, "repeat")
+
+    def to_json(self) -> str:
+        """The plan as text, to be read by `from_json`; times are exact, such as "1001/24000"."""
+        data: dict[str, Any] = {
+            "plan": FORMAT,
+            "source": {
+                "frames": self.source.frames,
+                "duration": str(self.source.duration),
+                "rate": None if self.source.rate is None else str(self.source.rate),
+                "width": self.source.width,
+                "height": self.source.height,
+            },
+            "shots": [
+                {"start": str(shot.start), "frames": shot.frames, "across": shot.across, "score": shot.score}
+                for shot in self.shots
+            ],
+            "events": [{"kind": one.kind, "start": str(one.start), "frames": one.frames} for one in self.events],
+            "duplicates": self.duplicates,
+            "repeats": [{"start": str(run.start), "frames": run.frames} for run in self.repeats],
+            "output": {
+                "times": self.output.times,
+                "fps": None if self.output.fps is None else str(self.output.fps),
+                "slow": None if self.output.slow is None else str(self.output.slow),
+                "frames": self.expected(),
+            },
+        }
+        data["shots"][0].pop("across")
+        return _compact(data)
+
+    @classmethod
+    def from_json(cls, text: str) -> Plan:
+        """The plan that a text holds. Raises `InputError`, which names the field that is wrong and what it may hold.
+
+        ``source`` and the ``frames`` of shots and ``output`` are there to be read: nothing is made of them but sentences.
+        """
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise InputError(f"the plan is no JSON: {error}") from error
+        top = _Fields(data, "the plan")
+        if (form := top.take("plan", _count(1))) != FORMAT:
+            raise InputError(f"plan is {form}: this version reads plans of form {FORMAT}")
+        source, output = _Fields(top.take("source", _any), "source"), _Fields(top.take("output", _any, {}), "output")
+        listed = [_Fields(one, f"shots[{index}]") for index, one in enumerate(top.take("shots", _list))]
+        if not listed:
+            raise InputError("shots is empty: a clip has at least one")
+        events = [_Fields(one, f"events[{index}]") for index, one in enumerate(top.take("events", _list, []))]
+        repeats = [_Fields(one, f"repeats[{index}]") for index, one in enumerate(top.take("repeats", _list, []))]
+        read = cls(
+            Source(
+                source.take("frames", _count(1)),
+                source.take("duration", _time),
+                source.take("rate", _or_none(_rate), None),
+                source.take("width", _count(1)),
+                source.take("height", _count(1)),
+            ),
+            tuple(
+                Shot(
+                    one.take("start", _time),
+                    one.take("frames", _count(0), 0),
+                    one.take("across", _one_of(CUTS), "hold"),
+                    one.take("score", _or_none(_share), None),
+                )
+                for one in listed
+            ),
+            tuple(
+                Event(one.take("kind", _one_of(("fade", "flash"))), one.take("start", _time), one.take("frames", _count(0), 0))
+                for one in events
+            ),
+            tuple(Repeats(one.take("start", _time), one.take("frames", _count(1), 1)) for one in repeats),
+            top.take("duplicates", _one_of(DUPLICATES), "keep"),
+            Output(
+                output.take("times", _or_none(_count(1)), None),
+                output.take("fps", _or_none(_rate), None),
+                output.take("slow", _or_none(_positive), None),
+            ),
+        )
+        output.take("frames", _or_none(_count(0)), None)
+        for part in (top, source, output, *listed, *events, *repeats):
+            part.end()
+        for name, starts in (("shots", [shot.start for shot in read.shots]), ("repeats", [run.start for run in read.repeats])):
+            for index, (before, start) in enumerate(pairwise(starts), start=1):
+                if start <= before:
+                    raise InputError(f"{name}[{index}].start is {start}: it must be after the one before, {before}")
+        read.timing()
+        return read
+
+
+class _Fields:
+    """An object of the JSON, whose fields are taken one by one; ``name`` is where it stands."""
+
+    def __init__(self, data: Any, name: str) -> None:
+        if not isinstance(data, dict):
+            raise InputError(f"{name} is {_short(data)}: it must be an object, {{...}}")
+        self.data, self.name = dict(data), name
+
+    def take(self, key: str, read: Callable[[Any], T], default: Any = ...) -> T:
+        """The field as ``read`` reads it; ``default`` stands in for one that is not there, and without a default it must be."""
+        if key not in self.data and default is ...:
+            raise InputError(f"{self.name} has no {key!r}")
+        value = self.data.pop(key, default)
+        try:
+            return read(value)
+        except (ValueError, TypeError, OverflowError, ZeroDivisionError) as error:
+            raise InputError(f"{self._where(key)} is {_short(value)}: {error}") from error
+
+    def end(self) -> None:
+        """Raises `InputError` for a field that nobody took."""
+        for key in self.data:
+            raise InputError(f"{self._where(key)} is no field of a plan")
+
+    def _where(self, key: str) -> str:
+        return key if self.name == "the plan" else f"{self.name}.{key}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _any(value: Any) -> Any:
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError("it must be a list, [...]")
+    return value
+
+
+def _count(least: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        if type(value) is not int or value < least:
+            raise ValueError(f"it must be a whole number from {least} up")
+        return value
+
+    return read
+
+
+def _time(value: Any) -> Fraction:
+    """Exact seconds: a text such as "1001/24000" or "0.96", or a whole number."""
+    try:
+        if isinstance(value, str) or type(value) is int:
+            return Fraction(value)
+    except (ValueError, ZeroDivisionError) as error:
+        raise ValueError('it must be seconds such as "1001/24000" or "0.96"') from error
+    raise ValueError('it must be seconds such as "1001/24000" or "0.96", in quotes so that they stay exact')
+
+
+def _positive(value: Any) -> Fraction:
+    number = _time(value)
+    if number <= 0:
+        raise ValueError("it must be above 0")
+    return number
+
+
+def _rate(value: Any) -> Fraction:
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
+        raise ValueError('it must be a frame rate such as "60" or "30000/1001"')
+    return exact_rate(value)
+
+
+def _share(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError("it must be a number from 0 to 1")
+    return float(value)
+
+
+def _one_of(names: Sequence[Any]) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if value not in names:
+            raise ValueError(f"it must be {', '.join(names[:-1])} or {names[-1]}")
+        return value
+
+    return read
+
+
+def _or_none(read: Callable[[Any], T]) -> Callable[[Any], T | None]:
+    return lambda value: None if value is None else read(value)
+
+
+def _missing(time: Fraction, what: str, before: Frame | None, after: Frame | None) -> InputError:
+    """What to say when no frame begins at ``time``, between two that do."""
+    near = min((frame.time for frame in (before, after) if frame), key=lambda begins: abs(begins - time), default=None)
+    nearest = "the clip has no frames" if near is None else f"the nearest frame begins at {near} ({float(near):.3f} s)"
+    return InputError(f"the plan has {what} at {time} ({float(time):.3f} s), where no frame begins: {nearest}")
+
+
+def _at(kind: str, times: Sequence[Fraction]) -> str:
+    """How many of a kind there are and when, in words."""
+    counted = _counted(len(times), kind)
+    listed = ", ".join(f"{float(time):.3f}" for time in times[:LISTED])
+    return f"{counted}, at {listed} s" if len(times) <= LISTED else f"{counted}, at {listed} s and later"
+
+
+def _counted(count: int, kind: str) -> str:
+    """1 cut, 2 cuts, 2 flashes."""
+    return f"{count} {kind}{'' if count == 1 else 'es' if kind.endswith('sh') else 's'}"
+
+
+def _compact(data: dict[str, Any]) -> str:
+    """JSON with a line for each entry of a list, which is easy to edit."""
+    parts = []
+    for key, value in data.items():
+        text = json.dumps(value)
+        if isinstance(value, list) and value:
+            text = "[\n" + ",\n".join(f"    {json.dumps(one)}" for one in value) + "\n  ]"
+        parts.append(f"  {json.dumps(key)}: {text}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"

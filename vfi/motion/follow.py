@@ -1,0 +1,150 @@
+"""Points followed through a clip, from its first frame on.
+
+By Lucas and Kanade's method (OpenCV), or by the motion that any model sees. Owns what counts as lost. Holds two frames. Knows
+nothing of files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import chain, pairwise
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..core import Frame, InputError, Interpolator
+from ..model import wrappers as wrap
+from ..ops.warp import sample
+from ..pixels.grey import grey
+from ..render.run import same_size
+from ..tracks import Tracks
+from .flow import motions, occlusion
+
+WITHIN = 1.0
+"""A point that is followed to the next frame and back is lost when it comes back further from where it was, in pixels."""
+
+WINDOW = 21
+"""The side of what is compared around a point, in pixels."""
+
+SMALLEST = 24
+"""The pyramid ends before a side gets smaller than this."""
+
+HALF = 0.5
+
+ROUNDS = 12
+"""So often the place half-way from which the motion leads back to a point is corrected."""
+
+Step: TypeAlias = "Callable[[Frame, Frame, Tensor], tuple[Tensor, Tensor]]"
+"""From two frames and places [N,2] in the first to places in the second, and how far off each is, [N] pixels."""
+
+
+def follow(frames: Iterable[Frame], points: Tensor, model: Interpolator | None = None, *, within: float = WITHIN) -> Tracks:
+    """Where the ``points`` [N,2] (x, y) of the first frame are in every frame, in pixels of the frames.
+
+    Without a ``model`` each is followed by Lucas and Kanade's method, in pyramids (Bouguet 2001), there and back again: where
+    it does not come back to within ``within`` pixels it is lost (Kalal, Mikolajczyk and Matas, "Forward-Backward Error",
+    ICPR 2010). A ``model`` that estimates motion is followed half-way to both frames, and a point is lost where that is
+    occluded or does not lead there. What is lost, leaves the frame or meets a cut stays where it was, no longer visible.
+    Raises `InputError` where there are no frames or points, or the model estimates no motion.
+    """
+    if points.ndim != 2 or points.shape[1] != 2 or not len(points) or not points.isfinite().all():
+        raise InputError(f"points of shape {list(points.shape)} were given: at least one is needed, as [points, 2]")
+    if not within > 0:
+        raise InputError(f"points may be {within:g} pixels off: it must be above 0")
+    if model is not None and not wrap.estimates_motion(model):
+        raise InputError(
+            f"{model.spec.name} does not estimate motion: choose a model that follows it, such as dis or rife-4.25"
+        )
+    step = lucas_kanade if model is None else _by_motion(model)
+    path, visible, size = [], [], (0, 0)
+    for frame, places, seen in _followed(same_size(frames), points.double().cpu(), step, within):
+        path.append(places)
+        visible.append(seen)
+        size = (frame.rgb.shape[2], frame.rgb.shape[1])
+    if not path:
+        raise InputError("there are no frames: at least one is needed to follow points")
+    return Tracks(torch.stack(path), torch.stack(visible), size)
+
+
+def corners(frame: Frame, count: int, apart: float = 16.0) -> Tensor:
+    """Up to ``count`` points [N,2] of a frame that can be followed well, ``apart`` pixels from each other, the best first.
+
+    Shi and Tomasi, "Good Features to Track", CVPR 1994. Raises `InputError` where there are none.
+    """
+    import cv2
+
+    if count < 1:
+        raise InputError(f"{count} points were asked for: at least one is needed")
+    found = cv2.goodFeaturesToTrack(grey(frame.rgb).numpy(), count, 0.01, apart)
+    if found is None:
+        raise InputError("the first frame has no points that can be followed: it is even everywhere")
+    return torch.from_numpy(found[:, 0])
+
+
+def _followed(frames: Iterator[Frame], places: Tensor, step: Step, within: float) -> Iterator[tuple[Frame, Tensor, Tensor]]:
+    """Each frame, where the points are, and which of them are still to be seen."""
+    first = next(frames, None)
+    if first is None:
+        return
+    visible = _inside(places, first)
+    yield first, places, visible
+    for before, frame in pairwise(chain((first,), frames)):
+        if frame.cut is not None:
+            visible = torch.zeros_like(visible)
+        if visible.any() and not frame.repeat:
+            moved, off = step(before, frame, places[visible])
+            held = (off <= within) & _inside(moved, frame)
+            index = visible.nonzero()[:, 0]
+            places = places.index_put((index[held],), moved[held].double())
+            visible = visible.index_put((index[~held],), torch.tensor(False))
+        yield frame, places, visible
+
+
+def lucas_kanade(before: Frame, after: Frame, places: Tensor) -> tuple[Tensor, Tensor]:
+    """A `Step`: where each is after, and how far from its place it comes back to; infinity where it cannot be followed."""
+    import cv2
+
+    one, other = grey(before.rgb).numpy(), grey(after.rgb).numpy()
+    levels = max(int(np.log2(max(min(one.shape) / SMALLEST, 1))), 0)
+    options = {
+        "winSize": (WINDOW, WINDOW),
+        "maxLevel": levels,
+        "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 0.005),
+    }
+    start = places.float().numpy()[:, None]
+    there, found, _ = cv2.calcOpticalFlowPyrLK(one, other, start, None, **options)  # type: ignore[call-overload]
+    back, returned, _ = cv2.calcOpticalFlowPyrLK(other, one, there, None, **options)  # type: ignore[call-overload]
+    off = np.linalg.norm(back - start, axis=-1)[:, 0]
+    off[(found[:, 0] == 0) | (returned[:, 0] == 0)] = np.inf
+    return torch.from_numpy(there[:, 0]).double(), torch.from_numpy(off)
+
+
+def _by_motion(model: Interpolator) -> Step:
+    """A `Step` along the motion half-way between the frames, which every model that estimates motion knows best."""
+
+    def step(before: Frame, after: Frame, places: Tensor) -> tuple[Tensor, Tensor]:
+        pair = (replace(before, cut=None), replace(after, cut=None))
+        _, motion = next(motions(pair, model, HALF))
+        middle = places + _looked_up(-motion.flow0, places)
+        for _ in range(ROUNDS):
+            middle = places - _looked_up(motion.flow0, middle)
+        off = torch.linalg.vector_norm(middle + _looked_up(motion.flow0, middle) - places, dim=1)
+        hidden = _looked_up(occlusion(motion, torch.tensor([HALF])), middle)[:, 0] > 0.5
+        return middle + _looked_up(motion.flow1, middle), off.masked_fill(hidden, torch.inf)
+
+    return step
+
+
+def _looked_up(planes: Tensor, places: Tensor) -> Tensor:
+    """``planes`` [1,C,H,W] at ``places`` [N,2] in pixels: [N,C] float64; beyond the edge what the edge has."""
+    x, y = places.T[:, None, None]
+    return sample(planes.double().cpu(), x, y, outside="border")[0, :, 0].T
+
+
+def _inside(places: Tensor, frame: Frame) -> Tensor:
+    height, width = frame.rgb.shape[-2:]
+    x, y = places.unbind(-1)
+    return (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)

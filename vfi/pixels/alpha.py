@@ -1,0 +1,30 @@
+"""Alpha: colours are multiplied by it before they are mixed and divided by it after.
+
+Knows nothing of how frames are made or stored.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..core import Frame, Motion
+from ..ops.warp import warp_corners
+from .uint8 import floats
+
+
+def premultiplied(frame: Frame) -> Tensor:
+    """[3,H,W] float32: colour times alpha; the colour itself where there is no alpha."""
+    rgb = floats(frame.rgb)
+    return rgb if frame.alpha is None else rgb * floats(frame.alpha)
+
+
+def straight(rgb: Tensor, alpha: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
+    """Undo `premultiplied`: [..,3,H,W] and [..,1,H,W] give colour in ``low`` to ``high``, black where nothing shows."""
+    return torch.where(alpha > 0, rgb / alpha.clamp(min=1e-6), torch.zeros_like(rgb)).clamp(low, high)
+
+
+def moved(before: Tensor, after: Tensor, motion: Motion) -> Tensor:
+    """The plane [B,1,H,W] that two planes become when they follow ``motion``."""
+    mask = motion.mask
+    return warp_corners(before, motion.flow0) * mask + warp_corners(after, motion.flow1) * (1 - mask)

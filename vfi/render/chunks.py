@@ -1,0 +1,199 @@
+"""Writing a clip in chunks that are kept when work is cut off, and put together without encoding again.
+
+Each chunk is a clip of its own, made and named as a whole by an ordinary writer, and no frame of it depends on another: which
+chunks are made in which run, in which order and by whom makes no difference to the result.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import chain, count
+from pathlib import Path
+
+from ..clips import images
+from ..clips import open as opening
+from ..clips.clip import DEFAULT_ENCODING, VIDEO_ENDINGS, Done, Encoding, Info, Source, Writer
+from ..clips.video import PacketWriter, VideoWriter
+from ..clips.video.packets import packets_of
+from ..core import Frame, InputError
+from .journal import Journal, delete
+
+LENGTH = 96
+"""Frames of a chunk: what is lost at most. Each begins with a key frame."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """How the chunks of the clip ``path`` are written into ``folder``; it can be sent to another process."""
+
+    path: Path
+    folder: Path
+    info: Info
+    encoding: Encoding
+    time_base: Fraction | None
+
+    @property
+    def video(self) -> bool:
+        """Whether the clip is a video file, not images."""
+        return self.path.suffix.lower() in VIDEO_ENDINGS
+
+    def chunk(self, number: int) -> Path:
+        """Where the chunk of a number is, or is to be put."""
+        return self.folder / f"{number:06d}"
+
+    def writer(self, number: int, before: int) -> Writer:
+        """What writes the chunk of a number, whose frames come after ``before`` others, in place of what is there."""
+        path = self.chunk(number)
+        delete(path)
+        if self.video:
+            return self.packets(path)
+        path = path / self.path.name if "%" in self.path.name else path
+        return images.ImageWriter(path, self.info, encoding=self.encoding, first=before)
+
+    def packets(self, path: Path) -> PacketWriter:
+        """What writes frames as the bare packets of a video."""
+        ending = self.path.suffix.lower()
+        return PacketWriter(path, ending, self.info, encoding=self.encoding, time_base=self.time_base)
+
+
+class Chunks:
+    """The clip ``path`` in the making as chunks of ``length`` frames, by anyone who is given ``parts``.
+
+    The chunks lie in a hidden folder beside the output, see `journal.Journal`, until the clip is whole; there must be room for
+    both. What is ``finished`` there, from an earlier run of the same ``recipe`` too, need not be made again, and stays when
+    this is closed. Raises `InputError` as `opening.writer` does, before any work is done.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        info: Info,
+        recipe: Mapping[str, str],
+        *,
+        encoding: Encoding = DEFAULT_ENCODING,
+        time_base: Fraction | None = None,
+        audio: Source | None = None,
+        length: int = LENGTH,
+    ) -> None:
+        path, encoding = Path(path), replace(encoding, repeatable=True)
+        self.length = length
+        self._info, self._encoding, self._time_base, self._audio = info, encoding, time_base, audio
+        probe = self._whole(path)
+        probe.discard()
+        self._target = path.parent if "%" in path.name else path
+        if isinstance(probe, VideoWriter):
+            Parts(path, path.parent, info, encoding, time_base).packets(path).discard()
+        self._journal = Journal(self._target, {**recipe, "length of a chunk": str(length)})
+        self.parts = Parts(path, self._journal.folder, info, encoding, time_base)
+        self.notes = [*probe.notes, *self._journal.notes]
+
+    @property
+    def folder(self) -> Path:
+        """Where the chunks are."""
+        return self._journal.folder
+
+    @property
+    def finished(self) -> dict[int, Done]:
+        """What is made, by the number of the chunk."""
+        return dict(self._journal.chunks)
+
+    @property
+    def done(self) -> Done:
+        """What is made, up to the first chunk that is missing."""
+        return self._journal.done
+
+    def finish(self, number: int, chunk: Done) -> None:
+        """Count a chunk, which is in its place, among the finished."""
+        self._journal.finish(number, chunk)
+
+    def keep(self, first: int) -> None:
+        """Forget all chunks but so many of the first."""
+        self._journal.keep(first)
+
+    def join(self) -> Path:
+        """Put the finished chunks, none of which may be missing, together, and give the whole its name."""
+        if not self.done.frames:
+            raise InputError(f"{self.parts.path} was not written: there were no frames")
+        parts = [self.parts.chunk(number) for number in sorted(self.finished)]
+        whole = self._journal.whole
+        if self.parts.video:
+            whole = whole.with_suffix(self.parts.path.suffix)
+            with self._whole(whole) as writer:
+                assert isinstance(writer, VideoWriter)
+                writer.take(chain.from_iterable(map(packets_of, parts)))
+        else:
+            images.join(parts, whole)
+        try:
+            if self._target.is_dir():
+                self._target.rmdir()
+            whole.replace(self._target)
+        except OSError as error:
+            raise InputError(f"{self._target} cannot be written: {error.strerror}") from error
+        self._journal.remove()
+        return self._target
+
+    def close(self) -> None:
+        """Leave nothing behind but the finished chunks."""
+        self._journal.close()
+
+    def _whole(self, path: Path) -> Writer:
+        """What writes the whole clip."""
+        return opening.writer(path, self._info, encoding=self._encoding, time_base=self._time_base, audio=self._audio)
+
+
+class ChunkWriter(Writer):
+    """Writes a clip as `opening.writer` does, in ``chunks``, from the first that is missing on; ``done`` says what there is.
+
+    An interruption and an error leave the finished chunks: a later writer of the same recipe goes on from them.
+    """
+
+    def __init__(self, chunks: Chunks) -> None:
+        self._chunks = chunks
+        self.notes = chunks.notes
+        self.done = chunks.done
+        self._number = next(number for number in count() if number not in chunks.finished)
+        chunks.keep(self._number)  # those that several processes left after a gap are made again
+        self._chunk: Writer | None = None
+        self._begun = Done()
+
+    def write(self, frame: Frame) -> None:
+        if self._chunk is None:
+            self._chunk = self._chunks.parts.writer(self._number, self.done.frames)
+        self._chunk.write(frame)
+        self._begun = self._begun.with_frame(frame)
+        if self._begun.frames == self._chunks.length:
+            self._finish_chunk()
+
+    def commit(self) -> Path:
+        try:
+            if self._begun.frames:
+                self._finish_chunk()
+            return self._chunks.join()
+        except BaseException:
+            self.discard()
+            raise
+
+    def keep_partial(self) -> Path | None:
+        """Leave the finished chunks where they are, for a later run."""
+        self.discard()
+        return self._chunks.folder if self.done.frames else None
+
+    def discard(self) -> None:
+        """Leave nothing behind but the finished chunks."""
+        try:
+            if self._chunk is not None:
+                self._chunk.discard()
+        finally:
+            self._chunk = None
+            self._chunks.close()
+
+    def _finish_chunk(self) -> None:
+        assert self._chunk is not None
+        self._chunk.commit()
+        self._chunk = None
+        self._chunks.finish(self._number, self._begun)
+        self._number += 1
+        self._begun, self.done = Done(), self._chunks.done

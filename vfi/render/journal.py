@@ -1,0 +1,178 @@
+"""What is done of an output, in a hidden folder beside it, so that work that was cut off can be taken up again.
+
+Owns that folder, the list of finished chunks, and the recipe: everything that decides the output, by which the same work is
+known again. Knows nothing of what is in a chunk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from importlib.metadata import PackageNotFoundError, version
+from itertools import count, takewhile
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ..clips.clip import Done
+from ..core import InputError
+
+PACKAGES = ("torch", "numpy", "av", "opencv-python", "opencv-python-headless", "scenedetect")
+"""Those whose version may change a pixel."""
+
+
+class Journal:
+    """The folder ``.NAME.work`` beside ``target``, and what is finished in it; locked as long as the journal is open.
+
+    ``recipe`` says by name what decides the output: where the folder was made by another, it is emptied, and ``notes`` says
+    why. ``chunks`` are the finished ones by their number. Raises `InputError` where the folder cannot be made, or another run
+    is at work in it.
+    """
+
+    def __init__(self, target: Path, recipe: Mapping[str, str]) -> None:
+        self.folder = target.with_name(f".{target.name}.work")
+        self.notes: list[str] = []
+        self.chunks: dict[int, Done] = {}
+        self._recipe = dict(recipe)
+        try:
+            self.folder.mkdir(exist_ok=True)
+            self._lock = FileLock(self.folder / "lock")
+            self._lock.acquire(blocking=False)
+        except Timeout as error:
+            raise InputError(f"{target} is being made by another run: wait for it, or give another name") from error
+        except FileNotFoundError as error:
+            raise InputError(f"{target} cannot be written: there is no folder {target.parent}") from error
+        except OSError as error:
+            raise InputError(f"{target} cannot be written: {error.strerror}") from error
+        try:
+            self._take_up()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    @property
+    def done(self) -> Done:
+        """The finished chunks together, up to the first that is missing."""
+        row = [self.chunks[number] for number in takewhile(self.chunks.__contains__, count())]
+        return Done(sum(chunk.frames for chunk in row), row[0].start, row[-1].end) if row else Done()
+
+    def chunk(self, number: int) -> Path:
+        """Where the chunk of a number is, or is to be put."""
+        return self.folder / f"{number:06d}"
+
+    @property
+    def whole(self) -> Path:
+        """Where the chunks are put together."""
+        return self.folder / "whole"
+
+    def finish(self, number: int, chunk: Done) -> None:
+        """Count a chunk, which is in its place, among the finished."""
+        self.chunks[number] = chunk
+        self._save()
+
+    def keep(self, first: int) -> None:
+        """Forget all chunks but so many of the first."""
+        for number in [number for number in self.chunks if number >= first]:
+            del self.chunks[number]
+            delete(self.chunk(number))
+        self._save()
+
+    def close(self) -> None:
+        """Leave what is finished for another run; nothing, where nothing is."""
+        if self.chunks:
+            self._lock.release()
+        else:
+            self.remove()
+
+    def remove(self) -> None:
+        """Delete the folder."""
+        self._lock.release()
+        shutil.rmtree(self.folder)
+
+    def _take_up(self) -> None:
+        """Read what is finished, and delete all else."""
+        before, chunks = self._read()
+        other = sorted(name for name in before.keys() | self._recipe.keys() if before.get(name) != self._recipe.get(name))
+        if before and other:
+            self.notes.append(f"what was done before is of another {', '.join(other)}: it is begun afresh")
+            chunks = {}
+        if not all(self.chunk(number).exists() for number in chunks):
+            self.notes.append(f"parts of what was done before are missing from {self.folder}: it is begun afresh")
+            chunks = {}
+        self.chunks = chunks
+        kept = {Path(self._lock.lock_file), *map(self.chunk, chunks)}
+        kept |= {self.whole} if self.chunks else set()  # images are moved there one by one
+        for path in self.folder.iterdir():
+            if path not in kept:
+                delete(path)
+        self._save()
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / "journal.json"
+
+    def _read(self) -> tuple[dict[str, str], dict[int, Done]]:
+        """The recipe and the chunks that are written down: none where there is no journal, or where it makes no sense."""
+        if not self._file.exists():
+            return {}, {}
+        try:
+            written = json.loads(self._file.read_text(encoding="utf-8"))
+            chunks = {
+                number: Done(int(chunk[0]), Fraction(chunk[1]), Fraction(chunk[2]))
+                for number, chunk in enumerate(written["chunks"])
+                if chunk is not None
+            }
+            return dict(written["recipe"]), chunks
+        except (ValueError, KeyError, IndexError, TypeError, ZeroDivisionError):
+            self.notes.append(f"{self._file} is damaged: what was done before is begun afresh")
+            return {}, {}
+
+    def _save(self) -> None:
+        found = map(self.chunks.get, range(max(self.chunks, default=-1) + 1))
+        chunks = [None if chunk is None else (chunk.frames, str(chunk.start), str(chunk.end)) for chunk in found]
+        beside = self._file.with_suffix(".new")
+        try:
+            with beside.open("w", encoding="utf-8") as file:
+                json.dump({"recipe": self._recipe, "chunks": chunks}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(self._file)
+        except OSError as error:
+            raise InputError(f"{self._file} cannot be written: {error.strerror}") from error
+
+
+def delete(path: Path) -> None:
+    """Delete a file, or a folder with all that is in it, where there is one."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def versions() -> str:
+    """The versions of what this library is built on, as far as they may change a pixel."""
+    found = []
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(found)
+
+
+def digest(files: Iterable[Path]) -> str:
+    """The SHA-256 of what files hold, one after another, and of their sizes. Raises `InputError` where one cannot be read."""
+    total = hashlib.sha256()
+    for path in files:
+        try:
+            total.update(f"{path.stat().st_size};".encode())
+            with path.open("rb") as file:
+                while block := file.read(2**20):
+                    total.update(block)
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    return total.hexdigest()

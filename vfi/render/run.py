@@ -1,0 +1,234 @@
+"""The streaming loop: frames in, frames out, in constant memory.
+
+Asks `time` where each output lies, lets input frames through untouched and has a model make the others. Knows nothing
+of files, networks or ComfyUI.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from itertools import compress, groupby, islice
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..archs.blend import Linear
+from ..core import Doubts, Frame, InputError, Interpolator, Timed
+from ..model import wrappers as wrap
+from ..pixels import alpha as color
+from ..pixels.uint8 import floats, like
+from ..timing.grids import At, Grid, Instant, Subdivide, Tail, Uniform, exact_rate, resample
+
+
+def run(
+    frames: Iterable[Frame],
+    model: Interpolator,
+    grid: Grid,
+    *,
+    tail: Tail = "stop",
+    batch: int = 1,
+    since: Fraction | None = None,
+) -> Iterator[Frame]:
+    """Make the frames at the times of ``grid``, one by one; those whose time is before ``since`` are passed over.
+
+    A time that falls on an input frame passes that very picture through. ``tail``: see `time.resample`, as for the marks of
+    frames. Up to ``batch`` timesteps of one pair are made at once. Holds one window of frames and one batch. Frames with alpha
+    are mixed premultiplied, and their alpha follows the same motion where the model estimates any. Frames of 8-bit codes stay
+    what they are, and new ones are rounded to them; of float frames new ones are floats. Between two frames that are equal bit
+    by bit, that picture is shown and no model is asked. Raises `InputError` when a frame differs in size from those before it,
+    or ``batch`` is below 1.
+    """
+    if batch < 1:
+        raise InputError(f"a batch of {batch} frames cannot be made: it must be at least 1")
+    instants = resample(same_size(frames), grid, tail=tail, window=model.spec.window)
+    seen: dict[Frame, _Seen] = {}
+    for (window, blend, untouched), group in groupby(instants, key=lambda one: (one.window, one.blend, one.t == 0)):
+        seen = {frame: seen[frame] for frame in window if frame in seen}
+        between: _Between | _Still | None = None
+        while some := list(islice(group, 1 if blend or untouched else batch)):
+            wanted = [since is None or instant.time >= since for instant in some]
+            if not any(wanted):
+                continue
+            if untouched:
+                made = [instant.before for instant in some]
+            else:
+                between = between or _between(model, window, blend, seen)
+                made = between.at([instant.t for instant in some])  # all of them: in other batches bits may differ
+            yield from compress(map(_shown, made, some), wanted)
+            del made
+
+
+def interpolate(
+    frames: Tensor,
+    model: Interpolator,
+    times: int = 2,
+    *,
+    fps: tuple[float | str | Fraction, float | str | Fraction] | None = None,
+    tail: Tail = "stop",
+    batch: int = 1,
+) -> Tensor:
+    """More frames for a clip [T,C,H,W], 0..1 or 8-bit codes in uint8, of 3 colours or 4 with alpha.
+
+    Either ``times`` as many, (T-1) * times + 1 in all, or from one frame rate to another, ``fps=(source, target)``.
+    ``tail="hold"`` also holds the last frame for as long as a frame lasts: T * times. Returns [T',C,H,W] on the device and in
+    the dtype of ``frames``; input frames are in it bit by bit.
+    """
+    source, target = (Fraction(1), None) if fps is None else (exact_rate(fps[0]), exact_rate(fps[1]))
+    grid: Grid = Subdivide(times) if target is None else Uniform(target)
+    made = run(frames_of(frames, source), model, grid, tail=tail, batch=batch)
+    span = Fraction(len(frames) if tail == "hold" else len(frames) - 1) / source
+    return _collect(made, frames, grid.count(len(frames), span, tail))
+
+
+def retime(frames: Tensor, model: Interpolator, at: Iterable[int | float | Fraction], *, batch: int = 1) -> Tensor:
+    """The clip [T,C,H,W] at the instants ``at``: 0 is the first frame, 1.5 midway from the second to the third.
+
+    The instants must not decrease and lie in 0..T-1. Returns one frame [C,H,W] for each, stacked.
+    """
+    grid = At(tuple(Fraction(instant) for instant in at))
+    if grid.times and not 0 <= grid.times[0] <= grid.times[-1] <= len(frames) - 1:
+        raise InputError(f"instants {float(grid.times[0])} to {float(grid.times[-1])} reach beyond 0 to {len(frames) - 1}")
+    return _collect(run(frames_of(frames, Fraction(1)), model, grid, batch=batch), frames, len(grid.times))
+
+
+def frames_of(pictures: Tensor, rate: Fraction) -> Iterator[Frame]:
+    """The frames of a clip [T,C,H,W] with 3 or 4 channels, ``rate`` a second."""
+    if pictures.ndim != 4 or pictures.shape[1] not in (3, 4):
+        raise InputError(f"frames of shape {list(pictures.shape)} were given: [T,3,H,W] or, with alpha, [T,4,H,W] is needed")
+    for index, picture in enumerate(pictures):
+        alpha = picture[3:] if picture.shape[0] == 4 else None
+        yield Frame(picture[:3], index / rate, 1 / rate, alpha)
+
+
+def _collect(made: Iterator[Frame], like: Tensor, count: int) -> Tensor:
+    out = like.new_empty((count, *like.shape[1:]))
+    for picture, frame in zip(out, made, strict=True):
+        picture[:3] = frame.rgb
+        if frame.alpha is not None:
+            picture[3:] = frame.alpha
+    return out
+
+
+def same_size(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """The frames themselves. Raises `InputError` at one that differs in size from those before it."""
+    size: torch.Size | None = None
+    for frame in frames:
+        size = size or frame.rgb.shape
+        if frame.rgb.shape != size:
+            raise InputError(
+                f"the frame at {float(frame.time):.3f} s is {frame.rgb.shape[2]}x{frame.rgb.shape[1]}, "
+                f"those before it {size[2]}x{size[1]}: all frames of a clip must have one size"
+            )
+        yield frame
+
+
+def _shown(frame: Frame, instant: Instant) -> Frame:
+    made = frame.made or instant.place != frame.time
+    return replace(frame, time=instant.time, duration=instant.duration, cut=None, repeat=False, made=made, shot=instant.shot)
+
+
+def _between(model: Interpolator, window: Sequence[Frame], blend: bool, seen: dict[Frame, _Seen]) -> _Between | _Still:
+    """What makes the frames between the middle two of ``window``."""
+    middle = len(window) // 2
+    before, after = window[middle - 1 : middle + 1]
+    if _alike(before, after):
+        return _Still(before)
+    return _Between(Linear(), (before, after), {}) if blend else _Between(model, window, seen)
+
+
+class _Seen(NamedTuple):
+    """A frame as a model sees it, on its device: colours multiplied by alpha, and alpha, [1,C,H,W] float32; and what the model
+    computes of it alone."""
+
+    rgb: Tensor
+    alpha: Tensor | None
+    features: Any
+
+    @classmethod
+    def by(cls, model: Interpolator, frame: Frame) -> _Seen:
+        device = wrap.device_of(model) or frame.rgb.device
+        alpha = None if frame.alpha is None else floats(wrap.placed(frame.alpha, device))
+        rgb = color.premultiplied(replace(frame, rgb=wrap.placed(frame.rgb, device), alpha=alpha))[None]
+        return cls(rgb, None if alpha is None else alpha[None], wrap.encode(model, rgb))
+
+
+class _Between:
+    """The frames between the middle two of a window: what does not depend on the timestep is computed once.
+
+    ``seen`` gains what its frames are to the model.
+    """
+
+    def __init__(self, model: Interpolator, window: Sequence[Frame], seen: dict[Frame, _Seen]) -> None:
+        if isinstance(model, Timed):
+            model = model.during(*(frame.time for frame in window[len(window) // 2 - 1 : len(window) // 2 + 1]))
+        self.model, self.window = model, window
+        for frame in window:
+            if frame not in seen:
+                seen[frame] = _Seen.by(model, frame)
+        self.seen = [seen[frame] for frame in window]
+        self.prepared = wrap.prepare(model, [one.features for one in self.seen], [one.rgb for one in self.seen])
+
+    def at(self, steps: Sequence[Fraction]) -> list[Frame]:
+        """The frames at ``steps``, without a time, of the kind and on the device of the frame before."""
+        t = torch.tensor([float(step) for step in steps], device=self.seen[0].rgb.device)
+        rgb, doubt = self._judged(t)
+        alpha = None
+        if any(one.alpha is not None for one in self.seen):
+            alpha = self._alpha(t)
+            rgb = color.straight(rgb, alpha, *_range(self.window))
+        home = self.window[len(self.window) // 2 - 1].rgb
+        rgb = like(home, rgb)
+        alpha = None if alpha is None else like(home, alpha)
+        doubt = None if doubt is None else doubt.to(home.device)
+        return [
+            Frame(
+                picture,
+                Fraction(0),
+                alpha=None if alpha is None else alpha[k],
+                doubt=None if doubt is None else doubt[k],
+                made=True,
+            )
+            for k, picture in enumerate(rgb)
+        ]
+
+    def _judged(self, t: Tensor) -> tuple[Tensor, Tensor | None]:
+        if isinstance(self.model, Doubts):
+            return self.model.judged(self.prepared, t)
+        return wrap.at(self.model, self.prepared, t), None
+
+    def _alpha(self, t: Tensor) -> Tensor:
+        """[B,1,H,W]: the alpha at ``t``, moved as the model says the picture moves, else blended."""
+        middle = len(self.seen) // 2
+        before, after = (
+            torch.ones_like(one.rgb[:, :1]) if one.alpha is None else one.alpha for one in self.seen[middle - 1 : middle + 1]
+        )
+        if wrap.estimates_motion(self.model):
+            return color.moved(before, after, self.model.motion_at(self.prepared, t)).clamp(0, 1)  # type: ignore[attr-defined]
+        weight = t[:, None, None, None]
+        return before * (1 - weight) + after * weight
+
+
+class _Still:
+    """What is to be seen between two frames that are one picture: that picture, and no model is asked."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+
+    def at(self, steps: Sequence[Fraction]) -> list[Frame]:
+        return [self.frame] * len(steps)
+
+
+def _alike(before: Frame, after: Frame) -> bool:
+    """Whether two frames show the same picture, bit by bit."""
+    if before.alpha is None or after.alpha is None:
+        return before.alpha is after.alpha and torch.equal(before.rgb, after.rgb)
+    return torch.equal(before.rgb, after.rgb) and torch.equal(before.alpha, after.alpha)
+
+
+def _range(frames: Sequence[Frame]) -> tuple[float, float]:
+    """Where the colours of frames lie: 0 to 1, or as far beyond as they reach."""
+    ends = [torch.aminmax(frame.rgb.nan_to_num()) for frame in frames if frame.rgb.is_floating_point()]
+    return min([0.0, *(float(low) for low, _ in ends)]), max([1.0, *(float(high) for _, high in ends)])
