@@ -21,8 +21,8 @@ from pathlib import Path
 from statistics import median
 
 import vfi
-from vfi.clips import clip as media
-from vfi.clips import open as opening
+from vfi.clips.clip import Encoding, Reader, Writer
+from vfi.clips.open import create_clip, open_clip
 from vfi.core import Frame, Interpolator
 from vfi.render.prefetch import Behind, ahead
 from vfi.timing.grids import Subdivide
@@ -30,27 +30,27 @@ from vfi.timing.grids import Subdivide
 TWICE = Subdivide(2)
 
 
-def in_turn(frames: Iterator[Frame], model: Interpolator, opened: Callable[[], media.Writer]) -> None:
+def in_turn(frames: Iterator[Frame], model: Interpolator, opened: Callable[[], Writer]) -> None:
     with opened() as writer:
         for frame in vfi.run(frames, model, TWICE, tail="hold"):
             writer.write(frame)
 
 
-def overlapped(frames: Iterator[Frame], model: Interpolator, opened: Callable[[], media.Writer]) -> None:
+def overlapped(frames: Iterator[Frame], model: Interpolator, opened: Callable[[], Writer]) -> None:
     with closing(ahead(frames)) as read, Behind(opened) as writer:
         for frame in vfi.run(read, model, TWICE, tail="hold"):
             writer.write(frame)
 
 
-def measure(reader: media.Reader, model: Interpolator, target: Path, chosen: argparse.Namespace) -> list[float]:
+def measure(reader: Reader, model: Interpolator, target: Path, chosen: argparse.Namespace) -> list[float]:
     """The seconds that both ways take, the median of the rounds after the first."""
     info = replace(reader.info, rate=(reader.info.rate or 24) * 2)
-    encoding = media.Encoding(chosen.codec)
+    encoding = Encoding(chosen.codec)
     seconds: list[list[float]] = [[], []]
     for _ in range(chosen.rounds + 1):
         for way, taken in zip((in_turn, overlapped), seconds, strict=True):
             start = time.perf_counter()
-            way(islice(iter(reader), chosen.frames), model, lambda: opening.writer(target, info, encoding=encoding))
+            way(islice(iter(reader), chosen.frames), model, lambda: create_clip(target, info, encoding=encoding))
             taken.append(time.perf_counter() - start)
     return [median(taken[1:]) for taken in seconds]
 
@@ -67,7 +67,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in chosen.models:
             model = vfi.load(name, device=chosen.device)
-            turn, both = measure(opening.reader(chosen.clip), model, Path(folder) / "out.mkv", chosen)
+            turn, both = measure(open_clip(chosen.clip), model, Path(folder) / "out.mkv", chosen)
             sys.stdout.write(f"{name}: in turn {turn:.2f} s, overlapped {both:.2f} s, {turn / both:.2f} times as fast\n")
 
 

@@ -263,7 +263,7 @@ class Pair:
         """The clip from one keyframe [3,h,w] to another, [F,3,h,w] 0..1, drawn under ComfyUI's progress bar."""
         keyframes.check(first, last, frames)
         noise, draw = keyframes.noise(drawing.seed), edm.noise_of(drawing.seed)
-        told = keyframes.told(coders, first, last, drawing.augmentation, noise, torch.zeros(()), shared=True)
+        told = keyframes.condition_on(coders, first, last, drawing.augmentation, noise, torch.zeros(()), shared=True)
         device, size = self.forward.load_device, (frames, *told[0].shape[1:])
         model_management.load_models_gpu([self.forward, self.backward], memory_required=2 * math.prod(size) * WORK)
         both = svdkfi.Inbetweening(self.forward.model, self.backward.model, coders)
@@ -273,7 +273,7 @@ class Pair:
                 *(part.to(device, self.dtype) for part in told), draw((1, *size)).to(device), drawing, draw,
                 lambda step: progress(step.number, step.clean[0], step.latents[0], step.steps),
             )  # fmt: skip
-        return keyframes.frames_of(coders, latents[0].cpu(), torch.zeros(()))
+        return keyframes.decode_frames(coders, latents[0].cpu(), torch.zeros(()))
 
 
 class Progress:

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from ..vfi.clips.clip import Edited, Info
 from ..vfi.core import Frame, InputError
-from ..vfi.pixels.transfer import Curve, named
+from ..vfi.pixels.transfer import Transfer, named
 from ..vfi.pixels.uint8 import floats
-from ..vfi.render import malloc as heap
-from ..vfi.render.run import frames_of as frames_of_clip
+from ..vfi.render import malloc
+from ..vfi.render.run import frames_of_tensor as frames_of_clip
 
 T = TypeVar("T")
 
@@ -41,13 +41,13 @@ def checked(images: Tensor) -> Tensor:
     return images
 
 
-def unbound(*images: Tensor) -> Curve | None:
+def unbound(*images: Tensor) -> Transfer | None:
     """The curve of IMAGEs that have a colour below 0 or above 1, by more than a rounding error; None where all lie within."""
     ends = (float(end) for batch in images for one in batch for end in one[..., :3].aminmax())
     return named("srgb") if any(end < -ROUNDING or end > 1 + ROUNDING for end in ends) else None
 
 
-def frames_of(images: Tensor, rate: Fraction) -> Iterator[Frame]:
+def frames_of_images(images: Tensor, rate: Fraction) -> Iterator[Frame]:
     """The frames of an IMAGE, ``rate`` a second, as views: nothing is copied."""
     coloured = images.expand(-1, -1, -1, 3) if images.shape[-1] == 1 else images
     return frames_of_clip(coloured.movedim(-1, 1), rate)
@@ -57,14 +57,14 @@ def clip_of(images: Tensor, rate: Fraction) -> Edited:
     """An IMAGE as a clip of ``rate`` frames a second, which can be read as often as wanted."""
     count, height, width, channels = checked(images).shape
     info = Info(width, height, None, rate, count, count / rate, alpha=channels == 4, time_base=Fraction(1, rate.numerator))
-    return Edited(info, [], lambda: frames_of(images, rate))
+    return Edited(info, [], lambda: frames_of_images(images, rate))
 
 
 def collected(frames: Iterable[Frame], like: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """``count`` frames as an IMAGE of the size and channels of ``like``, and a MASK that is white where one is the source's."""
     images = like.new_empty((count, *like.shape[1:]))
     originals = []
-    for image, frame in zip(images, heap.keeping(frames), strict=True):
+    for image, frame in zip(images, malloc.keeping(frames), strict=True):
         write(frame, image)
         originals.append(not frame.made)
     return images, per_frame(originals, like)

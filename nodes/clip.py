@@ -81,7 +81,7 @@ class JoinFrames(io.ComfyNode):
 
     @classmethod
     def execute(cls, chunks: list[Tensor], overlap: list[int], seam: list[str]) -> io.NodeOutput:
-        images = joined(chunks, overlap[0], seam[0])
+        images = joined_batches(chunks, overlap[0], seam[0])
         return io.NodeOutput(images, len(images))
 
 
@@ -211,7 +211,7 @@ def spans(count: int, size: int, overlap: int) -> list[range]:
     return [range(start, min(start + size, count)) for start in starts]
 
 
-def joined(chunks: list[Tensor], overlap: int, seam: str) -> Tensor:
+def joined_batches(chunks: list[Tensor], overlap: int, seam: str) -> Tensor:
     """The chunks as one batch [T,H,W,C]; ``seam`` says what becomes of the ``overlap`` frames that neighbours share."""
     for index, chunk in enumerate(chunks):
         if chunk.shape[1:] != chunks[0].shape[1:]:

@@ -20,7 +20,7 @@ from ..vfi.core import InputError
 from ..vfi.tracks import Tracks
 from ..vfi.tracks.arrays import of_core
 from ..vfi.tween import edm, files, framer, keyframes, svd
-from ..vfi.tween.edm import Curve
+from ..vfi.tween.edm import GuidanceCurve
 from ..vfi.tween.fit import Fit, Pixels
 from ..vfi.tween.framer import Drawing
 from ..vfi.tween.keyframes import Coders
@@ -237,7 +237,7 @@ class FramerConditioning(io.ComfyNode):
         augmentation_seed: int = 0,
     ) -> io.NodeOutput:
         drawing = Drawing(fps=fps, motion=motion_bucket, augmentation=augmentation, seed=augmentation_seed)
-        pair = fitted(start, end, (width, height))
+        pair = fitted_keyframes(start, end, (width, height))
         rows = conditioned(coders_of(vae, clip_vision), *pair, frames, drawing)
         return io.NodeOutput(*rows, {"samples": empty(frames, (width, height))})
 
@@ -280,7 +280,7 @@ def coders_of(vae: Any, clip_vision: Any) -> Coders:
     return Coders(encode, lambda latents: vae.decode(latents).movedim(-1, 1), embed)
 
 
-def fitted(start: Tensor, end: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor, Fit]:
+def fitted_keyframes(start: Tensor, end: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor, Fit]:
     """The first picture of one IMAGE and the last of another at ``size``, [3,h,w] each, and how the first was brought to it."""
     pictures = [shown(start, 0), shown(end, -1)]
     fits = [Fit.middle((picture.shape[2], picture.shape[1]), size) for picture in pictures]
@@ -292,7 +292,7 @@ def conditioned(coders: Coders, first: Tensor, last: Tensor, fit: Fit, frames: i
     """Two CONDITIONINGs: with the keyframes [3,h,w], and without."""
     keyframes.check(first, last, frames)
     noise = keyframes.noise(drawing.seed)
-    ends, tokens = keyframes.told(coders, first, last, drawing.augmentation, noise, torch.zeros(()))
+    ends, tokens = keyframes.condition_on(coders, first, last, drawing.augmentation, noise, torch.zeros(()))
     return tuple([[share * tokens[None], {"framer": Told(share * ends, drawing.ids(), fit, frames)}]] for share in (1, 0))
 
 
@@ -423,7 +423,7 @@ class CfgCurve(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, model: Any, curve: Curve, first: float, last: float) -> io.NodeOutput:
+    def execute(cls, model: Any, curve: GuidanceCurve, first: float, last: float) -> io.NodeOutput:
         return io.NodeOutput(guided(model, curve, first, last))
 
 
@@ -446,7 +446,7 @@ def guidance_inputs() -> list[io.Input]:
     ]
 
 
-def guided(model: Any, curve: Curve, first: float, last: float) -> Any:
+def guided(model: Any, curve: GuidanceCurve, first: float, last: float) -> Any:
     """A MODEL whose frames are guided along a curve."""
 
     def cfg(args: Mapping[str, Any]) -> Tensor:

@@ -13,8 +13,7 @@ from ..vfi.edit.plan import Plan
 from ..vfi.model.wrappers import TTA_PASSES
 from ..vfi.render.run import run
 from ..vfi.timing.grids import Timing, exact_rate, resample, timing
-from . import bridge
-from . import inputs as parts
+from . import bridge, inputs
 from .model import Model, ModelType, Several, over
 from .shots import plan_input
 from .video import Clip, make
@@ -24,7 +23,7 @@ CATEGORY = "Inbetween/interpolate"
 
 def mode_input() -> io.DynamicCombo.Input:
     """How many frames are wanted; `timing_of` reads the answer."""
-    rate = parts.target_fps_input(f"{parts.USUAL} May also be lower than the source.")
+    rate = inputs.target_fps_input(f"{inputs.USUAL} May also be lower than the source.")
     slower = io.Float.Input(
         "slower",
         default=2.0,
@@ -33,7 +32,7 @@ def mode_input() -> io.DynamicCombo.Input:
         step=0.1,
         tooltip="How many times slower the clip plays, at the frame rate that it has. 2 is half the speed.",
     )
-    options = {"times": parts.times_input(), "frame rate": rate, "slow motion": slower}
+    options = {"times": inputs.times_input(), "frame rate": rate, "slow motion": slower}
     return io.DynamicCombo.Input(
         "mode",
         options=[io.DynamicCombo.Option(key, [widget]) for key, widget in options.items()],
@@ -61,7 +60,7 @@ class Interpolate(io.ComfyNode):
             description="Makes new frames between those of a batch. The frames that were there come out bit for bit.",
             search_aliases=["frame interpolation", "rife", "vfi", "slow motion", "smooth", "fps", "in-between", "tween"],
             inputs=[
-                *parts.image_inputs(),
+                *inputs.image_inputs(),
                 mode_input(),
                 io.Boolean.Input(
                     "hold_last",
@@ -75,13 +74,13 @@ class Interpolate(io.ComfyNode):
                 plan_input(),
             ],
             outputs=[
-                *parts.image_outputs("The frames, old and new, in order."),
+                *inputs.image_outputs("The frames, old and new, in order."),
                 io.Mask.Output(
                     "disagreement",
                     tooltip="Where the models of a Model Consensus disagree about a new frame: black where they agree, white "
                     "where they see opposites. Black for a single model.",
                 ),
-                parts.times_output(),
+                inputs.times_output(),
             ],
         )
 
@@ -100,16 +99,16 @@ class Interpolate(io.ComfyNode):
         shown = len(bridge.checked(images)) - (not hold_last)
         count = asked.grid.count(len(images), shown / source, tail)
         ready = over(model.ready(images.shape[1:3], bridge.unbound(images)), (len(images) - 1) / source)
-        frames = bridge.frames_of(images, source)
+        frames = bridge.frames_of_images(images, source)
         made = run(frames if plan is None else plan.marked(frames), ready, asked.grid, tail=tail)
         disagreement = bridge.per_frame([False] * count, images)
         if isinstance(ready, Doubts):
             disagreement = disagreement.clone()
             made = bridge.noting_doubt(made, disagreement)
         out, originals = bridge.collected(bridge.watched(made, count), images, count)
-        instants = resample(bridge.frames_of(images, source), asked.grid, tail=tail)
+        instants = resample(bridge.frames_of_images(images, source), asked.grid, tail=tail)
         places = (instant.place if instant.t else instant.before.time for instant in instants)
-        return io.NodeOutput(out, float(asked.rate), count, originals, disagreement, parts.listed_times(places))
+        return io.NodeOutput(out, float(asked.rate), count, originals, disagreement, inputs.listed_times(places))
 
 
 class InterpolateVideo(io.ComfyNode):
@@ -123,12 +122,12 @@ class InterpolateVideo(io.ComfyNode):
             "sound is kept.",
             search_aliases=["video frame interpolation", "rife", "vfi", "slow motion", "smooth video", "fps", "60 fps"],
             inputs=[
-                *parts.video_inputs(),
+                *inputs.video_inputs(),
                 mode_input(),
-                *parts.codec_inputs(),
+                *inputs.codec_inputs(),
                 plan_input(),
             ],
-            outputs=parts.video_outputs("The new video"),
+            outputs=inputs.video_outputs("The new video"),
         )
 
     @classmethod

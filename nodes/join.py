@@ -9,11 +9,10 @@ from comfy_api.latest import io
 
 from ..vfi.clips.clip import Edited, Encoding
 from ..vfi.core import Frame
-from ..vfi.edit.join import Seam, described, joined, seam, told
+from ..vfi.edit.join import Seam, described, joined, seam, seam_in_words
 from ..vfi.render.run import run
 from ..vfi.timing.grids import Subdivide, exact_rate, timing
-from . import bridge
-from . import inputs as parts
+from . import bridge, inputs
 from .model import Model, ModelType
 from .video import Clip, make
 
@@ -64,7 +63,7 @@ def seams_of(clips: list[Iterable[Frame]], overlap: int, match_colours: bool, br
 
 
 def report_of(seams: list[Seam]) -> str:
-    return "\n".join(told(number, found) for number, found in enumerate(seams, start=1))
+    return "\n".join(seam_in_words(number, found) for number, found in enumerate(seams, start=1))
 
 
 class JoinClips(io.ComfyNode):
@@ -84,7 +83,7 @@ class JoinClips(io.ComfyNode):
                     template=io.Autogrow.TemplatePrefix(clip, prefix="clip_", min=2, max=16),
                     tooltip="The clips, in order, of one size. More inputs appear as they are used.",
                 ),
-                parts.source_fps_input(),
+                inputs.source_fps_input(),
                 *seam_inputs(),
             ],
             outputs=[
@@ -133,7 +132,7 @@ class JoinVideos(io.ComfyNode):
                     tooltip="The videos, in order, of one size. More inputs appear as they are used.",
                 ),
                 *seam_inputs(),
-                *parts.codec_inputs(),
+                *inputs.codec_inputs(),
             ],
             outputs=[
                 io.Video.Output("video", tooltip="All videos as one, in a temporary file. Save Video copies it as it is."),

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..vfi.core import InputError
 from ..vfi.tracks.arrays import of_core
 from ..vfi.tween import sequence
-from ..vfi.tween.edm import Curve
+from ..vfi.tween.edm import GuidanceCurve
 from ..vfi.tween.fit import Fit
 from ..vfi.tween.framer import Drawing
 from . import bridge
@@ -24,7 +24,7 @@ from .framer import (
     coder_inputs,
     coders_of,
     drawing_inputs,
-    fitted,
+    fitted_keyframes,
     keyframe_inputs,
     size_inputs,
     steering_inputs,
@@ -82,7 +82,7 @@ class FramerTween(io.ComfyNode):
         height: int,
         frames: int,
         steps: int,
-        curve: Curve,
+        curve: GuidanceCurve,
         first: float,
         last: float,
         seed: int,
@@ -95,7 +95,7 @@ class FramerTween(io.ComfyNode):
         refine: bool = False,
     ) -> io.NodeOutput:
         drawing = Drawing(steps, seed, fps, motion_bucket, augmentation, (first, last), curve, strength, refine=refine)
-        one, other, fit = fitted(start, end, (width, height))
+        one, other, fit = fitted_keyframes(start, end, (width, height))
         led = None if tracks is None else fit.tracks(of_core(tracks, fit.part)).resampled(frames)
         painter = Painter.of(model, control_net, coders_of(vae, clip_vision), drawing, clips=1)
         return io.NodeOutput(painter.between(one, other, frames, led).movedim(1, -1))
@@ -156,7 +156,7 @@ class KeyframeSequence(io.ComfyNode):
         frames: int,
         timing: Literal["even", "motion"],
         steps: int,
-        curve: Curve,
+        curve: GuidanceCurve,
         first: float,
         last: float,
         seed: int,
@@ -187,5 +187,5 @@ class KeyframeSequence(io.ComfyNode):
             painter.between(*pair, length, piece)
             for pair, length, piece in zip(pairwise(pictures), lengths, leading, strict=True)
         )
-        images = torch.stack(list(sequence.joined(clips))).movedim(1, -1)
+        images = torch.stack(list(sequence.chained(clips))).movedim(1, -1)
         return io.NodeOutput(images, len(images), ", ".join(map(str, sequence.places(lengths))))

@@ -147,7 +147,7 @@ class LoadModel(io.ComfyNode):
             return True
         try:
             for member in chosen(model, quality):
-                find(str(member.source), allow_download)
+                find_file(str(member.source), allow_download)
         except InputError as error:
             return str(error)
         return True
@@ -156,7 +156,7 @@ class LoadModel(io.ComfyNode):
     def fingerprint_inputs(cls, model: str | None, quality: str | None = "normal", **options: object) -> str | None:
         if model is None or quality is None:
             return None
-        files = [find(str(member.source), allow_download=True) for member in chosen(model, quality)]
+        files = [find_file(str(member.source), allow_download=True) for member in chosen(model, quality)]
         return ", ".join(f"{file} {file.stat().st_mtime_ns}" for file in files if file) or model
 
     @classmethod
@@ -221,7 +221,7 @@ def chosen(choice: str, quality: str) -> tuple[Member, ...]:
     return members(quality, [name_of(choice)], there=lambda name: loading.there(name, folders()))
 
 
-def find(name: str, allow_download: bool) -> Path | None:
+def find_file(name: str, allow_download: bool) -> Path | None:
     """The file of a model. None for one that needs none, and for one that is to be fetched. Raises `InputError`."""
     places = folders()
     if name == "auto":
@@ -244,7 +244,7 @@ def find(name: str, allow_download: bool) -> Path | None:
 
 def file_of(name: str, allow_download: bool) -> Path | str:
     """The file of a model, fetched where it is to be, or the name of one that needs none. Raises `InputError`."""
-    file = find(name, allow_download)
+    file = find_file(name, allow_download)
     if file is None and name in registry.checkpoints():
         file = fetch(name)
     return file or ("dis" if name == "auto" else name)

@@ -9,11 +9,10 @@ from comfy_api.latest import Input, io
 from torch import Tensor
 
 from ..vfi.clips.clip import Edited, Encoding, Reader
-from ..vfi.edit.loop import Loop, best, turned, whole
+from ..vfi.edit.loop import Loop, best_loop, turn_of, whole_loop
 from ..vfi.render.run import run
 from ..vfi.timing.grids import Timing, exact_rate, timing
-from . import bridge
-from . import inputs as parts
+from . import bridge, inputs
 from .model import Model
 from .video import Clip, make
 
@@ -28,7 +27,7 @@ ALIASES = ["seamless loop", "loop", "cinemagraph", "gif", "perfect loop", "wrap"
 
 def loop_inputs() -> list[io.Input]:
     """How a clip is made to loop; `looped` reads the answers."""
-    rate = parts.target_fps_input("A turn is made a whole number of them, up to half a frame longer or shorter.")
+    rate = inputs.target_fps_input("A turn is made a whole number of them, up to half a frame longer or shorter.")
     shortest = io.Float.Input(
         "shortest",
         display_name="shortest loop",
@@ -41,7 +40,7 @@ def loop_inputs() -> list[io.Input]:
     return [
         io.DynamicCombo.Input(
             "mode",
-            options=[io.DynamicCombo.Option("times", [parts.times_input()]), io.DynamicCombo.Option("frame rate", [rate])],
+            options=[io.DynamicCombo.Option("times", [inputs.times_input()]), io.DynamicCombo.Option("frame rate", [rate])],
             tooltip="How many frames are made: a number of times as many, or as many as a frame rate asks for.",
         ),
         io.DynamicCombo.Input(
@@ -66,11 +65,11 @@ def loop_inputs() -> list[io.Input]:
 def looped(clip: Reader, mode: dict, part: dict, gap: int) -> tuple[Loop, Timing, Edited]:
     """The loop that the answers to `loop_inputs` make of a clip, its timing, and its frames."""
     if part["part"] == "best loop":
-        loop = best(clip, Fraction(part["shortest"]).limit_denominator(1000) or None, gap or None)
+        loop = best_loop(clip, Fraction(part["shortest"]).limit_denominator(1000) or None, gap or None)
     else:
-        loop = whole(clip, gap or None)
+        loop = whole_loop(clip, gap or None)
     rate = exact_rate(mode["target_fps"]) if mode["mode"] == "frame rate" else None
-    asked = turned(timing(clip.info.rate, times=mode.get("times"), fps=rate), loop)
+    asked = turn_of(timing(clip.info.rate, times=mode.get("times"), fps=rate), loop)
     turn = replace(clip.info, frames=loop.frames, duration=loop.period)
     return loop, asked, Edited(turn, clip.notes, lambda: loop.wound(clip))
 
@@ -85,11 +84,11 @@ class LoopFrames(io.ComfyNode):
             description=DESCRIPTION,
             search_aliases=ALIASES,
             inputs=[
-                *parts.image_inputs(),
+                *inputs.image_inputs(),
                 *loop_inputs(),
             ],
             outputs=[
-                *parts.image_outputs("One turn of the loop."),
+                *inputs.image_outputs("One turn of the loop."),
                 io.Float.Output("jump", tooltip=JUMP),
             ],
         )
@@ -114,12 +113,12 @@ class LoopVideo(io.ComfyNode):
             description=f"{DESCRIPTION} From file to file: a long clip is never held in memory. Sound is left out.",
             search_aliases=[*ALIASES, "video loop"],
             inputs=[
-                *parts.video_inputs(),
+                *inputs.video_inputs(),
                 *loop_inputs(),
-                *parts.codec_inputs(),
+                *inputs.codec_inputs(),
             ],
             outputs=[
-                *parts.video_outputs("One turn of the loop"),
+                *inputs.video_outputs("One turn of the loop"),
                 io.Float.Output("jump", tooltip=JUMP),
             ],
         )

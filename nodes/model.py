@@ -21,7 +21,7 @@ from ..vfi.model.consensus import Consensus
 from ..vfi.model.hdr import Lit
 from ..vfi.model.wrappers import VIEWS
 from ..vfi.motion.guided import Guide, Guided
-from ..vfi.pixels.transfer import Curve
+from ..vfi.pixels.transfer import Transfer
 from ..vfi.tracks.arrays import of_core
 
 ModelType = io.Custom("INBETWEEN_MODEL")
@@ -53,15 +53,15 @@ class Model:
         patcher = model_patcher.CoreModelPatcher(network, load_device=device, offload_device=resting)
         return cls(backends.on(network, backend), patcher, dtype)
 
-    def ready(self, size: tuple[int, int], curve: Curve | None = None) -> Interpolator:
+    def ready(self, size: tuple[int, int], curve: Transfer | None = None) -> Interpolator:
         """The model in memory and wrapped, for frames of ``size`` (height, width) and any other.
 
         ``curve``: that of frames whose light goes beyond black and white, see `vfi.hdr.Lit`.
         """
-        load([self], size)
+        load_to_device([self], size)
         return self.wrapped(curve)
 
-    def wrapped(self, curve: Curve | None = None) -> Interpolator:
+    def wrapped(self, curve: Transfer | None = None) -> Interpolator:
         """The model wrapped, for when it is in memory."""
         device = model_management.get_torch_device() if self.patcher is None else self.patcher.load_device
         model = loading.ready(self.network, tta=self.tta, halved=self.halved, device=device, dtype=self.dtype)
@@ -87,9 +87,9 @@ class Several:
             raise InputError("a model that follows a guide was given: guide the models after they are joined to one")
         return cls(tuple(one for model in models for one in (model.members if isinstance(model, Several) else (model,))))
 
-    def ready(self, size: tuple[int, int], curve: Curve | None = None) -> Interpolator:
+    def ready(self, size: tuple[int, int], curve: Transfer | None = None) -> Interpolator:
         """As `Model.ready`: the median of all, which are in memory together."""
-        load(self.members, size)
+        load_to_device(self.members, size)
         return Consensus([model.wrapped(curve) for model in self.members])
 
     def augmented(self, tta: str) -> Several:
@@ -104,7 +104,7 @@ class Following:
     guide: Guide
     tracks: Mapping[str, Any] | None = None
 
-    def ready(self, size: tuple[int, int], curve: Curve | None = None) -> Interpolator:
+    def ready(self, size: tuple[int, int], curve: Transfer | None = None) -> Interpolator:
         """As `Model.ready`."""
         tracks = None if self.tracks is None else of_core(self.tracks, (size[1], size[0]))
         return Guided(self.model.ready(size, curve), replace(self.guide, tracks=tracks))
@@ -120,7 +120,7 @@ def over(model: Interpolator, seconds: Fraction | None) -> Interpolator:
     return Guided(model.model, replace(model.guide, span=(Fraction(0), seconds)))
 
 
-def load(models: Sequence[Model], size: tuple[int, int]) -> None:
+def load_to_device(models: Sequence[Model], size: tuple[int, int]) -> None:
     """Have ComfyUI hold ``models`` in memory, with room for what all of them hold for frames of ``size``."""
     held = [model for model in models if model.patcher is not None]
     if held:

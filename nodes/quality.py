@@ -76,7 +76,7 @@ class FlowPicture(io.ComfyNode):
     @classmethod
     def execute(cls, model: Model, images: Tensor, toward: flow.Toward, radius: float, t: float = 0.5) -> io.NodeOutput:
         ready = model.ready(bridge.checked(images).shape[1:3])
-        found = flow.motions(bridge.frames_of(images, DEFAULT_RATE), ready, t)
+        found = flow.motions(bridge.frames_of_images(images, DEFAULT_RATE), ready, t)
         pictures = images.new_empty((*images.shape[:3], 3))
         occlusion, weight = images.new_empty((2, *images.shape[:3]))
         fields = pictures[..., :2].movedim(-1, 1)  # kept where the picture will be, until the radius is known

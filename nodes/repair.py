@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..vfi.core import InputError
-from ..vfi.tween.edm import Curve
+from ..vfi.tween.edm import GuidanceCurve
 from ..vfi.tween.framer import Drawing
 from ..vfi.tween.repair import Repair, repaired
 from . import bridge
@@ -83,7 +83,7 @@ class RepairFrames(io.ComfyNode):
         frames: int,
         denoise: float,
         steps: int,
-        curve: Curve,
+        curve: GuidanceCurve,
         first: float,
         last: float,
         seed: int,

@@ -11,10 +11,9 @@ from torch import Tensor
 from ..vfi.clips.clip import Encoding, Info
 from ..vfi.edit.plan import Plan
 from ..vfi.render.remap import remap
-from ..vfi.timing.curves import Along, Curve, along, drawn, parse
+from ..vfi.timing.curves import Along, TimeCurve, along, drawn, parse
 from ..vfi.timing.grids import Timing, exact_rate
-from . import bridge
-from . import inputs as parts
+from . import bridge, inputs
 from .model import Model
 from .shots import plan_input
 from .video import Clip, make
@@ -94,7 +93,7 @@ def curve_inputs() -> list[io.Input]:
             tooltip="Seconds of output. 0: a speed lasts until the clip is used up, a position until its last keyframe, and a "
             "drawn curve is as wide as the clip is long.",
         ),
-        parts.rate_input(
+        inputs.rate_input(
             "target_fps", 0.0, "Frames a second of the output. 0: as many as the clip has.", least=0.0, optional=True
         ),
     ]
@@ -109,7 +108,7 @@ def along_of(curve: dict, duration: float, target_fps: float, info: Info) -> Alo
     return along(path, rate, info.duration, info.frames, start=start, length=length)
 
 
-def curve_of(curve: dict, width: Fraction, duration: Fraction) -> Curve:
+def curve_of(curve: dict, width: Fraction, duration: Fraction) -> TimeCurve:
     """The curve that was written, or drawn ``width`` seconds wide for a clip of ``duration`` seconds."""
     kind = curve["curve"]
     if kind in ("speed", "position"):
@@ -130,13 +129,13 @@ class RetimeFrames(io.ComfyNode):
             description=DESCRIPTION,
             search_aliases=ALIASES,
             inputs=[
-                *parts.image_inputs(),
+                *inputs.image_inputs(),
                 *curve_inputs(),
                 plan_input(),
             ],
             outputs=[
-                *parts.image_outputs("The frames along the curve."),
-                parts.times_output(),
+                *inputs.image_outputs("The frames along the curve."),
+                inputs.times_output(),
             ],
         )
 
@@ -159,7 +158,7 @@ class RetimeFrames(io.ComfyNode):
         ready = model.ready(images.shape[1:3], bridge.unbound(images))
         made = remap(clip, ready, grid)
         out, originals = bridge.collected(bridge.watched(made, count), images, count)
-        return io.NodeOutput(out, float(grid.rate), count, originals, parts.listed_times(map(grid.place, grid.outputs)))
+        return io.NodeOutput(out, float(grid.rate), count, originals, inputs.listed_times(map(grid.place, grid.outputs)))
 
 
 class RetimeVideo(io.ComfyNode):
@@ -173,7 +172,7 @@ class RetimeVideo(io.ComfyNode):
             "its pitch.",
             search_aliases=[*ALIASES, "retime video", "time stretch"],
             inputs=[
-                *parts.video_inputs(),
+                *inputs.video_inputs(),
                 *curve_inputs(),
                 io.Combo.Input(
                     "audio",
@@ -183,12 +182,12 @@ class RetimeVideo(io.ComfyNode):
                     tooltip="auto: the sound is stretched along and keeps its pitch, backwards it is heard backwards, and in a "
                     "freeze there is silence. copy: it stays as it is. drop: there is none.",
                 ),
-                *parts.codec_inputs(),
+                *inputs.codec_inputs(),
                 plan_input(),
             ],
             outputs=[
-                *parts.video_outputs("The new video"),
-                parts.times_output(),
+                *inputs.video_outputs("The new video"),
+                inputs.times_output(),
             ],
         )
 
@@ -210,4 +209,4 @@ class RetimeVideo(io.ComfyNode):
             clip = clip.planned(plan)
         grid = along_of(curve, duration, target_fps, clip.reader.info)
         result, count = make(model, clip, Timing(grid, grid.rate), Encoding(codec, crf), audio=audio)
-        return io.NodeOutput(result, float(grid.rate), count, parts.listed_times(map(grid.place, grid.outputs)))
+        return io.NodeOutput(result, float(grid.rate), count, inputs.listed_times(map(grid.place, grid.outputs)))

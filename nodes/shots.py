@@ -10,11 +10,10 @@ from torch import Tensor
 from ..vfi.clips.clip import Reader
 from ..vfi.core import InputError
 from ..vfi.edit.duplicates import LONGEST
-from ..vfi.edit.find import Edit, Finder, find, with_repeats
+from ..vfi.edit.find import Edit, Finder, find_plan, with_repeats
 from ..vfi.edit.plan import CUTS, DUPLICATES, Plan
 from ..vfi.timing.grids import exact_rate
-from . import bridge
-from . import inputs as parts
+from . import bridge, inputs
 from .video import Clip
 
 CATEGORY = "Inbetween/shots"
@@ -37,7 +36,7 @@ def clip_inputs() -> list[io.Input]:
     return [
         io.Image.Input("images", optional=True, tooltip="The frames to look at. Connect these or a video."),
         io.Video.Input("video", optional=True, tooltip="The video to look at, frame by frame from its file."),
-        parts.source_fps_input(),
+        inputs.source_fps_input(),
     ]
 
 
@@ -95,7 +94,7 @@ class FindShots(io.ComfyNode):
     ) -> io.NodeOutput:
         clip = clip_of(images, video, source_fps)
         frames = bridge.watched(clip, clip.info.frames or 0)
-        plan = find(frames, clip.info.rate, Finder(cuts, edit=Edit.parse(edit)))
+        plan = find_plan(frames, clip.info.rate, Finder(cuts, edit=Edit.parse(edit)))
         listed = ", ".join(map(str, firsts(plan)[1:]))
         return io.NodeOutput(plan, report(plan), listed, len(plan.shots))
 
@@ -153,7 +152,7 @@ class FindDuplicates(io.ComfyNode):
         clip = clip_of(images, video, source_fps)
         frames = bridge.watched(clip, clip.info.frames or 0)
         if plan is None:
-            plan = find(frames, clip.info.rate, Finder("interpolate", motion, thorough=True, longest=longest_hold))
+            plan = find_plan(frames, clip.info.rate, Finder("interpolate", motion, thorough=True, longest=longest_hold))
         else:
             plan = with_repeats(plan, frames, motion, longest_hold)
         return io.NodeOutput(plan, report(plan), sum(run.frames for run in plan.repeats))
@@ -173,4 +172,4 @@ def report(plan: Plan) -> str:
         cadence = plan.cadence(number)
         frames = f"frames {first} to {first + shot.frames - 1}, from {float(shot.start):.3f} s"
         lines.append(f"shot {number + 1}: {frames}{begins}{score}{cadence and f', {cadence}'}")
-    return "\n".join([*lines, *plan.told(), *plan.events_told()])
+    return "\n".join([*lines, *plan.notes(), *plan.event_notes()])

@@ -9,12 +9,11 @@ from comfy_api.latest import Input, io
 from torch import Tensor
 
 from ..vfi.clips.clip import Edited, Encoding
-from ..vfi.pixels.transfer import CURVES, named
+from ..vfi.pixels.transfer import TRANSFERS, named
 from ..vfi.render.run import run
 from ..vfi.timing.grids import Uniform, exact_rate, timing
 from ..vfi.timing.shutter import Shutter, exposed
-from . import bridge
-from . import inputs as parts
+from . import bridge, inputs
 from .model import Model
 from .video import Clip, make
 
@@ -24,8 +23,8 @@ CATEGORY = "Inbetween/interpolate"
 def shutter_inputs() -> list[io.Input]:
     """How the frames are exposed; `shutter_of` reads the answer."""
     return [
-        parts.target_fps_input(
-            f"The source's rate keeps their number, a lower one makes film of fast footage. {parts.USUAL}", default=24.0
+        inputs.target_fps_input(
+            f"The source's rate keeps their number, a lower one makes film of fast footage. {inputs.USUAL}", default=24.0
         ),
         io.Float.Input(
             "angle",
@@ -50,7 +49,7 @@ def light_input(usual: str, told: str) -> io.Combo.Input:
     """What light the numbers of a picture mean: ``usual``, of which ``told`` says what it is, or a curve by name."""
     return io.Combo.Input(
         "light",
-        options=list(dict.fromkeys([usual, *CURVES])),
+        options=list(dict.fromkeys([usual, *TRANSFERS])),
         optional=True,
         advanced=True,
         tooltip=f"What light the numbers mean, for motion blurs in light. {usual}: {told}. linear: float pictures such as EXR. "
@@ -68,7 +67,7 @@ class ShutterFrames(io.ComfyNode):
             description="Exposes each frame for a part of its time, as a film camera does: what moves is blurred on its way.",
             search_aliases=["motion blur", "shutter angle", "180 degree", "exposure", "film look", "frame blending"],
             inputs=[
-                *parts.image_inputs("The model that makes the moments of each exposure."),
+                *inputs.image_inputs("The model that makes the moments of each exposure."),
                 *shutter_inputs(),
                 light_input("srgb", "usual pictures"),
             ],
@@ -94,7 +93,7 @@ class ShutterFrames(io.ComfyNode):
         shutter, outputs = shutter_of(angle, samples), Uniform(target)
         count = outputs.count(len(bridge.checked(images)), (len(images) - 1) / source, "stop")
         ready = model.ready(images.shape[1:3], bridge.unbound(images))
-        moments = run(bridge.frames_of(images, source), ready, shutter.grid(outputs))
+        moments = run(bridge.frames_of_images(images, source), ready, shutter.grid(outputs))
         made, _ = bridge.collected(exposed(bridge.watched(moments, count * samples), named(light)), images, count)
         return io.NodeOutput(made, float(target), count)
 
@@ -110,12 +109,12 @@ class ShutterVideo(io.ComfyNode):
             "its way. A long clip is never held in memory; its sound is kept.",
             search_aliases=["motion blur", "shutter angle", "180 degree", "exposure", "film look", "frame blending"],
             inputs=[
-                *parts.video_inputs("The model that makes the moments of each exposure."),
+                *inputs.video_inputs("The model that makes the moments of each exposure."),
                 *shutter_inputs(),
                 light_input("auto", "what the video says of itself"),
-                *parts.codec_inputs(),
+                *inputs.codec_inputs(),
             ],
-            outputs=parts.video_outputs("The new video"),
+            outputs=inputs.video_outputs("The new video"),
         )
 
     @classmethod

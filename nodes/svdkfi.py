@@ -15,7 +15,7 @@ from .framer import (
     clip_inputs,
     coder_inputs,
     coders_of,
-    fitted,
+    fitted_keyframes,
     internals,
     keyframe_inputs,
     path_of,
@@ -136,5 +136,5 @@ class SvdkfiTween(io.ComfyNode):
         even: bool = Drawing.even,
     ) -> io.NodeOutput:
         drawing = Drawing(steps, seed, fps, motion_bucket, augmentation, even=even, injected=injected, times=times)
-        first, last, _ = fitted(start, end, (width, height))
+        first, last, _ = fitted_keyframes(start, end, (width, height))
         return io.NodeOutput(networks.between(coders_of(vae, clip_vision), first, last, frames, drawing).movedim(1, -1))

@@ -173,10 +173,10 @@ class FollowPoints(io.ComfyNode):
         within: float = WITHIN,
     ) -> io.NodeOutput:
         height, width = bridge.checked(images).shape[1:3]
-        frames = bridge.frames_of(images, Fraction(24))
+        frames = bridge.frames_of_images(images, Fraction(24))
         points = corners(next(frames), count, apart) if start is None else of_core(start, (width, height)).path[0]
         ready = None if model is None else model.ready((height, width))
-        watched = bridge.watched(bridge.frames_of(images, Fraction(24)), len(images))
+        watched = bridge.watched(bridge.frames_of_images(images, Fraction(24)), len(images))
         tracks = follow(watched, points, ready, within=within)
         return io.NodeOutput(core_dict(tracks), Document.through(tracks, TOLERANCE).to_json(), int(tracks.visible[-1].sum()))
 
@@ -269,7 +269,7 @@ class EditTracks(io.ComfyNode):
         given: list[Read] = [of_core(one, size) for one in (tracks, more) if one is not None]
         if text.strip():
             given.append(loads(text, size))
-        edited = joined(given, join, frames)
+        edited = joined_tracks(given, join, frames)
         edited = edited.resampled(frames or edited.frames).moved((move_x, move_y))
         edited = (edited.reversed() if reverse else edited).scaled((to_width or width, to_height or height))
         drawing = Document.through(edited, TOLERANCE).to_json()
@@ -339,7 +339,7 @@ class DrawTracks(io.ComfyNode):
         return io.NodeOutput(drawn)
 
 
-def joined(given: list[Read], join: Literal["beside", "after"], frames: int) -> Tracks:
+def joined_tracks(given: list[Read], join: Literal["beside", "after"], frames: int) -> Tracks:
     """Tracks that were given, as one, at the frames of the first that has any, else at ``frames``. Raises `InputError`."""
     if not given:
         raise InputError("there are no tracks: connect some, or give them as text")

@@ -17,13 +17,12 @@ from typing import Any
 import folder_paths
 from comfy_api.latest import Input, InputImpl
 
-from ..vfi.clips import clip as media
+from ..vfi.clips.clip import Edited, Encoding, Info, Reader, Source, unbound
 from ..vfi.clips.video import VideoReader, VideoWriter
-from ..vfi.clips.video.sound import Audio, fitted
+from ..vfi.clips.video.sound import Audio, fitted_sound
 from ..vfi.core import Frame
 from ..vfi.edit.plan import Plan
-from ..vfi.model.hdr import unbound
-from ..vfi.render.pipeline import frames_of
+from ..vfi.render.pipeline import render_frames
 from ..vfi.render.prefetch import Behind
 from ..vfi.timing.grids import Timing, exact_rate
 from ..vfi.timing.shutter import Shutter
@@ -38,8 +37,8 @@ log = logging.getLogger(__name__)
 class Clip:
     """The frames of a VIDEO, read one at a time and as often as wanted, and a file with the sound that goes with them."""
 
-    reader: media.Reader
-    sound: media.Source | None = None
+    reader: Reader
+    sound: Source | None = None
 
     @classmethod
     def of(cls, video: Input.Video) -> Clip:
@@ -53,7 +52,7 @@ class Clip:
         heard = sound.of_file(source, start, end)
         if not start and end is None:
             return cls(reader, heard)
-        return cls(media.Edited(part(reader.info, start, end), reader.notes, lambda: between(reader, start, end)), heard)
+        return cls(Edited(part(reader.info, start, end), reader.notes, lambda: between(reader, start, end)), heard)
 
     @classmethod
     def of_components(cls, components: Any, depth: int) -> Clip:
@@ -67,7 +66,7 @@ class Clip:
         return replace(self, reader=plan.applied(self.reader))
 
 
-def part(info: media.Info, start: Fraction, end: Fraction | None) -> media.Info:
+def part(info: Info, start: Fraction, end: Fraction | None) -> Info:
     """What is known of a clip between two times."""
     if info.duration is None or not (start or end):
         return info
@@ -89,7 +88,7 @@ def make(
     model: Model,
     clip: Clip,
     asked: Timing,
-    encoding: media.Encoding,
+    encoding: Encoding,
     shutter: Shutter | None = None,
     audio: Audio = "auto",
 ) -> tuple[Input.Video, int]:
@@ -109,8 +108,8 @@ def make(
     ready = over(model.ready((info.height, info.width), unbound(info)), last)
     count = 0
     with (
-        fitted(clip.sound, reader, asked, path.suffix, audio) as heard,
-        closing(frames_of(reader, ready, asked, shutter=shutter)) as made,
+        fitted_sound(clip.sound, reader, asked, path.suffix, audio) as heard,
+        closing(render_frames(reader, ready, asked, shutter=shutter)) as made,
         Behind(lambda: VideoWriter(path, wanted, encoding=encoding, time_base=tick, audio=heard)) as writer,
     ):
         for frame in bridge.watched(made, expected):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import vfi
 from vfi.core import Interpolator, Motion
-from vfi.model import wrappers as wrap
+from vfi.model import wrappers
 
 
 def window(height: int, width: int, count: int = 2) -> Tensor:
@@ -19,7 +19,7 @@ def window(height: int, width: int, count: int = 2) -> Tensor:
 
 
 def motion(model: Interpolator, frames: Tensor, times: Tensor) -> Motion:
-    return wrap.Wrapper(model).motion(frames, times)
+    return wrappers.Wrapper(model).motion(frames, times)
 
 
 def preparing_once_serves_every_timestep(
@@ -28,10 +28,10 @@ def preparing_once_serves_every_timestep(
     """And the ``expensive`` parts work before any timestep is asked for, and not again."""
     worked: list[nn.Module] = []
     hooks = [part.register_forward_hook(lambda part, *_: worked.append(part)) for part in expensive]
-    prepared = wrap.prepare(model, [wrap.encode(model, rgb) for rgb in frames.unbind(1)], frames.unbind(1))
+    prepared = wrappers.prepare(model, [wrappers.encode(model, rgb) for rgb in frames.unbind(1)], frames.unbind(1))
     assert all(part in worked for part in expensive)
     worked.clear()
-    apart = torch.cat([wrap.at(model, prepared, t[None]) for t in times])
+    apart = torch.cat([wrappers.at(model, prepared, t[None]) for t in times])
     assert not worked
     for hook in hooks:
         hook.remove()

@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vfi.clips import open as opening
+from vfi.clips.open import open_clip
 from vfi.core import InputError, Interpolator, Spec
-from vfi.model import load as loading
+from vfi.model.load import load
 from vfi.render.chunks import Chunks
 from vfi.render.segments import segments
 from vfi.render.workers import Job
@@ -41,7 +41,7 @@ class Slow:
 
 
 def linear(device: torch.device) -> Interpolator:
-    return loading.load("linear", device=device)
+    return load("linear", device=device)
 
 
 def slow(device: torch.device) -> Interpolator:
@@ -63,7 +63,7 @@ def deadly(device: torch.device) -> Interpolator:
 
 def task(source: Path, target: Path, model=linear, times: int = 2, length: int = 8):
     """A job, its segments and its chunks."""
-    opened = partial(opening.reader, source)
+    opened = partial(open_clip, source)
     reader = opened()
     asked = Timing(Subdivide(times), reader.info.rate * times)
     chunks = Chunks(target, reader.info, {}, time_base=asked.tick(reader.info.time_base, reader.info.duration), length=length)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from . import __version__
 from .cli import bench, flow, interpolate, join, loop, models, retime, shots, train, tween
 from .core import InputError
-from .render import malloc as heap
+from .render import malloc
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add_parser(commands)
     args = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="vfi: %(message)s")
-    heap.shared()
+    malloc.shared()
     try:
         return args.run(args)
     except InputError as error:

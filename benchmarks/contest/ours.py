@@ -24,10 +24,10 @@ class Library:
 
     def __init__(self, setting: Setting) -> None:
         import vfi
-        from vfi.render.run import frames_of
+        from vfi.render.run import frames_of_tensor
         from vfi.timing.grids import Subdivide
 
-        self.vfi, self.frames_of, self.grid = vfi, frames_of, Subdivide
+        self.vfi, self.frames_of, self.grid = vfi, frames_of_tensor, Subdivide
         dtype = getattr(torch, setting.dtype)
         name, backend = ("nearest", "torch") if setting.hollow else (setting.model, setting.backend)
         self.model = vfi.load(name, pad=setting.pad, device=setting.device, dtype=dtype, backend=backend)
@@ -51,10 +51,10 @@ class Stream(Library):
         return (images.movedim(-1, 1) * 255).round().to(torch.uint8).contiguous()
 
     def make(self, images: Tensor, times: int) -> Tensor:
-        from vfi.render import malloc as heap
+        from vfi.render import malloc
 
         out = torch.empty_like(images[0])
-        with heap.kept():  # as the command does
+        with malloc.kept():  # as the command does
             for frame in self.vfi.run(self.frames_of(images, RATE), self.model, self.grid(times)):
                 out.copy_(frame.rgb)
         return out[None]

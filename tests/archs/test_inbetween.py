@@ -14,7 +14,7 @@ from torch import Tensor
 import vfi
 from vfi.archs import inbetween
 from vfi.archs.inbetween import Config, Inbetween
-from vfi.clips import open as opening
+from vfi.clips.open import open_clip
 from vfi.core import InputError, Moves, Options
 from vfi.model import weights
 from vfi.pixels.metrics import psnr
@@ -160,7 +160,7 @@ def test_what_ships_gives_way_to_what_lies_on_disk(tmp_path: Path):
 
 
 def test_what_ships_makes_real_frames_better_than_dis():
-    rgb = [frame.rgb.float() for frame in islice(opening.reader(CLIP), 0, 33)]
+    rgb = [frame.rgb.float() for frame in islice(open_clip(CLIP), 0, 33)]
     nearness: dict[str, list[float]] = {"dis": [], "inbetween-s": []}
     for before, true, after in (rgb[at : at + 3] for at in (0, 10, 20, 30)):
         for name, found in nearness.items():

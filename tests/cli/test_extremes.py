@@ -6,13 +6,13 @@ from fractions import Fraction as F
 from itertools import pairwise
 from pathlib import Path
 
-import clips
+import footage
 import pytest
 import torch
 
 from vfi import __main__
-from vfi.clips import clip as media
-from vfi.clips import open as opening
+from vfi.clips.clip import Encoding, Info
+from vfi.clips.open import create_clip, open_clip
 from vfi.core import Frame
 
 
@@ -22,8 +22,8 @@ def vfi(*arguments: object) -> int:
 
 def written(path: Path, stamps: list[F], colours: list[float] | None = None) -> Path:
     """A clip whose frames begin at ``stamps``, the last of which is its end; MP4 keeps them all to the tick."""
-    info = media.Info(64, 48, rate=F(24))
-    with opening.writer(path, info, encoding=media.Encoding("h264", crf=0), time_base=F(1, 90000)) as writer:
+    info = Info(64, 48, rate=F(24))
+    with create_clip(path, info, encoding=Encoding("h264", crf=0), time_base=F(1, 90000)) as writer:
         for k, (start, end) in enumerate(pairwise(stamps)):
             grey = k / 32 if colours is None else colours[k]
             writer.write(Frame(torch.full((3, 48, 64), grey), start, end - start))
@@ -32,7 +32,7 @@ def written(path: Path, stamps: list[F], colours: list[float] | None = None) -> 
 
 def times_of(path: Path) -> tuple[list[F], F]:
     """When the frames begin, and when the last ends."""
-    frames = list(opening.reader(path))
+    frames = list(open_clip(path))
     return [frame.time for frame in frames], frames[-1].time + frames[-1].duration
 
 
@@ -51,7 +51,7 @@ def test_any_rate_of_any_clip_fills_its_time_exactly(tmp_path: Path, fps: str, s
 
 
 def test_a_clip_that_begins_before_zero(tmp_path: Path):
-    source = clips.film(tmp_path / "in.mkv", [-80, -40, 0, 40, 80], F(1, 1000))
+    source = footage.film(tmp_path / "in.mkv", [-80, -40, 0, 40, 80], F(1, 1000))
     given, end = times_of(source)
     assert given[0] == 0
     assert vfi("interpolate", source, tmp_path / "out.mp4", "--times", "3") == 0
@@ -61,16 +61,16 @@ def test_a_clip_that_begins_before_zero(tmp_path: Path):
 
 
 def test_every_frame_a_shot(tmp_path: Path):
-    frames = list(clips.moving(2))
+    frames = list(footage.moving(2))
     shots = [frames[0].rgb, 1 - frames[0].rgb, frames[0].rgb.flip(1), (frames[0].rgb * 9) % 1]
     source = tmp_path / "in.mkv"
-    with opening.writer(source, media.Info(64, 48, rate=F(24)), encoding=media.Encoding("ffv1")) as writer:
+    with create_clip(source, Info(64, 48, rate=F(24)), encoding=Encoding("ffv1")) as writer:
         for k in range(12):
             writer.write(Frame(shots[k // 3], F(k, 24), F(1, 24)))
     plan = tmp_path / "plan.json"
     assert vfi_shots(source, plan) == 0
     assert vfi("interpolate", source, tmp_path / "out.mkv", "--codec", "ffv1", "--plan", plan, "--times", 4) == 0
-    made, given = list(opening.reader(tmp_path / "out.mkv")), list(opening.reader(source))
+    made, given = list(open_clip(tmp_path / "out.mkv")), list(open_clip(source))
     assert len(made) == 48
     assert all(torch.equal(frame.rgb, given[k // 4].rgb) for k, frame in enumerate(made))
 

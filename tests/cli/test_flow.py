@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from vfi import __main__
-from vfi.clips import clip as media
-from vfi.clips import open as opening
+from vfi.clips.clip import Info
+from vfi.clips.open import create_clip, open_clip
 from vfi.core import Frame
 
 
@@ -21,7 +21,7 @@ def pan(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     wide = torch.nn.functional.interpolate(torch.rand(1, 3, 12, 24), (48, 112), mode="bicubic")[0].clamp(0, 1)
     path = tmp_path / "in"
-    with opening.writer(path, media.Info(80, 48, depth=16, alpha=True)) as writer:
+    with create_clip(path, Info(80, 48, depth=16, alpha=True)) as writer:
         for k in range(5):
             writer.write(Frame(wide[:, :, 24 - 4 * k : 104 - 4 * k], F(k, 24), F(1, 24), torch.ones(1, 48, 80)))
     return path
@@ -39,7 +39,7 @@ def test_a_pan_is_red_and_the_last_picture_white(pan: Path, tmp_path: Path, caps
     assert vfi("flow", pan, tmp_path / "out", "--model", "dis", "--radius", 4, "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["frames"], told["model"]) == (5, "dis")
-    clip = opening.reader(tmp_path / "out")
+    clip = open_clip(tmp_path / "out")
     assert (clip.info.depth, clip.info.alpha) == (8, False)
     *moving, last = map(middle, clip)
     assert moving == [pytest.approx([1, 0.5, 0.5], abs=0.05)] * 4
@@ -49,7 +49,7 @@ def test_a_pan_is_red_and_the_last_picture_white(pan: Path, tmp_path: Path, caps
 def test_the_radius_is_measured(pan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert vfi("flow", pan, tmp_path / "out.mkv", "--model", "dis", "--toward", "previous", "--codec", "ffv1") == 0
     assert "full colour is 2." in capsys.readouterr().err
-    frames = list(opening.reader(tmp_path / "out.mkv"))
+    frames = list(open_clip(tmp_path / "out.mkv"))
     assert [frame.time for frame in frames] == [F(k, 24) for k in range(5)]
     assert middle(frames[0]) == pytest.approx([0.1, 0.8, 1], abs=0.1)
 

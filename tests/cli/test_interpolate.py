@@ -22,8 +22,8 @@ from safetensors.torch import save_file
 
 from vfi import __main__
 from vfi.archs.rife import NAMED_LAYERS, Config, Head
-from vfi.clips import clip as media
-from vfi.clips import open as opening
+from vfi.clips.clip import Encoding, Info
+from vfi.clips.open import create_clip, open_clip
 from vfi.clips.video import CODECS
 from vfi.core import Frame
 
@@ -33,9 +33,9 @@ EXAMPLE = ROOT / "examples" / "fox-16fps.mp4"
 
 def clip(path: Path, times: list[F], *, size: tuple[int, int] = (48, 32), last: F = F(1, 24), codec: str = "ffv1") -> Path:
     """A clip whose frame k is k * 8 / 255 grey."""
-    info = media.Info(*size, rate=F(24))
+    info = Info(*size, rate=F(24))
     ends = [*times[1:], times[-1] + last]
-    with opening.writer(path, info, encoding=media.Encoding(codec), time_base=F(1, 24000)) as writer:
+    with create_clip(path, info, encoding=Encoding(codec), time_base=F(1, 24000)) as writer:
         for k, (start, end) in enumerate(zip(times, ends, strict=True)):
             writer.write(Frame(torch.full((3, size[1], size[0]), k * 8 / 255), start, end - start))
     return path
@@ -46,7 +46,7 @@ def vfi(*arguments: object) -> int:
 
 
 def frames_of(path: Path) -> list[Frame]:
-    return list(opening.reader(path))
+    return list(open_clip(path))
 
 
 def greys(frames: list[Frame]) -> list[float]:
@@ -191,7 +191,7 @@ def test_a_quality_chooses_the_model(
 def test_refinement_is_left_out_when_asked(tmp_path: Path):
     torch.manual_seed(0)
     source = tmp_path / "in.mkv"
-    with opening.writer(source, media.Info(96, 64, rate=F(24)), encoding=media.Encoding("ffv1"), time_base=F(1, 24)) as writer:
+    with create_clip(source, Info(96, 64, rate=F(24)), encoding=Encoding("ffv1"), time_base=F(1, 24)) as writer:
         for k in range(3):
             writer.write(Frame(torch.rand(3, 64, 96), F(k, 24), F(1, 24)))
     net = drawn_rife(Config((16, 12, 8, 8, 6), outputs=13, head=Head(8, 4, NAMED_LAYERS)))
@@ -325,7 +325,7 @@ def test_an_existing_output_survives_a_failure(source: Path, tmp_path: Path):
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_interrupted_work_leaves_a_playable_part_under_another_name(tmp_path: Path):
     source = tmp_path / "in.mkv"
-    with opening.writer(source, media.Info(128, 96, rate=F(24)), encoding=media.Encoding("ffv1")) as writer:
+    with create_clip(source, Info(128, 96, rate=F(24)), encoding=Encoding("ffv1")) as writer:
         for index in range(300):
             writer.write(Frame(torch.rand(3, 96, 128), F(index, 24), F(1, 24)))
     arguments = ["interpolate", str(source), str(tmp_path / "out.mp4"), "--times", "64", "--model", "linear"]

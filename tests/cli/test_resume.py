@@ -17,14 +17,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from clips import film, moving, sounds
+from footage import film, moving, sounds
 
 from vfi import __main__
 from vfi.cli import interpolate
 from vfi.cli import output as work
-from vfi.clips import clip as media
-from vfi.clips import open as opening
-from vfi.clips.clip import Encoding
+from vfi.clips.clip import Encoding, Info
+from vfi.clips.open import create_clip
 from vfi.clips.video import VideoReader
 from vfi.core import Frame, InputError
 from vfi.render.chunks import Chunks
@@ -37,7 +36,7 @@ def source(tmp_path: Path) -> Path:
     """Two seconds of moving colours with sound."""
     sound = film(tmp_path / "sound.mp4", range(0, 49), F(1, 24), sound=F(2))
     path = tmp_path / "in.mp4"
-    with opening.writer(path, media.Info(64, 48, rate=F(24)), audio=sound) as writer:
+    with create_clip(path, Info(64, 48, rate=F(24)), audio=sound) as writer:
         for frame in moving(48):
             writer.write(frame)
     sound.unlink()
@@ -196,7 +195,7 @@ def test_models_are_known_by_what_their_file_holds(tmp_path: Path):
 
 def test_folders_of_images_are_known_by_their_images(tmp_path: Path):
     folder = tmp_path / "images"
-    with opening.writer(folder, media.Info(64, 48), encoding=Encoding()) as writer:
+    with create_clip(folder, Info(64, 48), encoding=Encoding()) as writer:
         for frame in moving(3):
             writer.write(frame)
     known = work.identity(folder)
@@ -211,7 +210,7 @@ def test_folders_of_images_are_known_by_their_images(tmp_path: Path):
 def test_killed_at_any_moment_it_goes_on_and_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(work, "Chunks", Chunks)
     source = tmp_path / "in.mkv"
-    with opening.writer(source, media.Info(320, 192, rate=F(24)), encoding=Encoding("ffv1")) as writer:
+    with create_clip(source, Info(320, 192, rate=F(24)), encoding=Encoding("ffv1")) as writer:
         for frame in moving(40, width=320, height=192):
             writer.write(frame)
 

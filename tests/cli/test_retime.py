@@ -10,11 +10,11 @@ from pathlib import Path
 import av
 import pytest
 import torch
-from clips import film, moving, sounds
+from footage import film, moving, sounds
 
 from vfi import __main__
-from vfi.clips import clip as media
-from vfi.clips import open as opening
+from vfi.clips.clip import Encoding, Info
+from vfi.clips.open import create_clip, open_clip
 
 
 def vfi(*arguments: object) -> int:
@@ -27,7 +27,7 @@ def lengths(path: Path) -> dict[str, F]:
 
 
 def brightness(path: Path) -> list[int]:
-    return [round(float(frame.rgb.mean()) * 219 + 16) for frame in opening.reader(path)]
+    return [round(float(frame.rgb.mean()) * 219 + 16) for frame in open_clip(path)]
 
 
 @pytest.fixture
@@ -66,12 +66,12 @@ def test_frames_and_sound_last_as_long_as_the_curve(source: Path, tmp_path: Path
 
 
 def test_backwards_is_the_clip_in_reverse_to_the_bit(tmp_path: Path):
-    info = media.Info(64, 48, rate=F(24))
-    with opening.writer(tmp_path / "in.mkv", info, encoding=media.Encoding("ffv1")) as writer:
+    info = Info(64, 48, rate=F(24))
+    with create_clip(tmp_path / "in.mkv", info, encoding=Encoding("ffv1")) as writer:
         for frame in moving(30):
             writer.write(frame)
     assert vfi("retime", tmp_path / "in.mkv", tmp_path / "out.mkv", "--speed", "-1", "--codec", "ffv1") == 0
-    clip, made = (list(opening.reader(tmp_path / name)) for name in ("in.mkv", "out.mkv"))
+    clip, made = (list(open_clip(tmp_path / name)) for name in ("in.mkv", "out.mkv"))
     assert [frame.time for frame in made] == [frame.time for frame in clip]
     assert all(torch.equal(frame.rgb, given.rgb) for frame, given in zip(made, reversed(clip), strict=True))
 
@@ -79,13 +79,13 @@ def test_backwards_is_the_clip_in_reverse_to_the_bit(tmp_path: Path):
 @pytest.mark.parametrize("text", ["0.5", "-0.5", "0:0.7 hold, 1:-0.7"])
 @pytest.mark.parametrize("cuts", ["hold", "interpolate"])
 def test_no_frame_is_made_of_two_shots(tmp_path: Path, text: str, cuts: str):
-    info = media.Info(64, 48, rate=F(24))
-    with opening.writer(tmp_path / "in.mkv", info, encoding=media.Encoding("ffv1")) as writer:
+    info = Info(64, 48, rate=F(24))
+    with create_clip(tmp_path / "in.mkv", info, encoding=Encoding("ffv1")) as writer:
         for index, frame in enumerate(moving(24)):
             writer.write(replace(frame, rgb=frame.rgb if index < 9 else torch.full_like(frame.rgb, 0.0)))
     arguments = ["--speed", text, "--model", "linear", "--codec", "ffv1", "--cuts", cuts, "--duration", "2"]
     assert vfi("retime", tmp_path / "in.mkv", tmp_path / "out.mkv", *arguments) == 0
-    means = [float(frame.rgb.mean()) for frame in opening.reader(tmp_path / "out.mkv")]
+    means = [float(frame.rgb.mean()) for frame in open_clip(tmp_path / "out.mkv")]
     between = [mean for mean in means if 0.05 < mean < 0.4]
     assert (not between) == (cuts == "hold")
 
@@ -109,13 +109,13 @@ def test_webm_gets_its_own_kind_of_sound(source: Path, tmp_path: Path):
 
 
 def test_curves_come_from_files_and_clips_from_folders(tmp_path: Path):
-    with opening.writer(tmp_path / "in", media.Info(64, 48)) as writer:
+    with create_clip(tmp_path / "in", Info(64, 48)) as writer:
         for frame in moving(10):
             writer.write(frame)
     (tmp_path / "curve.json").write_text('{"points": [[0, 0], [1, 1]], "interpolation": "linear"}')
     arguments = ["--curve", tmp_path / "curve.json", "--in-fps", "10", "--duration", "2", "--model", "linear"]
     assert vfi("retime", tmp_path / "in", tmp_path / "out", *arguments) == 0
-    made, given = (list(opening.reader(tmp_path / name, rate=F(10))) for name in ("out", "in"))
+    made, given = (list(open_clip(tmp_path / name, rate=F(10))) for name in ("out", "in"))
     assert len(made) == 20
     assert all(torch.equal(frame.rgb, before.rgb) for frame, before in zip(made[::2], given, strict=True))
 

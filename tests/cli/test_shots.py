@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from vfi import __main__
-from vfi.clips import open as opening
+from vfi.clips.open import open_clip
 from vfi.core import Frame
 from vfi.edit.plan import Plan
 
@@ -26,7 +26,7 @@ def vfi(*arguments: object) -> int:
 def made(tmp_path: Path, source: Path, *options: object) -> list[Frame]:
     out = tmp_path / "out.mkv"
     assert vfi("interpolate", source, out, "--codec", "ffv1", "--model", "linear", *options) == 0
-    return list(opening.reader(out))
+    return list(open_clip(out))
 
 
 def nearest(frame: Frame, given: list[Frame]) -> float:
@@ -67,7 +67,7 @@ def test_the_plan_is_printed_for_machines_and_written(tmp_path: Path, capsys: py
     ("policy", "shown"), [([], "before"), (["--cuts", "blend"], "both"), (["--cuts", "interpolate"], "both")], ids=str
 )
 def test_nothing_is_mixed_across_a_cut_unless_asked(tmp_path: Path, policy, shown, capsys: pytest.CaptureFixture[str]):
-    frames, given = made(tmp_path, CUT, "--times", 2, *policy), list(opening.reader(CUT))
+    frames, given = made(tmp_path, CUT, "--times", 2, *policy), list(open_clip(CUT))
     assert [frame.time for frame in frames] == [F(k, 50) for k in range(96)]
     assert sum(frame.duration for frame in frames) == F(48, 25)
     assert (nearest(frames[47], given[23:24]) < 1) == (shown == "before")
@@ -77,7 +77,7 @@ def test_nothing_is_mixed_across_a_cut_unless_asked(tmp_path: Path, policy, show
 
 
 def test_motion_is_spread_over_repeats_or_they_are_kept(tmp_path: Path):
-    given = list(opening.reader(TWOS))
+    given = list(open_clip(TWOS))
     kept, spread = made(tmp_path, TWOS, "--times", 1), made(tmp_path, TWOS, "--times", 1, "--duplicates", "spread")
     assert [frame.time for frame in spread] == [frame.time for frame in kept] == [frame.time for frame in given]
     steps = [[float((b.rgb - a.rgb).abs().mean()) * 255 for a, b in pairwise(clip)] for clip in (kept, spread)]
@@ -92,7 +92,7 @@ def test_an_edited_plan_is_followed(tmp_path: Path, capsys: pytest.CaptureFixtur
     data = json.loads(path.read_text(encoding="utf-8"))
     data["shots"][1:] = [{"start": "8/25"}, {"start": "0.96", "across": "blend"}]
     path.write_text(json.dumps(data), encoding="utf-8")
-    frames, given = made(tmp_path, CUT, "--plan", path, "--json"), list(opening.reader(CUT))
+    frames, given = made(tmp_path, CUT, "--plan", path, "--json"), list(open_clip(CUT))
     assert len(frames) == 144
     assert torch.equal(frames[22].rgb, frames[21].rgb)
     assert torch.equal(frames[23].rgb, frames[21].rgb)

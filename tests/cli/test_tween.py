@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from vfi import __main__
-from vfi.clips import clip as media
-from vfi.clips import open as opening
+from vfi.clips.clip import Info
+from vfi.clips.open import create_clip, open_clip
 from vfi.core import Frame
 from vfi.pixels.uint8 import floats
 from vfi.tracks import Document, Point, Track
@@ -32,7 +32,7 @@ def square(left: int, top: int) -> torch.Tensor:
 def keyframes(tmp_path: Path) -> tuple[Path, Path]:
     """A white square, left and right."""
     folder = tmp_path / "keyframes"
-    with opening.writer(folder, media.Info(*SIZE, rate=None)) as writer:
+    with create_clip(folder, Info(*SIZE, rate=None)) as writer:
         for index, left in enumerate((20, 120)):
             writer.write(Frame(square(left, 60), index))
     first, last = sorted(folder.iterdir())
@@ -50,7 +50,7 @@ def tracks(tmp_path: Path) -> Path:
 
 def centres(path: Path) -> list[tuple[float, float]]:
     places = []
-    for frame in opening.reader(path):
+    for frame in open_clip(path):
         y, x = (frame.rgb[0].float() / (1 if frame.rgb.is_floating_point() else 255) > 0.6).nonzero(as_tuple=True)
         places.append((float(x.double().mean()), float(y.double().mean())))
     return places
@@ -89,12 +89,12 @@ def test_a_file_of_tracks_can_be_the_guide(keyframes, tracks: Path, tmp_path: Pa
 
 
 def test_a_part_moves_with_its_track_and_nothing_else_does(keyframes, tracks: Path, tmp_path: Path):
-    with opening.writer(tmp_path / "mask", media.Info(*SIZE, rate=None)) as writer:
+    with create_clip(tmp_path / "mask", Info(*SIZE, rate=None)) as writer:
         writer.write(Frame((square(20, 60) > 0.6).float(), 0))
     (mask,) = (tmp_path / "mask").iterdir()
     asked = ("--frames", 1, "--model", "linear", "--tracks", tracks, "--parts", mask)
     assert vfi("tween", *keyframes, tmp_path / "out", *asked) == 0
-    made = floats(list(opening.reader(tmp_path / "out"))[1].rgb)
+    made = floats(list(open_clip(tmp_path / "out"))[1].rgb)
     torch.testing.assert_close(made[:, 22:38, 72:88], torch.ones(3, 16, 16), atol=0.1, rtol=0)
     torch.testing.assert_close(made[:, :10], torch.full((3, 10, SIZE[0]), 0.2), atol=0.02, rtol=0)
 

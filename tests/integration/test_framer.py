@@ -25,7 +25,7 @@ from vfi.tracks.formats import loads, tracks_of
 from vfi.tween import sequence, svd, svdkfi
 from vfi.tween.framer import Drawing, Framer
 from vfi.tween.repair import Repair, repaired
-from vfi.tween.sequence import joined, matched
+from vfi.tween.sequence import chained, matched
 
 pytestmark = pytest.mark.comfyui
 
@@ -215,7 +215,7 @@ def test_a_sequence_is_its_pairs(networks, session):
     got = kept(session, nodes)
     framer, (first, last) = Framer(tweening.unet(), tweening.coders()), pictures()
     pairs = [framer(*pair, None, THREE, frames=FRAMES) for pair in ((first, last), (last, first))]
-    assert apart(got, torch.stack(list(joined(pairs)))) < CLOSE
+    assert apart(got, torch.stack(list(chained(pairs)))) < CLOSE
     assert session.complaints() == []
 
 
@@ -239,7 +239,7 @@ def test_a_sequence_follows_points_of_its_keyframes(networks, session):
         framer(*pair, piece, THREE, frames=length)
         for pair, piece, length in zip(pairwise(keys), sequence.pieces(tracks, lengths), lengths, strict=True)
     ]
-    assert apart(got, torch.stack(list(joined(clips)))) < CLOSE
+    assert apart(got, torch.stack(list(chained(clips)))) < CLOSE
 
 
 @pytest.mark.parametrize("denoise", [1.0, 0.5])

@@ -80,7 +80,7 @@ def test_keyframes_are_told_as_the_library_tells_them(run):
     positive, negative, latent = told(run, images(), images("input.image_end_u8"))
     assert latent["samples"].shape == (FRAMES, 4, HEIGHT // 8, WIDTH // 8)
     pair = [picture(stored("loop")[name]) for name in ("input.image_u8", "input.image_end_u8")]
-    ends, tokens = keyframes.told(tweening.coders(), *pair, 0.02, keyframes.noise(0), torch.zeros(()))
+    ends, tokens = keyframes.condition_on(tweening.coders(), *pair, 0.02, keyframes.noise(0), torch.zeros(()))
     assert torch.allclose(positive[0][1]["framer"].ends, ends, atol=1e-5)
     assert torch.allclose(positive[0][0][0], tokens, atol=1e-5)
     assert not negative[0][0].any()

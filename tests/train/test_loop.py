@@ -15,9 +15,8 @@ from vfi.archs.inbetween import Config, Inbetween
 from vfi.core import InputError
 from vfi.pixels.metrics import psnr
 from vfi.train import Material, Recipe, train
-from vfi.train import recipe as recipes
 from vfi.train.loop import Progress, rate_at
-from vfi.train.recipe import Data, Schedule
+from vfi.train.recipe import Data, Schedule, read_recipe
 from vfi.train.sources import Mixed, Shards
 from vfi.train.students import FRESH
 from vfi.train.synthetic import Synthetic
@@ -155,7 +154,7 @@ def test_the_rate_warms_up_and_falls_along_a_cosine():
 def test_a_recipe_is_read_and_what_it_does_not_know_is_said(tmp_path: Path):
     path = tmp_path / "a.toml"
     path.write_text('seed = 2\n[data]\nclips = ["a", "b"]\nsize = 128\n[data.motion]\nlayers = 1\n[schedule]\nrate = 1\n')
-    read = recipes.load(path)
+    read = read_recipe(path)
     assert (read.seed, read.data.clips, read.data.size, read.data.motion.layers) == (2, ("a", "b"), 128, 1)
     assert read.schedule.rate == 1.0
     for text, message in (
@@ -167,4 +166,4 @@ def test_a_recipe_is_read_and_what_it_does_not_know_is_said(tmp_path: Path):
     ):
         path.write_text(text)
         with pytest.raises(InputError, match=message):
-            recipes.load(path)
+            read_recipe(path)

@@ -16,7 +16,7 @@ from vfi.clips.images import ImageWriter
 from vfi.core import Frame, InputError
 from vfi.model.weights.files import read
 from vfi.ops.warp import warp_corners
-from vfi.render.run import frames_of
+from vfi.render.run import frames_of_tensor
 from vfi.train.shards import LONGEST, cut, runs, shrunk, windows
 from vfi.train.sources import Shards
 from vfi.train.teachers import beside, each, teach_motion, teach_pictures
@@ -38,13 +38,13 @@ def folder(path: Path, pictures: list[Tensor]) -> Path:
     """A folder of numbered images."""
     height, width = pictures[0].shape[1:]
     with ImageWriter(path, Info(width, height, Fraction(24))) as writer:
-        for frame in frames_of(torch.stack(pictures), Fraction(24)):
+        for frame in frames_of_tensor(torch.stack(pictures), Fraction(24)):
             writer.write(frame)
     return path
 
 
 def lengths(pictures: list[Tensor]) -> list[int]:
-    frames: list[Frame] = list(frames_of(torch.stack(pictures), Fraction(24)))
+    frames: list[Frame] = list(frames_of_tensor(torch.stack(pictures), Fraction(24)))
     return [len(run) for run in runs(frames, 720)]
 
 

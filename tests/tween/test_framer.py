@@ -46,7 +46,7 @@ def noise() -> Tensor:
 
 
 def told() -> tuple[Tensor, Tensor]:
-    return keyframes.told(coders(), *pictures(), THREE.augmentation, edm.noise_of(SEED), torch.zeros(()))
+    return keyframes.condition_on(coders(), *pictures(), THREE.augmentation, edm.noise_of(SEED), torch.zeros(()))
 
 
 @torch.no_grad()
@@ -100,7 +100,7 @@ def test_a_clip_is_decoded_as_published():
     assert apart(whole, data["expected.control_fixed.frames_decoded"]) < CLOSE
     parts = torch.cat([own.decode(part / keyframes.SCALE) for part in latents.split(2)])[..., ::4, ::4] * 2 - 1
     assert apart(parts, data["expected.control_fixed.frames_decoded_chunk2"]) < CLOSE
-    assert torch.equal(keyframes.frames_of(own, latents, latents)[..., ::4, ::4], ((whole + 1) / 2).clamp(0, 1))
+    assert torch.equal(keyframes.decode_frames(own, latents, latents)[..., ::4, ::4], ((whole + 1) / 2).clamp(0, 1))
 
 
 @pytest.mark.parametrize(("name", "agree"), [("autopilot_fixed", 2), ("autopilot_loose_fixed", 9)])

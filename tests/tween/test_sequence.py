@@ -55,7 +55,7 @@ def test_too_few_frames_are_refused():
 
 def test_a_keyframe_comes_once():
     clips = [torch.arange(0, 4), torch.arange(3, 6), torch.arange(5, 10)]
-    assert [int(frame) for frame in sequence.joined(clips)] == list(range(10))
+    assert [int(frame) for frame in sequence.chained(clips)] == list(range(10))
 
 
 def test_tracks_go_on_from_pair_to_pair():

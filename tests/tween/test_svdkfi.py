@@ -88,7 +88,9 @@ def test_what_is_kept_is_how_cells_look_along_time():
 def test_runs_give_what_the_published_code_gives(name, drawing):
     data = stored("svdkfi")
     pair = picture(data["input.image1_u8"]), picture(data["input.image2_u8"])
-    ends, tokens = keyframes.told(coders(), *pair, drawing.augmentation, edm.noise_of(SEED), torch.zeros(()), shared=True)
+    ends, tokens = keyframes.condition_on(
+        coders(), *pair, drawing.augmentation, edm.noise_of(SEED), torch.zeros(()), shared=True
+    )
     more = (normal(f"input:svdkfi.inject{index}", SHAPE) for index in range(9))
     got = inbetweening().latents(ends, tokens, normal("input:svdkfi.latents", SHAPE), drawing, lambda shape: next(more))
     assert apart(got, data[f"expected.loop.{name}"]) < CLOSE

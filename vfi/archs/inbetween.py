@@ -255,7 +255,7 @@ class Inbetween(nn.Module):
             before, after = warped(prepared.colours, grown(opinion) * 2)
             seen += [*warped(prepared.planes, opinion), F.pixel_unshuffle((before - after).abs(), 2)]
         mean = (opinions[:, :4] + opinions[:, 4:]) * (GRID / 2 / REACH)
-        out = self.decoder(joined((*seen, mean, hints), t, next(self.parameters()).dtype)).float()
+        out = self.decoder(stacked((*seen, mean, hints), t, next(self.parameters()).dtype)).float()
         change, lean, lacking, detail = out.split((8, 4, 3, 1), dim=1)
         moves = moving(opinions)
         shares = (hints[:, 3:] + lean).softmax(dim=1)
@@ -307,7 +307,7 @@ def warped(pair: Tensor, flow: Tensor) -> Sequence[Tensor]:
     return warp_corners(pair, torch.cat(flow.chunk(2, dim=1))).chunk(2)
 
 
-def joined(parts: Sequence[Tensor], t: Tensor, dtype: torch.dtype) -> Tensor:
+def stacked(parts: Sequence[Tensor], t: Tensor, dtype: torch.dtype) -> Tensor:
     """All that is known on one grid, and t [B,1,1,1], in one tensor."""
     plane = t.expand(parts[0].shape[0], 1, *parts[0].shape[-2:])
     return torch.cat([part.to(dtype) for part in (*parts, plane)], dim=1)

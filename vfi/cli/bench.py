@@ -28,14 +28,14 @@ from ..clips import datasets
 from ..clips.datasets import Item
 from ..core import InputError, Interpolator, Options
 from ..model import load as loading
-from ..model import wrappers as wrap
+from ..model import wrappers
 from ..model.consensus import Consensus
 from ..model.quality import RUNGS, Member, members
 from ..model.wrappers import TTA_PASSES, Pad
 from ..pixels.metrics import Lpips, Quality, compare
-from . import model_options as choice
-from . import output as work
+from . import model_options
 from .arguments import argument, factor, whole
+from .output import INTERRUPTED, console_for_people
 from .progress import tracked
 
 COLUMNS: dict[str, tuple[str, str]] = {
@@ -100,7 +100,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         help="each with each model: auto, zeros, edge or reflect, with :centre or a multiple such as :128",
     )
     model.add_argument("--scale", type=argument(factor), default=Fraction(1), help="size at which motion is estimated (1)")
-    choice.add_device(model)
+    model_options.add_device(model)
     output = parser.add_argument_group("output")
     output.add_argument("--json", action="store_true", help="print the result for machines, on standard output")
     output.add_argument("--scores", action="store_true", help="list every frame in it too")
@@ -195,9 +195,9 @@ def quality(args: Namespace) -> int:
         loading.source(str(member.source))
     layout, found = datasets.items(args.folder, args.layout)
     found = chosen(found, args.subsets, args.limit)
-    device = choice.device_of(args.device)
+    device = model_options.device_of(args.device)
     lpips, absent = perceptual(device)
-    console = work.console_for_people()
+    console = console_for_people()
     total = sum(len(item.times) for item in found)
     console.print(escape(f"{args.folder}: {layout.name}, {total} frames of {len(found)} items to make, on {device}"))
     results: list[Result] = []
@@ -218,7 +218,7 @@ def quality(args: Namespace) -> int:
         "torch": torch.__version__,
         "vfi": __version__,
         "lpips": absent or "AlexNet, version 0.1",
-        "models": {result.way.name: told(result, args.scores) for result in results},
+        "models": {result.way.name: result_as_json(result, args.scores) for result in results},
     }
     notes = [f"{result.way.name}: {result.note}" for result in results if result.note]
     notes += [absent] if absent else []
@@ -227,7 +227,7 @@ def quality(args: Namespace) -> int:
         sys.stdout.write(json.dumps(finite(facts), indent=1) + "\n")
     if interrupted:
         console.print("vfi: interrupted: this is of the frames that were done")
-    return work.INTERRUPTED if interrupted else 0
+    return INTERRUPTED if interrupted else 0
 
 
 def chosen(found: Sequence[Item], subsets: Sequence[str] | None, limit: int | None) -> list[Item]:
@@ -256,7 +256,7 @@ def measure(
     way = result.way
     models: list[Interpolator] = []
     for member, network in loading.networks(way.members, Options(scale=float(args.scale))):
-        dtype = choice.dtype_of(args.dtype, device, network.spec)
+        dtype = model_options.dtype_of(args.dtype, device, network.spec)
         if not models:
             result.facts = {
                 "network": network.spec.name,
@@ -287,12 +287,12 @@ def scores(model: Interpolator, name: str, found: Sequence[Item], lpips: Lpips |
                 model(window, torch.tensor([float(item.times[0])]))
             started = time.perf_counter()
             frames = window.unbind(1)
-            prepared = wrap.prepare(model, [wrap.encode(model, rgb) for rgb in frames], frames)
+            prepared = wrappers.prepare(model, [wrappers.encode(model, rgb) for rgb in frames], frames)
             once = (time.perf_counter() - started) / len(item.times)
         for t, true in truths:
             with blamed(name, item):
                 started = time.perf_counter()
-                made = wrap.at(model, prepared, torch.tensor([float(t)]))[0]
+                made = wrappers.at(model, prepared, torch.tensor([float(t)]))[0]
                 seconds = once + time.perf_counter() - started
                 check_numbers(made)
             yield Score(item, t, compare(made, true, lpips), seconds)
@@ -312,7 +312,7 @@ def check_numbers(made: Tensor) -> None:
         raise InputError("the frame that it made has values that are no numbers")
 
 
-def told(result: Result, every: bool) -> dict[str, Any]:
+def result_as_json(result: Result, every: bool) -> dict[str, Any]:
     """What a result says: facts, means by subset and, with ``every``, all scores."""
     subsets: dict[str, list[Score]] = {"all": result.scores}
     for score in result.scores:

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import get_args
 
-from ..clips import clip as media
-from ..clips import open as opening
+from ..clips.clip import Colour, Edited
+from ..clips.open import open_clip
 from ..core import Frame, InputError
 from ..motion import flow
 from ..timing.grids import timing
-from . import model_options as choice
-from . import output as work
+from . import model_options
 from .arguments import add_input, add_output, argument, auto_or, factor
+from .output import add_options, console_for_people, make
 from .progress import tracked
 
 
@@ -36,7 +36,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         help="pixels of motion that the fullest colour stands for; auto looks at the clip first, and takes what 99 of 100 "
         "pixels of its fastest frame do not exceed",
     )
-    work.add_options(parser)
+    add_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -44,9 +44,9 @@ def run(args: Namespace) -> int:
     for option in ("quality", "tta", "shutter", "consensus", "disagreement"):
         if getattr(args, option) not in ("normal", "none", None, ()):
             raise InputError(f"--{option} was given: it acts on new frames, and here the motion that one model sees is shown")
-    reader = opening.reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok)
-    console, info = work.console_for_people(), reader.info
-    name, model = choice.model_of(args, info, choice.device_of(args.device))
+    reader = open_clip(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok)
+    console, info = console_for_people(), reader.info
+    name, model = model_options.model_of(args, info, model_options.device_of(args.device))
     if args.radius is None:
         found = tracked(flow.motions(reader, model), "measuring motion", info.frames, console)
         radius = flow.radius_of(flow.arm(motion, args.toward) for _, motion in found)
@@ -57,6 +57,6 @@ def run(args: Namespace) -> int:
     def pictures() -> Iterator[Frame]:
         return flow.pictures(reader, model, radius, toward=args.toward)
 
-    drawn = replace(info, depth=8, alpha=False, colour=media.Colour(), audio=False)
-    clip = media.Edited(drawn, reader.notes, pictures)
-    return work.make(clip, timing(info.rate, times=1), args, tail="hold", chosen=(name, model))
+    drawn = replace(info, depth=8, alpha=False, colour=Colour(), audio=False)
+    clip = Edited(drawn, reader.notes, pictures)
+    return make(clip, timing(info.rate, times=1), args, tail="hold", chosen=(name, model))

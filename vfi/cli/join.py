@@ -6,12 +6,12 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from itertools import pairwise
 from pathlib import Path
 
-from ..clips import clip as media
-from ..clips import open as opening
-from ..edit.join import Seam, described, joined, seam, told
+from ..clips.clip import Edited
+from ..clips.open import open_clip
+from ..edit.join import Seam, described, joined, seam, seam_in_words
 from ..timing.grids import exact_rate, timing
-from . import output as work
 from .arguments import add_output, argument, auto_or, count, whole
+from .output import add_options, console_for_people, make
 from .progress import tracked
 
 
@@ -43,22 +43,22 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         metavar="N",
         help="frames on each side of a seam that are made anew: auto where motion jumps (the default), 0 is none",
     )
-    work.add_options(parser)
+    add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: Namespace) -> int:
-    readers = [opening.reader(path, rate=args.in_fps if _images(path) else None) for path in args.inputs]
-    console = work.console_for_people()
+    readers = [open_clip(path, rate=args.in_fps if _images(path) else None) for path in args.inputs]
+    console = console_for_people()
     seams: list[Seam] = []
     for number, (before, after) in enumerate(pairwise(readers), start=1):
         ends = tracked(before, f"looking at seam {number}", before.info.frames, console)
         seams.append(seam(ends, after, overlap=args.overlap, match=not args.no_match, bridge=args.bridge))
-        console.print(told(number, seams[-1]), markup=False)
+        console.print(seam_in_words(number, seams[-1]), markup=False)
     info = described([reader.info for reader in readers], seams)
     asked = timing(info.rate, times=args.times or (None if args.fps else 1), fps=args.fps)
     notes = ["the sound is left out"] if any(reader.info.audio for reader in readers) else []
-    return work.make(media.Edited(info, notes, lambda: joined(readers, seams)), asked, args, tail="hold")
+    return make(Edited(info, notes, lambda: joined(readers, seams)), asked, args, tail="hold")
 
 
 def _images(path: Path) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from dataclasses import replace
 
-from ..clips import clip as media
-from ..clips import open as opening
-from ..edit import loop as loops
+from ..clips.clip import Edited
+from ..clips.open import open_clip
+from ..edit.loop import Loop, best_loop, turn_of, whole_loop
 from ..timing.grids import exact_rate, timing
-from . import output as work
 from .arguments import add_input, add_output, argument, auto_or, factor, whole
+from .output import add_options, console_for_people, make
 from .progress import tracked
 
 
@@ -37,25 +37,25 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         metavar="N",
         help="the wrap takes as long as N frames (1); auto: as many as it is wide",
     )
-    work.add_options(parser)
+    add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: Namespace) -> int:
-    reader = opening.reader(args.input, rate=args.in_fps)
-    console = work.console_for_people()
+    reader = open_clip(args.input, rate=args.in_fps)
+    console = console_for_people()
     info = reader.info
-    looked_at = media.Edited(info, [], lambda: tracked(reader, "looking at the clip", info.frames, console))
-    loop = loops.best(looked_at, args.shortest, args.gap) if args.find else loops.whole(looked_at, args.gap)
-    console.print(told(loop), markup=False)
-    asked = loops.turned(timing(info.rate, times=args.times, fps=args.fps), loop)
+    looked_at = Edited(info, [], lambda: tracked(reader, "looking at the clip", info.frames, console))
+    loop = best_loop(looked_at, args.shortest, args.gap) if args.find else whole_loop(looked_at, args.gap)
+    console.print(loop_in_words(loop), markup=False)
+    asked = turn_of(timing(info.rate, times=args.times, fps=args.fps), loop)
     turn = replace(info, frames=loop.frames, duration=loop.period)
     if info.audio:
         reader.notes.append("the sound is left out: it does not loop")
-    return work.make(media.Edited(turn, reader.notes, lambda: loop.wound(reader)), asked, args, tail="hold")
+    return make(Edited(turn, reader.notes, lambda: loop.wound(reader)), asked, args, tail="hold")
 
 
-def told(loop: loops.Loop) -> str:
+def loop_in_words(loop: Loop) -> str:
     """Where a clip loops, in words."""
     lasts = f"{float(loop.start):.3f} s to {float(loop.end):.3f} s, {float(loop.period):.3f} s a turn"
     return f"loop of {loop.frames} frames, {lasts}; its wrap is {loop.jump:.1f} steps from running on"

@@ -6,13 +6,13 @@ from argparse import ArgumentParser, Namespace, _ArgumentGroup
 
 import torch
 
-from ..clips import clip as media
+from ..clips.clip import Info, unbound
 from ..core import InputError, Interpolator, Options, Sampling, Spec
 from ..model import load as loading
 from ..model import quality
 from ..model.backends import BACKENDS
 from ..model.consensus import Consensus
-from ..model.hdr import Lit, unbound
+from ..model.hdr import Lit
 from ..model.quality import Member
 from ..model.wrappers import TTA_PASSES
 from .arguments import argument, auto_or, count, factor, names, whole
@@ -85,7 +85,7 @@ def home_of(text: str) -> torch.device:
     return device if device.type == "cuda" else torch.device("cpu")
 
 
-def model_of(args: Namespace, info: media.Info, device: torch.device) -> tuple[str, Interpolator]:
+def model_of(args: Namespace, info: Info, device: torch.device) -> tuple[str, Interpolator]:
     """The name and the model that the options mean, ready to use on ``device``."""
     scale = args.scale or (0.5 if info.width * info.height >= HUGE else 1.0)
     curve = unbound(info)

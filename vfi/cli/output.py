@@ -19,23 +19,22 @@ from rich.filesize import decimal
 from rich.markup import escape
 
 from .. import __version__
-from ..clips import clip as media
-from ..clips import open as opening
+from ..clips.clip import Colour, Done, Encoding, Info, Reader, Source, Writer, transfer_of
 from ..clips.images import image_files
+from ..clips.open import create_clip
 from ..clips.video.sound import AUDIO
 from ..core import InputError, Interpolator, Spec
 from ..edit import duplicates, shots
 from ..model import load as loading
 from ..model.consensus import shown_doubt
-from ..pixels import transfer as light
-from ..render import prefetch as overlap
+from ..pixels.transfer import TRANSFERS
 from ..render.chunks import Chunks, ChunkWriter
 from ..render.journal import digest, versions
-from ..render.pipeline import frames_of
-from ..render.prefetch import Behind
+from ..render.pipeline import render_frames
+from ..render.prefetch import AHEAD, Behind
 from ..timing.grids import Tail, Timing
 from ..timing.shutter import Shutter
-from . import model_options as choice
+from . import model_options
 from .arguments import argument, factor, whole
 from .progress import tracked
 
@@ -52,7 +51,7 @@ ENCODER = 250
 
 def add_options(parser: ArgumentParser) -> None:
     """Declare the options of model, motion blur and output."""
-    choice.add_options(parser)
+    model_options.add_options(parser)
     blur = parser.add_argument_group("motion blur")
     blur.add_argument(
         "--shutter", type=argument(factor), metavar="ANGLE", help="how long each frame is exposed: 180 of 360 degrees is film's"
@@ -62,9 +61,9 @@ def add_options(parser: ArgumentParser) -> None:
     )
     blur.add_argument(
         "--transfer",
-        choices=light.CURVES,
+        choices=TRANSFERS,
         metavar="NAME",
-        help="what light the codes mean, where tags do not say: " + ", ".join(light.CURVES),
+        help="what light the codes mean, where tags do not say: " + ", ".join(TRANSFERS),
     )
     output = parser.add_argument_group("output")
     output.add_argument(
@@ -109,22 +108,22 @@ class Task:
     ``total`` is how many frames there will be, where that is known, and ``wanted`` describes the clip that they make.
     """
 
-    info: media.Info
-    wanted: media.Info
+    info: Info
+    wanted: Info
     asked: Timing
     tail: Tail
     total: int | None
     device: torch.device
     batch: int
     shutter: Shutter | None
-    encoding: media.Encoding
+    encoding: Encoding
     tick: Fraction | None
 
     @classmethod
-    def of(cls, reader: media.Reader, asked: Timing, args: Namespace, tail: Tail) -> Task:
+    def of(cls, reader: Reader, asked: Timing, args: Namespace, tail: Tail) -> Task:
         """What ``args`` ask for. Raises `InputError`."""
         info = replace(reader.info, curve=args.transfer)
-        device = choice.device_of(args.device)
+        device = model_options.device_of(args.device)
         return cls(
             info,
             replace(info, rate=asked.rate),
@@ -134,7 +133,7 @@ class Task:
             device,
             (1 if device.type == "cpu" else 8) if args.batch is None else args.batch,
             None if args.shutter is None else Shutter(args.shutter, args.shutter_samples),
-            media.Encoding(args.codec, args.crf, args.depth),
+            Encoding(args.codec, args.crf, args.depth),
             asked.tick(info.time_base, info.duration),
         )
 
@@ -145,10 +144,10 @@ class Task:
             length = None if info.duration is None else asked.length(info.duration)
         else:
             length = None if self.total is None or asked.rate is None else self.total / asked.rate
-        source, made = told(info.frames, info.rate, info.duration), told(self.total, asked.rate, length)
+        source, made = length_in_words(info.frames, info.rate, info.duration), length_in_words(self.total, asked.rate, length)
         return f"{info.width}x{info.height}, {source} -> {output}: {made}, by {model} on {self.device}"
 
-    def result(self, output: Path, model: str, done: media.Done, started: float, notes: list[str]) -> dict[str, Any]:
+    def result(self, output: Path, model: str, done: Done, started: float, notes: list[str]) -> dict[str, Any]:
         """What was made, for `report`; ``started`` is when, on `time.perf_counter`."""
         return {
             "output": str(output),
@@ -165,12 +164,12 @@ class Task:
 
 
 def make(
-    reader: media.Reader,
+    reader: Reader,
     asked: Timing,
     args: Namespace,
     *,
     tail: Tail,
-    sound: media.Source | None = None,
+    sound: Source | None = None,
     chosen: tuple[str, Interpolator] | None = None,
 ) -> int:
     """Make the clip that ``args`` ask for and return the exit code; ``sound`` is the file whose sound is copied.
@@ -189,12 +188,12 @@ def make(
         console.print(f"{done.frames} frames are done already: going on after them")
     try:
         with writer, doubt_writer(args, task.wanted, task.tick) as doubts:
-            name, model = chosen or choice.model_of(args, task.info, task.device)
+            name, model = chosen or model_options.model_of(args, task.info, task.device)
             console.print(escape(task.promise(args.output, name)))
             at_most = ceiling(task.info, model.spec, task.batch)
             console.print(f"memory: {decimal(at_most)} at the most, beside the model's weights")
-            how = {"tail": tail, "batch": task.batch, "shutter": task.shutter, "curve": light.of(task.info), "since": since}
-            with closing(frames_of(reader, model, asked, **how)) as new:
+            how = {"tail": tail, "batch": task.batch, "shutter": task.shutter, "curve": transfer_of(task.info), "since": since}
+            with closing(render_frames(reader, model, asked, **how)) as new:
                 for frame in tracked(new, "making frames", task.total, console, done.frames):
                     writer.write(frame)
                     if doubts is not None:
@@ -221,10 +220,10 @@ def report(result: dict[str, Any], console: Console, *, for_machines: bool) -> N
         sys.stdout.write(json.dumps(result) + "\n")
 
 
-def opened(args: Namespace, info: media.Info, device: torch.device, batch: int, **how: Any) -> Callable[[], media.Writer]:
+def opened(args: Namespace, info: Info, device: torch.device, batch: int, **how: Any) -> Callable[[], Writer]:
     """What opens the writer of ``args.output``; ``how`` is what `opening.writer` takes besides."""
     if not args.resume:
-        return lambda: opening.writer(args.output, info, **how)
+        return lambda: create_clip(args.output, info, **how)
     if args.disagreement is not None:
         raise InputError("--resume and --disagreement were both given: only one clip can be gone on with, give one")
     made_of = recipe(args, device, batch)
@@ -238,7 +237,7 @@ def recipe(args: Namespace, device: torch.device, batch: int, threads: int | Non
     """
     elsewhere = {"run", "output", "model", "device", "batch", "json", "resume", "workers", "threads", "ray"}
     given = {name: value for name, value in vars(args).items() if name not in elsewhere}
-    sources = [loading.source(str(member.source)) for member in choice.members_of(args)]
+    sources = [loading.source(str(member.source)) for member in model_options.members_of(args)]
     return {
         **{name: identity(value) for name, value in given.items()},
         "command": args.run.__module__,
@@ -261,7 +260,7 @@ def identity(value: object) -> str:
     return str(value)
 
 
-def doubt_writer(args: Namespace, wanted: media.Info, tick: Fraction | None) -> AbstractContextManager[media.Writer | None]:
+def doubt_writer(args: Namespace, wanted: Info, tick: Fraction | None) -> AbstractContextManager[Writer | None]:
     """What writes the clip of `--disagreement`, beside that of ``wanted``; None comes of it where none was asked for."""
     if args.disagreement is None:
         return nullcontext()
@@ -269,19 +268,19 @@ def doubt_writer(args: Namespace, wanted: media.Info, tick: Fraction | None) -> 
         raise InputError("--disagreement was given without --consensus: it takes several models to disagree")
     if args.shutter is not None:
         raise InputError("--disagreement and --shutter were both given: an exposure is made of many frames, give one")
-    grey = replace(wanted, depth=8, alpha=False, colour=media.Colour())
-    return opening.writer(args.disagreement, grey, time_base=tick)
+    grey = replace(wanted, depth=8, alpha=False, colour=Colour())
+    return create_clip(args.disagreement, grey, time_base=tick)
 
 
-def ceiling(info: media.Info, spec: Spec, batch: int) -> int:
+def ceiling(info: Info, spec: Spec, batch: int) -> int:
     """Bytes of memory, video memory included, that making a clip takes at the most, beside the weights of the model."""
-    waiting = spec.window + batch + shots.AHEAD + duplicates.LONGEST + 2 * overlap.AHEAD + 2
+    waiting = spec.window + batch + shots.AHEAD + duplicates.LONGEST + 2 * AHEAD + 2
     frame = (4 if info.alpha else 3) * torch.float32.itemsize
     pixels = info.width * info.height
     return LIBRARIES + (waiting * frame + ENCODER) * pixels + batch * spec.memory(info.height, info.width)
 
 
-def told(frames: int | None, rate: Fraction | None, duration: Fraction | None) -> str:
+def length_in_words(frames: int | None, rate: Fraction | None, duration: Fraction | None) -> str:
     """What is known of a clip's length, in words."""
     parts = (
         None if frames is None else f"{frames} frames",

@@ -12,9 +12,9 @@ import torch
 from rich.filesize import decimal
 from rich.markup import escape
 
-from ..clips import clip as media
-from ..clips import open as opening
-from ..clips.video.sound import fitted
+from ..clips.clip import DamagedError, Info, Reader, Source
+from ..clips.open import open_clip
+from ..clips.video.sound import fitted_sound
 from ..core import InputError, Interpolator
 from ..render.chunks import Chunks
 from ..render.segments import Stamp, segments
@@ -24,7 +24,7 @@ from ..render.workers.processes import Processes
 from ..render.workers.ray import LOCAL, Ray
 from ..timing.curves import Along
 from ..timing.grids import Timing
-from . import model_options as choice
+from . import model_options
 from . import output as work
 from .arguments import argument, whole
 from .progress import bar, tracked
@@ -60,24 +60,24 @@ def wanted(args: Namespace) -> bool:
     return args.workers is not None or args.ray is not None
 
 
-def make(reader: media.Reader, asked: Timing, args: Namespace) -> int:
+def make(reader: Reader, asked: Timing, args: Namespace) -> int:
     """Make a clip of the file ``args.input``, with its sound as ``--audio`` asks, by as many as ``args`` say.
 
     Returns the exit code.
     """
     source = args.input if reader.info.audio else None
     try:
-        with fitted(source, reader, asked, args.output.suffix, args.audio) as sound:
+        with fitted_sound(source, reader, asked, args.output.suffix, args.audio) as sound:
             if wanted(args):
                 return _make(reader, asked, args, sound)
             if args.threads is not None:
                 torch.set_num_threads(args.threads)
             return work.make(reader, asked, args, tail="hold", sound=sound)
-    except media.DamagedError as error:
+    except DamagedError as error:
         raise InputError(f"{error}: --damaged-ok uses what can be read") from error
 
 
-def _make(reader: media.Reader, asked: Timing, args: Namespace, sound: media.Source | None) -> int:
+def _make(reader: Reader, asked: Timing, args: Namespace, sound: Source | None) -> int:
     """As `work.make`, by workers."""
     if args.disagreement is not None:
         raise InputError("several processes and --disagreement were both asked for: they make one clip only, give one")
@@ -90,7 +90,7 @@ def _make(reader: media.Reader, asked: Timing, args: Namespace, sound: media.Sou
         pool = Processes(args.workers, threads, task.device)
     else:
         pool = Ray(args.workers, threads, task.device, args.ray)
-    name, model = choice.model_of(args, task.info, task.device)
+    name, model = model_options.model_of(args, task.info, task.device)
     spec = model.spec
     del model  # every worker has its own
     chunks = Chunks(
@@ -112,7 +112,7 @@ def _make(reader: media.Reader, asked: Timing, args: Namespace, sound: media.Sou
         if isinstance(asked.grid, Along):
             stamps = tuple(map(Stamp.of, tracked(reader, "looking at the clip", task.info.frames, console)))
         job = Job(
-            partial(opening.reader, args.input.absolute(), rate=args.in_fps, damaged_ok=args.damaged_ok),
+            partial(open_clip, args.input.absolute(), rate=args.in_fps, damaged_ok=args.damaged_ok),
             partial(_model, args, task.info),
             task.info,
             asked,
@@ -142,5 +142,5 @@ def _make(reader: media.Reader, asked: Timing, args: Namespace, sound: media.Sou
     return 0
 
 
-def _model(args: Namespace, info: media.Info, device: torch.device) -> Interpolator:
-    return choice.model_of(args, info, device)[1]
+def _model(args: Namespace, info: Info, device: torch.device) -> Interpolator:
+    return model_options.model_of(args, info, device)[1]

@@ -6,14 +6,12 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from fractions import Fraction
 from pathlib import Path
 
-from ..clips import open as opening
-from ..timing.curves import EASINGS, Curve, along, of_json, parse
+from ..clips.open import open_clip
+from ..timing.curves import EASINGS, TimeCurve, along, of_json, parse
 from ..timing.grids import Timing, exact_rate
-from . import model_options as choice
-from . import output as work
-from . import parallel as several
-from . import shot_options as marks
+from . import model_options, parallel, shot_options
 from .arguments import add_input, add_output, argument, factor, moment, text_of
+from .output import add_audio, add_options
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -36,25 +34,25 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "--duration", type=argument(factor), metavar="S", help="seconds of output; a speed else uses the clip up"
     )
     parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="frames a second; the input's if not given")
-    marks.add_options(parser)
-    work.add_audio(parser)
-    work.add_options(parser)
-    several.add_options(parser)
+    shot_options.add_options(parser)
+    add_audio(parser)
+    add_options(parser)
+    parallel.add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: Namespace) -> int:
-    home = choice.home_of(args.device)
-    reader = opening.reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok, device=home)
+    home = model_options.home_of(args.device)
+    reader = open_clip(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok, device=home)
     info = reader.info
     chosen = curve(args, info.duration or Fraction(1))
     grid = along(chosen, args.fps or info.rate, info.duration, info.frames, start=args.start, length=args.duration)
-    once = grid.path.forward or several.wanted(args)
-    clip = marks.found(reader, args) if once else marks.looked_at(reader, args)
-    return several.make(clip, Timing(grid, grid.rate), args)
+    once = grid.path.forward or parallel.wanted(args)
+    clip = shot_options.found(reader, args) if once else shot_options.looked_at(reader, args)
+    return parallel.make(clip, Timing(grid, grid.rate), args)
 
 
-def curve(args: Namespace, duration: Fraction) -> Curve:
+def curve(args: Namespace, duration: Fraction) -> TimeCurve:
     """The curve that the arguments name, for a clip of ``duration`` seconds."""
     if args.speed is not None:
         return parse(args.speed, "speed")

@@ -6,13 +6,13 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..clips import clip as media
+from ..clips.clip import Edited, Reader
 from ..core import Frame, InputError
 from ..edit.duplicates import LONGEST
-from ..edit.find import Edit, Finder, find
+from ..edit.find import Edit, Finder, find_plan
 from ..edit.plan import CUTS, DUPLICATES, Plan
-from . import output as work
 from .arguments import argument, text_of, whole
+from .output import console_for_people
 from .progress import tracked
 
 
@@ -59,26 +59,26 @@ def read_plan(path: Path) -> Plan:
         raise InputError(f"{path}: {error}") from error
 
 
-def planned(reader: media.Reader, plan: Plan, args: Namespace) -> media.Reader:
+def planned(reader: Reader, plan: Plan, args: Namespace) -> Reader:
     """The clip marked as ``plan`` says, but for what the options say."""
     if args.edit != Edit():
         raise InputError("--edit and --plan were both given: edit the plan instead")
     plan = plan.with_policies(args.cuts, args.duplicates)
-    reader.notes.extend(plan.told())
+    reader.notes.extend(plan.notes())
     return plan.applied(reader)
 
 
-def looked_at(reader: media.Reader, args: Namespace) -> media.Reader:
+def looked_at(reader: Reader, args: Namespace) -> Reader:
     """The clip marked by a pass of its own, for one that is then read in pieces and out of order."""
     if args.cuts == "interpolate" and args.duplicates != "spread":
         return reader
-    frames = tracked(reader, "looking at the clip", reader.info.frames, work.console_for_people())
-    plan = find(frames, reader.info.rate, finder(args))
-    reader.notes.extend(plan.told())
+    frames = tracked(reader, "looking at the clip", reader.info.frames, console_for_people())
+    plan = find_plan(frames, reader.info.rate, finder(args))
+    reader.notes.extend(plan.notes())
     return plan.applied(reader)
 
 
-def found(reader: media.Reader, args: Namespace) -> media.Reader:
+def found(reader: Reader, args: Namespace) -> Reader:
     """The clip marked while it is read, with notes of what is found at its end."""
     if args.cuts == "interpolate" and args.duplicates != "spread":
         return reader
@@ -86,6 +86,6 @@ def found(reader: media.Reader, args: Namespace) -> media.Reader:
     def frames() -> Iterator[Frame]:
         finding = finder(args)
         yield from finding.marks(reader)
-        reader.notes.extend(finding.plan(reader.info.rate).told())
+        reader.notes.extend(finding.plan(reader.info.rate).notes())
 
-    return media.Edited(reader.info, reader.notes, frames)
+    return Edited(reader.info, reader.notes, frames)

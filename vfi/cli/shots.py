@@ -12,15 +12,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..clips import clip as media
-from ..clips import open as opening
+from ..clips.clip import DamagedError, Staged
+from ..clips.open import open_clip
 from ..core import InputError
-from ..edit.find import find
+from ..edit.find import find_plan
 from ..edit.plan import Output, Plan
 from ..timing.grids import exact_rate
-from . import output as work
-from . import shot_options as marks
+from . import shot_options
 from .arguments import add_input, argument, factor, whole
+from .output import console_for_people, length_in_words
 from .progress import tracked
 
 
@@ -38,23 +38,23 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     parser.add_argument("--times", type=argument(whole), metavar="K", help="plan for K times as many frames")
     parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="plan for F frames a second")
     parser.add_argument("--slow", type=argument(factor), metavar="K", help="plan for K times slower")
-    marks.add_options(parser)
+    shot_options.add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: Namespace) -> int:
-    reader = opening.reader(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok)
+    reader = open_clip(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok)
     output = Output(args.times, args.fps, args.slow)
     output.timing(reader.info.rate)
-    staged = None if args.plan is None else media.Staged(args.plan)
-    console = work.console_for_people()
+    staged = None if args.plan is None else Staged(args.plan)
+    console = console_for_people()
     try:
         frames = tracked(reader, "looking at the clip", reader.info.frames, console)
-        plan = find(frames, reader.info.rate, marks.finder(args, thorough=True), output)
+        plan = find_plan(frames, reader.info.rate, shot_options.finder(args, thorough=True), output)
         if staged is not None:
             staged.path.write_text(plan.to_json(), encoding="utf-8")
             staged.commit()
-    except media.DamagedError as error:
+    except DamagedError as error:
         raise InputError(f"{error}: --damaged-ok uses what can be read") from error
     finally:
         if staged is not None:
@@ -82,8 +82,8 @@ def show(plan: Plan) -> None:
         table.add_row(str(number), f"{float(shot.start):.3f} s", str(first), str(shot.frames), begins, score, cadence)
     console = Console(highlight=False, soft_wrap=True)
     console.print(table)
-    for told in (*plan.told(), *plan.events_told()):
+    for told in (*plan.notes(), *plan.event_notes()):
         console.print(told, markup=False)
-    made = work.told(plan.expected(), plan.timing().rate, plan.timing().length(plan.source.duration))
-    source = work.told(plan.source.frames, plan.source.rate, plan.source.duration)
+    made = length_in_words(plan.expected(), plan.timing().rate, plan.timing().length(plan.source.duration))
+    source = length_in_words(plan.source.frames, plan.source.rate, plan.source.duration)
     console.print(f"{source} -> {made}", markup=False)

@@ -8,13 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..core import InputError
-from ..render import malloc as heap
-from ..train import recipe as recipes
+from ..render import malloc
 from ..train.data import prepare
 from ..train.loop import Progress, train
-from ..train.recipe import Recipe
-from . import output as work
+from ..train.recipe import Data, Recipe, Schedule, read_recipe
 from .arguments import argument, whole
+from .output import console_for_people
 from .progress import bar
 
 OWN = "inbetween-s"
@@ -45,8 +44,8 @@ def run(args: Namespace) -> int:
         recipe = replace(recipe, schedule=replace(recipe.schedule, steps=args.steps))
     if args.start:
         recipe = replace(recipe, start=args.start)
-    console = work.console_for_people()
-    with heap.kept():
+    console = console_for_people()
+    with malloc.kept():
         with console.status("") as status:
             material = prepare(recipe, home, args.data or args.out / "data", status.update, args.device)
         with bar("training", recipe.schedule.steps, console, unit="steps") as at:
@@ -64,12 +63,12 @@ def chosen(inputs: list[Path]) -> tuple[Recipe, Path]:
     if any(path.suffix == ".toml" for path in inputs):
         if len(inputs) > 1:
             raise InputError(f"{len(inputs)} inputs were given, one of them a recipe: give one recipe, or clips")
-        return recipes.load(inputs[0]), inputs[0].absolute().parent
+        return read_recipe(inputs[0]), inputs[0].absolute().parent
     return own(inputs), Path()
 
 
 def own(clips: list[Path]) -> Recipe:
     """How the small network learns from clips of somebody's own: gently, from what it knows, and from close neighbours."""
-    data = recipes.Data(clips=tuple(str(clip.absolute()) for clip in clips), spans=(2, 4), side=720)
-    schedule = recipes.Schedule(steps=600, batch=4, rate=1e-4, warm_up=20, average=0.99, validate=600)
+    data = Data(clips=tuple(str(clip.absolute()) for clip in clips), spans=(2, 4), side=720)
+    schedule = Schedule(steps=600, batch=4, rate=1e-4, warm_up=20, average=0.99, validate=600)
     return Recipe(start=OWN, data=data, schedule=schedule)

@@ -17,10 +17,10 @@ from ..motion.guided import Guide, Guided
 from ..pixels.uint8 import floats
 from ..timing.curves import Key, along, keyed
 from ..timing.grids import Grid, Subdivide, Timing, exact_rate
-from ..tracks.formats import load
-from . import model_options as choice
-from . import output as work
+from ..tracks.formats import read_tracks
+from . import model_options
 from .arguments import add_output, argument, whole
+from .output import add_options, make
 
 EASES = {"linear": "linear", "in": "ease-in", "out": "ease-out", "inout": "ease-in-out"}
 """How time may run between the keyframes, and what `speed.EASINGS` calls it."""
@@ -70,14 +70,14 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         metavar="MASK",
         help="things in A, an image each, white where the thing is: a track that begins in one moves all of it alone",
     )
-    work.add_options(parser)
+    add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: Namespace) -> int:
     steps = args.frames + 1
     keyframes = ImageReader((args.first, args.last), args.fps / steps)
-    return work.make(
+    return make(
         keyframes, Timing(grid(args, keyframes.info), rate=args.fps), args, tail="stop", chosen=model(args, keyframes.info)
     )
 
@@ -106,9 +106,9 @@ def model(args: Namespace, info: Info) -> tuple[str, Interpolator] | None:
         raise InputError("--parts was given without --tracks: a part moves as the track that begins in it")
     if not files and args.guide == "none":
         return None
-    tracks = load(files[0], (info.width, info.height)) if files else None
+    tracks = read_tracks(files[0], (info.width, info.height)) if files else None
     leading = Guide(tracks, auto=args.guide == "auto", parts=masks(args.parts) if args.parts else None)
-    name, made = choice.model_of(args, info, choice.device_of(args.device))
+    name, made = model_options.model_of(args, info, model_options.device_of(args.device))
     return name, Guided(made, leading)
 
 

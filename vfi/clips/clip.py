@@ -19,7 +19,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
+import torch
+
 from ..core import Frame, InputError
+from ..pixels.transfer import TAGGED, UNTAGGED, Colour, Transfer, named
 
 T = TypeVar("T")
 Source: TypeAlias = "str | os.PathLike[str] | BytesIO"
@@ -31,16 +34,6 @@ DEFAULT_RATE = Fraction(24)
 
 class DamagedError(InputError):
     """A file whose frames cannot all be read."""
-
-
-@dataclass(frozen=True)
-class Colour:
-    """Colour tags as found: codes of ITU-T H.273, where 2 is unspecified. ``full`` is None where no range is stated."""
-
-    matrix: int = 2
-    primaries: int = 2
-    transfer: int = 2
-    full: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +56,7 @@ class Info:
     depth: int = 8
     chroma: str = "rgb"
     alpha: bool = False
-    colour: Colour = Colour()
+    colour: Colour = UNTAGGED
     sample_aspect_ratio: Fraction = Fraction(1)
     interlaced: bool = False
     audio: bool = False
@@ -179,7 +172,7 @@ class Writer(ABC):
             self.discard()
 
 
-def since(clip: Reader, time: Fraction, before: int = 0) -> Iterator[Frame]:
+def read_since(clip: Reader, time: Fraction, before: int = 0) -> Iterator[Frame]:
     """As `Seeks.since`, of any clip: one that cannot seek is read from its start.
 
     Where frames are marked as repeats, they come with the frame that they repeat, and ``before`` does not count them.
@@ -208,6 +201,33 @@ def from_shown_at(
             break
     yield from chain.from_iterable(early)
     yield from items
+
+
+def transfer_of(info: Info) -> Transfer:
+    """The transfer function of a clip: as named or tagged, else sRGB for samples stored as RGB, and BT.1886 for the rest."""
+    return named(info.curve or TAGGED.get(info.colour.transfer, "srgb" if info.colour.matrix == 0 else "bt1886"))
+
+
+def unbound(info: Info) -> Transfer | None:
+    """The transfer function of a clip that reaches above white, for `hdr.Lit`; None if models take its codes directly.
+
+    Models know sRGB. PQ and log have less contrast: there `hdr.Lit` gains RIFE 4.25 0.4 and 0.5 dB. On HLG it gains nothing.
+    """
+    transfer = transfer_of(info)
+    return transfer if info.floats or float(transfer.light(torch.ones(()))) > 1 + 1e-3 else None
+
+
+def same_size(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """The frames themselves. Raises `InputError` at one that differs in size from those before it."""
+    size: torch.Size | None = None
+    for frame in frames:
+        size = size or frame.rgb.shape
+        if frame.rgb.shape != size:
+            raise InputError(
+                f"the frame at {float(frame.time):.3f} s is {frame.rgb.shape[2]}x{frame.rgb.shape[1]}, "
+                f"those before it {size[2]}x{size[1]}: all frames of a clip must have one size"
+            )
+        yield frame
 
 
 def name_of(source: Source) -> str:

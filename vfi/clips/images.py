@@ -26,9 +26,8 @@ from torch import Tensor
 from ..core import Frame, InputError
 from ..pixels import transfer as light
 from ..pixels.uint8 import floats
-from . import exr, orientation
-from . import yuv as pixels
-from .clip import DEFAULT_ENCODING, DEFAULT_RATE, IMAGE_ENDINGS, Colour, Encoding, Info, Staged, Writer
+from . import exr, orientation, yuv
+from .clip import DEFAULT_ENCODING, DEFAULT_RATE, IMAGE_ENDINGS, Colour, Encoding, Info, Staged, Writer, transfer_of
 from .video.reader import decoded, describe, opened, pictures_of, video_of
 
 RGB = Colour(matrix=0, full=True)
@@ -121,7 +120,7 @@ class ImageWriter(Writer):
     def __init__(
         self, path: str | os.PathLike[str], info: Info, *, encoding: Encoding = DEFAULT_ENCODING, first: int = 0
     ) -> None:
-        path, curve = Path(path), light.of(info)
+        path, curve = Path(path), transfer_of(info)
         usual = FLOAT_PATTERN if info.floats else PATTERN
         folder, self._pattern = (path.parent, path.name) if "%" in path.name else (path, usual)
         ending = Path(self._pattern).suffix.lower()
@@ -147,11 +146,11 @@ class ImageWriter(Writer):
 
     def write(self, frame: Frame) -> None:
         rgb, alpha = frame.rgb if self._change is None else self._change(floats(frame.rgb)), frame.alpha
-        if pixels.is_float(self._layout):
+        if yuv.is_float(self._layout):
             rgb, alpha = floats(rgb), None if alpha is None else floats(alpha)
             rgb = rgb if alpha is None else torch.where(alpha > FAINT, rgb * alpha, rgb)
             rgb, alpha = self._rounded(rgb), None if alpha is None else self._rounded(alpha)
-        picture = pixels.encode(rgb, alpha, self._layout, RGB)
+        picture = yuv.encode(rgb, alpha, self._layout, RGB)
         encoder = cast(VideoCodecContext, av.CodecContext.create(self._encoder, "w"))
         encoder.width, encoder.height, encoder.pix_fmt = picture.width, picture.height, picture.format.name
         encoder.time_base, encoder.options = Fraction(1), self._options
@@ -242,7 +241,7 @@ def _load(path: Path, device: torch.device | str = "cpu") -> tuple[Frame, Info]:
         rgb, alpha = decoded(pictures[0], info, device)
         if alpha is not None and info.codec == "exr":
             rgb = torch.where(alpha > FAINT, rgb / alpha, rgb)
-        floats = pixels.is_float(pictures[0].format)
+        floats = yuv.is_float(pictures[0].format)
     turn = orientation.of_photograph(data)
     frame = Frame(turn(rgb), Fraction(0), alpha=None if alpha is None else turn(alpha))
     height, width = frame.rgb.shape[1:]

@@ -14,7 +14,7 @@ from . import images, video
 from .clip import DEFAULT_ENCODING, DEFAULT_RATE, IMAGE_ENDINGS, VIDEO_ENDINGS, Encoding, Info, Seeks, Source, Writer, name_of
 
 
-def reader(
+def open_clip(
     source: Source, *, rate: Fraction | None = None, damaged_ok: bool = False, device: torch.device | str = "cpu"
 ) -> Seeks:
     """The clip in a video file, in a folder of images or in images named by a pattern such as ``shot/%05d.png``.
@@ -30,7 +30,7 @@ def reader(
     return images.ImageReader(Path(source), DEFAULT_RATE if rate is None else rate, device=device)
 
 
-def writer(
+def create_clip(
     path: str | os.PathLike[str],
     info: Info,
     *,

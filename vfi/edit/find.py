@@ -122,7 +122,7 @@ class Finder:
             yield frame
 
 
-def find(frames: Iterable[Frame], rate: Fraction | None, finder: Finder, output: Output = TWICE) -> Plan:
+def find_plan(frames: Iterable[Frame], rate: Fraction | None, finder: Finder, output: Output = TWICE) -> Plan:
     """The plan of a clip, in one pass over it that makes nothing."""
     deque(finder.marks(frames), maxlen=0)
     return finder.plan(rate, output)

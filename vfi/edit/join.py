@@ -156,7 +156,7 @@ def described(infos: Sequence[Info], seams: Sequence[Seam]) -> Info:
     return replace(whole, frames=sum(filter(None, counts)) - shared, duration=sum(filter(None, lengths)) - shared / rate)
 
 
-def told(number: int, found: Seam) -> str:
+def seam_in_words(number: int, found: Seam) -> str:
     """What is done at seam ``number``, in words."""
     parts = [
         f"{found.overlap} shared frames left out" if found.overlap else "no frame in common",

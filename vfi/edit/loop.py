@@ -84,7 +84,7 @@ class Turn:
         return self.grid.knots(self.period)
 
 
-def turned(asked: Timing, loop: Loop) -> Timing:
+def turn_of(asked: Timing, loop: Loop) -> Timing:
     """What is asked of time, for one turn of a loop; a frame rate is met by playing it up to half a frame faster or slower."""
     grid = asked.grid
     if isinstance(grid, Uniform):
@@ -93,7 +93,7 @@ def turned(asked: Timing, loop: Loop) -> Timing:
     return Timing(Turn(grid, loop.frames, loop.period), asked.rate)
 
 
-def whole(frames: Iterable[Frame], gap: int | None = 1) -> Loop:
+def whole_loop(frames: Iterable[Frame], gap: int | None = 1) -> Loop:
     """All of a clip as a loop; the wrap takes as long as ``gap`` frames, or where None as many steps as it is wide.
 
     Raises `InputError` unless the clip has two frames.
@@ -101,7 +101,7 @@ def whole(frames: Iterable[Frame], gap: int | None = 1) -> Loop:
     return _Look(frames, search=1).whole(gap)
 
 
-def best(frames: Iterable[Frame], shortest: Fraction | None = None, gap: int | None = 1, *, search: int = 240) -> Loop:
+def best_loop(frames: Iterable[Frame], shortest: Fraction | None = None, gap: int | None = 1, *, search: int = 240) -> Loop:
     """The part of a clip that loops best, of at least ``shortest`` seconds (half of the clip when None); ``gap``: see `whole`.
 
     ``frames`` are read twice; only small copies are kept, of the first and last ``search``, among which both ends are looked

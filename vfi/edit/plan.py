@@ -143,7 +143,7 @@ class Plan:
         """How many frames there will be."""
         return self.timing().expected(self.source.frames, self.source.duration, "hold")
 
-    def told(self) -> list[str]:
+    def notes(self) -> list[str]:
         """Which cuts and repeats there are and what becomes of them, in a sentence each."""
         told = []
         if len(self.shots) > 1:
@@ -153,7 +153,7 @@ class Plan:
             told.append(f"{_counted(repeats, 'repeat')} in {self.source.frames} frames ({self.duplicates})")
         return told
 
-    def events_told(self) -> list[str]:
+    def event_notes(self) -> list[str]:
         """Which fades and flashes there are, in a sentence each."""
         starts = {kind: [event.start for event in self.events if event.kind == kind] for kind in ("fade", "flash")}
         return [_at(kind, times) for kind, times in starts.items() if times]

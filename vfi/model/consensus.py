@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from ..core import Frame, InputError, Interpolator, Motion, Spec
-from . import wrappers as wrap
+from . import wrappers
 
 
-class Consensus(wrap.Wrapper):
+class Consensus(wrappers.Wrapper):
     """The per-pixel median of the frames that several models make; with an even number of them, the mean of the middle two.
 
     ``models`` are ready to use: they take any size, and t as far as they can. The window is that of the widest; each sees the
@@ -38,17 +38,17 @@ class Consensus(wrap.Wrapper):
             activations=sum(spec.activations for spec in specs),
             licence=" AND ".join(sorted({spec.licence for spec in specs} - {""})),
         )
-        super().__init__(next(filter(wrap.estimates_motion, models), models[0]), spec)
+        super().__init__(next(filter(wrappers.estimates_motion, models), models[0]), spec)
         self.models = tuple(models)
 
     def encode(self, rgb: Tensor) -> tuple[Any, ...]:
-        return tuple(wrap.encode(model, rgb) for model in self.models)
+        return tuple(wrappers.encode(model, rgb) for model in self.models)
 
     def prepare(self, features: Sequence[tuple[Any, ...]], frames: Sequence[Tensor]) -> list[Any]:
         prepared = []
         for index, model in enumerate(self.models):
             seen = self._seen(model)
-            prepared.append(wrap.prepare(model, [feature[index] for feature in features[seen]], frames[seen]))
+            prepared.append(wrappers.prepare(model, [feature[index] for feature in features[seen]], frames[seen]))
         return prepared
 
     def at(self, prepared: Sequence[Any], t: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ class Consensus(wrap.Wrapper):
         That is twice the mean absolute deviation from the median, averaged over the colours: 0 where all models agree, 1 where
         half of them see black and half see white.
         """
-        made = ordered([wrap.at(model, inner, t) for model, inner in zip(self.models, prepared, strict=True)])
+        made = ordered([wrappers.at(model, inner, t) for model, inner in zip(self.models, prepared, strict=True)])
         count = len(made)
         low, high = made[: count // 2], made[-(count // 2) :]
         median = made[count // 2] if count % 2 else (low[-1] + high[0]) / 2

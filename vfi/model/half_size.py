@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..core import InputError, Interpolator, Motion
 from ..ops.warp import warp_corners
-from . import wrappers as wrap
+from . import wrappers
 
 OWN = 40
 """How many numbers are held for each pixel at full size, beside what the network holds for each at half the size."""
@@ -29,7 +29,7 @@ class Prepared(NamedTuple):
     after: Tensor
 
 
-class Halved(wrap.Wrapper):
+class Halved(wrappers.Wrapper):
     """Shows the model frames of half the size, doubles the motion that it finds there and warps the frames themselves along it.
 
     The model takes any size. About a quarter of the model's time. Raises `InputError` for a model that does not estimate
@@ -37,7 +37,7 @@ class Halved(wrap.Wrapper):
     """
 
     def __init__(self, model: Interpolator) -> None:
-        if not wrap.estimates_motion(model):
+        if not wrappers.estimates_motion(model):
             raise InputError(f"{model.spec.name} does not estimate motion, which is what can be done at half the size")
         super().__init__(model, replace(model.spec, activations=OWN + -(-model.spec.activations // 4)))
 
@@ -45,10 +45,10 @@ class Halved(wrap.Wrapper):
         size = [-(-side // 2) for side in rgb.shape[-2:]]
         # Weights that fall off towards the neighbours measured best: 0.4 dB above the mean of 2x2 pixels, 0.2 above bicubic.
         small = F.interpolate(rgb.float(), size=size, mode="bilinear", antialias=True).to(rgb.dtype)
-        return small, wrap.encode(self.model, small)
+        return small, wrappers.encode(self.model, small)
 
     def prepare(self, features: Sequence[tuple[Tensor, Any]], frames: Sequence[Tensor]) -> Prepared:
-        inner = wrap.prepare(self.model, [inner for _, inner in features], [small for small, _ in features])
+        inner = wrappers.prepare(self.model, [inner for _, inner in features], [small for small, _ in features])
         middle = len(frames) // 2
         return Prepared(inner, frames[middle - 1], frames[middle])
 

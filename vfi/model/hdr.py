@@ -12,9 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..clips.clip import Info
 from ..core import Interpolator
-from ..pixels.transfer import Curve, named, of
+from ..pixels.transfer import Transfer, named
 from .wrappers import Wrapper, at, encode, prepare
 
 LARGEST = 65504.0
@@ -49,22 +48,13 @@ def light(code: Tensor) -> Tensor:
     return below + above
 
 
-def unbound(info: Info) -> Curve | None:
-    """The curve of a clip that reaches above white, for `Lit`; None for one whose codes models take as they are.
-
-    What models know is sRGB: on PQ and log, of less contrast, RIFE 4.25 gains 0.4 and 0.5 dB by `Lit`, and nothing on HLG.
-    """
-    curve = of(info)
-    return curve if info.floats or float(curve.light(torch.ones(()))) > 1 + 1e-3 else None
-
-
 class Lit(Wrapper):
     """Runs the model on `code` of the light of frames, below 0 and above 1 too, and gives back frames like them.
 
     ``curve`` says what light the frames mean.
     """
 
-    def __init__(self, model: Interpolator, curve: Curve) -> None:
+    def __init__(self, model: Interpolator, curve: Transfer) -> None:
         super().__init__(model)
         self.curve = curve
 

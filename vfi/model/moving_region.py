@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..core import Interpolator, Motion
-from . import wrappers as wrap
+from . import wrappers
 
 EQUAL = 2 / 255
 """Colours that differ by no more than this are one: coding alone does as much."""
@@ -56,7 +56,7 @@ class Features:
 
     @cached_property
     def whole(self) -> Any:
-        return wrap.encode(self.model, self.rgb)
+        return wrappers.encode(self.model, self.rgb)
 
 
 class Prepared(NamedTuple):
@@ -70,7 +70,7 @@ class Prepared(NamedTuple):
     inner: Any
 
 
-class Still(wrap.Wrapper):
+class Still(wrappers.Wrapper):
     """Gives the model the part of the frames that moves, with a margin, and blends the rest, which is the same in both.
 
     The model takes any size.
@@ -86,18 +86,18 @@ class Still(wrap.Wrapper):
             return Prepared(before, after, None, None)
         if box.share(before) > MOST:
             box = Box(0, before.shape[-2], 0, before.shape[-1])
-            return Prepared(before, after, box, wrap.prepare(self.model, [feature.whole for feature in features], frames))
+            return Prepared(before, after, box, wrappers.prepare(self.model, [feature.whole for feature in features], frames))
         parts = [box.of(rgb) for rgb in frames]
-        inner = wrap.prepare(self.model, [wrap.encode(self.model, part) for part in parts], parts)
+        inner = wrappers.prepare(self.model, [wrappers.encode(self.model, part) for part in parts], parts)
         return Prepared(before, after, box, inner)
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
         before, after, box, inner = prepared
         if box is not None and box.share(before) == 1:
-            return wrap.at(self.model, inner, t)
+            return wrappers.at(self.model, inner, t)
         made = torch.lerp(before, after, t.to(before).view(-1, 1, 1, 1))
         if box is not None:
-            box.of(made).copy_(wrap.at(self.model, inner, t))
+            box.of(made).copy_(wrappers.at(self.model, inner, t))
         return made
 
     def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:

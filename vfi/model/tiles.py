@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..core import InputError, Interpolator, Motion
-from . import wrappers as wrap
+from . import wrappers
 
 T = TypeVar("T")
 Make: TypeAlias = Callable[[Any, Tensor], Tensor]
@@ -61,7 +61,7 @@ class Prepared:
     known: bool = False
 
 
-class Tiled(wrap.Wrapper):
+class Tiled(wrappers.Wrapper):
     """Has a model of any size do as much at once as there is memory for, which is everything until it runs out.
 
     First fewer timesteps are made at once, half as many each time, then the frame is cut, where ``spec.tiles`` allows it, into
@@ -86,7 +86,7 @@ class Tiled(wrap.Wrapper):
         return prepared
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
-        return self._made(prepared, t, lambda inner, t: wrap.at(self.model, inner, t))
+        return self._made(prepared, t, lambda inner, t: wrappers.at(self.model, inner, t))
 
     def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
         def planes(inner: Any, t: Tensor) -> Tensor:
@@ -102,7 +102,7 @@ class Tiled(wrap.Wrapper):
         if self._cuts(seen.rgb):
             seen.inner = None
         elif not seen.known:
-            seen.inner, seen.known = wrap.encode(self.model, seen.rgb), True
+            seen.inner, seen.known = wrappers.encode(self.model, seen.rgb), True
         return seen.inner
 
     def _ready(self, prepared: Prepared) -> Any:
@@ -112,7 +112,7 @@ class Tiled(wrap.Wrapper):
             prepared.inner = None
         elif not prepared.known:
             frames = [seen.rgb for seen in prepared.features]
-            prepared.inner, prepared.known = wrap.prepare(self.model, parts, frames), True
+            prepared.inner, prepared.known = wrappers.prepare(self.model, parts, frames), True
         return prepared.inner
 
     def _made(self, prepared: Prepared, t: Tensor, make: Make) -> Tensor:
@@ -133,7 +133,7 @@ class Tiled(wrap.Wrapper):
         total: Tensor | None = None
         for tile in self._tiles(frames[0]):
             parts = [tile.of(rgb) for rgb in frames]
-            made = make(wrap.prepare(self.model, [wrap.encode(self.model, part) for part in parts], parts), t)
+            made = make(wrappers.prepare(self.model, [wrappers.encode(self.model, part) for part in parts], parts), t)
             if total is None:
                 total = made.new_zeros(*made.shape[:2], *frames[0].shape[-2:])
             tile.of(total).add_(made * tile.down * tile.across)

@@ -275,7 +275,7 @@ class Recursive(Wrapper):
         """That of the half-way frame, at an even speed, with each frame weighing more the nearer it is."""
         middle = 2 ** (self.depth - 1)
         each = [super(Recursive, self).motion_at(self._between(middle, halves), t.new_full((1,), 0.5)) for halves in prepared]
-        half = each[0] if len(each) == 1 else joined(each)
+        half = each[0] if len(each) == 1 else joined_motion(each)
         t = t.float().view(-1, 1, 1, 1)
         near, far = half.mask * (1 - t), (1 - half.mask) * t
         occlusion = None if half.occlusion is None else half.occlusion.expand(len(t), -1, -1, -1)
@@ -322,7 +322,7 @@ class Recursive(Wrapper):
         return [min(max(other, inside[0]), inside[-1]) for other in places]
 
 
-def joined(motions: Sequence[Motion]) -> Motion:
+def joined_motion(motions: Sequence[Motion]) -> Motion:
     """As one batch."""
     planes = zip(*((one.flow0, one.flow1, one.mask, one.occlusion) for one in motions), strict=True)
     return Motion(*(None if plane[0] is None else torch.cat(plane) for plane in planes))  # type: ignore[arg-type]

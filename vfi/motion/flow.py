@@ -14,11 +14,11 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from ..clips.clip import same_size
 from ..core import Frame, InputError, Interpolator, Motion
-from ..model import wrappers as wrap
+from ..model import wrappers
 from ..ops.warp import targets
 from ..pixels.alpha import premultiplied
-from ..render.run import same_size
 from ..timing.grids import Instant, Subdivide, resample
 
 Toward = Literal["next", "previous"]
@@ -122,7 +122,7 @@ def motions(frames: Iterable[Frame], model: Interpolator, t: float = 0.5) -> Ite
     As many as there are frames: after the last, and after the last of a shot, nothing moves. Holds one window of frames.
     Raises `InputError` where the model estimates no motion or ``t`` is not between 0 and 1.
     """
-    if not wrap.estimates_motion(model):
+    if not wrappers.estimates_motion(model):
         raise InputError(
             f"{model.spec.name} does not estimate motion: choose a model that follows it, such as dis or rife-4.25"
         )
@@ -135,5 +135,5 @@ def motions(frames: Iterable[Frame], model: Interpolator, t: float = 0.5) -> Ite
             still = pictures[0].new_zeros(1, 2, *pictures[0].shape[-2:])
             yield instant, Motion(still, still, still[:, :1], still[:, :1])
         else:
-            prepared = wrap.prepare(model, [wrap.encode(model, rgb) for rgb in pictures], pictures)
+            prepared = wrappers.prepare(model, [wrappers.encode(model, rgb) for rgb in pictures], pictures)
             yield instant, model.motion_at(prepared, pictures[0].new_tensor([t]))  # type: ignore[attr-defined]

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..clips.clip import same_size
 from ..core import Frame, InputError, Interpolator
-from ..model import wrappers as wrap
+from ..model import wrappers
 from ..ops.warp import sample
-from ..pixels.grey import grey
-from ..render.run import same_size
+from ..pixels.uint8 import grey
 from ..tracks import Tracks
 from .flow import motions, occlusion
 
@@ -54,7 +54,7 @@ def follow(frames: Iterable[Frame], points: Tensor, model: Interpolator | None =
         raise InputError(f"points of shape {list(points.shape)} were given: at least one is needed, as [points, 2]")
     if not within > 0:
         raise InputError(f"points may be {within:g} pixels off: it must be above 0")
-    if model is not None and not wrap.estimates_motion(model):
+    if model is not None and not wrappers.estimates_motion(model):
         raise InputError(
             f"{model.spec.name} does not estimate motion: choose a model that follows it, such as dis or rife-4.25"
         )

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from ..archs.dis import Dis
 from ..core import InputError, Interpolator, Motion
-from ..model import wrappers as wrap
+from ..model import wrappers
 from ..ops.warp import sample, targets, warp_corners, warp_cubic
 from ..tracks import Tracks
 from ..tracks.formats import Read
@@ -102,7 +102,7 @@ class Prepared(NamedTuple):
         return [(self.pairs[index % len(self.pairs)], time) for index, time in enumerate(t.tolist())]
 
 
-class Guided(wrap.Wrapper):
+class Guided(wrappers.Wrapper):
     """Follows a `Guide`, with any ``model`` of two frames that is ready to use.
 
     Motion that nobody draws is the model's own, or where it estimates none, that of `dis`. Frames that nothing leads are the
@@ -121,7 +121,7 @@ class Guided(wrap.Wrapper):
         self.guide = guide
         self.seeks = guide.auto and guide.strength > 0
         self.place = place
-        self.eye: Interpolator = model if wrap.estimates_motion(model) else wrap.Padded(Dis())
+        self.eye: Interpolator = model if wrappers.estimates_motion(model) else wrappers.Padded(Dis())
 
     def during(self, start: Fraction, end: Fraction) -> Guided:
         """The same, for the frames between two instants of the clip; see `core.Timed`."""
@@ -132,7 +132,7 @@ class Guided(wrap.Wrapper):
         return Guided(self.model, self.guide, (place[0], place[1]))
 
     def prepare(self, features: Sequence[Any], frames: Sequence[Tensor]) -> Prepared:
-        inner = wrap.prepare(self.model, features, frames)
+        inner = wrappers.prepare(self.model, features, frames)
         before, after = frames
         windows = list(zip(before.split(1), after.split(1), strict=True))
         drawn = self._drawn((before.shape[-1], before.shape[-2]))
@@ -144,12 +144,12 @@ class Guided(wrap.Wrapper):
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
         each = prepared.each(t)
         if not any(pair.leads(time) for pair, time in each):
-            return wrap.at(self.model, prepared.inner, t)
+            return wrappers.at(self.model, prepared.inner, t)
         return torch.cat([pair.at(time) for pair, time in each])
 
     def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
         """That of the model; where it is led, what leads and what is left after it: ``f(x) + led(x + f(x))``."""
-        return wrap.joined([pair.motion_at(time) for pair, time in prepared.each(t)])
+        return wrappers.joined_motion([pair.motion_at(time) for pair, time in prepared.each(t)])
 
     def _drawn(self, size: Size) -> tuple[Way, ...]:
         first, last = (float(place) for place in self.place)
@@ -226,11 +226,11 @@ class Pair:
 
     def motion_at(self, t: float) -> Motion:
         """That of the whole pair, in one step."""
-        alone = wrap.Wrapper.motion_at(self.by, self.inner, self._time(t))
+        alone = wrappers.Wrapper.motion_at(self.by, self.inner, self._time(t))
         leading = self._leading(t)
         if leading is None:
             return alone
-        left = wrap.Wrapper.motion_at(self.by, _prepared(self.by.model, _aligned(self.frames, leading)), self._time(t))
+        left = wrappers.Wrapper.motion_at(self.by, _prepared(self.by.model, _aligned(self.frames, leading)), self._time(t))
         leads0, leads1 = leading.motion.chunk(2, dim=1)
         flow0, flow1 = left.flow0 + warp_corners(leads0, left.flow0), left.flow1 + warp_corners(leads1, left.flow1)
         hidden0, hidden1 = _only(leading.hidden)
@@ -246,11 +246,11 @@ class Pair:
     def _made(self, t: float, pair: Pair, time: float) -> Tensor:
         """The frame at ``t``, which is that at ``time`` of ``pair``: led there, and elsewhere the model's own."""
         model = self.by.model
-        alone = wrap.at(model, *((pair.inner, self._time(time)) if self.far else (self.inner, self._time(t))))
+        alone = wrappers.at(model, *((pair.inner, self._time(time)) if self.far else (self.inner, self._time(t))))
         leading = pair._leading(time)
         if leading is None:
             return alone
-        made = wrap.at(model, _prepared(model, _aligned(pair.frames, leading)), self._time(time))
+        made = wrappers.at(model, _prepared(model, _aligned(pair.frames, leading)), self._time(time))
         return torch.lerp(alone, made, _led_share(leading).to(made.dtype))
 
     def _half_way_too(self, t: float) -> bool:
@@ -334,7 +334,7 @@ def _led_share(leading: Led) -> Tensor:
 
 
 def _prepared(model: Interpolator, frames: Sequence[Tensor]) -> Any:
-    return wrap.prepare(model, [wrap.encode(model, frame) for frame in frames], frames)
+    return wrappers.prepare(model, [wrappers.encode(model, frame) for frame in frames], frames)
 
 
 def _found(before: Tensor, after: Tensor, own: Tensor, drawn: Points | None) -> Tracks | None:

@@ -17,8 +17,7 @@ from torch import Tensor
 
 from ..core import InputError
 from ..model import weights
-from ..pixels.grey import grey
-from ..pixels.uint8 import floats
+from ..pixels.uint8 import floats, grey
 from ..tracks import Tracks
 from ..tracks.sampled import Size
 

@@ -17,14 +17,26 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from ..clips.clip import Info
 from ..core import InputError
 
 Change: TypeAlias = Callable[[Tensor], Tensor]
 
 
+@dataclass(frozen=True)
+class Colour:
+    """Colour tags as found: codes of ITU-T H.273, where 2 is unspecified. ``full`` is None where no range is stated."""
+
+    matrix: int = 2
+    primaries: int = 2
+    transfer: int = 2
+    full: bool | None = None
+
+
+UNTAGGED = Colour()
+
+
 @dataclass(frozen=True, eq=False)
-class Curve:
+class Transfer:
     """``light`` of code values, and the ``code`` of light: each undoes the other."""
 
     name: str
@@ -37,12 +49,12 @@ def _mirrored(change: Change) -> Change:
     return lambda values: change(values.abs()).copysign(values)
 
 
-def _power(name: str, gamma: float) -> Curve:
+def _power(name: str, gamma: float) -> Transfer:
     """A pure power, as a screen has it."""
-    return Curve(name, _mirrored(lambda code: code**gamma), _mirrored(lambda light: light ** (1 / gamma)))
+    return Transfer(name, _mirrored(lambda code: code**gamma), _mirrored(lambda light: light ** (1 / gamma)))
 
 
-def _toed(name: str, slope: float, offset: float, gamma: float, cut: float) -> Curve:
+def _toed(name: str, slope: float, offset: float, gamma: float, cut: float) -> Transfer:
     """A power with an offset, and below ``cut`` of light a line of ``slope``."""
 
     def light(code: Tensor) -> Tensor:
@@ -51,12 +63,12 @@ def _toed(name: str, slope: float, offset: float, gamma: float, cut: float) -> C
     def code(light: Tensor) -> Tensor:
         return torch.where(light <= cut, light * slope, (1 + offset) * light ** (1 / gamma) - offset)
 
-    return Curve(name, _mirrored(light), _mirrored(code))
+    return Transfer(name, _mirrored(light), _mirrored(code))
 
 
 def _logarithm(
     name: str, *, gain: float, inside: float, scale: float, outside: float, cut: float, slope: float, zero: float
-) -> Curve:
+) -> Transfer:
     """A camera's ``scale * log10(gain * light + inside) + outside``; below ``cut`` of light, ``slope * light + zero``."""
     least = gain * cut + inside
     bend = slope * cut + zero
@@ -69,7 +81,7 @@ def _logarithm(
         curved = scale * (gain * light + inside).clamp(min=least).log10() + outside
         return torch.where(light < cut, slope * light + zero, curved)
 
-    return Curve(name, light, code)
+    return Transfer(name, light, code)
 
 
 # SMPTE ST 2084:2014, section 5; also BT.2100, table 4.
@@ -100,7 +112,7 @@ def _hlg_code(light: Tensor) -> Tensor:
     return torch.where(light <= 1 / 12, (3 * light).sqrt(), _A * (12 * light - _B).clamp(min=_A).log() + _C)
 
 
-def _logc4() -> Curve:
+def _logc4() -> Transfer:
     """ARRI, LogC4 Logarithmic Color Space Specification (2022), section 3: log2 as log10, its line in slope and zero."""
     a, b, c = (2**18 - 16) / 117.45, (1023 - 95) / 1023, 95 / 1023
     s = 7 * math.log(2) * 2 ** (7 - 14 * c / b) / (a * b)
@@ -113,18 +125,18 @@ def _logc4() -> Curve:
 
 _SLOG3_BEND = (171.2102946929 - 95) / 0.01125
 
-CURVES = {
+TRANSFERS = {
     curve.name: curve
     for curve in (
-        Curve("linear", torch.clone, torch.clone),
+        Transfer("linear", torch.clone, torch.clone),
         _toed("srgb", 12.92, 0.055, 2.4, 0.0031308),  # IEC 61966-2-1; below 0 mirrored, as its amendment 1 has it
         _power("bt1886", 2.4),  # BT.1886 with a black of 0: what a screen shows of BT.709 and BT.601 video
         _toed("bt709", 4.5, 0.09929682680944, 1 / 0.45, 0.018053968510807),  # BT.709 and BT.2020: what a camera saw
         _power("gamma2.2", 2.2),
         _power("gamma2.6", 2.6),
         _power("gamma2.8", 2.8),
-        Curve("pq", _pq_light, _pq_code),
-        Curve("hlg", _mirrored(_hlg_light), _mirrored(_hlg_code)),
+        Transfer("pq", _pq_light, _pq_code),
+        Transfer("hlg", _mirrored(_hlg_light), _mirrored(_hlg_code)),
         _logarithm(  # ARRI, ALEXA Log C Curve: Usage in VFX (2012), scene exposure at EI 800
             "logc3",
             gain=5.555556,
@@ -164,7 +176,7 @@ CURVES = {
 """The curves by name."""
 
 # By transfer code of ITU-T H.273, table 3. BT.709's and BT.601's codes mean the screen's curve: video is graded on one.
-_TAGGED = {
+TAGGED = {
     **dict.fromkeys((1, 6, 7, 11, 12, 14, 15), "bt1886"),
     4: "gamma2.2",
     5: "gamma2.8",
@@ -176,13 +188,8 @@ _TAGGED = {
 }
 
 
-def named(name: str) -> Curve:
+def named(name: str) -> Transfer:
     """The curve of a name. Raises `InputError`."""
-    if name not in CURVES:
-        raise InputError(f"{name!r} is no transfer function: {', '.join(CURVES)} are known")
-    return CURVES[name]
-
-
-def of(info: Info) -> Curve:
-    """The curve of a clip. Without a name or a tag, what is stored as RGB is taken for sRGB, the rest for BT.1886."""
-    return named(info.curve or _TAGGED.get(info.colour.transfer, "srgb" if info.colour.matrix == 0 else "bt1886"))
+    if name not in TRANSFERS:
+        raise InputError(f"{name!r} is no transfer function: {', '.join(TRANSFERS)} are known")
+    return TRANSFERS[name]

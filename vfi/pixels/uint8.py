@@ -15,6 +15,10 @@ LINES = 128
 """Of a picture in 1280x720 so many are rounded at once on a CPU: they stay in its cache from one step to the next."""
 
 
+LUMA = (0.299, 0.587, 0.114)
+"""Rec. 601, as OpenCV and kornia have it."""
+
+
 def floats(picture: Tensor) -> Tensor:
     """Codes of 8 bits as float32, 0..1; a picture of floats as float32."""
     return picture.float().div_(TOP) if picture.dtype == torch.uint8 else picture.float()
@@ -33,3 +37,8 @@ def codes(picture: Tensor) -> Tensor:
 def like(one: Tensor, picture: Tensor) -> Tensor:
     """``picture`` of floats as ``one`` is: on its device, in its type, of codes where that is."""
     return (codes(picture) if one.dtype == torch.uint8 else picture).to(one)
+
+
+def grey(rgb: Tensor) -> Tensor:
+    """A picture [3,H,W], of codes or 0..1, as [H,W] uint8 on the CPU."""
+    return codes(torch.einsum("chw,c->hw", floats(rgb.detach().cpu()), torch.tensor(LUMA)))

@@ -14,8 +14,8 @@ from itertools import chain, count
 from pathlib import Path
 
 from ..clips import images
-from ..clips import open as opening
 from ..clips.clip import DEFAULT_ENCODING, VIDEO_ENDINGS, Done, Encoding, Info, Source, Writer
+from ..clips.open import create_clip
 from ..clips.video import PacketWriter, VideoWriter
 from ..clips.video.packets import packets_of
 from ..core import Frame, InputError
@@ -141,7 +141,7 @@ class Chunks:
 
     def _whole(self, path: Path) -> Writer:
         """What writes the whole clip."""
-        return opening.writer(path, self._info, encoding=self._encoding, time_base=self._time_base, audio=self._audio)
+        return create_clip(path, self._info, encoding=self._encoding, time_base=self._time_base, audio=self._audio)
 
 
 class ChunkWriter(Writer):

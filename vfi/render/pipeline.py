@@ -10,28 +10,28 @@ from contextlib import closing
 from fractions import Fraction
 from itertools import islice
 
-from ..clips import clip as media
+from ..clips.clip import Reader, transfer_of
 from ..core import Frame, Interpolator
-from ..pixels import transfer as light
+from ..pixels.transfer import Transfer
 from ..timing.curves import Along
 from ..timing.grids import Grid, Tail, Timing, Within
 from ..timing.shutter import Shutter, exposed
-from . import malloc as heap
+from . import malloc
 from .prefetch import ahead
 from .remap import remap
 from .run import run
 from .segments import Segment
 
 
-def frames_of(
-    reader: media.Reader,
+def render_frames(
+    reader: Reader,
     model: Interpolator,
     asked: Timing,
     *,
     tail: Tail = "hold",
     batch: int = 1,
     shutter: Shutter | None = None,
-    curve: light.Curve | None = None,
+    curve: Transfer | None = None,
     since: Fraction | None = None,
     segment: Segment | None = None,
 ) -> Generator[Frame, None, None]:
@@ -45,11 +45,11 @@ def frames_of(
     since, count = (since, None) if segment is None else (segment.start, segment.frames)
     if isinstance(grid, Along):
         with closing(remap(reader, model, grid, batch=batch, since=since, count=count)) as frames:
-            yield from heap.keeping(frames)
+            yield from malloc.keeping(frames)
         return
     if segment is not None and segment.stamps is not None:
         grid = Within(grid, segment.first, segment.stamps[0].time)
     with closing(ahead(reader)) as read:
         made = run(read, model, grid, tail=tail, batch=batch, since=since)
-        made = made if shutter is None else exposed(made, curve or light.of(reader.info))
-        yield from heap.keeping(islice(made, count))
+        made = made if shutter is None else exposed(made, curve or transfer_of(reader.info))
+        yield from malloc.keeping(islice(made, count))

@@ -14,7 +14,7 @@ from itertools import groupby
 from math import ceil
 from operator import itemgetter
 
-from ..clips import clip as media
+from ..clips.clip import Reader, read_since
 from ..core import Frame, InputError, Interpolator
 from ..timing.curves import Along
 from ..timing.grids import Knots, Tail
@@ -26,7 +26,7 @@ BLOCK = 2**28
 
 
 def remap(
-    clip: media.Reader,
+    clip: Reader,
     model: Interpolator,
     along: Along,
     *,
@@ -68,15 +68,13 @@ def _between(outputs: range, begin: int, end: int | None) -> range:
     return range(begin, end) if outputs.step > 0 else range(end - 1, begin - 1, -1)
 
 
-def _forwards(
-    clip: media.Reader, model: Interpolator, part: Along, first: Fraction, batch: int, wanted: range
-) -> Iterator[Frame]:
+def _forwards(clip: Reader, model: Interpolator, part: Along, first: Fraction, batch: int, wanted: range) -> Iterator[Frame]:
     """The frames of the outputs of ``part`` that are ``wanted``, in the order of what they show."""
     if not wanted:
         return
     lowest, highest = (first + part.place(wanted[end]) for end in (0, -1))
     around = model.spec.window // 2
-    with closing(ahead(_until(media.since(clip, lowest, around - 1), highest, around))) as frames:
+    with closing(ahead(_until(read_since(clip, lowest, around - 1), highest, around))) as frames:
         made = run(frames, model, _Shown(part, first), tail="hold", batch=batch, since=lowest)
         for _, outputs in groupby(wanted, key=part.place):
             frame = next(made)

@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 
 from ..archs.blend import Linear
+from ..clips.clip import same_size
 from ..core import Doubts, Frame, InputError, Interpolator, Timed
-from ..model import wrappers as wrap
-from ..pixels import alpha as color
+from ..model import wrappers
+from ..pixels.alpha import moved, premultiplied, straight
 from ..pixels.uint8 import floats, like
 from ..timing.grids import At, Grid, Instant, Subdivide, Tail, Uniform, exact_rate, resample
 
@@ -78,7 +79,7 @@ def interpolate(
     """
     source, target = (Fraction(1), None) if fps is None else (exact_rate(fps[0]), exact_rate(fps[1]))
     grid: Grid = Subdivide(times) if target is None else Uniform(target)
-    made = run(frames_of(frames, source), model, grid, tail=tail, batch=batch)
+    made = run(frames_of_tensor(frames, source), model, grid, tail=tail, batch=batch)
     span = Fraction(len(frames) if tail == "hold" else len(frames) - 1) / source
     return _collect(made, frames, grid.count(len(frames), span, tail))
 
@@ -91,10 +92,10 @@ def retime(frames: Tensor, model: Interpolator, at: Iterable[int | float | Fract
     grid = At(tuple(Fraction(instant) for instant in at))
     if grid.times and not 0 <= grid.times[0] <= grid.times[-1] <= len(frames) - 1:
         raise InputError(f"instants {float(grid.times[0])} to {float(grid.times[-1])} reach beyond 0 to {len(frames) - 1}")
-    return _collect(run(frames_of(frames, Fraction(1)), model, grid, batch=batch), frames, len(grid.times))
+    return _collect(run(frames_of_tensor(frames, Fraction(1)), model, grid, batch=batch), frames, len(grid.times))
 
 
-def frames_of(pictures: Tensor, rate: Fraction) -> Iterator[Frame]:
+def frames_of_tensor(pictures: Tensor, rate: Fraction) -> Iterator[Frame]:
     """The frames of a clip [T,C,H,W] with 3 or 4 channels, ``rate`` a second."""
     if pictures.ndim != 4 or pictures.shape[1] not in (3, 4):
         raise InputError(f"frames of shape {list(pictures.shape)} were given: [T,3,H,W] or, with alpha, [T,4,H,W] is needed")
@@ -110,19 +111,6 @@ def _collect(made: Iterator[Frame], like: Tensor, count: int) -> Tensor:
         if frame.alpha is not None:
             picture[3:] = frame.alpha
     return out
-
-
-def same_size(frames: Iterable[Frame]) -> Iterator[Frame]:
-    """The frames themselves. Raises `InputError` at one that differs in size from those before it."""
-    size: torch.Size | None = None
-    for frame in frames:
-        size = size or frame.rgb.shape
-        if frame.rgb.shape != size:
-            raise InputError(
-                f"the frame at {float(frame.time):.3f} s is {frame.rgb.shape[2]}x{frame.rgb.shape[1]}, "
-                f"those before it {size[2]}x{size[1]}: all frames of a clip must have one size"
-            )
-        yield frame
 
 
 def _shown(frame: Frame, instant: Instant) -> Frame:
@@ -149,10 +137,10 @@ class _Seen(NamedTuple):
 
     @classmethod
     def by(cls, model: Interpolator, frame: Frame) -> _Seen:
-        device = wrap.device_of(model) or frame.rgb.device
-        alpha = None if frame.alpha is None else floats(wrap.placed(frame.alpha, device))
-        rgb = color.premultiplied(replace(frame, rgb=wrap.placed(frame.rgb, device), alpha=alpha))[None]
-        return cls(rgb, None if alpha is None else alpha[None], wrap.encode(model, rgb))
+        device = wrappers.device_of(model) or frame.rgb.device
+        alpha = None if frame.alpha is None else floats(wrappers.placed(frame.alpha, device))
+        rgb = premultiplied(replace(frame, rgb=wrappers.placed(frame.rgb, device), alpha=alpha))[None]
+        return cls(rgb, None if alpha is None else alpha[None], wrappers.encode(model, rgb))
 
 
 class _Between:
@@ -169,7 +157,7 @@ class _Between:
             if frame not in seen:
                 seen[frame] = _Seen.by(model, frame)
         self.seen = [seen[frame] for frame in window]
-        self.prepared = wrap.prepare(model, [one.features for one in self.seen], [one.rgb for one in self.seen])
+        self.prepared = wrappers.prepare(model, [one.features for one in self.seen], [one.rgb for one in self.seen])
 
     def at(self, steps: Sequence[Fraction]) -> list[Frame]:
         """The frames at ``steps``, without a time, of the kind and on the device of the frame before."""
@@ -178,7 +166,7 @@ class _Between:
         alpha = None
         if any(one.alpha is not None for one in self.seen):
             alpha = self._alpha(t)
-            rgb = color.straight(rgb, alpha, *_range(self.window))
+            rgb = straight(rgb, alpha, *_range(self.window))
         home = self.window[len(self.window) // 2 - 1].rgb
         rgb = like(home, rgb)
         alpha = None if alpha is None else like(home, alpha)
@@ -197,7 +185,7 @@ class _Between:
     def _judged(self, t: Tensor) -> tuple[Tensor, Tensor | None]:
         if isinstance(self.model, Doubts):
             return self.model.judged(self.prepared, t)
-        return wrap.at(self.model, self.prepared, t), None
+        return wrappers.at(self.model, self.prepared, t), None
 
     def _alpha(self, t: Tensor) -> Tensor:
         """[B,1,H,W]: the alpha at ``t``, moved as the model says the picture moves, else blended."""
@@ -205,8 +193,8 @@ class _Between:
         before, after = (
             torch.ones_like(one.rgb[:, :1]) if one.alpha is None else one.alpha for one in self.seen[middle - 1 : middle + 1]
         )
-        if wrap.estimates_motion(self.model):
-            return color.moved(before, after, self.model.motion_at(self.prepared, t)).clamp(0, 1)  # type: ignore[attr-defined]
+        if wrappers.estimates_motion(self.model):
+            return moved(before, after, self.model.motion_at(self.prepared, t)).clamp(0, 1)  # type: ignore[attr-defined]
         weight = t[:, None, None, None]
         return before * (1 - weight) + after * weight
 

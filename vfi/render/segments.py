@@ -15,7 +15,7 @@ from itertools import groupby
 
 import torch
 
-from ..clips import clip as media
+from ..clips.clip import Info, Reader, from_shown_at, read_since
 from ..core import Across, Frame, InputError
 from ..timing.curves import Along
 from ..timing.grids import Grid, Instant, resample
@@ -155,7 +155,7 @@ class Stamped:
     ``more``: the clip goes on after the stamps, and nobody may ask how.
     """
 
-    def __init__(self, clip: media.Reader, info: media.Info, stamps: Sequence[Stamp], *, more: bool = False) -> None:
+    def __init__(self, clip: Reader, info: Info, stamps: Sequence[Stamp], *, more: bool = False) -> None:
         self.info, self.notes = info, clip.notes
         self._clip, self._stamps, self._more = clip, stamps, more
 
@@ -172,11 +172,11 @@ class Stamped:
         return self._from(place)
 
     def _from(self, place: int) -> Iterator[Frame]:
-        frames = media.since(self._clip, self._stamps[place].time)
+        frames = read_since(self._clip, self._stamps[place].time)
         for stamp in self._stamps[place:]:
             frame = next(frames, None)
             if frame is None or frame.time != stamp.time:
-                frames = media.from_shown_at(self._clip, stamp.time, 0, lambda frame: frame.time + frame.duration)
+                frames = from_shown_at(self._clip, stamp.time, 0, lambda frame: frame.time + frame.duration)
                 frame = next(frames, None)
             if frame is None or frame.time != stamp.time:
                 raise InputError(f"the clip has changed: there was a frame at {float(stamp.time):.3f} s")

@@ -99,7 +99,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Curve:
+class TimeCurve:
     """A value over the time of the output, from 0 on; the last span goes on for ever.
 
     ``speed``: 1 as filmed, 0 a freeze, 2 twice as fast, below 0 backwards. ``position``: seconds from the clip's first frame.
@@ -121,24 +121,24 @@ class Curve:
         """The time of the last keyframe."""
         return self.spans[-1].start
 
-    def position(self, start: Fraction) -> Curve:
+    def position(self, start: Fraction) -> TimeCurve:
         """The position that this speed gives, from ``start`` on: its exact integral."""
         spans = []
         for span, following in pairwise((*self.spans, None)):
             assert span is not None
             spans.append(span.integral(start))
             start = start if following is None else spans[-1].at(following.start)
-        return Curve("position", tuple(spans), self.forward)
+        return TimeCurve("position", tuple(spans), self.forward)
 
 
-def _through(spans: Sequence[Span], kind: Kind) -> Curve:
+def _through(spans: Sequence[Span], kind: Kind) -> TimeCurve:
     """The curve of spans that are monotone: what each is at its two ends tells whether it runs backwards."""
     ends = [value for span, following in pairwise(spans) for value in (span.at(span.start), span.at(following.start))]
     ends.append(spans[-1].at(spans[-1].start))
-    return Curve(kind, tuple(spans), min(ends) >= 0 if kind == "speed" else ends == sorted(ends))
+    return TimeCurve(kind, tuple(spans), min(ends) >= 0 if kind == "speed" else ends == sorted(ends))
 
 
-def keyed(keys: Iterable[Key], kind: Kind) -> Curve:
+def keyed(keys: Iterable[Key], kind: Kind) -> TimeCurve:
     """The curve through keyframes; before the first and after the last the value stays. Raises `InputError`."""
     keys = list(keys)
     if not keys:
@@ -154,7 +154,7 @@ def keyed(keys: Iterable[Key], kind: Kind) -> Curve:
     return _through([*spans, _constant(keys[-1].time, keys[-1].value)], kind)
 
 
-def drawn(points: Iterable[tuple[Any, Any]], kind: Kind, *, smooth: bool, width: Fraction, height: Fraction) -> Curve:
+def drawn(points: Iterable[tuple[Any, Any]], kind: Kind, *, smooth: bool, width: Fraction, height: Fraction) -> TimeCurve:
     """The curve through points that were drawn, x and y from 0 to 1: ``width`` seconds of output, and values up to ``height``.
 
     ``smooth``: the monotone cubic of ComfyUI's curve editor (Fritsch and Carlson 1980), else straight lines.
@@ -198,7 +198,7 @@ _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:/\d+)?"
 _KEY = re.compile(rf"(?:({_NUMBER})\s*s?\s*[:=])?\s*({_NUMBER})(?:\s+([A-Za-z][\w -]*))?")
 
 
-def parse(text: str, kind: Kind) -> Curve:
+def parse(text: str, kind: Kind) -> TimeCurve:
     """A curve from text such as ``0:1, 2:0.25 ease-in-out, 4:1``: the time in seconds, the value, and the easing to the next.
 
     One number alone is a constant. Keyframes are parted by commas, semicolons or lines. Raises `InputError`.
@@ -215,7 +215,7 @@ def parse(text: str, kind: Kind) -> Curve:
     return keyed(keys, kind)
 
 
-def of_json(text: str, duration: Fraction, length: Fraction | None = None) -> Curve:
+def of_json(text: str, duration: Fraction, length: Fraction | None = None) -> TimeCurve:
     """A curve from JSON, for a clip of ``duration`` seconds. Raises `InputError`.
 
     ``{"speed": [[0, 1], [2, 0.25, "ease-in-out"], [4, 1]]}``, the same with ``position``, or what ComfyUI's curve editor
@@ -266,7 +266,7 @@ class Along:
     of what they show, which `parts` sees to.
     """
 
-    path: Curve
+    path: TimeCurve
     rate: Fraction
     length: Fraction
     span: Fraction
@@ -340,7 +340,7 @@ def _pieces(span: Span, end: Fraction) -> int:
 
 
 def along(
-    curve: Curve,
+    curve: TimeCurve,
     rate: Fraction | None,
     duration: Fraction | None,
     frames: int | None,
@@ -377,7 +377,7 @@ def along(
     return Along(path, rate, length, duration, range(ceil(length * rate)))
 
 
-def _used_up(path: Curve, forward: bool, rate: Fraction, top: Fraction, bottom: Fraction) -> Fraction:
+def _used_up(path: TimeCurve, forward: bool, rate: Fraction, top: Fraction, bottom: Fraction) -> Fraction:
     """When a path leaves ``bottom`` to ``top``, exactly where it is straight and else at the next output; or comes to rest."""
 
     def outside(output: int) -> bool:

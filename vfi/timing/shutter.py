@@ -16,7 +16,7 @@ from itertools import groupby
 from torch import Tensor, ones_like
 
 from ..core import Frame, InputError
-from ..pixels.transfer import Curve
+from ..pixels.transfer import Transfer
 from ..pixels.uint8 import floats, like
 from .grids import Grid, Knots, Subdivide, Tail, Uniform
 
@@ -64,7 +64,7 @@ class Exposures:
         return self.moments[0].knots(span)
 
 
-def exposed(frames: Iterable[Frame], curve: Curve) -> Iterator[Frame]:
+def exposed(frames: Iterable[Frame], curve: Transfer) -> Iterator[Frame]:
     """One frame for all that have the same time, one after another: the mean of their light.
 
     ``curve`` says what light the code values mean. What shows another shot than the first is left out, so that an exposure
@@ -83,7 +83,7 @@ def exposed(frames: Iterable[Frame], curve: Curve) -> Iterator[Frame]:
 class _Exposure:
     """The mean of frames in light; nothing is computed until one differs from the first."""
 
-    def __init__(self, curve: Curve) -> None:
+    def __init__(self, curve: Transfer) -> None:
         self._curve = curve
         self._first: Frame | None = None
         self._same = self._count = 0

@@ -49,7 +49,7 @@ def loads(text: str, size: Size | None = None) -> Read:
     return of_data(_json(text), size)
 
 
-def load(path: Path | str, size: Size | None = None) -> Read:
+def read_tracks(path: Path | str, size: Size | None = None) -> Read:
     """The tracks of a file: JSON, ATI's .npz or .pth, or Wan-Move's track.npy, beside which its visibility.npy is looked for.
 
     Of a .pth file only the bytes of the array in it are taken; nothing of it is loaded. Raises `InputError`.

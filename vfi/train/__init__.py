@@ -6,6 +6,6 @@ the loop learns from crops of them and from still pictures moved exactly. Knows 
 
 from .data import Material, prepare
 from .loop import Progress, train
-from .recipe import Recipe, load
+from .recipe import Recipe, read_recipe
 
-__all__ = ["Material", "Progress", "Recipe", "load", "prepare", "train"]
+__all__ = ["Material", "Progress", "Recipe", "prepare", "read_recipe", "train"]

@@ -193,5 +193,5 @@ def judge(state: State, measured: float | None, weights: Path, recipe: Recipe) -
         return
     tally.best, tally.waited = measured if measured is not None else tally.best, 0
     half = {name: value.half() if value.is_floating_point() else value for name, value in state.average.state_dict().items()}
-    told = {"network": recipe.start or recipe.network, "step": str(tally.step), "recipe": json.dumps(recipe.told())}
+    told = {"network": recipe.start or recipe.network, "step": str(tally.step), "recipe": json.dumps(recipe.as_plain_values())}
     write(weights, half, told | ({} if measured is None else {"psnr": f"{measured:.3f}"}))

@@ -113,12 +113,12 @@ class Recipe:
     loss: Weights = field(default_factory=Weights)
     schedule: Schedule = field(default_factory=Schedule)
 
-    def told(self) -> dict[str, Any]:
+    def as_plain_values(self) -> dict[str, Any]:
         """All of it, as plain values."""
         return asdict(self)
 
 
-def load(path: Path) -> Recipe:
+def read_recipe(path: Path) -> Recipe:
     """The recipe in a TOML file. Raises `InputError` for a file that is none, and for what it does not know."""
     try:
         told = tomllib.loads(path.read_text(encoding="utf-8"))

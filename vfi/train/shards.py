@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..clips import open as opening
+from ..clips.open import open_clip
 from ..core import Frame, InputError
 from ..edit.find import Finder
 from ..model.weights.files import write
@@ -36,7 +36,7 @@ def cut(clip: Path, folder: Path, spans: Sequence[int], side: int) -> list[Path]
     done = folder / f"{name}.done"
     if not done.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        for number, run in enumerate(runs(opening.reader(clip), side)):
+        for number, run in enumerate(runs(open_clip(clip), side)):
             found = windows(len(run), spans)
             if len(found):
                 tensors = {"frames": torch.stack(run), "windows": found}

@@ -23,7 +23,7 @@ SIGMA_MAX, SIGMA_MIN, RHO = 700.0, 0.002, 7
 STRIDE = 0x9E3779B97F4A7C15
 """How far apart the streams of a seed are: no seed that anyone gives has a stream of another's."""
 
-Curve = Literal["linear", "triangle"]
+GuidanceCurve = Literal["linear", "triangle"]
 
 Predict: TypeAlias = "Callable[[Tensor, float], Tensor]"
 """(latents, sigma, the standard deviation of the noise in them) -> v"""
@@ -134,7 +134,7 @@ def euler(
     return x
 
 
-def guidance(frames: int, between: tuple[float, float], curve: Curve) -> Tensor:
+def guidance(frames: int, between: tuple[float, float], curve: GuidanceCurve) -> Tensor:
     """How strongly each frame is guided, [F].
 
     ``linear`` grows from the first to the last frame; ``triangle`` grows towards the middle, and falls again.

@@ -19,7 +19,7 @@ from ..motion import match
 from ..tracks import Tracks
 from ..tracks.heatmap import heatmaps
 from . import edm, keyframes
-from .edm import Curve, Each
+from .edm import Each, GuidanceCurve
 from .keyframes import Coders
 from .refresh import Refresh
 from .svd import Control, ControlNet, Sizes, UNet
@@ -47,7 +47,7 @@ class Drawing(keyframes.Drawing):
     """
 
     motion: float = 100
-    curve: Curve = "linear"
+    curve: GuidanceCurve = "linear"
     strength: float = 1.0
     during: tuple[float, float] = (0.0, 1.0)
     refine: bool = False
@@ -136,13 +136,15 @@ class Framer:
             raise InputError(f"{tracks.count} tracks were given, and no ControlNet, without which they lead nowhere")
         like = next(self.unet.conv_in.parameters())
         draw = edm.noise_of(drawing.seed)
-        ends, tokens = keyframes.told(self.coders, first, last, drawing.augmentation, keyframes.noise(drawing.seed), like)
+        ends, tokens = keyframes.condition_on(
+            self.coders, first, last, drawing.augmentation, keyframes.noise(drawing.seed), like
+        )
         noise = draw((1, frames, *ends.shape[1:])).to(like.device)
         if tracks is not None and tracks.count:
             tracks = tracks.scaled((first.shape[2], first.shape[1])).resampled(frames)
         run = Run(self.unet, self.controlnet, ends, tokens, tracks, drawing, frames)
         latents = edm.euler(run.predict, noise, drawing.steps, each)
-        return keyframes.frames_of(self.coders, latents[0], like)
+        return keyframes.decode_frames(self.coders, latents[0], like)
 
     @torch.no_grad()
     def redraw(
@@ -157,13 +159,15 @@ class Framer:
         first, last = clip[0], clip[-1]
         keyframes.check(first, last, len(clip))
         like = next(self.unet.conv_in.parameters())
-        ends, tokens = keyframes.told(self.coders, first, last, drawing.augmentation, keyframes.noise(drawing.seed), like)
+        ends, tokens = keyframes.condition_on(
+            self.coders, first, last, drawing.augmentation, keyframes.noise(drawing.seed), like
+        )
         latents = self.coders.encode(clip.to(like)).to(like)[None] * keyframes.SCALE
         noise = edm.noise_of(drawing.seed)(latents.shape).to(latents)
         run = Run(self.unet, None, ends, tokens, None, drawing, len(clip))
         known = edm.Known(latents, mask.to(latents)[None, :, None], share)
         made = edm.euler(run.predict, noise, drawing.steps, each, known=known)
-        return keyframes.frames_of(self.coders, made[0], like)
+        return keyframes.decode_frames(self.coders, made[0], like)
 
 
 class Run:

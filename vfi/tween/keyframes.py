@@ -94,7 +94,7 @@ def noise(seed: int) -> Draw:
     return edm.noise_of(seed, stream=1)
 
 
-def told(
+def condition_on(
     coders: Coders, first: Tensor, last: Tensor, augmentation: float, draw: Draw, like: Tensor, *, shared: bool = False
 ) -> tuple[Tensor, Tensor]:
     """The latents [2,4,h,w] of both keyframes [3,H,W], with noise of their own or of one, ``shared``, and their tokens [2,C].
@@ -107,7 +107,7 @@ def told(
     return coders.encode(pair + noise * (augmentation / 2)).to(like), coders.embed(pair).to(like)
 
 
-def frames_of(coders: Coders, latents: Tensor, like: Tensor) -> Tensor:
+def decode_frames(coders: Coders, latents: Tensor, like: Tensor) -> Tensor:
     """The frames [F,3,H,W] 0..1, float32, of latents [F,4,h,w] of unit variance."""
     return coders.decode((latents / SCALE).to(like)).float().clamp(0, 1)
 

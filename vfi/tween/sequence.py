@@ -56,7 +56,7 @@ def places(lengths: Sequence[int]) -> list[int]:
     return list(accumulate((length - 1 for length in lengths), initial=0))
 
 
-def joined(clips: Iterable[Tensor]) -> Iterator[Tensor]:
+def chained(clips: Iterable[Tensor]) -> Iterator[Tensor]:
     """The frames of ``clips`` [F,...], each of which begins with the keyframe that ends the one before: that comes once."""
     for index, clip in enumerate(clips):
         yield from clip if index == 0 else clip[1:]

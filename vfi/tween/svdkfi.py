@@ -127,11 +127,11 @@ class Inbetweening:
         keyframes.check(first, last, frames)
         like = next(self.forward.conv_in.parameters())
         draw = edm.noise_of(drawing.seed)
-        ends, tokens = keyframes.told(
+        ends, tokens = keyframes.condition_on(
             self.coders, first, last, drawing.augmentation, keyframes.noise(drawing.seed), like, shared=True
         )
         noise = draw((1, frames, *ends.shape[1:])).to(like.device)
-        return keyframes.frames_of(self.coders, self.latents(ends, tokens, noise, drawing, draw, each)[0], like)
+        return keyframes.decode_frames(self.coders, self.latents(ends, tokens, noise, drawing, draw, each)[0], like)
 
     def latents(
         self, ends: Tensor, tokens: Tensor, noise: Tensor, drawing: Drawing, draw: edm.Draw, each: Each | None = None

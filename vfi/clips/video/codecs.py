@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import av
 
 from ...core import InputError
-from .. import yuv as pixels
+from .. import yuv
 from ..clip import Colour, Info
 
 
@@ -128,16 +128,16 @@ def layout_for(name: str, info: Info, depth: int) -> tuple[av.VideoFormat, list[
         layouts = [layout for layout in layouts if _divides(layout, info)]
 
     def loss(layout: av.VideoFormat) -> tuple[bool, bool, int, int]:
-        bits = pixels.depth_of(layout)
-        chroma = CHROMA[info.chroma].index(pixels.chroma_of(layout))
-        return pixels.has_alpha(layout) != info.alpha, bits < depth, abs(bits - depth), chroma
+        bits = yuv.depth_of(layout)
+        chroma = CHROMA[info.chroma].index(yuv.chroma_of(layout))
+        return yuv.has_alpha(layout) != info.alpha, bits < depth, abs(bits - depth), chroma
 
     best = min(layouts, key=loss)
     notes = []
-    if info.alpha and not pixels.has_alpha(best):
+    if info.alpha and not yuv.has_alpha(best):
         notes.append(f"{name} has no alpha, and transparency is left out: prores, ffv1, vp9 and PNG images keep it")
-    if pixels.depth_of(best) < depth:
-        notes.append(f"{name} is written with {pixels.depth_of(best)} bits a sample, not {depth}")
+    if yuv.depth_of(best) < depth:
+        notes.append(f"{name} is written with {yuv.depth_of(best)} bits a sample, not {depth}")
     if codec.even and info.chroma != "444" and (info.width % 2 or info.height % 2):
         notes.append(f"{info.width}x{info.height} is odd, and is coded in 4:4:4, which some players cannot show")
     return best, notes
@@ -145,7 +145,7 @@ def layout_for(name: str, info: Info, depth: int) -> tuple[av.VideoFormat, list[
 
 def tags_for(name: str, layout: av.VideoFormat, colour: Colour) -> Colour:
     """The colour tags of the output: those of the clip, where the pixel format and the codec allow. RGB becomes BT.709."""
-    if pixels.is_rgb(layout):
+    if yuv.is_rgb(layout):
         return replace(colour, matrix=0, full=True)
     if colour.matrix == 0:
         return replace(colour, matrix=1, full=False)
@@ -153,5 +153,5 @@ def tags_for(name: str, layout: av.VideoFormat, colour: Colour) -> Colour:
 
 
 def _divides(layout: av.VideoFormat, info: Info) -> bool:
-    across, down = pixels.subsampling(layout)
+    across, down = yuv.subsampling(layout)
     return info.width % across == 0 and info.height % down == 0

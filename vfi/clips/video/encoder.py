@@ -16,10 +16,10 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from ...core import Frame
-from ...pixels import transfer as light
+from ...pixels.transfer import Change, named
 from ...pixels.uint8 import floats
-from .. import yuv as pixels
-from ..clip import Colour, Encoding, Info
+from .. import yuv
+from ..clip import Colour, Encoding, Info, transfer_of
 from . import codecs, priority
 
 MAX_TICKS = 10**9  # a second: libvpx's limit; MP4's is 2^31
@@ -38,9 +38,9 @@ class Pictures:
         self.options = codecs.quality(self.codec, encoding.crf, repeatable=encoding.repeatable)
         self.layout, self.notes = codecs.layout_for(self.codec, info, encoding.depth or info.depth)
         self.colour = codecs.tags_for(self.codec, self.layout, info.colour)
-        self.change: light.Change | None = None
-        if info.floats and light.of(info).name == "linear":
-            self.change, self.colour = light.named("bt1886").code, replace(self.colour, transfer=1)
+        self.change: Change | None = None
+        if info.floats and transfer_of(info).name == "linear":
+            self.change, self.colour = named("bt1886").code, replace(self.colour, transfer=1)
             self.notes.append("light above 1 is clipped in a video: .exr images keep it")
         if info.sample_aspect_ratio != 1 and ending in (".mkv", ".webm") and self.codec not in ("h264", "hevc"):
             self.notes.append(f"{ending} files of {self.codec} do not keep the pixel aspect of {info.sample_aspect_ratio}")
@@ -91,7 +91,7 @@ class Encoder:
         self.last, self.end = start, end
         self._durations[start] = end - start
         rgb = frame.rgb if wanted.change is None else wanted.change(floats(frame.rgb))
-        picture = pixels.encode(rgb, frame.alpha, wanted.layout, wanted.colour)
+        picture = yuv.encode(rgb, frame.alpha, wanted.layout, wanted.colour)
         picture.pts, picture.time_base = start, wanted.tick
         _tag(picture, wanted.colour)
         return self._timed(self._stream.encode(picture))

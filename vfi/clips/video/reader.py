@@ -24,8 +24,7 @@ from av.video.stream import VideoStream
 from torch import Tensor
 
 from ...core import Frame, InputError
-from .. import orientation
-from .. import yuv as pixels
+from .. import orientation, yuv
 from ..clip import Colour, DamagedError, Info, Source, from_shown_at, name_of
 
 CENTRED = {"mjpeg", "webp"}  # codecs that put chroma samples between the columns
@@ -335,9 +334,9 @@ def describe(
     """What a container and its first picture say of a clip; ``swap`` when upright means that rows become columns."""
     context, layout = stream.codec_context, picture.format
     colour = Colour(0, context.color_primaries, context.color_trc, True)
-    if not pixels.is_rgb(layout):
+    if not yuv.is_rgb(layout):
         colour = replace(colour, matrix=picture.colorspace, full=_full(picture, context.codec.canonical_name))
-        if colour.matrix not in (0, 2, *pixels.COEFFICIENTS):
+        if colour.matrix not in (0, 2, *yuv.COEFFICIENTS):
             raise InputError(
                 f"{name_of(source)} has the colour matrix {colour.matrix} of H.273: "
                 "BT.601, BT.709, BT.2020, FCC and SMPTE 240M are known"
@@ -353,9 +352,9 @@ def describe(
         rate=rate,
         frames=stream.frames or (round(duration * rate) if duration is not None and rate else None),
         duration=duration,
-        depth=pixels.depth_of(layout),
-        chroma=pixels.chroma_of(layout),
-        alpha=pixels.has_alpha(layout),
+        depth=yuv.depth_of(layout),
+        chroma=yuv.chroma_of(layout),
+        alpha=yuv.has_alpha(layout),
         colour=colour,
         sample_aspect_ratio=1 / aspect if swap else aspect,
         interlaced=picture.interlaced_frame,
@@ -367,7 +366,7 @@ def describe(
 def decoded(picture: av.VideoFrame, info: Info, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor | None]:
     """The colours and the alpha of a picture of a clip; no alpha where ``info`` says that there is none."""
     colour = replace(info.colour, full=_full(picture, info.codec))
-    rgb, alpha = pixels.decode(picture, colour, centred=info.codec in CENTRED, device=device)
+    rgb, alpha = yuv.decode(picture, colour, centred=info.codec in CENTRED, device=device)
     opaque = info.codec in SEEMING_ALPHA or picture.format.has_palette
     if alpha is not None and (not info.alpha or (opaque and bool((alpha == 1).all()))):
         alpha = None

@@ -49,7 +49,9 @@ BLOCK = 2**16
 
 
 @contextmanager
-def fitted(source: Source | None, clip: Reader, asked: Timing, ending: str, audio: Audio = "auto") -> Iterator[Source | None]:
+def fitted_sound(
+    source: Source | None, clip: Reader, asked: Timing, ending: str, audio: Audio = "auto"
+) -> Iterator[Source | None]:
     """The sound for what is made of ``clip``: ``source`` itself, None, or a file with what became of it, gone afterwards.
 
     ``ending`` is that of the output's name. Sound before the first frame is kept as it is. Raises `InputError` where the sound

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ...core import InputError, Interpolator, Motion
 from ...ops.checks import check_frames, check_times
-from .. import wrappers as wrap
+from .. import wrappers
 from ..wrappers import Wrapper
 
 log = logging.getLogger(__name__)
@@ -105,8 +105,8 @@ class Compiled(Wrapper):
         return torch.cat(made).to(prepared.frames[0].dtype)
 
     def motion_at(self, prepared: Pairs, t: Tensor) -> Motion:
-        features = [wrap.encode(self.model, rgb) for rgb in prepared.frames]
-        return super().motion_at(wrap.prepare(self.model, features, prepared.frames), t)
+        features = [wrappers.encode(self.model, rgb) for rgb in prepared.frames]
+        return super().motion_at(wrappers.prepare(self.model, features, prepared.frames), t)
 
     def _run(self, part: int, *tensors: Tensor) -> tuple[Tensor, ...]:
         """What one of the parts makes of ``tensors``, compiled the first time that it meets their size."""

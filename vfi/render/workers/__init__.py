@@ -13,13 +13,12 @@ from typing import Protocol
 
 import torch
 
-from ...clips import clip as media
-from ...clips.clip import Done, Info
+from ...clips.clip import Done, Info, Reader
 from ...core import InputError, Interpolator
 from ...timing.grids import Timing
 from ...timing.shutter import Shutter
 from ..chunks import Chunks, Parts
-from ..pipeline import frames_of
+from ..pipeline import render_frames
 from ..prefetch import Behind
 from ..segments import Segment, Stamp, Stamped
 
@@ -35,7 +34,7 @@ class Job:
     of the whole clip, for segments that come without. All else is as in `making.frames_of`; ``parts`` says where it goes.
     """
 
-    clip: Callable[[], media.Reader]
+    clip: Callable[[], Reader]
     model: Callable[[torch.device], Interpolator]
     info: Info
     asked: Timing
@@ -98,7 +97,7 @@ class Worker:
         job, done = self._job, Done()
         stamps = job.stamps if segment.stamps is None else segment.stamps
         clip = Stamped(self._clip, job.info, stamps, more=segment.more)
-        making = frames_of(clip, self._model, job.asked, batch=job.batch, shutter=job.shutter, segment=segment)
+        making = render_frames(clip, self._model, job.asked, batch=job.batch, shutter=job.shutter, segment=segment)
         with Behind(lambda: job.parts.writer(segment.number, segment.before)) as writer, closing(making) as frames:
             for frame in frames:
                 writer.write(frame)

@@ -1,0 +1,324 @@
+"""Images: every kind is read as it is meant, folders are clips in natural order, and a folder appears only when whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction as F
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+import torch
+from footage import exif, fail, moving, png
+
+from vfi.clips import yuv
+from vfi.clips.clip import Colour, Encoding, Info, transfer_of
+from vfi.clips.images import ImageReader, ImageWriter, read_image
+from vfi.clips.open import create_clip, open_clip
+from vfi.core import Frame, InputError
+from vfi.pixels.transfer import named
+
+DATA = Path(__file__).parents[1] / "data" / "images"
+RANDOM = np.random.default_rng(0)
+SMALL = Info(64, 48, rate=F(24))
+
+
+def rows(frame: Frame, top: int = 255) -> np.ndarray:
+    """[H,W,3] samples as stored."""
+    return (frame.rgb * top).round().permute(1, 2, 0).numpy().astype(int)
+
+
+def write(path: Path, info: Info, frames) -> ImageWriter:
+    with create_clip(path, info) as writer:
+        for frame in frames:
+            writer.write(frame)
+    assert isinstance(writer, ImageWriter)
+    return writer
+
+
+class TestOneImage:
+    @pytest.mark.parametrize("depth", [8, 16])
+    @pytest.mark.parametrize(("kind", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)], ids=["grey", "rgb", "grey-alpha", "rgba"])
+    def test_png_keeps_every_sample(self, tmp_path: Path, kind: int, channels: int, depth: int):
+        top = 2**depth - 1
+        samples = RANDOM.integers(0, top + 1, (5, 7, channels))
+        (tmp_path / "a.png").write_bytes(png(samples, kind, depth=depth))
+        frame = read_image(tmp_path / "a.png")
+        colours = samples[..., :3] if channels > 2 else np.repeat(samples[..., :1], 3, 2)
+        assert np.array_equal(rows(frame, top), colours)
+        assert (frame.alpha is not None) == (channels in (2, 4))
+        if frame.alpha is not None:
+            assert np.array_equal((frame.alpha[0] * top).round().int().numpy(), samples[..., -1])
+        assert (frame.time, frame.duration) == (0, 0)
+
+    @pytest.mark.parametrize("transparent", [None, bytes([255, 0, 128])])
+    def test_palettes_with_and_without_transparency(self, tmp_path: Path, transparent: bytes | None):
+        palette = RANDOM.integers(0, 256, (16, 3))
+        indices = RANDOM.integers(0, 16, (6, 9))
+        extra = [(b"PLTE", palette.astype(np.uint8).tobytes()), *([(b"tRNS", transparent)] if transparent else [])]
+        (tmp_path / "a.png").write_bytes(png(indices, 3, extra=extra))
+        frame = read_image(tmp_path / "a.png")
+        assert np.array_equal(rows(frame), palette[indices])
+        if transparent is None:
+            assert frame.alpha is None
+        else:
+            opacity = np.full(16, 255)
+            opacity[:3] = list(transparent)
+            assert frame.alpha is not None
+            assert np.array_equal((frame.alpha[0] * 255).round().int().numpy(), opacity[indices])
+
+    def test_one_bit(self, tmp_path: Path):
+        bits = RANDOM.integers(0, 2, (5, 11))
+        (tmp_path / "a.png").write_bytes(png(bits, 0, depth=1))
+        assert np.array_equal(rows(read_image(tmp_path / "a.png"))[..., 0], bits * 255)
+
+    def test_cmyk(self):
+        frame = read_image(DATA / "cmyk.jpg")
+        expected = [(0, 255, 255), (255, 0, 255), (255, 255, 0), (0, 0, 0), (255, 255, 255), (95, 143, 191)]
+        found = rows(frame)[8, 4::8]
+        assert np.abs(found - expected).max() <= 3
+        assert frame.alpha is None
+
+    @pytest.mark.parametrize("quality", [{}, {"sub": True}], ids=["444", "420"])
+    def test_jpeg_is_what_opencv_reads(self, tmp_path: Path, quality):
+        picture = cv2.resize(RANDOM.integers(0, 256, (6, 9, 3), dtype=np.uint8), (90, 60), interpolation=cv2.INTER_CUBIC)
+        sampling = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420 if quality else cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
+        cv2.imwrite(
+            str(tmp_path / "a.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 98, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
+        )
+        theirs = cv2.imread(str(tmp_path / "a.jpg"))[..., ::-1]
+        assert np.abs(rows(read_image(tmp_path / "a.jpg")) - theirs).mean() < 1
+
+    @pytest.mark.parametrize("ending", [".webp", ".tif", ".bmp", ".png"])
+    @pytest.mark.parametrize("depth", [8, 16])
+    def test_other_kinds(self, tmp_path: Path, ending: str, depth: int):
+        if depth == 16 and ending in (".webp", ".bmp"):
+            pytest.skip("8 bit only")
+        top = 2**depth - 1
+        samples = RANDOM.integers(0, top + 1, (12, 18, 3)).astype(np.uint8 if depth == 8 else np.uint16)
+        cv2.imwrite(str(tmp_path / f"a{ending}"), samples[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 101])
+        frame = read_image(tmp_path / f"a{ending}")
+        assert np.array_equal(rows(frame, top), samples)
+        assert frame.alpha is None
+
+    def test_grey_jpeg_is_of_full_range(self, tmp_path: Path):
+        cv2.imwrite(str(tmp_path / "a.jpg"), np.full((16, 16), 200, np.uint8))
+        assert np.abs(rows(read_image(tmp_path / "a.jpg")) - 200).max() <= 1
+
+    @pytest.mark.parametrize(("tag", "shape"), [(3, (4, 6)), (6, (6, 4)), (2, (4, 6))])
+    def test_orientation_is_honoured(self, tmp_path: Path, tag: int, shape: tuple[int, int]):
+        samples = RANDOM.integers(0, 256, (4, 6, 3))
+        (tmp_path / "a.png").write_bytes(png(samples, 2, extra=[(b"eXIf", exif(tag))]))
+        upright = {3: samples[::-1, ::-1], 6: np.rot90(samples, -1), 2: samples[:, ::-1]}[tag]
+        frame = read_image(tmp_path / "a.png")
+        assert frame.rgb.shape == (3, *shape)
+        assert np.array_equal(rows(frame), upright)
+
+    @pytest.mark.parametrize("size", [(1, 1), (31, 17), (512, 2), (1, 33)])
+    def test_any_size(self, tmp_path: Path, size: tuple[int, int]):
+        samples = RANDOM.integers(0, 256, (*size, 3))
+        (tmp_path / "a.png").write_bytes(png(samples, 2))
+        assert np.array_equal(rows(read_image(tmp_path / "a.png")), samples)
+
+    def test_the_name_does_not_matter(self, tmp_path: Path):
+        samples = RANDOM.integers(0, 256, (5, 7, 3))
+        (tmp_path / "a 100%03d.mp4").write_bytes(png(samples, 2))
+        assert np.array_equal(rows(read_image(tmp_path / "a 100%03d.mp4")), samples)
+
+
+class TestFolders:
+    @pytest.mark.parametrize("alpha", [False, True])
+    @pytest.mark.parametrize("depth", [8, 16])
+    @pytest.mark.parametrize("name", ["shot", "shot/a_%03d.tif", "shot/%d.png"])
+    def test_what_is_written_comes_back_to_the_bit(self, tmp_path: Path, name: str, depth: int, alpha: bool):
+        made = list(moving(12, alpha=alpha))
+        writer = write(tmp_path / name, replace(SMALL, depth=depth, alpha=alpha), made)
+        reader = open_clip(tmp_path / name, rate=F(24))
+        assert reader.info == replace(SMALL, path=tmp_path / name, depth=depth, alpha=alpha, frames=12, duration=F(1, 2),
+                                      codec=reader.info.codec, colour=reader.info.colour, time_base=F(1, 24))  # fmt: skip
+        top = 2**depth - 1
+        for frame, before in zip(reader, made, strict=True):
+            assert (frame.time, frame.duration) == (before.time, before.duration)
+            assert torch.equal((frame.rgb * top).round(), (before.rgb * top).round())
+            assert (frame.alpha is None) is not alpha
+            assert not alpha or torch.equal(frame.alpha, before.alpha)
+        assert writer.notes == []
+        assert [path.name for path in tmp_path.iterdir()] == ["shot"]
+
+    def test_numbers_are_read_as_numbers_and_other_files_left_alone(self, tmp_path: Path):
+        for number in (10, 9, 100, 1):
+            (tmp_path / f"shot{number}.png").write_bytes(png(np.full((4, 4), number), 0))
+        (tmp_path / "notes.txt").write_text("not an image")
+        (tmp_path / "._shot5.png").write_bytes(b"what a Mac leaves behind")
+        reader = ImageReader(tmp_path, F(10))
+        assert [int(rows(frame)[0, 0, 0]) for frame in reader] == [1, 9, 10, 100]
+        assert [frame.time for frame in reader] == [0, F(1, 10), F(2, 10), F(3, 10)]
+
+    @pytest.mark.parametrize(
+        ("time", "before", "first"),
+        [(F(0), 0, 0), (F(-1), 1, 0), (F(25, 100), 0, 2), (F(3, 10), 2, 1), (F(9), 0, 3), (F(9), 1, 2)],
+    )
+    def test_a_clip_is_read_from_anywhere(self, tmp_path: Path, time: F, before: int, first: int):
+        for number in range(4):
+            (tmp_path / f"{number}.png").write_bytes(png(np.full((4, 4), number), 0))
+        read = list(ImageReader(tmp_path, F(10)).since(time, before))
+        assert [int(rows(frame)[0, 0, 0]) for frame in read] == list(range(first, 4))
+        assert [frame.time for frame in read] == [F(k, 10) for k in range(first, 4)]
+
+    def test_a_pattern_names_one_of_several_series(self, tmp_path: Path):
+        for name in ("left.0001.png", "left.0002.png", "right.0001.png", "left.0001.jpg"):
+            (tmp_path / name).write_bytes(png(np.zeros((4, 4)), 0))
+        assert ImageReader(tmp_path / "left.%04d.png").info.frames == 2
+        with pytest.raises(InputError, match=r"several kinds, \.jpg, \.png"):
+            ImageReader(tmp_path)
+
+    def test_a_folder_of_images_has_24_frames_a_second_unless_told(self, tmp_path: Path):
+        (tmp_path / "1.png").write_bytes(png(np.zeros((4, 4)), 0))
+        assert open_clip(tmp_path).info.rate == 24
+        assert open_clip(tmp_path, rate=F(30000, 1001)).info.duration == F(1001, 30000)
+
+    def test_listed_files(self, tmp_path: Path):
+        for number in (2, 1):
+            (tmp_path / f"{number}.png").write_bytes(png(np.full((4, 4), number), 0))
+        reader = ImageReader((tmp_path / "2.png", tmp_path / "1.png"))
+        assert [int(rows(frame)[0, 0, 0]) for frame in reader] == [2, 1]
+        assert reader.info.path is None
+
+    def test_different_sizes_name_both_files(self, tmp_path: Path):
+        (tmp_path / "1.png").write_bytes(png(np.zeros((4, 4)), 0))
+        (tmp_path / "2.png").write_bytes(png(np.zeros((4, 6)), 0))
+        with pytest.raises(InputError, match=r"2\.png is 6x4, but .*1\.png is 4x4"):
+            list(ImageReader(tmp_path))
+
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [("none", "does not exist"), ("none/%d.png", "does not exist"), ("empty", "no images"), ("empty/%d.png", "no images")],
+    )
+    def test_without_images_it_says_so(self, tmp_path: Path, name: str, message: str):
+        (tmp_path / "empty").mkdir()
+        with pytest.raises(InputError, match=message):
+            open_clip(tmp_path / name)
+
+    def test_a_rate_is_for_images_only(self, tmp_path: Path):
+        (tmp_path / "1.png").write_bytes(png(np.zeros((4, 4)), 0))
+        with pytest.raises(InputError, match="no folder of images"):
+            open_clip(tmp_path / "1.png", rate=F(24))
+
+
+class TestSafety:
+    def test_a_folder_with_anything_in_it_is_refused(self, tmp_path: Path):
+        (tmp_path / "shot").mkdir()
+        (tmp_path / "shot" / "mine.txt").write_text("keep me")
+        with pytest.raises(InputError, match="not empty"):
+            create_clip(tmp_path / "shot", SMALL)
+        assert [path.name for path in tmp_path.iterdir()] == ["shot"]
+
+    def test_an_empty_folder_is_taken(self, tmp_path: Path):
+        (tmp_path / "shot").mkdir()
+        write(tmp_path / "shot", SMALL, moving(2))
+        assert sorted(path.name for path in (tmp_path / "shot").iterdir()) == ["000000.png", "000001.png"]
+
+    def test_an_error_leaves_nothing_and_ctrl_c_what_is_done(self, tmp_path: Path):
+        for error in (RuntimeError, KeyboardInterrupt):
+            writer = create_clip(tmp_path / "shot", SMALL)
+            with pytest.raises(error):
+                fail(writer, 3, error())
+        assert writer.partial == tmp_path / "shot.partial"
+        assert [path.name for path in tmp_path.iterdir()] == ["shot.partial"]
+        assert len(list(ImageReader(tmp_path / "shot.partial"))) == 3
+
+    @pytest.mark.parametrize(
+        ("name", "encoding", "message"),
+        [
+            ("shot/%d%d.png", Encoding(), "no pattern for images"),
+            ("shot/%s.png", Encoding(), "no pattern for images"),
+            ("shot/%d.jpg", Encoding(), "no pattern for images"),
+            ("shot", Encoding("h264"), "neither codec nor crf"),
+            ("shot", Encoding(crf=3), "neither codec nor crf"),
+            ("none/shot", Encoding(), "there is no folder"),
+            ("file", Encoding(), "is a file"),
+        ],
+    )
+    def test_what_cannot_be_written_is_said_before_any_work(self, tmp_path: Path, name: str, encoding: Encoding, message: str):
+        (tmp_path / "file").write_text("a file")
+        with pytest.raises(InputError, match=message):
+            create_clip(tmp_path / name, SMALL, encoding=encoding)
+        assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+class TestFloats:
+    """EXR holds light: what is below 0 and above 1 survives, and codes become light."""
+
+    LIGHT = torch.tensor([-0.5, 0.0, 0.18, 1.0, 7.25, 60000.0])
+
+    def picture(self) -> torch.Tensor:
+        return self.LIGHT.expand(3, 4, 6) * torch.tensor([1.0, 0.5, 0.25])[:, None, None]
+
+    @pytest.mark.parametrize("alpha", [False, True])
+    @pytest.mark.parametrize("depth", [16, 32])
+    def test_what_is_written_comes_back(self, tmp_path: Path, depth: int, alpha: bool):
+        values = torch.randn(3, 5, 7) * 100 if depth == 32 else (torch.randn(3, 5, 7) * 100).half().float()
+        opacity = torch.tensor(RANDOM.choice([0, 0.5, 1], (1, 5, 7)), dtype=torch.float32) if alpha else None
+        info = Info(7, 5, depth=depth, alpha=alpha, floats=True, colour=Colour(0, transfer=8))
+        write(tmp_path / "shot", info, [Frame(values, F(0), alpha=opacity)])
+        reader = ImageReader(tmp_path / "shot")
+        assert (reader.info.depth, reader.info.floats, reader.info.alpha) == (depth, True, alpha)
+        assert transfer_of(reader.info).name == "linear"
+        (frame,) = reader
+        assert torch.equal(frame.rgb, values)
+        assert frame.alpha is None if opacity is None else torch.equal(frame.alpha, opacity)
+        assert (tmp_path / "shot" / "000000.exr").exists()
+
+    def test_halves_are_rounded_and_do_not_become_infinite(self, tmp_path: Path):
+        values = torch.tensor([1.0004, 1.0006, -1e6, 1e6]).expand(3, 1, 4)
+        write(tmp_path / "a_%d.exr", Info(4, 1, floats=True, colour=Colour(0, transfer=8)), [Frame(values, F(0))])
+        assert read_image(tmp_path / "a_0.exr").rgb[0, 0].tolist() == [1, 1 + 2**-10, -65504, 65504]
+
+    def test_colours_are_multiplied_by_alpha_in_the_file(self, tmp_path: Path):
+        frame = Frame(torch.full((3, 1, 1), 3.0), F(0), alpha=torch.full((1, 1, 1), 0.25))
+        write(tmp_path / "a_%d.exr", Info(1, 1, alpha=True, floats=True, colour=Colour(0, transfer=8)), [frame])
+        with av.open(str(tmp_path / "a_0.exr")) as container:
+            picture = next(container.decode(video=0))
+        assert [float(plane[0, 0]) for plane in yuv.planes_of(picture)] == [0.75, 0.75, 0.75, 0.25]
+
+    def test_float_tiff(self, tmp_path: Path):
+        cv2.imwrite(str(tmp_path / "a.tif"), self.picture().flip(0).permute(1, 2, 0).numpy(), [cv2.IMWRITE_TIFF_COMPRESSION, 1])
+        assert torch.equal(read_image(tmp_path / "a.tif").rgb, self.picture())
+        assert ImageReader([tmp_path / "a.tif"]).info.floats
+
+    @pytest.mark.parametrize(("colour", "curve"), [(Colour(9, 9, 16), "pq"), (Colour(9, 9, 18), "hlg"), (Colour(0), "srgb")])
+    def test_codes_become_light(self, tmp_path: Path, colour: Colour, curve: str):
+        codes = torch.linspace(0, 1, 18).expand(3, 1, 18)
+        write(tmp_path / "a_%d.exr", Info(18, 1, depth=32, colour=colour), [Frame(codes, F(0))])
+        read = read_image(tmp_path / "a_0.exr").rgb
+        assert torch.equal(read, named(curve).light(codes))
+        assert read.max() == pytest.approx({"pq": 100, "hlg": 1, "srgb": 1}[curve], rel=1e-4)
+
+    @pytest.mark.parametrize("ending", [".png", ".tif"])
+    def test_light_becomes_srgb(self, tmp_path: Path, ending: str):
+        writer = write(
+            tmp_path / f"a_%d{ending}",
+            Info(6, 4, depth=32, floats=True, colour=Colour(0, transfer=8)),
+            [Frame(self.picture(), F(0))],
+        )
+        expected = named("srgb").code(self.picture().clamp(0, 1))
+        torch.testing.assert_close(read_image(tmp_path / f"a_0{ending}").rgb, expected, atol=1e-5, rtol=0)
+        assert writer.notes == [f"light above 1 is clipped in {ending} images: .exr keeps it"]
+
+    @pytest.mark.parametrize("left", [0.02, 0.5, 0.99])
+    def test_a_file_cut_short_is_an_error(self, tmp_path: Path, left: float):
+        write(tmp_path / "a_%d.exr", Info(64, 64, floats=True), [Frame(torch.rand(3, 64, 64), F(0))])
+        data = (tmp_path / "a_0.exr").read_bytes()
+        (tmp_path / "b.exr").write_bytes(data[: int(len(data) * left)])
+        with pytest.raises(InputError, match=r"b\.exr"):
+            read_image(tmp_path / "b.exr")
+
+
+def test_pyav_reads_what_is_written(tmp_path: Path):
+    """The files are what their endings say."""
+    for ending, codec in ((".png", "png"), (".tif", "tiff")):
+        write(tmp_path / f"{codec}/%d{ending}", SMALL, moving(1))
+        with av.open(str(tmp_path / codec / f"0{ending}")) as container:
+            assert container.streams.video[0].codec_context.name == codec

@@ -1,0 +1,192 @@
+"""Bad and odd input: the right result or one clear sentence, never a traceback, never half a clip that looks whole."""
+
+from __future__ import annotations
+
+import resource
+import struct
+from fractions import Fraction as F
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from footage import film, moving, png, sounds
+
+from vfi.clips.clip import DamagedError, Info
+from vfi.clips.images import read_image
+from vfi.clips.open import open_clip
+from vfi.clips.video import VideoReader, VideoWriter
+from vfi.core import InputError
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """An MP4 of 48 frames with B-frames and a little detail, its index first."""
+    path = tmp_path / "clip.mp4"
+    with VideoWriter(path, Info(64, 48, rate=F(24))) as writer:
+        for frame in moving(48):
+            writer.write(frame)
+    return path
+
+
+def cut(path: Path, share: float) -> Path:
+    """The first part of a file."""
+    data = path.read_bytes()
+    short = path.with_name("cut" + path.suffix)
+    short.write_bytes(data[: int(len(data) * share)])
+    return short
+
+
+def rotten(path: Path) -> Path:
+    """The same file with bytes flipped in the middle of its pictures."""
+    data = bytearray(path.read_bytes())
+    start = data.index(b"mdat") + 4
+    for at in np.linspace(start + (len(data) - start) // 3, len(data) - 1, 40).astype(int):
+        data[at] ^= 0xFF
+    (rot := path.with_name("rot.mp4")).write_bytes(data)
+    return rot
+
+
+def copy(reader: VideoReader, path: Path) -> None:
+    with VideoWriter(path, reader.info) as writer:
+        for frame in reader:
+            writer.write(frame)
+
+
+class TestNoVideo:
+    @pytest.mark.parametrize("name", ["zero.mp4", "text.mp4", "folder.mp4/x.mp4", "none.mp4", "text.png"])
+    def test_what_is_none_says_so(self, tmp_path: Path, name: str):
+        (tmp_path / "zero.mp4").touch()
+        for text in ("text.mp4", "text.png"):
+            (tmp_path / text).write_text("hello there\n")
+        with pytest.raises(InputError, match=name) as raised:
+            open_clip(tmp_path / name)
+        assert "\n" not in str(raised.value)
+        with pytest.raises(InputError, match=name):
+            read_image(tmp_path / name)
+
+    def test_sound_alone(self, tmp_path: Path):
+        path = film(tmp_path / "both.mp4", [0, 1], F(1, 24), sound=F(1, 2))
+        with av.open(str(path)) as source, av.open(str(tmp_path / "sound.mp4"), "w") as out:
+            stream = out.add_stream_from_template(source.streams.audio[0])
+            for packet in source.demux(source.streams.audio[0]):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    out.mux(packet)
+        assert sounds(tmp_path / "sound.mp4")
+        with pytest.raises(InputError, match="has no video: only sound"):
+            open_clip(tmp_path / "sound.mp4")
+
+    def test_names_do_not_matter(self, clip: Path, tmp_path: Path):
+        clip.rename(tmp_path / "clip.png")
+        assert len(list(open_clip(tmp_path / "clip.png"))) == 48
+        with pytest.raises(InputError, match="holds a video, where one picture is wanted"):
+            read_image(tmp_path / "clip.png")
+        (tmp_path / "image.mp4").write_bytes(png(np.full((4, 6), 100), 0))
+        frames = list(open_clip(tmp_path / "image.mp4"))
+        assert [frame.rgb.shape for frame in frames] == [(3, 4, 6)]
+
+
+class TestDamage:
+    def test_a_file_cut_short(self, clip: Path):
+        path = cut(clip, 0.6)
+        with pytest.raises(DamagedError, match=r"cut\.mp4 is damaged at \d\.\d{3} s, after \d+ of 48 frames"):
+            list(VideoReader(path))
+        reader = VideoReader(path, damaged_ok=True)
+        frames = list(reader)
+        assert 10 < len(frames) < 48
+        assert [frame.time for frame in frames][:10] == [F(k, 24) for k in range(10)]
+        assert all(frame.time + frame.duration == after.time for frame, after in pairwise(frames))
+        assert frames[-1].duration == F(1, 24)
+        assert "what could be decoded was used" in reader.notes[0]
+
+    def test_a_file_cut_before_its_index(self, tmp_path: Path):
+        path = cut(film(tmp_path / "late.mp4", list(range(25)), F(1, 24)), 0.6)  # PyAV alone puts the index last
+        with pytest.raises(InputError, match="damaged or cut short"):
+            VideoReader(path)
+
+    def test_flipped_bytes(self, clip: Path):
+        path = rotten(clip)
+        with pytest.raises(DamagedError, match="is damaged at"):
+            list(VideoReader(path))
+        reader = VideoReader(path, damaged_ok=True)
+        assert 24 < len(list(reader)) <= 48
+        assert "is damaged, first at" in reader.notes[0]
+
+    @pytest.mark.parametrize("sound", [None, F(2)])
+    def test_matroska_cut_short(self, tmp_path: Path, sound):
+        path = cut(film(tmp_path / "clip.mkv", list(range(49)), F(1, 24), sound=sound), 0.5)
+        with pytest.raises(InputError, match="damaged"):
+            list(VideoReader(path))
+
+    def test_whole_files_are_not_taken_for_damaged(self, tmp_path: Path):
+        for ending in ("mp4", "mkv", "mov", "ts", "avi", "flv"):
+            reader = VideoReader(film(tmp_path / f"clip.{ending}", list(range(25)), F(1, 24), sound=F(2)))
+            assert len(list(reader)) == 24
+            assert reader.notes == []
+
+    def test_a_recording_may_start_between_key_frames(self, tmp_path: Path):
+        path = film(tmp_path / "whole.ts", list(range(49)), F(1, 25), size=(128, 96))
+        data = path.read_bytes()
+        (tmp_path / "late.ts").write_bytes(data[: 188 * 3] + data[len(data) // 3 // 188 * 188 :])  # its tables, and the rest
+        frames = list(VideoReader(tmp_path / "late.ts"))
+        assert 24 <= len(frames) <= 40
+        assert [frame.time - frames[0].time for frame in frames] == [F(k, 25) for k in range(len(frames))]
+
+    def test_an_output_from_a_damaged_input_never_appears(self, clip: Path, tmp_path: Path):
+        reader = VideoReader(cut(clip, 0.6))
+        with pytest.raises(DamagedError):
+            copy(reader, tmp_path / "out.mp4")
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mp4", "cut.mp4"]
+
+    @pytest.mark.parametrize("share", [0.3, 0.7, 0.98])
+    def test_images_cut_short(self, tmp_path: Path, share: float):
+        (tmp_path / "a.png").write_bytes(png(np.random.default_rng(0).integers(0, 256, (32, 32, 3)), 2))
+        with pytest.raises(InputError, match="damaged"):
+            read_image(cut(tmp_path / "a.png", share))
+
+    def test_a_jpeg_cut_short_is_not_half_a_picture(self, tmp_path: Path):
+        whole = Path(__file__).parents[1] / "data" / "images" / "cmyk.jpg"
+        (tmp_path / "a.jpg").write_bytes(whole.read_bytes())
+        with pytest.raises(InputError, match="damaged"):
+            read_image(cut(tmp_path / "a.jpg", 0.97))
+
+
+class TestSize:
+    @pytest.mark.parametrize("side", [30_000, 100_000])
+    def test_a_huge_header_is_refused_before_it_costs_memory(self, tmp_path: Path, side: int):
+        data = bytearray(png(np.zeros((1, 1)), 0))
+        data[16:24] = struct.pack(">II", side, side)
+        (tmp_path / "huge.png").write_bytes(data)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with pytest.raises(InputError, match="too large"):
+            read_image(tmp_path / "huge.png")
+        with pytest.raises(InputError, match="too large"):
+            open_clip(tmp_path / "huge.png")
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024
+
+    def test_a_container_that_lies_about_the_size(self, clip: Path):
+        data = bytearray(clip.read_bytes())
+        width = data.index(b"tkhd") + 4 + 76
+        data[width : width + 8] = struct.pack(">II", 65535 << 16, 65535 << 16)
+        coded = data.index(b"avc1", data.index(b"stsd")) + 4 + 24
+        data[coded : coded + 4] = struct.pack(">HH", 65535, 65535)
+        clip.write_bytes(data)
+        reader = VideoReader(clip)
+        assert (reader.info.width, reader.info.height) == (64, 48)
+        assert len(list(reader)) == 48
+
+    def test_a_size_that_changes(self, tmp_path: Path):
+        parts = [
+            film(tmp_path / f"{side}.ts", list(range(start, start + 9)), F(1, 25), size=(side, side))
+            for side, start in ((96, 0), (128, 8))
+        ]
+        (tmp_path / "change.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
+        with pytest.raises(InputError, match=r"changes from 96x96 to 128x128 at 0\.3\d\d s"):
+            list(VideoReader(tmp_path / "change.ts", damaged_ok=True))
+
+    @pytest.mark.parametrize("count", [1, 2])
+    def test_very_short_clips(self, tmp_path: Path, count: int):
+        frames = list(VideoReader(film(tmp_path / "short.mp4", list(range(count + 1)), F(1, 25))))
+        assert [(frame.time, frame.duration) for frame in frames] == [(F(k, 25), F(1, 25)) for k in range(count)]
