@@ -44,7 +44,7 @@ def times_input() -> io.Int.Input:
 
 
 def rate_input(name: str, default: float, tooltip: str, *, least: float = 0.01, optional: bool = False) -> io.Float.Input:
-    """A frame rate, which `vfi.time.exact_rate` reads; ``name`` is its id, and its display name with spaces."""
+    """A frame rate, which `vfi.timing.grids.exact_rate` reads; ``name`` is its id, and its display name with spaces."""
     return io.Float.Input(
         name,
         display_name=name.replace("_", " "),

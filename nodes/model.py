@@ -33,7 +33,7 @@ PRECISIONS = ("auto", "float32", "float16", "bfloat16")
 class Model:
     """What the socket carries, or `Several` of it, or `Following`.
 
-    ``patcher`` is None for a model without weights; ``tta`` is a mode of `vfi.wrap.Tta`; ``halved``: see `vfi.loading.ready`.
+    ``patcher`` is None for a model without weights; ``tta`` is a mode of `vfi.model.wrappers.Tta`; ``halved``: see `vfi.model.load.ready`.
     """
 
     network: Interpolator
@@ -56,7 +56,7 @@ class Model:
     def ready(self, size: tuple[int, int], curve: Transfer | None = None) -> Interpolator:
         """The model in memory and wrapped, for frames of ``size`` (height, width) and any other.
 
-        ``curve``: that of frames whose light goes beyond black and white, see `vfi.hdr.Lit`.
+        ``curve``: that of frames whose light goes beyond black and white, see `vfi.model.hdr.Lit`.
         """
         load_to_device([self], size)
         return self.wrapped(curve)

@@ -27,7 +27,7 @@ class Frame:
 
     ``rgb`` is [3,H,W] float, 0..1, gamma-encoded as decoded; ``alpha`` is [1,H,W] float, 0..1, straight
     (not multiplied into ``rgb``). Either may be codes of 8 bits instead, uint8, 0..255, which then are what is made of them too
-    (see `eight`). ``time`` is in seconds from the start of the clip and exact; ``duration`` is how long the picture is shown,
+    (see `uint8`). ``time`` is in seconds from the start of the clip and exact; ``duration`` is how long the picture is shown,
     zero where nothing says so.
 
     Two marks steer what is made of an input frame. ``cut``: it begins a new shot, and what is shown between the frame before
@@ -53,8 +53,8 @@ class Spec:
     """What a model can do: declared, never probed by trial.
 
     ``window`` frames go in and the new frame lies between the middle two. ``any_t`` is false for models that only
-    know t = 1/2. Height and width must be multiples of ``multiple`` and at least ``min_size``; `wrap.Padded` grows frames
-    to that, as ``pad`` says (see `wrap.Pad.parse`): as the authors do, or as measured best. ``half`` says that half
+    know t = 1/2. Height and width must be multiples of ``multiple`` and at least ``min_size``; `wrappers.Padded` grows frames
+    to that, as ``pad`` says (see `wrappers.Pad.parse`): as the authors do, or as measured best. ``half`` says that half
     precision keeps the picture, ``tiles`` that the frame may be cut up.
     ``activations``: how many numbers are held for each pixel while a frame is made, at the peak and with some to spare.
     ``licence`` is the SPDX name of the licence of the weights.

@@ -68,7 +68,7 @@ class Node:
         pack = as_pack()
         self.interpolate = importlib.import_module(f"{pack.__name__}.nodes.interpolate").Interpolate
         memory = importlib.import_module(f"{pack.__name__}.nodes.model")
-        loading = importlib.import_module(f"{pack.__name__}.vfi.loading")
+        loading = importlib.import_module(f"{pack.__name__}.vfi.model.load")
         file = "nearest" if setting.hollow else setting.model
         with torch.inference_mode():
             held = memory.Model.hold(loading.network(file if setting.hollow else Path(file)))

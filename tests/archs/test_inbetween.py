@@ -16,7 +16,7 @@ from vfi.archs import inbetween
 from vfi.archs.inbetween import Config, Inbetween
 from vfi.clips.open import open_clip
 from vfi.core import InputError, Moves, Options
-from vfi.model import weights
+from vfi.model import load, weights
 from vfi.pixels.metrics import psnr
 
 CLIP = Path(__file__).parents[2] / "examples" / "room-16fps.mp4"
@@ -61,7 +61,7 @@ def test_before_it_has_learned_it_follows_the_motion(window: Tensor):
     wide = torch.nn.functional.interpolate(window[:, 0], (128, 192), mode="bicubic").clamp(0, 1)
     clip = torch.stack([wide[0, :, 8:120, 8 + 4 * k : 168 + 4 * k] for k in range(3)])
     net = Inbetween().eval()
-    made = vfi.loading.ready(net)(clip[None, ::2], torch.tensor([0.5]))[0]
+    made = load.ready(net)(clip[None, ::2], torch.tensor([0.5]))[0]
     inside = (slice(None), slice(12, -12), slice(12, -12))
     assert (made - clip[1])[inside].abs().mean() < 0.2 * (clip[0] - clip[1])[inside].abs().mean()
 
@@ -97,17 +97,17 @@ def test_it_learns_in_mixed_precision(window: Tensor):
 
 
 def test_a_clip_of_an_odd_size_is_interpolated():
-    contracts.interpolates_a_clip(vfi.loading.ready(drawn()), 3)
+    contracts.interpolates_a_clip(load.ready(drawn()), 3)
 
 
 @pytest.mark.parametrize("scale", [0.5, 2])
 def test_flow_is_estimated_at_another_size(window: Tensor, scale: float):
     net = drawn(options=Options(scale=scale))
-    made = vfi.loading.ready(net)(window, TIMES)
+    made = load.ready(net)(window, TIMES)
     assert made.shape == (2, 3, 96, 128)
     assert isinstance(net, Moves)
-    motion = contracts.motion(vfi.loading.ready(net), window, TIMES)
-    plain = contracts.motion(vfi.loading.ready(drawn()), window, TIMES)
+    motion = contracts.motion(load.ready(net), window, TIMES)
+    plain = contracts.motion(load.ready(drawn()), window, TIMES)
     assert motion.flow0.shape == (2, 2, 96, 128)
     assert (motion.flow0 - plain.flow0).abs().mean() < 3
 
@@ -147,7 +147,7 @@ def test_what_ships_is_there_wherever_models_are_looked_for(tmp_path: Path):
     assert file is not None
     assert file.stat().st_size < 6_000_000
     assert file.with_suffix(".md").is_file()
-    assert vfi.loading.auto([tmp_path]) == "inbetween-s"
+    assert load.auto([tmp_path]) == "inbetween-s"
     assert vfi.detect(weights.read(file)).name == "inbetween-s"
 
 
@@ -156,7 +156,7 @@ def test_what_ships_gives_way_to_what_lies_on_disk(tmp_path: Path):
     save_file(drawn().state_dict(), mine)
     assert weights.on_disk("inbetween-s", [tmp_path]) == mine
     (tmp_path / "rife_v4.25.safetensors").touch()
-    assert vfi.loading.auto([tmp_path]) == "rife-4.25"
+    assert load.auto([tmp_path]) == "rife-4.25"
 
 
 def test_what_ships_makes_real_frames_better_than_dis():

@@ -11,6 +11,7 @@ import torch
 from vfi import __main__
 from vfi.clips.clip import Encoding, Info
 from vfi.clips.open import create_clip, open_clip
+from vfi.core import Frame
 
 
 def written(path: Path, frames, **info) -> Path:
@@ -37,7 +38,7 @@ def test_n_frames_become_n_times_k_and_the_wrap_is_filled(tmp_path: Path, capsys
 def test_the_best_part_is_found(tmp_path: Path, capsys):
     once = list(footage.moving(9))
     frames = [*once, *once[-2:0:-1], *once[:4]]  # there, back, and a little further
-    source = written(tmp_path / "in.mkv", (clips.Frame(frame.rgb, F(k, 24), F(1, 24)) for k, frame in enumerate(frames)))
+    source = written(tmp_path / "in.mkv", (Frame(frame.rgb, F(k, 24), F(1, 24)) for k, frame in enumerate(frames)))
     assert vfi("loop", source, tmp_path / "out.mkv", "--times", 1, "--find") == 0
     assert len(list(open_clip(tmp_path / "out.mkv"))) == 16
     assert "loop of 16 frames" in capsys.readouterr().err

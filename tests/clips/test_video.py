@@ -556,8 +556,8 @@ def test_memory_does_not_grow_with_the_clip(tmp_path: Path, codec: str):
 import resource, sys, torch
 from fractions import Fraction
 from vfi.core import Frame
-from vfi.media import Encoding, Info
-from vfi.video import VideoReader, VideoWriter
+from vfi.clips.clip import Encoding, Info
+from vfi.clips.video import VideoReader, VideoWriter
 path, codec, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3])
 picture = torch.rand(3, 180, 320)
 with VideoWriter(path, Info(320, 180, rate=Fraction(30)), encoding=Encoding(codec)) as writer:

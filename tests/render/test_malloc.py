@@ -16,7 +16,7 @@ glibc = pytest.mark.skipif(malloc._glibc() is None, reason="glibc alone can be t
 FAULTS = """
 import resource
 import torch
-from vfi.heap import kept
+from vfi.render.malloc import kept
 
 def faults(size):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -95,7 +95,7 @@ def test_items_come_as_they_are_and_what_they_come_from_is_closed():
 @glibc
 def test_holes_are_given_back_on_the_way():
     run("""
-from vfi.heap import keeping
+from vfi.render.malloc import keeping
 def items():
     small, large = [(torch.ones(2**18), torch.ones(64)) for _ in range(64)], []
     for k in range(64):

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 import vfi
 from vfi.archs.inbetween import Config, Inbetween
 from vfi.core import InputError
+from vfi.model.weights import read as read_weights
 from vfi.pixels.metrics import psnr
 from vfi.train import Material, Recipe, train
 from vfi.train.loop import Progress, rate_at
@@ -73,7 +74,7 @@ def test_training_that_was_cut_off_goes_on_to_the_bit(material: Material, tmp_pa
     for until in (3, 8, None):
         parts = train(recipe(), material, tmp_path / "parts", until=until)
     for name in ("state.safetensors", "weights.safetensors"):
-        one, other = (vfi.weights.read(path.parent / name) for path in (whole, parts))
+        one, other = (read_weights(path.parent / name) for path in (whole, parts))
         assert one.keys() == other.keys()
         assert all(torch.equal(one[key], other[key]) for key in one)
     notes = [[json.loads(line) for line in (path.parent / "log.jsonl").read_text().splitlines()] for path in (whole, parts)]
@@ -86,7 +87,7 @@ def test_training_that_was_cut_off_goes_on_to_the_bit(material: Material, tmp_pa
 @pytest.mark.usefixtures("tiny")
 def test_the_same_recipe_makes_the_same_weights_and_another_seed_others(material: Material, tmp_path: Path):
     made = [
-        vfi.weights.read(train(one, material, tmp_path / str(number)))
+        read_weights(train(one, material, tmp_path / str(number)))
         for number, one in enumerate((recipe(steps=3), recipe(steps=3), replace(recipe(steps=3), seed=4)))
     ]
     assert all(torch.equal(made[0][key], made[1][key]) for key in made[0])
@@ -96,7 +97,7 @@ def test_the_same_recipe_makes_the_same_weights_and_another_seed_others(material
 @pytest.mark.usefixtures("tiny")
 def test_processes_that_draw_change_nothing(material: Material, tmp_path: Path):
     alone, helped = (
-        vfi.weights.read(train(recipe(steps=3, workers=workers), material, tmp_path / str(workers))) for workers in (0, 2)
+        read_weights(train(recipe(steps=3, workers=workers), material, tmp_path / str(workers))) for workers in (0, 2)
     )
     assert all(torch.equal(alone[key], helped[key]) for key in alone)
 
@@ -120,7 +121,7 @@ def test_what_was_trained_is_trained_further(material: Material, tmp_path: Path,
     monkeypatch.setitem(FRESH, "inbetween-s", lambda: Inbetween(TINY))
     first = train(recipe(steps=2), material, tmp_path / "first")
     second = train(replace(recipe(steps=2), start=str(first)), material, tmp_path / "second")
-    one, other = vfi.weights.read(first), vfi.weights.read(second)
+    one, other = read_weights(first), vfi.weights.read(second)
     assert one.keys() == other.keys()
     assert any(not torch.equal(one[key], other[key]) for key in one)
     assert vfi.detect(other).name == "inbetween-custom"
@@ -137,7 +138,7 @@ def test_rife_learns_with_its_teacher(material: Material, tmp_path: Path, monkey
     small = RifeConfig((16, 12, 8), prelu=True, timed=False, residual=False, outputs=5, teacher=8)
     monkeypatch.setitem(FRESH, "rife-eccv", lambda: Rife(small))
     weights = train(replace(recipe(steps=4), network="rife-eccv"), material, tmp_path / "out")
-    state = vfi.weights.read(weights)
+    state = read_weights(weights)
     assert any("block_tea" in key for key in state)
     assert vfi.load(weights)(torch.rand(1, 2, 3, 40, 50), torch.tensor([0.5])).shape == (1, 3, 40, 50)
 

@@ -3,5 +3,5 @@
 Each module holds the network as published, how it is recognised from a state dict, and the table of its published
 checkpoints. A module with weights has ``detect(state) -> Spec | None``, ``build(state, options) -> Interpolator`` and
 ``CHECKPOINTS: tuple[Checkpoint, ...]``; one without has ``BUILTIN: dict[name, Callable[[Options], Interpolator]]``.
-`vfi.registry` finds them by these names.
+`vfi.model.registry` finds them by these names.
 """

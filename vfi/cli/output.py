@@ -103,7 +103,7 @@ def console_for_people() -> Console:
 
 @dataclass(frozen=True)
 class Task:
-    """What a command is to do, as its options and the clip say; see `media.Info`, `making.frames_of` and `opening.writer`.
+    """What a command is to do, as its options and the clip say; see `clip.Info`, `pipeline.render_frames` and `open.create_clip`.
 
     ``total`` is how many frames there will be, where that is known, and ``wanted`` describes the clip that they make.
     """
@@ -174,7 +174,7 @@ def make(
 ) -> int:
     """Make the clip that ``args`` ask for and return the exit code; ``sound`` is the file whose sound is copied.
 
-    ``chosen`` is what `choice.model_of` gave, where it was needed before.
+    ``chosen`` is what `model_options.model_of` gave, where it was needed before.
     On Ctrl-C what is done so far is kept under another name.
     """
     console = console_for_people()
@@ -221,7 +221,7 @@ def report(result: dict[str, Any], console: Console, *, for_machines: bool) -> N
 
 
 def opened(args: Namespace, info: Info, device: torch.device, batch: int, **how: Any) -> Callable[[], Writer]:
-    """What opens the writer of ``args.output``; ``how`` is what `opening.writer` takes besides."""
+    """What opens the writer of ``args.output``; ``how`` is what `open.create_clip` takes besides."""
     if not args.resume:
         return lambda: create_clip(args.output, info, **how)
     if args.disagreement is not None:

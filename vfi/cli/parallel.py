@@ -78,7 +78,7 @@ def make(reader: Reader, asked: Timing, args: Namespace) -> int:
 
 
 def _make(reader: Reader, asked: Timing, args: Namespace, sound: Source | None) -> int:
-    """As `work.make`, by workers."""
+    """As `output.make`, by workers."""
     if args.disagreement is not None:
         raise InputError("several processes and --disagreement were both asked for: they make one clip only, give one")
     started = time.perf_counter()

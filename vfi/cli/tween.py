@@ -23,7 +23,7 @@ from .arguments import add_output, argument, whole
 from .output import add_options, make
 
 EASES = {"linear": "linear", "in": "ease-in", "out": "ease-out", "inout": "ease-in-out"}
-"""How time may run between the keyframes, and what `speed.EASINGS` calls it."""
+"""How time may run between the keyframes, and what `curves.EASINGS` calls it."""
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:

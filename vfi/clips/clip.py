@@ -43,7 +43,7 @@ class Info:
     ``width`` and ``height`` are those of the upright picture. ``rate`` is the average frame rate; ``frames`` and
     ``duration`` (seconds) are what the file says of itself. ``depth`` is 8, 10, 12, 16 or 32 bits a sample; ``chroma`` is
     rgb, grey, 444, 422 or 420. ``floats`` says that samples may lie outside 0..1, ``curve`` names the transfer function (see
-    `light`) where the tags of ``colour`` do not tell it. ``path`` is None for a clip in memory. All times and durations of
+    `transfer`) where the tags of ``colour`` do not tell it. ``path`` is None for a clip in memory. All times and durations of
     its frames are multiples of ``time_base`` seconds, where that is known.
     """
 

@@ -93,7 +93,7 @@ class ImageReader:
         return self.since(Fraction(0))
 
     def since(self, time: Fraction, before: int = 0) -> Iterator[Frame]:
-        """As `media.Seeks.since`."""
+        """As `clip.Seeks.since`."""
         rate = self.info.rate or DEFAULT_RATE
         count = len(self._files)
         for index in range(max(min(floor(time * rate), count - 1) - before, 0), count):

@@ -1,7 +1,7 @@
 """The plan of a clip, as data: its shots, fades, flashes and repeats, what becomes of them, and the frames that are asked for.
 
 It can be written as JSON, edited and given back: frames are marked by their exact times. Owns that data and its text. What is
-found, `finding` finds; what is made of marks, `run` makes.
+found, `find` finds; what is made of marks, `run` makes.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Output:
-    """The frames that are asked for, as `time.timing` takes it."""
+    """The frames that are asked for, as `grids.timing` takes it."""
 
     times: int | None = None
     fps: Fraction | None = None

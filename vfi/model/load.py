@@ -47,7 +47,7 @@ def load(
     what follows holds for each. ``quality``: how good frames are and how long they take, one of `quality.RUNGS`.
 
     ``scale``: flow is estimated at this fraction of the frame's size; ``ensemble``: both directions inside the network;
-    ``tta``: see `wrap.Tta`; ``pad``: see `wrap.Pad.parse`, or "auto" for what suits the network; ``refine``: use the refinement
+    ``tta``: see `wrappers.Tta`; ``pad``: see `wrappers.Pad.parse`, or "auto" for what suits the network; ``refine``: use the refinement
     net of RIFE 4.0, and the finest block of RIFE 4.25 and later; ``variant``: names a network that its keys cannot tell;
     ``sampling``: how a diffusion model draws its frames, see `core.Sampling`; ``dtype``: of the weights, float32 unless given;
     ``backend``: what runs the network, one of `backends.BACKENDS`. Never downloads. Raises `InputError`.
@@ -102,7 +102,7 @@ def ready(
 ) -> Interpolator:
     """Wrap a bare network so that it takes any size and t, on ``device``, in what memory there is.
 
-    ``halved``: it works at half the size and, without ``tta``, on the part of the frame that moves, see `halved` and `still`.
+    ``halved``: it works at half the size and, without ``tta``, on the part of the frame that moves, see `half_size` and `moving_region`.
     """
     dtype = dtype or torch.float32
     if torch.device(device).type == "cpu" and dtype == torch.float16:

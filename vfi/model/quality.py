@@ -41,7 +41,7 @@ RUNGS: dict[str, Rung] = {
 
 @dataclass(frozen=True)
 class Member:
-    """One of the models that make a frame: its ``source``, see `loading.network`, and how it is used, see `loading.ready`."""
+    """One of the models that make a frame: its ``source``, see `load.network`, and how it is used, see `load.ready`."""
 
     source: Source
     tta: str = "none"
@@ -49,7 +49,7 @@ class Member:
 
     @property
     def use(self) -> dict[str, Any]:
-        """What `loading.ready` takes of it."""
+        """What `load.ready` takes of it."""
         return {"tta": self.tta, "halved": self.halved}
 
 

@@ -1,6 +1,6 @@
 """Interpolation that follows drawn motion: any model of two frames, shown them where points put them.
 
-At t a track says where its point is and where it lies in both frames; `guide` makes of that the motion of every pixel. Both
+At t a track says where its point is and where it lies in both frames; `sparse_to_dense` makes of that the motion of every pixel. Both
 frames are warped along it, and the model makes the frame of what is left between them, which is little: it need not know of
 tracks. Where nothing is drawn, points that both frames share can lead. Knows nothing of files or networks.
 

@@ -64,7 +64,7 @@ class Chunks:
 
     The chunks lie in a hidden folder beside the output, see `journal.Journal`, until the clip is whole; there must be room for
     both. What is ``finished`` there, from an earlier run of the same ``recipe`` too, need not be made again, and stays when
-    this is closed. Raises `InputError` as `opening.writer` does, before any work is done.
+    this is closed. Raises `InputError` as `open.create_clip` does, before any work is done.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class Chunks:
 
 
 class ChunkWriter(Writer):
-    """Writes a clip as `opening.writer` does, in ``chunks``, from the first that is missing on; ``done`` says what there is.
+    """Writes a clip as `open.create_clip` does, in ``chunks``, from the first that is missing on; ``done`` says what there is.
 
     An interruption and an error leave the finished chunks: a later writer of the same recipe goes on from them.
     """

@@ -37,7 +37,7 @@ def render_frames(
 ) -> Generator[Frame, None, None]:
     """The frames of a clip at the times that are asked for; close the generator to stop early.
 
-    Reading is done in a thread, ahead, and memory is kept at hand, see `heap`. ``shutter`` blurs their motion in the light that
+    Reading is done in a thread, ahead, and memory is kept at hand, see `malloc`. ``shutter`` blurs their motion in the light that
     ``curve`` says the codes mean, which the clip's tags do when None. ``since``: only those from this time of the output on;
     ``segment``: only those of it, where reading begins at its stamps. Raises `InputError`.
     """

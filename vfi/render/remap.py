@@ -1,7 +1,7 @@
 """Playing a clip along a curve of its speed, backwards too, in constant memory.
 
 A model only ever sees frames in their own order: what plays backwards is made forwards, a block at a time from the end, and
-given out in reverse. Knows nothing of files: a clip is read from within by `media.since`.
+given out in reverse. Knows nothing of files: a clip is read from within by `clip.read_since`.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def run(
 ) -> Iterator[Frame]:
     """Make the frames at the times of ``grid``, one by one; those whose time is before ``since`` are passed over.
 
-    A time that falls on an input frame passes that very picture through. ``tail``: see `time.resample`, as for the marks of
+    A time that falls on an input frame passes that very picture through. ``tail``: see `grids.resample`, as for the marks of
     frames. Up to ``batch`` timesteps of one pair are made at once. Holds one window of frames and one batch. Frames with alpha
     are mixed premultiplied, and their alpha follows the same motion where the model estimates any. Frames of 8-bit codes stay
     what they are, and new ones are rounded to them; of float frames new ones are floats. Between two frames that are equal bit

@@ -63,7 +63,7 @@ def segments(clip: Iterable[Frame], grid: Grid, *, window: int, length: int, ski
 
     ``clip`` is read once, no further than is needed, and its frames come marked (see `core.Frame`); their pictures are not
     looked at. The last is held for its duration. A grid that follows a curve may show any frame at any time: no stamps come
-    with its segments. ``window`` is the model's, see `time.resample`. Raises `InputError` as that does.
+    with its segments. ``window`` is the model's, see `grids.resample`. Raises `InputError` as that does.
     """
     done = frozenset(skip)
     found = _along(clip, grid, length) if isinstance(grid, Along) else _Cutting(clip, grid, window, length).cut(done)
@@ -163,7 +163,7 @@ class Stamped:
         return self._from(0)
 
     def since(self, time: Fraction, before: int = 0) -> Iterator[Frame]:
-        """As `media.Seeks.since`, but that a frame comes with what it repeats, and ``before`` counts none that repeats."""
+        """As `clip.Seeks.since`, but that a frame comes with what it repeats, and ``before`` counts none that repeats."""
         place = max(bisect_right(self._stamps, time, key=lambda stamp: stamp.time) - 1, 0)
         for last in (False,) * before + (True,):
             while place and self._stamps[place].repeat:

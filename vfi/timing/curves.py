@@ -260,7 +260,7 @@ def _number(text: str) -> Fraction:
 
 @dataclass(frozen=True)
 class Along:
-    """A `time.Grid`: outputs at k / ``rate`` seconds that show what ``path``, a position, says; ``length`` seconds in all.
+    """A `grids.Grid`: outputs at k / ``rate`` seconds that show what ``path``, a position, says; ``length`` seconds in all.
 
     Before its first frame and past its end, at ``span`` seconds, the clip stands still. ``outputs`` are the k, in the order
     of what they show, which `parts` sees to.

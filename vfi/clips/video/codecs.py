@@ -97,7 +97,7 @@ def choose(ending: str, name: str | None) -> str:
 
 
 def quality(name: str, crf: int | None, *, repeatable: bool = False) -> dict[str, str]:
-    """The encoder's options for a codec at ``crf``; ``repeatable``: see `media.Encoding`.
+    """The encoder's options for a codec at ``crf``; ``repeatable``: see `clip.Encoding`.
 
     Raises `InputError` where ``crf`` is out of range or has no meaning.
     """

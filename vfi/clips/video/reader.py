@@ -1,6 +1,6 @@
 """Video files in: frames with exact times, decoded one at a time.
 
-Owns what is known of containers, time stamps and damage. The arithmetic of colour is `pixels`'.
+Owns what is known of containers, time stamps and damage. The arithmetic of colour is `yuv`'.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class VideoReader:
     """The frames of a video file, in order, with exact times from the start of the clip (sound may start before the picture).
 
     Iterate over it as often as needed: each time the file is opened and read from its start, one frame ahead. Pictures come
-    upright, in RGB on ``device`` (see `pixels.decode`), interlaced ones as they are. Time stamps that the container rounds
+    upright, in RGB on ``device`` (see `yuv.decode`), interlaced ones as they are. Time stamps that the container rounds
     (Matroska: to milliseconds) are put back on the grid of the frame rate where that is less than one tick away. A frame
     without a time stamp, or with one that is not after the frame before, comes one frame interval after that, and ``notes``
     says so. The last frame lasts until the end that the container states, else as long as it says itself.
@@ -94,7 +94,7 @@ class VideoReader:
         return (self._frame(*shown) for shown in self._timed(None))
 
     def since(self, time: Fraction, before: int = 0) -> Iterator[Frame]:
-        """As `media.Seeks.since`: decoded from the key frame before, where the container says where that is."""
+        """As `clip.Seeks.since`: decoded from the key frame before, where the container says where that is."""
         shown = self._timed(self._key(time, before))
         return (self._frame(*one) for one in from_shown_at(shown, time, before, lambda one: one[1] + one[2]))
 

@@ -31,7 +31,7 @@ class Job:
     """All that a worker must know but which segment it makes; it is sent to other processes, and so must be what it holds.
 
     ``clip`` opens the clip, whose description is taken from ``info``, and ``model`` the model on a device. ``stamps`` are those
-    of the whole clip, for segments that come without. All else is as in `making.frames_of`; ``parts`` says where it goes.
+    of the whole clip, for segments that come without. All else is as in `pipeline.render_frames`; ``parts`` says where it goes.
     """
 
     clip: Callable[[], Reader]
