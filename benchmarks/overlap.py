@@ -1,10 +1,9 @@
-"""What overlapping gains: a clip is made twice as smooth in turn, then with threads, in turn again, and so on.
+"""The gain from overlapping: a clip is made twice as smooth, alternately in turn and with threads.
 
     python benchmarks/overlap.py CLIP --models nearest dis --rounds 5
 
-In turn, each frame is decoded, used and encoded before the next; with threads, decoding runs ahead and encoding behind, as in
-the command. Rounds alternate so that whatever else the machine does meets both alike; what counts is the median of each and
-their ratio.
+In turn, each frame is decoded, used and encoded before the next. With threads, decoding runs ahead and encoding behind, as in
+the command. Rounds alternate so that other load on the machine affects both alike; the median of each and their ratio count.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ def overlapped(frames: Iterator[Frame], model: Interpolator, opened: Callable[[]
 
 
 def measure(reader: Reader, model: Interpolator, target: Path, chosen: argparse.Namespace) -> list[float]:
-    """The seconds that both ways take, the median of the rounds after the first."""
+    """Seconds that each way takes: the median of the rounds after the first."""
     info = replace(reader.info, rate=(reader.info.rate or 24) * 2)
     encoding = Encoding(chosen.codec)
     seconds: list[list[float]] = [[], []]
@@ -56,11 +55,11 @@ def measure(reader: Reader, model: Interpolator, target: Path, chosen: argparse.
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure what overlapping decoding, models and encoding gains.")
+    parser = argparse.ArgumentParser(description="Measure the gain from overlapping decoding, models and encoding.")
     parser.add_argument("clip", type=Path)
     parser.add_argument("--models", nargs="+", default=["nearest", "dis"])
     parser.add_argument("--codec", default="h264")
-    parser.add_argument("--frames", type=int, default=48, help="frames of the clip that are used (%(default)s)")
+    parser.add_argument("--frames", type=int, default=48, help="frames of the clip to use (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", default="cpu")
     chosen = parser.parse_args()

@@ -1,13 +1,13 @@
-"""How fast Inbetween is, beside its rivals on the same weights, and how much memory it takes.
+"""Speed and memory of Inbetween against its rivals, on the same weights.
 
     python benchmarks/rivals.py --comfyui COMFYUI --comfyui-python PYTHON --pack ComfyUI-Frame-Interpolation --dtype bfloat16
 
-Each contender is a process of its own that loads once, makes the first frames off the clock, and then takes turns with the
-others on the same clip: whatever else the machine does meets all alike. Frames are in memory before and after, as IMAGE is
-between nodes. Without a rival's path it measures Inbetween alone.
+Each contender is its own process, loads once, makes the first frames untimed, and then takes turns with the others on the same
+clip, so that other load on the machine affects all alike. Frames are in memory before and after, as IMAGE is between nodes.
+Without a rival's path only Inbetween is measured.
 
-What is measured: `--speed` and `--memory` unless others are named, of `--growth` (memory with the length of a clip),
-`--host-loop` (all but the network) and `--all`.
+Measurements: `--speed` and `--memory` by default; also `--growth` (memory by length of the clip), `--host-loop` (everything but
+the network) and `--all`.
 """
 
 from __future__ import annotations
@@ -29,45 +29,45 @@ from contest.setting import Setting
 
 PARTS = ("speed", "memory", "growth", "host-loop")
 COUNTED = r"4\.2[56](?!.*(lite|heavy))"
-"""The models whose least work `cases` knows."""
+"""The models whose minimum work `cases` knows."""
 
 
 def arguments(words: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Measure speed and memory beside rivals on the same weights.")
+    parser = argparse.ArgumentParser(description="Measure speed and memory against rivals on the same weights.")
     parser.add_argument("--comfyui", type=Path, metavar="PATH", help="a checkout of ComfyUI 0.25 or later")
     parser.add_argument("--comfyui-python", default=sys.executable, metavar="PYTHON", help="the Python that runs it (this one)")
     parser.add_argument("--pack", type=Path, metavar="PATH", help="a checkout of Fannovel16's ComfyUI-Frame-Interpolation")
     parser.add_argument("--model", default="rife-4.25", help="a name or a safetensors file (%(default)s)")
-    parser.add_argument("--dtype", nargs="*", default=[], choices=["bfloat16", "float16"], help="ours in these too")
-    parser.add_argument("--backend", nargs="*", default=[], help="the library run by these too, in float32: openvino, onnx")
+    parser.add_argument("--dtype", nargs="*", default=[], choices=["bfloat16", "float16"], help="run ours in these types too")
+    parser.add_argument("--backend", nargs="*", default=[], help="run the library on these too, in float32: openvino, onnx")
     parser.add_argument("--sizes", nargs="+", type=size_of, default=[(448, 256), (960, 540), (1280, 720)], metavar="WxH")
     parser.add_argument("--times", nargs="+", type=int, default=[2, 4], metavar="K")
-    parser.add_argument("--repeats", type=int, default=5, help="turns that count (%(default)s)")
-    parser.add_argument("--new", type=int, default=12, help="new frames of 960x540 a turn, about; others alike (%(default)s)")
+    parser.add_argument("--repeats", type=int, default=5, help="timed turns (%(default)s)")
+    parser.add_argument("--new", type=int, default=12, help="new frames per turn at 960x540; other sizes alike (%(default)s)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--allocator", nargs="+", default=["stock"], choices=["stock", "tuned"], help="glibc's, on all sides")
     parser.add_argument("--long-size", type=size_of, default=(1280, 720), metavar="WxH", help="for --growth and --host-loop")
     parser.add_argument("--image-lengths", nargs="*", type=int, default=[15, 30, 60, 120], metavar="N", help="for --growth")
     parser.add_argument("--film-lengths", nargs="*", type=int, default=[60, 600, 6000], metavar="N", help="for --growth")
-    parser.add_argument("--loop-frames", type=int, default=13, help="source frames a turn of --host-loop (%(default)s)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured")
-    parser.add_argument("--notes", type=Path, metavar="FILE", help="write the tables as markdown; in NOTES.md, in their place")
-    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw new frames a second")
-    parser.add_argument("--from-json", type=Path, metavar="FILE", help="measure nothing: show what was measured before")
+    parser.add_argument("--loop-frames", type=int, default=13, help="source frames per turn of --host-loop (%(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the measurements")
+    parser.add_argument("--notes", type=Path, metavar="FILE", help="write the tables as markdown; replaces those in NOTES.md")
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw new frames per second")
+    parser.add_argument("--from-json", type=Path, metavar="FILE", help="measure nothing: show earlier measurements")
     for part in PARTS:
         parser.add_argument(f"--{part}", dest="parts", action="append_const", const=part)
     parser.add_argument("--all", dest="parts", action="store_const", const=list(PARTS))
     chosen = parser.parse_args(words)
     if chosen.pack and not chosen.comfyui:
-        parser.error("--pack needs --comfyui: the pack runs in ComfyUI")
+        parser.error("--pack was given without --comfyui: the pack runs in ComfyUI")
     if chosen.plot and chosen.plot.suffix != ".svg":
-        parser.error(f"{chosen.plot} cannot be drawn: give a file that ends in .svg")
+        parser.error(f"--plot {chosen.plot} was given: the file name must end in .svg")
     return chosen
 
 
 def measured(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """The records of all that was asked for."""
+    """The records of all requested measurements."""
     places = Places(chosen.comfyui, chosen.comfyui_python, chosen.pack)
     model = str(weights_of(chosen.model)) if chosen.comfyui else chosen.model
     plain = [Setting(kind, model, device=chosen.device, threads=chosen.threads) for kind in places.kinds()]
@@ -98,7 +98,7 @@ def measured(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 
 def weights_of(model: str) -> Path:
-    """The file that all sides read. Raises `vfi.InputError` when there is none."""
+    """The file that all sides read. Raises `vfi.InputError` if there is none."""
     from vfi.model import weights  # only here: this process has no use for torch
 
     return weights.find(model)
@@ -124,7 +124,7 @@ def main(words: Sequence[str] | None = None) -> None:
         chosen.notes.write_text(report.noted(page, results), encoding="utf-8")
     if chosen.plot:
         first = [record for record in results["speed"] if record["allocator"] == results["speed"][0]["allocator"]]
-        heading = f"New frames a second, {results['model']}, {results['machine']['threads']} threads"
+        heading = f"New frames per second, {results['model']}, {results['machine']['threads']} threads"
         chosen.plot.write_text(plot.svg(first, heading), encoding="utf-8")
 
 

@@ -1,30 +1,30 @@
 /**
- * Tracks as they are drawn: the document, and where each track is at any instant.
+ * Drawn tracks: the document, and the position of each track at any instant.
  *
- * Owns the document's text and its arithmetic, which is that of `vfi/tracks` to 1e-6: one fixture file tests both. Knows nothing
- * of the DOM, of ComfyUI, or of what tracks are used for.
+ * Owns the document's text and its arithmetic, which agrees with `vfi/tracks` to 1e-6: one fixture file tests both. Knows
+ * nothing of the DOM, of ComfyUI, or of what tracks are used for.
  *
- * The document, as JSON, and what a missing field means:
+ * The document as JSON, with the default of each optional field:
  *
  *     {"v": 1, "size": [W, H], "tracks": [track, ...]}
  *     track: {"id": "1", "name": "Track 1", "color": "#e69f00", "on": true, "interp": "catmull", "ease": "linear",
  *             "span": [0, 1], "pts": [point, ...]}
  *     point: [x, y], [x, y, f] or [x, y, f, inX, inY, outX, outY]
  *
- * - x and y are pixels of a picture of W x H; 0, 0 is the centre of its first pixel, so that the picture's own edges are at
- *   -0.5 and W - 0.5.
- * - f is when the point is passed: 0 is the first keyframe, 1 the last. null: the first point at 0, the last at 1, others
- *   evenly between the points around them that have a time. Times increase. Before its first point and after its last one a
- *   track stands still; one point alone is an anchor.
- * - `ease` runs from each timed point (the first, the last, and those with an f) to the next: a name of `EASES` or a cubic
- *   Bezier [x1, y1, x2, y2] as in CSS, x1 and x2 within 0..1.
- * - `interp`: "linear" is straight; "catmull" a centripetal Catmull-Rom curve, whose shape does not depend on time; "pchip" is
- *   monotone in x and in y between two points, and its shape follows time (Framer's).
- * - in and out are handles of a "catmull" point, in pixels from the point; null is where the curve has them by itself. The
- *   other two kinds of curve keep them and do not heed them.
- * - `span` is when the track is visible, and changes nothing else. `on`: whether it counts at all.
+ * - x and y are pixels of a W x H picture; 0, 0 is the centre of its first pixel, so the picture's edges are at -0.5 and
+ *   W - 0.5.
+ * - f is the time at which the point is passed: 0 is the first keyframe, 1 the last. null: the first point at 0, the last
+ *   at 1, others evenly between the timed points around them. Times increase. Before its first point and after its last one,
+ *   a track stands still; a single point is an anchor.
+ * - `ease` applies from each timed point (the first, the last, and those with an f) to the next: a name of `EASES` or a cubic
+ *   Bezier [x1, y1, x2, y2] as in CSS, with x1 and x2 within 0..1.
+ * - `interp`: "linear" is straight; "catmull" is a centripetal Catmull-Rom curve, whose shape does not depend on time;
+ *   "pchip" is monotone in x and in y between two points, and its shape depends on time (as in Framer).
+ * - in and out are the handles of a "catmull" point, in pixels from the point; null uses the curve's own. The other two kinds
+ *   of curve keep them but ignore them.
+ * - `span` is when the track is visible, and changes nothing else. `on`: whether the track counts at all.
  *
- * A parsed document has all fields, and points of 7 numbers or nulls.
+ * A parsed document has all fields, and each point has 7 numbers or nulls.
  *
  * @typedef {[number, number]} Place
  * @typedef {(number | null)[]} Point
@@ -37,10 +37,10 @@
 export const VERSION = 1;
 export const INTERPS = ["catmull", "linear", "pchip"];
 
-/** The easings that have a name, as cubic Beziers: those of CSS. */
+/** The named easings, as cubic Beziers: those of CSS. */
 export const EASES = { linear: [0, 0, 1, 1], in: [0.42, 0, 1, 1], out: [0, 0, 0.58, 1], inout: [0.42, 0, 0.58, 1] };
 
-/** What colours tracks are given in turn: told apart by all eyes (Okabe and Ito, "Color Universal Design", 2008). */
+/** Colours given to tracks in turn; safe for colour-blind viewers (Okabe and Ito, "Color Universal Design", 2008). */
 export const COLORS = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7"];
 
 const FIELDS = ["id", "name", "color", "on", "interp", "ease", "span", "pts"];
@@ -51,7 +51,7 @@ export function blank(size) {
 }
 
 /**
- * A new track for a document: the first id that is free, and the colour of its turn.
+ * A new track for a document, with the first free id and the next colour.
  *
  * @param {Document} doc @param {Point[]} pts @param {Partial<Track>} [fields] @returns {Track}
  */
@@ -63,7 +63,7 @@ export function newTrack(doc, pts, fields = {}) {
   return track({ id: String(number), name: `Track ${number}`, color, ...fields, pts }, "track", number - 1);
 }
 
-/** The document that a text holds. Throws an Error that says where it is wrong. @returns {Document} */
+/** The document in a text. Throws an Error that says where the text is wrong. @returns {Document} */
 export function parse(text) {
   let data;
   try {
@@ -74,7 +74,7 @@ export function parse(text) {
   return checked(data);
 }
 
-/** The same of what JSON was parsed to; nothing of `data` is kept. @returns {Document} */
+/** The document in parsed JSON; it shares nothing with `data`. @returns {Document} */
 export function checked(data) {
   fields(data, "the document", ["v", "size", "tracks"]);
   if (data.v !== VERSION) throw new Error(`v is ${short(data.v)}: this version reads tracks of form ${VERSION}`);
@@ -84,7 +84,7 @@ export function checked(data) {
   return { v: VERSION, size: [...data.size], tracks: data.tracks.map((one, index) => track(one, `tracks[${index}]`, index)) };
 }
 
-/** The document as text: numbers to a thousandth of a pixel, and no more of a point than it needs. */
+/** The document as text: numbers to a thousandth of a pixel, points without their trailing nulls. */
 export function stringify(doc) {
   const tracks = doc.tracks.map((one) => ({ ...one, pts: one.pts.map(trimmed) }));
   return JSON.stringify({ v: VERSION, size: doc.size, tracks });
@@ -156,12 +156,12 @@ function short(value) {
   return text.length <= 40 ? text : `${text.slice(0, 37)}...`;
 }
 
-/** The instants of `frames` frames, 0 to 1: the first is the first keyframe, the last the last one. */
+/** The instants of `frames` frames, from 0 (the first keyframe) to 1 (the last). */
 export function instants(frames) {
   return Array.from({ length: frames }, (_, index) => (frames === 1 ? 0 : index / (frames - 1)));
 }
 
-/** When each point of a track is passed. @param {Track} track @returns {number[]} */
+/** The time at which each point of a track is passed. @param {Track} track @returns {number[]} */
 export function times(track) {
   const last = track.pts.length - 1;
   const known = track.pts.map((one) => one[2] ?? null);
@@ -176,7 +176,7 @@ export function times(track) {
   });
 }
 
-/** How far an easing has come at `u`, 0 to 1; a Bezier may go below 0 or above 1 on its way. @param {Ease} ease */
+/** The value of an easing at `u`, 0 to 1; a Bezier may go below 0 or above 1 in between. @param {Ease} ease */
 export function eased(ease, u) {
   if (u <= 0) return 0;
   if (u >= 1) return 1;
@@ -192,7 +192,7 @@ export function eased(ease, u) {
   return bernstein(0, y1, y2, 1, (low + high) / 2);
 }
 
-/** The eased time of the curve at the instant `t`, between those of its first and its last point. @param {Track} track */
+/** The eased time of a track at the instant `t`, from that of its first point to that of its last. @param {Track} track */
 export function curveTime(track, t) {
   const passed = times(track);
   const last = passed.length - 1;
@@ -206,9 +206,9 @@ export function curveTime(track, t) {
 }
 
 /**
- * The curve between each point and the next, as a cubic Bezier: [point, out handle, in handle, point], all in pixels.
+ * The curve from each point to the next, as a cubic Bezier: [point, out handle, in handle, point], all in pixels.
  *
- * Each is passed evenly in its parameter while the eased time goes from one point's time to the other's.
+ * Its parameter runs evenly while the eased time goes from one point's time to the next.
  *
  * @param {Track} track @returns {[Place, Place, Place, Place][]}
  */
@@ -234,7 +234,7 @@ export function segments(track) {
   });
 }
 
-/** The handle of `here` towards `next` on a centripetal Catmull-Rom curve that comes from `before`, in pixels. */
+/** The handle of `here` towards `next` on a centripetal Catmull-Rom curve coming from `before`, in pixels. */
 function smooth(before, here, next) {
   const far = Math.hypot(next[0] - here[0], next[1] - here[1]);
   const near = before ? Math.hypot(here[0] - before[0], here[1] - before[1]) : 0;
@@ -244,7 +244,7 @@ function smooth(before, here, next) {
   return [0, 1].map((axis) => (near * next[axis] - far * before[axis] + own * here[axis]) / (3 * a * (a + b)));
 }
 
-/** The slope at each point of a monotone cubic (Fritsch and Butland 1984), as SciPy's PCHIP has it. */
+/** The slope at each point of a monotone cubic (Fritsch and Butland 1984), as in SciPy's PCHIP. */
 function slopesOf(at, values) {
   const widths = at.slice(1).map((time, index) => time - at[index]);
   const steps = widths.map((width, index) => (values[index + 1] - values[index]) / width);
@@ -272,7 +272,7 @@ function bernstein(a, b, c, d, u) {
   return v * v * v * a + 3 * v * v * u * b + 3 * v * u * u * c + u * u * u * d;
 }
 
-/** The handles of each point, [in, out] in pixels from it, null where there is none: those given, else the curve's own. */
+/** The handles of each point, [in, out] in pixels from it, null if there is none: those given, else the curve's own. */
 export function handles(track) {
   const chain = segments(track);
   return track.pts.map(([x, y], index) => {
@@ -282,7 +282,7 @@ export function handles(track) {
   });
 }
 
-/** The curve as the `d` of an SVG path; of one point alone, a line of no length, which a round cap shows as a dot. */
+/** The curve as the `d` of an SVG path; for a single point, a line of zero length, which a round cap shows as a dot. */
 export function pathData(track) {
   const chain = segments(track);
   const [x, y] = track.pts[0];
@@ -290,12 +290,12 @@ export function pathData(track) {
   return `M${+x.toFixed(3)} ${+y.toFixed(3)}${curves.join("") || "h0"}`;
 }
 
-/** Where a track is at the instant `t`. @param {Track} track @returns {Place} */
+/** The position of a track at the instant `t`. @param {Track} track @returns {Place} */
 export function position(track, t) {
   return along(track)(t);
 }
 
-/** The same as a function of t, for many instants. @param {Track} track @returns {(t: number) => Place} */
+/** The position of a track as a function of t, for many instants. @param {Track} track @returns {(t: number) => Place} */
 export function along(track) {
   const [chain, passed] = [segments(track), times(track)];
   if (!chain.length) return () => [track.pts[0][0], track.pts[0][1]];
@@ -308,13 +308,13 @@ export function along(track) {
   };
 }
 
-/** Whether a track is to be seen at the instant `t`; 1e-9 of a clip is forgiven. @param {Track} track */
+/** Whether a track is visible at the instant `t`, with a tolerance of 1e-9 of a clip. @param {Track} track */
 export function visible(track, t) {
   return t >= track.span[0] - 1e-9 && t <= track.span[1] + 1e-9;
 }
 
 /**
- * The tracks that are on, at `frames` frames.
+ * The tracks that are on, sampled at `frames` frames.
  *
  * @param {Document} doc @param {number} frames @returns {{id: string, path: Place[], visible: boolean[]}[]}
  */
@@ -325,7 +325,7 @@ export function sample(doc, frames) {
     .map((one) => ({ id: one.id, path: at.map(along(one)), visible: at.map((t) => visible(one, t)) }));
 }
 
-/** A sampled path at another number of frames, along straight lines. @param {Place[]} path @returns {Place[]} */
+/** A sampled path resampled to another number of frames, along straight lines. @param {Place[]} path @returns {Place[]} */
 export function resampled(path, frames) {
   return instants(frames).map((t) => {
     const place = t * (path.length - 1);
@@ -334,7 +334,7 @@ export function resampled(path, frames) {
   });
 }
 
-/** The document for pictures of another `size` [W, H]: pixels stay where they are in the picture. @returns {Document} */
+/** The document scaled to pictures of another `size` [W, H]. @returns {Document} */
 export function scaled(doc, size) {
   const [sx, sy] = [size[0] / doc.size[0], size[1] / doc.size[1]];
   return {
@@ -345,9 +345,9 @@ export function scaled(doc, size) {
 }
 
 /**
- * A track scaled by [sx, sy] and then turned by `rotate` degrees, clockwise, `about` a place, and then moved by [dx, dy].
+ * A track scaled by [sx, sy] and then rotated clockwise by `rotate` degrees `about` a place, and then moved by [dx, dy].
  *
- * `only`: the indices of the points that this is done to, all unless given.
+ * `only`: the indices of the points to change; all if omitted.
  *
  * @param {Track} track @returns {Track}
  */
@@ -365,7 +365,7 @@ export function transformed(track, { move = [0, 0], scale = [1, 1], rotate = 0, 
   return { ...track, pts };
 }
 
-/** A track that runs backwards: what it showed at t it shows at 1 - t. @param {Track} track @returns {Track} */
+/** A track that runs backwards: its position at t becomes that at 1 - t. @param {Track} track @returns {Track} */
 export function reversed(track) {
   const pts = track.pts.map(([x, y, f = null, inX = null, inY = null, outX = null, outY = null]) => {
     return [x, y, f === null ? null : 1 - f, outX, outY, inX, inY];
@@ -377,7 +377,7 @@ export function reversed(track) {
 }
 
 /**
- * The fewest of `places` whose straight lines pass within `tolerance` pixels of all of them, both ends among them.
+ * The fewest of `places`, including both ends, whose polyline passes within `tolerance` pixels of all of them.
  *
  * Ramer 1972; Douglas and Peucker 1973. @param {Place[]} places @returns {Place[]}
  */

@@ -1,8 +1,8 @@
 /**
- * The track editor: draws and changes a document of tracks over the first and the last frame of a clip.
+ * The track editor: draws and edits a document of tracks over the first and the last frame of a clip.
  *
- * Puts the parts of `track_view/` together. Knows nothing of ComfyUI: it is given a document's text and the addresses of
- * pictures, and tells of each change that is kept.
+ * Assembles the parts of `track_view/`. Knows nothing of ComfyUI: it takes a document's text and the URLs of pictures, and
+ * reports each committed change.
  */
 
 import { blank, parse, scaled, stringify } from "./track_math.js";
@@ -26,7 +26,7 @@ export class TrackView {
   #silence = 0;
   #found = { matches: [], size: SIZE };
 
-  /** @param {(text: string) => void} save  is given the document's text after each gesture that changed it */
+  /** @param {(text: string) => void} save  called with the document's text after each gesture that changed it */
   constructor(save) {
     styled();
     this.scene = emptyScene();
@@ -59,12 +59,12 @@ export class TrackView {
     });
   }
 
-  /** The document's text, as it was last saved or given. */
+  /** The document's text as last saved or set. */
   get value() {
     return this.#text;
   }
 
-  /** Take a document's text from outside. One that cannot be read stays as it is until something is drawn. */
+  /** Take a document's text from outside. Text that cannot be parsed is kept until something is drawn. */
   set value(text) {
     if (text === this.#text) return;
     this.#text = text;
@@ -74,11 +74,11 @@ export class TrackView {
       this.store.load(this.pictures.any ? scaled(doc, size) : doc);
     } catch (error) {
       this.store.load(blank(size));
-      this.say(`These tracks cannot be shown: ${error.message}`);
+      this.say(`Cannot show these tracks: ${error.message}`);
     }
   }
 
-  /** Draw on pictures of this size. What is drawn stays where it is in the picture, and is saved when it is next changed. */
+  /** Draw on pictures of this size. The tracks are scaled with the picture, and saved at their next change. */
   resize(size) {
     const { doc } = this.store;
     if (size[0] === doc.size[0] && size[1] === doc.size[1]) return;
@@ -86,13 +86,13 @@ export class TrackView {
     this.#placeMatches();
   }
 
-  /** Show these pictures under the tracks; null is none. @param {{first: string|null, last: string|null}} urls */
+  /** Show these pictures under the tracks; null for none. @param {{first: string|null, last: string|null}} urls */
   show(urls) {
     if (this.pictures.load(urls)) this.store.see({});
   }
 
   /**
-   * How many output frames there are.
+   * The number of output frames.
    * @param {number} frames
    */
   set frames(frames) {
@@ -102,7 +102,7 @@ export class TrackView {
   }
 
   /**
-   * The points that ends snap to: x, y on the first frame and x, y on the last, in pixels of a picture of that size.
+   * The points that track ends snap to: x, y on the first frame and x, y on the last, in pixels of a picture of that size.
    * @param {[number, number, number, number][]} matches
    * @param {[number, number]} size
    */
@@ -118,7 +118,7 @@ export class TrackView {
     this.store.see({});
   }
 
-  /** How the document is looked at, to be given to another view of it. */
+  /** The look of the document, for handing to another view of it. */
   get look() {
     return this.store.look;
   }
@@ -128,7 +128,7 @@ export class TrackView {
     this.store.load(this.store.doc);
   }
 
-  /** Say something, for a few seconds. */
+  /** Show a message for a few seconds. */
   say(message) {
     clearTimeout(this.#silence);
     this.note.textContent = message;
@@ -136,7 +136,7 @@ export class TrackView {
     this.#silence = setTimeout(() => (this.note.hidden = true), SAID);
   }
 
-  /** Pointers, menus and the clipboard end here: the graph would move, or copy its nodes. */
+  /** Keep pointer, menu and clipboard events from the graph, which would otherwise pan, or copy its nodes. */
   #keepToItself() {
     const { element, actions } = this;
     const typing = (event) => event.target.matches?.("input, select");

@@ -1,4 +1,4 @@
-/** Puts the track editor on its node: the only module that knows ComfyUI. */
+/** Attaches the track editor to its node: the only module that knows ComfyUI. */
 
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
@@ -12,8 +12,8 @@ const GLANCE = 400;
 const IMAGE = /\.(png|jpe?g|webp|gif|bmp|avif)$/i;
 
 /**
- * What each editor showed last, for as long as the page lives: undo builds nodes anew, and neither zoom nor selection belong
- * into a workflow.
+ * The last state of each editor, for the lifetime of the page: undo recreates nodes, and zoom and selection do not belong in a
+ * workflow.
  * @type {Map<string, {look?: import("./track_view/store.js").Look, focused?: boolean, seen?: object}>}
  */
 const memory = new Map();
@@ -39,7 +39,7 @@ app.registerExtension({
     },
   }),
 
-  /** The graph zooms at any pinch, and hears of it before the editor does. */
+  /** Keep touches on the editor from the graph, which zooms on any pinch and gets the event first. */
   setup() {
     const own = (event) => event.target.closest?.(".inbetween-tracks") && event.stopPropagation();
     document.addEventListener("touchmove", own, { capture: true });
@@ -50,7 +50,7 @@ app.registerExtension({
   },
 });
 
-/** Keep a view up to date with its node: looked at again and again, since links, uploads and undo tell nobody in common. */
+/** Keep a view up to date with its node. Polls, because links, uploads and undo share no event. */
 function attend(node, view) {
   const key = () => `${node.graph?.id}/${node.id}`;
   const remembered = () => memory.get(key()) ?? memory.set(key(), {}).get(key());
@@ -86,7 +86,7 @@ function attend(node, view) {
   });
 }
 
-/** Nodes 2.0 leaves the element of a node where it was when undo builds the node anew under its old id. */
+/** Replace the old node's element, which Nodes 2.0 leaves in place when undo recreates the node under the same id. */
 function takePlace(node, element) {
   if (element.isConnected || node.graph !== app.canvas?.graph) return;
   document.querySelector(`[data-node-id="${node.id}"] .inbetween-tracks`)?.replaceWith(element);
@@ -95,10 +95,10 @@ function takePlace(node, element) {
 const valueOf = (node, name) => node.widgets?.find((widget) => widget.name === name)?.value;
 const linked = (node, name) => node.inputs?.some((input) => input.name === name && input.link != null);
 
-/** The address of a picture that a run left in the temporary folder. */
+/** The URL of a picture that a run left in the temporary folder. */
 const ran = (kept, name) => (kept.seen?.[name]?.[0] ? viewUrl(kept.seen[name][0]) : null);
 
-/** The address of the picture that an input's link leads to, before anything runs; null where that cannot be known. */
+/** The URL of the picture that an input is linked to, before anything runs; null if it cannot be known. */
 function source(node, name, last = false) {
   const slot = node.inputs?.findIndex((input) => input.name === name) ?? -1;
   const origin = slot < 0 ? null : node.getInputNode?.(slot);
@@ -111,7 +111,7 @@ function source(node, name, last = false) {
   return origin.imgs?.at(last ? -1 : 0)?.src ?? null;
 }
 
-/** The address of an entry such as "folder/name.png [output]" of a widget that lists files. */
+/** The URL of an entry such as "folder/name.png [output]" in a widget that lists files. */
 function fileUrl(entry) {
   const [, path, type = "input"] = /^(.*?)(?: \[(\w+)\])?$/.exec(entry);
   const slash = path.lastIndexOf("/");

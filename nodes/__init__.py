@@ -1,4 +1,4 @@
-"""The ComfyUI nodes: each a schema and a few lines of glue round the library. The only room that imports ComfyUI."""
+"""The ComfyUI nodes: each a schema and a few lines of glue around the library. The only package that imports ComfyUI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inputs and outputs that several nodes have, so that the same thing has the same name, limits and words everywhere.
+"""Inputs and outputs shared by several nodes, so that the same thing has the same name, limits and wording everywhere.
 
 Knows nothing of what nodes do with them.
 """
@@ -16,35 +16,35 @@ USUAL = "23.976, 29.97 and 59.94 mean the exact NTSC rates."
 
 
 def image_inputs(model: str = "The model that makes the new frames.") -> list[io.Input]:
-    """What frames are made of: a ``model``, of which that is said, frames and their rate."""
+    """The source of new frames: a ``model``, with this tooltip, frames and their rate."""
     return [
         ModelType.Input("model", tooltip=model),
-        io.Image.Input("images", tooltip="The frames, in order: grey, colour, or colour with alpha."),
+        io.Image.Input("images", tooltip="The frames, in order: greyscale, RGB or RGBA."),
         source_fps_input(),
     ]
 
 
 def video_inputs(model: str = "The model that makes the new frames.") -> list[io.Input]:
-    """What a video is made of: a ``model``, of which that is said, and a video."""
+    """The source of a new video: a ``model``, with this tooltip, and a video."""
     return [
         ModelType.Input("model", tooltip=model),
-        io.Video.Input("video", tooltip="The video. A trimmed one is read from where it starts to where it ends."),
+        io.Video.Input("video", tooltip="The video. If it is trimmed, only the trimmed part is read."),
     ]
 
 
 def times_input() -> io.Int.Input:
-    """How many times as many frames."""
+    """The factor that multiplies the number of frames."""
     return io.Int.Input(
         "times",
         default=2,
         min=1,
         max=256,
-        tooltip="How many frames there will be for each one there is: 2 puts one new frame between each pair, 4 puts three.",
+        tooltip="Output frames per source frame: 2 puts one new frame between each pair, 4 puts three.",
     )
 
 
 def rate_input(name: str, default: float, tooltip: str, *, least: float = 0.01, optional: bool = False) -> io.Float.Input:
-    """A frame rate, which `vfi.timing.grids.exact_rate` reads; ``name`` is its id, and its display name with spaces."""
+    """A frame rate, read by `vfi.timing.grids.exact_rate`; ``name`` is its id and, with spaces, its display name."""
     return io.Float.Input(
         name,
         display_name=name.replace("_", " "),
@@ -58,21 +58,21 @@ def rate_input(name: str, default: float, tooltip: str, *, least: float = 0.01, 
 
 
 def source_fps_input() -> io.Float.Input:
-    """The frame rate of an IMAGE, which has none of its own."""
+    """The frame rate of an IMAGE, which does not carry one."""
     return rate_input(
         "source_fps",
         24.0,
-        "Frames a second of the images, such as the fps of Get Video Components. 23.976 means 24000/1001, the exact NTSC rate.",
+        "Frames per second of the images, e.g. the fps of Get Video Components. 23.976 means 24000/1001, the exact NTSC rate.",
     )
 
 
 def target_fps_input(tooltip: str, default: float = 60.0) -> io.Float.Input:
-    """The frame rate that is wanted."""
-    return rate_input("target_fps", default, f"Frames a second wanted. {tooltip}")
+    """The frame rate of the output."""
+    return rate_input("target_fps", default, f"Output frames per second. {tooltip}")
 
 
 def codec_inputs() -> list[io.Input]:
-    """How a new video is encoded."""
+    """The encoder settings of a new video."""
     return [
         io.Combo.Input(
             "codec",
@@ -80,7 +80,7 @@ def codec_inputs() -> list[io.Input]:
             default="h264",
             optional=True,
             advanced=True,
-            tooltip="What the new video is encoded with. h264 plays everywhere; hevc and av1 are smaller and slower.",
+            tooltip="Codec of the new video. h264 plays everywhere; hevc and av1 make smaller files and encode more slowly.",
         ),
         io.Int.Input(
             "crf",
@@ -89,39 +89,39 @@ def codec_inputs() -> list[io.Input]:
             max=51,
             optional=True,
             advanced=True,
-            tooltip="Quality of the encoding: lower is better and larger. 18 looks like the source with h264.",
+            tooltip="Encoding quality: a lower number is better and the file larger. 18 looks like the source with h264.",
         ),
     ]
 
 
 def image_outputs(told: str) -> list[io.Output]:
-    """New frames, how fast to play them, how many they are, and which of them are the source's; ``told`` says what they are."""
+    """New frames, with ``told`` as their tooltip, their rate, their number, and a mask of those that are the source's."""
     return [
         io.Image.Output("images", tooltip=told),
-        io.Float.Output("fps", tooltip="Frames a second to play them at."),
-        io.Int.Output("count", tooltip="How many frames there are."),
+        io.Float.Output("fps", tooltip="Frames per second to play them at."),
+        io.Int.Output("count", tooltip="Number of frames."),
         io.Mask.Output(
             "originals",
-            tooltip="One mask a frame: white where the frame is one of the source's, black where it is new. Inverted, it lets "
-            "a later node work on the new frames alone.",
+            tooltip="One mask per frame: white for a frame of the source, black for a new one. Invert it to have a later node "
+            "work on only the new frames.",
         ),
     ]
 
 
 def times_output() -> io.String.Output:
-    """When what a frame shows is in the source; `listed_times` writes it."""
-    return io.String.Output("times", tooltip="What each frame shows: the second of the source, a line for each.")
+    """The source time of each output frame; `listed_times` writes it."""
+    return io.String.Output("times", tooltip="The source time, in seconds, shown by each output frame; one per line.")
 
 
 def listed_times(seconds: Iterable[Fraction]) -> str:
-    """Seconds, a line each."""
+    """Seconds as text, one per line."""
     return "\n".join(f"{float(second):.6f}" for second in seconds)
 
 
 def video_outputs(told: str) -> list[io.Output]:
-    """A new video, its frame rate and how many frames it has; ``told`` says what it is."""
+    """A new video, its frame rate and its number of frames; ``told`` says what it is."""
     return [
-        io.Video.Output("video", tooltip=f"{told}, in a temporary file. Save Video copies it as it is."),
-        io.Float.Output("fps", tooltip="Its frames a second, on average."),
-        io.Int.Output("count", tooltip="How many frames it has."),
+        io.Video.Output("video", tooltip=f"{told}, in a temporary file. Save Video copies it as is."),
+        io.Float.Output("fps", tooltip="Its average frame rate."),
+        io.Int.Output("count", tooltip="Number of frames."),
     ]

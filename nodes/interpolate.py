@@ -1,4 +1,4 @@
-"""Nodes that make new frames: for IMAGE batches, for VIDEO, and the option of test-time augmentation."""
+"""Nodes that make new frames, for IMAGE batches and for VIDEO, and two model options: test-time augmentation and consensus."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ CATEGORY = "Inbetween/interpolate"
 
 
 def mode_input() -> io.DynamicCombo.Input:
-    """How many frames are wanted; `timing_of` reads the answer."""
-    rate = inputs.target_fps_input(f"{inputs.USUAL} May also be lower than the source.")
+    """The number of frames to make; `timing_of` reads the answer."""
+    rate = inputs.target_fps_input(f"{inputs.USUAL} It may be lower than the source's.")
     slower = io.Float.Input(
         "slower",
         default=2.0,
         min=0.1,
         max=256.0,
         step=0.1,
-        tooltip="How many times slower the clip plays, at the frame rate that it has. 2 is half the speed.",
+        tooltip="How many times slower the clip plays, at its own frame rate. 2 is half speed.",
     )
     options = {"times": inputs.times_input(), "frame rate": rate, "slow motion": slower}
     return io.DynamicCombo.Input(
         "mode",
         options=[io.DynamicCombo.Option(key, [widget]) for key, widget in options.items()],
-        tooltip="times: that many times as many frames. frame rate: as many as the rate asks for. Both keep the speed. "
+        tooltip="times: multiplies the number of frames. frame rate: converts to another frame rate. Both keep the speed. "
         "slow motion: the clip plays slower and lasts longer.",
     )
 
 
 def timing_of(mode: dict, source: Fraction | None) -> Timing:
-    """What a choice of `mode_input` asks of a clip with ``source`` frames a second."""
+    """The timing that an answer to `mode_input` gives a clip with ``source`` frames per second."""
     if mode["mode"] == "times":
         return timing(source, times=mode["times"])
     if mode["mode"] == "frame rate":
@@ -57,7 +57,7 @@ class Interpolate(io.ComfyNode):
             node_id="InbetweenInterpolate",
             display_name="Interpolate Frames",
             category=CATEGORY,
-            description="Makes new frames between those of a batch. The frames that were there come out bit for bit.",
+            description="Makes new frames between the frames of a batch. The source's own frames come out bit-exact.",
             search_aliases=["frame interpolation", "rife", "vfi", "slow motion", "smooth", "fps", "in-between", "tween"],
             inputs=[
                 *inputs.image_inputs(),
@@ -68,17 +68,17 @@ class Interpolate(io.ComfyNode):
                     default=False,
                     optional=True,
                     advanced=True,
-                    tooltip="On: the last frame is held for as long as it was shown, so that sound fits: T frames become "
-                    "T x times. Off: the clip ends on the last frame, (T - 1) x times + 1.",
+                    tooltip="On: the last frame is held for its own duration, so that sound fits: T frames become T x times. "
+                    "Off: the clip ends on the last frame: (T - 1) x times + 1 frames.",
                 ),
                 plan_input(),
             ],
             outputs=[
-                *inputs.image_outputs("The frames, old and new, in order."),
+                *inputs.image_outputs("The source's frames and the new ones, in order."),
                 io.Mask.Output(
                     "disagreement",
-                    tooltip="Where the models of a Model Consensus disagree about a new frame: black where they agree, white "
-                    "where they see opposites. Black for a single model.",
+                    tooltip="How much the models of a Model Consensus disagree, per pixel of a new frame: black if they agree, "
+                    "white if half see black and half see white. Black for a single model.",
                 ),
                 inputs.times_output(),
             ],
@@ -118,8 +118,8 @@ class InterpolateVideo(io.ComfyNode):
             node_id="InbetweenInterpolateVideo",
             display_name="Interpolate Video",
             category=CATEGORY,
-            description="Makes new frames in a video, frame by frame from its file: a long clip is never held in memory. Its "
-            "sound is kept.",
+            description="Makes new frames in a video. The file is read frame by frame, so a long clip is never held in memory. "
+            "Sound is kept.",
             search_aliases=["video frame interpolation", "rife", "vfi", "slow motion", "smooth video", "fps", "60 fps"],
             inputs=[
                 *inputs.video_inputs(),
@@ -149,8 +149,8 @@ class Augment(io.ComfyNode):
             node_id="InbetweenTTA",
             display_name="Test-Time Augmentation",
             category="Inbetween/models",
-            description="Has a model make each new frame several times over, mirrored or reversed in time, and takes the mean: "
-            "better frames for more time.",
+            description="Runs a model several times per new frame, on mirrored, rotated or time-reversed input, and averages "
+            "the results: better frames for more time.",
             search_aliases=["tta", "quality", "flip", "ensemble", "duo", "self-ensemble"],
             inputs=[
                 ModelType.Input("model", tooltip="The model to run several times."),
@@ -158,13 +158,13 @@ class Augment(io.ComfyNode):
                     "mode",
                     options=list(TTA_PASSES),
                     default="duo",
-                    tooltip="What is averaged, and the gain measured with RIFE 4.25. duo: one more pass, turned by 180 degrees "
-                    "and reversed in time, +0.30 dB for 2x the time. flip: mirrored left-right, +0.22 dB, 2x. swap: reversed "
-                    "in time, +0.23 dB, 2x. rot180: turned by 180 degrees, 2x. flip4: all four flips, 4x. all: those in both "
-                    "directions of time, +0.42 dB, 8x. none: a single pass.",
+                    tooltip="Passes to average, and the gain measured with RIFE 4.25. duo: one more pass, rotated by 180 "
+                    "degrees and reversed in time, +0.30 dB for 2x the time. flip: mirrored left-right, +0.22 dB, 2x. swap: "
+                    "reversed in time, +0.23 dB, 2x. rot180: rotated by 180 degrees, 2x. flip4: all four flips, 4x. all: the "
+                    "four flips in both time directions, +0.42 dB, 8x. none: a single pass.",
                 ),
             ],
-            outputs=[ModelType.Output("model", tooltip="The same model, run in this way.")],
+            outputs=[ModelType.Output("model", tooltip="The same model, run with these passes.")],
         )
 
     @classmethod
@@ -183,22 +183,22 @@ class ModelConsensus(io.ComfyNode):
             node_id="InbetweenConsensus",
             display_name="Model Consensus",
             category="Inbetween/models",
-            description="Has several models make each new frame and takes the median of every pixel: better frames than the "
-            "best of them makes. Interpolate Frames then also shows where they disagree.",
+            description="Runs several models per new frame and takes the median of every pixel, which is often better than "
+            "the best single model. Interpolate Frames then also shows where they disagree.",
             search_aliases=["median", "ensemble", "combine models", "vote", "disagreement", "uncertainty", "quality"],
             inputs=[
                 ModelType.Input(
                     "model_1",
                     display_name="model 1",
-                    tooltip="The first model. Alpha follows the motion of the first that estimates any.",
+                    tooltip="The first model. Alpha follows the first model that estimates motion.",
                 ),
                 *more,
             ],
             outputs=[
                 ModelType.Output(
                     "model",
-                    tooltip="The models as one. RIFE 4.25, RIFE 4.0 and dis together measured +0.55 dB over "
-                    "RIFE 4.25, for the time of all three.",
+                    tooltip="The models as one. RIFE 4.25, RIFE 4.0 and dis together measured +0.55 dB over RIFE 4.25 and "
+                    "take the time of all three.",
                 )
             ],
         )

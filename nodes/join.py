@@ -1,4 +1,4 @@
-"""Nodes that put clips together without a seam: for IMAGE batches and for VIDEO."""
+"""Nodes that join clips seamlessly: for IMAGE batches and for VIDEO."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from .video import Clip, make
 
 CATEGORY = "Inbetween/time"
 DESCRIPTION = (
-    "Puts clips one after the other. Frames that the next clip repeats of the one before are left out, its colours are made "
-    "those of the first, and where motion jumps, the frames about the seam are made anew."
+    "Joins clips end to end. Frames that a clip repeats from the previous one are dropped, its colours are matched to the "
+    "previous one, and frames around the seam are re-interpolated if the motion jumps."
 )
 ALIASES = ["concatenate clips", "extend video", "continue video", "stitch", "seam", "crossfade", "colour match", "overlap"]
 
 
 def seam_inputs() -> list[io.Input]:
-    """What is done at the seams; `seams_of` reads the answers."""
+    """The treatment of the seams; `seams_of` reads the answers."""
     return [
         io.Int.Input(
             "overlap",
             default=-1,
             min=-1,
             max=24,
-            tooltip="Frames that a clip shares with the end of the one before it, and that are left out. -1 finds them.",
+            tooltip="Frames that a clip repeats from the end of the previous one; they are dropped. -1 detects them.",
         ),
         io.Boolean.Input(
             "match_colours",
             display_name="match colours",
             default=True,
-            tooltip="On: the colours of each clip are made those of the one before it, measured where they meet.",
+            tooltip="On: match the colours of each clip to the previous one, measured where the two meet.",
         ),
         io.Int.Input(
             "bridge_frames",
@@ -46,14 +46,14 @@ def seam_inputs() -> list[io.Input]:
             default=-1,
             min=-1,
             max=24,
-            tooltip="Frames on each side of a seam that the model makes anew, so that motion runs on. -1: as many as the jump "
-            "needs, none where there is none.",
+            tooltip="Frames to re-interpolate on each side of a seam, for continuous motion. -1: only if the motion jumps, as "
+            "many as the jump needs, at most 4. 0: none.",
         ),
     ]
 
 
 def seams_of(clips: list[Iterable[Frame]], overlap: int, match_colours: bool, bridge_frames: int) -> list[Seam]:
-    """What is found at each seam, as the answers to `seam_inputs` ask for it."""
+    """The seam between each clip and the next, as the answers to `seam_inputs` ask."""
     asked = {
         "overlap": None if overlap < 0 else overlap,
         "match": match_colours,
@@ -77,20 +77,20 @@ class JoinClips(io.ComfyNode):
             description=DESCRIPTION,
             search_aliases=ALIASES,
             inputs=[
-                ModelType.Input("model", tooltip="The model that makes frames anew at a seam."),
+                ModelType.Input("model", tooltip="The model that re-interpolates frames at a seam."),
                 io.Autogrow.Input(
                     "clips",
                     template=io.Autogrow.TemplatePrefix(clip, prefix="clip_", min=2, max=16),
-                    tooltip="The clips, in order, of one size. More inputs appear as they are used.",
+                    tooltip="The clips, in order, all of the same size. More inputs appear as they are used.",
                 ),
                 inputs.source_fps_input(),
                 *seam_inputs(),
             ],
             outputs=[
-                io.Image.Output("images", tooltip="All clips as one."),
-                io.Int.Output("count", tooltip="How many frames there are."),
-                io.Mask.Output("originals", tooltip="White where a frame is one of the clips', black where it was made anew."),
-                io.String.Output("report", tooltip="What was found and done at each seam, a line each."),
+                io.Image.Output("images", tooltip="The joined clip."),
+                io.Int.Output("count", tooltip="Number of frames."),
+                io.Mask.Output("originals", tooltip="White for a frame of the clips, black for a re-interpolated one."),
+                io.String.Output("report", tooltip="What was found and done at each seam, one line per seam."),
             ],
         )
 
@@ -122,22 +122,22 @@ class JoinVideos(io.ComfyNode):
             node_id="InbetweenJoinVideos",
             display_name="Join Videos",
             category=CATEGORY,
-            description=f"{DESCRIPTION} From file to file: a long clip is never held in memory. Sound is left out.",
+            description=f"{DESCRIPTION} Works from file to file: a long clip is never held in memory. Sound is dropped.",
             search_aliases=[*ALIASES, "concatenate videos"],
             inputs=[
-                ModelType.Input("model", tooltip="The model that makes frames anew at a seam."),
+                ModelType.Input("model", tooltip="The model that re-interpolates frames at a seam."),
                 io.Autogrow.Input(
                     "videos",
                     template=io.Autogrow.TemplatePrefix(video, prefix="video_", min=2, max=16),
-                    tooltip="The videos, in order, of one size. More inputs appear as they are used.",
+                    tooltip="The videos, in order, all of the same size. More inputs appear as they are used.",
                 ),
                 *seam_inputs(),
                 *inputs.codec_inputs(),
             ],
             outputs=[
-                io.Video.Output("video", tooltip="All videos as one, in a temporary file. Save Video copies it as it is."),
-                io.Int.Output("count", tooltip="How many frames it has."),
-                io.String.Output("report", tooltip="What was found and done at each seam, a line each."),
+                io.Video.Output("video", tooltip="The joined video, in a temporary file. Save Video copies it as is."),
+                io.Int.Output("count", tooltip="Number of frames."),
+                io.String.Output("report", tooltip="What was found and done at each seam, one line per seam."),
             ],
         )
 

@@ -18,16 +18,16 @@ from .video import Clip, make
 
 CATEGORY = "Inbetween/time"
 DESCRIPTION = (
-    "Makes a clip run into its own beginning. Frames are made between its last and its first like between any other two, so "
-    "that N frames become N x times, with no stutter where it comes round."
+    "Makes a clip loop seamlessly. In-between frames are also made between its last frame and its first, so N frames become "
+    "N x times, with no stutter at the loop point."
 )
-JUMP = "How far the wrap is from the clip's own motion, in steps from frame to frame: 0 is perfect."
+JUMP = "How visible the loop point is: its jump, relative to the clip's usual frame-to-frame change. 0 is seamless."
 ALIASES = ["seamless loop", "loop", "cinemagraph", "gif", "perfect loop", "wrap"]
 
 
 def loop_inputs() -> list[io.Input]:
-    """How a clip is made to loop; `looped` reads the answers."""
-    rate = inputs.target_fps_input("A turn is made a whole number of them, up to half a frame longer or shorter.")
+    """The options of a loop; `looped` reads the answers."""
+    rate = inputs.target_fps_input("The loop is rounded to a whole number of frames, at most half a frame longer or shorter.")
     shortest = io.Float.Input(
         "shortest",
         display_name="shortest loop",
@@ -35,19 +35,19 @@ def loop_inputs() -> list[io.Input]:
         min=0.0,
         max=36000.0,
         step=0.01,
-        tooltip="The least number of seconds that the loop lasts; 0 is half of the clip.",
+        tooltip="Minimum length of the loop in seconds; 0 is half of the clip.",
     )
     return [
         io.DynamicCombo.Input(
             "mode",
             options=[io.DynamicCombo.Option("times", [inputs.times_input()]), io.DynamicCombo.Option("frame rate", [rate])],
-            tooltip="How many frames are made: a number of times as many, or as many as a frame rate asks for.",
+            tooltip="times: multiplies the number of frames. frame rate: converts to another frame rate.",
         ),
         io.DynamicCombo.Input(
             "part",
             options=[io.DynamicCombo.Option("whole clip", []), io.DynamicCombo.Option("best loop", [shortest])],
-            tooltip="whole clip: from its last frame to its first. best loop: the part of it that comes nearest to where, and "
-            "as fast as, it began; what is before and after is left out.",
+            tooltip="whole clip: loops from its last frame to its first. best loop: uses the part whose end best matches its "
+            "beginning in position and speed, and drops the rest.",
         ),
         io.Int.Input(
             "gap",
@@ -56,14 +56,14 @@ def loop_inputs() -> list[io.Input]:
             max=240,
             optional=True,
             advanced=True,
-            tooltip="How many frames the way from the last to the first takes. 1 is as long as between any other two; more for "
-            "a clip whose end lies far from its beginning; 0 measures how far that is.",
+            tooltip="Length of the transition from the last frame back to the first, in frames. 1 is like any other pair; use "
+            "more if the two ends are far apart. 0 chooses it from how far apart they are.",
         ),
     ]
 
 
 def looped(clip: Reader, mode: dict, part: dict, gap: int) -> tuple[Loop, Timing, Edited]:
-    """The loop that the answers to `loop_inputs` make of a clip, its timing, and its frames."""
+    """The loop that the answers to `loop_inputs` ask for, its timing and its frames."""
     if part["part"] == "best loop":
         loop = best_loop(clip, Fraction(part["shortest"]).limit_denominator(1000) or None, gap or None)
     else:
@@ -88,7 +88,7 @@ class LoopFrames(io.ComfyNode):
                 *loop_inputs(),
             ],
             outputs=[
-                *inputs.image_outputs("One turn of the loop."),
+                *inputs.image_outputs("One cycle of the loop."),
                 io.Float.Output("jump", tooltip=JUMP),
             ],
         )
@@ -110,7 +110,7 @@ class LoopVideo(io.ComfyNode):
             node_id="InbetweenLoopVideo",
             display_name="Loop Video",
             category=CATEGORY,
-            description=f"{DESCRIPTION} From file to file: a long clip is never held in memory. Sound is left out.",
+            description=f"{DESCRIPTION} Works from file to file: a long clip is never held in memory. Sound is dropped.",
             search_aliases=[*ALIASES, "video loop"],
             inputs=[
                 *inputs.video_inputs(),
@@ -118,7 +118,7 @@ class LoopVideo(io.ComfyNode):
                 *inputs.codec_inputs(),
             ],
             outputs=[
-                *inputs.video_outputs("One turn of the loop"),
+                *inputs.video_outputs("One cycle of the loop"),
                 io.Float.Output("jump", tooltip=JUMP),
             ],
         )

@@ -1,4 +1,4 @@
-"""Nodes that change the speed of a clip over time: for IMAGE batches and for VIDEO."""
+"""Nodes that vary the speed of a clip over time: for IMAGE batches and for VIDEO."""
 
 from __future__ import annotations
 
@@ -20,20 +20,19 @@ from .video import Clip, make
 
 CATEGORY = "Inbetween/time"
 DESCRIPTION = (
-    "Plays a clip along a curve of its speed: ramps, freezes and parts that run backwards, with new frames where the speed "
-    "asks for them."
+    "Plays a clip along a speed curve: ramps, freezes and reversed parts, with new frames wherever the speed needs them."
 )
 ALIASES = ["speed ramp", "time remap", "slow motion", "retime", "reverse", "freeze frame", "velocity", "timewarp"]
 EASINGS = "linear, hold, ease, ease-in, ease-out, ease-in-out, and those with -quad, -cubic, -quart or -quint"
 
 
 def curve_inputs() -> list[io.Input]:
-    """How the clip is played; `along_of` reads the answers."""
+    """The speed or position curve; `along_of` reads the answers."""
     speed = io.String.Input(
         "speed",
         default="0:1, 1:0.25 ease-in-out, 3:1",
-        tooltip="time:speed, parted by commas: seconds of the output, and the speed there. 1 is as filmed, 0 a freeze, 2 "
-        f"twice as fast, -1 backwards. After a speed stands the easing to the next: {EASINGS}.",
+        tooltip="Keyframes time:speed, separated by commas: the output time in seconds, and the speed there. 1 is normal, 0 a "
+        f"freeze, 2 twice as fast, -1 backwards. A speed may be followed by the easing to the next one: {EASINGS}.",
     )
     start = io.Float.Input(
         "start",
@@ -41,13 +40,13 @@ def curve_inputs() -> list[io.Input]:
         min=-1.0,
         max=100000.0,
         step=0.01,
-        tooltip="The second of the clip where it begins. -1: at its first frame, or at its last where it begins backwards.",
+        tooltip="Where in the clip playback begins, in seconds. -1: at its first frame, or at its last if it begins backwards.",
     )
     position = io.String.Input(
         "position",
         default="0:0, 1:0.5 ease-in-out, 3:1",
-        tooltip="time:position, parted by commas: seconds of the output, and the second of the clip that is shown there. After "
-        f"a position stands the easing to the next: {EASINGS}.",
+        tooltip="Keyframes time:position, separated by commas: the output time and the clip time shown there, in seconds. A "
+        f"position may be followed by the easing to the next one: {EASINGS}.",
     )
     fastest = io.Float.Input(
         "fastest",
@@ -55,21 +54,21 @@ def curve_inputs() -> list[io.Input]:
         min=0.01,
         max=1000.0,
         step=0.01,
-        tooltip="The speed that the top of the curve stands for; the bottom is a freeze.",
+        tooltip="The speed at the top of the curve; the bottom is a freeze.",
     )
     speeds = io.Curve.Input(
         "speed_curve",
         display_name="speed curve",
         default=[(0.0, 0.5), (0.5, 0.1), (1.0, 0.5)],
         socketless=False,
-        tooltip="The speed over the length of the output, from a freeze at the bottom to the fastest at the top.",
+        tooltip="The speed over the length of the output: the bottom is a freeze, the top is the value of fastest.",
     )
     positions = io.Curve.Input(
         "position_curve",
         display_name="position curve",
         default=[(0.0, 0.0), (1.0, 1.0)],
         socketless=False,
-        tooltip="What is shown over the length of the output, from the start of the clip at the bottom to its end at the top.",
+        tooltip="The clip time over the length of the output: the bottom is the start of the clip, the top is its end.",
     )
     return [
         io.DynamicCombo.Input(
@@ -80,8 +79,8 @@ def curve_inputs() -> list[io.Input]:
                 io.DynamicCombo.Option("drawn speed", [speeds, fastest]),
                 io.DynamicCombo.Option("drawn position", [positions]),
             ],
-            tooltip="speed: how fast the clip runs, written as keyframes. position: what of it is shown. drawn: the same as a "
-            "curve, drawn here or connected from a Curve Editor.",
+            tooltip="speed: keyframes of the speed, as text. position: keyframes of the clip time shown, as text. drawn speed "
+            "and drawn position: the same as a curve, drawn here or connected from a Curve Editor.",
         ),
         io.Float.Input(
             "duration",
@@ -90,17 +89,15 @@ def curve_inputs() -> list[io.Input]:
             max=100000.0,
             step=0.01,
             optional=True,
-            tooltip="Seconds of output. 0: a speed lasts until the clip is used up, a position until its last keyframe, and a "
-            "drawn curve is as wide as the clip is long.",
+            tooltip="Length of the output in seconds. 0: speed keyframes run until the clip is used up, position keyframes end "
+            "at the last one, and a drawn curve is as wide as the clip is long.",
         ),
-        inputs.rate_input(
-            "target_fps", 0.0, "Frames a second of the output. 0: as many as the clip has.", least=0.0, optional=True
-        ),
+        inputs.rate_input("target_fps", 0.0, "Output frames per second. 0: the clip's own rate.", least=0.0, optional=True),
     ]
 
 
 def along_of(curve: dict, duration: float, target_fps: float, info: Info) -> Along:
-    """What the answers to `curve_inputs` ask of a clip."""
+    """The grid of output frames that the answers to `curve_inputs` ask for."""
     length = Fraction(str(duration)) if duration else None
     rate = exact_rate(target_fps) if target_fps else info.rate
     start = Fraction(str(curve["start"])) if curve.get("start", -1) >= 0 else None
@@ -109,7 +106,7 @@ def along_of(curve: dict, duration: float, target_fps: float, info: Info) -> Alo
 
 
 def curve_of(curve: dict, width: Fraction, duration: Fraction) -> TimeCurve:
-    """The curve that was written, or drawn ``width`` seconds wide for a clip of ``duration`` seconds."""
+    """The written curve, or the drawn one, ``width`` seconds wide, for a clip of ``duration`` seconds."""
     kind = curve["curve"]
     if kind in ("speed", "position"):
         return parse(curve[kind], kind)
@@ -134,7 +131,7 @@ class RetimeFrames(io.ComfyNode):
                 plan_input(),
             ],
             outputs=[
-                *inputs.image_outputs("The frames along the curve."),
+                *inputs.image_outputs("The retimed frames."),
                 inputs.times_output(),
             ],
         )
@@ -168,8 +165,8 @@ class RetimeVideo(io.ComfyNode):
             node_id="InbetweenRetimeVideo",
             display_name="Retime Video",
             category=CATEGORY,
-            description=f"{DESCRIPTION} From file to file: a long clip is never held in memory. Its sound follows and keeps "
-            "its pitch.",
+            description=f"{DESCRIPTION} Works from file to file: a long clip is never held in memory. Sound is time-stretched "
+            "and keeps its pitch.",
             search_aliases=[*ALIASES, "retime video", "time stretch"],
             inputs=[
                 *inputs.video_inputs(),
@@ -179,8 +176,8 @@ class RetimeVideo(io.ComfyNode):
                     options=["auto", "copy", "drop"],
                     default="auto",
                     optional=True,
-                    tooltip="auto: the sound is stretched along and keeps its pitch, backwards it is heard backwards, and in a "
-                    "freeze there is silence. copy: it stays as it is. drop: there is none.",
+                    tooltip="auto: sound is time-stretched and keeps its pitch; it is reversed in reversed parts and silent in "
+                    "a freeze. copy: sound stays unchanged. drop: no sound.",
                 ),
                 *inputs.codec_inputs(),
                 plan_input(),

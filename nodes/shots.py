@@ -1,4 +1,4 @@
-"""Nodes that find cuts and duplicates. What they find is a plan, which the nodes that make frames follow."""
+"""Nodes that find cuts and duplicates. Their result is a plan, which the nodes that make frames follow."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ PlanType = io.Custom("INBETWEEN_PLAN")
 
 
 def plan_input() -> io.Input:
-    """A plan to follow, for the nodes that make frames."""
+    """The optional plan of the nodes that make frames."""
     return PlanType.Input(
         "plan",
         optional=True,
-        tooltip="From Find Shots or Find Duplicates, of these very frames: nothing is mixed across its cuts, and motion is "
-        "spread over its repeats.",
+        tooltip="From Find Shots or Find Duplicates, for these same frames: motion does not cross its cuts and is spread over "
+        "repeated frames.",
     )
 
 
 def clip_inputs() -> list[io.Input]:
-    """The clip to look at; `clip_of` reads the answer."""
+    """The clip to analyse; `clip_of` reads the answer."""
     return [
-        io.Image.Input("images", optional=True, tooltip="The frames to look at. Connect these or a video."),
-        io.Video.Input("video", optional=True, tooltip="The video to look at, frame by frame from its file."),
+        io.Image.Input("images", optional=True, tooltip="The frames to analyse. Connect either these or a video."),
+        io.Video.Input("video", optional=True, tooltip="The video to analyse, read frame by frame from its file."),
         inputs.source_fps_input(),
     ]
 
 
 def clip_of(images: Tensor | None, video: Input.Video | None, source_fps: float) -> Reader:
-    """The clip that is connected. Raises `InputError` unless it is one."""
+    """The connected clip. Raises `InputError` unless exactly one is connected."""
     if (images is None) == (video is None):
-        raise InputError(f"{'no clip' if images is None else 'both images and a video'} was connected: connect one of the two")
+        raise InputError(f"{'no clip' if images is None else 'both images and a video'} connected: connect one of the two")
     return Clip.of(video).reader if images is None else bridge.clip_of(images, exact_rate(source_fps))
 
 
@@ -54,8 +54,8 @@ class FindShots(io.ComfyNode):
             node_id="InbetweenFindShots",
             display_name="Find Shots",
             category=CATEGORY,
-            description="Finds where one shot is cut to the next, so that no frame is made of two shots. Fades and flashes are "
-            "told apart and are no cuts.",
+            description="Finds the cuts between shots, so that no new frame mixes two shots. Fades and flashes are recognised "
+            "and do not count as cuts.",
             search_aliases=["scene detection", "cut detection", "scene change", "shot boundary", "pyscenedetect", "morph"],
             inputs=[
                 *clip_inputs(),
@@ -63,7 +63,7 @@ class FindShots(io.ComfyNode):
                     "cuts",
                     options=list(CUTS),
                     default="hold",
-                    tooltip="What is shown from one shot to the next. hold: the last frame of the shot, until the next begins. "
+                    tooltip="The transition at a cut. hold: the last frame of the shot stays until the next shot begins. "
                     "blend: a crossfade. interpolate: motion, as if there were no cut.",
                 ),
                 io.String.Input(
@@ -71,15 +71,15 @@ class FindShots(io.ComfyNode):
                     default="",
                     multiline=True,
                     optional=True,
-                    tooltip="Corrects the cuts that are found. +24 adds one before frame 24, -50 takes away that before frame "
-                    "50. A list without signs, such as 24, 50, is all cuts there are. 1.5s is a time in place of a frame.",
+                    tooltip="Corrects the detected cuts. +24 adds a cut before frame 24, -50 removes the cut before frame 50. "
+                    "A list without signs, such as 24, 50, replaces all of them. A time such as 1.5s can stand for a frame.",
                 ),
             ],
             outputs=[
-                PlanType.Output("plan", tooltip="The shots, for the nodes that make frames, and for Find Duplicates."),
-                io.String.Output("report", tooltip="Shots, fades and flashes, a line each."),
-                io.String.Output("list", tooltip="The frames before which there are cuts, such as 24, 50: what edit takes."),
-                io.Int.Output("count", tooltip="How many shots there are."),
+                PlanType.Output("plan", tooltip="The shots, for Find Duplicates and the nodes that make frames."),
+                io.String.Output("report", tooltip="One line per shot, then all cuts, fades and flashes."),
+                io.String.Output("list", tooltip="The first frame after each cut, such as 24, 50: a list that edit accepts."),
+                io.Int.Output("count", tooltip="Number of shots."),
             ],
         )
 
@@ -106,8 +106,8 @@ class FindDuplicates(io.ComfyNode):
             node_id="InbetweenFindDuplicates",
             display_name="Find Duplicates",
             category=CATEGORY,
-            description="Finds frames that repeat the one before, as in animation on twos and in clips padded to a higher "
-            "frame rate, so that motion can be spread over their time instead of stuttering.",
+            description="Finds frames that repeat the previous one, as in animation on twos and in clips padded to a higher "
+            "frame rate. Motion can then be spread over their time instead of stuttering.",
             search_aliases=["duplicate frames", "cadence", "on twos", "dedup", "stutter", "judder", "mpdecimate"],
             inputs=[
                 *clip_inputs(),
@@ -115,8 +115,8 @@ class FindDuplicates(io.ComfyNode):
                     "motion",
                     options=list(reversed(DUPLICATES)),
                     default="spread",
-                    tooltip="spread: motion goes on through the repeats, and no frame stands still. keep: they stay as they "
-                    "are, and are only listed.",
+                    tooltip="spread: motion continues through the repeats, so no frame stands still. keep: repeats are listed "
+                    "but stay as they are.",
                 ),
                 io.Int.Input(
                     "longest_hold",
@@ -126,16 +126,16 @@ class FindDuplicates(io.ComfyNode):
                     max=120,
                     optional=True,
                     advanced=True,
-                    tooltip="A picture that is shown for more frames than this stands still on purpose, and is left.",
+                    tooltip="A hold longer than this many frames counts as intentional and is kept.",
                 ),
                 PlanType.Input("plan", optional=True, tooltip="A plan to add to: its cuts are kept."),
             ],
             outputs=[
                 PlanType.Output(
-                    "plan", tooltip="The repeats, and the cuts of the plan that came in, for the nodes that make frames."
+                    "plan", tooltip="The repeats, and the cuts of the incoming plan, for the nodes that make frames."
                 ),
-                io.String.Output("report", tooltip="Where pictures are held, shot by shot."),
-                io.Int.Output("count", tooltip="How many frames repeat the one before."),
+                io.String.Output("report", tooltip="How long pictures are held, shot by shot."),
+                io.Int.Output("count", tooltip="Number of frames that repeat the previous one."),
             ],
         )
 
@@ -159,12 +159,12 @@ class FindDuplicates(io.ComfyNode):
 
 
 def firsts(plan: Plan) -> list[int]:
-    """The number of each shot's first frame."""
+    """The index of each shot's first frame."""
     return list(accumulate((shot.frames for shot in plan.shots[:-1]), initial=0))
 
 
 def report(plan: Plan) -> str:
-    """What a plan holds, in a line for each shot, and one for all there is to say of it."""
+    """A plan as text: one line per shot, then all cuts, repeats, fades and flashes."""
     lines = []
     for number, (first, shot) in enumerate(zip(firsts(plan), plan.shots, strict=True)):
         begins = "" if number == 0 else f", cut ({shot.across})"

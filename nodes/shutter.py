@@ -1,4 +1,4 @@
-"""Nodes that blur motion: each frame is the mean of the light that falls while a shutter is open."""
+"""Nodes that add motion blur: each frame is the mean of the light that falls while a shutter is open."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ CATEGORY = "Inbetween/interpolate"
 
 
 def shutter_inputs() -> list[io.Input]:
-    """How the frames are exposed; `shutter_of` reads the answer."""
+    """The exposure of the frames; `shutter_of` reads the answers."""
     return [
         inputs.target_fps_input(
-            f"The source's rate keeps their number, a lower one makes film of fast footage. {inputs.USUAL}", default=24.0
+            f"The source's rate keeps the frame count; a lower one gives fast footage a film look. {inputs.USUAL}", default=24.0
         ),
         io.Float.Input(
             "angle",
@@ -32,28 +32,28 @@ def shutter_inputs() -> list[io.Input]:
             min=1.0,
             max=360.0,
             step=0.1,
-            tooltip="How long the shutter is open, in degrees of 360: 180 blurs over half of the time until the next frame, as "
-            "film does; 360 over all of it.",
+            tooltip="Shutter angle in degrees: 180 blurs over half of the time until the next frame, as on film; 360 over all "
+            "of it.",
         ),
         io.Int.Input(
             "samples",
             default=8,
             min=2,
             max=256,
-            tooltip="How many moments of an exposure are averaged. Each costs a new frame. More hide the steps of fast edges.",
+            tooltip="Samples averaged per exposure. Each costs a new frame. More samples hide the stepping of fast edges.",
         ),
     ]
 
 
 def light_input(usual: str, told: str) -> io.Combo.Input:
-    """What light the numbers of a picture mean: ``usual``, of which ``told`` says what it is, or a curve by name."""
+    """The transfer function of a picture: ``usual``, explained by ``told``, or a curve by name."""
     return io.Combo.Input(
         "light",
         options=list(dict.fromkeys([usual, *TRANSFERS])),
         optional=True,
         advanced=True,
-        tooltip=f"What light the numbers mean, for motion blurs in light. {usual}: {told}. linear: float pictures such as EXR. "
-        "The others are those of screens, HDR and cameras.",
+        tooltip=f"Transfer function of the pixel values; motion blur is computed in linear light. {usual}: {told}. linear: "
+        "float images such as EXR. The others are those of displays, HDR and cameras.",
     )
 
 
@@ -64,17 +64,17 @@ class ShutterFrames(io.ComfyNode):
             node_id="InbetweenShutter",
             display_name="Shutter (Motion Blur)",
             category=CATEGORY,
-            description="Exposes each frame for a part of its time, as a film camera does: what moves is blurred on its way.",
+            description="Exposes each frame for part of its time, as a film camera does, so that motion is blurred.",
             search_aliases=["motion blur", "shutter angle", "180 degree", "exposure", "film look", "frame blending"],
             inputs=[
-                *inputs.image_inputs("The model that makes the moments of each exposure."),
+                *inputs.image_inputs("The model that makes the samples of each exposure."),
                 *shutter_inputs(),
-                light_input("srgb", "usual pictures"),
+                light_input("srgb", "ordinary images"),
             ],
             outputs=[
-                io.Image.Output("images", tooltip="The frames, blurred. The last is sharp: nothing follows it."),
-                io.Float.Output("fps", tooltip="Frames a second to play them at."),
-                io.Int.Output("count", tooltip="How many frames there are."),
+                io.Image.Output("images", tooltip="The blurred frames. The last one is sharp, because no frame follows it."),
+                io.Float.Output("fps", tooltip="Frames per second to play them at."),
+                io.Int.Output("count", tooltip="Number of frames."),
             ],
         )
 
@@ -105,13 +105,13 @@ class ShutterVideo(io.ComfyNode):
             node_id="InbetweenShutterVideo",
             display_name="Shutter Video (Motion Blur)",
             category=CATEGORY,
-            description="Exposes each frame of a video for a part of its time, as a film camera does: what moves is blurred on "
-            "its way. A long clip is never held in memory; its sound is kept.",
+            description="Exposes each frame of a video for part of its time, as a film camera does, so that motion is blurred. "
+            "A long clip is never held in memory; its sound is kept.",
             search_aliases=["motion blur", "shutter angle", "180 degree", "exposure", "film look", "frame blending"],
             inputs=[
-                *inputs.video_inputs("The model that makes the moments of each exposure."),
+                *inputs.video_inputs("The model that makes the samples of each exposure."),
                 *shutter_inputs(),
-                light_input("auto", "what the video says of itself"),
+                light_input("auto", "as tagged in the video"),
                 *inputs.codec_inputs(),
             ],
             outputs=inputs.video_outputs("The new video"),
@@ -139,5 +139,5 @@ class ShutterVideo(io.ComfyNode):
 
 
 def shutter_of(angle: float, samples: int) -> Shutter:
-    """What `shutter_inputs` say."""
+    """The shutter that the answers to `shutter_inputs` ask for."""
     return Shutter(Fraction(angle).limit_denominator(1000), samples)

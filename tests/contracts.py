@@ -1,4 +1,4 @@
-"""What every network promises, asserted on a network and a window that its own tests choose."""
+"""Assertions that every network must pass, on a network and a window chosen by its own tests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def motion(model: Interpolator, frames: Tensor, times: Tensor) -> Motion:
 def preparing_once_serves_every_timestep(
     model: Interpolator, frames: Tensor, times: Tensor, *expensive: nn.Module, rtol: float = 1e-4, atol: float = 2e-5
 ) -> None:
-    """And the ``expensive`` parts work before any timestep is asked for, and not again."""
+    """The ``expensive`` parts must also run before the first timestep, and not again."""
     worked: list[nn.Module] = []
     hooks = [part.register_forward_hook(lambda part, *_: worked.append(part)) for part in expensive]
     prepared = wrappers.prepare(model, [wrappers.encode(model, rgb) for rgb in frames.unbind(1)], frames.unbind(1))
@@ -50,7 +50,7 @@ def each_window_of_a_batch_is_made_by_itself(model: Interpolator, frames: Tensor
 
 
 def half_precision_is_close(net: nn.Module, frames: Tensor, within: float = 0.02) -> None:
-    """And the output has the type of the window, whatever that of the weights."""
+    """The output must also have the window's dtype, whatever that of the weights."""
     t = torch.tensor([0.5])
     half = copy.deepcopy(net).bfloat16()
     made = half(frames, t)
@@ -63,12 +63,12 @@ def gradients_reach_every_weight(net: nn.Module, frames: Tensor) -> None:
     net = copy.deepcopy(net).requires_grad_(True)
     net(frames, torch.tensor([0.5])).sum().backward()
     assert not [name for name, weight in net.named_parameters() if weight.grad is None]
-    # A bias before a normalisation is used, yet moves nothing.
+    # A bias before a normalisation is used but has no effect.
     assert not [name for name, weight in net.named_parameters() if weight.ndim > 1 and not weight.grad.abs().sum()]
 
 
 def interpolates_a_clip(model: Interpolator, times: int, height: int = 50, width: int = 67) -> None:
-    """Three frames of an odd size, of which the given ones stay as they are."""
+    """Three frames of an odd size; the given frames must stay unchanged."""
     clip = window(height, width, 3)[0]
     made = vfi.interpolate(clip, model, times)
     assert made.shape == (2 * times + 1, 3, height, width)

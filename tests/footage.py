@@ -1,4 +1,4 @@
-"""Clips for tests, made by PyAV alone, so that readers and writers are not tested against each other only."""
+"""Clips for tests, made with PyAV only, so that readers and writers are not just tested against each other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vfi.core import Frame
 def film(
     path: Path, stamps: Sequence[int], tick: Fraction, *, codec="libx264", layout="yuv420p", size=(64, 48), sound=None, **tags
 ):
-    """A clip whose frame k is grey of 16 + k and is shown at ``stamps[k]`` ticks; the last of ``stamps`` is the end."""
+    """A clip whose frame k is grey 16 + k, shown at ``stamps[k]`` ticks; the last of ``stamps`` is the end."""
     with av.open(str(path), "w", options={"movie_timescale": str(tick.denominator)} if path.suffix == ".mp4" else {}) as out:
         rate = Fraction(len(stamps) - 1, stamps[-1] - stamps[0]) / tick
         stream = out.add_stream(codec, rate=rate.limit_denominator(10**6), options={"bf": "0", "crf": "0", "g": "8"})
@@ -59,7 +59,7 @@ def tone(stream, seconds: Fraction) -> Iterator[av.Packet]:
 
 
 def sounds(path: Path) -> list[tuple[bytes, Fraction, Fraction]]:
-    """The bytes, the presentation and the decoding time of every packet of sound in a file."""
+    """Bytes, presentation time and decoding time of every audio packet in a file."""
     with av.open(str(path)) as container:
         packets = [packet for packet in container.demux(container.streams.audio[0]) if packet.size]
         return [(bytes(packet), packet.pts * packet.time_base, packet.dts * packet.time_base) for packet in packets]
@@ -68,7 +68,7 @@ def sounds(path: Path) -> list[tuple[bytes, Fraction, Fraction]]:
 def moving(
     count: int, rate: Fraction = Fraction(24), *, height=48, width=64, alpha=False, start=Fraction(0)
 ) -> Iterator[Frame]:
-    """Smooth colours on 8-bit steps that move."""
+    """Smooth moving colours, rounded to 8-bit steps."""
     y, x = torch.meshgrid(torch.linspace(0, 1, height), torch.linspace(0, 1, width), indexing="ij")
     for index in range(count):
         phase = index / 16
@@ -78,7 +78,7 @@ def moving(
 
 
 def fail(writer: Writer, count: int, error: BaseException) -> None:
-    """Write some frames and then raise."""
+    """Write ``count`` frames, then raise ``error``."""
     with writer:
         for frame in moving(count):
             writer.write(frame)
@@ -86,7 +86,7 @@ def fail(writer: Writer, count: int, error: BaseException) -> None:
 
 
 def png(pixels: np.ndarray, kind: int, *, depth: int = 8, extra: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
-    """A PNG file of samples [H,W] or [H,W,C] and PNG's colour type, with ``extra`` chunks before the picture."""
+    """A PNG file of samples [H,W] or [H,W,C]; ``kind`` is PNG's colour type, ``extra`` are chunks before the picture."""
     rows = pixels.astype(">u2" if depth == 16 else np.uint8).reshape(len(pixels), -1)
     rows = np.packbits(rows, axis=1) if depth == 1 else rows
     data = b"".join(b"\0" + row.tobytes() for row in rows)
@@ -98,5 +98,5 @@ def png(pixels: np.ndarray, kind: int, *, depth: int = 8, extra: Sequence[tuple[
 
 
 def exif(orientation: int) -> bytes:
-    """A TIFF structure that holds an orientation and nothing else."""
+    """A TIFF structure that holds only an orientation."""
     return b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)

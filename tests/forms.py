@@ -1,4 +1,4 @@
-"""Workflows in the form that the API takes, and what a run of one leaves behind."""
+"""Workflows in API format, and the files that a run saves."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ def api_form(name: str) -> dict[str, Any]:
 
 
 def only(workflow: dict[str, Any], kind: str) -> dict[str, Any]:
-    """The inputs of the one node of a class."""
+    """The inputs of the only node of class ``kind``."""
     (inputs,) = (node["inputs"] for node in workflow.values() if node["class_type"] == kind)
     return inputs
 
 
 def all_saved(comfyui: Any, outputs: dict[str, Any]) -> dict[str, Path]:
-    """The files in the output folder, by the prefix of their names."""
+    """The files in the output folder, keyed by the prefix of their names."""
     items = [item for output in outputs.values() for item in output.get("images", []) if item["type"] == "output"]
     paths = [comfyui.base / "output" / item["subfolder"] / item["filename"] for item in items]
     return {path.name.rsplit("_", 2)[0]: path for path in paths}
 
 
 def saved(comfyui: Any, outputs: dict[str, Any]) -> Path:
-    """The one file in the output folder."""
+    """The only file in the output folder."""
     (path,) = all_saved(comfyui, outputs).values()
     return path

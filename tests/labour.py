@@ -1,27 +1,35 @@
-"""What workers are told in tests; other processes find it here by its name."""
+"""Models and jobs for the tests of workers, in a module that other processes can import by name."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from vfi.clips.clip import Writer
 from vfi.clips.open import open_clip
 from vfi.core import InputError, Interpolator, Spec
 from vfi.model.load import load
-from vfi.render.chunks import Chunks
+from vfi.render.chunks import Chunks, Parts
 from vfi.render.segments import segments
 from vfi.render.workers import Job
 from vfi.timing.grids import Subdivide, Timing
 
+ROOT = Path(__file__).parents[1]
+
 
 class Around:
-    """The mean of four frames, weighed by t: what a window holds shows in every pixel."""
+    """A mean of four frames, weighted by t: every frame of the window shows in every pixel."""
 
     spec = Spec("around", window=4)
 
@@ -38,6 +46,57 @@ class Slow:
     def __call__(self, window: Tensor, t: Tensor) -> Tensor:
         time.sleep(0.02)
         return torch.lerp(window[:, 0], window[:, 1], t[:, None, None, None])
+
+
+def held(writer: Writer, file: Path) -> Writer:
+    """The same writer, which waits before it finishes as long as ``file`` exists."""
+    commit = writer.commit
+
+    def waiting() -> Path:
+        while file.exists():
+            time.sleep(0.01)
+        return commit()
+
+    writer.commit = waiting  # type: ignore[method-assign]
+    return writer
+
+
+@dataclass(frozen=True)
+class Held(Parts):
+    """Parts, of which the chunk of a number waits as long as ``holds`` has a file of that name."""
+
+    holds: Path
+
+    def writer(self, number: int, before: int) -> Writer:
+        return held(super().writer(number, before), self.holds / str(number))
+
+
+def hold(folder: Path, numbers: Iterable[int]) -> Path:
+    """A folder that holds the chunks of these numbers."""
+    folder.mkdir(exist_ok=True)
+    for number in numbers:
+        (folder / str(number)).touch()
+    return folder
+
+
+def started(holds: Path, arguments: Sequence[str]) -> subprocess.Popen[str]:
+    """The command in a process and a group of its own, with as many threads as here; the folder ``holds`` holds its chunks."""
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "tests" / "held.py"), str(holds), *arguments],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(torch.get_num_threads())},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job of a shell ignores it
+    )
+
+
+def finished(target: Path) -> list[int]:
+    """The finished chunks of a clip in the making."""
+    journal = target.with_name(f".{target.name}.work") / "journal.json"
+    chunks = json.loads(journal.read_text())["chunks"] if journal.exists() else []
+    return [number for number, chunk in enumerate(chunks) if chunk is not None]
 
 
 def linear(device: torch.device) -> Interpolator:
@@ -62,7 +121,7 @@ def deadly(device: torch.device) -> Interpolator:
 
 
 def task(source: Path, target: Path, model=linear, times: int = 2, length: int = 8):
-    """A job, its segments and its chunks."""
+    """A job with its segments and chunks."""
     opened = partial(open_clip, source)
     reader = opened()
     asked = Timing(Subdivide(times), reader.info.rate * times)

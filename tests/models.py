@@ -1,4 +1,4 @@
-"""Small models for tests whose answers are known."""
+"""Small models with known results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vfi.core import InputError, Motion, Spec
 
 
 class Blend:
-    """The linear blend, which counts its calls."""
+    """A linear blend that counts its calls."""
 
     def __init__(self, **spec) -> None:
         self.spec = Spec("blend", **spec)
@@ -29,7 +29,7 @@ class Blend:
 
 
 class Encoding(Blend):
-    """A blend whose parts, of a frame alone and of a pair, are counted."""
+    """A blend that counts its calls per frame (``encode``) and per pair (``prepare``)."""
 
     def __init__(self, **spec) -> None:
         super().__init__(**spec)
@@ -51,7 +51,7 @@ class Encoding(Blend):
 
 
 class Shift(Blend):
-    """A blend that says everything moved ``dx`` pixels to the right."""
+    """A blend whose motion is ``dx`` pixels to the right everywhere."""
 
     def __init__(self, dx: float, **spec) -> None:
         super().__init__(**spec)

@@ -1,4 +1,4 @@
-"""One small network of every architecture, with drawn weights, for what all of them have in common."""
+"""One small network of each architecture, with random weights, for tests common to all."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def drawn(shapes: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
 
 
 def drawn_rife(config: rife.Config, **options: float | bool) -> rife.Rife:
-    """RIFE with random weights, whose flows of a few pixels differ from block to block."""
+    """RIFE with random weights whose flows, a few pixels long, differ from block to block."""
     torch.manual_seed(7)
     net = rife.Rife(config, Options(**options)).eval()
     for name, weight in net.named_parameters():
@@ -33,7 +33,7 @@ def drawn_rife(config: rife.Config, **options: float | bool) -> rife.Rife:
 
 
 def inbetween_small() -> inbetween.Inbetween:
-    """Random weights, those that are silent before training included."""
+    """Random weights, including those that start at zero in training."""
     torch.manual_seed(5)
     net = inbetween.Inbetween(inbetween.Config((8, 12), (16, 20))).eval()
     weight = net.decoder.leave.weight
@@ -42,7 +42,7 @@ def inbetween_small() -> inbetween.Inbetween:
 
 
 def amt_small() -> dict[str, Tensor]:
-    """Weights of AMT-S, of which no outputs are stored."""
+    """Weights of AMT-S, for which no outputs are stored."""
     shapes: dict[str, tuple[int, ...]] = {}
 
     def conv(name: str, outputs: int, inputs: int, kernel: int) -> None:
@@ -92,7 +92,7 @@ def amt_small() -> dict[str, Tensor]:
 
 
 def gimm_narrow() -> dict[str, Tensor]:
-    """Weights of a GIMM-VFI whose last decoder, the slow part, has 16 channels in place of 256."""
+    """Weights of a GIMM-VFI whose last decoder, the slow part, has 16 channels instead of 256."""
     rows = []
     for row in parity_other.load_set("gimmvfi/gimmvfi_r").manifest["keys"]:
         shape = row["shape"]
@@ -122,7 +122,7 @@ SMALL: dict[str, Callable[[], Interpolator]] = {
     "superslomo": lambda: superslomo.build(other("superslomo/superslomo")),
     **{name: lambda name=name: registry.builtin(name) for name in registry.builtins()},
 }
-"""By the architecture, or by the name of a model without weights."""
+"""Keyed by architecture, or by the name of a model without weights."""
 
 
 @lru_cache(maxsize=1)

@@ -1,9 +1,8 @@
-"""Stored outputs of published networks, and the weights and frames that they were made with.
+"""Stored outputs of published networks, and the weights and frames that produced them.
 
 A set is a manifest, ``NAME.json``, and its tensors, ``NAME.safetensors``, keyed ``case/tensor``. Trained weights are not
-stored: every weight is drawn from a stream seeded with its own key, so that a network whose keys, shapes and
-arithmetic are the published one's gives the stored outputs. Outputs are those of the frame without its padding, and
-of them every fourth row and column.
+stored: every weight is random, seeded with its own key, so that a network with the published keys, shapes and arithmetic
+gives the stored outputs. Outputs are stored without padding, every fourth row and column.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ DATA = Path(__file__).parent / "data" / "parity"
 
 @dataclass(frozen=True)
 class Case:
-    """One call of a network: ``frames`` [N,3,H,W] are padded, ``height`` and ``width`` are those of the picture."""
+    """One call of a network, on ``count`` frames; ``height`` and ``width`` are those of the picture without padding."""
 
     name: str
     height: int
@@ -74,11 +73,11 @@ class ParitySet:
     cases: tuple[Case, ...]
 
     def state(self) -> dict[str, Tensor]:
-        """The state dict, drawn as the manifest says."""
+        """The state dict, generated as the manifest says."""
         return filled(self.name, json.dumps(self.manifest))
 
     def compare(self, case: Case, key: str, got: Tensor) -> None:
-        """Assert that ``got``, whole and without padding, is the stored tensor ``key`` within the set's tolerance."""
+        """Assert that ``got``, whole and without padding, matches the stored tensor ``key`` within the set's tolerance."""
         tolerance = self.manifest["tolerance"]
         prefix = "flow_" if "flow" in key else ""
         compare(
@@ -97,7 +96,7 @@ def compare(got: Tensor, expected: Tensor, *, rtol: float, atol: float, what: st
 
 
 def names(folder: str) -> list[str]:
-    """The sets of a folder, such as ``rife/rife_v4.6``."""
+    """The names of a folder's sets, such as ``rife/rife_v4.6``."""
     return sorted(f"{folder}/{path.stem}" for path in (DATA / folder).glob("*.json"))
 
 
@@ -141,7 +140,7 @@ def filled(name: str, manifest_text: str) -> dict[str, Tensor]:
 
 
 def drawn(key: str, shape: list[int], rules: list[dict[str, Any]], dtype: str) -> np.ndarray:
-    """One weight: ``base + std * n``, where n is normal, seeded with the key, of the first rule that fits.
+    """One weight, by the first rule that matches: ``base + std * n``, with n normal noise seeded with the key.
 
     ``abs`` takes |n|; ``fan`` divides by the square root of the fan-in.
     """
@@ -166,7 +165,7 @@ AMPLITUDES = (0.14, 0.12, 0.05, 0.09)
 
 
 def synthetic_frames(height: int, width: int, count: int, motion: float) -> np.ndarray:
-    """[N,3,H,W] float32: waves drift by (3, -1.5) * motion pixels a frame, behind a disc that drifts by (-4, 2.5) * motion."""
+    """[N,3,H,W] float32: waves drift by (3, -1.5) * motion pixels per frame, behind a disc drifting by (-4, 2.5) * motion."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
     turn = 2 * np.pi
     frames = np.empty((count, 3, height, width))

@@ -1,8 +1,8 @@
-"""Stored outputs of published networks and of their operators: the second of two forms, beside `parity`.
+"""Stored outputs of published networks and of their operators, in a second format beside that of `parity`.
 
 A set is a manifest, ``NAME.json``, and its tensors, ``NAME.safetensors``, named ``in.*`` and ``out.*``. Trained weights
-are not stored: each is drawn from a stream seeded with its own key. Nor are frames, where the manifest says how far the
-waves that they show have moved. Outputs are stored whole, or, where they are big, every fourth row and column of them.
+are not stored: each is random, seeded with its own key. Frames are not stored either if the manifest gives the shift of
+their waves. Outputs are stored whole or, if large, every fourth row and column.
 The set ``primitives`` has no weights: its tensors are named ``case/in.*`` and ``case/out.*``.
 """
 
@@ -27,7 +27,7 @@ DATA = Path(__file__).parent / "data" / "parity"
 
 @dataclass(frozen=True)
 class Case:
-    """Tensors that go in, and those that must come out within ``atol + rtol * |expected|``."""
+    """Input tensors, and the outputs expected within ``atol + rtol * |expected|``."""
 
     name: str
     inputs: Mapping[str, Tensor]
@@ -37,7 +37,7 @@ class Case:
     rtol: float
 
     def compare(self, output: str, got: Tensor, *, atol: float | None = None) -> float:
-        """Assert that ``got``, whole, is the stored ``output``; the largest difference is returned."""
+        """Assert that ``got``, whole, matches the stored ``output``, and return the largest difference."""
         expected = self.expected[output]
         got = got.detach().float()
         if got.shape != expected.shape:
@@ -49,21 +49,21 @@ class Case:
 
 @dataclass(frozen=True)
 class ParitySet(Case):
-    """A `Case` of a network with drawn weights."""
+    """A `Case` of a network with random weights."""
 
     manifest: Mapping[str, Any]
 
     def window(self, before: str = "img0", after: str = "img1") -> Tensor:
-        """Two of the inputs as a window [1,2,3,H,W]."""
+        """Two of the inputs, as a window [1,2,3,H,W]."""
         return torch.stack((self.inputs[before], self.inputs[after]), dim=1)
 
     def state(self, prefix: str = "") -> dict[str, Tensor]:
-        """The weights whose keys begin with ``prefix``, without it. What the architecture fixes is not among them."""
+        """The weights whose keys begin with ``prefix``, which is removed. Constants of the architecture are left out."""
         return {key.removeprefix(prefix): value for key, value in _weights(self.name).items() if key.startswith(prefix)}
 
 
 def load_set(name: str) -> ParitySet:
-    """The set of a path under ``tests/data/parity``, such as ``superslomo/superslomo``."""
+    """The set at a path under ``tests/data/parity``, such as ``superslomo/superslomo``."""
     manifest = json.loads((DATA / f"{name}.json").read_text())
     stored = load_file(DATA / f"{name}.safetensors")
     inputs = {key: _frame(row) if "shift" in row else stored[f"in.{key}"] for key, row in manifest["inputs"].items()}
@@ -73,7 +73,7 @@ def load_set(name: str) -> ParitySet:
 
 
 def load_cases(name: str = "primitives/primitives") -> dict[str, Case]:
-    """The cases of a set of operators, by name."""
+    """The cases of a set of operators, keyed by name."""
     manifest = json.loads((DATA / f"{name}.json").read_text())
     stored = load_file(DATA / f"{name}.safetensors")
     tolerance = manifest["tolerance"]
@@ -91,7 +91,7 @@ def load_cases(name: str = "primitives/primitives") -> dict[str, Case]:
 
 
 def _frame(row: Mapping[str, Any]) -> Tensor:
-    """An input [1,3,H,W], 0..1, or -1..1 where it is signed."""
+    """An input [1,3,H,W], 0..1, or -1..1 if signed."""
     frame = torch.from_numpy(waves(*row["shape"][-2:], *row["shift"]))[None]
     return frame * 2 - 1 if row.get("signed") else frame
 
@@ -115,11 +115,11 @@ KINDS: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
     "codebook": lambda n, gain: gain * n,
     "scalar1": lambda n, gain: 1 + 0.1 * n,
 }
-"""What a tensor is made of normal noise n, by the kind that the manifest gives it."""
+"""Turns normal noise n into a tensor, keyed by the kind given in the manifest."""
 
 
 def drawn(rows: list[dict[str, Any]]) -> dict[str, Tensor]:
-    """A state dict: each tensor from noise that is seeded with its key."""
+    """A state dict, each tensor made from noise seeded with its key."""
     state: dict[str, Tensor] = {}
     for row in rows:
         key, kind = row["key"], row["kind"]

@@ -1,8 +1,8 @@
-"""Stored outputs of the published code for tweening by diffusion, and the tiny networks that they are of.
+"""Stored outputs of the published code for tweening by diffusion, and the tiny networks that produced them.
 
-Weights are not stored: each is drawn from a stream seeded with its own key, and so is noise. Tables of keys and shapes are, of
-the tiny networks and of the published ones. Outputs with many channels are stored with every eighth of them, decoded frames
-with every fourth row and column.
+Weights and noise are not stored: each tensor is random, seeded with its own key. Tables of keys and shapes are stored, for the
+tiny networks and the published ones. Of outputs with many channels every eighth channel is stored, of decoded frames every
+fourth row and column.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from vfi.tween.vision import Vision, vision
 DATA = Path(__file__).parent / "data" / "parity" / "framer"
 FRAMES, WIDTH, HEIGHT = 5, 128, 64
 SEED = 1234
-"""Of the noise in the keyframes."""
+"""Seed of the noise in the keyframes."""
 
 
 @cache
@@ -39,7 +39,7 @@ def stored(name: str) -> dict[str, Tensor]:
 
 @cache
 def table(name: str) -> dict[str, list[int]]:
-    """Keys and shapes; of ``delta``, keys alone."""
+    """Keys and shapes; for ``delta``, only keys."""
     return json.loads(gzip.decompress((DATA / "tables.json.gz").read_bytes()))[name]
 
 
@@ -88,12 +88,12 @@ def picture(codes: Tensor) -> Tensor:
 
 
 def apart(got: Tensor, expected: Tensor) -> float:
-    """The largest difference, in parts of the largest value expected."""
+    """The largest difference, as a fraction of the largest expected value."""
     assert got.shape == expected.shape
     return float((got - expected).abs().max() / expected.abs().max())
 
 
-THERE = (  # what the published file calls things, from the end of `checkpoint`'s list to its start
+THERE = (  # names in the published file, from the end of `checkpoint`'s list to its start
     (r"\.temporal_res_block\.norm1\.", ".time_stack.in_layers.0."),
     (r"\.temporal_res_block\.conv1\.", ".time_stack.in_layers.2."),
     (r"\.temporal_res_block\.norm2\.", ".time_stack.out_layers.0."),
@@ -116,7 +116,7 @@ THERE = (  # what the published file calls things, from the end of `checkpoint`'
 
 
 def whole(*, separate: bool = True) -> dict[str, Tensor]:
-    """The tiny networks as the published file would hold them, its encoder ``separate`` or not."""
+    """The tiny networks in the published file's layout, with a ``separate`` encoder or not."""
     made = {"model.diffusion_model.out.2.weight": torch.zeros(1)}
     for key, value in state("vae").items():
         name = checkpoint.renamed(key, THERE)

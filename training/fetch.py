@@ -1,10 +1,10 @@
-"""Get what the shipped weights are trained on: clips and still pictures of ComfyUI's workflow templates (MIT), from the package
+"""Download the training data of the shipped weights: clips and stills of ComfyUI's workflow templates (MIT), from the package
 index through pip.
 
     python training/fetch.py training/data
 
-Makes DIR/clips, a folder of PNG files for each clip that `clips.txt` lists, and DIR/stills. Single pictures whose name says
-that they belong to a video are left out: they may be of a clip that quality is measured on.
+Writes DIR/clips, with one folder of PNG files per clip listed in `clips.txt`, and DIR/stills. Stills whose names suggest a
+video are left out: they may come from a clip used to measure quality.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def wheel(package: str, folder: Path) -> zipfile.ZipFile:
 
 
 def pictures(data: bytes) -> list[np.ndarray]:
-    """All frames of a WebP file, as OpenCV has them."""
+    """All frames of a WebP file, in OpenCV's channel order."""
     done, animation = cv2.imdecodeanimation(np.frombuffer(data, np.uint8))
     return [frame[..., :3] for frame in animation.frames] if done else []
 

@@ -1,1 +1,1 @@
-"""A contest of makers of in-between frames: each in a process of its own, taking turns on the same clip."""
+"""A contest of interpolators, each in its own process, taking turns on the same clip."""

@@ -1,6 +1,6 @@
-"""What is made: a clip of some size, how many times as many frames, and the least work that takes.
+"""The cases: frame size, factor, and the minimum work of RIFE 4.25.
 
-Knows nothing of who makes it.
+Knows nothing of the contenders.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ import re
 from dataclasses import dataclass
 
 MULTIPLE = 64
-"""RIFE 4.25 grows both sides to a multiple of this."""
+"""RIFE 4.25 pads both sides to a multiple of this."""
 BLOCKS, HEAD = 36_300, 3_050
-"""FLOP a padded pixel of RIFE 4.25 that the picture depends on, two for a multiplication with its addition: the five blocks
-for each new frame, without the outputs that nobody reads, and the head for each source frame."""
+"""FLOP per padded pixel of RIFE 4.25 that the picture depends on, a multiply-add being two: the five blocks per new frame,
+without unread outputs, and the head per source frame."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """Frames of a size, ``times`` as many of them."""
+    """Frames of one size, to be multiplied by ``times``."""
 
     width: int
     height: int
@@ -28,18 +28,20 @@ class Case:
 
     @property
     def grown(self) -> tuple[int, int]:
-        """Height and width as the network sees them."""
+        """Padded height and width, as the network sees them."""
         return -(-self.height // MULTIPLE) * MULTIPLE, -(-self.width // MULTIPLE) * MULTIPLE
 
     @property
     def flops(self) -> int:
-        """What a new frame of RIFE 4.25 needs at the least, heads being kept from pair to pair."""
+        """Minimum FLOP of RIFE 4.25 per new frame, with heads reused from pair to pair."""
         height, width = self.grown
         return round((BLOCKS + HEAD / (self.times - 1)) * height * width)
 
     def source_frames(self, new: int) -> int:
-        """How many source frames there are about ``new`` new ones between, three at the least; of frames smaller or larger than
-        960x540 so many more or fewer that a turn takes as long, up to four times as many."""
+        """Source frames with about ``new`` new frames of 960x540 between them, at least three.
+
+        Other sizes get more (at most four times) or fewer, so that a turn takes as long.
+        """
         wanted = new * min(960 * 540 / (self.width * self.height), 4)
         return max(1 + round(wanted / (self.times - 1)), 3)
 
@@ -50,6 +52,6 @@ class Case:
 def size_of(text: str) -> tuple[int, int]:
     """Width and height of "WIDTHxHEIGHT". Raises `ValueError`."""
     if not re.fullmatch(r"\d+x\d+", text):
-        raise ValueError(f"{text!r} is not a size: give WIDTHxHEIGHT")
+        raise ValueError(f"{text!r} was given as a size: it must be WIDTHxHEIGHT")
     width, height = map(int, text.split("x"))
     return width, height

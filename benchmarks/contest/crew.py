@@ -1,7 +1,7 @@
-"""Contenders' processes: started with the Python and the folders that each needs, told what to do, waited for.
+"""The contenders' processes: starts each with the Python and the folders it needs, sends orders, waits for answers.
 
-Only one works at a time; the others wait for their turn asleep. Knows nothing of what is measured, nor of torch: a big parent
-would show in what its children are said to have held.
+Only one works at a time; the others sleep. Knows nothing of the measurements, nor of torch: a large parent would inflate the
+memory reported for its children.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from .setting import Setting
 BENCHMARKS = Path(__file__).parents[1]
 
 TUNED = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
-"""The environment in which glibc keeps freed memory for the next to ask: `mallopt` of M_MMAP_MAX 0 and a trim threshold that is
-never reached. Fresh pages cost ten times what filling a buffer that was used before does."""
+"""The environment in which glibc keeps freed memory for reuse: `mallopt` with M_MMAP_MAX 0 and a trim threshold that is never
+reached. Filling fresh pages costs ten times as much as filling a reused buffer."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where rivals lie: a ComfyUI checkout and the Python that runs it, and a checkout of Fannovel16's pack.
+    """Where the rivals are: a ComfyUI checkout, the Python that runs it, and a checkout of Fannovel16's pack.
 
-    ``environment``: what all processes get beside the usual, such as `TUNED`.
+    ``environment``: extra variables for all processes, such as `TUNED`.
     """
 
     comfyui: Path | None = None
@@ -38,13 +38,13 @@ class Places:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def kinds(self) -> list[str]:
-        """The contenders that there can be, ours first."""
+        """The contenders available, ours first."""
         if self.comfyui is None:
             return ["library"]
         return ["node", "core", *(["fannovel16"] if self.pack else [])]
 
     def process(self, setting: Setting, log: Any) -> subprocess.Popen[str]:
-        """``setting``'s process, which writes to ``log`` what its contender says."""
+        """The process for ``setting``; the contender's output goes to ``log``."""
         hosted = setting.kind not in ("library", "stream")
         paths = [BENCHMARKS, *([self.pack] if hosted and self.pack else [])]
         environment = {
@@ -61,7 +61,7 @@ class Places:
 
 
 class Worker:
-    """One contender in its process. A context manager; raises `RuntimeError`, with its last words, when it dies."""
+    """One contender in its process. A context manager; raises `RuntimeError` with the end of its log if it dies."""
 
     def __init__(self, setting: Setting, places: Places) -> None:
         self.setting = setting
@@ -82,7 +82,7 @@ class Worker:
         self._log.close()
 
     def ask(self, do: str, **how: Any) -> dict[str, Any]:
-        """Have it do something, and wait for the answer."""
+        """Send an order and wait for the answer."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:

@@ -1,6 +1,6 @@
-"""The clip that contenders work on: the example clip of this repository, scaled, to and fro where more frames are wanted.
+"""The contenders' clip: this repository's example clip, scaled, and played back and forth if more frames are needed.
 
-Knows nothing of who sees it.
+Knows nothing of the contenders.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ def frames_of(file: Path) -> tuple[av.VideoFrame, ...]:
 
 
 def pictures(width: int, height: int) -> Iterator[av.VideoFrame]:
-    """Frames without end: to the last of the example, back to its first, and so on."""
+    """Endless frames: the example forward, then backward, and so on."""
     there = frames_of(EXAMPLE)
     for picture in cycle(chain(there, there[-2:0:-1])):
         yield picture.reformat(width, height, interpolation="BICUBIC")
 
 
 def clip(folder: Path, width: int, height: int, frames: int) -> Path:
-    """A file of ``frames`` frames, float32 [T,H,W,3] in 0..1 as IMAGE is, written where there is none yet."""
+    """A file of ``frames`` frames, float32 [T,H,W,3] in 0..1 like IMAGE, written if missing."""
     file = folder / f"{width}x{height}x{frames}.npy"
     if not file.exists():
         out = np.lib.format.open_memmap(file, "w+", np.float32, (frames, height, width, 3))
@@ -43,7 +43,7 @@ def clip(folder: Path, width: int, height: int, frames: int) -> Path:
 
 
 def film(folder: Path, width: int, height: int, frames: int) -> Path:
-    """A video of ``frames`` frames. There and back is encoded once, and its packets are repeated: long films cost little."""
+    """A video of ``frames`` frames. One round trip is encoded and its packets repeated, so long films cost little."""
     loop = folder / f"{width}x{height}.mp4"
     there = 2 * len(frames_of(EXAMPLE)) - 2
     if not loop.exists():

@@ -1,4 +1,4 @@
-"""ComfyUI as the host of nodes, without its server: what `main.py` does before the first node runs."""
+"""ComfyUI as the host of nodes, without its server: the steps of `main.py` before the first node runs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import sys
 
 
 def start(device: str) -> None:
-    """Have ComfyUI choose ``device``. Its checkout is the folder that the process runs in."""
+    """Make ComfyUI use ``device``. The working directory is its checkout."""
     sys.argv[1:] = ["--cpu"] if device == "cpu" else []
     import comfy.options
 
     comfy.options.enable_args_parsing()
-    importlib.import_module("comfy.model_management")  # which reads the arguments as it is imported
+    importlib.import_module("comfy.model_management")  # reads the arguments on import

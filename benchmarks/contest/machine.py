@@ -1,4 +1,4 @@
-"""What this machine can do, measured, and what a process of it holds. Knows nothing of frames or networks."""
+"""Measures the machine's convolution speed and a process's memory. Knows nothing of frames or networks."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 import torch
 
 LAYERS = ((64, 135, 240), (96, 90, 160), (128, 68, 120), (192, 45, 80), (256, 34, 60))
-"""Channels, height and width of the 3x3 convolutions that are tried: from 0.9 to 2.4 GFLOP each."""
+"""Channels, height and width of the 3x3 convolutions tried: 0.9 to 2.4 GFLOP each."""
 
 
 def convolution_limit(dtype: torch.dtype, device: torch.device, repeats: int = 5) -> float:
-    """FLOP a second of the best convolution that torch has here, at this moment."""
+    """FLOP per second of torch's fastest convolution on this machine right now."""
     best = 0.0
     with torch.inference_mode():
         for channels, height, width in LAYERS:
@@ -32,9 +32,9 @@ def convolution_limit(dtype: torch.dtype, device: torch.device, repeats: int = 5
 
 
 def resident() -> tuple[int, int]:
-    """Bytes that this process holds now, and the most that it has held.
+    """Bytes that this process holds now, and its peak.
 
-    From the kernel's own account where there is one: `getrusage` also counts what the parent held when it forked.
+    Read from /proc if it exists: `getrusage` also counts what the parent held when it forked.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -45,5 +45,5 @@ def resident() -> tuple[int, int]:
 
 
 def faults() -> int:
-    """Pages that the kernel has had to find for this process."""
+    """Minor page faults of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -1,6 +1,6 @@
-"""What is measured: speed in turns, memory in fresh processes, growth with length, and the loop round the network.
+"""The measurements: speed in turns, memory in fresh processes, growth with length, and the loop around the network.
 
-Each measurement yields records, plain dictionaries of seconds and bytes as they came; what they mean is `report`'s.
+Each yields records: plain dictionaries of raw seconds and bytes, which `report` interprets.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ PLAIN = "float32", "torch"
 
 @dataclass(frozen=True)
 class Plan:
-    """Who makes what, how often, where: ``settings`` of the contenders, ours first; ``new`` frames or about as many a turn;
-    ``folder`` for clips; ``tell`` is told what goes on."""
+    """Who makes what, how often and where: ``settings`` of the contenders, ours first; about ``new`` frames per turn;
+    ``folder`` for clips; ``tell`` reports progress."""
 
     settings: Sequence[Setting]
     places: Places
@@ -45,9 +45,9 @@ class Plan:
 
 
 def speed(plan: Plan) -> Iterator[Record]:
-    """For each case and contender the seconds of all its turns, after one that does not count, and how its frames differ.
+    """For each case and contender: the seconds of every turn after an uncounted one, and how its frames differ.
 
-    Contenders stay in their processes from the first case to the last. The order within a round turns by one each time.
+    Contenders keep their processes through all cases. The order rotates by one each round.
     """
     with ExitStack() as stack:
         workers = [stack.enter_context(Worker(setting, plan.places)) for setting in plan.settings]
@@ -86,11 +86,11 @@ def speed(plan: Plan) -> Iterator[Record]:
 
 
 PADS = {"core": "reflect"}
-"""How rivals grow frames to a size that suits the network, where not with black as we do: it shows far into the picture."""
+"""How rivals pad frames, unless with black as we do: the difference reaches far into the picture."""
 
 
 def limits(workers: Iterable[Worker]) -> dict[str, float]:
-    """FLOP a second of the best convolution in each type, as any worker finds at this moment."""
+    """FLOP per second of the fastest convolution in each type, over all workers, right now."""
     best: dict[str, float] = {}
     for worker in workers:
         dtype = worker.setting.dtype
@@ -99,7 +99,7 @@ def limits(workers: Iterable[Worker]) -> dict[str, float]:
 
 
 def in_turns(workers: Sequence[Worker], repeats: int, **what: Any) -> list[list[Record]]:
-    """What each worker says of each of its turns."""
+    """Each worker's answers, one per turn."""
     taken: list[list[Record]] = [[] for _ in workers]
     for turn in range(repeats):
         for index in range(len(workers)):
@@ -109,7 +109,7 @@ def in_turns(workers: Sequence[Worker], repeats: int, **what: Any) -> list[list[
 
 
 def difference(made: Path, truth: Path, case: Case) -> dict[str, float]:
-    """How the new frames of two files differ: the most, and the mean square."""
+    """Difference of the new frames of two files: maximum and mean square."""
     ours, theirs = np.load(truth, mmap_mode="r"), np.load(made, mmap_mode="r")
     assert ours.shape == theirs.shape, f"{case}: frames {theirs.shape} against {ours.shape}"
     new = [index for index in range(len(ours)) if index % case.times]
@@ -118,7 +118,7 @@ def difference(made: Path, truth: Path, case: Case) -> dict[str, float]:
 
 
 def memory(plan: Plan) -> Iterator[Record]:
-    """The most that each contender's process ever holds, a fresh one for each case."""
+    """Peak memory of each contender, in a fresh process per case."""
     for case in plan.cases:
         plan.tell(f"memory, {case}")
         for setting in plan.settings:
@@ -126,7 +126,7 @@ def memory(plan: Plan) -> Iterator[Record]:
 
 
 def held(setting: Setting, places: Places, source: Path, times: int) -> Record:
-    """Bytes that a fresh process holds before it makes frames of ``source`` and at the most, and those of frames in and out."""
+    """Bytes that a fresh process holds before it interpolates ``source``, its peak, and the bytes of frames in and out."""
     with Worker(setting, places) as worker:
         worker.ask("loaded")
         before = worker.ask("memory")["now"]
@@ -135,7 +135,7 @@ def held(setting: Setting, places: Places, source: Path, times: int) -> Record:
 
 
 def image_growth(plan: Plan, lengths: Iterable[int]) -> Iterator[Record]:
-    """As `memory` for clips of each of ``lengths`` frames, the network replaced by a copy."""
+    """Like `memory`, for clips of each of ``lengths`` frames and with the network replaced by a copy."""
     for case in plan.cases:
         for frames in lengths:
             plan.tell(f"growth, {frames} frames of {case}")
@@ -145,9 +145,9 @@ def image_growth(plan: Plan, lengths: Iterable[int]) -> Iterator[Record]:
 
 
 def command_growth(plan: Plan, lengths: Iterable[int]) -> Iterator[Record]:
-    """Seconds, and bytes held at the most, of ``vfi interpolate`` on films of each of ``lengths`` frames.
+    """Seconds and peak bytes of ``vfi interpolate`` on films of each of ``lengths`` frames.
 
-    The model is ``nearest``, a copy: what is left is the command's own.
+    The model is ``nearest``, a copy: the rest is the command itself.
     """
     for case, frames in product(plan.cases, lengths):
         plan.tell(f"growth, the command, {frames} frames of {case}")
@@ -173,7 +173,7 @@ def command_growth(plan: Plan, lengths: Iterable[int]) -> Iterator[Record]:
 
 
 def host_loop(plan: Plan, frames: int) -> Iterator[Record]:
-    """Seconds of all turns round a network that is a copy, for clips of ``frames`` frames."""
+    """Seconds of all turns with the network replaced by a copy, for clips of ``frames`` frames."""
     with ExitStack() as stack:
         settings = hollow(plan.settings)
         settings.append(replace(settings[0], kind="stream"))
@@ -195,7 +195,7 @@ def host_loop(plan: Plan, frames: int) -> Iterator[Record]:
 
 
 def hollow(settings: Iterable[Setting]) -> list[Setting]:
-    """The contenders with a copy for a network; those with a copy in another precision are the same."""
+    """The contenders with a copy instead of a network; other precisions would be the same, so they are dropped."""
     return [replace(one, hollow=True) for one in settings if (one.dtype, one.backend) == PLAIN]
 
 

@@ -1,4 +1,4 @@
-"""Inbetween's side: the library by itself, as a stream of bytes, and the node in ComfyUI. All from this very checkout."""
+"""Inbetween's side: the library, the library as a stream of bytes, and the node in ComfyUI. All from this checkout."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Library:
 
 
 class Stream(Library):
-    """Bytes in, bytes out, a frame at a time, as between the command's decoder and its encoder: [3,H,W] uint8. None is kept."""
+    """Bytes in, bytes out, one frame at a time: [3,H,W] uint8, as between the command's decoder and encoder. Keeps no frame."""
 
     def given(self, images: Tensor) -> Tensor:
         return (images.movedim(-1, 1) * 255).round().to(torch.uint8).contiguous()
@@ -54,14 +54,15 @@ class Stream(Library):
         from vfi.render import malloc
 
         out = torch.empty_like(images[0])
-        with malloc.kept():  # as the command does
+        malloc.take_over()  # as the command does
+        with malloc.kept():
             for frame in self.vfi.run(self.frames_of(images, RATE), self.model, self.grid(times)):
                 out.copy_(frame.rgb)
         return out[None]
 
 
 class Node:
-    """The nodes in ComfyUI: the model in ComfyUI's memory, its progress bar, its cancelling."""
+    """The node in ComfyUI, with ComfyUI's model management, progress bar and cancelling."""
 
     def __init__(self, setting: Setting) -> None:
         host.start(setting.device)
@@ -83,7 +84,7 @@ class Node:
 
 
 def as_pack() -> ModuleType:
-    """This checkout as ComfyUI imports a pack: by its path, under a name of its own."""
+    """This checkout, imported by its path under its own name, as ComfyUI imports a pack."""
     spec = importlib.util.spec_from_file_location("inbetween", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
     assert spec is not None
     assert spec.loader is not None

@@ -1,4 +1,4 @@
-"""The plot: new frames a second of each contender, a panel for each size, as SVG. Needs nothing but its records."""
+"""The plot: new frames per second of each contender, one panel per size, as SVG. Needs only the records."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Record = Mapping[str, Any]
 INK, FAINT, PAPER = "#333333", "#d8d8d8", "#ffffff"
 COLOURS = {"node": "#e07020", "library": "#e07020", "core": "#9a9a9a", "fannovel16": "#6b7fa3"}
 OTHERS = {"bfloat16": "#f3b98a", "float16": "#f3b98a", "openvino": "#8f4513", "onnx": "#b5651d"}
-"""Ours in another precision or run by something else."""
+"""Ours in another precision or on another backend."""
 PANEL, GAP, TOP, BOTTOM, HEIGHT = 290, 24, 46, 66, 330
-"""Pixels: width of a panel, space between them, above and below the bars, and height of it all."""
+"""Pixels: width of a panel, gap between panels, space above and below the bars, and total height."""
 
 
 def svg(records: Sequence[Record], heading: str) -> str:
-    """Bars side by side for each case; every panel has a scale of its own, and each bar its number."""
+    """Bars side by side for each case; each panel has its own scale, each bar its number."""
     sizes = list(dict.fromkeys((record["width"], record["height"]) for record in records))
     whos = list(dict.fromkeys(record["who"] for record in records))
     width = GAP + len(sizes) * (PANEL + GAP)
@@ -41,7 +41,7 @@ def svg(records: Sequence[Record], heading: str) -> str:
 
 
 def panel(records: Sequence[Record], whos: Sequence[str], left: float) -> Iterator[str]:
-    """The bars of one size, from ``left`` on."""
+    """The bars of one size, starting at x = ``left``."""
     floor = HEIGHT - BOTTOM
     most = max(1 / per_frame(record) for record in records)
     names = list(dict.fromkeys(case(record) for record in records))

@@ -1,4 +1,4 @@
-"""What records mean, as tables: milliseconds a new frame, ratios, fractions of the limit, memory. Measures nothing."""
+"""Records as tables: milliseconds per new frame, ratios, fractions of the limit, memory. Measures nothing."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ BEGIN, END = "<!-- measured -->", "<!-- end of what was measured -->"
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells; the first two of each say what it is about, the others are numbers."""
+    """Rows of cells; the first two of each row are labels, the others numbers."""
 
     title: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
 
     def text(self) -> str:
-        """Columns as wide as what is in them."""
+        """The table as plain text, in aligned columns."""
         wide = [max(map(len, column)) for column in zip(self.head, *self.rows, strict=True)]
         aligned = [str.ljust, str.ljust, *[str.rjust] * (len(wide) - 2)]
         lines = [
@@ -50,7 +50,7 @@ class Table:
 
 
 def tables(results: Mapping[str, Any]) -> Iterator[Table]:
-    """Those that there are records for."""
+    """The tables for which there are records."""
     made = {"speed": speed, "memory": memory, "image growth": image_growth, "film growth": film_growth, "host loop": host_loop}
     for allocator in dict.fromkeys(record["allocator"] for part in made for record in results.get(part, [])):
         for part, table in made.items():
@@ -87,7 +87,7 @@ def speed(records: Sequence[Record], note: str = "") -> Table:
 
 
 def ratio(records: Iterable[Record], record: Record, kind: str) -> str:
-    """How many times the better rival's time is that of a record of ours."""
+    """The faster rival's time as a multiple of ours, for a record of ours."""
     rivals = [per_frame(other, kind) for other in same_case(records, record) if not ours(other)]
     return times(min(rivals), per_frame(record, kind)) if rivals and ours(record) else NOTHING
 
@@ -98,7 +98,7 @@ def memory(records: Sequence[Record], note: str = "") -> Table:
         beyond = record["peak"] - record["before"] - record["in"] - record["out"]
         rows.append([case(record), title(record), gigabytes(record["peak"]), gigabytes(beyond)])
     head = ["frames", "by", "peak, GB", "beyond start, input and result"]
-    return Table(f"Memory{note}: the most that a fresh process holds", head, rows)
+    return Table(f"Memory{note}: peak of a fresh process", head, rows)
 
 
 def image_growth(records: Sequence[Record], note: str = "") -> Table:
@@ -140,11 +140,11 @@ def host_loop(records: Sequence[Record], note: str = "") -> Table:
         rows.append([case(record), title(record), f"{per_frame(record) * 1e3:.2f}", f"{faults:.0f}", *slower])
     rivals = [title(other) for other in same_case(records, records[0]) if not ours(other)]
     head = ["frames", "by", "ms/new frame", "page faults", *(f"x {rival}" for rival in rivals)]
-    return Table(f"The loop alone{note}, the network replaced by a copy", head, rows)
+    return Table(f"Only the loop{note}, the network replaced by a copy", head, rows)
 
 
 def per_frame(record: Record, kind: str = "seconds") -> float:
-    """Seconds a new frame: the median turn's."""
+    """Seconds per new frame, in the median turn."""
     return median(record[kind]) / record["new"]
 
 
@@ -178,7 +178,7 @@ def gigabytes(size: float) -> str:
 
 
 def machine(threads: int) -> dict[str, Any]:
-    """The machine in words."""
+    """Processor, cores and threads."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
@@ -186,7 +186,7 @@ def machine(threads: int) -> dict[str, Any]:
 
 
 def noted(page: str, results: Mapping[str, Any]) -> str:
-    """``page`` with all tables, and what they were measured with, from `BEGIN` to `END`; those alone where it has neither."""
+    """``page`` with the tables and the machine between `BEGIN` and `END`; only these if the page lacks either marker."""
     facts = {**results["machine"], "model": results["model"]}
     what = ", ".join(f"{name} {value}" for name, value in facts.items())
     found = "\n\n".join([f"Measured with: {what}.", *(table.markdown() for table in tables(results))])

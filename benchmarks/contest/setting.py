@@ -1,4 +1,4 @@
-"""What a contender is asked to be, as it travels to its process and back. Knows nothing of torch."""
+"""The settings of a contender, as sent to its process. Knows nothing of torch."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Setting:
-    """``kind``: one of `contenders.KINDS`. ``model``: a safetensors file, or a name of the library's where it is ours alone.
+    """``kind``: one of those that `worker.contender` knows. ``model``: a safetensors file, or a model name if only ours runs.
 
-    ``hollow``: the network is replaced by a copy of the frame before, so that all else is what takes time and memory.
-    ``pad``, ``backend``: how the library grows frames and runs networks, see `vfi.load`; rivals do it their way.
+    ``hollow``: the network is replaced by a copy of the previous frame, so that only the rest costs time and memory.
+    ``pad``, ``backend``: how the library pads frames and runs networks, see `vfi.load`; rivals use their own way.
     """
 
     kind: str

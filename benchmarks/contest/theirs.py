@@ -1,6 +1,6 @@
-"""The rivals' side: nodes of ComfyUI and of Fannovel16's pack, imported from the checkouts named, run as ComfyUI would.
+"""The rivals' side: nodes of ComfyUI and of Fannovel16's pack, imported from the given checkouts, run as in ComfyUI.
 
-Nothing of theirs is changed save where their weights come from and, for a hollow contender, what the network does.
+Nothing of theirs is changed except where weights come from and, for a hollow contender, the network itself.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ UNREAD = ("teacher.", "caltime.")
 
 
 class Core:
-    """FrameInterpolate, which ComfyUI brings."""
+    """ComfyUI's own FrameInterpolate."""
 
     def __init__(self, setting: Setting) -> None:
         host.start(setting.device)
@@ -46,7 +46,7 @@ class Core:
 
 
 class Fannovel16:
-    """RIFE VFI with its own defaults, the network being RIFE 4.26's, which 4.25 shares."""
+    """RIFE VFI with its own defaults. Its network is that of RIFE 4.26, which 4.25 shares."""
 
     NAME = "rife426.pth"
 
@@ -75,7 +75,7 @@ class Fannovel16:
 
 
 class Fannovel16Loop:
-    """The loop that most models of that pack share, round a copy."""
+    """The loop that most models of that pack share, around a copy."""
 
     def __init__(self, setting: Setting) -> None:
         host.start(setting.device)
@@ -97,14 +97,14 @@ class Fannovel16Loop:
 
 
 class Copy(nn.Module):
-    """Stands where a network stood: the frame before, whatever else is asked."""
+    """Stands in for a network: always returns the previous frame."""
 
     def forward(self, before: Tensor, *others: object) -> Tensor:
         return before.clone()
 
 
 def weights(file: Path) -> dict[str, Tensor]:
-    """The published tensors under the names that the pack's network has for them."""
+    """The published tensors under the pack's names."""
     from safetensors.torch import load_file
 
     state = {key.removeprefix("module.").removeprefix("flownet."): value for key, value in load_file(file).items()}

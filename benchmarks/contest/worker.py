@@ -1,6 +1,6 @@
-"""A contender's process: it loads once and then makes what it is told to, a line of JSON for each order and each answer.
+"""A contender's process: loads once, then follows orders; each order and each answer is one line of JSON.
 
-Started as ``python -m contest.worker SETTING``. Whatever contenders say goes to the error stream.
+Started as ``python -m contest.worker SETTING``. The contenders' own output goes to stderr.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .setting import Setting
 
 
 class Contender(Protocol):
-    """Makes frames of an IMAGE. ``given`` turns one into what ``make`` takes, off the clock."""
+    """Interpolates an IMAGE. ``given`` converts one into the input of ``make``, untimed."""
 
     def given(self, images: Tensor) -> Tensor: ...
 
@@ -29,7 +29,7 @@ class Contender(Protocol):
 
 
 def contender(setting: Setting) -> Contender:
-    """The contender that is asked for; only what it needs is imported."""
+    """The contender for ``setting``; only what it needs is imported."""
     if setting.kind in ("library", "stream", "node"):
         from . import ours
 
@@ -41,7 +41,7 @@ def contender(setting: Setting) -> Contender:
 
 
 class Turns:
-    """What can be ordered."""
+    """The orders that a worker follows."""
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
@@ -49,14 +49,14 @@ class Turns:
         torch.set_num_threads(setting.threads)
         start = time.perf_counter()
         self.contender = contender(setting)
-        torch.set_num_threads(setting.threads)  # whatever was imported
+        torch.set_num_threads(setting.threads)  # imports may have changed it
         self.loading = time.perf_counter() - start
 
     def loaded(self) -> dict[str, Any]:
         return {"seconds": self.loading, "torch": torch.__version__}
 
     def make(self, clip: str, times: int, save: str | None = None) -> dict[str, Any]:
-        """Make ``times`` as many frames of the file ``clip``; keep them in the file ``save``, else nowhere."""
+        """Interpolate the file ``clip`` by a factor of ``times``; write the frames to the file ``save``, if given."""
         if self.clip is None or self.clip[0] != clip:
             self.clip = None
             self.clip = clip, self.contender.given(torch.from_numpy(np.load(clip)))
@@ -68,12 +68,12 @@ class Turns:
         return {"seconds": seconds, "cpu": busy, "faults": faults, "bytes": made.nbytes}
 
     def memory(self) -> dict[str, int]:
-        """Bytes held now and at the most."""
+        """Bytes held now and at the peak."""
         now, peak = machine.resident()
         return {"now": now, "peak": peak}
 
     def limit(self) -> dict[str, float]:
-        """FLOP a second of the best convolution in the contender's type."""
+        """FLOP per second of the fastest convolution in the contender's type."""
         return {"flops": machine.convolution_limit(getattr(torch, self.setting.dtype), torch.device(self.setting.device))}
 
 

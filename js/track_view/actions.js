@@ -1,5 +1,5 @@
 /**
- * What buttons and keys do: each is one change of the document, or of how it is looked at.
+ * The actions of buttons and keys: each is one change of the document or of its look.
  */
 
 import { checked, instants, parse, scaled, stringify } from "../track_math.js";
@@ -8,7 +8,7 @@ import { changed, keysOf, touched, trackOf, withCopies, withoutPoints, withoutTr
 const MODES = ["mix", "blink", "difference"];
 const AWAY = 0.03;
 
-/** What was copied last, where the browser keeps its clipboard to itself. */
+/** The last copied text, for browsers that block access to their clipboard. */
 let scrap = "";
 
 export class Actions {
@@ -21,7 +21,7 @@ export class Actions {
     Object.assign(this, { store, scene, say });
   }
 
-  /** The tracks that are meant: those with points selected, else the active one. */
+  /** The tracks that actions apply to: those with points selected, else the active one. */
   get chosen() {
     const { doc, look } = this.store;
     const tracks = touched(doc, look.keys);
@@ -38,7 +38,7 @@ export class Actions {
     this.store.see({ pen: null, held: null });
   }
 
-  /** Remove the points that are selected, or the active track where none are. */
+  /** Remove the selected points, or the active track if none are selected. */
   remove() {
     const { doc, look } = this.store;
     if (look.keys.size) this.store.commit(withoutPoints(doc, look.keys));
@@ -51,7 +51,7 @@ export class Actions {
     this.#addCopies(this.chosen, [step, step]);
   }
 
-  /** The tracks that are meant as the text of a document, or all where none are. */
+  /** The `chosen` tracks as the text of a document, or all tracks if there are none. */
   copied() {
     const { doc } = this.store;
     const tracks = this.chosen;
@@ -61,7 +61,7 @@ export class Actions {
 
   async copy() {
     const text = this.copied();
-    await navigator.clipboard?.writeText(text).catch(() => this.say("The browser keeps its clipboard: copied within this page."));
+    await navigator.clipboard?.writeText(text).catch(() => this.say("Clipboard blocked: copied only within this page."));
   }
 
   async paste() {
@@ -69,7 +69,7 @@ export class Actions {
     this.pasteText(text || scrap);
   }
 
-  /** Add the tracks of a document's text, at the size of this one. */
+  /** Add the tracks of a document's text, scaled to the size of this one. */
   pasteText(text) {
     if (!text.trim()) return;
     const { doc } = this.store;
@@ -80,7 +80,7 @@ export class Actions {
       const step = over ? AWAY * Math.min(...doc.size) : 0;
       this.#addCopies(tracks, [step, step]);
     } catch (error) {
-      this.say(`What was pasted is no track: ${error.message}`);
+      this.say(`The pasted text is not a track: ${error.message}`);
     }
   }
 
@@ -92,12 +92,12 @@ export class Actions {
     this.store.see({ tool: "select", active: ids.at(-1), keys: new Set(keysOf(copies)) });
   }
 
-  /** Change a track. A mistake throws. @param {string} id @param {Partial<import("../track_math.js").Track>} change */
+  /** Change a track. Throws if the change is invalid. @param {string} id @param {Partial<import("../track_math.js").Track>} change */
   change(id, change) {
     this.store.commit(checked(changed(this.store.doc, id, change)));
   }
 
-  /** Switch the tracks that are meant on or off. */
+  /** Switch the `chosen` tracks on or off. */
   toggle() {
     const tracks = this.chosen;
     if (!tracks.length) return;
@@ -105,7 +105,7 @@ export class Actions {
     this.store.commit(tracks.reduce((doc, track) => changed(doc, track.id, { on }), this.store.doc));
   }
 
-  /** Select the track `by` places further in the list. */
+  /** Select the track `by` places further down the list. */
   cycle(by) {
     const { doc, look } = this.store;
     const tracks = doc.tracks.filter((track) => track.on);
@@ -114,7 +114,7 @@ export class Actions {
     this.select(tracks[(at < 0 && by < 0 ? tracks.length - 1 : at + by + tracks.length) % tracks.length].id);
   }
 
-  /** Make a track the active one, and select its points. */
+  /** Activate a track and select its points. */
   select(id) {
     const track = trackOf(this.store.doc, id);
     this.store.see({ active: id, pen: null, keys: new Set(track.on ? keysOf([track]) : []) });
@@ -134,7 +134,7 @@ export class Actions {
     this.store.see({ playing: !look.playing, time: look.time >= 1 ? 0 : look.time });
   }
 
-  /** Go to the output frame before or after. */
+  /** Move by this many output frames. */
   step(by) {
     const { look } = this.store;
     const at = instants(this.scene.frames);

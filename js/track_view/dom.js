@@ -1,10 +1,10 @@
-/** Makes elements, of HTML and of SVG. Knows nothing of tracks. */
+/** Creates HTML and SVG elements. Knows nothing of tracks. */
 
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
  * An HTML element. Attributes that begin with `on` are listeners; `true` sets an attribute without a value, `false` and
- * `null` leave it out.
+ * `null` omit it.
  * @param {string} tag
  * @param {Object<string, any>} [attributes]
  * @param {...(Node|string)} children
@@ -15,7 +15,7 @@ export function h(tag, attributes = {}, ...children) {
 }
 
 /**
- * An SVG element, as `h`.
+ * An SVG element, like `h`.
  * @param {string} tag
  * @param {Object<string, any>} [attributes]
  * @param {...(Node|string)} children
@@ -26,7 +26,7 @@ export function s(tag, attributes = {}, ...children) {
 }
 
 /**
- * Sets attributes, as `h` does, on an element that is there.
+ * Sets attributes, as `h` does, on an existing element.
  * @param {Element} element
  * @param {Object<string, any>} attributes
  */

@@ -1,4 +1,4 @@
-/** A small square in which an easing is drawn: two handles bend how far it has come, upwards, over time, to the right. */
+/** A small square that shows an easing, progress (up) over time (right), with two handles to bend it. */
 
 import { s, set } from "./dom.js";
 
@@ -8,7 +8,7 @@ const FINE = 100;
 
 /**
  * @param {[number, number, number, number]} ease  a cubic Bezier as in CSS
- * @param {(ease: [number, number, number, number]) => void} choose  is told the new one when a handle is let go
+ * @param {(ease: [number, number, number, number]) => void} choose  called with the new easing when a handle is released
  * @returns {SVGElement}
  */
 export function easeBox(ease, choose) {
@@ -24,7 +24,7 @@ export function easeBox(ease, choose) {
   const box = s(
     "svg",
     { class: "ease", viewBox: `${-ROOM / 2} ${-ROOM} ${SIDE + ROOM} ${SIDE + 2 * ROOM}`, "data-testid": "ease" },
-    s("title", {}, "The easing: time to the right, the way upwards. Drag the two handles."),
+    s("title", {}, "Easing: progress (up) over time (right). Drag the two handles."),
     s("rect", { width: SIDE, height: SIDE, class: "ease-frame" }),
     ...arms, curve, ...knobs,
   );

@@ -1,8 +1,8 @@
 /**
- * What can be done to a document of tracks: each function takes one and gives a new one, and shares what did not change.
+ * Edits of a document of tracks: each function takes one and returns a new one, which shares its unchanged parts.
  *
- * Points are named by the id of their track and their number in it, as in "3/0": a selection is a set of such names. Knows
- * nothing of screens or pointers.
+ * A point's name is the id of its track and its index in it, as in "3/0"; a selection is a set of such names. Knows nothing
+ * of screens or pointers.
  *
  * @typedef {import("../track_math.js").Document} Document
  * @typedef {import("../track_math.js").Track} Track
@@ -15,7 +15,7 @@ import { newTrack, times, transformed } from "../track_math.js";
 export const keyOf = (id, index) => `${id}/${index}`;
 
 /**
- * The track and the number that a name stands for.
+ * The track id and the index in a point's name.
  * @param {string} key
  * @returns {{id: string, index: number}}
  */
@@ -24,13 +24,13 @@ export function parted(key) {
   return { id: key.slice(0, slash), index: Number(key.slice(slash + 1)) };
 }
 
-/** The track of that id, or undefined. @param {Document} doc */
+/** The track with this id, or undefined. @param {Document} doc */
 export const trackOf = (doc, id) => doc.tracks.find((track) => track.id === id);
 
 /** The names of all points of these tracks. @param {Track[]} tracks */
 export const keysOf = (tracks) => tracks.flatMap((track) => track.pts.map((_, index) => keyOf(track.id, index)));
 
-/** The names of `keys` that stand for points which are there. @param {Document} doc */
+/** Those of `keys` whose points exist. @param {Document} doc */
 export function present(doc, keys) {
   const there = new Set(keysOf(doc.tracks));
   return new Set([...keys].filter((key) => there.has(key)));
@@ -42,14 +42,14 @@ export function touched(doc, keys) {
   return doc.tracks.filter((track) => ids.has(track.id));
 }
 
-/** With `tracks` after the others. @param {Document} doc @param {Track[]} tracks */
+/** With `tracks` appended. @param {Document} doc @param {Track[]} tracks */
 export const withTracks = (doc, ...tracks) => ({ ...doc, tracks: [...doc.tracks, ...tracks] });
 
-/** Without the tracks of these ids. @param {Document} doc @param {Set<string>} ids */
+/** Without the tracks with these ids. @param {Document} doc @param {Set<string>} ids */
 export const withoutTracks = (doc, ids) => ({ ...doc, tracks: doc.tracks.filter((track) => !ids.has(track.id)) });
 
 /**
- * With the track of that id changed: `change` is an object of what is new, or a function of the track that gives one.
+ * With the track with this id changed: `change` is an object of new fields, or a function from the track to one.
  * @param {Document} doc
  * @param {string} id
  * @param {Partial<Track> | ((track: Track) => Partial<Track>)} change
@@ -61,7 +61,7 @@ export function changed(doc, id, change) {
 }
 
 /**
- * With the points of `keys` moved, scaled and turned, as `transformed` of `track_math.js` does it; their times stay.
+ * With the points of `keys` moved, scaled and rotated by `transformed` of `track_math.js`; their times stay.
  * @param {Document} doc
  * @param {Iterable<string>} keys
  * @param {{move?: number[], scale?: number[], rotate?: number, about?: number[]}} how
@@ -76,7 +76,7 @@ export function moved(doc, keys, how) {
   return { ...doc, tracks };
 }
 
-/** Without the points of `keys`; a track that loses all of them goes too. @param {Document} doc */
+/** Without the points of `keys`; a track that loses all of its points is removed too. @param {Document} doc */
 export function withoutPoints(doc, keys) {
   const gone = new Set(keys);
   const tracks = doc.tracks.map((track) => {
@@ -87,7 +87,7 @@ export function withoutPoints(doc, keys) {
 }
 
 /**
- * With a point put into a track as its `index`th. One that comes after the last takes over the end of the clip from it.
+ * With a point inserted into a track at `index`. A point after the last one takes over the end of the clip from it.
  * @param {Document} doc
  * @param {string} id
  * @param {number} index
@@ -101,7 +101,7 @@ export function withPoint(doc, id, index, [x, y]) {
   });
 }
 
-/** With other numbers, such as its handles, for a point from its `from`th on. @param {Document} doc */
+/** With the numbers of a point, such as its handles, replaced from index `from` on. @param {Document} doc */
 export const withNumbers = (doc, id, index, from, numbers) =>
   changed(doc, id, ({ pts }) => ({
     pts: pts.map((point, at) =>
@@ -110,7 +110,7 @@ export const withNumbers = (doc, id, index, from, numbers) =>
   }));
 
 /**
- * With the time of a point fixed, as near to `f` as its neighbours allow, or left to them where that is null.
+ * With the time of a point fixed as near to `f` as its neighbours allow, or interpolated from them if `f` is null.
  * @param {Document} doc
  * @param {string} id
  * @param {number} index
@@ -132,13 +132,13 @@ export function withTime(doc, id, index, f) {
   return changed(doc, id, { pts: track.pts.map((point, at) => (at === index ? timed(point, time) : point)) });
 }
 
-/** The least share of the clip between two points. */
+/** The minimum share of the clip between two points. */
 const LEAST = 0.002;
 
 const timed = ([x, y, , ...rest], f) => [x, y, f, ...rest];
 
 /**
- * With copies of these tracks, `by` [dx, dy] away, and their ids.
+ * With copies of these tracks, moved `by` [dx, dy], and the ids of the copies.
  * @param {Document} doc
  * @param {Track[]} tracks
  * @param {[number, number]} by
@@ -154,7 +154,7 @@ export function withCopies(doc, tracks, by = [0, 0]) {
   return { doc, ids };
 }
 
-/** `name`, or one like it that no track has: "Hand", "Hand 2", "Hand 3". */
+/** `name`, or a similar name that no track has: "Hand", "Hand 2", "Hand 3". */
 function nameOf(doc, name) {
   const taken = new Set(doc.tracks.map((track) => track.name));
   const [, stem, number] = /^(.*?)(?: (\d+))?$/s.exec(name);
@@ -164,7 +164,7 @@ function nameOf(doc, name) {
 }
 
 /**
- * The smallest upright box round the points of `keys`, or null where there are none.
+ * The bounding box of the points of `keys`, or null if there are none.
  * @param {Document} doc
  * @returns {{left: number, top: number, right: number, bottom: number} | null}
  */

@@ -1,12 +1,12 @@
 /**
- * Pointers on the stage, of a mouse, a pen or fingers, become changes of the document.
+ * Turns pointer events of mouse, pen and fingers on the stage into changes of the document.
  *
- * Each gesture drafts while it goes on and commits once at its end. A second finger turns what is going on into a pinch, which
- * moves and zooms the view; Escape, and whatever takes the pointer away, undo the gesture.
+ * A gesture drafts while it runs and commits once at its end. A second finger turns it into a pinch, which pans and zooms the
+ * view. Escape, or losing the pointer, undoes the gesture.
  *
  * @typedef {[number, number]} Place
- * @typedef {{place: Place, pixel: number, reach: number, event: PointerEvent}} Spot  a place of the picture, how many pixels of
- *           it one of the window is, and how far from a thing a pointer may be to mean it
+ * @typedef {{place: Place, pixel: number, reach: number, event: PointerEvent}} Spot  a place in the picture, the size of a
+ *           window pixel in picture pixels, and the hit radius of the pointer
  * @typedef {{move?: (spot: Spot) => void, end?: (spot: Spot) => void}} Drag
  */
 
@@ -45,12 +45,12 @@ export class Gestures {
     element.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
   }
 
-  /** Whether a gesture is going on. */
+  /** Whether a gesture is in progress. */
   get busy() {
     return this.#drag !== null;
   }
 
-  /** Undo the gesture that is going on. */
+  /** Undo the gesture in progress. */
   cancel() {
     this.#drag = null;
     this.store.see({ held: null, marquee: null, stroke: null });
@@ -138,19 +138,19 @@ export class Gestures {
     store.see(zoomed(store.look, store.doc.size, Math.exp(-event.deltaY / (event.deltaMode ? 20 : 400)), place));
   }
 
-  /** The pen shows the frame on which its next point belongs. */
+  /** With the pen, show the frame that its next point belongs to. */
   #hold() {
     const { look } = this.store;
     if (look.follow && look.tool === "pen") this.store.see({ held: look.pen ? 1 : null });
   }
 
-  /** Show the frame of a point while it is in hand. */
+  /** Show the frame of a point while it is dragged. */
   #holdAt(id, index) {
     const track = trackOf(this.store.doc, id);
     if (this.store.look.follow && track.pts.length > 1) this.store.see({ held: times(track)[index] });
   }
 
-  /** A place, or that of a matched point near it. `end` 0 is on the first frame, 1 on the last. */
+  /** A place snapped to a matched point near it, if any. `end` 0 is on the first frame, 1 on the last. */
   #snapped(place, reach, end) {
     const match = this.store.look.snap ? matchAt(this.scene.matches, place, reach, end) : null;
     return match ? match.slice(2 * end, 2 * end + 2) : place;
@@ -245,7 +245,7 @@ export class Gestures {
     },
   };
 
-  /** Add a track through these places, and make it the active one. */
+  /** Add a track through these places and activate it. */
   #add(places) {
     const { store } = this;
     const track = newTrack(store.doc, places);
@@ -253,7 +253,7 @@ export class Gestures {
     store.see({ active: track.id, keys: new Set() });
   }
 
-  /** Move what is selected, or select what was hit. */
+  /** Move the selection, or select what was hit. */
   #shift(spot, hit, own) {
     const { store } = this;
     const { keys } = store.look;
@@ -284,7 +284,7 @@ export class Gestures {
     };
   }
 
-  /** Draw a frame round what is to be selected. */
+  /** Select by dragging a rectangle. */
   #frame(spot) {
     const { store } = this;
     const before = spot.event.shiftKey ? [...store.look.keys] : [];
@@ -306,7 +306,7 @@ export class Gestures {
     };
   }
 
-  /** Drag a handle; that of the other side keeps in line with it, but for Alt. */
+  /** Drag a handle; the opposite one stays in line with it unless Alt is held. */
   #bend(hit) {
     const { store } = this;
     const doc = store.doc;
@@ -330,7 +330,7 @@ export class Gestures {
     };
   }
 
-  /** Put a point into a curve, and hold it. */
+  /** Insert a point into a curve and drag it. */
   #insert(hit, spot) {
     const { store } = this;
     const put = ({ place }) => store.draft(withPoint(store.committed, hit.id, hit.index + 1, place));
@@ -339,7 +339,7 @@ export class Gestures {
     return { move: put, end: () => store.commit() };
   }
 
-  /** Let the curve find the handles of a point again. */
+  /** Make the handles of a point automatic again. */
   #smooth(hit) {
     this.store.commit(withNumbers(this.store.doc, hit.id, hit.index, 3, [null, null, null, null]));
     return {};

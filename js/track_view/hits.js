@@ -1,10 +1,10 @@
 /**
- * What lies under a place of the picture: a handle, a point, a curve, a match. Points lie above curves, and those of the active
- * track above others, however they are drawn. Knows nothing of the DOM: `reach` is in pixels of the picture.
+ * Hit testing at a place in the picture: handles, points, curves and matches. Points win over curves, and those of the active
+ * track over others, whatever the drawing order. Knows nothing of the DOM: `reach` is in pixels of the picture.
  *
  * @typedef {import("../track_math.js").Document} Document
  * @typedef {{kind: "handle", id: string, index: number, side: "in"|"out"} | {kind: "point", id: string, index: number}
- *           | {kind: "curve", id: string, index: number}} Hit  the index of a curve is that of the point where the part begins
+ *           | {kind: "curve", id: string, index: number}} Hit  a curve's index is that of the segment's start
  */
 
 import { handles, segments } from "../track_math.js";
@@ -23,7 +23,7 @@ export function hitAt(doc, look, place, reach) {
   return handleAt(doc, look, place, reach) ?? pointAt(doc, look, place, reach) ?? curveAt(doc, place, reach);
 }
 
-/** The points whose handles are shown: one that is selected alone, of a curve that heeds them. */
+/** The point whose handles are shown: the only selected one, on a curve that uses handles; else null. */
 export function handled(doc, look) {
   if (look.keys.size !== 1) return null;
   const [key] = look.keys;
@@ -77,7 +77,7 @@ function curveAt(doc, place, reach) {
 }
 
 /**
- * The match whose end is nearest to a place, if one is within reach. `end` 0 is on the first frame, 1 on the last.
+ * The match whose end is nearest to a place, or null if none is within reach. `end` 0 is on the first frame, 1 on the last.
  * @param {[number, number, number, number][]} matches
  * @param {[number, number]} place
  * @param {number} reach

@@ -1,4 +1,4 @@
-/** The pictures on the buttons: strokes in a square of 24, drawn in the colour of the text. */
+/** The button icons: strokes in a 24 x 24 square, in the text colour. */
 
 import { s } from "./dom.js";
 
@@ -30,7 +30,7 @@ const STROKES = {
 };
 
 /**
- * One of the pictures.
+ * The icon with this name.
  * @param {keyof typeof STROKES} name
  * @returns {SVGElement}
  */

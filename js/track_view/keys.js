@@ -1,5 +1,5 @@
 /**
- * The keyboard, while the editor has the focus. Undo and redo are the graph's own, and go past this.
+ * Keyboard handling while the editor has the focus. Undo and redo are left to the graph.
  */
 
 import { times } from "../track_math.js";
@@ -8,7 +8,7 @@ import { zoomed } from "./stage.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** The tool that each letter takes up. */
+/** The tool that each letter selects. */
 export const TOOLS = { v: "select", a: "pen", f: "freehand", s: "anchor", h: "pan" };
 
 /**

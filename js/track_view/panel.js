@@ -7,7 +7,7 @@ import { trackOf } from "./edits.js";
 import { icon } from "./icons.js";
 
 const INTERP_NAMES = { catmull: "Smooth", linear: "Straight", pchip: "No overshoot" };
-const EASE_NAMES = { linear: "Even", in: "Slow start", out: "Slow end", inout: "Slow both ends" };
+const EASE_NAMES = { linear: "Even", in: "Slow start", out: "Slow end", inout: "Slow start and end" };
 const OWN = "own";
 
 /**
@@ -86,13 +86,13 @@ export function panel(store, actions) {
   }
 
   function fields(track) {
-    if (track.pts.length < 2) return [h("p", { class: "empty" }, "An anchor: what is there stays there.")];
+    if (track.pts.length < 2) return [h("p", { class: "empty" }, "An anchor: keeps its spot in place.")];
     const own = Array.isArray(track.ease);
-    const eases = { ...EASE_NAMES, [OWN]: "Own curve" };
+    const eases = { ...EASE_NAMES, [OWN]: "Custom curve" };
     return [
       choice(
         "Curve",
-        "Smooth: a curve through the points, with handles. Straight: from point to point. No overshoot: a curve that never " +
+        "Smooth: a curve through the points, with handles. Straight: lines between points. No overshoot: a curve that never " +
           "goes beyond its points",
         track.interp,
         Object.fromEntries(INTERPS.map((name) => [name, INTERP_NAMES[name]])),
@@ -100,7 +100,7 @@ export function panel(store, actions) {
       ),
       choice(
         "Easing",
-        "How the track starts and stops, from each point with a time of its own to the next",
+        "How the track starts and stops, between points with a fixed time",
         own ? OWN : track.ease,
         eases,
         (ease) => actions.change(track.id, { ease: ease === OWN ? EASES[track.ease] ?? track.ease : ease }),

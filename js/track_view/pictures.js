@@ -1,4 +1,4 @@
-/** The first and the last frame, one laid over the other: mixed, blinking in turn, or their difference. */
+/** The first and the last frame overlaid: mixed, blinking in turn, or as their difference. */
 
 import { s, set } from "./dom.js";
 
@@ -9,7 +9,7 @@ export class Pictures {
   #turn = 0;
   #timer = 0;
 
-  /** @param {(size: [number, number]) => void} sized  is told the size of the first picture that is there, when it is known */
+  /** @param {(size: [number, number]) => void} sized  called with the size of the first available picture once it is known */
   constructor(sized) {
     this.sized = sized;
     this.ground = s("rect", { class: "ground", x: 0, y: 0 });
@@ -19,20 +19,20 @@ export class Pictures {
     this.element = s("g", { class: "pictures" }, this.ground, this.first, this.last);
   }
 
-  /** Whether one of the two is there. */
+  /** Whether at least one of the two is present. */
   get any() {
     return Boolean(this.#urls.first || this.#urls.last);
   }
 
-  /** Whether both are there. */
+  /** Whether both are present. */
   get both() {
     return Boolean(this.#urls.first && this.#urls.last);
   }
 
   /**
-   * Show these pictures; null is none.
+   * Show these pictures; null for none.
    * @param {{first: string|null, last: string|null}} urls
-   * @returns {boolean} whether that is news
+   * @returns {boolean} whether they changed
    */
   load(urls) {
     if (urls.first === this.#urls.first && urls.last === this.#urls.last) return false;

@@ -1,8 +1,8 @@
 /**
- * What the editor is given from outside besides the document: how many frames are made, and the matched points.
+ * The editor's inputs besides the document: the number of frames and the matched points.
  *
  * @typedef {object} Scene
- * @property {number} frames  how many output frames there are, the first and the last among them
+ * @property {number} frames  number of output frames, including the first and the last
  * @property {[number, number, number, number][]} matches  x, y on the first frame and x, y on the last, in pixels of the document
  */
 

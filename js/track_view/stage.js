@@ -1,10 +1,10 @@
 /**
- * Draws the document over the pictures: curves, points, where each output frame falls, handles, matches and the play head.
+ * Draws the document over the pictures: curves, points, output frames, handles, matches and the playhead.
  *
- * Owns the way from pixels of the picture to the screen. Draws what the store holds and changes nothing.
+ * Owns the mapping from picture pixels to the screen. Draws the content of the store and changes nothing.
  *
  * @typedef {import("./store.js").Store} Store
- * @typedef {{scale: number, x: number, y: number}} Lens  a place p of the picture is drawn at (p + 0.5) * scale + (x, y)
+ * @typedef {{scale: number, x: number, y: number}} Lens  a place p in the picture is drawn at (p + 0.5) * scale + (x, y)
  */
 
 import { along, instants, pathData, segments, visible } from "../track_math.js";
@@ -42,13 +42,13 @@ export class Stage {
     store.watch(() => this.render());
   }
 
-  /** A place of the picture on the stage. */
+  /** The place on the stage of a place in the picture. */
   shown([x, y]) {
     const { scale, x: left, y: top } = this.lens;
     return [(x + 0.5) * scale + left, (y + 0.5) * scale + top];
   }
 
-  /** The place of the picture at a place of the window, and how many pixels of the picture one of the window is. */
+  /** The place in the picture at a place in the window, and the size of a window pixel in picture pixels. */
   at(clientX, clientY) {
     const matrix = this.element.getScreenCTM();
     if (!matrix) return { place: [0, 0], pixel: 1 };
@@ -154,7 +154,7 @@ export class Stage {
         s("title", {}, label),
       );
     const middle = (left + right) / 2;
-    const scale = "Scale what is selected (Shift: freely)";
+    const scale = "Scale the selection (Shift: width and height separately)";
     return [
       s("rect", { x: left, y: top, width: right - left, height: bottom - top, class: "box" }),
       s("line", { x1: middle, y1: top, x2: middle, y2: top - 18, class: "arm" }),
@@ -162,7 +162,7 @@ export class Stage {
       grip("ne", right, top, scale),
       grip("se", right, bottom, scale),
       grip("sw", left, bottom, scale),
-      grip("turn", middle, top - 18, "Turn what is selected (Shift: in steps of 15 degrees)"),
+      grip("turn", middle, top - 18, "Rotate the selection (Shift: in steps of 15 degrees)"),
     ];
   }
 
@@ -174,7 +174,7 @@ export class Stage {
     return [s("rect", { x, y, width: right - x, height: bottom - y, class: "marquee" })];
   }
 
-  /** Matches may be thousands: they are drawn anew only when they, or the way they are seen, change. */
+  /** There may be thousands of matches, so they are redrawn only when they or the view of them change. */
   #showMatches(matches, mix) {
     const shown = JSON.stringify([this.lens, mix]);
     if (matches === this.matched && (shown === this.matchedAs || !matches.length)) return;
@@ -204,7 +204,7 @@ const SHAPES = {
   anchor: "M-2 -7h4v5h5v4h-5v5h-4v-5h-5v-4h5z",
 };
 
-/** The direction in which a track arrives, in degrees. */
+/** The direction of a track at its end, in degrees. */
 function heading(track) {
   const [start, out, into, end] = segments(track).at(-1);
   const from = [into, out, start].find((place) => Math.hypot(end[0] - place[0], end[1] - place[1]) > 1e-6) ?? start;
@@ -212,7 +212,7 @@ function heading(track) {
 }
 
 /**
- * How a picture of `size` lies on a stage of width x height.
+ * The lens for a picture of `size` on a stage of width x height.
  * @param {import("./store.js").Look} look
  * @param {[number, number]} size
  * @returns {Lens}
@@ -224,7 +224,7 @@ export function lensOf(look, [w, h], width, height) {
 }
 
 /**
- * The look zoomed by `factor`, so that what lies at `place` of the picture stays where it is.
+ * The look zoomed by `factor`, with the picture at `place` staying where it is.
  * @param {import("./store.js").Look} look
  * @param {[number, number]} size
  * @param {number} factor

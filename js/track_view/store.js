@@ -1,34 +1,34 @@
 /**
- * The document that is edited, and how it is looked at.
+ * The edited document and its look.
  *
- * A gesture drafts documents as it goes and commits one at its end: only what is committed leaves the editor, so that one
- * gesture is one step of whoever keeps the history. How the document is looked at (the tool, what is selected, the zoom) is no part
- * of it and is never saved.
+ * A gesture drafts documents while it runs and commits one at its end. Only committed documents leave the editor, so that one
+ * gesture is one step of the undo history. The look (the tool, the selection, the zoom) is not part of the document and is
+ * never saved.
  *
  * @typedef {import("../track_math.js").Document} Document
  *
  * @typedef {object} Look
  * @property {"select"|"pen"|"freehand"|"anchor"|"pan"} tool
  * @property {string|null} active  the track whose properties are shown
- * @property {Set<string>} keys  the points that are selected, by their names of `edits.js`
- * @property {string|null} pen  the track that the pen goes on with
+ * @property {Set<string>} keys  the names, as in `edits.js`, of the selected points
+ * @property {string|null} pen  the track that the pen continues
  * @property {number} zoom  1 shows the whole picture
- * @property {[number, number]} centre  what lies in the middle of the stage, as a fraction of the picture
+ * @property {[number, number]} centre  the centre of the stage, as a fraction of the picture
  * @property {number} mix  0 shows the first frame, 1 the last
- * @property {number|null} held  the mix for as long as something is in hand
+ * @property {number|null} held  the mix while something is dragged
  * @property {"mix"|"blink"|"difference"} mode
- * @property {boolean} follow  whether the frame of the point in hand is shown
+ * @property {boolean} follow  whether the frame of the dragged point is shown
  * @property {boolean} snap
  * @property {boolean} listed  whether the list of tracks is shown
- * @property {number} time  0 to 1, where the play head is
+ * @property {number} time  the playhead, 0 to 1
  * @property {boolean} playing
  * @property {{left: number, top: number, right: number, bottom: number}|null} marquee  in pixels of the picture
- * @property {[number, number][]|null} stroke  what is being drawn, in pixels of the picture
+ * @property {[number, number][]|null} stroke  the stroke being drawn, in pixels of the picture
  */
 
 import { present, trackOf } from "./edits.js";
 
-/** How a document is looked at in the beginning. @returns {Look} */
+/** The initial look of a document. @returns {Look} */
 export const firstLook = () => ({
   tool: "select",
   active: null,
@@ -56,7 +56,7 @@ export class Store {
 
   /**
    * @param {Document} doc
-   * @param {(doc: Document) => void} save  is given each document that is committed
+   * @param {(doc: Document) => void} save  called with each committed document
    */
   constructor(doc, save) {
     this.doc = this.#committed = doc;
@@ -64,18 +64,18 @@ export class Store {
     this.look = firstLook();
   }
 
-  /** The document as it was last committed or loaded. */
+  /** The last committed or loaded document. */
   get committed() {
     return this.#committed;
   }
 
-  /** Show a document, for now. @param {Document} doc */
+  /** Show a document temporarily. @param {Document} doc */
   draft(doc) {
     this.doc = doc;
     this.#changed();
   }
 
-  /** Keep a document. Nothing is saved where it is the one that was kept before. @param {Document} doc */
+  /** Commit a document. It is saved only if it differs from the last committed one. @param {Document} doc */
   commit(doc = this.doc) {
     const news = doc !== this.#committed;
     this.doc = this.#committed = doc;
@@ -83,25 +83,25 @@ export class Store {
     if (news) this.save(doc);
   }
 
-  /** Forget what was drafted. */
+  /** Discard the draft. */
   cancel() {
     this.doc = this.#committed;
     this.#settle();
   }
 
-  /** Take a document from outside, which is not saved again. @param {Document} doc */
+  /** Take a document from outside, without saving it. @param {Document} doc */
   load(doc) {
     this.doc = this.#committed = doc;
     this.#settle();
   }
 
-  /** Look otherwise. @param {Partial<Look>} change */
+  /** Change the look. @param {Partial<Look>} change */
   see(change) {
     Object.assign(this.look, change);
     this.#changed();
   }
 
-  /** Call `watcher` after changes, at most once a frame of the screen. @param {() => void} watcher */
+  /** Call `watcher` after changes, at most once per screen frame. @param {() => void} watcher */
   watch(watcher) {
     this.#watchers.add(watcher);
     watcher();

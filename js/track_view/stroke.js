@@ -1,4 +1,4 @@
-/** Makes a track's few points of what a hand drew. */
+/** Reduces a freehand stroke to the few points of a track. */
 
 import { along, newTrack, simplified } from "../track_math.js";
 
@@ -7,7 +7,7 @@ const MOST = 24;
 /**
  * The fewest places, evenly spaced along a stroke, whose smooth curve stays within `tolerance` pixels of it.
  *
- * Evenly, so that a track through them runs at one pace and its easing acts on the whole. A stroke that needs more than 24 gets 24.
+ * Even spacing lets a track through them run at constant speed, with its easing acting on the whole. There are at most 24.
  *
  * @param {[number, number][]} stroke
  * @param {number} tolerance
@@ -24,7 +24,7 @@ export function fewest(stroke, tolerance) {
   return places;
 }
 
-/** How far the curve through `places` strays from `line`, at most. */
+/** The maximum distance of the curve through `places` from `line`. */
 function strays(places, line) {
   const at = along(newTrack({ tracks: [] }, places));
   const steps = 8 * places.length;

@@ -1,5 +1,5 @@
 /**
- * The strip below the stage: output frames as ticks, the play head, when the active track passes its points, and when it is seen.
+ * The strip below the stage: output frames as ticks, the playhead, and the point times and visible span of the active track.
  */
 
 import { instants, times } from "../track_math.js";
@@ -64,7 +64,7 @@ export function timeline(store, actions, scene) {
       s("g", { class: "edge", "data-part": "span", "data-which": which, "data-testid": `span-${which}` },
         s("rect", { x: x - 10, y: SEEN - 8, width: 20, height: 17, class: "reach" }),
         s("path", { d: `M${x} ${SEEN - 5}v10`, stroke: track.color }),
-        s("title", {}, which ? "Drag: seen until here" : "Drag: seen from here on"),
+        s("title", {}, which ? "Drag to set the end of visibility" : "Drag to set the start of visibility"),
       );
     const passed = times(track);
     const diamond = (t, index) => {
@@ -74,7 +74,7 @@ export function timeline(store, actions, scene) {
         "data-testid": `time-${index}`, transform: `translate(${xOf(t)} ${ROW})` },
         s("rect", { x: -10, y: -10, width: 20, height: 19, class: "reach" }),
         s("path", { d: "M0 -6L6 0L0 6L-6 0z", fill: own ? track.color : null }),
-        s("title", {}, own ? "Drag: when the point is passed. Double-click: as its neighbours say" : "Drag: when the point is passed"),
+        s("title", {}, own ? "Drag to set the point's time. Double-click to interpolate it" : "Drag to set the point's time"),
       );
     };
     return [

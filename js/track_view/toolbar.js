@@ -1,4 +1,4 @@
-/** The bar above the stage: tools, what to do with the selection, how the two frames are laid over each other, and the view. */
+/** The bar above the stage: tools, actions on the selection, the overlay of the two frames, and the view. */
 
 import { h, set } from "./dom.js";
 import { icon } from "./icons.js";
@@ -8,7 +8,7 @@ import { zoomed } from "./stage.js";
  * @param {import("./store.js").Store} store
  * @param {import("./actions.js").Actions} actions
  * @param {import("./pictures.js").Pictures} pictures
- * @param {HTMLElement} root  what fills the screen
+ * @param {HTMLElement} root  the element to show full screen
  * @returns {HTMLElement}
  */
 export function toolbar(store, actions, pictures, root) {
@@ -24,7 +24,7 @@ export function toolbar(store, actions, pictures, root) {
 
   const slider = h("input", {
     type: "range", min: 0, max: 1, step: 0.01, class: "mix-slider", "data-testid": "mix-slider",
-    title: "Mix: left shows the first frame, right the last (keys 1, 2, 3)", "aria-label": "Mix of the first and the last frame",
+    title: "Mix: left is the first frame, right the last (keys 1, 2, 3)", "aria-label": "Mix of the first and the last frame",
     oninput: () => store.see({ mix: Number(slider.value), mode: "mix" }),
   });
   const full = () => (document.fullscreenElement === root ? document.exitFullscreen() : root.requestFullscreen());
@@ -32,13 +32,13 @@ export function toolbar(store, actions, pictures, root) {
 
   const onion = group(
     "Frames",
-    mode("mix", "Mix both frames (M: next way)"),
-    mode("blink", "Blink: the frames in turn (M: next way)"),
-    mode("difference", "Difference: bright where the frames differ (M: next way)"),
+    mode("mix", "Mix both frames (M: next mode)"),
+    mode("blink", "Blink: show the frames in turn (M: next mode)"),
+    mode("difference", "Difference: bright where the frames differ (M: next mode)"),
     slider,
     button(
       "follow",
-      "Follow: while a point is in hand, show the frame it belongs to; while it plays, fade along",
+      "Follow: show the frame of the point being dragged; fade between the frames during playback",
       () => store.see({ follow: !store.look.follow, held: null }),
       () => store.look.follow,
     ),
@@ -46,7 +46,7 @@ export function toolbar(store, actions, pictures, root) {
   const changing = group(
     "Selection",
     button("duplicate", "Duplicate the selected tracks (D)", () => actions.duplicate()),
-    button("copy", "Copy the selected tracks as JSON, or all (Ctrl+C)", () => actions.copy()),
+    button("copy", "Copy the selected tracks, or all, as JSON (Ctrl+C)", () => actions.copy()),
     button("paste", "Paste tracks (Ctrl+V)", () => actions.paste()),
     button("remove", "Delete the selected points, or the track (Delete)", () => actions.remove()),
   );
@@ -68,8 +68,8 @@ export function toolbar(store, actions, pictures, root) {
       tool("select", "Select and move points and tracks; drag on the picture to select many (V)"),
       tool("pen", "Draw a track: drag from where it starts to where it ends, or click point by point (A)"),
       tool("freehand", "Draw a track by hand (F)"),
-      tool("anchor", "Set an anchor: what is there stays there (S)"),
-      tool("pan", "Move the view (H, or the middle button)"),
+      tool("anchor", "Set an anchor, which keeps its spot in place (S)"),
+      tool("pan", "Pan the view (H, or the middle mouse button)"),
     ),
     changing,
     onion,

@@ -1,7 +1,7 @@
-"""ComfyUI's real front end in Debian's Chromium, on a server that says no more than the front end must hear.
+"""ComfyUI's real front end in Debian's Chromium, on a server that gives only the answers it needs.
 
-The bundles are taken from the package index once, then kept in ``$INBETWEEN_TEST_CACHE``, or in
-``~/.cache/inbetween-vfi-tests``. Where Chromium, Playwright or a bundle cannot be had these tests are skipped and say so.
+The bundles are downloaded from the package index once, then kept in ``$INBETWEEN_TEST_CACHE`` or
+``~/.cache/inbetween-vfi-tests``. If Chromium, Playwright or a bundle is not available, the tests are skipped with the reason.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ AT_REST: dict[str, Any] = {
     "/api/system_stats": {"system": {"argv": []}, "devices": []},
 }
 STATUS = {"type": "status", "data": {"status": AT_REST["/api/prompt"], "sid": "a"}}
-"""What a server says that has nothing to do. Without, and without its WebSocket, the front end asks each second."""
+"""Status message of an idle server. Without it, and without its WebSocket, the front end polls every second."""
 
 MINUTE = 60_000
 
 
 def bundle(version: str) -> Path:
-    """The files of a version of the front end."""
+    """The static files of a version of the front end."""
     folder = CACHE / version
     CACHE.mkdir(parents=True, exist_ok=True)
     with FileLock(CACHE / f"{version}.lock"):
@@ -70,7 +70,7 @@ def bundle(version: str) -> Path:
 
 
 class Mock(SimpleHTTPRequestHandler):
-    """What ComfyUI answers, to a front end that is alone in the world."""
+    """A stand-in for the ComfyUI server, with just the answers that the front end needs."""
 
     protocol_version = "HTTP/1.1"
 
@@ -112,7 +112,7 @@ class Mock(SimpleHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Nobody reads it."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="session")
@@ -133,9 +133,9 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def page(request: pytest.FixtureRequest, chromium: Any, pictures: dict[str, bytes]) -> Iterator[Any]:
-    """The page of a front end, (version, whether in Nodes 2.0): opened once for all tests of it, which run one after another.
+    """The page of a front end, (version, whether in Nodes 2.0): opened once for all its tests, which run one after another.
 
-    One is open at a time, for a page that nobody looks at draws all the same.
+    Only one is open at a time, since a hidden page keeps drawing.
     """
     version, vue = request.param
     settings = {**PLAIN_START, "Comfy.VueNodes.Enabled": vue}
@@ -149,7 +149,7 @@ def page(request: pytest.FixtureRequest, chromium: Any, pictures: dict[str, byte
 
 
 def open_page(chromium: Any, address: str) -> Any:
-    """A page that has loaded; ``errors`` lists those of its scripts."""
+    """A loaded page; ``errors`` lists the errors of its scripts."""
     context = chromium.new_context(viewport={"width": 1500, "height": 1000}, has_touch=True)
     context.set_default_timeout(MINUTE)
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)

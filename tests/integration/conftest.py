@@ -1,7 +1,7 @@
-"""A real ComfyUI server as a subprocess, in folders of its own, and a small client for its API.
+"""A real ComfyUI server as a subprocess, in its own folders, and a small client for its API.
 
-``COMFYUI_PATH`` names the checkout, ``COMFYUI_PYTHON`` the interpreter that has what it needs. Without the former, these tests
-are skipped: ComfyUI is on no package index.
+``COMFYUI_PATH`` names the checkout, ``COMFYUI_PYTHON`` an interpreter with its dependencies. Without the former these tests are
+skipped, since ComfyUI is on no package index.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACK = "inbetween"
 START = 180.0
-"""Seconds that the server may take to come up."""
+"""Seconds that the server may take to start."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """One message of the server: its type, its data, and when it came, in seconds."""
+    """One server message: type, data and arrival time in seconds."""
 
     type: str
     data: dict[str, Any]
@@ -43,7 +43,7 @@ class Event:
 
 
 class Events:
-    """The server's websocket, read in a thread: just enough of RFC 6455 for messages from server to client."""
+    """The server's WebSocket, read in a thread: just enough of RFC 6455 for messages from server to client."""
 
     def __init__(self, port: int, client: str) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
@@ -70,14 +70,14 @@ class Events:
                 self.queue.put(Event(message["type"], message["data"], time.monotonic()))
 
     def until(self, stop: Callable[[Event], bool], timeout: float = 120.0) -> list[Event]:
-        """All events up to the first for which ``stop`` is true, that one last."""
+        """All events up to and including the first for which ``stop`` is true."""
         seen: list[Event] = []
         end = time.monotonic() + timeout
         while not (seen and stop(seen[-1])):
             try:
                 seen.append(self.queue.get(timeout=max(end - time.monotonic(), 0.001)))
             except Empty:
-                pytest.fail(f"not seen within {timeout} s; the last events were {seen[-5:]}")
+                pytest.fail(f"no such event within {timeout} s; the last events were {seen[-5:]}")
         return seen
 
     def close(self) -> None:
@@ -86,7 +86,7 @@ class Events:
 
 
 class ComfyUI:
-    """The server, its folders and its log."""
+    """The server with its folders and its log."""
 
     def __init__(self, base: Path, checkout: Path, python: str) -> None:
         self.base, self.log = base, base / "comfyui.log"
@@ -130,9 +130,9 @@ class ComfyUI:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     def complaints(self, after: int = 0) -> list[str]:
-        """Python's warnings, and entries of the log, tracebacks and all, that are above INFO and speak of the pack.
+        """Python warnings, and log entries above INFO that mention the pack, including tracebacks.
 
-        ``after``: so many characters of the log are left out.
+        ``after``: the number of characters to skip at the start of the log.
         """
         entries = re.split(r"\n(?=\S*\[(?:INFO|WARNING|ERROR|CRITICAL|DEBUG)\]|\S+:\d+: \w*Warning:)", self.text()[after:])
         spoken = re.compile(r"[Ii]nbetween|vfi|[a-z]Warning:")
@@ -167,7 +167,7 @@ class ComfyUI:
 
 @dataclass
 class Session:
-    """One client of the server; ``began`` is how long the log was when it came."""
+    """One client of the server; ``began`` is the length of the log when it connected."""
 
     server: ComfyUI
     events: Events
@@ -175,28 +175,28 @@ class Session:
     began: int
 
     def complaints(self) -> list[str]:
-        """Those of the server since this client came."""
+        """The server's complaints since this client connected."""
         return self.server.complaints(self.began)
 
     def queue(self, workflow: dict[str, Any]) -> str:
-        """Put a workflow in the queue and return its id."""
+        """Queue a workflow and return its id."""
         answer = self.server.post("/prompt", prompt=workflow, client_id=self.client)
         assert "prompt_id" in answer, answer
         return answer["prompt_id"]
 
     def ended(self, prompt: str, timeout: float = 300.0) -> list[Event]:
-        """The events until that workflow succeeded, failed or was interrupted."""
+        """The events until the workflow ``prompt`` succeeds, fails or is interrupted."""
         ends = {"execution_success", "execution_error", "execution_interrupted"}
         return self.events.until(lambda event: event.type in ends and event.data["prompt_id"] == prompt, timeout)
 
     def run(self, workflow: dict[str, Any]) -> tuple[dict[str, Any], list[Event]]:
-        """Run a workflow that must succeed: its outputs by node, and the events."""
+        """Run a workflow that must succeed; return its outputs, keyed by node, and the events."""
         prompt = self.queue(workflow)
         events = self.ended(prompt)
         assert events[-1].type == "execution_success", events[-1].data
         end = time.monotonic() + 10
         while not (history := self.server.get(f"/history/{prompt}")) and time.monotonic() < end:
-            time.sleep(0.05)  # it is written a moment after the last event
+            time.sleep(0.05)  # written shortly after the last event
         return history[prompt]["outputs"], events
 
 
@@ -204,7 +204,7 @@ class Session:
 def comfyui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyUI]:
     checkout = os.environ.get("COMFYUI_PATH")
     if not checkout:
-        pytest.skip("a ComfyUI checkout is needed: name it in COMFYUI_PATH, and its interpreter in COMFYUI_PYTHON")
+        pytest.skip("COMFYUI_PATH is not set: it names a ComfyUI checkout, and COMFYUI_PYTHON its interpreter")
     base = tmp_path_factory.mktemp("comfyui")
     server = ComfyUI(base, Path(checkout), os.environ.get("COMFYUI_PYTHON", sys.executable))
     given = [path for path in (ROOT / "examples").iterdir() if path.suffix in (".mp4", ".png")]

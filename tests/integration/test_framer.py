@@ -323,7 +323,7 @@ def test_a_lora_changes_it(networks, session):
         ({"loader": {"control_net": "none"}}, "the control net is not Framer's"),
         ({"sampler": {"latent_image": ["other", 0]}}, "the latent has 1 frames of 64x64"),
         ({"sampler": {"positive": ["zero", 0]}}, "the conditioning is not Framer's"),
-        ({"curve": {"model": ["changed", 0]}}, "there is no room for 5 frames of 128x64: lower width and height first"),
+        ({"curve": {"model": ["changed", 0]}}, "out of memory for 5 frames of 128x64: lower width and height first"),
     ],
 )
 def test_what_is_wrong_is_said(networks, session, changes, message):

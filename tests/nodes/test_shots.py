@@ -111,7 +111,7 @@ def test_duplicates_are_added_to_a_plan_of_shots(run):
 
 @pytest.mark.parametrize("node", ["InbetweenFindShots", "InbetweenFindDuplicates"])
 def test_one_clip_must_be_connected(run, from_file, node: str):
-    with pytest.raises(ValueError, match="no clip was connected"):
+    with pytest.raises(ValueError, match="no clip connected"):
         run(node)
     with pytest.raises(ValueError, match="both images and a video"):
         run(node, images=stills(2), video=from_file(str(CLIPS / "hard_cut_25fps.mp4")))

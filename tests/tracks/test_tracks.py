@@ -77,9 +77,9 @@ def test_the_browser_computes_the_same():
 
 
 def test_text_that_is_no_json_names_the_line():
-    with pytest.raises(InputError, match=r"no JSON: .*line 2 column"):
+    with pytest.raises(InputError, match=r"not valid JSON: .*line 2 column"):
         Document.from_json('{"v": 1,\n "size": [8, ]}')
-    with pytest.raises(InputError, match="no JSON"):
+    with pytest.raises(InputError, match="not valid JSON"):
         Document.from_json("[" * 100_000)
 
 
@@ -189,7 +189,7 @@ def test_tracks_are_scaled_turned_round_and_joined():
     assert same(both.select([1]), tracks)
     assert same(both.select(torch.tensor([False, True])), tracks)
     assert same(tracks.then(double), sampled([[[0, 0]], [[511, 319]]] * 2, [[1], [0]] * 2))
-    with pytest.raises(InputError, match="2 tracks were to follow on 1"):
+    with pytest.raises(InputError, match="2 tracks were given to follow 1"):
         tracks.then(both)
 
 
@@ -276,20 +276,20 @@ def test_samples_are_what_comfyui_reads():
     listed = json.loads(text)
     assert [len(path) for path in listed] == [4, 4]
     assert listed[1] == [{"x": 7.0, "y": 8.0}] * 4
-    with pytest.raises(InputError, match="2 tracks were to be written as one flat list"):
+    with pytest.raises(InputError, match="2 tracks were given for one flat list"):
         formats.dumps(Document(SIZE, (drawn(*ONE), drawn((7, 8)))), "flat", 4)
-    with pytest.raises(InputError, match="say how many frames"):
+    with pytest.raises(InputError, match="no number of frames was given"):
         formats.dumps(Document(SIZE), "samples")
-    with pytest.raises(InputError, match="'xml' is no form"):
+    with pytest.raises(InputError, match="'xml' is not a format"):
         formats.dumps(Document(SIZE), "xml")
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "no JSON.*line 1 column 1"),
-        ('[[{"x": 1, "y": 2},\n {"x": 1, "y" 2}]]', "no JSON.*line 2 column"),
-        ("[{'x': 1, 'y': }]", "no JSON.*line 1 column"),
+        ("", "not valid JSON.*line 1 column 1"),
+        ('[[{"x": 1, "y": 2},\n {"x": 1, "y" 2}]]', "not valid JSON.*line 2 column"),
+        ("[{'x': 1, 'y': }]", "not valid JSON.*line 1 column"),
         ("3", "a list or an object is needed"),
         ('[[{"x": 1, "y": 2}], [{"x": 1}]]', "track 1, point 0 is .*: it has no y"),
         ('[[{"x": 1, "y": "2"}]]', "y of track 0, point 0 is 2: a finite number is needed"),
@@ -302,7 +302,7 @@ def test_samples_are_what_comfyui_reads():
         ("[[[1, 2]], [[3, true]]]", "track 1, point 0 is True"),
         ('[{"points": [{"x": 1, "y": 2}]}, {"x": 1}]', "track 1 is .*: an object with points"),
         ('[{"points": [{"x": 1, "y": 2, "h1x": 3}]}]', "it has no h1y"),
-        ('["[{", "[]"]', "track 0: the tracks are no JSON"),
+        ('["[{", "[]"]', "track 0: the tracks are not valid JSON"),
         ('["[]", 3]', "track 1 is 3"),
         ('{"track_path": [[1, 2]]}', r"track_path has the shape \[1, 2\]"),
         ('{"track_path": [[[1, 2], [3]]]}', "track_path is"),

@@ -127,7 +127,7 @@ def test_what_was_trained_is_trained_further(material: Material, tmp_path: Path,
     assert vfi.detect(other).name == "inbetween-custom"
     with pytest.raises(InputError, match="no model is called"):
         train(replace(recipe(), start="nothing"), material, tmp_path / "third")
-    with pytest.raises(InputError, match="no network is called 'dis' that can be trained"):
+    with pytest.raises(InputError, match="no network called 'dis' can be trained"):
         train(replace(recipe(), network="dis"), material, tmp_path / "third")
 
 
@@ -159,7 +159,7 @@ def test_a_recipe_is_read_and_what_it_does_not_know_is_said(tmp_path: Path):
     assert (read.seed, read.data.clips, read.data.size, read.data.motion.layers) == (2, ("a", "b"), 128, 1)
     assert read.schedule.rate == 1.0
     for text, message in (
-        ("speed = 2", "has 'speed', which is not known: there are network, start, seed"),
+        ("speed = 2", "has the unknown key 'speed': valid keys are network, start, seed"),
         ("[data]\nsize = 100", "size 100 was given: a multiple of 32"),
         ("[data]\nsize = 'big'", r"\[data\], has size = 'big': a whole number is needed"),
         ("[schedule]\nsteps = 0", "steps 0 was given"),

@@ -72,10 +72,10 @@ def test_of_a_large_file_only_what_is_needed_is_read(folder):
 @pytest.mark.parametrize(
     ("unet", "svd", "controlnet", "words"),
     [
-        ("controlnet", "svd", None, "controlnet.safetensors: these weights are a ControlNet's: a UNet's are wanted"),
+        ("controlnet", "svd", None, "controlnet.safetensors: these weights are a ControlNet's: a UNet's are needed"),
         ("svd", "svd", None, "svd.safetensors: these weights are a whole checkpoint, Stable Video Diffusion's"),
         ("unet", "unet", None, "unet.safetensors: these weights are Framer's UNet: the whole checkpoint"),
-        ("unet", "svd", "unet", "unet.safetensors: these weights are a UNet's: a ControlNet's are wanted"),
+        ("unet", "svd", "unet", "unet.safetensors: these weights are a UNet's: a ControlNet's are needed"),
         ("original", "svd", None, "takes 8 channels and lacks a token"),
     ],
 )

@@ -236,12 +236,12 @@ def test_other_networks_are_refused():
     [
         ({"steps": 0}, "0 steps"),
         ({"seed": -1}, "seed -1"),
-        ({"fps": 0}, "0 frames a second"),
+        ({"fps": 0}, "0 frames per second"),
         ({"motion": 256}, "motion 256"),
         ({"augmentation": 2}, "augmentation 2"),
         ({"curve": "round"}, "curve 'round'"),
         ({"strength": 3}, "strength 3"),
-        ({"during": (0.5, 0.2)}, "steps .* were to be steered"),
+        ({"during": (0.5, 0.2)}, "steering during .* was asked for"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(options, words):

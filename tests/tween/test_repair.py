@@ -159,7 +159,7 @@ def test_other_clips_are_refused():
         repaired(clip(), doubt()[:4], lambda pictures, mask: pictures)
     with pytest.raises(InputError, match="threshold of 2"):
         Repair(threshold=2)
-    with pytest.raises(InputError, match="3 are the least"):
+    with pytest.raises(InputError, match="at least 0 and 3 are needed"):
         Repair(frames=2)
-    with pytest.raises(InputError, match="above 0 and is at most 1"):
+    with pytest.raises(InputError, match="must be above 0 and at most 1"):
         edm.sigmas(3, 0)

@@ -49,7 +49,7 @@ def test_clips_have_the_frames_of_the_whole_between_them(frames):
 
 
 def test_too_few_frames_are_refused():
-    with pytest.raises(InputError, match="8 frames were asked for over 5 keyframes: 9 are the least"):
+    with pytest.raises(InputError, match="8 frames were asked for over 5 keyframes: the minimum is 9"):
         sequence.lengths([1, 1, 1, 1], 8)
 
 

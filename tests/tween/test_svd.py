@@ -125,8 +125,8 @@ def test_latents_of_any_size_come_back_in_it():
         ),
         ({"first_stage_model.decoder.up.0.block.0.conv1.weight": 1}, "whole checkpoint, of an image model"),
         ({"down_blocks.0.resnets.0.conv1.weight": 1}, "are an image model in diffusers' form"),
-        ({"model.diffusion_model.input_blocks.1.0.time_stack.out_layers.3.weight": 1}, "in another form than diffusers'"),
-        ({"weight": 1}, "of no kind that is known here"),
+        ({"model.diffusion_model.input_blocks.1.0.time_stack.out_layers.3.weight": 1}, "in a form other than diffusers'"),
+        ({"weight": 1}, "of an unknown kind"),
     ],
 )
 def test_other_weights_are_called_by_their_name(weights, words):
@@ -135,15 +135,15 @@ def test_other_weights_are_called_by_their_name(weights, words):
 
 
 def test_a_unet_is_no_controlnet():
-    with pytest.raises(InputError, match="are a UNet's: a ControlNet's are wanted"):
+    with pytest.raises(InputError, match="are a UNet's: a ControlNet's are needed"):
         svd.controlnet(state("unet"))
-    with pytest.raises(InputError, match="are a ControlNet's: a UNet's are wanted"):
+    with pytest.raises(InputError, match="are a ControlNet's: a UNet's are needed"):
         svd.unet(state("controlnet"))
 
 
 def test_weights_that_lack_something_are_refused():
     short = {key: value for key, value in state("unet").items() if key != "mid_block.resnets.1.time_mixer.mix_factor"}
-    with pytest.raises(InputError, match=r"look like Framer's UNet, yet 1 tensors are missing.*mid_block"):
+    with pytest.raises(InputError, match=r"look like Framer's UNet, but 1 tensors are missing.*mid_block"):
         svd.unet(short)
 
 

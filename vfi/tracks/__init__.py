@@ -1,7 +1,7 @@
-"""Tracks: where points go in a clip, drawn by hand or found, and every form in which they are written down.
+"""Tracks: the paths of points through a clip, drawn by hand or estimated, and the formats that store them.
 
-`Document` is what is drawn and `Tracks` are its places at frames; `formats` reads and writes those of others. Knows nothing of
-models, nor of how tracks are found (`match`, `follow`).
+A `Document` holds drawn curves, `Tracks` their positions at frames; `formats` reads and writes other programs' formats. Knows
+nothing of models, nor of how tracks are estimated (`match`, `follow`).
 """
 
 from .document import Document, Point, Track

@@ -1,6 +1,6 @@
-"""Curves through points: straight, smooth, or monotone, each a chain of cubic Beziers.
+"""Curves through points: straight, smooth or monotone, each a chain of cubic Beziers.
 
-Owns the shape of a curve and where along it each of its times lies. Knows nothing of easing or documents.
+Owns the shape of a curve and the position along it at each time. Knows nothing of easing or documents.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ def chain(
     """The curve through ``points`` [K,2] as cubic Beziers [K-1,4,2]: a point, two handles, the next point.
 
     ``linear`` is straight. ``catmull`` is the centripetal Catmull-Rom curve, which has no cusps and no loops between two points
-    (Yuksel, Schaefer and Keyser, "Parameterization and applications of Catmull-Rom curves", 2011); its shape does not depend
-    on ``times``, its first and last handle are a third of the way, and ``handles``, an offset from a point towards the one
-    before and one towards the next, stand in for its own. ``pchip`` is the cubic that is monotone in x and in y between
-    two points, a function of ``times`` [K], which increase (Fritsch and Butland 1984; SciPy's ``PchipInterpolator``).
+    (Yuksel, Schaefer and Keyser, "Parameterization and applications of Catmull-Rom curves", 2011). Its shape does not depend
+    on ``times``; its first and last handles lie a third of the way to the neighbour. ``handles``, for each point the offsets
+    towards the previous and the next one, replace its own. ``pchip`` is the cubic monotone in x and y between two points, a
+    function of the increasing ``times`` [K] (Fritsch and Butland 1984; SciPy's ``PchipInterpolator``).
     """
     start, end = points[:-1], points[1:]
     if interp == "pchip":
@@ -46,9 +46,9 @@ def chain(
 
 
 def along(beziers: Tensor, times: Tensor, at: Tensor) -> Tensor:
-    """Where a curve of `chain` is at the times ``at`` [T], [T,2]: each Bezier is passed evenly in its parameter.
+    """Positions [T,2] on a curve of `chain` at the times ``at`` [T], linear in each Bezier's parameter.
 
-    ``times`` [K] are those of its points; before the first and after the last the curve stands still.
+    ``times`` [K] are those of its points; before the first and after the last the position is constant.
     """
     at = at.clamp(times[0], times[-1])
     index = (torch.searchsorted(times, at, right=True) - 1).clamp(0, len(beziers) - 1)
@@ -72,7 +72,7 @@ def _smooth(points: Tensor) -> Tensor:
 
 
 def _slopes(points: Tensor, times: Tensor) -> Tensor:
-    """The change at each point, [K,2], in pixels a unit of time."""
+    """The slope at each point, [K,2], in pixels per unit of time."""
     widths = (times[1:] - times[:-1])[:, None]
     steps = (points[1:] - points[:-1]) / widths
     if len(steps) == 1:

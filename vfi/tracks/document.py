@@ -1,7 +1,7 @@
-"""Tracks as they are drawn: points, the curve through them, and its timing, as data that is written and read as JSON.
+"""Drawn tracks: points, the curve through them and its timing, stored as JSON.
 
-`js/track_math.js` says the same in the browser, where the format is described; one fixture file tests both. Owns that data and
-its text. Knows nothing of pictures, nor of the formats of others.
+`js/track_math.js` is the browser's version and describes the format; one fixture file tests both. Owns the data and its JSON.
+Knows nothing of pictures, nor of other programs' formats.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from .easing import checked as checked_ease
 from .sampled import Size, Tracks, instants
 
 FORMAT = 1
-"""The number of the JSON's form, under ``v``."""
+"""Version of the JSON format, stored under ``v``."""
 
 COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
-"""What colours tracks are given in turn: told apart by all eyes (Okabe and Ito, "Color Universal Design", 2008)."""
+"""Colours assigned to tracks in turn, safe for colour-blind viewers (Okabe and Ito, "Color Universal Design", 2008)."""
 
 LARGEST = 1e300
-"""Numbers are smaller than this, on both sides of 0."""
+"""Numbers must be smaller than this in absolute value."""
 
 _FORGIVEN = 1e-9
 
 
 @dataclass(frozen=True)
 class Point:
-    """A point of a track: ``x`` and ``y`` in pixels, and at what ``time``, 0 to 1, it is passed; None: see `Track.times`.
+    """A point of a track: ``x`` and ``y`` in pixels, and the ``time``, 0 to 1, at which it is passed; None: see `Track.times`.
 
-    ``into`` and ``out`` are the handles of a smooth curve towards the point before and the next, (dx, dy) from this one; None
-    is where the curve has them by itself.
+    ``into`` and ``out``: handles of a smooth curve towards the previous and the next point, (dx, dy) from this one; None for
+    automatic handles.
     """
 
     x: float
@@ -51,10 +51,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Track:
-    """One point's way through a clip, drawn. A single point is an anchor, which stands still.
+    """One point's drawn path through a clip. A track of a single point is an anchor, which stands still.
 
     ``interp``: see `curves.chain`. ``ease`` runs from each timed point (the first, the last and those with a time) to the next.
-    ``span``: from when to when the track is visible, and nothing else. ``on``: whether it counts. Raises `InputError`.
+    ``span``: start and end of the track's visibility only. ``on``: whether the track is used. Raises `InputError`.
     """
 
     points: tuple[Point, ...]
@@ -90,7 +90,7 @@ class Track:
 
     @property
     def times(self) -> tuple[float, ...]:
-        """When each point is passed: the first at 0 and the last at 1 unless they say, others evenly between those that do."""
+        """The time of each point: by default 0 for the first and 1 for the last; others without one are spaced evenly."""
         ends = {len(self.points) - 1: 1.0, 0: 0.0}
         keys = [
             (index, ends[index] if point.time is None else point.time)
@@ -104,7 +104,7 @@ class Track:
         return tuple(times)
 
     def at(self, times: Tensor) -> Tensor:
-        """Where the track is at ``times`` [T] from 0 to 1: [T,2] float64."""
+        """Positions of the track at ``times`` [T] from 0 to 1: [T,2] float64."""
         times = times.double()
         places = torch.tensor([(point.x, point.y) for point in self.points], dtype=torch.float64, device=times.device)
         if len(places) == 1:
@@ -120,12 +120,12 @@ class Track:
         return along(chain(places, passed, self.interp, handles), passed, curve_time)
 
     def visible(self, times: Tensor) -> Tensor:
-        """Whether the track is to be seen at ``times`` [T]: [T] bool."""
+        """Whether the track is visible at ``times`` [T]: [T] bool."""
         start, end = self.span
         return (times >= start - _FORGIVEN) & (times <= end + _FORGIVEN)
 
     def scaled(self, size: Size, wanted: Size) -> Track:
-        """The track on the same picture of another size."""
+        """The track on the same picture at another size."""
         sx, sy = wanted[0] / size[0], wanted[1] / size[1]
 
         def grown(offset: Offset | None) -> Offset | None:
@@ -137,7 +137,7 @@ class Track:
         return replace(self, points=points)
 
     def reversed(self) -> Track:
-        """The track that shows at t what this one shows at 1 - t."""
+        """The track played backwards: at t where this one is at 1 - t."""
         points = tuple(Point(p.x, p.y, None if p.time is None else 1 - p.time, p.out, p.into) for p in reversed(self.points))
         return replace(self, points=points, ease=backwards(self.ease), span=(1 - self.span[1], 1 - self.span[0]))
 
@@ -154,7 +154,7 @@ class Document:
             raise InputError(f"size is {_short(self.size)}: it must be [width, height] in pixels, both above 0")
 
     def sampled(self, frames: int) -> Tracks:
-        """The tracks that are on, at ``frames`` frames; places are float64. Raises `InputError` for no frames."""
+        """The tracks that are on, at ``frames`` frames, with float64 positions. Raises `InputError` for no frames."""
         return self.at(instants(frames))
 
     def at(self, times: Tensor | Sequence[float]) -> Tracks:
@@ -166,15 +166,15 @@ class Document:
         return Tracks(path, torch.stack(visible, dim=1) if on else times.new_zeros((len(times), 0)).bool(), self.size)
 
     def scaled(self, size: Size) -> Document:
-        """The same on pictures of another ``size``."""
+        """The same document on pictures of another ``size``."""
         return Document(size, tuple(track.scaled(self.size, size) for track in self.tracks))
 
     def reversed(self) -> Document:
-        """The tracks of the clip that runs backwards."""
+        """The tracks of the clip played backwards."""
         return replace(self, tracks=tuple(track.reversed() for track in self.tracks))
 
     def beside(self, other: Document) -> Document:
-        """These tracks and then those of ``other``, brought to this size, numbered on where an id is taken."""
+        """These tracks, then those of ``other`` rescaled to this size, with new ids for those already taken."""
         joined = list(self.tracks)
         for track in other.scaled(self.size).tracks:
             taken = {one.id for one in joined}
@@ -184,11 +184,11 @@ class Document:
 
     @classmethod
     def through(cls, tracks: Tracks, tolerance: float = 1.0) -> Document:
-        """Few timed points, joined by straight lines, from which ``tracks`` are nowhere further than ``tolerance`` pixels.
+        """Simplify ``tracks`` to few timed points, joined by straight lines, that deviate by at most ``tolerance`` pixels.
 
-        Where the line is at the same instant is what counts (Meratnia and de By, "Spatiotemporal Compression Techniques for
-        Moving Point Objects", EDBT 2004). A track is drawn from where it is first to where it is last visible, which is also
-        its span; one that is never visible is off. Raises `InputError` unless ``tolerance`` is 0 or more.
+        The deviation is measured at equal times (Meratnia and de By, "Spatiotemporal Compression Techniques for Moving Point
+        Objects", EDBT 2004). Each track runs from its first to its last visible frame, which is also its span; tracks that are
+        never visible are off. Raises `InputError` unless ``tolerance`` is 0 or more.
         """
         if not tolerance >= 0:
             raise InputError(f"a tolerance of {tolerance} pixels was given: it must be 0 or more")
@@ -206,7 +206,7 @@ class Document:
         return cls(tracks.size, tuple(drawn))
 
     def to_json(self) -> str:
-        """The document as text, to be read by `from_json`."""
+        """The document as JSON, readable by `from_json`."""
         return json.dumps(
             {
                 "v": FORMAT,
@@ -231,16 +231,16 @@ class Document:
 
     @classmethod
     def from_json(cls, text: str) -> Document:
-        """The document that a text holds. Raises `InputError`, which names the line, or the field, that is wrong."""
+        """Parse a document from JSON. Raises `InputError`, which names the wrong line or field."""
         try:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise InputError(f"the tracks are no JSON: {error}") from error
+            raise InputError(f"the tracks are not valid JSON: {error}") from error
         return cls.of_data(data)
 
     @classmethod
     def of_data(cls, data: Any) -> Document:
-        """The same of what JSON was parsed to."""
+        """The document from parsed JSON. Raises `InputError`."""
         _fields(data, "the document", ("v", "size", "tracks"))
         if data.get("v") != FORMAT or isinstance(data["v"], bool):
             raise InputError(f"v is {_short(data.get('v', ...))}: this version reads tracks of form {FORMAT}")
@@ -253,7 +253,7 @@ class Document:
 
 
 def labels(index: int) -> dict[str, Any]:
-    """The id, name and colour that a track has by its place in a document."""
+    """Default id, name and colour of a track by its index in a document."""
     return {"id": str(index + 1), "name": f"Track {index + 1}", "colour": COLOURS[index % len(COLOURS)]}
 
 
@@ -313,7 +313,7 @@ def _short(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Whole numbers without their point, as JavaScript writes them."""
+    """Whole floats as integers, as JavaScript writes them."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
@@ -327,7 +327,7 @@ def _row(point: Point) -> list[Any]:
 
 
 def _kept(path: Sequence[Offset], times: Sequence[float], first: int, last: int, tolerance: float) -> list[int]:
-    """Which frames from ``first`` to ``last`` to keep."""
+    """The frames from ``first`` to ``last`` to keep as points."""
     kept, open_parts = {first, last}, [(first, last)]
     while open_parts:
         start, end = open_parts.pop()

@@ -1,6 +1,6 @@
-"""Easing: how far a motion has come when so much of its time is over.
+"""Easing: maps the elapsed share of a motion's time to its progress.
 
-Owns the names of easings and the cubic Bezier that each of them is. Knows nothing of tracks.
+Owns the named easings and the cubic Bezier behind each. Knows nothing of tracks.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ EASES: dict[str, Bezier] = {
     "out": (0.0, 0.0, 0.58, 1.0),
     "inout": (0.42, 0.0, 0.58, 1.0),
 }
-"""The easings that have a name: those of CSS (W3C, "CSS Easing Functions Level 1"), slow at the start, the end, or both."""
+"""Named easings, those of CSS (W3C, "CSS Easing Functions Level 1"): linear, or slow at the start, the end, or both."""
 
 _BACKWARDS = {"linear": "linear", "in": "out", "out": "in", "inout": "inout"}
 _HALVINGS = 52
 
 
 def checked(ease: object) -> Ease:
-    """``ease`` itself, a list of numbers as a tuple. Raises `InputError` where it is no easing."""
+    """Validate ``ease`` and return it, a list of numbers as a tuple. Raises `InputError` if it is not an easing."""
     if isinstance(ease, str) and ease in EASES:
         return ease
     if isinstance(ease, list | tuple) and len(ease) == 4:
         numbers = all(isinstance(one, int | float) and not isinstance(one, bool) and abs(one) < 1e6 for one in ease)
         if numbers and 0 <= ease[0] <= 1 and 0 <= ease[2] <= 1:
             return (float(ease[0]), float(ease[1]), float(ease[2]), float(ease[3]))
-    raise InputError(f"{ease!r} is no easing: give {', '.join(EASES)} or [x1, y1, x2, y2] with x1 and x2 within 0 and 1")
+    raise InputError(f"{ease!r} is not an easing: give {', '.join(EASES)} or [x1, y1, x2, y2] with x1 and x2 within 0 and 1")
 
 
 def eased(ease: Ease, u: Tensor) -> Tensor:
-    """How far a motion has come at ``u``, 0 to 1, of its time; a Bezier may leave 0 to 1 on its way, and ends at both."""
+    """Progress of a motion at ``u``, 0 to 1, of its time: from 0 to 1, but a Bezier may overshoot in between."""
     u = u.clamp(0, 1)
     if ease == "linear":
         return u
@@ -55,7 +55,7 @@ def eased(ease: Ease, u: Tensor) -> Tensor:
 
 
 def backwards(ease: Ease) -> Ease:
-    """The easing of the same motion that runs backwards."""
+    """The easing of the same motion played backwards."""
     if isinstance(ease, str):
         return _BACKWARDS[ease]
     x1, y1, x2, y2 = ease

@@ -1,7 +1,7 @@
-"""Tracks as others write them: the JSON of KJNodes, LTX-Video and Framer, and files of every kind.
+"""Tracks in other programs' formats: the JSON of KJNodes, LTX-Video and Framer, and all kinds of track files.
 
-Owns the forms and how they are told apart. None of them but our own document says how large the picture is: the caller does.
-Knows nothing of what tracks are used for.
+Owns the formats and their detection. Only our own document stores the picture's size; for all others the caller passes it.
+Knows nothing of the use of tracks.
 """
 
 from __future__ import annotations
@@ -19,40 +19,39 @@ from .document import LARGEST, Document, Point, Track, labels
 from .sampled import Size, Tracks
 
 Read: TypeAlias = "Document | Tracks"
-"""What a form holds: points that a curve goes through, or places at frames."""
+"""The content of a format: points of a curve, or positions at frames."""
 
 Form = Literal["document", "samples", "flat", "store", "framer"]
-"""What `dumps` writes: our own document; KJNodes' ``coord_str``, which nodes of LTX-Video, ATI and Wan-Move read too; the same
-of one track alone, as KJNodes has it; KJNodes' ``points_store``; and Framer's and DragNUWA's lists of points."""
+"""Formats that `dumps` writes: our own document; KJNodes' ``coord_str``, which nodes of LTX-Video, ATI and Wan-Move also read;
+KJNodes' variant of that for a single track; KJNodes' ``points_store``; and the lists of points of Framer and DragNUWA."""
 
 
 def tracks_of(read: Read, frames: int) -> Tracks:
-    """What was read, at ``frames`` frames."""
+    """Sample the tracks at ``frames`` frames."""
     return read.sampled(frames) if isinstance(read, Document) else read.resampled(frames)
 
 
 def document_of(read: Read, tolerance: float = 1.0) -> Document:
-    """What was read, as a document to be drawn on; see `Document.through`."""
+    """Convert to an editable document; see `Document.through`."""
     return read if isinstance(read, Document) else Document.through(read, tolerance)
 
 
 def loads(text: str, size: Size | None = None) -> Read:
-    """The tracks that a text holds, whichever JSON it is.
+    """Read tracks from JSON in any supported format.
 
-    Read are our own document, KJNodes' ``points_store``, samples such as ``[[{"x": 1, "y": 2}, ...], ...]``, nested, flat or
-    as a list of texts, also in single quotes, ``[[[x, y], ...], ...]`` as Framer and DragNUWA have it, and TRACKS and
-    PREDTRACKS with lists for tensors. ``size`` (width, height): of the picture that the places are on; our own document is
-    brought to it, all others need it. Samples go from the first keyframe to the last; those of tracks of one length are
-    `Tracks`, all else is a `Document`. Raises `InputError`, which says in which line, or at which track and point, the text
-    is wrong.
+    These are our own document; KJNodes' ``points_store``; samples such as ``[[{"x": 1, "y": 2}, ...], ...]``, nested, flat or
+    as a list of strings, also in single quotes; ``[[[x, y], ...], ...]`` of Framer and DragNUWA; TRACKS and PREDTRACKS with
+    lists for tensors. ``size`` (width, height) is that of the picture: our own document is rescaled to it, all others need it.
+    Samples run from the first keyframe to the last; equally long tracks of samples become `Tracks`, all else a `Document`.
+    Raises `InputError`, which names the line, or the track and point, of the mistake.
     """
     return of_data(_json(text), size)
 
 
 def read_tracks(path: Path | str, size: Size | None = None) -> Read:
-    """The tracks of a file: JSON, ATI's .npz or .pth, or Wan-Move's track.npy, beside which its visibility.npy is looked for.
+    """Read a track file: JSON, ATI's .npz or .pth, or Wan-Move's track.npy, with its visibility.npy if there is one beside it.
 
-    Of a .pth file only the bytes of the array in it are taken; nothing of it is loaded. Raises `InputError`.
+    A .pth file is never unpickled: only the bytes of its array are extracted. Raises `InputError`.
     """
     path = Path(path).expanduser()
     try:
@@ -67,13 +66,13 @@ def read_tracks(path: Path | str, size: Size | None = None) -> Read:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no text and no array: JSON, .npy, .npz or .pth are read") from error
+        raise InputError(f"{path} is neither text nor an array: JSON, .npy, .npz or .pth is needed") from error
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
 
 def of_data(data: Any, size: Size | None = None) -> Read:
-    """The same as `loads` of what is parsed already, or of dictionaries of tensors."""
+    """As `loads`, from parsed JSON or dictionaries of tensors."""
     if isinstance(data, Mapping):
         if "track_path" in data or "pred_tracks" in data:
             return of_core(data, _needed(size)) if "track_path" in data else of_pred_tracks(data, _needed(size))
@@ -98,10 +97,10 @@ def of_data(data: Any, size: Size | None = None) -> Read:
 
 
 def dumps(read: Read, form: Form, frames: int | None = None) -> str:
-    """Tracks as JSON of a ``form``, at ``frames`` frames where it holds samples: those of the tracks unless given.
+    """Write tracks as JSON in a ``form``; formats of samples take ``frames`` frames (default: those of the tracks).
 
-    No form but our own holds visibility, timing or easing; samples have the timing in them. Raises `InputError` where the
-    form cannot hold the tracks.
+    Only our own document stores visibility, timing and easing; samples contain the timing implicitly. Raises `InputError` if
+    the format cannot hold the tracks.
     """
     if form == "document":
         return document_of(read).to_json()
@@ -110,14 +109,14 @@ def dumps(read: Read, form: Form, frames: int | None = None) -> str:
     if form == "framer":
         return _compact([[[p.x, p.y] for p in track.points] for track in document_of(read).tracks if track.on])
     if form not in ("samples", "flat"):
-        raise InputError(f"{form!r} is no form of tracks: document, samples, flat, store and framer are")
+        raise InputError(f"{form!r} is not a format of tracks: document, samples, flat, store and framer are")
     if frames is None and isinstance(read, Document):
-        raise InputError("how many samples to write is not known: say how many frames")
+        raise InputError("no number of frames was given: samples need one")
     tracks = read if frames is None else tracks_of(read, frames)
     assert isinstance(tracks, Tracks)
     listed = [[{"x": x, "y": y} for x, y in path] for path in tracks.path.transpose(0, 1).tolist()]
     if form == "flat" and len(listed) != 1:
-        raise InputError(f"{len(listed)} tracks were to be written as one flat list: it holds exactly one")
+        raise InputError(f"{len(listed)} tracks were given for one flat list: it holds exactly one")
     return _compact(listed[0] if form == "flat" else listed)
 
 
@@ -127,13 +126,13 @@ def _json(text: str) -> Any:
     except (ValueError, RecursionError) as error:
         if "'" in text and '"' not in text:
             return _json(text.replace("'", '"'))
-        raise InputError(f"the tracks are no JSON: {error}") from error
+        raise InputError(f"the tracks are not valid JSON: {error}") from error
 
 
 def _strip(text: Any, index: int) -> Any:
-    """One of a list of texts, each of which holds a track."""
+    """The track in one string of a list of strings."""
     if not isinstance(text, str):
-        raise InputError(f"track {index} is {_short(text)}, and those before are texts: all must be of one kind")
+        raise InputError(f"track {index} is {_short(text)}, and those before are text: all must be of one kind")
     try:
         track = _json(text)
     except InputError as error:
@@ -164,7 +163,7 @@ def _store(data: list[Any], size: Size) -> Document:
     for index, one in enumerate(data):
         where = f"track {index}"
         if not isinstance(one, Mapping) or "points" not in one:
-            raise InputError(f"{where} is {_short(one)}: an object with points is needed, as of the others")
+            raise InputError(f"{where} is {_short(one)}: an object with points is needed")
         points = _places(one["points"], where, _with_handles)
         given = labels(index)
         given |= {ours: one[key] for key, ours in (("name", "name"), ("color", "colour")) if isinstance(one.get(key), str)}
@@ -173,7 +172,7 @@ def _store(data: list[Any], size: Size) -> Document:
 
 
 def _stored(track: Track) -> dict[str, Any]:
-    """A track of KJNodes' ``points_store``: handles are places there."""
+    """A track of KJNodes' ``points_store``, in which handles are absolute positions."""
     points = []
     for point in track.points:
         row = {"x": point.x, "y": point.y}
@@ -228,7 +227,7 @@ def _finite(value: Any, where: str) -> float:
 
 def _needed(size: Size | None) -> Size:
     if size is None:
-        raise InputError("these tracks do not say how large their picture is: give its width and height")
+        raise InputError("these tracks do not store the size of their picture: give its width and height")
     return size
 
 

@@ -1,7 +1,7 @@
-"""Heat-maps of tracks, as Framer's ControlNet was trained on them: a stamp at each point that is to be seen.
+"""Heatmaps of tracks as Framer's ControlNet was trained on: a stamp at each visible point.
 
-Wang et al., "Framer: Interactive Frame Interpolation", ICLR 2025. Owns the stamp and how it is put down, the oddities of which
-the weights know. Knows nothing of networks.
+Wang et al., "Framer: Interactive Frame Interpolation", ICLR 2025. Owns the stamp and its placement, including the oddities that
+the weights were trained with. Knows nothing of networks.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _TEMPLATE, _SIGMA = 200, 40
 
 
 def heatmaps(tracks: Tracks, side: int = SIDE) -> Tensor:
-    """A map for each frame, [T,H,W] uint8, 0 to 255, of the tracks' own size: the network takes it three times over, as it is.
+    """One map per frame, [T,H,W] uint8, 0 to 255, at the tracks' own size; the network takes it unscaled, as three channels.
 
-    Later tracks cover earlier ones, with the black corners of their square too; at a border the stamp is squeezed and not cut,
-    and the outermost row and column stay black. Points outside of the picture leave nothing.
+    Later tracks cover earlier ones, including with the black corners of their square. At a border the stamp is squeezed rather
+    than cropped; the outermost rows and columns stay black. Points outside the picture leave no stamp.
     """
     import cv2
 
@@ -44,7 +44,7 @@ def heatmaps(tracks: Tracks, side: int = SIDE) -> Tensor:
 
 @cache
 def template() -> np.ndarray:
-    """The stamp, [200,200] uint8: a Gaussian within a disc, brightest (255) in the middle."""
+    """The stamp, [200,200] uint8: a Gaussian inside a disc, 255 in the middle."""
     import cv2
 
     middle = _TEMPLATE // 2

@@ -1,7 +1,7 @@
-"""Tracks corrected by what a network sees while it draws: Framer's point refresh.
+"""Corrects tracks with a network's features while it draws: Framer's point refresh.
 
-A point of a frame in between stays where both keyframes find it, and its track is bent to go through there. Wang et al.,
-"Framer: Interactive Frame Interpolation", ICLR 2025. Knows nothing of the network but the features that it hands over.
+If both keyframes find a point at the same position of an in-between frame, it is fixed there and its track bent through it.
+Wang et al., "Framer: Interactive Frame Interpolation", ICLR 2025. Knows nothing of the network except its features.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from .document import Point, Track
 from .sampled import Tracks, instants
 
 REACH = 5
-"""How far around where a point is it is looked for, in pixels, up and down and to both sides."""
+"""Search radius around a point's expected position, in pixels, horizontally and vertically."""
 
 AGREE = 2.0
-"""The two keyframes agree on a point when the places they give are less than this apart, in pixels."""
+"""The two keyframes agree on a point if their positions for it are less than this apart, in pixels."""
 
 
 def found(reference: Tensor, features: Tensor, start: Tensor, near: Tensor, reach: int = REACH) -> Tensor:
-    """Where in ``features`` [C,H,W] the pixels ``start`` [P,2] of ``reference`` [C,H,W] are, [P,2] whole pixels.
+    """Locate the pixels ``start`` [P,2] of ``reference`` [C,H,W] in ``features`` [C,H,W]: [P,2] whole pixels.
 
-    Each is looked for within ``reach`` of where it is expected, ``near`` [P,2], and taken is the pixel whose features differ
-    least in sum. Fractions of a pixel are dropped.
+    Each is searched within ``reach`` of its expected position, ``near`` [P,2]; the pixel with the smallest sum of absolute
+    feature differences wins. Fractions of a pixel are dropped.
     """
     height, width = features.shape[-2:]
     places = []
@@ -39,11 +39,11 @@ def found(reference: Tensor, features: Tensor, start: Tensor, near: Tensor, reac
 def anchored(
     tracks: Tracks, fixed: Tensor, from_first: Tensor, from_last: Tensor, agree: float = AGREE
 ) -> tuple[Tracks, Tensor]:
-    """The tracks bent through the places on which both keyframes agree, and which places of them are fixed, [T,N] bool.
+    """Bend tracks through the positions on which both keyframes agree; returns them and the fixed positions, [T,N] bool.
 
-    ``from_first`` and ``from_last`` [T,N,2] are what `found` gives for each frame; ``fixed`` [T,N] are the places that earlier
-    rounds have fixed, which stay so. The places of the first and the last frame always stand. Between fixed places a track
-    is the monotone curve (`curves.chain`) that passes each at its own time.
+    ``from_first`` and ``from_last`` [T,N,2]: results of `found` for each frame; ``fixed`` [T,N]: positions fixed in earlier
+    rounds, which stay fixed. Positions in the first and last frames never change. Between fixed positions a track is the
+    monotone curve (`curves.chain`) that passes each at its own time.
     """
     near = torch.linalg.vector_norm(from_first - from_last, dim=-1) < agree
     near[0] = near[-1] = False

@@ -1,6 +1,6 @@
-"""Tracks at the frames of a clip: where each point is, and whether it is to be seen.
+"""Tracks sampled at the frames of a clip: the position and visibility of each point.
 
-Owns the arithmetic of such tracks. Knows nothing of how they were drawn or found, nor of files.
+Owns the arithmetic of such tracks. Knows nothing of how they were drawn or estimated, nor of files.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ def instants(frames: int) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Tracks:
-    """N points over T frames, evenly from the first keyframe (t = 0) to the last (t = 1).
+    """N points over T frames, evenly spaced from the first keyframe (t = 0) to the last (t = 1).
 
     ``path`` [T,N,2] float: x and y in pixels of a picture of ``size`` (width, height); 0, 0 is the centre of its first pixel,
-    and a point may lie outside. ``visible`` [T,N] bool. Raises `InputError` where the shapes do not fit, or a place is not
-    finite: the track and frame are named.
+    and a point may lie outside. ``visible`` [T,N] bool. Raises `InputError` if the shapes do not match or a position is not
+    finite, and names its track and frame.
     """
 
     path: Tensor
@@ -53,7 +53,7 @@ class Tracks:
             raise InputError(f"a size of {self.size} was given: width and height must be above 0")
         if not path.isfinite().all():
             frame, track = (~path.isfinite()).any(-1).nonzero()[0].tolist()
-            raise InputError(f"track {track} is at {path[frame, track].tolist()} in frame {frame}: places must be finite")
+            raise InputError(f"track {track} is at {path[frame, track].tolist()} in frame {frame}: positions must be finite")
 
     @property
     def frames(self) -> int:
@@ -61,13 +61,13 @@ class Tracks:
 
     @property
     def count(self) -> int:
-        """How many tracks there are."""
+        """The number of tracks."""
         return self.path.shape[1]
 
     def at(self, times: Tensor | Sequence[float]) -> Tracks:
-        """The tracks at any ``times`` [T'] from 0 to 1, along straight lines from frame to frame.
+        """The tracks at any ``times`` [T'] from 0 to 1, interpolated linearly between frames.
 
-        Between two frames a point is visible where it is so in both. Raises `InputError` for other times.
+        Between two frames a point is visible if it is visible in both. Raises `InputError` for other times.
         """
         at = torch.as_tensor(times, dtype=torch.float64, device=self.path.device)
         if at.ndim != 1 or not len(at) or not ((at >= 0) & (at <= 1)).all():
@@ -78,12 +78,12 @@ class Tracks:
         following = (index + 1).clamp(max=self.frames - 1)
         weight = share[:, None, None].to(self.path.dtype)
         path = torch.lerp(self.path[index], self.path[following], weight)
-        before, after = share > 1 - _EXACT, share < _EXACT  # what of the two frames does not count
+        before, after = share > 1 - _EXACT, share < _EXACT  # on one of the two frames, the other does not count
         visible = (self.visible[index] | before[:, None]) & (self.visible[following] | after[:, None])
         return Tracks(path, visible, self.size)
 
     def resampled(self, frames: int) -> Tracks:
-        """The same tracks at another number of frames, from the same first to the same last instant."""
+        """The same tracks at another number of frames, over the same time span."""
         return self if frames == self.frames else self.at(instants(frames))
 
     def scaled(self, size: Size) -> Tracks:
@@ -91,38 +91,38 @@ class Tracks:
         return Tracks(rescale(self.path, self.size, size), self.visible, size)
 
     def reversed(self) -> Tracks:
-        """The tracks of the clip that runs backwards."""
+        """The tracks of the clip played backwards."""
         return Tracks(self.path.flip(0), self.visible.flip(0), self.size)
 
     def moved(self, by: tuple[float, float]) -> Tracks:
-        """All tracks moved by (dx, dy) pixels."""
+        """All tracks shifted by (dx, dy) pixels."""
         return Tracks(self.path + self.path.new_tensor(by), self.visible, self.size)
 
     def select(self, which: Tensor | Sequence[int]) -> Tracks:
-        """Some of the tracks, by their index or a mask [N]."""
+        """A subset of the tracks, by index or mask [N]."""
         index = torch.as_tensor(which, device=self.path.device)
         index = index if index.dtype == torch.bool else index.long()
         return Tracks(self.path[:, index], self.visible[:, index], self.size)
 
     def beside(self, other: Tracks) -> Tracks:
-        """These tracks and then those of ``other``, which is brought to the size and the number of frames of these."""
+        """These tracks followed by those of ``other``, rescaled and resampled to this size and number of frames."""
         other = other.scaled(self.size).resampled(self.frames)
         path = torch.cat((self.path, other.path.to(self.path)), dim=1)
         return Tracks(path, torch.cat((self.visible, other.visible.to(self.visible)), dim=1), self.size)
 
     def then(self, other: Tracks) -> Tracks:
-        """These frames, then those of ``other``, brought to this size. Raises `InputError` for another number of tracks."""
+        """These frames, then those of ``other``, rescaled to this size. Raises `InputError` unless both have as many tracks."""
         if other.count != self.count:
-            raise InputError(f"{other.count} tracks were to follow on {self.count}: only the same number can, each on its own")
+            raise InputError(f"{other.count} tracks were given to follow {self.count}: both numbers must be equal")
         other = other.scaled(self.size)
         path = torch.cat((self.path, other.path.to(self.path)))
         return Tracks(path, torch.cat((self.visible, other.visible.to(self.visible))), self.size)
 
 
 def rescale(places: Tensor, size: Size, wanted: Size) -> Tensor:
-    """``places`` [...,2] in pixels of a picture of ``size`` as those of the same picture at the ``wanted`` size.
+    """Convert ``places`` [...,2] in pixels from a picture of ``size`` to the same picture at the ``wanted`` size.
 
-    Pixels are squares round their centre, so that the edges of the picture, at -0.5, stay where they are.
+    Pixels are squares around their centres, so the picture's left and top edges stay at -0.5.
     """
     if tuple(size) == tuple(wanted):
         return places

@@ -1,6 +1,6 @@
-"""Pictures of tracks: drawn over a frame for a person to look at, and how far round each point they reach.
+"""Pictures of tracks: an overlay on a frame, and a map of influence around the points.
 
-Knows nothing of where tracks come from, nor of what is done with them.
+Knows nothing of where tracks come from, nor of their use.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from .document import COLOURS
 from .sampled import Tracks
 
 _SHIFT = 4
-"""OpenCV draws to a 2**-4th of a pixel."""
+"""Fractional bits of OpenCV's drawing coordinates: sixteenths of a pixel."""
 
 _FAR = 1 << 24
-"""Where what lies further away is drawn, in the same unit: no picture is as large."""
+"""Coordinates are clamped to this, in sixteenths of a pixel: no picture is that large."""
 
 
 _HEAD = 5
-"""The length of an arrow's head, in thicknesses of the line."""
+"""Length of an arrowhead, in line widths."""
 
 
 @dataclass(frozen=True)
 class Style:
-    """How tracks are drawn.
+    """Style of drawn tracks.
 
-    ``line``: of each the whole path, the trail that lies behind the point, or none; ``hidden``: also where the point is not
-    seen. ``dots`` at the points, ``arrows`` at the ends of the lines. ``thickness`` is in pixels; 0 suits the picture.
+    ``line``: the whole path, the trail behind the point, or none; ``hidden``: also draw it where the point is not visible.
+    ``dots`` at the points, ``arrows`` at the ends of the lines. ``thickness`` in pixels; 0 chooses it by the picture's size.
     """
 
     line: Literal["path", "trail", "none"] = "path"
@@ -49,10 +49,10 @@ PLAIN = Style()
 
 
 def sketch(picture: Tensor, tracks: Tracks, frame: int, colours: Sequence[str] = COLOURS, style: Style = PLAIN) -> Tensor:
-    """``picture`` [3,H,W] float with the paths of all ``tracks`` and, where they are seen at ``frame``, a dot for each point.
+    """Draw the paths of all ``tracks`` on ``picture`` [3,H,W] float, with a dot for each point visible at ``frame``.
 
-    ``colours``: one for each track, in turn, as #rrggbb; others have the colour of their turn. What is not drawn over stays
-    as it is to the bit, outside of 0..1 too.
+    ``colours``: one per track, cyclically, as #rrggbb; any other text is replaced by the default colour. Pixels that are not
+    drawn over stay bit-exact, even outside 0..1.
     """
     import cv2
 
@@ -78,7 +78,7 @@ def sketch(picture: Tensor, tracks: Tracks, frame: int, colours: Sequence[str] =
 
 
 def _lines(path: np.ndarray, seen: Sequence[bool], frame: int, style: Style) -> Iterator[np.ndarray]:
-    """The parts of a path [T,2] that are drawn as a line."""
+    """The parts of a path [T,2] to draw as lines."""
     if style.line == "none":
         return
     end = frame + 1 if style.line == "trail" else len(path)
@@ -89,7 +89,7 @@ def _lines(path: np.ndarray, seen: Sequence[bool], frame: int, style: Style) -> 
 
 
 def _head(line: np.ndarray, size: int) -> Any | None:
-    """The corners [3,2] of the head of an arrow at the end of a line; None where that stands still."""
+    """The corners [3,2] of an arrowhead at the end of a line; None if the line stands still."""
     away = line[-1] - line.astype(np.float64)
     far = np.linalg.norm(away, axis=1)
     behind = np.flatnonzero(far >= min(size, far.max()))[-1]
@@ -103,9 +103,9 @@ def _head(line: np.ndarray, size: int) -> Any | None:
 
 
 def influence(tracks: Tracks, radius: float) -> Tensor:
-    """How near each pixel is to a point that is seen: [T,H,W] float, 1 at it and 0 from ``radius`` pixels on, smoothly.
+    """Proximity of each pixel to a visible point: [T,H,W] float, falling from 1 at the point to 0 at ``radius`` pixels.
 
-    Between, it is Tukey's biweight (1 - (d / radius)^2)^2 of the distance d to the nearest. Raises `InputError` unless
+    It is Tukey's biweight (1 - (d / radius)^2)^2 of the distance d to the nearest point. Raises `InputError` unless
     ``radius`` is above 0.
     """
     if not radius > 0:

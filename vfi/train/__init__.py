@@ -1,7 +1,7 @@
-"""Training: from clips, still pictures and teachers to the weights of a network.
+"""Training: turns clips, still pictures and teacher models into the weights of a network.
 
-A recipe says what is learned from, by which network and how long. Clips are cut to shards once, teachers look at them once, and
-the loop learns from crops of them and from still pictures moved exactly. Knows nothing of the command or of ComfyUI.
+A recipe sets the data, the network and the schedule. Clips are cut into shards once, teachers process those once, and the loop
+trains on crops of them and on synthetic motion of stills. Knows nothing of the command or of ComfyUI.
 """
 
 from .data import Material, prepare

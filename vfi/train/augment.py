@@ -1,6 +1,6 @@
-"""The same example seen otherwise: cropped, mirrored, turned, run backwards, with other colours.
+"""Augmentation of an example: flips, transposition, time reversal, channel permutation.
 
-Motion changes with the picture. Knows nothing of where examples come from.
+Motion changes along with the picture. Knows nothing of where examples come from.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from .samples import PICTURES, Sample
 
 
 def varied(one: Sample, chance: random.Random) -> Sample:
-    """An example flipped left to right and top to bottom, turned by 90 degrees and reversed in time, each half of the time, and
-    with its channels in another order a fifth of the time."""
+    """Randomly augment an example: flipped left to right, flipped top to bottom, transposed if square, and reversed in time,
+    each with probability 1/2; its channels permuted with probability 1/5."""
     if chance.random() < 0.5:
         one = mirrored(one, across=True)
     if chance.random() < 0.5:
@@ -31,14 +31,14 @@ def varied(one: Sample, chance: random.Random) -> Sample:
 
 
 def mirrored(one: Sample, across: bool) -> Sample:
-    """Left to right where ``across``, else top to bottom."""
+    """Flip left to right if ``across``, else top to bottom."""
     signs = one.flow.new_tensor([-1, 1, -1, 1] if across else [1, -1, 1, -1]).view(4, 1, 1)
     dim = -1 if across else -2
     return _mapped(one, lambda plane: plane.flip(dim), lambda flow: flow.flip(dim) * signs)
 
 
 def transposed(one: Sample) -> Sample:
-    """Columns as rows; with a flip, a turn by 90 degrees."""
+    """Swap rows and columns; combined with a flip, a rotation by 90 degrees."""
     return _mapped(one, lambda plane: plane.transpose(-1, -2), lambda flow: flow.transpose(-1, -2)[[1, 0, 3, 2]])
 
 
@@ -47,11 +47,11 @@ def reversed_in_time(one: Sample) -> Sample:
 
 
 def recoloured(one: Sample, order: list[int]) -> Sample:
-    """Red, green and blue in another ``order``."""
+    """Permute red, green and blue by ``order``."""
     return replace(one, **{name: getattr(one, name)[order] for name in PICTURES})
 
 
 def _mapped(one: Sample, plane: Callable[[Tensor], Tensor], flow: Callable[[Tensor], Tensor]) -> Sample:
-    """``plane`` done to pictures and the error, ``flow`` to the motion."""
+    """Apply ``plane`` to pictures and error, ``flow`` to the motion."""
     planes = {name: plane(getattr(one, name)) for name in (*PICTURES, "error")}
     return replace(one, flow=flow(one.flow), **planes)

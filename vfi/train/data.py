@@ -1,6 +1,6 @@
-"""From a recipe's paths to sources of examples, all of it prepared once and kept.
+"""Turns a recipe's paths into sources of examples, prepared once and cached on disk.
 
-Knows which source a folder is; what is in one is theirs.
+Knows which source a folder belongs to; the sources read its contents.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from .sources import Mixed, Shards, Source, Stills, Triplets
 from .teachers import teach_motion, teach_pictures
 
 Told = Callable[[str], None]
-"""Is told, in a few words, what is being prepared."""
+"""Called with a short description of what is being prepared."""
 
 
 @dataclass(frozen=True)
 class Material:
-    """What is learned from, and the shards that are kept out of it to measure on."""
+    """The source of training examples, and the shards held out for measuring."""
 
     source: Source
     held_out: tuple[Path, ...]
 
 
 def prepare(recipe: Recipe, home: Path, folder: Path, told: Told, device: str = "cpu") -> Material:
-    """Cut clips to shards in ``folder`` and have the teachers look at them, unless that is done; paths start at ``home``.
+    """Cut clips into shards in ``folder`` and run the teachers on them, unless already done; paths are relative to ``home``.
 
-    Raises `InputError` where a path does not exist or holds nothing.
+    Raises `InputError` if a path does not exist or is empty.
     """
     from filelock import FileLock
 
@@ -69,22 +69,22 @@ def _prepared(recipe: Recipe, home: Path, folder: Path, told: Told, device: str)
 
 
 def teach(recipe: Recipe, shards: Sequence[Path], told: Told, device: str) -> None:
-    """Have the recipe's teachers look at all shards."""
+    """Run the recipe's teachers on all shards."""
     teachers = recipe.teachers
     if teachers.motion:
         model = load(teachers.motion, device=device)
         for number, shard in enumerate(shards, start=1):
-            told(f"{teachers.motion} looks at shard {number} of {len(shards)}")
+            told(f"{teachers.motion}: motion of shard {number} of {len(shards)}")
             teach_motion(shard, model, teachers.motion)
     if teachers.pictures:
         ensemble = load(teachers.pictures, quality=teachers.quality, device=device)
         for number, shard in enumerate(shards, start=1):
-            told(f"{teachers.pictures}, {teachers.quality}, makes shard {number} of {len(shards)}")
+            told(f"{teachers.pictures}, {teachers.quality}: frames of shard {number} of {len(shards)}")
             teach_pictures(shard, ensemble, f"{teachers.pictures}, {teachers.quality}", teachers.longest)
 
 
 def clips(path: Path) -> list[Path]:
-    """The clip that ``path`` is, a video or a folder of images; or those in it, in order of their names."""
+    """The clip at ``path``, a video or a folder of images, or the clips inside it, sorted by name."""
     if path.is_file():
         return [path]
     if not path.is_dir():
@@ -94,12 +94,12 @@ def clips(path: Path) -> list[Path]:
     found = sorted(entry for entry in path.iterdir() if entry.is_dir() or entry.suffix.lower() in VIDEO_ENDINGS)
     inside = [clip for entry in found for clip in (clips(entry) if entry.is_dir() else [entry])]
     if not inside:
-        raise InputError(f"{path} holds no clips: videos or folders of images are looked for")
+        raise InputError(f"{path} holds no clips: videos or folders of images are needed")
     return inside
 
 
 def pictures(path: Path) -> list[Path]:
-    """The picture that ``path`` is, or those in it."""
+    """The picture at ``path``, or the pictures inside it."""
     if path.is_file():
         return [path]
     if not path.is_dir():
@@ -108,7 +108,7 @@ def pictures(path: Path) -> list[Path]:
 
 
 def _held(text: str, files: Sequence[Path], home: Path) -> Path:
-    """The clip that is named to be held out: one of ``files`` by its name, or a path."""
+    """The held-out clip: one of ``files`` by name, or a path."""
     named = [file for file in files if text in (file.name, file.stem)]
     if named:
         return named[0]

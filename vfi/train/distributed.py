@@ -1,6 +1,6 @@
-"""Several processes that train one network, one a GPU, as torchrun starts them; or one process alone.
+"""Data-parallel training: one process per GPU, started by torchrun, or a single process.
 
-Each draws examples of its own, and all take the same step: that of the mean of their gradients.
+Each process draws its own examples, and all take the same step, with the mean of their gradients.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import nn
 
 
 class Crew:
-    """This process: its ``rank`` from 0 and the ``size`` of all; the ``device`` it works on."""
+    """The group of processes: this one's ``rank`` from 0, their number ``size``, and this one's ``device``."""
 
     def __init__(self, device: str) -> None:
         self.size = int(os.environ.get("WORLD_SIZE", "1"))
@@ -27,7 +27,7 @@ class Crew:
             dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
 
     def average(self, weights: Iterable[nn.Parameter]) -> None:
-        """Replace the gradients of all with their mean."""
+        """Replace the gradients of all processes with their mean."""
         if self.size == 1:
             return
         for weight in weights:
@@ -36,7 +36,7 @@ class Crew:
                 weight.grad /= self.size
 
     def agree(self, ends: bool) -> bool:
-        """What the first one says, told to all."""
+        """Broadcast the first process's answer to all."""
         if self.size == 1:
             return ends
         told = torch.tensor([float(ends)], device=self.device)
@@ -44,7 +44,7 @@ class Crew:
         return bool(told.item())
 
     def together(self) -> None:
-        """Wait until all are here."""
+        """Wait for all processes."""
         if self.size > 1:
             dist.barrier()
 

@@ -1,4 +1,4 @@
-"""The log of training: a line of JSON for every note, and the same as curves in a picture.
+"""The training log: one line of JSON per entry, and a picture of its curves.
 
 Knows nothing of what is trained.
 """
@@ -15,23 +15,23 @@ SIZE = (320, 900)
 """Height and width of one panel of the picture."""
 
 MARGIN = (30, 20, 40, 70)
-"""Above, right of, below and left of a panel's curve."""
+"""Margins above, right of, below and left of a panel's curve."""
 
 INK, LINE, PALE, FAINT = (40, 40, 40), (30, 110, 230), (190, 215, 245), (225, 225, 225)
 
 MANY = 40
-"""From so many points on, their running mean is drawn over them."""
+"""Above this many points, the curve is their running mean over as many, drawn over a pale line of the raw values."""
 
 
 class Log:
-    """``log.jsonl`` and ``curves.png`` in ``folder``; what is there already goes on."""
+    """``log.jsonl`` and ``curves.png`` in ``folder``; an existing log is continued."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "log.jsonl"
         self.picture = folder / "curves.png"
 
     def forget(self, step: int) -> None:
-        """Drop what was noted after ``step``: training goes on from there."""
+        """Drop all entries after ``step``, from which training resumes."""
         kept = [note for note in self.notes() if note["step"] <= step]
         self.path.write_text("".join(f"{json.dumps(note)}\n" for note in kept), encoding="utf-8")
 
@@ -45,7 +45,7 @@ class Log:
         return [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
 
     def draw(self, names: Sequence[str]) -> None:
-        """Draw the curve of each of ``names`` over the steps, one below the other."""
+        """Draw the curves of ``names`` over the steps, one panel below the other."""
         import cv2
 
         panels = [panel(name, [(note["step"], note[name]) for note in self.notes() if name in note]) for name in names]
@@ -55,7 +55,7 @@ class Log:
 
 
 def panel(name: str, points: Sequence[tuple[float, float]]) -> np.ndarray:
-    """One curve with its axes, uint8 [h,w,3] in OpenCV's order of channels."""
+    """One curve with its axes, uint8 [h,w,3] in OpenCV's channel order."""
     import cv2
 
     height, width = SIZE

@@ -1,7 +1,7 @@
-"""The loop: examples in, steps, measurements, and a state on disk from which it goes on to the bit.
+"""The training loop: draws examples, takes steps, measures, and saves a state from which it resumes bit-exactly.
 
-A step is a function of the state before it and of its own number: examples are drawn by chance that is seeded with the recipe's
-seed, the step and the place in the batch. So it matters nothing when training was cut off, nor how many processes draw.
+A step depends only on the state before it and on its number: the random generator of each example is seeded with the recipe's
+seed, the step and the place in the batch. So neither interruptions nor the number of worker processes change the result.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from .students import student
 from .teachers import each
 
 NOTED = 20
-"""Steps between two notes of the loss, which is their mean."""
+"""Steps between two log entries of the loss, each the mean over those steps."""
 
 CURVES = ("loss", "psnr", "rate")
 
 MEASURED = 32
-"""Held-out windows that are measured, at the most: spread evenly over all there are."""
+"""Maximum number of held-out windows to measure, spread evenly over all of them."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where training stands after a step: the mean loss of the last `NOTED`, not a number before there were so many, and the
-    last measurement, dB, if there was one."""
+    """Progress after a step. ``loss``: mean of the last full `NOTED` steps, NaN before the first. ``psnr``: last measurement,
+    in dB, if any."""
 
     step: int
     steps: int
@@ -63,10 +63,10 @@ def train(
     told: Callable[[Progress], None] = lambda progress: None,
     until: int | None = None,
 ) -> Path:
-    """Train as ``recipe`` says and return the file of the best weights; training that ``folder`` holds already goes on.
+    """Train by ``recipe`` and return the file of the best weights; resumes if ``folder`` holds a state.
 
-    In ``folder`` are ``state.safetensors``, the log and its curves, and ``weights.safetensors``: float16, the moving average as
-    measured best, or the last where nothing is held out. ``until``: stop at this step. Raises `InputError`.
+    ``folder`` gets ``state.safetensors``, the log with its curves, and ``weights.safetensors``: the moving average in float16,
+    from the best measurement, or the last one if nothing is held out. ``until``: stop at this step. Raises `InputError`.
     """
     crew = Crew(device)
     net = student(recipe.network, recipe.start, recipe.seed).to(crew.device)
@@ -120,7 +120,7 @@ def train(
 
 
 def stepped(state: State, recipe: Recipe, examples: Sample, step: int, crew: Crew) -> Tensor:
-    """Take step number ``step`` (from 0) on ``examples``, and return what they cost."""
+    """Take step number ``step`` (from 0) on ``examples`` and return the loss."""
     schedule = recipe.schedule
     for group in state.optimiser.param_groups:
         group["lr"] = rate_at(schedule, step)
@@ -141,7 +141,7 @@ def mean(losses: list[Tensor]) -> float:
 
 
 def rate_at(schedule: Schedule, step: int) -> float:
-    """The learning rate of step number ``step``, from 0: a straight warm-up, then a cosine."""
+    """The learning rate of step number ``step``, from 0: linear warm-up, then cosine decay."""
     if step < schedule.warm_up:
         return schedule.rate * (step + 1) / schedule.warm_up
     share = (step - schedule.warm_up) / max(schedule.steps - schedule.warm_up, 1)
@@ -149,7 +149,7 @@ def rate_at(schedule: Schedule, step: int) -> float:
 
 
 class Steps(Dataset[Sample]):
-    """The batches of one process, by the number of the step."""
+    """The batches of one process, indexed by step number."""
 
     def __init__(self, recipe: Recipe, source: Source, rank: int) -> None:
         self.recipe, self.source, self.rank = recipe, source, rank
@@ -161,7 +161,7 @@ class Steps(Dataset[Sample]):
 
 
 def drawn(recipe: Recipe, source: Source, crew: Crew, start: int, end: int) -> Iterator[tuple[int, Sample]]:
-    """The steps from ``start`` until ``end`` and their batches."""
+    """The steps from ``start`` to ``end`` (excluded) with their batches."""
     numbers = range(start, end)
     loader = DataLoader(
         Steps(recipe, source, crew.rank),
@@ -174,7 +174,7 @@ def drawn(recipe: Recipe, source: Source, crew: Crew, start: int, end: int) -> I
 
 @torch.inference_mode()
 def measure(state: State, held_out: tuple[Path, ...], crew: Crew) -> float | None:
-    """The mean PSNR, dB, that the moving average has on held-out windows; None where there are none."""
+    """Mean PSNR, in dB, of the moving average on held-out windows; None if there are none."""
     model = Padded(cast(Interpolator, state.average))
     every = max(-(-sum(shape_of(shard, "windows")[0] for shard in held_out) // MEASURED), 1)
     values = [
@@ -186,7 +186,7 @@ def measure(state: State, held_out: tuple[Path, ...], crew: Crew) -> float | Non
 
 
 def judge(state: State, measured: float | None, weights: Path, recipe: Recipe) -> None:
-    """Keep the moving average as ``weights`` where it measured better than ever before, or nothing can be measured."""
+    """Write the moving average to ``weights`` if it measured best so far, or if nothing can be measured."""
     tally = state.tally
     if measured is not None and measured <= tally.best:
         tally.waited += 1

@@ -1,6 +1,6 @@
-"""What training makes small: differences of pictures, on all scales, and of motion.
+"""Losses: differences of pictures, at all scales, and of motion.
 
-Knows shapes and nothing of networks.
+Knows shapes, and nothing of networks.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from torch import Tensor
 LEVELS = 5
 
 EPSILON = 1e-3
-"""Below this, of 0..1, `charbonnier` counts differences by their square."""
+"""Differences (in 0..1) well below this are quadratic in `charbonnier`."""
 
 
 def laplacian(made: Tensor, true: Tensor, levels: int = LEVELS) -> Tensor:
     """The mean absolute difference of the Laplacian pyramids of pictures [B,3,H,W], summed over ``levels``, finest first.
 
-    Niklaus and Liu, "Context-aware Synthesis for Video Frame Interpolation", CVPR 2018, with even weights, as RIFE (ECCV 2022)
-    takes it: every octave of detail counts as much. What the last level leaves out is not compared; sides that cannot be halved
-    any more end the pyramid.
+    Niklaus and Liu, "Context-aware Synthesis for Video Frame Interpolation", CVPR 2018, with equal weights as in RIFE (ECCV
+    2022), so every octave of detail counts equally. The residual below the last level is not compared; the pyramid ends early
+    if a side can no longer be halved.
     """
-    difference = made - true  # a pyramid is linear: that of the difference is the difference of both
+    difference = made - true  # pyramids are linear: the pyramid of the difference is the difference of the pyramids
     total = difference.new_zeros(())
     for _ in range(levels):
         if difference.shape[-1] % 2 or difference.shape[-2] % 2 or min(difference.shape[-2:]) < 4:
@@ -36,9 +36,9 @@ def laplacian(made: Tensor, true: Tensor, levels: int = LEVELS) -> Tensor:
 
 
 def halved(planes: Tensor, dim: int) -> Tensor:
-    """``planes`` smoothed along ``dim`` by 1, 4, 6, 4, 1 sixteenths, mirrored at the border, and every second taken.
+    """``planes`` filtered along ``dim`` by (1, 4, 6, 4, 1) / 16, mirrored at the border, and decimated by 2.
 
-    Burt and Adelson, "The Laplacian Pyramid as a Compact Image Code", 1983. Slices are faster here than convolving.
+    Burt and Adelson, "The Laplacian Pyramid as a Compact Image Code", 1983. Slicing is faster here than a convolution.
     """
     side = planes.shape[dim]
     ends = planes.narrow(dim, 1, 2).flip(dim), planes.narrow(dim, side - 3, 2).flip(dim)
@@ -48,7 +48,7 @@ def halved(planes: Tensor, dim: int) -> Tensor:
 
 
 def doubled(planes: Tensor, dim: int) -> Tensor:
-    """``planes`` spread to twice the side along ``dim``, and smoothed by twice the same window."""
+    """``planes`` upsampled by 2 along ``dim`` with zeros and filtered by twice the same window."""
     side = planes.shape[dim]
     before = torch.cat((planes.narrow(dim, 1, 1), planes.narrow(dim, 0, side - 1)), dim=dim)
     after = torch.cat((planes.narrow(dim, 1, side - 1), planes.narrow(dim, side - 1, 1)), dim=dim)
@@ -68,13 +68,13 @@ def charbonnier(made: Tensor, true: Tensor) -> Tensor:
 def distillation(
     flows: Sequence[Tensor], taught: Tensor, errors: Sequence[Tensor], bar: Tensor, better: float = 0.01
 ) -> Tensor:
-    """How far each of ``flows`` [B,4,H,W] is from that of a teacher, where the teacher's picture is ``better`` by so much.
+    """Distance of each of ``flows`` [B,4,H,W] from a teacher's, only where the teacher's picture is ``better`` by that much.
 
-    ``taught`` [B,4,h,w] is the teacher's flow, and ``bar`` [B,1,h,w] how far its picture is from the truth, the mean absolute
-    difference of a pixel's channels; ``errors`` [B,1,H,W] are those of the pictures that ``flows`` make. A flow that lies on
-    another grid is averaged or spread to the teacher's. The mean over all pixels of the root mean square of four numbers,
-    summed over ``flows``: Huang et al., "Real-Time Intermediate Flow Estimation for Video Frame Interpolation", ECCV 2022,
-    equation 8, with the threshold of its authors' code.
+    ``taught`` [B,4,h,w]: the teacher's flow; ``bar`` [B,1,h,w]: the error of its picture, the mean absolute difference of a
+    pixel's channels from the truth; ``errors`` [B,1,H,W]: the same for the pictures made by ``flows``. A flow on another grid
+    is averaged or upsampled to the teacher's. The loss is the mean over all pixels of the root mean square of the four
+    components, summed over ``flows``: Huang et al., "Real-Time Intermediate Flow Estimation for Video Frame Interpolation",
+    ECCV 2022, equation 8, with the threshold of its authors' code.
     """
     total = taught.new_zeros(())
     for flow, error in zip(flows, errors, strict=True):
@@ -85,14 +85,14 @@ def distillation(
 
 
 def root(square: Tensor) -> Tensor:
-    """The square root, whose slope at zero is zero instead of infinite."""
+    """The square root, with a gradient of zero at zero instead of infinity."""
     positive = square > 0
     return torch.where(positive, torch.where(positive, square, 1).sqrt(), 0)
 
 
 def to_grid(planes: Tensor, like: Tensor) -> Tensor:
-    """``planes`` [B,C,H,W] averaged, or spread bilinearly, to the size of ``like`` [B,C',h,w], of which theirs is a multiple or
-    a part."""
+    """``planes`` [B,C,H,W] averaged, or upsampled bilinearly, to the size of ``like`` [B,C',h,w]; one size is a multiple of the
+    other."""
     size, wanted = planes.shape[-2:], like.shape[-2:]
     if size == wanted:
         return planes

@@ -1,7 +1,7 @@
-"""What a network makes of a batch while it learns, and what that costs it.
+"""The training objective: a network's frames for a batch, and their loss.
 
-Knows three kinds of network: those that say what they know after each step (`Staged`), RIFE with the teacher of its paper, and
-any other that makes a picture with gradients. Knows nothing of optimisers or data.
+Handles three kinds of network: those with intermediate results (`Staged`), RIFE with the teacher of its paper, and any other
+differentiable one. Knows nothing of optimisers or data.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from .samples import Sample
 
 @runtime_checkable
 class Staged(Protocol):
-    """A network that says, from what it prepared, what it knows of the frame at t [B] after each step: see `Steps`."""
+    """A network that also returns its intermediate results for the frame at t [B], from prepared features: see `Stages`."""
 
     def stages(self, prepared: Any, t: Tensor) -> Any: ...
 
 
 @dataclass(frozen=True)
 class Weights:
-    """What each loss counts. Of the picture: its Laplacian pyramid, and its Charbonnier difference; ``blend``: both again, of
-    the blend without what is added to it. ``motion``: the flow of each step against a teacher's, where the teacher's picture is
-    ``better`` by so much: mean absolute difference, 0..1; ``picture``: the Charbonnier
-    difference from a teacher's picture. ``privileged``: the paper's distillation, where the network has a teacher of its own,
-    whose picture then counts as much as the student's.
+    """Weight of each loss. ``laplacian``, ``charbonnier``: of the frame against the truth; ``blend``: both again, for the blend
+    before anything is added to it. ``motion``: flow of each step against a teacher's, only where the teacher's picture is
+    ``better`` by more than this mean absolute difference, 0..1. ``picture``: Charbonnier difference from a teacher's picture.
+    ``privileged``: the distillation of RIFE's paper, if the network has a teacher of its own, whose picture then counts as much
+    as the student's.
     """
 
     laplacian: float = 1.0
@@ -43,14 +43,14 @@ class Weights:
 
 
 class Lesson(NamedTuple):
-    """What came of a batch: the frames ``made`` [B,3,H,W] and what they cost, to be made smaller."""
+    """The result for a batch: the frames ``made`` [B,3,H,W] and the loss to minimise."""
 
     made: Tensor
     loss: Tensor
 
 
 def learned(model: Interpolator, batch: Sample, weights: Weights) -> Lesson:
-    """What ``model`` makes of a batch, and what that costs."""
+    """Run ``model`` on a batch and compute its loss."""
     window, t, truth = batch.window, batch.t, batch.truth
     if isinstance(model, Rife) and model.flownet.config.teacher:
         lesson = model.teach(window, t, truth)
@@ -81,5 +81,5 @@ def _picture(made: Tensor, truth: Tensor, weights: Weights) -> Tensor:
 
 
 def _taught(made: Tensor, batch: Sample, weights: Weights) -> Tensor:
-    """What a teacher's picture costs."""
+    """The loss against a teacher's picture."""
     return weights.picture * charbonnier(made, batch.picture) if weights.picture else made.new_zeros(())

@@ -1,6 +1,6 @@
-"""Recipes: all that training is told, in one small TOML file.
+"""Recipes: all settings of a training run, in one small TOML file.
 
-Owns the names and what is allowed. Knows nothing of how any of it is done.
+Owns the names and allowed values. Knows nothing of how any setting is carried out.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Data:
-    """What is learned from; a relative path starts at the recipe's folder.
+    """Training data; paths are relative to the recipe's folder.
 
-    ``clips``: videos and folders of numbered images, or folders of these; ``held_out``: those of which nothing is learned, but
-    on which is measured how well it goes, by name or path. ``triplets``: folders in the layout of a test set, see `datasets`.
-    ``stills``: pictures, or folders of them, that are moved exactly (``motion``), in ``synthetic`` of all examples.
-    ``spans``: how many frames of a clip apart the ends of a window may be; frames whose shorter side is above ``side`` are made
-    smaller. ``size``: the side of a crop, a multiple of 32. ``augment``: crops are mirrored, turned, reversed and recoloured.
+    ``clips``: videos and folders of numbered images, or folders of these; ``held_out``: clips, by name or path, excluded from
+    training and used for validation. ``triplets``: folders laid out as a test set, see `datasets`. ``stills``: pictures, or
+    folders of them, for synthetic ``motion``, which makes up the share ``synthetic`` of all examples. ``spans``: allowed
+    distances between the ends of a window, in frames. ``side``: frames with a longer shorter side are downscaled to it.
+    ``size``: side of a crop, a multiple of 32. ``augment``: flip, transpose, reverse and recolour crops at random.
     """
 
     clips: tuple[str, ...] = ()
@@ -48,17 +48,17 @@ class Data:
 
     def __post_init__(self) -> None:
         if self.size % 32 or self.size < 64 or self.size % GRID:
-            raise InputError(f"size {self.size} was given: a multiple of 32 from 64 up is needed")
+            raise InputError(f"size {self.size} was given: a multiple of 32, at least 64, is needed")
         if not 0 <= self.synthetic <= 1:
-            raise InputError(f"synthetic {self.synthetic:g} was given: it is a share, from 0 to 1")
+            raise InputError(f"synthetic {self.synthetic:g} was given: it must be between 0 and 1")
 
 
 @dataclass(frozen=True)
 class Teachers:
-    """Models that a student learns from, by name or file; none where empty.
+    """Teacher models, by name or file; empty for none.
 
-    ``motion`` from one that estimates it; ``pictures`` from one in ``quality``, of windows whose ends are up to ``longest``
-    frames apart: "auto" in the quality "best" is the ensemble of the strongest that are on disk.
+    ``motion``: a model that estimates motion. ``pictures``: a model run in ``quality``, on windows whose ends are at most
+    ``longest`` frames apart; "auto" in the quality "best" is the ensemble of the strongest models on disk.
     """
 
     motion: str = ""
@@ -69,13 +69,13 @@ class Teachers:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast.
+    """Optimisation schedule.
 
-    ``steps`` of ``batch`` examples, on each GPU; AdamW with ``decay`` at ``rate``, which is reached in ``warm_up`` steps and
-    falls to ``last_rate`` along a cosine; gradients are clipped to a norm of ``clip``; ``average``: how much of the moving
-    average of the weights stays at each step. Every ``validate`` steps it is measured, every ``save`` minutes saved, and after
-    ``patience`` measurements without a better one it ends, 0 for never. ``mixed``: bfloat16 on GPUs. ``workers``: processes
-    that draw examples.
+    ``steps`` of ``batch`` examples per GPU. AdamW with weight ``decay``; its learning ``rate`` is reached after ``warm_up``
+    steps and falls to ``last_rate`` along a cosine; gradients are clipped to the norm ``clip``. ``average``: share of the
+    weights' moving average kept per step. ``validate``: steps between measurements; ``save``: minutes between saves;
+    ``patience``: measurements without improvement before stopping, 0 for never. ``mixed``: bfloat16 on GPUs. ``workers``:
+    processes that draw examples.
     """
 
     steps: int = 10000
@@ -95,15 +95,15 @@ class Schedule:
     def __post_init__(self) -> None:
         low = [name for name in ("steps", "batch", "validate") if getattr(self, name) < 1]
         if low:
-            raise InputError(f"{low[0]} {getattr(self, low[0])} was given: a whole number from 1 up is needed")
+            raise InputError(f"{low[0]} {getattr(self, low[0])} was given: a whole number of at least 1 is needed")
         if not 0 <= self.average < 1:
-            raise InputError(f"average {self.average:g} was given: it lies from 0 to below 1")
+            raise InputError(f"average {self.average:g} was given: it must be at least 0 and below 1")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """``network`` is what is trained: one of `students.FRESH`; or what ``start`` holds, a model's name or file. ``seed``: which
-    random numbers."""
+    """``network``: a new network to train, one of `students.FRESH`; ``start``: a model to train instead, by name or file.
+    ``seed``: seed of all random numbers."""
 
     network: str = "inbetween-s"
     start: str = ""
@@ -114,12 +114,12 @@ class Recipe:
     schedule: Schedule = field(default_factory=Schedule)
 
     def as_plain_values(self) -> dict[str, Any]:
-        """All of it, as plain values."""
+        """The whole recipe as plain values."""
         return asdict(self)
 
 
 def read_recipe(path: Path) -> Recipe:
-    """The recipe in a TOML file. Raises `InputError` for a file that is none, and for what it does not know."""
+    """Read a recipe from a TOML file. Raises `InputError` for invalid files and unknown keys."""
     try:
         told = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -128,13 +128,13 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def made(kind: type[T], told: Mapping[str, Any], where: str) -> T:
-    """A dataclass of plain values: tables become dataclasses, and lists tuples. Raises `InputError`."""
+    """Build a dataclass from plain values: tables become dataclasses, lists tuples. Raises `InputError`."""
     known = {one.name: one for one in fields(kind)}  # type: ignore[arg-type]
     values: dict[str, Any] = {}
     blank = kind()
     for name, value in told.items():
         if name not in known:
-            raise InputError(f"{where} has {name!r}, which is not known: there are {', '.join(known)}")
+            raise InputError(f"{where} has the unknown key {name!r}: valid keys are {', '.join(known)}")
         default = getattr(blank, name)
         if is_dataclass(default) and isinstance(value, Mapping):
             values[name] = made(type(default), value, f"{where}, [{name}],")

@@ -1,9 +1,9 @@
-"""Shards: what training reads, cut from clips once and kept on disk.
+"""Shards: training data cut from clips once and cached on disk.
 
-A shard is one safetensors file: ``frames`` uint8 [T,3,H,W] that follow each other evenly in one shot, and ``windows`` int64
-[N,3], the numbers of a frame before, of the true one and of the one after. Beside it may lie what teachers make of each
-window: ``NAME.motion`` and ``NAME.picture``, see `teachers`. Cuts and frames that repeat the one before are found as
-everywhere in the library, and no window holds any.
+A shard is one safetensors file: ``frames`` uint8 [T,3,H,W], evenly spaced in one shot, and ``windows`` int64 [N,3], the numbers
+of the frame before, the true frame and the frame after. Teachers' results for each window may lie beside it: ``NAME.motion``
+and ``NAME.picture``, see `teachers`. No window spans a cut or holds a duplicate frame; both are detected as everywhere in the
+library.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from ..model.weights.files import write
 from ..pixels.uint8 import codes, floats
 
 LONGEST = 64
-"""Frames of a shard, at the most: what is held in memory while one is cut."""
+"""Maximum frames per shard, all of which are held in memory while it is cut."""
 
 
 def cut(clip: Path, folder: Path, spans: Sequence[int], side: int) -> list[Path]:
-    """The shards of a clip or a folder of images, in ``folder``; those that are there from before are taken as they are.
+    """Cut a clip (a video or a folder of images) into shards in ``folder``; existing ones are reused.
 
-    ``spans``: how many frames apart the ends of a window may be. Frames whose shorter side is above ``side`` are made smaller.
+    ``spans``: allowed distances between the ends of a window, in frames. Frames with a shorter side above ``side`` are
+    downscaled.
     """
     name = f"{clip.stem}-{hashlib.sha256(str(clip.resolve()).encode()).hexdigest()[:8]}"
     done = folder / f"{name}.done"
@@ -46,9 +47,9 @@ def cut(clip: Path, folder: Path, spans: Sequence[int], side: int) -> list[Path]
 
 
 def runs(frames: Iterable[Frame], side: int) -> Iterator[list[Tensor]]:
-    """Pictures of a clip that lie in one shot, repeat nothing and follow each other evenly, up to `LONGEST` at a time.
+    """Runs of up to `LONGEST` evenly spaced pictures of one shot, without duplicates.
 
-    Each is uint8 [3,H,W], its shorter side ``side`` at the most.
+    Each picture is uint8 [3,H,W], with a shorter side of at most ``side``.
     """
     run: list[Tensor] = []
     last, gap = Fraction(0), None
@@ -68,7 +69,7 @@ def runs(frames: Iterable[Frame], side: int) -> Iterator[list[Tensor]]:
 
 
 def windows(count: int, spans: Sequence[int]) -> Tensor:
-    """Windows [N,3] of a run of ``count`` frames: of each span as many as overlap by half, and of an odd one any time within.
+    """Windows [N,3] of a run of ``count`` frames: half overlapping; with odd spans, the true frame lies anywhere inside.
 
     Raises `InputError` for a span that holds no frame.
     """
@@ -83,7 +84,7 @@ def windows(count: int, spans: Sequence[int]) -> Tensor:
 
 
 def shrunk(rgb: Tensor, side: int) -> Tensor:
-    """A picture [3,H,W] as uint8, its shorter side ``side`` at the most."""
+    """A picture [3,H,W] as uint8, downscaled to a shorter side of at most ``side``."""
     height, width = rgb.shape[-2:]
     if min(height, width) > side:
         factor = side / min(height, width)

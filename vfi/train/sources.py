@@ -1,7 +1,7 @@
-"""Where examples come from: shards of clips, test-set folders, and pictures moved exactly.
+"""Sources of training examples: shards of clips, test-set folders, and stills with synthetic motion.
 
-A source gives example after example, each a function of the chance that it is given and of nothing else, so that training which
-was cut off goes on as if it had not been. Knows nothing of networks.
+Each example depends only on the random generator passed to the source, so interrupted training resumes bit-exactly. Knows
+nothing of networks.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from .teachers import GRID, beside
 
 
 class Source(Protocol):
-    """Gives an example of ``size`` pixels a side, [3,size,size], drawn by ``chance``."""
+    """Draws a square example, [3,size,size], with the random generator ``chance``."""
 
     def draw(self, size: int, chance: random.Random) -> Sample: ...
 
 
 CALM, WILD = 1.0, 20.0
-"""Pixels of motion between the ends of a window: from the first to the second, windows are drawn as often as they move."""
+"""Motion between the ends of a window, in pixels: within these limits, windows are drawn in proportion to it."""
 
 
 class Shards:
-    """Windows of shards. Where a teacher knows the motion, those that move far are drawn more often, as more is learned of
-    them; else short ones, as 1 / span. Half of the time a larger part is taken and made smaller."""
+    """Windows of shards. With a teacher's motion, windows that move further are drawn more often, as they teach more; without
+    it, in proportion to 1 / span. Half of the crops are larger and downscaled."""
 
     def __init__(self, shards: Sequence[Path], vary: bool = True) -> None:
         self.vary = vary
@@ -48,7 +48,7 @@ class Shards:
         self.windows = [(shard, number) for shard in shards for number in range(len(shares[shard]))]
         self.shares = list(accumulate(share for shard in shards for share in shares[shard]))
         if not self.windows:
-            raise InputError("the clips hold no frames to learn from: three that follow each other in one shot are needed")
+            raise InputError("the clips hold no frames to learn from: three consecutive ones in one shot are needed")
 
     def draw(self, size: int, chance: random.Random) -> Sample:
         ((shard, number),) = chance.choices(self.windows, cum_weights=self.shares)
@@ -65,7 +65,7 @@ class Shards:
 
 
 class Triplets:
-    """Items of a test set's layout, see `datasets`: both ends and one of the true frames between them."""
+    """Items of a folder laid out as a test set, see `datasets`: both ends and one of the true frames between them."""
 
     def __init__(self, items: Sequence[Item], vary: bool = True) -> None:
         self.items = list(items)
@@ -85,13 +85,13 @@ class Triplets:
 
 
 class Stills:
-    """Pictures moved exactly, see `synthetic`."""
+    """Still pictures with synthetic motion, see `synthetic`."""
 
     def __init__(self, files: Sequence[Path], motion: Synthetic) -> None:
         self.files = list(files)
         self.motion = motion
         if not self.files:
-            raise InputError("no still pictures were found: exact motion needs some to move")
+            raise InputError("no still pictures were found: synthetic motion needs some")
 
     def draw(self, size: int, chance: random.Random) -> Sample:
         pictures = [_picture(chance.choice(self.files)) for _ in range(1 + chance.randint(1, self.motion.layers))]
@@ -99,13 +99,13 @@ class Stills:
 
 
 class Mixed:
-    """Of several sources, each as often as its share says."""
+    """A mix of several sources, each drawn in proportion to its share."""
 
     def __init__(self, sources: Sequence[tuple[Source, float]]) -> None:
         self.sources = [source for source, share in sources if share > 0]
         self.shares = [share for _, share in sources if share > 0]
         if not self.sources:
-            raise InputError("there is nothing to learn from: give clips, triplets or still pictures")
+            raise InputError("nothing to learn from was given: clips, triplets or still pictures are needed")
 
     def draw(self, size: int, chance: random.Random) -> Sample:
         (source,) = chance.choices(self.sources, self.shares)
@@ -113,7 +113,7 @@ class Mixed:
 
 
 def worth(shard: Path) -> list[float]:
-    """How often each window of a shard is drawn, of which only ratios count."""
+    """The relative frequency with which each window of a shard is drawn."""
     motion = beside(shard, "motion")
     if not motion.is_file():
         ends = _opened(shard).get_tensor("windows")
@@ -124,7 +124,7 @@ def worth(shard: Path) -> list[float]:
 
 
 def _window(shard: Path, number: int, part: tuple[Any, ...], coarse: tuple[Any, ...]) -> Sample:
-    """A part of a window of a shard with what teachers know of it; ``coarse`` is the same part on the grid of motion."""
+    """A crop of a shard's window, with its teachers' data; ``coarse`` is the same crop on the motion grid."""
     before, at, after = _opened(shard).get_slice("windows")[number].tolist()
     frames = _opened(shard).get_slice("frames")
     start, end, truth = (frames[place][part].float() / 255 for place in (before, after, at))
@@ -139,7 +139,7 @@ def _window(shard: Path, number: int, part: tuple[Any, ...], coarse: tuple[Any, 
 
 
 def _resized(one: Sample, size: int) -> Sample:
-    """An example made smaller, its motion with it."""
+    """Downscale an example and its motion."""
     factor = size / one.truth.shape[-1]
 
     def smaller(plane: Tensor, side: int) -> Tensor:
@@ -152,23 +152,23 @@ def _resized(one: Sample, size: int) -> Sample:
 
 @lru_cache(maxsize=256)
 def _opened(path: Path) -> Any:
-    """A safetensors file, mapped into memory and read where it is looked at."""
+    """A memory-mapped safetensors file, read on access."""
     from safetensors import safe_open
 
     return safe_open(path, framework="pt")
 
 
 def shape_of(path: Path, name: str) -> list[int]:
-    """The shape of a tensor of a safetensors file."""
+    """The shape of a tensor in a safetensors file."""
     return list(_opened(path).get_slice(name).get_shape())
 
 
 def _picture(file: Path) -> Tensor:
-    """The colours of a picture, [3,H,W]."""
+    """The picture in a file, [3,H,W] float."""
     return floats(_codes(file))
 
 
 @lru_cache(maxsize=256)
 def _codes(file: Path) -> Tensor:
-    """The same in 8 bits, of which many can be held in memory."""
+    """The same as uint8, so that many fit in memory."""
     return codes(floats(read_image(file).rgb))

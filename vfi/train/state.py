@@ -1,7 +1,7 @@
-"""The state of training: what has to be kept so that it goes on, to the bit, where it was.
+"""The training state: everything needed to resume bit-exactly.
 
-Owns one file, which is written whole or not at all. Examples are functions of seed and step, so that weights, their moving
-average, the optimiser's moments and a few numbers are all there is.
+Owns one file, written atomically. Examples depend only on seed and step, so the state is just the weights, their moving
+average, the optimiser's moments and a few numbers.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ MOMENTS = ("exp_avg", "exp_avg_sq")
 
 @dataclass
 class Tally:
-    """``step``: how many are done. ``best``: the highest mean PSNR measured, in dB, and ``waited``: how many measurements ago.
-    ``seconds`` that all steps took."""
+    """``step``: steps done. ``best``: the highest mean PSNR measured, in dB; ``waited``: measurements since then. ``seconds``:
+    total time of all steps."""
 
     step: int = 0
     best: float = 0.0
@@ -32,7 +32,7 @@ class Tally:
 
 
 class State:
-    """A network that learns, the moving ``average`` of its weights, its optimiser, and the ``tally``."""
+    """The trained network, the moving ``average`` of its weights, its optimiser, and the ``tally``."""
 
     def __init__(self, model: nn.Module, optimiser: torch.optim.AdamW) -> None:
         self.model = model
@@ -42,13 +42,13 @@ class State:
 
     @torch.no_grad()
     def follow(self, share: float) -> None:
-        """Move the average: ``share`` of it stays, less in the first steps, when it knows little."""
+        """Update the moving average: it keeps ``share`` of itself, and less during the first steps."""
         share = min(share, (1 + self.tally.step) / (10 + self.tally.step))
         for kept, new in zip(self.average.parameters(), self.model.parameters(), strict=True):
             kept.lerp_(new, 1 - share)
 
     def save(self, path: Path) -> None:
-        """Write all of it to a safetensors file. Raises `InputError`."""
+        """Write everything to a safetensors file. Raises `InputError`."""
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         tensors |= {f"average.{name}": value for name, value in self.average.state_dict().items()}
         for name, weight in self.model.named_parameters():
@@ -58,7 +58,7 @@ class State:
         write(path, tensors, {"tally": json.dumps(asdict(self.tally))})
 
     def load(self, path: Path) -> None:
-        """Go on from what `save` wrote. Raises `InputError` where it is of another network."""
+        """Restore what `save` wrote. Raises `InputError` if it belongs to another network."""
         from safetensors import safe_open
 
         tensors = read_safetensors(path)
@@ -67,7 +67,7 @@ class State:
         for prefix, net in (("model.", self.model), ("average.", self.average)):
             own = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
             if {name: value.shape for name, value in own.items()} != {n: v.shape for n, v in net.state_dict().items()}:
-                raise InputError(f"{path} is the state of another network than the recipe's")
+                raise InputError(f"{path} is the state of another network: the recipe's is needed")
             net.load_state_dict(own)
         for name, weight in self.model.named_parameters():
             if f"{MOMENTS[0]}.{name}" in tensors:
@@ -77,5 +77,5 @@ class State:
 
 
 def _alike(value: Tensor, weight: Tensor) -> Tensor:
-    """``value`` on the device of ``weight`` and laid out in memory as that is."""
+    """``value`` with the device, dtype and memory layout of ``weight``."""
     return torch.empty_like(weight).copy_(value)

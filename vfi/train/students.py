@@ -1,4 +1,4 @@
-"""Networks that can be trained: new ones with random weights, and those that are on disk.
+"""Networks to train: new ones with random weights, and existing ones from disk.
 
 Knows nothing of data or losses.
 """
@@ -18,7 +18,7 @@ from ..model import registry, weights
 
 
 def _rife(version: str) -> Rife:
-    """RIFE of the paper, with the teacher that it is trained with."""
+    """RIFE of the paper, with the teacher for its training."""
     config = next(config for config, versions in PUBLISHED.items() if version in versions)
     return Rife(replace(config, teacher=config.widths[-1]))
 
@@ -28,21 +28,21 @@ FRESH: dict[str, Callable[[], nn.Module]] = {
     "rife-eccv": lambda: _rife("eccv"),
     "rife-eccv-m": lambda: _rife("eccv-m"),
 }
-"""What can be trained from nothing."""
+"""Networks that can be trained from scratch."""
 
 
 def student(network: str, start: str, seed: int) -> nn.Module:
-    """The network to train, float32, its gradients on: that of ``start``, a model's name or file, else a new ``network``.
+    """The network to train, float32, with gradients on: that of ``start``, a model's name or file, or else a new ``network``.
 
-    Raises `InputError` where there is no such network, and where it cannot learn.
+    Raises `InputError` if there is no such network, or if it has no weights.
     """
     if start:
         model = registry.build(weights.read(weights.find(start)))
     else:
         if network not in FRESH:
-            raise InputError(f"no network is called {network!r} that can be trained from nothing: there are {', '.join(FRESH)}")
+            raise InputError(f"no network called {network!r} can be trained from scratch: there are {', '.join(FRESH)}")
         torch.manual_seed(seed)
         model = FRESH[network]()  # type: ignore[assignment]
     if not isinstance(model, nn.Module):
-        raise InputError(f"{start} has no weights: there is nothing to train")
+        raise InputError(f"{start} has no weights: a network to train needs some")
     return model.train().requires_grad_(True).to(memory_format=torch.channels_last)  # type: ignore[call-overload]

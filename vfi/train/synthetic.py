@@ -1,7 +1,7 @@
-"""Exact motion: still pictures moved over each other, so that the frame between, its motion and what is hidden are known.
+"""Synthetic motion: moves still pictures over each other, with exact ground truth for frame, flow and occlusion.
 
-A scene is a background and shapes cut from other pictures. Each layer turns, grows, drifts along a curve and bends smoothly,
-the light changes, and all of it may be blurred alike. Frames are drawn straight from the stills, each sampled once.
+A scene is a background plus shapes cut from other pictures. Each layer rotates, scales, drifts along a curve and bends
+smoothly; brightness changes, and all frames may be blurred alike. Frames come straight from the stills, each sampled once.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from .samples import Sample
 from .teachers import GRID
 
 ROUNDS = 4
-"""How often the bend of a layer is looked up again to undo it: each time leaves a tenth of what was missing, or less."""
+"""Fixed-point iterations that invert the bend of a layer: each leaves at most a tenth of the remaining error."""
 
 
 @dataclass(frozen=True)
 class Synthetic:
-    """How wild the motion is of a background and up to ``layers`` shapes.
+    """Range of the motion of a background and up to ``layers`` shapes.
 
-    ``reach`` is the furthest drift, ``bend`` how far a layer bends, as shares of the frame's side; ``turn`` is the furthest
-    turn in degrees, and ``grow`` the most that a layer grows, as a share.
+    ``reach``: maximum drift, and ``bend``: size of the bend, as shares of the frame's side; ``turn``: maximum rotation in
+    degrees; ``grow``: maximum change of scale, as a share.
     """
 
     reach: float = 0.12
@@ -38,7 +38,7 @@ class Synthetic:
     layers: int = 2
 
     def made(self, pictures: Sequence[Tensor], size: int, chance: random.Random) -> Sample:
-        """An example of ``size`` pixels a side, a multiple of `GRID`; of ``pictures`` [3,H,W] the first is the background."""
+        """A random example of side ``size``, a multiple of `GRID`; the first of ``pictures`` [3,H,W] is the background."""
         t = 0.5 if chance.random() < 0.5 else chance.uniform(0.1, 0.9)
         layers = [Layer.drawn(self, picture, size, number > 0, chance) for number, picture in enumerate(pictures)]
         light = chance.uniform(-0.15, 0.15) if chance.random() < 0.3 else 0.0
@@ -52,11 +52,11 @@ class Synthetic:
 
 @dataclass(frozen=True)
 class Layer:
-    """One picture and how it moves. At time 0 its point p is at ``centre`` + p, p in pixels from its middle.
+    """One picture and its motion. At time 0 its point p, in pixels from its middle, is at ``centre`` + p.
 
-    ``drift`` and ``curve`` are (dx, dy) in pixels: at time s it is off by s drift + s (1 - s) curve. ``turn`` in radians and
-    ``grow`` are reached at time 1. ``bend`` [2,h,w], in pixels, is spread over the picture and moves p, s times; nothing does
-    where None. ``shape`` [1,h,w], 0..1, is what can be seen of it, all where None.
+    ``drift`` and ``curve``: (dx, dy) in pixels; at time s the offset is s drift + s (1 - s) curve. ``turn`` in radians and
+    ``grow`` are reached at time 1. ``bend`` [2,h,w], in pixels: displacement stretched over the picture, scaled by s; None for
+    none. ``shape`` [1,h,w], 0..1: opacity; None for fully opaque.
     """
 
     picture: Tensor
@@ -70,7 +70,7 @@ class Layer:
 
     @classmethod
     def drawn(cls, how: Synthetic, picture: Tensor, size: int, cut_out: bool, chance: random.Random) -> Layer:
-        """A layer of random motion; one that is ``cut_out`` shows a shape of the picture and moves further."""
+        """A layer with random motion; a ``cut_out`` shows only a shape of the picture and moves further."""
         noise = torch.Generator().manual_seed(chance.getrandbits(62))
         reach = how.reach * size * chance.random() * (1 if cut_out else 0.6)
         angle, bow = chance.uniform(0, 2 * math.pi), chance.uniform(-0.3, 0.3)
@@ -89,7 +89,7 @@ class Layer:
         )
 
     def places(self, position: Tensor, time: float) -> Tensor:
-        """Where the layer's own points are that are seen at ``position`` [2,h,w] at ``time``: p, [2,h,w]."""
+        """The layer's own points p, [2,h,w], that appear at ``position`` [2,h,w] at ``time``: the inverse of `positions`."""
         moved = position - self._middle(time, position)
         turn, factor = self.turn * time, 1 + self.grow * time
         cosine, sine = math.cos(turn) / factor, math.sin(turn) / factor
@@ -100,7 +100,7 @@ class Layer:
         return straight
 
     def positions(self, p: Tensor, time: float) -> Tensor:
-        """Where the layer's points p, [2,h,w], are seen at ``time``."""
+        """Positions [2,h,w] in the frame of the layer's points p, [2,h,w], at ``time``."""
         bent = p + time * self._bend(p)
         turn, factor = self.turn * time, 1 + self.grow * time
         cosine, sine = math.cos(turn) * factor, math.sin(turn) * factor
@@ -108,11 +108,11 @@ class Layer:
         return turned + self._middle(time, p)
 
     def colours(self, p: Tensor) -> Tensor:
-        """What the picture shows at its points p, [3,h,w]."""
+        """The picture's colours at its points p, [3,h,w]."""
         return _at(self.picture, p)
 
     def cover(self, p: Tensor) -> Tensor:
-        """How much of what lies behind is hidden at its points p, [1,h,w], 0..1."""
+        """Opacity at its points p, [1,h,w], 0..1."""
         return torch.ones_like(p[:1]) if self.shape is None else _at(self.shape, p, outside="zeros")
 
     def _middle(self, time: float, like: Tensor) -> Tensor:
@@ -127,7 +127,7 @@ class Layer:
 
 
 def frame(layers: Sequence[Layer], size: int, time: float) -> Tensor:
-    """What is seen at ``time``, [3,size,size]."""
+    """Render the layers at ``time``, [3,size,size]."""
     made = torch.zeros(3, size, size)
     for layer in layers:
         p = layer.places(grid(size), time)
@@ -136,7 +136,7 @@ def frame(layers: Sequence[Layer], size: int, time: float) -> Tensor:
 
 
 def motion(layers: Sequence[Layer], size: int, t: float) -> tuple[Tensor, Tensor]:
-    """Flow from ``t`` to times 0 and 1, [4,size,size], and whether what is seen at t can be seen at both, [1,size,size]."""
+    """Flow from ``t`` to times 0 and 1, [4,size,size], and whether each pixel is visible at both, [1,size,size] bool."""
     position = grid(size)
     flow, seen = torch.zeros(4, size, size), torch.ones(1, size, size, dtype=torch.bool)
     for number, layer in enumerate(layers):
@@ -153,13 +153,13 @@ def motion(layers: Sequence[Layer], size: int, t: float) -> tuple[Tensor, Tensor
 
 
 def grid(size: int) -> Tensor:
-    """The positions of a frame's pixels, (x, y), [2,size,size]."""
+    """Pixel coordinates (x, y) of a frame, [2,size,size]."""
     side = torch.arange(size, dtype=torch.float32)
     return torch.stack(torch.meshgrid(side, side, indexing="xy"))
 
 
 def blob(size: int, noise: torch.Generator) -> Tensor:
-    """A random shape with a border two pixels wide, [1,h,w], 0..1, a third to two thirds of ``size`` across."""
+    """A random shape, [1,h,w], 0..1, with a soft border of two pixels, a third to two thirds of ``size`` across."""
     side = int(size * (0.33 + 0.33 * float(torch.rand((), generator=noise))))
     rough = torch.randn(1, 1, 5, 5, generator=noise)
     smooth = F.interpolate(rough, size=(side, side), mode="bicubic", align_corners=True)[0] * 0.35
@@ -169,13 +169,13 @@ def blob(size: int, noise: torch.Generator) -> Tensor:
 
 
 def bend(reach: float, noise: torch.Generator) -> Tensor:
-    """Smooth random moves of ``reach`` pixels or so, [2,33,33]."""
+    """A smooth random displacement field of about ``reach`` pixels, [2,33,33]."""
     rough = torch.randn(1, 2, 5, 5, generator=noise) * reach
     return F.interpolate(rough, size=(33, 33), mode="bicubic", align_corners=True)[0]
 
 
 def zoomed(picture: Tensor, size: int, chance: random.Random) -> Tensor:
-    """A part of a picture [3,H,W], 1.5 times ``size`` a side: large enough to move about in."""
+    """A random crop of a picture [3,H,W], resized to a square of 1.5 times ``size``, which leaves room for motion."""
     side = round(1.5 * size)
     height, width = picture.shape[-2:]
     part = min(min(height, width), round(side * chance.uniform(0.8, 1.6)))
@@ -185,7 +185,7 @@ def zoomed(picture: Tensor, size: int, chance: random.Random) -> Tensor:
 
 
 def blurred(rgb: Tensor, sigma: float) -> Tensor:
-    """A picture [3,H,W] with its edges softened by a Gaussian of ``sigma`` pixels."""
+    """Blur a picture [3,H,W] with a Gaussian of ``sigma`` pixels."""
     if not sigma:
         return rgb
     reach = math.ceil(3 * sigma)
@@ -196,7 +196,7 @@ def blurred(rgb: Tensor, sigma: float) -> Tensor:
 
 
 def _at(picture: Tensor, p: Tensor, outside: str = "border") -> Tensor:
-    """``picture`` [C,h,w] looked up at points p [2,H,W], in its pixels from its middle."""
+    """Sample ``picture`` [C,h,w] at points p [2,H,W], in its pixels from its middle."""
     height, width = picture.shape[-2:]
     x, y = p[0] + (width - 1) / 2, p[1] + (height - 1) / 2
     return look_up(picture[None], x[None], y[None], outside=outside)[0]  # type: ignore[arg-type]

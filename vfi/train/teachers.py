@@ -1,7 +1,7 @@
-"""What other models make of the windows of a shard: their motion, and their pictures as softer targets than the true frame.
+"""Teachers' results for the windows of a shard: their motion, and their frames as softer targets than the true frame.
 
-Made once and kept beside the shard, so that a small network can learn from large ones in little time. Knows nothing of how it
-is learned.
+Computed once and cached beside the shard, so that a small network learns from large ones quickly. Knows nothing of the
+learning itself.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from ..ops.warp import warp_corners
 from ..pixels.uint8 import codes
 
 GRID = 4
-"""Motion is kept at this fraction of the picture's size."""
+"""Pixels of the picture per cell of the stored motion, along each side."""
 
 
 def beside(shard: Path, kind: str) -> Path:
-    """Where what a teacher made of a shard lies."""
+    """The file of a teacher's results for a shard."""
     return shard.with_suffix(f".{kind}.safetensors")
 
 
 def teach_motion(shard: Path, model: Interpolator, name: str) -> None:
-    """Keep the motion that ``model`` sees in each window; a file that is there stays.
+    """Store the motion that ``model`` estimates in each window; an existing file is kept.
 
-    It holds float16 ``flow`` [N,4,h,w], (dx, dy) in pixels of the picture from the true frame's time to both ends, and
-    ``error`` [N,1,h,w], how far off the blend is that it makes: the mean absolute difference, 0..1.
+    The file holds float16 ``flow`` [N,4,h,w], (dx, dy) in pixels of the picture from the true frame's time to both ends, and
+    ``error`` [N,1,h,w]: mean absolute difference, 0..1, between the blend of the warped ends and the true frame.
 
-    Raises `InputError` where the model sees no motion.
+    Raises `InputError` if the model does not estimate motion.
     """
     if beside(shard, "motion").is_file():
         return
     if not (isinstance(model, Wrapper) and estimates_motion(model)):
-        raise InputError(f"{name} does not estimate motion: a teacher of motion must")
+        raise InputError(f"{name} does not estimate motion: a motion teacher must")
     flows, errors = [], []
     for window, t, truth in each(shard):
         motion = model.motion(window, t)
@@ -51,9 +51,9 @@ def teach_motion(shard: Path, model: Interpolator, name: str) -> None:
 
 
 def teach_pictures(shard: Path, model: Interpolator, name: str, longest: int) -> None:
-    """Keep the picture that ``model`` makes of each window, uint8 ``picture`` [N,3,H,W]; a file that is there stays.
+    """Store the frame that ``model`` makes for each window, uint8 ``picture`` [N,3,H,W]; an existing file is kept.
 
-    Where the ends of a window are more than ``longest`` frames apart, it is the true frame.
+    If the ends of a window are more than ``longest`` frames apart, the true frame is stored instead.
     """
     if beside(shard, "picture").is_file():
         return
@@ -65,7 +65,7 @@ def teach_pictures(shard: Path, model: Interpolator, name: str, longest: int) ->
 
 @torch.inference_mode()
 def each(shard: Path, every: int = 1) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """The windows of a shard, or one of ``every`` so many: both ends [1,2,3,H,W], t [1] and the true frame [1,3,H,W]."""
+    """The windows of a shard, or only each ``every``-th: both ends [1,2,3,H,W], t [1] and the true frame [1,3,H,W]."""
     tensors = read(shard)
     for before, at, after in tensors["windows"][::every].tolist():
         ends = tensors["frames"][[before, after]].float() / 255

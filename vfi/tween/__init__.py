@@ -1,5 +1,5 @@
-"""Tweening by diffusion: the frames between two keyframes, drawn from noise by networks that take both.
+"""Tweening by diffusion: networks conditioned on two keyframes draw the frames between them from noise.
 
-`framer` and `svdkfi` each are one published method, `svd` the networks that they share. Knows nothing of files or of the rest
-of the library but tracks and matches.
+`framer` and `svdkfi` each implement one published method; `svd` holds the networks they share. Apart from `files`, which loads
+weights, knows nothing of files, nor of the rest of the library except tracks and matches.
 """

@@ -1,8 +1,8 @@
-"""The published checkpoint of Stable Video Diffusion, one file, as the parts that a run needs besides its UNet.
+"""Splits the published single-file checkpoint of Stable Video Diffusion into the parts a run needs besides its UNet.
 
-Owns the names of that file, which are neither diffusers' nor transformers'. Its autoencoder is there in two halves: the decoder
-under ``first_stage_model``, and the encoder by which keyframes were encoded in training under ``conditioner``. Knows nothing
-of how the parts work.
+Owns that file's key names, which are neither diffusers' nor transformers'. It stores the autoencoder in two halves: the
+decoder under ``first_stage_model`` and the encoder that encoded keyframes in training under ``conditioner``. Knows nothing of
+how the parts work.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ AUTOENCODER_NAMES = (
     (r"\.time_stack\.out_layers\.0\.", ".temporal_res_block.norm2."),
     (r"\.time_stack\.out_layers\.3\.", ".temporal_res_block.conv2."),
 )
-"""What names are called here, in the order in which they are changed."""
+"""(pattern, replacement) from the file's names to diffusers', applied in this order."""
 
 VISION_NAMES = (
     (r"^class_embedding$", "vision_model.embeddings.class_embedding"),
@@ -59,7 +59,7 @@ VISION_NAMES = (
 
 
 def coders(autoencoder: Autoencoder, vision: Vision) -> Coders:
-    """Both, wherever they are and in whatever precision, as `Coders`."""
+    """Wrap both as `Coders`, on whatever device and in whatever precision they are."""
 
     def like(net: Autoencoder | Vision, x: Tensor) -> Tensor:
         return x.to(next(net.parameters()))
@@ -72,14 +72,14 @@ def coders(autoencoder: Autoencoder, vision: Vision) -> Coders:
 
 
 def parts(state: Mapping[str, Tensor], build: Build | None = None) -> tuple[Autoencoder, Vision]:
-    """The autoencoder and the vision model of a whole checkpoint, which hold its tensors. Raises `InputError`."""
+    """Build the autoencoder and the vision model around the tensors of a whole checkpoint. Raises `InputError`."""
     if not any(key.startswith(VISION) for key in state) or not any(key.startswith(DECODER) for key in state):
-        raise InputError(f"these weights are {looks_like(state)}: the whole checkpoint of Stable Video Diffusion is wanted")
+        raise InputError(f"these weights are {looks_like(state)}: the whole checkpoint of Stable Video Diffusion is needed")
     return autoencoder(autoencoder_state(state), build), vision(vision_state(state), build)
 
 
 def autoencoder_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The autoencoder's tensors of a whole checkpoint, as diffusers calls them."""
+    """The autoencoder's tensors of a whole checkpoint, under diffusers' names."""
     encoder = ENCODER if any(key.startswith(ENCODER) for key in state) else DECODER
     own = {key.removeprefix(DECODER): value for key, value in state.items() if key.startswith(f"{DECODER}decoder.")}
     own |= {
@@ -91,14 +91,14 @@ def autoencoder_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     made = {}
     for key, value in own.items():
         name = renamed(key, AUTOENCODER_NAMES)
-        # Levels on the way up are counted from the largest there, from the smallest here.
+        # The file numbers decoder levels from the largest size down, diffusers from the smallest up.
         name = re.sub(r"\.up_blocks\.(\d+)\.", lambda found: f".up_blocks.{top - int(found[1])}.", name)
         made[name] = value.flatten(1) if re.search(r"\.attentions\.0\.to_.*weight$", name) else value
     return made
 
 
 def vision_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The vision model's tensors of a whole checkpoint, as transformers calls them."""
+    """The vision model's tensors of a whole checkpoint, under transformers' names."""
     made = {}
     for key, value in state.items():
         if not key.startswith(VISION):

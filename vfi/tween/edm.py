@@ -1,4 +1,4 @@
-"""The noise of Stable Video Diffusion, and how latents are freed of it step by step.
+"""The noise schedule of Stable Video Diffusion and its sampler, which denoises latents step by step.
 
 Karras et al., "Elucidating the Design Space of Diffusion-Based Generative Models", NeurIPS 2022 (EDM). The network predicts v
 (Salimans and Ho, "Progressive Distillation", ICLR 2022). Owns the schedule, Euler's method and guidance. Knows nothing of
@@ -21,17 +21,17 @@ from ..core import InputError
 SIGMA_MAX, SIGMA_MIN, RHO = 700.0, 0.002, 7
 
 STRIDE = 0x9E3779B97F4A7C15
-"""How far apart the streams of a seed are: no seed that anyone gives has a stream of another's."""
+"""Offset between the streams of a seed, so large that streams of seeds in practical use never coincide."""
 
 GuidanceCurve = Literal["linear", "triangle"]
 
 Predict: TypeAlias = "Callable[[Tensor, float], Tensor]"
-"""(latents, sigma, the standard deviation of the noise in them) -> v"""
+"""(latents, sigma) -> v; sigma is the standard deviation of the noise in the latents."""
 
 
 class Step(NamedTuple):
-    """One step done: the ``number``th of ``steps``, from 1; ``latents`` with the noise that is left, and what they would be
-    without, as far as is known."""
+    """A finished denoising step: ``number`` (from 1) of ``steps``, the ``latents`` with their remaining noise, and the current
+    estimate of the ``clean`` ones."""
 
     number: int
     steps: int
@@ -40,13 +40,14 @@ class Step(NamedTuple):
 
 
 Each: TypeAlias = "Callable[[Step], None]"
-"""Called after each step; what it raises ends the work."""
+"""Called after each step; raising an exception aborts the run."""
 
 
 class Known(NamedTuple):
-    """What is there already: ``latents``, which stay where ``mask``, of a shape that goes with theirs, is 0.
+    """Existing ``latents`` to keep where ``mask`` (a shape that broadcasts to theirs) is 0 and redraw where it is 1.
 
-    Where it is 1 they are drawn anew, in the last ``share``, above 0 to 1, of a longer way: the less, the nearer to those.
+    ``share``, above 0 and at most 1: denoising strength. Only this last part of the noise schedule is run; the smaller, the
+    closer the result stays to ``latents``.
     """
 
     latents: Tensor
@@ -55,42 +56,42 @@ class Known(NamedTuple):
 
 
 def sigmas(steps: int, share: float = 1.0) -> list[float]:
-    """Standard deviations of the noise, the last of them 0: ``steps`` + 1 (EDM, equation 5). Raises `InputError`.
+    """Noise levels (standard deviations), ``steps`` + 1 of them, ending in 0 (EDM, equation 5). Raises `InputError`.
 
-    With less than 1 they are the last ``share`` of a longer list, as ComfyUI's samplers have it at a denoise of that.
+    A ``share`` below 1 takes the end of a longer schedule, like the denoise setting of ComfyUI's samplers.
     """
     if steps < 1:
         raise InputError(f"{steps} steps were asked for: at least one is needed")
     if not 0 < share <= 1:
-        raise InputError(f"a share of {share:g} of the way was asked for: it lies above 0 and is at most 1")
+        raise InputError(f"a share of {share:g} of the schedule was asked for: it must be above 0 and at most 1")
     high, low, whole = SIGMA_MAX ** (1 / RHO), SIGMA_MIN ** (1 / RHO), int(steps / share)
     way = [(high + index / max(whole - 1, 1) * (low - high)) ** RHO for index in range(whole)]
     return [*way[-steps:], 0.0]
 
 
 def level(sigma: float) -> float:
-    """The noise level as the network counts it."""
+    """The noise level as the network takes it."""
     return 0.25 * math.log(sigma)
 
 
 def scaled(latents: Tensor, sigma: float) -> Tensor:
-    """Noisy latents as the network takes them, of unit variance."""
+    """Noisy latents scaled to unit variance, as the network takes them."""
     return latents / math.sqrt(sigma**2 + 1)
 
 
 def clean(latents: Tensor, v: Tensor, sigma: float) -> Tensor:
-    """The latents without the noise that v says is in them."""
+    """The latents with the noise predicted by v removed."""
     return latents / (sigma**2 + 1) - v * (sigma / math.sqrt(sigma**2 + 1))
 
 
 Draw: TypeAlias = "Callable[[Sequence[int]], Tensor]"
-"""Normal noise of a shape."""
+"""(shape) -> normal noise of that shape."""
 
 
 def noise_of(seed: int, stream: int = 0) -> Draw:
-    """Draws normal noise of a shape, float32 on the CPU, so that a seed means the same on every device.
+    """A generator of normal noise, float32 on the CPU, so that a seed gives the same noise on every device.
 
-    A seed has several streams. The first of ``stream`` 0 is ComfyUI's noise of that seed.
+    A seed has several independent streams. The first noise of ``stream`` 0 equals ComfyUI's noise for that seed.
     """
     generator = torch.Generator().manual_seed((seed + stream * STRIDE) % 2**64)
     return lambda shape: torch.randn(*shape, generator=generator)
@@ -104,11 +105,11 @@ def euler(
     again: Callable[[int], Iterator[Tensor]] | None = None,
     known: Known | None = None,
 ) -> Tensor:
-    """Latents made of normal ``noise``, in ``steps`` steps of Euler's method (EDM, algorithm 1 without its second order).
+    """Denoise normal ``noise`` into latents, in ``steps`` steps of Euler's method (EDM, algorithm 1 without second order).
 
-    ``again`` gives, for a step, noise with which to go back: once more for each, as much is added as the step took away, and
-    the step is repeated. ``each`` sees steps when they stand. Of what is ``known`` the network sees at each step what it would
-    be with the noise of that step (Lugmayr et al., "RePaint", CVPR 2022).
+    ``again`` yields fresh noise for a step: each time, as much noise as the step removed is added back and the step is
+    repeated. ``each`` is called once a step is final. ``known`` latents are fed to the network with the noise level of each
+    step (Lugmayr et al., "RePaint", CVPR 2022).
     """
     ladder = sigmas(steps, known.share if known else 1.0)
     whole = math.isclose(ladder[0], SIGMA_MAX, rel_tol=1e-5)
@@ -135,9 +136,9 @@ def euler(
 
 
 def guidance(frames: int, between: tuple[float, float], curve: GuidanceCurve) -> Tensor:
-    """How strongly each frame is guided, [F].
+    """The guidance scale of each frame, [F].
 
-    ``linear`` grows from the first to the last frame; ``triangle`` grows towards the middle, and falls again.
+    ``linear`` rises from the first frame to the last; ``triangle`` rises to the middle and falls again.
     """
     ramp = torch.linspace(*between, frames)
     if curve == "linear":
@@ -146,9 +147,9 @@ def guidance(frames: int, between: tuple[float, float], curve: GuidanceCurve) ->
 
 
 def guided(rows: Tensor, strength: Tensor) -> Tensor:
-    """What the network says, guided: away from what it says without the keyframes (Ho and Salimans, 2021).
+    """Classifier-free guidance: extrapolate away from the prediction without keyframes (Ho and Salimans, 2021).
 
-    ``rows`` [2*B,F,...] are those without, then those with them; ``strength`` [F]. Gives [B,F,...].
+    ``rows`` [2*B,F,...]: predictions without keyframes, then with; ``strength`` [F]. Returns [B,F,...].
     """
     without, with_them = rows.chunk(2)
     return torch.lerp(without, with_them, strength.to(rows).reshape(1, -1, *[1] * (rows.ndim - 2)))

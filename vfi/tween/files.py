@@ -1,6 +1,6 @@
-"""From published files to what draws between two keyframes, ready to use without ComfyUI.
+"""Loads the tweening methods from published files, ready to use without ComfyUI.
 
-Owns which file holds what, and in which precision each part works. Knows nothing of how anything works. Nothing is downloaded.
+Owns which file holds which part, and the precision of each part. Knows nothing of how the parts work. Downloads nothing.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ def framer(
     dtype: torch.dtype = torch.float32,
     order: Order = "fixed",
 ) -> Framer:
-    """Framer of its ``unet`` and, for tracks, its ``controlnet``, safetensors files in diffusers' form.
+    """Load Framer from its ``unet`` and, for tracks, its ``controlnet``: safetensors files in diffusers' form.
 
-    ``svd_file`` is the whole checkpoint of Stable Video Diffusion, of which the autoencoder and CLIP's vision half are read.
-    ``dtype`` is that of the networks: in float16 their published weights are 4.4 GB. ``order``: see `layers.Build`. Raises
-    `InputError`.
+    ``svd_file``: the whole checkpoint of Stable Video Diffusion; only the autoencoder and CLIP's vision half are read.
+    ``dtype``: precision of the networks, whose published weights take 4.4 GB in float16. ``order``: see `layers.Build`.
+    Raises `InputError`.
     """
     build = Build(order=order)
     net = made(unet, lambda state: svd.unet(state, build)).to(device, dtype)
@@ -55,7 +55,7 @@ def inbetweening(
     dtype: torch.dtype = torch.float32,
     order: Order = "fixed",
 ) -> Inbetweening:
-    """Generative Inbetweening of three UNets, safetensors files in diffusers' form: see `svdkfi.backward_state`.
+    """Load Generative Inbetweening from three UNets, safetensors files in diffusers' form: see `svdkfi.backward_state`.
 
     ``svd_file``, ``dtype`` and ``order`` are as in `framer`. Raises `InputError`.
     """
@@ -66,9 +66,9 @@ def inbetweening(
 
 
 def coders(svd_file: File, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Coders:
-    """The autoencoder and CLIP's vision half of the whole checkpoint of Stable Video Diffusion. Raises `InputError`.
+    """Load the autoencoder and CLIP's vision half from the whole checkpoint of Stable Video Diffusion. Raises `InputError`.
 
-    The autoencoder, which overflows in float16, works in float32 then.
+    With ``dtype`` float16, in which the autoencoder overflows, the autoencoder alone works in float32.
     """
     path = weights.find(svd_file)
     held = (checkpoint.DECODER, checkpoint.ENCODER, checkpoint.VISION)
@@ -78,7 +78,7 @@ def coders(svd_file: File, *, device: torch.device | str = "cpu", dtype: torch.d
 
 
 def made(file: File, make: Callable[[dict[str, Tensor]], Made]) -> Made:
-    """What is made of the tensors of a file; what cannot be done is said of that file."""
+    """Apply ``make`` to the tensors of a file; errors name the file."""
     path = weights.find(file)
     return named(path, make, weights.read(path))
 

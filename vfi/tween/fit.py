@@ -1,6 +1,6 @@
-"""Pictures brought to the size at which a network draws, and back: a part is cut out and resized.
+"""Fits pictures to the size at which a network draws, and back, by cropping and resizing.
 
-Owns which part that is. Knows nothing of networks.
+Owns the choice of the crop. Knows nothing of networks.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Pixels = tuple[int, int]
 
 @dataclass(frozen=True)
 class Fit:
-    """The part of a picture that begins at ``corner`` (x, y) and has the size ``part``, brought to ``size``."""
+    """A crop of size ``part`` at ``corner`` (x, y), resized to ``size``."""
 
     corner: Pixels
     part: Pixels
@@ -26,31 +26,31 @@ class Fit:
 
     @classmethod
     def middle(cls, whole: Pixels, size: Pixels) -> Fit:
-        """The largest part of the shape of ``size`` in the middle of a picture of the size ``whole``."""
+        """The largest centred crop of a ``whole`` picture with the aspect ratio of ``size``."""
         part = shaped(whole, size)
         return cls(((whole[0] - part[0]) // 2, (whole[1] - part[1]) // 2), part, size)
 
     def cut(self, pictures: Tensor) -> Tensor:
-        """The part of [...,H,W], as it is."""
+        """The crop of [...,H,W], not resized."""
         (x, y), (width, height) = self.corner, self.part
         return pictures[..., y : y + height, x : x + width]
 
     def pictures(self, pictures: Tensor) -> Tensor:
-        """[B,C,H,W] 0..1 -> [B,C,h,w]; those of the right size are not touched."""
+        """[B,C,H,W] 0..1 -> [B,C,h,w], cropped and resized; bit-exact if the crop already has the right size."""
         return resized(self.cut(pictures), self.size)
 
     def tracks(self, tracks: Tracks) -> Tracks:
-        """Tracks on the whole picture as tracks on the resized part."""
+        """Convert tracks on the whole picture to tracks on the resized crop."""
         moved = tracks.moved((-self.corner[0], -self.corner[1]))
         return Tracks(moved.path, moved.visible, self.part).scaled(self.size)
 
     def back(self, pictures: Tensor) -> Tensor:
-        """[B,C,h,w] 0..1 at the size of the part."""
+        """Resize [B,C,h,w] 0..1 back to the size of the crop."""
         return resized(pictures, self.part)
 
 
 def shaped(within: Pixels, shape: Pixels) -> Pixels:
-    """The largest size in ``within`` that is as wide for its height as ``shape`` is, in whole pixels."""
+    """The largest size inside ``within`` with the aspect ratio of ``shape``, in whole pixels."""
     (width, height), (wide, high) = within, shape
     if width * high > height * wide:
         return max(round(height * wide / high), 1), height
@@ -58,7 +58,7 @@ def shaped(within: Pixels, shape: Pixels) -> Pixels:
 
 
 def resized(pictures: Tensor, size: Pixels) -> Tensor:
-    """[B,C,H,W] 0..1 at another size (width, height), bicubic, blurred where they shrink."""
+    """Resize [B,C,H,W] 0..1 to ``size`` (width, height): bicubic, antialiased when shrinking."""
     if (pictures.shape[-1], pictures.shape[-2]) == size:
         return pictures
     return F.interpolate(pictures, (size[1], size[0]), mode="bicubic", antialias=True).clamp(0, 1)

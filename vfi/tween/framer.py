@@ -1,10 +1,10 @@
-"""Framer: the frames between two keyframes, drawn from noise, in which points go where tracks lead them.
+"""Framer: draws the frames between two keyframes from noise and moves points along given tracks.
 
-Wang et al., "Framer: Interactive Frame Interpolation", ICLR 2025. Owns what the network is told of the keyframes, of the tracks
-and of the clip, and the run from noise to frames. What turns pictures into latents, latents into pictures and pictures into
-tokens comes from outside (`keyframes.Coders`). Knows nothing of files or devices: it works where its networks are.
+Wang et al., "Framer: Interactive Frame Interpolation", ICLR 2025. Owns the conditioning on keyframes, tracks and clip, and the
+run from noise to frames. The caller supplies the coders between pictures, latents and tokens (`keyframes.Coders`). Knows
+nothing of files or devices: it works where its networks are.
 
-The published weights were trained on 14 frames of 512x320, and know other sizes and lengths by luck only.
+The published weights were trained on 14 frames of 512x320; at other sizes and lengths they work only by luck.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from .refresh import Refresh
 from .svd import Control, ControlNet, Sizes, UNet
 
 SEEN = 2
-"""The level on the way up whose features show where points are."""
+"""The decoder level whose features are used to locate points."""
 
 FRAMES, SIZE = 14, (512, 320)
-"""What the published weights were trained on: frames, and width and height."""
+"""The training format of the published weights: frames, and (width, height)."""
 
 AUTOPILOT = 0.5
-"""How strongly tracks that `autopilot` found steer, in the authors' program."""
+"""Control strength that the authors' program uses for tracks found by `autopilot`."""
 
 
 @dataclass(frozen=True)
 class Drawing(keyframes.Drawing):
-    """How the frames are drawn; what is said of all ways to draw is in `keyframes.Drawing`. Raises `InputError`.
+    """Settings of Framer's drawing; the settings of all methods are in `keyframes.Drawing`. Raises `InputError`.
 
-    Each frame is guided by a strength within ``guidance`` that follows ``curve`` (`edm.guidance`).
+    ``curve``: how the guidance scale varies over the frames, within ``guidance`` (`edm.guidance`).
 
-    ``strength``: how much the tracks steer, 0 to 2, in the steps whose share of all lies within ``during``, its end left
-    out. ``refine``: points are looked for in what has been drawn after each step, and the tracks bent to go where both
-    keyframes find them. That is what the paper says; the authors' program draws its maps once, before, so that there it
-    changes nothing. How good it is has not been measured.
+    ``strength``, 0 to 2: how strongly the tracks steer, during the steps whose share of all lies in ``during`` (end excluded).
+    ``refine``: after each step, locate the points in the features and bend the tracks to where both keyframes find them. The
+    paper does so; the authors' program draws its maps only once beforehand, so refining has no effect there. The benefit has
+    not been measured.
     """
 
     motion: float = 100
@@ -55,23 +55,23 @@ class Drawing(keyframes.Drawing):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.curve not in ("linear", "triangle"):
-            raise InputError(f"curve {self.curve!r} was asked for: there are linear and triangle")
+            raise InputError(f"curve {self.curve!r} was asked for: it must be linear or triangle")
         if not 0 <= self.strength <= 2:
-            raise InputError(f"strength {self.strength:g} was asked for: it lies between 0 and 2")
+            raise InputError(f"strength {self.strength:g} was asked for: it must be between 0 and 2")
         if not 0 <= self.during[0] <= self.during[1] <= 1:
-            raise InputError(f"steps {self.during} were to be steered: two shares of all, 0 to 1, are needed in order")
+            raise InputError(f"steering during {self.during} was asked for: two shares from 0 to 1, in order, are needed")
 
     def controlled(self, step: int) -> bool:
-        """Whether tracks steer in this step."""
+        """Whether the tracks steer in this step."""
         start, end = self.during
         return self.strength > 0 and start <= step / self.steps < end
 
 
 def condition(ends: Tensor, frames: int, token: Tensor) -> Tensor:
-    """What is told of the keyframes beside the noise, [F,5,h,w].
+    """Keyframe conditioning, concatenated to the noisy latents, [F,5,h,w].
 
-    ``ends`` [2,4,h,w] are their latents, zeros where the network is to know nothing of them; ``token`` (`UNet.mask_token`)
-    stands for the latents of the frames between. The fifth channel is 1 where a frame is not known.
+    ``ends`` [2,4,h,w]: the keyframes' latents, or zeros for the unconditional pass; ``token`` (`UNet.mask_token`) stands for
+    the latents of the frames between. The fifth channel is 1 for unknown frames.
     """
     between = token.to(ends).reshape(1, -1, 1, 1).expand(frames - 2, -1, *ends.shape[-2:])
     unknown = ends.new_ones(frames, 1, *ends.shape[-2:])
@@ -80,34 +80,33 @@ def condition(ends: Tensor, frames: int, token: Tensor) -> Tensor:
 
 
 def maps(tracks: Tracks) -> Tensor:
-    """Heat-maps of tracks as the ControlNet takes them: [F,3,H,W] float, 0..255."""
+    """Track heatmaps as the ControlNet takes them: [F,3,H,W] float, 0..255."""
     return heatmaps(tracks)[:, None].expand(-1, 3, -1, -1).float()
 
 
 def autopilot(first: Tensor, last: Tensor, frames: int = FRAMES, count: int = 5, matcher: match.Matcher = match.sift) -> Tracks:
-    """Tracks between two pictures [3,H,W] 0..1, from the ``count`` surest points that they share; none where they share none.
+    """Tracks of up to ``count`` points matched between two pictures [3,H,W] 0..1, the most certain first.
 
-    Points must move together with others, and lie apart. With them Framer steers at a strength of `AUTOPILOT`. Raises
-    `InputError`.
+    Points must move consistently with others and lie apart. Use them at a strength of `AUTOPILOT`. Raises `InputError`.
     """
     return matcher(first, last).consistent().spread(count).tracks(frames)
 
 
 def check(unet: Sizes, controlnet: Sizes | None = None) -> None:
-    """That these are Framer's networks, and made for each other. Raises `InputError`."""
+    """Check that these are Framer's networks and fit each other. Raises `InputError`."""
     if not unet.token or unet.inputs != 2 * (unet.outputs or 0) + 1:
         raise InputError(
             f"this UNet takes {unet.inputs} channels and {'has' if unet.token else 'lacks'} a token for the frames between: "
-            "it is not Framer's, which takes 9 and has one"
+            "Framer's takes 9 and has one"
         )
     if controlnet is not None and (controlnet.inputs, controlnet.across) != (unet.inputs, unet.across):
-        raise InputError("this ControlNet was not made for this UNet: their channels differ")
+        raise InputError("this ControlNet was not made for this UNet: their channels must match")
 
 
 class Framer:
-    """Draws the frames between two keyframes with a ``unet``, along tracks where there is a ``controlnet``.
+    """Draws the frames between two keyframes with a ``unet``, along tracks if there is a ``controlnet``.
 
-    Raises `InputError` for networks that were made for something else.
+    Raises `InputError` for any other networks.
     """
 
     def __init__(self, unet: UNet, coders: Coders, controlnet: ControlNet | None = None) -> None:
@@ -127,13 +126,13 @@ class Framer:
     ) -> Tensor:
         """The clip from ``first`` to ``last`` [3,H,W] 0..1, both among its ``frames``: [F,3,H,W] 0..1.
 
-        ``tracks`` are brought to that size and number of frames. ``each`` is called after each step, and what it raises ends
-        the work. Raises `InputError`.
+        ``tracks`` are resampled to that size and number of frames. ``each`` is called after each step and may raise to abort.
+        Raises `InputError`.
         """
         drawing = drawing or Drawing()
         keyframes.check(first, last, frames)
         if tracks is not None and tracks.count and self.controlnet is None:
-            raise InputError(f"{tracks.count} tracks were given, and no ControlNet, without which they lead nowhere")
+            raise InputError(f"{tracks.count} tracks were given, and no ControlNet: tracks need one")
         like = next(self.unet.conv_in.parameters())
         draw = edm.noise_of(drawing.seed)
         ends, tokens = keyframes.condition_on(
@@ -150,10 +149,10 @@ class Framer:
     def redraw(
         self, clip: Tensor, mask: Tensor, drawing: Drawing | None = None, *, share: float = 1.0, each: Each | None = None
     ) -> Tensor:
-        """A ``clip`` [F,3,H,W] 0..1 drawn anew where ``mask`` [F,H/8,W/8] is 1, between its first and its last frame.
+        """Redraw a ``clip`` [F,3,H,W] 0..1 where ``mask`` [F,H/8,W/8] is 1, between its first and last frames.
 
-        All of it comes out of the autoencoder, which alters what is not drawn anew too. ``share``: see `edm.Known`.
-        ``each`` is as in a call. Raises `InputError`.
+        The whole clip passes through the autoencoder, which also alters the parts that are not redrawn. ``share``: see
+        `edm.Known`. ``each``: as in `__call__`. Raises `InputError`.
         """
         drawing = drawing or Drawing()
         first, last = clip[0], clip[-1]
@@ -171,10 +170,10 @@ class Framer:
 
 
 class Run:
-    """One run from noise to latents: what the network is told in all its steps, and the tracks as they are by now.
+    """One run from noise to latents: the conditioning shared by all steps, and the current tracks.
 
-    ``ends`` [2,4,h,w] are the latents of the keyframes, ``tokens`` [2,C] what CLIP saw in them; ``tracks`` are of the working
-    size and number of ``frames``.
+    ``ends`` [2,4,h,w]: latents of the keyframes; ``tokens`` [2,C]: their CLIP embeddings; ``tracks`` have the working size and
+    number of ``frames``.
     """
 
     def __init__(
@@ -199,7 +198,7 @@ class Run:
         self.hints = self._hints()
 
     def predict(self, latents: Tensor, sigma: float) -> Tensor:
-        """v for latents [1,F,4,h,w]: an `edm.Predict` that counts its steps."""
+        """v for latents [1,F,4,h,w]: an `edm.Predict` that counts the steps."""
         noisy = edm.scaled(latents, sigma).to(self.condition).expand(2, -1, -1, -1, -1)
         time = torch.tensor(edm.level(sigma), device=noisy.device)
         told = (torch.cat((noisy, self.condition), dim=2), time, self.context, self.ids)

@@ -1,6 +1,6 @@
-"""What every way of drawing between two keyframes is given: the keyframes, what the networks are told of the clip, and coders.
+"""The common inputs of all methods that draw between two keyframes: keyframes, settings of the clip, and coders.
 
-Owns their checks, and the way from keyframes to what networks take and back to frames. Knows nothing of networks.
+Owns their checks and the conversion of keyframes to network inputs and of latents to frames. Knows nothing of networks.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from . import edm
 from .edm import Draw
 
 SCALE = 0.18215
-"""Latents of the autoencoder times this have unit variance; those of keyframes are told as they are."""
+"""Factor that brings the autoencoder's latents to unit variance; latents of keyframes are used unscaled."""
 
 CELL = 8
-"""Pixels to a side of a cell of the latents: width and height are multiples of it."""
+"""Side of a latent cell, in pixels: width and height are multiples of it."""
 
 LEAST = 64
-"""The shortest side of a keyframe, in pixels: a single cell in the middle of the UNet."""
+"""Minimum side of a keyframe, in pixels: it leaves a single cell in the middle of the UNet."""
 
 
 @dataclass(frozen=True)
 class Coders:
-    """What comes from Stable Video Diffusion's own checkpoint besides its UNet; see `checkpoint`.
+    """The parts of Stable Video Diffusion's checkpoint besides its UNet; see `checkpoint`.
 
-    ``encode``: pictures [B,3,H,W], 0..1 and with a little noise beyond that, to latents [B,4,H/8,W/8], the likeliest ones and
-    as they come. ``decode``: such latents of a whole clip [F,4,H/8,W/8] to frames [F,3,H,W], 0..1 or a little beyond.
-    ``embed``: pictures [B,3,H,W], 0..1, to tokens [B,C], by CLIP on the whole picture squeezed to a square. All are given
-    tensors on the device and in the precision of the UNet; what they give is brought there.
+    ``encode``: pictures [B,3,H,W], 0..1 or, with noise, a little beyond, to mean latents [B,4,H/8,W/8], unscaled.
+    ``decode``: such latents of a whole clip [F,4,H/8,W/8] to frames [F,3,H,W], 0..1 or a little beyond.
+    ``embed``: pictures [B,3,H,W], 0..1, to CLIP tokens [B,C] of the whole picture squeezed to a square. All take tensors on
+    the device and in the precision of the UNet; their results are converted to those.
     """
 
     encode: Callable[[Tensor], Tensor]
@@ -42,11 +42,11 @@ class Coders:
 
 @dataclass(frozen=True)
 class Drawing:
-    """How the frames are drawn. Raises `InputError`.
+    """Settings common to all methods. Raises `InputError`.
 
-    ``steps`` in which noise is removed; ``seed``: which noise it is. ``fps``, 1 to 30, and ``motion``, 0 to 255, say what
-    clip it is to look like. ``augmentation``, 0 to 1: noise in the keyframes, for pictures of -1..1, which lets the frames
-    depart from them. ``guidance``: how strongly frames are guided, from least to most.
+    ``steps``: denoising steps; ``seed``: seed of the noise. ``fps``, 1 to 30, and ``motion`` (motion bucket), 0 to 255,
+    describe the clip. ``augmentation``, 0 to 1: noise added to the keyframes, for pictures in -1..1, which lets the frames
+    depart from them. ``guidance``: the lowest and the highest guidance scale.
     """
 
     steps: int = 30
@@ -60,21 +60,21 @@ class Drawing:
         if self.steps < 1:
             raise InputError(f"{self.steps} steps were asked for: at least one is needed")
         if not 0 <= self.seed < 2**64:
-            raise InputError(f"seed {self.seed} was given: it lies between 0 and 2**64 - 1")
+            raise InputError(f"seed {self.seed} was given: it must be between 0 and 2**64 - 1")
         if not 1 <= self.fps <= 30:
-            raise InputError(f"{self.fps} frames a second were asked for: the network knows 1 to 30")
+            raise InputError(f"{self.fps} frames per second were asked for: the network takes 1 to 30")
         if not 0 <= self.motion <= 255:
-            raise InputError(f"motion {self.motion:g} was asked for: it lies between 0 and 255")
+            raise InputError(f"motion {self.motion:g} was asked for: it must be between 0 and 255")
         if not 0 <= self.augmentation <= 1:
-            raise InputError(f"augmentation {self.augmentation:g} was asked for: it lies between 0 and 1")
+            raise InputError(f"augmentation {self.augmentation:g} was asked for: it must be between 0 and 1")
 
     def ids(self) -> Tensor:
-        """What the network is told of the clip, [3]: see `svd.IDS`."""
+        """The numbers that describe the clip to the network, [3]: see `svd.IDS`."""
         return torch.tensor((self.fps - 1, self.motion, self.augmentation))
 
 
 def check(first: Tensor, last: Tensor, frames: int) -> None:
-    """That both are pictures [3,H,W] of one size that suits, and that there is a frame between them."""
+    """Check that both are pictures [3,H,W] of one suitable size, with at least one frame between them."""
     if first.shape != last.shape or first.ndim != 3 or first.shape[0] != 3:
         raise InputError(
             f"keyframes of shape {list(first.shape)} and {list(last.shape)} were given: two of one size are needed, "
@@ -90,28 +90,28 @@ def check(first: Tensor, last: Tensor, frames: int) -> None:
 
 
 def noise(seed: int) -> Draw:
-    """The noise of keyframes, which is another than that from which frames are drawn."""
+    """Noise for the keyframes, from another stream than the sampling noise."""
     return edm.noise_of(seed, stream=1)
 
 
 def condition_on(
     coders: Coders, first: Tensor, last: Tensor, augmentation: float, draw: Draw, like: Tensor, *, shared: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """The latents [2,4,h,w] of both keyframes [3,H,W], with noise of their own or of one, ``shared``, and their tokens [2,C].
+    """The latents [2,4,h,w] of both keyframes [3,H,W] with noise added (the same if ``shared``), and their tokens [2,C].
 
-    Both are like ``like``: on its device, in its precision.
+    Both have the device and precision of ``like``.
     """
     pair = torch.stack((first, last)).to(like)
     noise = torch.stack([draw(first.shape) for _ in range(1 if shared else 2)]).to(like)
-    # Noise is meant for pictures of -1..1, and these are 0..1.
+    # The noise level is defined for pictures in -1..1, and these are 0..1.
     return coders.encode(pair + noise * (augmentation / 2)).to(like), coders.embed(pair).to(like)
 
 
 def decode_frames(coders: Coders, latents: Tensor, like: Tensor) -> Tensor:
-    """The frames [F,3,H,W] 0..1, float32, of latents [F,4,h,w] of unit variance."""
+    """Decode latents [F,4,h,w] of unit variance to frames [F,3,H,W] 0..1, float32."""
     return coders.decode((latents / SCALE).to(like)).float().clamp(0, 1)
 
 
 def paired(x: Tensor) -> Tensor:
-    """[...] -> [2,...]: zeros, which is what a network is told when it is to know nothing, and then ``x``."""
+    """[...] -> [2,...]: zeros for the unconditional pass, then ``x``."""
     return torch.stack((torch.zeros_like(x), x))

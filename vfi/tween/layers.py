@@ -1,8 +1,8 @@
-"""The layers of Stable Video Diffusion: each works on single frames, and then along time.
+"""The layers of Stable Video Diffusion: each processes single frames first, then works along time.
 
-Blattmann et al., "Stable Video Diffusion: Scaling Latent Video Diffusion Models to Large Datasets", 2023. Owns the names that
-the published parameters have in diffusers' form, and the arithmetic. Frames lie side by side in the batch, [B*F,C,H,W]; B clips
-of F frames are told apart only where time matters. Knows nothing of whole networks, noise or files.
+Blattmann et al., "Stable Video Diffusion: Scaling Latent Video Diffusion Models to Large Datasets", 2023. Owns diffusers'
+names of the published parameters, and the arithmetic. Frames are stacked in the batch, [B*F,C,H,W]; only the layers along time
+separate the B clips of F frames. Knows nothing of whole networks, noise or files.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Attend: TypeAlias = "Callable[[Tensor, Tensor, Tensor, int], Tensor]"
 Order = Literal["fixed", "legacy"]
 
 GROUPS = 32
-"""Channels are normalised in so many groups."""
+"""Groups of group normalisation."""
 
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor, heads: int) -> Tensor:
-    """Scaled dot-product attention in ``heads`` heads, as torch has it: see `Attend`."""
+    """PyTorch's scaled dot-product attention with ``heads`` heads: see `Attend`."""
     q, k, v = (split(part, heads) for part in (queries, keys, values))
     return join(F.scaled_dot_product_attention(q, k, v))
 
@@ -43,13 +43,13 @@ def join(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Build:
-    """Of what a network is built.
+    """The building blocks of a network.
 
-    ``operations`` has the classes Linear, Conv2d, Conv3d, GroupNorm and LayerNorm, called as those of ``torch.nn`` are;
-    ``attention`` is an `Attend`. ``order`` says which clip's context a pixel looks at along time when several clips are
-    in a batch: "fixed", its own; "legacy", that of the clip whose number is left when the pixel's is divided by how many
-    there are, which mixes guided and unguided contexts. Framer's and Generative Inbetweening's published code, and
-    diffusers before 0.28, do that: it only serves to make what they made.
+    ``operations`` provides the classes Linear, Conv2d, Conv3d, GroupNorm and LayerNorm, called like those of ``torch.nn``;
+    ``attention`` is an `Attend`. ``order``: whose context a pixel attends to along time if a batch holds several clips.
+    "fixed" uses its own clip's. "legacy" uses that of clip number (pixel number modulo the number of clips), which mixes
+    guided and unguided contexts. Framer's and Generative Inbetweening's published code and diffusers before 0.28 do that;
+    "legacy" only serves to reproduce their results.
     """
 
     operations: Any = nn
@@ -62,12 +62,12 @@ class Build:
         return self.operations.Linear(inputs, outputs, bias=bias, device=self.device, dtype=self.dtype)
 
     def conv(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, padding: int | None = None) -> nn.Module:
-        """Over the plane; it keeps the size, or halves it, unless ``padding`` says otherwise."""
+        """Convolution over the plane; keeps the size, or halves it with ``stride`` 2, unless ``padding`` is given."""
         padding = kernel // 2 if padding is None else padding
         return self.operations.Conv2d(inputs, outputs, kernel, stride, padding, device=self.device, dtype=self.dtype)
 
     def time_conv(self, inputs: int, outputs: int) -> nn.Module:
-        """Over three frames of [B,C,F,H,W]."""
+        """Convolution over three frames of [B,C,F,H,W]."""
         return self.operations.Conv3d(inputs, outputs, (3, 1, 1), padding=(1, 0, 0), device=self.device, dtype=self.dtype)
 
     def group_norm(self, width: int, eps: float) -> nn.Module:
@@ -81,10 +81,10 @@ class Build:
 
 
 class Given(NamedTuple):
-    """What each layer is told besides its input, of B clips of ``frames`` frames.
+    """The conditioning that each layer gets besides its input, for B clips of ``frames`` frames.
 
-    ``time`` [B,T] embeds the noise level and the rest, already activated; None in an autoencoder. ``context`` [B,N,C] is what
-    is looked at: the tokens of the keyframes.
+    ``time`` [B,T]: embedding of noise level and ids, already activated; None in an autoencoder. ``context`` [B,N,C]: the
+    tokens of the keyframes, for cross-attention.
     """
 
     frames: int
@@ -93,7 +93,7 @@ class Given(NamedTuple):
 
 
 def waves(values: Tensor, width: int) -> Tensor:
-    """Numbers [N] as cosines and sines [N,width] of falling frequencies, float32 (Vaswani et al., 2017, section 3.5)."""
+    """Sinusoidal embedding [N,width], float32, of numbers [N]: cosines, then sines (Vaswani et al., 2017, section 3.5)."""
     half = width // 2
     steps = torch.arange(half, dtype=torch.float32, device=values.device)
     angles = values.float()[:, None] * torch.exp(-math.log(10000) / half * steps)
@@ -110,9 +110,9 @@ class Embedding(nn.Module):
 
 
 class Mix(nn.Module):
-    """What was seen in single frames and what was seen along time, in a learned proportion.
+    """A blend of the spatial and the temporal result in a learned proportion.
 
-    ``towards_time``: the parameter grows with the share of the latter, and not with that of the former.
+    ``towards_time``: a larger parameter means more of the temporal result instead of the spatial one.
     """
 
     def __init__(self, build: Build, *, towards_time: bool = False) -> None:
@@ -129,7 +129,7 @@ class Mix(nn.Module):
 
 
 class Spatial(nn.Module):
-    """[B*F,C,H,W] -> [B*F,C',H,W], frame by frame; ``time`` is the width of `Given.time`, None where there is none."""
+    """[B*F,C,H,W] -> [B*F,C',H,W], frame by frame; ``time`` is the width of `Given.time`, None without one."""
 
     def __init__(self, build: Build, inputs: int, outputs: int, time: int | None, eps: float) -> None:
         super().__init__()
@@ -199,7 +199,7 @@ class Halve(nn.Module):
 
 
 class Grow(nn.Module):
-    """[B,C,h,w] -> [B,C,H,W] of a ``size`` (H, W) that is some twice as large."""
+    """[B,C,h,w] -> [B,C,H,W] at ``size`` (H, W), about twice as large."""
 
     def __init__(self, build: Build, width: int) -> None:
         super().__init__()
@@ -213,7 +213,7 @@ class Grow(nn.Module):
 
 
 class Attention(nn.Module):
-    """[B,L,C] -> [B,L,C]; ``seen`` [B,M,context] is looked at in place of the input itself."""
+    """[B,L,C] -> [B,L,C]; attends to ``seen`` [B,M,context], or to the input itself without it."""
 
     def __init__(self, build: Build, width: int, heads: int, context: int | None = None) -> None:
         super().__init__()
@@ -228,7 +228,7 @@ class Attention(nn.Module):
 
 
 class Gated(nn.Module):
-    """A linear layer, half of which says how much of the other half passes (Shazeer, "GLU variants", 2020)."""
+    """A linear layer, one half of which gates the other (Shazeer, "GLU variants", 2020)."""
 
     def __init__(self, build: Build, width: int, outputs: int) -> None:
         super().__init__()
@@ -242,7 +242,7 @@ class Gated(nn.Module):
 class FeedForward(nn.Module):
     def __init__(self, build: Build, width: int) -> None:
         super().__init__()
-        # The second layer dropped values in training.
+        # The Identity stands for the dropout layer of training.
         self.net = nn.Sequential(Gated(build, width, 4 * width), nn.Identity(), build.linear(4 * width, width))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -250,7 +250,7 @@ class FeedForward(nn.Module):
 
 
 class SpatialTransformer(nn.Module):
-    """[B*F,L,C] -> the same shape: the cells of a frame look at each other, and at the context."""
+    """[B*F,L,C] -> the same shape: the cells of a frame attend to each other and to the context."""
 
     def __init__(self, build: Build, width: int, heads: int, context: int) -> None:
         super().__init__()
@@ -266,7 +266,7 @@ class SpatialTransformer(nn.Module):
 
 
 class TemporalTransformer(nn.Module):
-    """[B*F,L,C] -> the same shape: each cell looks at itself in the other frames, and at the context."""
+    """[B*F,L,C] -> the same shape: each cell attends to itself in all frames and to the context."""
 
     def __init__(self, build: Build, width: int, heads: int, context: int) -> None:
         super().__init__()
@@ -286,7 +286,7 @@ class TemporalTransformer(nn.Module):
         return x.unflatten(0, (-1, cells)).transpose(1, 2).flatten(0, 1)
 
     def _look(self, x: Tensor, given: Given) -> Tensor:
-        """At the context, from the cells [B*L,F,C]."""
+        """Cross-attention from the cells [B*L,F,C] to the context."""
         assert given.context is not None
         clips = len(given.context)
         if self.order == "fixed":
@@ -296,7 +296,7 @@ class TemporalTransformer(nn.Module):
 
 
 class Transformer(nn.Module):
-    """[B*F,C,H,W] -> the same shape, by attention over the plane and along time."""
+    """[B*F,C,H,W] -> the same shape: attention over the plane and along time."""
 
     def __init__(self, build: Build, width: int, heads: int, context: int) -> None:
         super().__init__()

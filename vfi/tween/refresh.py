@@ -1,7 +1,7 @@
-"""Tracks that follow what is being drawn: after each step, points are looked for in the features of the network.
+"""Tracks that follow the drawing: after each denoising step, each point is located in the network's features.
 
-Wang et al., "Framer: Interactive Frame Interpolation", ICLR 2025. Owns the round of one step; how a point is found and a track
-bent is `tracks.refresh`'s. Knows nothing of networks.
+Wang et al., "Framer: Interactive Frame Interpolation", ICLR 2025. Owns the update after one step; `tracks.refresh`
+finds a point and bends a track. Knows nothing of networks.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from ..tracks.refresh import AGREE, REACH, anchored, found
 
 
 class Refresh:
-    """The tracks as they are by now, and which of their places both keyframes have agreed on.
+    """The current tracks, and which of their positions both keyframes have agreed on.
 
-    ``agree``: how near each other, in pixels, the places that the two find for a point must be.
+    ``agree``: largest distance, in pixels, between the two positions found for a point that still counts as agreement.
     """
 
     def __init__(self, tracks: Tracks, agree: float = AGREE) -> None:
@@ -25,13 +25,16 @@ class Refresh:
         self.fixed = torch.zeros(tracks.path.shape[:2], dtype=torch.bool)
 
     def __call__(self, features: Tensor) -> Tracks:
-        """The tracks bent by what the ``features`` [F,C,h,w] of a step show."""
+        """Bend the tracks to fit the ``features`` [F,C,h,w] of a step."""
         from_first, from_last = self.seen(features)
         self.tracks, self.fixed = anchored(self.tracks, self.fixed, from_first, from_last, self.agree)
         return self.tracks
 
     def seen(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Where each point is by the first keyframe, and by the last, [F,P,2]; in both, where it is by its track."""
+        """Each point's position matched from the first keyframe and from the last, [F,P,2] each.
+
+        In the keyframes themselves both are the track's own position.
+        """
         width, height = (round(side) for side in self.tracks.size)
         large = Enlarged(features, width, height)
         path, last = self.tracks.path, self.tracks.frames - 1
@@ -50,7 +53,7 @@ class Refresh:
 
 
 class Enlarged:
-    """``features`` [F,C,h,w] as if they were brought to ``width`` x ``height``, bilinearly, of which parts are computed."""
+    """``features`` [F,C,h,w] upsampled bilinearly to ``width`` x ``height``; only the requested parts are computed."""
 
     def __init__(self, features: Tensor, width: int, height: int) -> None:
         self.features = features.float()
@@ -60,7 +63,7 @@ class Enlarged:
         )
 
     def part(self, frame: int, middle: Tensor, reach: int) -> Tensor:
-        """[C,2*reach+1,2*reach+1] around the pixel ``middle`` (x, y), less where the picture ends."""
+        """[C,2*reach+1,2*reach+1] around the pixel ``middle`` (x, y), cropped at the picture's edge."""
         x, y = middle.tolist()
         rows, columns = (side[max(at - reach, 0) : at + reach + 1] for side, at in ((self.rows, y), (self.columns, x)))
         return rows @ self.features[frame] @ columns.T

@@ -1,7 +1,7 @@
-"""Frames of a clip drawn anew where they are in doubt, between frames that are not.
+"""Redraws the doubtful areas of a clip's frames, between frames that are not in doubt.
 
-Owns which frames and which part of the picture are drawn at once, and how what was drawn is laid over the clip: outside of what
-is in doubt no pixel changes. How frames are drawn comes from outside. Knows nothing of networks.
+Owns which frames and which part of the picture are drawn together, and the compositing over the clip: no pixel outside the
+doubtful areas changes. The caller draws the frames. Knows nothing of networks.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from .framer import FRAMES, SIZE
 from .keyframes import CELL
 
 Redraw: TypeAlias = "Callable[[Tensor, Tensor], Tensor]"
-"""(pictures [F,3,h,w] 0..1, mask [F,h/8,w/8], 1 where they are to be drawn anew and 0 in the first and last) -> [F,3,h,w]"""
+"""(pictures [F,3,h,w] 0..1, mask [F,h/8,w/8], 1 where to redraw, 0 throughout the first and last frame) -> [F,3,h,w]"""
 
 
 @dataclass(frozen=True)
 class Repair:
-    """What is drawn anew. Raises `InputError`.
+    """Settings of a repair. Raises `InputError`.
 
-    What doubts more than ``threshold``, 0 to 1, is, and up to ``grow`` pixels around it, where the new picture fades into the
-    old. ``frames`` are drawn at once, where the clip has them, at ``size`` (width, height).
+    ``threshold``, 0 to 1: pixels with a larger doubt are redrawn. ``grow``: mask feather, in pixels, over which the new
+    picture blends into the old. ``frames``: number drawn together, if the clip has as many, at ``size`` (width, height).
     """
 
     threshold: float = 0.15
@@ -38,12 +38,12 @@ class Repair:
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:
-            raise InputError(f"a threshold of {self.threshold:g} was given: it lies between 0 and 1")
+            raise InputError(f"a threshold of {self.threshold:g} was given: it must be between 0 and 1")
         if self.grow < 0 or self.frames < 3:
-            raise InputError(f"{self.grow} pixels around and {self.frames} frames were given: 0 and 3 are the least")
+            raise InputError(f"{self.grow} pixels around and {self.frames} frames were given: at least 0 and 3 are needed")
 
     def shares(self, doubt: Tensor) -> Tensor:
-        """How much of each pixel of a clip is to be new, [T,H,W] 0..1; nothing of the first and the last frame."""
+        """Blend weight of the redrawn picture per pixel, [T,H,W] 0..1; always 0 in the first and last frame."""
         shares = torch.zeros_like(doubt, dtype=torch.float32)
         for share, own in zip(shares[1:-1], doubt[1:-1], strict=True):
             doubted = own > self.threshold
@@ -52,12 +52,12 @@ class Repair:
         return shares
 
     def windows(self, shares: Tensor) -> list[range]:
-        """Which frames are drawn at once, for the `shares` of a clip: see `windows`."""
+        """The runs of frames to draw together, for the `shares` of a clip: see `windows`."""
         return windows(shares.flatten(1).any(1).tolist(), self.frames)
 
 
 def repaired(clip: Tensor, shares: Tensor, redraw: Redraw, repair: Repair | None = None) -> Tensor:
-    """A ``clip`` [T,3,H,W] 0..1, of whose pixels those ``shares`` [T,H,W] are drawn anew: see `Repair.shares`.
+    """The ``clip`` [T,3,H,W] 0..1, redrawn and blended in by ``shares`` [T,H,W]: see `Repair.shares`.
 
     Raises `InputError`.
     """
@@ -76,12 +76,12 @@ def repaired(clip: Tensor, shares: Tensor, redraw: Redraw, repair: Repair | None
         drawn = fit.back(redraw(fit.pictures(clip[frames]), cells)).to(clip)
         new = torch.lerp(old, drawn, share[:, None].to(clip))
         old[:] = torch.where(share[:, None] > 0, new, old)
-        shares[frames] = 0  # no longer in doubt: the next window may begin with them
+        shares[frames] = 0  # no longer in doubt: the next window may start on these frames
     return clip
 
 
 def grown(doubted: Tensor, half: int) -> Tensor:
-    """1 where [H,W] is 1, falling to 0 over twice ``half`` pixels around."""
+    """Feather a mask [H,W]: 1 inside, falling to 0 over 2 * ``half`` pixels around it."""
     plane = doubted[None, None]
     for side in ((half, 0), (0, half)):
         plane = F.max_pool2d(plane, (2 * side[0] + 1, 2 * side[1] + 1), 1, side)
@@ -92,10 +92,10 @@ def grown(doubted: Tensor, half: int) -> Tensor:
 
 
 def windows(marked: Sequence[bool], frames: int) -> list[range]:
-    """Runs of a clip that hold all ``marked`` frames, neither the first nor the last of which is one.
+    """Runs of frames that together cover all ``marked`` ones; the clip's first and last frame must not be marked.
 
-    Each begins and ends with a frame that is not marked or is in an earlier one, and has as many as ``frames`` where the clip
-    has them, or more where more than that are marked in a row.
+    Each run starts and ends on a frame that is not marked or was in an earlier run. It has ``frames`` frames, fewer only if
+    the clip is shorter, and more only if more are marked in a row.
     """
     found: list[range] = []
     index, last = 1, len(marked) - 1
@@ -118,9 +118,9 @@ def windows(marked: Sequence[bool], frames: int) -> list[range]:
 
 
 def around(marked: Tensor, size: Pixels) -> Fit:
-    """The part of a picture that holds all that is ``marked`` [H,W]: of the shape of ``size`` and no smaller, where it can be.
+    """The crop that holds everything ``marked`` [H,W], at least as large as ``size`` and with its aspect ratio if possible.
 
-    Where the picture is too small for that it is of another shape, and squeezed.
+    In a picture too small for that, the crop has another aspect ratio and is stretched to ``size``.
     """
     height, width = marked.shape
     rows, columns = marked.any(1).nonzero(), marked.any(0).nonzero()

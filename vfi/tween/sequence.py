@@ -1,7 +1,7 @@
-"""Several keyframes as one clip: each pair is drawn by itself, and nothing of that is to be seen.
+"""Several keyframes as one clip: each pair is drawn separately and joined without a visible seam.
 
-Owns how many frames lie between which keyframes, how tracks go on from pair to pair, and how clips are joined. How frames are
-drawn comes from outside. Knows nothing of networks.
+Owns the number of frames per pair, the continuation of tracks across pairs, and the joining of clips. The caller draws the
+frames. Knows nothing of networks.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from ..tracks import Tracks
 from ..tracks.curves import along, chain
 
 LEAST = 3
-"""Frames of the shortest clip: two keyframes and one between them."""
+"""Frames of the shortest clip: two keyframes and one frame between them."""
 
 SAME = 1.5
-"""Points of a keyframe that are nearer than this, in pixels, are one."""
+"""Points of a keyframe that are closer than this, in pixels, count as the same."""
 
 
 def lengths(distances: Sequence[float], frames: int) -> list[int]:
-    """How many frames each clip between two keyframes has, both among them, so that all moves equally fast.
+    """Frames of each clip between two keyframes, both included, so that motion is equally fast in all clips.
 
-    ``distances``: how far things move from one keyframe to the next, in any measure; they are alike where all are 0. The whole
-    has ``frames``. Raises `InputError` where those are too few.
+    ``distances``: motion from each keyframe to the next, in any unit; if all are 0, clips are equally long. ``frames``: length
+    of the whole. Raises `InputError` if that is too short.
     """
     clips = len(distances)
     steps, spare = frames - 1, frames - 1 - clips * (LEAST - 1)
     if clips < 1 or spare < 0:
-        raise InputError(f"{frames} frames were asked for over {clips + 1} keyframes: {clips * (LEAST - 1) + 1} are the least")
+        raise InputError(f"{frames} frames were asked for over {clips + 1} keyframes: the minimum is {clips * (LEAST - 1) + 1}")
     whole = sum(distances)
     shares = [distance / whole for distance in distances] if whole > 0 else [1 / clips] * clips
-    # A clip of its least length goes without; the rest share what is left.
+    # Clips that would fall below the minimum get it; the rest share the remaining frames.
     short: set[int] = set()
     while True:
         left = steps - (LEAST - 1) * len(short)
@@ -46,24 +46,24 @@ def lengths(distances: Sequence[float], frames: int) -> list[int]:
         if not more:
             break
         short |= more
-    # Ends are rounded, and not lengths, so that they add up.
+    # Round the ends rather than the lengths, so that the lengths add up.
     ends = [round(end) for end in accumulate(wanted, initial=0)]
     return [stop - start + 1 for start, stop in pairwise(ends)]
 
 
 def places(lengths: Sequence[int]) -> list[int]:
-    """The number of the frame that each keyframe is, in the clip of all."""
+    """The frame number of each keyframe in the whole clip."""
     return list(accumulate((length - 1 for length in lengths), initial=0))
 
 
 def chained(clips: Iterable[Tensor]) -> Iterator[Tensor]:
-    """The frames of ``clips`` [F,...], each of which begins with the keyframe that ends the one before: that comes once."""
+    """The frames of consecutive ``clips`` [F,...]; the keyframe shared by two clips comes only once."""
     for index, clip in enumerate(clips):
         yield from clip if index == 0 else clip[1:]
 
 
 def pieces(tracks: Tracks, lengths: Sequence[int]) -> Iterator[Tracks]:
-    """The part of ``tracks`` over the whole clip that lies in each of its pairs, at the frames of that."""
+    """Split ``tracks`` over the whole clip into one part per pair of keyframes, sampled at that pair's frames."""
     places_of_keys = places(lengths)
     whole = tracks.resampled(places_of_keys[-1] + 1)
     for start, stop in pairwise(places_of_keys):
@@ -71,14 +71,14 @@ def pieces(tracks: Tracks, lengths: Sequence[int]) -> Iterator[Tracks]:
 
 
 def matched(keyframes: Sequence[Tensor], matcher: Matcher = sift) -> list[Matches]:
-    """The points that each keyframe [3,H,W] shares with the next, those that move together with others. Raises `InputError`."""
+    """Match points of each keyframe [3,H,W] to the next; keep those that move with others. Raises `InputError`."""
     return [matcher(first, last).consistent() for first, last in pairwise(keyframes)]
 
 
 def distances(matches: Sequence[Matches]) -> list[float]:
-    """How far things move from each keyframe to the next: the median way of their points, in pixels.
+    """Motion from each keyframe to the next: the median displacement of their points, in pixels.
 
-    Of two that share no point nothing is known: they count as the others do on average.
+    Pairs without a shared point get the mean of the others.
     """
     ways = [torch.linalg.vector_norm(found.last - found.first, dim=1) for found in matches]
     known = [float(way.median()) for way in ways if len(way)]
@@ -87,14 +87,14 @@ def distances(matches: Sequence[Matches]) -> list[float]:
 
 
 def through(matches: Sequence[Matches], lengths: Sequence[int], count: int) -> Tracks:
-    """Tracks through all keyframes, ``count`` in each pair at the most, whose speed does not jump where they pass one.
+    """Tracks through all keyframes, at most ``count`` per pair, whose speed does not jump at a keyframe.
 
-    A point that two pairs share, because it is found in the keyframe between them, is one track: monotone cubics through its
-    places (Fritsch and Butland, 1984). It is visible from the first keyframe that has it to the last.
+    A point that two pairs share at the keyframe between them becomes one track: monotone cubics through its positions
+    (Fritsch and Butland, 1984). It is visible from the first keyframe it was matched in to the last.
     """
     keys = torch.tensor(places(lengths), dtype=torch.float64)
     frames = torch.arange(int(keys[-1]) + 1, dtype=torch.float64)
-    ways: list[tuple[int, list[Tensor]]] = []  # from which keyframe on, and where in each
+    ways: list[tuple[int, list[Tensor]]] = []  # (first keyframe, position in each keyframe from there on)
     for pair, found in enumerate(matches):
         going = [way for start, way in ways if start + len(way) == pair + 1]
         left = torch.ones(len(found), dtype=torch.bool)

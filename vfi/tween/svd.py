@@ -1,8 +1,8 @@
-"""The UNet of Stable Video Diffusion, and the ControlNet by which Framer steers it with tracks.
+"""The UNet of Stable Video Diffusion, and Framer's ControlNet, which steers it with tracks.
 
 Blattmann et al., "Stable Video Diffusion", 2023; Zhang, Rao and Agrawala, "Adding Conditional Control to Text-to-Image
-Diffusion Models", ICCV 2023; Wang et al., "Framer: Interactive Frame Interpolation", ICLR 2025. Owns how the layers are put
-together; the names of the parameters are diffusers', and every size is read off them. Knows nothing of noise schedules,
+Diffusion Models", ICCV 2023; Wang et al., "Framer: Interactive Frame Interpolation", ICLR 2025. Owns the assembly of the
+layers; parameter names are diffusers', and every size comes from the parameters' shapes. Knows nothing of noise schedules,
 keyframes or files.
 """
 
@@ -22,25 +22,25 @@ from ..ops.checks import load_weights
 from .layers import Build, Embedding, Given, Grow, Halve, Residual, Transformer, waves
 
 HEAD = 64
-"""Channels of a head of attention."""
+"""Channels per attention head."""
 
 IDS = 3
-"""So many numbers say what clip it is: frames a second less one, how much moves (0 to 255), the noise in the keyframes."""
+"""Numbers that describe the clip: frames per second minus 1, motion bucket (0 to 255), noise level of the keyframes."""
 
 Watch: TypeAlias = "Callable[[int, Tensor], None]"
-"""Called within a pass with the number of a level on the way up, and what it gave, [B*F,C,H,W]."""
+"""Called during a forward pass with the number of a decoder level and its output, [B*F,C,H,W]."""
 
 State: TypeAlias = "Mapping[str, Tensor]"
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """What the shapes of a checkpoint tell.
+    """A network's sizes, read from the shapes of a checkpoint.
 
-    ``inputs`` and ``outputs`` channels of the latents, ``widths`` of the levels and which of them are ``attended``, with
-    ``layers`` layers each; ``context`` is the width of a token, ``waves`` that of each of the `IDS` numbers. ``outputs``
-    is None in a ControlNet, where ``hints`` are the channels that maps have at full size, a half, a quarter and an eighth.
-    ``token``: there is one for the frames that are not known.
+    ``inputs``, ``outputs``: channels of the latents. ``widths``: channels per level, each of ``layers`` layers; ``attended``:
+    which levels have attention. ``context``: width of a token; ``waves``: embedding width of each of the `IDS`. ``outputs`` is
+    None in a ControlNet; there ``hints`` are the channels of the maps at full, half, quarter and eighth size. ``token``:
+    whether there is a mask token for unknown frames.
     """
 
     inputs: int
@@ -55,11 +55,11 @@ class Sizes:
 
     @classmethod
     def read(cls, state: State) -> Sizes:
-        """Raises `InputError` for what is neither a UNet nor a ControlNet of this kind, and says what it is."""
+        """Raises `InputError`, which names the kind of weights, unless they are such a UNet or its ControlNet."""
         first = "down_blocks.0.resnets.0.temporal_res_block.conv1.weight"
         if first not in state or "add_embedding.linear_1.weight" not in state or "conv_in.weight" not in state:
             raise InputError(
-                f"these weights are {looks_like(state)}: a Stable Video Diffusion UNet or its ControlNet is wanted"
+                f"these weights are {looks_like(state)}: a Stable Video Diffusion UNet or its ControlNet is needed"
             )
         levels = counted(state, "down_blocks.{}.resnets.0.spatial_res_block.conv1.weight")
         attended = tuple(f"down_blocks.{level}.attentions.0.norm.weight" in state for level in range(levels))
@@ -82,29 +82,29 @@ class Sizes:
 
     @property
     def across(self) -> list[int]:
-        """The channels of what is handed across: after the first convolution, each layer, and each halving."""
+        """Channels of the skip connections: after the first convolution, each layer, and each halving."""
         return [self.widths[0], *(width for width in self.widths for _ in range(self.layers + 1))][:-1]
 
     @property
     def head(self) -> int:
-        """Channels of a head, of which shapes say nothing: `HEAD`, or half the first width in networks too narrow for that."""
+        """Channels per head, which shapes do not reveal: `HEAD`, or half the first width in networks too narrow for that."""
         return HEAD if self.widths[0] % HEAD == 0 else self.widths[0] // 2
 
 
 def counted(state: State, pattern: str) -> int:
-    """How many of the keys that ``pattern`` makes of 0, 1, 2, ... there are."""
+    """How many keys of ``pattern`` with 0, 1, 2, ... exist, up to the first gap."""
     return sum(1 for _ in takewhile(lambda index: pattern.format(index) in state, count()))
 
 
 def looks_like(state: State) -> str:
-    """What checkpoint this is, in words that end "these weights are ..."; see `Sizes.read` for those that are right."""
+    """The kind of checkpoint, worded to complete "these weights are ..."."""
     marks = {
         "controlnet_cond_embedding.conv_in.weight": "Framer's ControlNet",
         "mask_token": "Framer's UNet",
         "down_blocks.0.resnets.0.temporal_res_block.conv1.weight": "Stable Video Diffusion's UNet",
         "decoder.time_conv_out.weight": "the autoencoder of Stable Video Diffusion",
         "vision_model.embeddings.class_embedding": "a CLIP vision model",
-        "down_blocks.0.resnets.0.conv1.weight": "an image model in diffusers' form, without layers along time",
+        "down_blocks.0.resnets.0.conv1.weight": "an image model in diffusers' form, without temporal layers",
     }
     for key, words in marks.items():
         if key in state:
@@ -113,15 +113,15 @@ def looks_like(state: State) -> str:
     if any(key.startswith("first_stage_model.") for key in state):
         return "a whole checkpoint, " + ("Stable Video Diffusion's or one like it" if video else "of an image model")
     if video:
-        return "a video UNet in another form than diffusers'"
-    return "of no kind that is known here"
+        return "a video UNet in a form other than diffusers'"
+    return "of an unknown kind"
 
 
 # --- blocks -------------------------------------------------------------------------------------------------------------------
 
 
 class Down(nn.Module):
-    """A level on the way down: gives its output, and what is handed across on the way."""
+    """An encoder level: returns its output and its skip connections."""
 
     def __init__(self, build: Build, sizes: Sizes, level: int) -> None:
         super().__init__()
@@ -160,7 +160,7 @@ class Middle(nn.Module):
 
 
 class Up(nn.Module):
-    """A level on the way up, whose layers take what was handed ``across``, channels and then tensors, from its end."""
+    """A decoder level; its layers pop skip connections off the end of ``across`` (here channels, in `forward` tensors)."""
 
     def __init__(self, build: Build, sizes: Sizes, level: int, inputs: int, across: list[int]) -> None:
         super().__init__()
@@ -189,7 +189,7 @@ def attention(build: Build, sizes: Sizes, width: int) -> Transformer:
 
 
 class Control(NamedTuple):
-    """What a ControlNet adds: to each tensor that the UNet hands ``across``, in the order in which it makes them, and to its
+    """A ControlNet's output, added to the UNet's skip connections (``across``, in the order of their creation) and to its
     ``middle``."""
 
     across: Sequence[Tensor]
@@ -200,7 +200,7 @@ class Control(NamedTuple):
 
 
 class Trunk(nn.Module):
-    """The way down and the middle, which UNet and ControlNet have alike."""
+    """The encoder and the middle, common to UNet and ControlNet."""
 
     def __init__(self, sizes: Sizes, build: Build) -> None:
         super().__init__()
@@ -213,7 +213,7 @@ class Trunk(nn.Module):
         self.mid_block = Middle(build, sizes)
 
     def given(self, latents: Tensor, time: Tensor, context: Tensor, ids: Tensor) -> Given:
-        """What is told to every layer; the sizes are checked. Raises `InputError`."""
+        """Check the sizes and embed the conditioning for every layer. Raises `InputError`."""
         if latents.ndim != 5 or latents.shape[2] != self.sizes.inputs:
             raise InputError(
                 f"latents of shape {list(latents.shape)} were given: "
@@ -231,7 +231,7 @@ class Trunk(nn.Module):
         return Given(latents.shape[1], F.silu(embedded), context)
 
     def down(self, x: Tensor, given: Given) -> tuple[Tensor, list[Tensor]]:
-        """[B*F,C,H,W] -> the middle, and all that is handed across."""
+        """[B*F,C,H,W] -> the middle, and all skip connections."""
         across = [x]
         for block in self.down_blocks:
             x, more = block(x, given)
@@ -240,16 +240,16 @@ class Trunk(nn.Module):
 
 
 class UNet(Trunk):
-    """Says what, in noisy latents, is to change: the network's part of v (Salimans and Ho, 2022).
+    """Predicts v from noisy latents (Salimans and Ho, 2022).
 
-    In the batch, clips do not see each other, unless `Build.order` says so.
+    The clips of a batch are independent of each other unless `Build.order` is "legacy".
     """
 
     def __init__(self, sizes: Sizes, build: Build | None = None) -> None:
         build = build or Build()
         super().__init__(sizes, build)
         if sizes.outputs is None or sizes.hints is not None:
-            raise InputError("these weights are a ControlNet's: a UNet's are wanted")
+            raise InputError("these weights are a ControlNet's: a UNet's are needed")
         self.mask_token = build.parameter(1, 1, sizes.outputs, 1, 1) if sizes.token else None
         blocks, inputs, handed = [], sizes.widths[-1], sizes.across
         for level in reversed(range(len(sizes.widths))):
@@ -270,8 +270,8 @@ class UNet(Trunk):
     ) -> Tensor:
         """[B,F,inputs,H,W] -> [B,F,outputs,H,W].
 
-        ``time`` [] or [B] is the noise level as training counts it, ``context`` [B,N,C] the tokens, ``ids`` [B,3] are
-        the `IDS`. ``control`` has a batch of B*F. Raises `InputError`.
+        ``time`` [] or [B]: noise level as in training (`edm.level`); ``context`` [B,N,C]: tokens; ``ids`` [B,3]: the `IDS`.
+        ``control`` has a batch of B*F. Raises `InputError`.
         """
         given = self.given(latents, time, context, ids)
         x, across = self.down(self.conv_in(latents.flatten(0, 1)), given)
@@ -306,23 +306,23 @@ class Hints(nn.Module):
 
 
 class ControlNet(Trunk):
-    """Says what is to be added within a `UNet`, so that points move as maps show."""
+    """Computes the `Control` that makes points in a `UNet`'s clip move as the maps show."""
 
     def __init__(self, sizes: Sizes, build: Build | None = None) -> None:
         build = build or Build()
         super().__init__(sizes, build)
         if sizes.hints is None:
-            raise InputError("these weights are a UNet's: a ControlNet's are wanted")
+            raise InputError("these weights are a UNet's: a ControlNet's are needed")
         self.controlnet_cond_embedding = Hints(build, sizes.hints, sizes.widths[0])
         self.controlnet_down_blocks = nn.ModuleList(build.conv(width, width, kernel=1) for width in sizes.across)
         self.controlnet_mid_block = build.conv(sizes.widths[-1], sizes.widths[-1], kernel=1)
 
     def hints(self, maps: Tensor) -> Tensor:
-        """Maps [F,3,H,W] as `forward` takes them, which a whole run shares."""
+        """Embed maps [F,3,H,W] for `forward`, once per run."""
         return self.controlnet_cond_embedding(maps)
 
     def forward(self, latents: Tensor, time: Tensor, context: Tensor, ids: Tensor, hints: Tensor) -> Control:
-        """As `UNet.forward`, with the ``hints`` [F,C,H,W] of one clip, which serve all of the batch. Raises `InputError`."""
+        """As `UNet.forward`, with the ``hints`` [F,C,H,W] of one clip, shared by the whole batch. Raises `InputError`."""
         given = self.given(latents, time, context, ids)
         if hints.shape != (given.frames, self.sizes.widths[0], *latents.shape[-2:]):
             raise InputError(
@@ -338,20 +338,19 @@ Network = TypeVar("Network", UNet, ControlNet)
 
 
 def unet(state: State, build: Build | None = None) -> UNet:
-    """The UNet of these weights, which it holds as they are; see `loaded`."""
+    """Build the UNet around these weights, without a copy; see `loaded`."""
     return loaded(UNet, state, build)
 
 
 def controlnet(state: State, build: Build | None = None) -> ControlNet:
-    """The ControlNet of these weights, which it holds as they are; see `loaded`."""
+    """Build the ControlNet around these weights, without a copy; see `loaded`."""
     return loaded(ControlNet, state, build)
 
 
 def loaded(kind: type[Network], state: State, build: Build | None) -> Network:
-    """A network that holds the tensors of ``state`` themselves, in their own precision and on their own device.
+    """A network that uses the tensors of ``state`` themselves, in their own precision and on their own device.
 
-    Nothing is allocated, so that a table of shapes on the meta device will do. Raises `InputError` where a tensor is
-    missing, unknown or of another shape.
+    Allocates nothing, so meta tensors work too. Raises `InputError` if a tensor is missing, unknown or of the wrong shape.
     """
     sizes, build = Sizes.read(state), build or Build()
     net = kind(sizes, Build(build.operations, build.attention, "meta", build.dtype, build.order))

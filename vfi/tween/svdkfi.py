@@ -1,9 +1,9 @@
-"""Generative Inbetweening: two clips are drawn at once, one from each keyframe, and are kept one and the same.
+"""Generative Inbetweening: two networks draw the same clip, one from each keyframe, and are fused at every step.
 
 Wang et al., "Generative Inbetweening: Adapting Image-to-Video Models for Keyframe Interpolation", ICLR 2025; its weights are
-called svd_keyframe_interpolation. One network draws on from the first keyframe, the other backwards from the last; the latter's
-cells look along time just as the former's do, turned about. Owns how both are made one. What turns pictures into latents and
-back comes from outside, as in `framer`. Knows nothing of files or devices.
+called svd_keyframe_interpolation. One network draws forwards from the first keyframe, the other backwards from the last and
+reuses the former's temporal attention, reversed in time. Owns the fusion of both. The caller supplies the coders, as in
+`framer`. Knows nothing of files or devices.
 """
 
 from __future__ import annotations
@@ -24,48 +24,48 @@ from .layers import Attend, TemporalTransformer, join, split
 from .svd import UNet
 
 FRAMES, SIZE = 25, (1024, 576)
-"""What the weights were trained on: frames, and width and height."""
+"""The training format of the weights: frames, and (width, height)."""
 
 TUNED = ("temporal_transformer_blocks.0.attn1.to_v", "temporal_transformer_blocks.0.attn1.to_out.0")
-"""What keys of parameters hold that differ between both networks."""
+"""Key fragments of the parameters that differ between the two networks."""
 
 
 def backward_state(
     original: Mapping[str, Tensor], tuned: Mapping[str, Tensor], base: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """The weights of the network that draws backwards: the ``original`` ones, moved as tuning moved those of ``tuned``.
+    """Weights of the backward network: ``original`` plus what fine-tuning changed, ``tuned`` minus ``base``.
 
-    ``tuned`` are the authors', ``base`` those from which they started (the 14-frame model), ``original`` may be others (the
-    25-frame model). Raises `InputError` where keys are missing.
+    ``tuned``: the authors' weights; ``base``: the weights they started from (the 14-frame model); ``original`` may differ (the
+    25-frame model). Raises `InputError` if keys are missing.
     """
     keys = [key for key in original if any(part in key for part in TUNED)]
     missing = [key for key in keys if key not in tuned or key not in base]
     if missing or not keys:
-        raise InputError(f"the tuned weights or their base lack {missing[0] if missing else 'attention along time'}")
+        raise InputError(f"the tuned weights or their base lack {missing[0] if missing else 'temporal attention'}")
     return {**original, **{key: original[key] + (tuned[key] - base[key]).to(original[key]) for key in keys}}
 
 
 class Looks:
-    """How one network looked along time, for another to look likewise with time turned about: first in, first out."""
+    """A queue (first in, first out) of temporal attention weights, which another network applies reversed in time."""
 
     def __init__(self) -> None:
         self.weights: deque[Tensor] = deque()
 
     def note(self, queries: Tensor, keys: Tensor, values: Tensor, heads: int) -> Tensor:
-        """An `Attend` that keeps its weights, [B,heads,F,F]."""
+        """An `Attend` that queues its weights, [B,heads,F,F]."""
         q, k, v = (split(part, heads) for part in (queries, keys, values))
         weights = torch.softmax(q @ k.transpose(2, 3) * q.shape[-1] ** -0.5, dim=-1)
         self.weights.append(weights)
         return join(weights @ v)
 
     def follow(self, queries: Tensor, keys: Tensor, values: Tensor, heads: int) -> Tensor:
-        """An `Attend` with the oldest weights that were kept, which go."""
+        """An `Attend` that takes the oldest weights off the queue and applies them reversed in time."""
         return join(self.weights.popleft().flip(2, 3) @ split(values, heads))
 
 
 @contextmanager
 def looking(net: UNet, attention: Attend) -> Iterator[None]:
-    """Within, cells of ``net`` look at themselves along time by ``attention``."""
+    """Inside this context, temporal self-attention in ``net`` uses ``attention``."""
     layers = [layer.attn1 for layer in net.modules() if isinstance(layer, TemporalTransformer)]
     own = [layer.attend for layer in layers]
     try:
@@ -79,12 +79,11 @@ def looking(net: UNet, attention: Attend) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Drawing(keyframes.Drawing):
-    """How the frames are drawn; what is said of all ways to draw is in `keyframes.Drawing`. Raises `InputError`.
+    """Settings of this method's drawing; the settings of all methods are in `keyframes.Drawing`. Raises `InputError`.
 
-    ``guidance`` runs evenly from the keyframe from which a network starts. ``even``: both clips count for half everywhere,
-    and are guided by the mean of that; else each counts the less the further away its keyframe is. In the first
-    ``injected`` share of the steps, 0 to 1, what a step took away is added again as fresh noise and the step done again,
-    ``times`` times.
+    ``guidance`` rises linearly with the distance from a network's own keyframe. ``even``: both predictions weigh half
+    everywhere, with the mean guidance; otherwise each weighs less the further away its keyframe is. In the first ``injected``
+    share of the steps, 0 to 1, as much fresh noise as the step removed is added back and the step is repeated, ``times`` times.
     """
 
     steps: int = 50
@@ -95,13 +94,13 @@ class Drawing(keyframes.Drawing):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 <= self.injected <= 1:
-            raise InputError(f"noise was to be injected in {self.injected:g} of the steps: that lies between 0 and 1")
+            raise InputError(f"noise injection in {self.injected:g} of the steps was asked for: it must be between 0 and 1")
         if self.times < 0:
-            raise InputError(f"steps were to be done again {self.times} times: that is 0 or more")
+            raise InputError(f"repeating steps {self.times} times was asked for: it must be 0 or more")
 
 
 class Inbetweening:
-    """Draws the frames between two keyframes with both networks. Raises `InputError` for networks of another kind."""
+    """Draws the frames between two keyframes with both networks. Raises `InputError` for any other networks."""
 
     def __init__(self, forward: UNet, backward: UNet, coders: Coders) -> None:
         for net in (forward, backward):
@@ -121,7 +120,7 @@ class Inbetweening:
     ) -> Tensor:
         """The clip from ``first`` to ``last`` [3,H,W] 0..1, both among its ``frames``: [F,3,H,W] 0..1.
 
-        ``each`` is called after each step, and what it raises ends the work. Raises `InputError`.
+        ``each`` is called after each step and may raise to abort. Raises `InputError`.
         """
         drawing = drawing or Drawing()
         keyframes.check(first, last, frames)
@@ -136,10 +135,10 @@ class Inbetweening:
     def latents(
         self, ends: Tensor, tokens: Tensor, noise: Tensor, drawing: Drawing, draw: edm.Draw, each: Each | None = None
     ) -> Tensor:
-        """Latents [1,F,4,h,w], of unit variance, of normal ``noise`` of that shape.
+        """Denoise normal ``noise`` [1,F,4,h,w] into latents of that shape and unit variance.
 
-        ``ends`` [2,4,h,w] are those of the keyframes, ``tokens`` [2,C] what CLIP saw in them; ``draw`` makes the noise that is
-        added again.
+        ``ends`` [2,4,h,w]: latents of the keyframes; ``tokens`` [2,C]: their CLIP embeddings; ``draw`` generates the noise
+        for repeated steps.
         """
 
         def again(step: int) -> Iterator[Tensor]:
@@ -149,7 +148,7 @@ class Inbetweening:
         return edm.euler(lambda x, sigma: self.predict(x, sigma, ends, tokens, drawing), noise, drawing.steps, each, again)
 
     def predict(self, latents: Tensor, sigma: float, ends: Tensor, tokens: Tensor, drawing: Drawing) -> Tensor:
-        """v for latents [1,F,4,h,w], of both networks."""
+        """v for latents [1,F,4,h,w], fused from both networks."""
         frames = latents.shape[1]
         low, high = drawing.guidance
         strength = torch.full((frames,), (low + high) / 2) if drawing.even else edm.guidance(frames, (low, high), "linear")
@@ -164,7 +163,7 @@ class Inbetweening:
         return torch.lerp(back.flip(1), ahead, share.to(latents).reshape(1, -1, 1, 1, 1))
 
     def _rows(self, net: UNet, noisy: Tensor, sigma: float, end: Tensor, token: Tensor, drawing: Drawing) -> Tensor:
-        """What ``net`` says without its keyframe, and with it, [2,F,4,h,w]."""
+        """Predictions of ``net`` without its keyframe and with it, [2,F,4,h,w]."""
         told = keyframes.paired(end)[:, None].expand(-1, noisy.shape[1], -1, -1, -1)
         context, ids = keyframes.paired(token)[:, None], drawing.ids().to(end.device).expand(2, -1)
         time = torch.tensor(edm.level(sigma), device=end.device)

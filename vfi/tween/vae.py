@@ -1,8 +1,8 @@
-"""The autoencoder of Stable Video Diffusion: pictures become latents one by one, and latents become the frames of a clip.
+"""The autoencoder of Stable Video Diffusion: encodes single pictures to latents and decodes latents to the frames of a clip.
 
-Rombach et al., "High-Resolution Image Synthesis with Latent Diffusion Models", CVPR 2022; its decoder looks along time
-(Blattmann et al., "Stable Video Diffusion", 2023). It is our own because its blocks are the UNet's: a page is all that it
-takes, and no further package. The names of the parameters are diffusers'. Knows nothing of noise or files.
+Rombach et al., "High-Resolution Image Synthesis with Latent Diffusion Models", CVPR 2022; its decoder also works along time
+(Blattmann et al., "Stable Video Diffusion", 2023). It shares its blocks with our UNet, so it needs only a page of code and no
+further package. Parameter names are those of diffusers. Knows nothing of noise or files.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ EPS = 1e-6
 
 
 class Look(nn.Module):
-    """[B,C,H,W] -> the same shape: each cell of a plane looks at all others, with one head."""
+    """[B,C,H,W] -> the same shape: single-head self-attention over all cells of a plane."""
 
     def __init__(self, build: Build, width: int) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Look(nn.Module):
 
 
 class Middle(nn.Module):
-    """At the smallest size: layers, and a look at the whole plane before each but the first."""
+    """The layers at the smallest size, with attention over the whole plane before each except the first."""
 
     def __init__(self, build: Build, layers: Sequence[nn.Module], width: int) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Middle(nn.Module):
 
 
 class Halve(nn.Module):
-    """[B,C,H,W] -> [B,C,H/2,W/2]; only the right and the bottom are padded."""
+    """[B,C,H,W] -> [B,C,H/2,W/2]; pads only right and bottom."""
 
     def __init__(self, build: Build, width: int) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class Down(nn.Module):
 
 
 class Encoder(nn.Module):
-    """[B,3,H,W] -> [B,2*latent,H/8,W/8]: what latents are likely, and how sure that is."""
+    """[B,3,H,W] -> [B,2*latent,H/8,W/8]: mean and log variance of the latents."""
 
     def __init__(self, build: Build, widths: Sequence[int], layers: int, latent: int) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ class Up(nn.Module):
 
 
 class Decoder(nn.Module):
-    """[F,latent,h,w], the frames of one clip -> [F,3,8h,8w]"""
+    """[F,latent,h,w] of the frames of one clip -> [F,3,8h,8w]"""
 
     def __init__(self, build: Build, widths: Sequence[int], layers: int, latent: int) -> None:
         super().__init__()
@@ -147,7 +147,7 @@ class Decoder(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """Both; pictures are 0..1. In half precision (float16) the encoder overflows: bfloat16 or float32 are for it."""
+    """Encoder and decoder; pictures are 0..1. The encoder overflows in float16: use bfloat16 or float32."""
 
     def __init__(
         self, widths: Sequence[int], layers: int, latent: int, build: Build | None = None, *, between: bool = True
@@ -160,21 +160,21 @@ class Autoencoder(nn.Module):
         self.quant_conv = build.conv(2 * latent, 2 * latent, kernel=1) if between else nn.Identity()
 
     def encode(self, rgb: Tensor) -> Tensor:
-        """Pictures [B,3,H,W], 0..1 or a little beyond, to their likeliest latents [B,latent,H/8,W/8]."""
+        """Encode pictures [B,3,H,W], 0..1 or a little beyond, to their mean latents [B,latent,H/8,W/8]."""
         return self.quant_conv(self.encoder(rgb * 2 - 1))[:, : self.latent]
 
     def decode(self, latents: Tensor) -> Tensor:
-        """The latents of a whole clip [F,latent,h,w] to its frames [F,3,8h,8w], 0..1 or a little beyond.
+        """Decode the latents of a whole clip [F,latent,h,w] to its frames [F,3,8h,8w], 0..1 or a little beyond.
 
-        Frames are decoded with regard to those before and after, so that parts of a clip, decoded alone, differ at their ends.
+        Decoding a frame uses its neighbours, so parts of a clip that are decoded separately differ at their ends.
         """
         return (self.decoder(latents) + 1) / 2
 
 
 def autoencoder(state: Mapping[str, Tensor], build: Build | None = None) -> Autoencoder:
-    """The autoencoder of these weights, which it holds as they are; sizes are read off them. Raises `InputError`."""
+    """Build the autoencoder around these weights, without a copy; sizes come from their shapes. Raises `InputError`."""
     if "decoder.time_conv_out.weight" not in state or "encoder.conv_out.weight" not in state:
-        raise InputError(f"these weights are {looks_like(state)}: the autoencoder of Stable Video Diffusion is wanted")
+        raise InputError(f"these weights are {looks_like(state)}: the autoencoder of Stable Video Diffusion is needed")
     build = build or Build()
     first = "encoder.down_blocks.{}.resnets.0.conv1.weight"
     widths = [state[first.format(level)].shape[0] for level in range(counted(state, first))]

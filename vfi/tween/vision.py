@@ -1,8 +1,8 @@
-"""What a picture shows, as one token: the vision half of CLIP, of which Stable Video Diffusion takes ViT-H.
+"""The vision half of CLIP, which embeds a picture as one token; Stable Video Diffusion uses ViT-H.
 
 Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021; weights by Schuhmann et al.,
-"LAION-5B", 2022. It is our own because it is a page, where transformers would be one more package to keep up with. The names
-of the parameters are those of transformers. Owns how a picture is brought to size too. Knows nothing of video or files.
+"LAION-5B", 2022. This page of code saves the dependency on transformers, whose parameter names it uses. Also owns the resizing
+of pictures. Knows nothing of video or files.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from .layers import Build
 from .svd import counted, looks_like
 
 HEADS = 16
-"""Of ViT-H."""
+"""Attention heads of ViT-H."""
 
 MEAN, SPREAD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-"""Of red, green and blue in training, 0..1."""
+"""Mean and standard deviation of red, green and blue in training, 0..1."""
 
 
 class Attention(nn.Module):
@@ -68,7 +68,7 @@ class Layers(nn.Module):
 
 
 class Patches(nn.Module):
-    """[B,3,S,S] -> [B,1+N,C]: a token for the whole, and one for each patch, each knowing its place."""
+    """[B,3,S,S] -> [B,1+N,C]: a class token, then one token per patch, all with position embeddings."""
 
     def __init__(self, build: Build, width: int, patch: int, places: int) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class Tower(nn.Module):
     def __init__(self, build: Build, width: int, inner: int, patch: int, places: int, depth: int, heads: int) -> None:
         super().__init__()
         self.embeddings = Patches(build, width, patch, places)
-        self.pre_layrnorm = build.layer_norm(width)  # published so
+        self.pre_layrnorm = build.layer_norm(width)  # misspelt in the published weights
         self.encoder = Layers([Layer(build, width, inner, heads) for _ in range(depth)])
         self.post_layernorm = build.layer_norm(width)
 
@@ -97,7 +97,7 @@ class Tower(nn.Module):
 
 
 class Vision(nn.Module):
-    """Pictures [B,3,H,W], 0..1, of any size to tokens [B,C]."""
+    """Embeds pictures [B,3,H,W], 0..1, of any size as tokens [B,C]."""
 
     def __init__(self, tower: Tower, width: int, outputs: int, side: int, build: Build) -> None:
         super().__init__()
@@ -112,10 +112,10 @@ class Vision(nn.Module):
 
 
 def squeezed(rgb: Tensor, side: int) -> Tensor:
-    """Pictures [B,3,H,W] as squares [B,3,side,side], whole, bicubic, from corner to corner.
+    """Squeeze whole pictures [B,3,H,W] to squares [B,3,side,side]: bicubic, with aligned corners.
 
-    Where they shrink they are blurred first, by a Gaussian of (factor - 1) / 2 that reaches two of that to either side: so the
-    video networks were trained.
+    When shrinking, a Gaussian of sigma (factor - 1) / 2, cut off at 2 sigma, blurs them first, as in the training of the
+    video networks.
     """
     x = rgb.float()
     for axis in (2, 3):
@@ -132,15 +132,15 @@ def squeezed(rgb: Tensor, side: int) -> Tensor:
 
 
 def vision(state: Mapping[str, Tensor], build: Build | None = None) -> Vision:
-    """The vision model of these weights, which it holds as they are; sizes are read off them. Raises `InputError`.
+    """Build the vision model around these weights, without a copy; sizes come from their shapes. Raises `InputError`.
 
-    Of heads shapes say nothing: there are `HEADS`, or two in networks too narrow for that.
+    Shapes do not reveal the number of heads: it is `HEADS`, or two in networks too narrow for that.
     """
     patches = state.get("vision_model.embeddings.patch_embedding.weight")
     places = state.get("vision_model.embeddings.position_embedding.weight")
     projection = state.get("visual_projection.weight")
     if patches is None or places is None or projection is None:
-        raise InputError(f"these weights are {looks_like(state)}: a CLIP vision model with its projection is wanted")
+        raise InputError(f"these weights are {looks_like(state)}: a CLIP vision model with its projection is needed")
     build = build or Build()
     meta = Build(build.operations, build.attention, "meta", build.dtype)
     width, patch, count = patches.shape[0], patches.shape[-1], places.shape[0]
