@@ -1,8 +1,8 @@
-"""Framer's networks as ComfyUI's own kinds of model: a MODEL that every sampler takes, and a CONTROL_NET.
+"""Framer's networks as ComfyUI models: a MODEL for any sampler, and a CONTROL_NET.
 
-The only module that touches the innards of ComfyUI's models; `framer.internals` imports it when it is needed. ComfyUI gives the
-frames of all rows of a batch one after another, [B*F,C,H,W], and one noise level, context and set of ids a frame. Knows nothing
-of nodes, files or pictures.
+The only module that uses the internals of ComfyUI's models; `framer.internals` imports it on demand. ComfyUI passes the frames
+of all rows of a batch in one dimension, [B*F,C,H,W], with one noise level, context and set of ids per frame. Knows nothing of
+nodes, files or pictures.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from ..vfi.tween.refresh import Refresh
 
 WATCH = "framer_watch"
 GUIDANCE = "framer_guidance"
-"""Keys of transformer_options: what sees the features of a pass, and the arguments of `edm.guidance` but the frames."""
+"""Keys of transformer_options: a callback for the features of a pass, and the arguments of `edm.guidance` except the frames."""
 
 WORK = 10 * 2**10
-"""Bytes that a pass takes for each number of the latents, about as ComfyUI reckons for Stable Video Diffusion in float16."""
+"""Bytes per latent value that a pass needs, about ComfyUI's estimate for Stable Video Diffusion in float16."""
 
 State = Mapping[str, Tensor]
 
@@ -48,7 +48,7 @@ def clips(rows: Tensor, frames: int) -> Tensor:
 
 
 class Unet(svd.UNet):
-    """Called as ComfyUI calls its UNets."""
+    """Framer's UNet with the call signature of ComfyUI's UNets."""
 
     dtype: torch.dtype
 
@@ -82,26 +82,24 @@ class Model(model_base.SVD_img2vid):
     """Framer's UNet under ComfyUI's samplers."""
 
     def __init__(self, config: supported_models.SVD_img2vid, state: State) -> None:
-        # The parent would build Stable Video Diffusion's own UNet.
+        # The parent would build Stable Video Diffusion's UNet.
         model_base.BaseModel.__init__(
             self, config, model_base.ModelType.V_PREDICTION_EDM, unet_model=partial(network, Unet, state)
         )
 
     def extra_conds(self, **conds: Any) -> dict[str, Any]:
-        """What the UNet and the ControlNet are told besides the noise; ``framer`` is a `framer.Told`."""
+        """Conditioning of the UNet and the ControlNet besides the noise; ``framer`` is a `framer.Told`."""
         told, noise = conds.get("framer"), conds["noise"]
         if told is None:
-            raise InputError("the conditioning is not Framer's: connect that of Framer Conditioning")
+            raise InputError("the conditioning is not Framer's: connect Framer Conditioning")
         if told.ends.shape[-2:] != noise.shape[-2:] or len(noise) < 3:
             height, width = (8 * side for side in noise.shape[-2:])
-            raise InputError(
-                f"the latent has {len(noise)} frames of {width}x{height}: the one of Framer Conditioning is needed"
-            )
+            raise InputError(f"the latent has {len(noise)} frames of {width}x{height}: use the one from Framer Conditioning")
         context = conds["cross_attn"]
         if context.shape[-1] != self.diffusion_model.sizes.context:
             raise InputError(
-                f"the CLIP vision model gives {context.shape[-1]} numbers a picture, and Framer takes "
-                f"{self.diffusion_model.sizes.context}: that of Stable Video Diffusion's own checkpoint is needed"
+                f"the CLIP vision model gives {context.shape[-1]} values per picture, and Framer takes "
+                f"{self.diffusion_model.sizes.context}: use the model from Stable Video Diffusion's checkpoint"
             )
         beside = framer.condition(told.ends.to(noise), len(noise), self.diffusion_model.mask_token)
         return {
@@ -113,7 +111,7 @@ class Model(model_base.SVD_img2vid):
 
 
 class Steering(ControlBase):
-    """Framer's ControlNet. Its hint are heat-maps [F,3,H,W], 0..1; core's Apply ControlNet may give them too."""
+    """Framer's ControlNet. Its hints are heat-maps [F,3,H,W], 0..1; ComfyUI's Apply ControlNet can supply them too."""
 
     def __init__(self, patcher: CoreModelPatcher, dtype: torch.dtype) -> None:
         super().__init__()
@@ -128,7 +126,7 @@ class Steering(ControlBase):
         self.seen: dict[int, Tensor] = {}
 
     def following(self, tracks: Tracks, strength: float, during: tuple[float, float], refine: bool) -> Steering:
-        """The same network, led by ``tracks`` of the working size and number of frames; see `framer.Drawing`."""
+        """The same network, steered by ``tracks`` of the working size and number of frames; see `framer.Drawing`."""
         own = self.copy().set_cond_hint(framer.maps(tracks) / 255, strength, during)
         own.tracks = tracks if refine else None
         return own
@@ -174,7 +172,7 @@ class Steering(ControlBase):
         return self.control_merge({"input": [], "middle": [made.middle], "output": list(made.across)}, given, None)
 
     def _refresh(self, sigma: float, frames: int, options: dict[str, Any]) -> None:
-        """Bend the tracks by what the step before showed, where this is the first pass of a new one."""
+        """Bend the tracks by the features of the previous step, if this is the first pass of a new step."""
         options[WATCH] = self._note
         if self.sigma is not None and sigma != self.sigma and 0 in self.seen:
             strength = edm.guidance(frames, *options[GUIDANCE]) if GUIDANCE in options else torch.ones(frames)
@@ -184,12 +182,12 @@ class Steering(ControlBase):
         self.sigma = sigma
 
     def _note(self, features: Tensor, kinds: list[int]) -> None:
-        """Keep the features [B,F,C,h,w] of a pass whose rows are with the keyframes (0) and without (1)."""
+        """Keep the features [B,F,C,h,w] of a pass; ``kinds`` of its rows: 0 with the keyframes, 1 without."""
         self.seen |= {kind: row.float().cpu() for kind, row in zip(kinds, features, strict=True)}
 
 
 def model(state: State) -> CoreModelPatcher:
-    """A MODEL of Framer's UNet. Raises `InputError` for other weights."""
+    """A MODEL with Framer's UNet. Raises `InputError` for other weights."""
     dtype, cast = precision(state)
     config = supported_models.SVD_img2vid({})
     config.set_inference_dtype(dtype, cast)
@@ -197,14 +195,14 @@ def model(state: State) -> CoreModelPatcher:
 
 
 def control_net(state: State) -> Steering:
-    """A CONTROL_NET of Framer's ControlNet. Raises `InputError` for other weights."""
+    """A CONTROL_NET with Framer's ControlNet. Raises `InputError` for other weights."""
     dtype, cast = precision(state)
     net = network(svd.ControlNet, state, dtype, comfy.ops.pick_operations(dtype, cast))
     return Steering(held(net), cast or dtype)
 
 
 def precision(state: State) -> tuple[torch.dtype, torch.dtype | None]:
-    """In what precision ComfyUI would hold these weights, and compute, if in another."""
+    """Precision in which ComfyUI would store these weights, and the one it would compute in, if different."""
     known = supported_models.SVD_img2vid.supported_inference_dtypes
     size, own = utils.calculate_parameters(state), utils.weight_dtype(state)
     dtype = model_management.unet_dtype(model_params=size, supported_dtypes=known, weight_dtype=own)
@@ -212,7 +210,7 @@ def precision(state: State) -> tuple[torch.dtype, torch.dtype | None]:
 
 
 def network(kind: type[nn.Module], state: State, dtype: torch.dtype, operations: Any, **others: Any) -> nn.Module:
-    """A network of ComfyUI's ``operations`` and attention, of these weights in ``dtype``; it can be cancelled in mid-step."""
+    """A network with ComfyUI's ``operations`` and attention and the weights in ``dtype``; it can be cancelled within a step."""
     state = {key: value.to(dtype) for key, value in state.items()}
     net = svd.loaded(kind, state, Build(operations, optimized_attention, dtype=dtype))
     net.dtype = dtype
@@ -232,20 +230,20 @@ def held(net: nn.Module) -> CoreModelPatcher:
 
 @contextmanager
 def room(frames: int, latents: Tensor) -> Iterator[None]:
-    """Within, where memory runs out the error says what to lower. It stays one of memory, on which ComfyUI frees some."""
+    """Context in which out-of-memory errors say what to lower. They keep their type, on which ComfyUI frees memory."""
     try:
         yield
     except model_management.OOM_EXCEPTION as error:
         height, width = (8 * side for side in latents.shape[-2:])
         raise model_management.OOM_EXCEPTION(
-            f"there is no room for {frames} frames of {width}x{height}: lower width and height first, then the frames. {error}"
+            f"out of memory for {frames} frames of {width}x{height}: lower width and height first, then the frames. {error}"
         ) from error
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The two networks of Generative Inbetweening, and in what they compute. They are run together, so that no sampler of
-    ComfyUI's can do it."""
+    """The two networks of Generative Inbetweening, and the precision they compute in. They run together, which none of
+    ComfyUI's samplers supports."""
 
     forward: CoreModelPatcher
     backward: CoreModelPatcher
@@ -253,14 +251,14 @@ class Pair:
 
     @classmethod
     def of(cls, forward: State, backward: State) -> Pair:
-        """Raises `InputError` for weights of other networks."""
+        """Both networks from their weights. Raises `InputError` for weights of other networks."""
         dtype, cast = precision(forward)
         operations = comfy.ops.pick_operations(dtype, cast)
         return cls(*(held(network(svd.UNet, state, dtype, operations)) for state in (forward, backward)), cast or dtype)
 
     @torch.no_grad()
     def between(self, coders: Coders, first: Tensor, last: Tensor, frames: int, drawing: svdkfi.Drawing) -> Tensor:
-        """The clip from one keyframe [3,h,w] to another, [F,3,h,w] 0..1, drawn under ComfyUI's progress bar."""
+        """Clip from one keyframe [3,h,w] to another, [F,3,h,w] 0..1, drawn under ComfyUI's progress bar."""
         keyframes.check(first, last, frames)
         noise, draw = keyframes.noise(drawing.seed), edm.noise_of(drawing.seed)
         told = keyframes.condition_on(coders, first, last, drawing.augmentation, noise, torch.zeros(()), shared=True)
@@ -277,7 +275,7 @@ class Pair:
 
 
 class Progress:
-    """ComfyUI's progress bar over all steps of several runs, with a preview of the frame in the middle."""
+    """ComfyUI's progress bar over all steps of several runs, with a preview of the middle frame."""
 
     def __init__(self, model: CoreModelPatcher, total: int) -> None:
         self.previewer = latent_preview.get_previewer(model.load_device, latent_formats.SD15())
@@ -302,7 +300,7 @@ def sample(
     mask: Tensor | None = None,
     denoise: float = 1.0,
 ) -> Tensor:
-    """As KSampler does by euler and karras, but for its bar."""
+    """Latents as from KSampler with euler and karras, but with our own progress bar."""
     noise = comfy.sample.prepare_noise(latents, seed)
     return comfy.sample.sample(
         *(model, noise, steps, 1.0, "euler", "karras", positive, negative, latents),

@@ -1,4 +1,4 @@
-"""Nodes that cut and order batches of frames. They move frames and never change a pixel, save for a blended seam."""
+"""Nodes that cut and reorder batches of frames. They never change a pixel, except in a blended seam."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ class SplitFrames(io.ComfyNode):
             node_id="InbetweenSplitFrames",
             display_name="Split Frames into Chunks",
             category=CATEGORY,
-            description="Cuts a batch of frames into overlapping chunks. The nodes that follow run once for each chunk.",
+            description="Splits a batch of frames into overlapping chunks. Later nodes run once per chunk.",
             search_aliases=["chunk", "batch split", "tile frames", "segment"],
             inputs=[
-                io.Image.Input("images", tooltip="The frames to cut up."),
-                io.Int.Input("size", default=25, min=2, max=100000, tooltip="Frames in a chunk. The last may be shorter."),
+                io.Image.Input("images", tooltip="The frames to split."),
+                io.Int.Input("size", default=25, min=2, max=100000, tooltip="Frames per chunk. The last may be shorter."),
                 io.Int.Input(
                     "overlap",
                     default=1,
                     min=0,
                     max=99999,
-                    tooltip="Frames that a chunk shares with the one before it. Interpolation needs 1, so that the pair at "
-                    "the seam gets its in-between frames.",
+                    tooltip="Frames that a chunk shares with the previous one. Interpolation needs 1, so that the pair at the "
+                    "seam gets its in-between frames.",
                 ),
             ],
             outputs=[
                 io.Image.Output("chunks", is_output_list=True, tooltip="The chunks, in order, as a list."),
-                io.Int.Output("count", tooltip="How many chunks there are."),
+                io.Int.Output("count", tooltip="Number of chunks."),
             ],
         )
 
@@ -53,29 +53,29 @@ class JoinFrames(io.ComfyNode):
             node_id="InbetweenJoinFrames",
             display_name="Join Chunks of Frames",
             category=CATEGORY,
-            description="Puts chunks of frames back together, with no frame doubled and none lost.",
+            description="Joins chunks of frames again, without duplicate or missing frames.",
             search_aliases=["concatenate", "batch join", "merge chunks", "crossfade"],
             is_input_list=True,
             inputs=[
-                io.Image.Input("chunks", tooltip="The chunks, in order, as a list. All frames must have one size."),
+                io.Image.Input("chunks", tooltip="The chunks, in order, as a list. All frames must have the same size."),
                 io.Int.Input(
                     "overlap",
                     default=1,
                     min=0,
                     max=99999,
-                    tooltip="Frames that a chunk shares with the one before it, as they arrive here. Chunks that shared 1 "
-                    "frame still share 1 after interpolation; those that shared n share (n - 1) x times + 1.",
+                    tooltip="Frames that a chunk shares with the previous one at this point. An overlap of 1 is still 1 after "
+                    "interpolation; an overlap of n becomes (n - 1) x times + 1.",
                 ),
                 io.Combo.Input(
                     "seam",
                     options=["earlier", "later", "blend"],
                     default="earlier",
-                    tooltip="Whose shared frames are kept: the earlier chunk's, the later one's, or a crossfade of both.",
+                    tooltip="Source of the shared frames: the earlier chunk, the later one, or a crossfade of both.",
                 ),
             ],
             outputs=[
                 io.Image.Output("images", tooltip="All frames in one batch."),
-                io.Int.Output("count", tooltip="How many frames there are."),
+                io.Int.Output("count", tooltip="Number of frames."),
             ],
         )
 
@@ -92,32 +92,32 @@ class SelectFrames(io.ComfyNode):
             node_id="InbetweenSelectFrames",
             display_name="Select Frames",
             category=CATEGORY,
-            description="Takes some frames out of a batch. Frames count from 0; -1 is the last, -2 the one before it.",
+            description="Selects frames from a batch. Frames count from 0; -1 is the last, -2 the one before it.",
             search_aliases=["slice", "every nth", "trim frames", "pick frame", "get image from batch", "drop frames"],
             inputs=[
-                io.Image.Input("images", tooltip="The frames to choose from."),
+                io.Image.Input("images", tooltip="The frames to select from."),
                 io.DynamicCombo.Input(
                     "select",
                     options=[
                         io.DynamicCombo.Option(
                             "range",
                             [
-                                io.Int.Input("first", default=0, min=-100000, max=100000, tooltip="The first frame taken."),
+                                io.Int.Input("first", default=0, min=-100000, max=100000, tooltip="The first frame selected."),
                                 io.Int.Input(
                                     "last",
                                     default=-1,
                                     min=-100000,
                                     max=100000,
-                                    tooltip="The last frame taken, itself included. -1 is the last of the clip.",
+                                    tooltip="The last frame selected (inclusive). -1 is the last of the clip.",
                                 ),
                                 io.Int.Input(
-                                    "every", default=1, min=1, max=100000, tooltip="2 takes every second frame, and so on."
+                                    "every", default=1, min=1, max=100000, tooltip="2 selects every second frame, and so on."
                                 ),
                             ],
                         ),
                         io.DynamicCombo.Option(
                             "single frame",
-                            [io.Int.Input("frame", default=0, min=-100000, max=100000, tooltip="The frame taken.")],
+                            [io.Int.Input("frame", default=0, min=-100000, max=100000, tooltip="The frame selected.")],
                         ),
                         io.DynamicCombo.Option(
                             "list",
@@ -125,17 +125,17 @@ class SelectFrames(io.ComfyNode):
                                 io.String.Input(
                                     "frames",
                                     default="0, -1",
-                                    tooltip="Frame numbers and ranges in the order wanted, such as 0, 4, 10-20, -1.",
+                                    tooltip="Frame numbers and ranges in output order, such as 0, 4, 10-20, -1.",
                                 )
                             ],
                         ),
                     ],
-                    tooltip="How the frames are named: a range with a step, one frame, or a list.",
+                    tooltip="How frames are selected: a range with a step, one frame, or a list.",
                 ),
             ],
             outputs=[
-                io.Image.Output("images", tooltip="The frames taken, in the order asked for."),
-                io.Int.Output("count", tooltip="How many frames were taken."),
+                io.Image.Output("images", tooltip="The selected frames, in the requested order."),
+                io.Int.Output("count", tooltip="Number of frames selected."),
             ],
         )
 
@@ -145,7 +145,7 @@ class SelectFrames(io.ComfyNode):
         if select["select"] == "range":
             first, last = (position(select[end], total) for end in ("first", "last"))
             if last < first:
-                raise InputError(f"a range from frame {first} to frame {last} was asked for: it must not run backwards")
+                raise InputError(f"a range from frame {first} to frame {last} was given: it must not run backwards")
             taken = images[first : last + 1 : select["every"]]
         elif select["select"] == "single frame":
             taken = images[position(select["frame"], total)][None]
@@ -164,7 +164,7 @@ class ReverseFrames(io.ComfyNode):
             description="Plays a batch of frames backwards.",
             search_aliases=["backwards", "rewind", "flip time"],
             inputs=[io.Image.Input("images", tooltip="The frames to reverse.")],
-            outputs=[io.Image.Output("images", tooltip="The same frames, last first.")],
+            outputs=[io.Image.Output("images", tooltip="The same frames in reverse order.")],
         )
 
     @classmethod
@@ -182,17 +182,17 @@ class PingPongFrames(io.ComfyNode):
             description="Plays a batch of frames forwards and then backwards.",
             search_aliases=["boomerang", "loop", "bounce", "palindrome"],
             inputs=[
-                io.Image.Input("images", tooltip="The frames to play there and back."),
+                io.Image.Input("images", tooltip="The frames to play forwards and backwards."),
                 io.Boolean.Input(
                     "loop",
                     default=True,
-                    tooltip="On: stop one frame before the first comes round again, so that the clip loops without a "
-                    "stutter. Off: end on the first frame.",
+                    tooltip="On: end one frame before the first would repeat, so that the clip loops without a stutter. Off: "
+                    "end on the first frame.",
                 ),
             ],
             outputs=[
-                io.Image.Output("images", tooltip="The frames there and back; the turning point is shown once."),
-                io.Int.Output("count", tooltip="How many frames there are."),
+                io.Image.Output("images", tooltip="The frames forwards and backwards; the turning point appears once."),
+                io.Int.Output("count", tooltip="Number of frames."),
             ],
         )
 
@@ -204,7 +204,7 @@ class PingPongFrames(io.ComfyNode):
 
 
 def spans(count: int, size: int, overlap: int) -> list[range]:
-    """The frames of each chunk of ``count`` frames. No chunk lies wholly in the one before it."""
+    """Frame range of each chunk of ``count`` frames. No chunk lies wholly in the previous one."""
     if overlap >= size:
         raise InputError(f"chunks of {size} frames cannot overlap by {overlap}: the overlap must be smaller than the chunk")
     starts = range(0, max(count - overlap, 1), size - overlap)
@@ -212,14 +212,14 @@ def spans(count: int, size: int, overlap: int) -> list[range]:
 
 
 def joined_batches(chunks: list[Tensor], overlap: int, seam: str) -> Tensor:
-    """The chunks as one batch [T,H,W,C]; ``seam`` says what becomes of the ``overlap`` frames that neighbours share."""
+    """The chunks as one batch [T,H,W,C]; ``seam`` decides which of the ``overlap`` shared frames to keep."""
     for index, chunk in enumerate(chunks):
         if chunk.shape[1:] != chunks[0].shape[1:]:
             raise InputError(
-                f"chunk {index} holds frames of {_size(chunk)}, chunk 0 of {_size(chunks[0])}: all must have one size"
+                f"chunk {index} has frames of {_size(chunk)}, chunk 0 of {_size(chunks[0])}: all must have the same size"
             )
         if len(chunks) > 1 and len(chunk) < overlap:
-            raise InputError(f"chunk {index} holds {len(chunk)} frames and cannot share {overlap} with its neighbour")
+            raise InputError(f"chunk {index} has {len(chunk)} frames: it cannot share {overlap} with its neighbour")
     out = chunks[0].new_empty((sum(map(len, chunks)) - overlap * (len(chunks) - 1), *chunks[0].shape[1:]))
     out[: len(chunks[0])] = chunks[0]
     end = len(chunks[0])
@@ -236,25 +236,23 @@ def joined_batches(chunks: list[Tensor], overlap: int, seam: str) -> Tensor:
 
 
 def position(frame: int, total: int) -> int:
-    """The frame from 0 up that ``frame`` names, where negative numbers count from the end."""
+    """``frame`` as a number from 0 up; negative numbers count from the end. Raises `InputError` if there is none."""
     if not -total <= frame < total:
-        raise InputError(
-            f"frame {frame} was asked for, but there are {total}: give 0 to {total - 1}, or {-total} to -1 from the end"
-        )
+        raise InputError(f"frame {frame} was requested of {total}: give 0 to {total - 1}, or {-total} to -1 from the end")
     return frame % total
 
 
 def listed(text: str, total: int) -> list[int]:
-    """The frames that a list such as ``0, 4, 10-20, -1`` names; ranges include both ends and may run backwards."""
+    """Frame numbers of a list such as ``0, 4, 10-20, -1``; ranges include both ends and may run backwards."""
     frames: list[int] = []
     for part in filter(None, re.split(r"[\s,;]+", text.strip())):
         found = re.fullmatch(r"(-?\d+)(?:-(-?\d+))?", part)
         if found is None:
-            raise InputError(f"{part!r} is neither a frame nor a range: write a list such as 0, 4, 10-20, -1")
+            raise InputError(f"{part!r} is neither a frame nor a range: give a list such as 0, 4, 10-20, -1")
         first, last = (position(int(number), total) for number in (found[1], found[2] or found[1]))
         frames += range(first, last + 1) if first <= last else range(first, last - 1, -1)
     if not frames:
-        raise InputError("an empty list of frames was given: write one such as 0, 4, 10-20, -1")
+        raise InputError("the list of frames is empty: give one such as 0, 4, 10-20, -1")
     return frames
 
 

@@ -1,6 +1,6 @@
-"""Nodes of Framer: its files become a MODEL and a CONTROL_NET, two keyframes become their conditioning.
+"""Framer's nodes: loader, conditioning, tracks and guidance, plus the inputs that all diffusion nodes share.
 
-Sampling and decoding are done by ComfyUI's own nodes. Of its VAE and CLIP_VISION only the public methods are used.
+ComfyUI's own nodes sample and decode. Of its VAE and CLIP_VISION, only the public methods are used.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import folder_paths
 import torch
@@ -25,22 +25,24 @@ from ..vfi.tween.fit import Fit, Pixels
 from ..vfi.tween.framer import Drawing
 from ..vfi.tween.keyframes import Coders
 from ..vfi.tween.vision import squeezed
-from .tracks import shown
+from .tracks import FIRST, LAST, shown
+
+D = TypeVar("D", bound=keyframes.Drawing)
 
 CATEGORY = "Inbetween/tweening"
 
 NO_CONTROL = "none"
 
 LICENCE = (
-    "Framer's weights are for academic and other non-commercial use; Stable Video Diffusion, of which they were made, has a "
-    "licence of its own from Stability AI."
+    "Framer's weights are for academic and other non-commercial use only. They derive from Stable Video Diffusion, which "
+    "has its own licence from Stability AI."
 )
 
 
 @dataclass(frozen=True)
 class Told:
-    """What the conditioning carries: latents of the keyframes [2,4,h,w], the numbers of `keyframes.Drawing.ids`, how pictures
-    were brought to size, and of how many frames the clip is to be."""
+    """Framer's entry in the conditioning: latents of the keyframes [2,4,h,w], the numbers of `keyframes.Drawing.ids`, how the
+    pictures were resized, and the length of the clip in frames."""
 
     ends: Tensor
     ids: Tensor
@@ -49,11 +51,11 @@ class Told:
 
 
 def internals() -> ModuleType:
-    """`_comfy_framer`, which needs more of ComfyUI than other nodes do. Raises `InputError` where that is not there."""
+    """`_comfy_framer`, which relies on ComfyUI internals. Raises `InputError` if this version lacks them."""
     try:
         from . import _comfy_framer
     except (ImportError, AttributeError) as error:
-        raise InputError(f"Framer's nodes do not know this version of ComfyUI: {error}") from error
+        raise InputError(f"Framer's nodes do not support this version of ComfyUI: {error}") from error
     return _comfy_framer
 
 
@@ -67,20 +69,20 @@ class FramerLoader(io.ComfyNode):
             node_id="InbetweenFramerLoader",
             display_name="Framer Loader",
             category=CATEGORY,
-            description="Loads Framer, which draws the frames between two keyframes with Stable Video Diffusion. " + LICENCE,
+            description="Loads Framer, which generates the frames between two keyframes. " + LICENCE,
             search_aliases=["framer", "svd", "diffusion tweening", "keyframe interpolation", "drag", "aim-uofa"],
             inputs=[
                 io.Combo.Input(
                     "unet",
                     options=folder_paths.get_filename_list("diffusion_models"),
-                    tooltip=f"Framer's UNet in diffusers' form, in models/diffusion_models. {LICENCE}",
+                    tooltip=f"Framer's UNet in diffusers format, in models/diffusion_models. {LICENCE}",
                 ),
                 io.Combo.Input(
                     "control_net",
                     display_name="control net",
                     options=[NO_CONTROL, *folder_paths.get_filename_list("controlnet")],
                     default=NO_CONTROL,
-                    tooltip="Framer's ControlNet in diffusers' form, in models/controlnet. Only tracks need it.",
+                    tooltip="Framer's ControlNet in diffusers format, in models/controlnet. Only tracks need it.",
                 ),
             ],
             outputs=[
@@ -98,7 +100,7 @@ class FramerLoader(io.ComfyNode):
 
 
 def unet_of(state: svd.State) -> tuple[svd.Sizes, Any]:
-    """A MODEL of these weights, and their sizes. Raises `InputError`."""
+    """Sizes of the weights, and a MODEL made from them. Raises `InputError`."""
     wanted(state, "Framer's UNet")
     sizes = svd.Sizes.read(state)
     framer.check(sizes)
@@ -106,30 +108,30 @@ def unet_of(state: svd.State) -> tuple[svd.Sizes, Any]:
 
 
 def control_of(state: svd.State, unet: svd.Sizes) -> Any:
-    """A CONTROL_NET of these weights, for a UNet of those sizes. Raises `InputError`."""
+    """A CONTROL_NET made from the weights, for a UNet of the given sizes. Raises `InputError`."""
     wanted(state, "Framer's ControlNet")
     framer.check(unet, svd.Sizes.read(state))
     return internals().control_net(state)
 
 
 def wanted(state: svd.State, kind: str) -> None:
-    """That weights are what `svd.looks_like` calls ``kind``."""
+    """Check that `svd.looks_like` calls the weights ``kind``. Raises `InputError`."""
     if (found := svd.looks_like(state)) != kind:
-        raise InputError(f"these weights are {found}: {kind} is wanted")
+        raise InputError(f"these weights are {found}: {kind} is needed")
 
 
 def path_of(folder: str, name: str) -> Path:
-    """A file of ComfyUI's. Raises `InputError` where it has gone."""
+    """Path of a file in one of ComfyUI's model folders. Raises `InputError` if it is missing."""
     if path := folder_paths.get_full_path(folder, name):
         return Path(path)
-    raise InputError(f"models/{folder} holds no {name!r}: put it there, or choose another")
+    raise InputError(f"models/{folder} has no {name!r}: put it there or choose another file")
 
 
 # --- conditioning -------------------------------------------------------------------------------------------------------------
 
 
 def size_inputs(name: str = "Framer", size: Pixels = framer.SIZE, frames: int = framer.FRAMES) -> list[io.Input]:
-    """At which size, and how many frames, what is called so draws; ``size`` and ``frames`` are what it learned."""
+    """Size and length of the clip; the model called ``name`` was trained on ``size`` and ``frames``."""
     width, height = size
     return [
         io.Int.Input(
@@ -138,7 +140,7 @@ def size_inputs(name: str = "Framer", size: Pixels = framer.SIZE, frames: int = 
             min=keyframes.LEAST,
             max=4096,
             step=keyframes.CELL,
-            tooltip=f"Width of the frames. {name} learned {width}x{height}. Keyframes of another shape are cut at the sides.",
+            tooltip=f"Width of the frames. {name} was trained on {width}x{height}. Other aspect ratios are centre-cropped.",
         ),
         io.Int.Input(
             "height",
@@ -153,20 +155,20 @@ def size_inputs(name: str = "Framer", size: Pixels = framer.SIZE, frames: int = 
             default=frames,
             min=3,
             max=256,
-            tooltip=f"How many frames the clip has, both keyframes among them. {name} learned {frames}.",
+            tooltip=f"Number of frames, both keyframes included. {name} was trained on {frames}.",
         ),
     ]
 
 
 def clip_inputs(motion: float = Drawing.motion) -> list[io.Input]:
-    """What the network is told of the clip."""
+    """Micro-conditioning of the clip; ``motion`` is the default motion bucket."""
     return [
         io.Int.Input(
             "fps",
             default=Drawing.fps,
             min=1,
             max=30,
-            tooltip="Frames a second that the clip is to look like; how it is played is another matter.",
+            tooltip="Frame rate the clip should look like; the playback rate is independent of it.",
         ),
         io.Int.Input(
             "motion_bucket",
@@ -174,7 +176,7 @@ def clip_inputs(motion: float = Drawing.motion) -> list[io.Input]:
             default=round(motion),
             min=0,
             max=255,
-            tooltip="How much is to move: 0 little, 255 much.",
+            tooltip="Motion bucket: 0 for little motion, 255 for a lot.",
         ),
         io.Float.Input(
             "augmentation",
@@ -184,7 +186,7 @@ def clip_inputs(motion: float = Drawing.motion) -> list[io.Input]:
             step=0.01,
             optional=True,
             advanced=True,
-            tooltip="Noise in the keyframes that are told, which lets the frames depart from them.",
+            tooltip="Noise added to the keyframes; more lets the frames depart from them further.",
         ),
     ]
 
@@ -196,7 +198,7 @@ class FramerConditioning(io.ComfyNode):
             node_id="InbetweenFramerConditioning",
             display_name="Framer Conditioning",
             category=CATEGORY,
-            description="Tells Framer what the first and the last frame are, and what clip is to come of them.",
+            description="Conditions Framer on the first and the last frame, and on the size and motion of the clip.",
             search_aliases=["framer", "start frame", "end frame", "first last frame", "keyframes", "img2vid"],
             inputs=[
                 *keyframe_inputs(),
@@ -204,60 +206,62 @@ class FramerConditioning(io.ComfyNode):
                 *size_inputs(),
                 *clip_inputs(),
                 io.Int.Input(
-                    "augmentation_seed",  # were it called seed, ComfyUI would draw another one after every run
+                    "augmentation_seed",  # not "seed": ComfyUI would randomise that after every run
                     display_name="augmentation seed",
                     default=0,
                     min=0,
                     max=2**64 - 1,
                     optional=True,
                     advanced=True,
-                    tooltip="Which noise that is; the noise that frames are drawn from is KSampler's.",
+                    tooltip="Seed of the noise augmentation only; the sampling noise is KSampler's.",
                 ),
             ],
             outputs=[
-                io.Conditioning.Output("positive", tooltip="With the keyframes."),
-                io.Conditioning.Output("negative", tooltip="Without them, for guidance."),
+                io.Conditioning.Output("positive", tooltip="Conditioning with the keyframes."),
+                io.Conditioning.Output("negative", tooltip="Conditioning without the keyframes, for guidance."),
                 io.Latent.Output("latent", tooltip="An empty latent for KSampler, at denoise 1."),
             ],
         )
 
     @classmethod
-    def execute(
-        cls,
-        start: Tensor,
-        end: Tensor,
-        vae: Any,
-        clip_vision: Any,
-        width: int,
-        height: int,
-        frames: int,
-        fps: int,
-        motion_bucket: int,
-        augmentation: float = Drawing.augmentation,
-        augmentation_seed: int = 0,
-    ) -> io.NodeOutput:
-        drawing = Drawing(fps=fps, motion=motion_bucket, augmentation=augmentation, seed=augmentation_seed)
-        pair = fitted_keyframes(start, end, (width, height))
-        rows = conditioned(coders_of(vae, clip_vision), *pair, frames, drawing)
-        return io.NodeOutput(*rows, {"samples": empty(frames, (width, height))})
+    def execute(cls, start: Tensor, end: Tensor, augmentation_seed: int = 0, **shared: Any) -> io.NodeOutput:
+        settings = Settings.of(Drawing, seed=augmentation_seed, **shared)
+        rows = conditioned(settings, *fitted_keyframes(start, end, settings.size), settings.frames)
+        return io.NodeOutput(*rows, {"samples": empty(settings.frames, settings.size)})
+
+
+@dataclass(frozen=True)
+class Settings(Generic[D]):
+    """Inputs shared by all nodes that draw a clip, in the library's terms."""
+
+    coders: Coders
+    size: Pixels
+    frames: int
+    drawing: D
+
+    @classmethod
+    def of(
+        cls, kind: type[D], *, vae: Any, clip_vision: Any, width: int, height: int, frames: int, motion_bucket: int, **rest: Any
+    ) -> Settings[D]:
+        """Settings from node inputs; ``rest`` holds first and last cfg, and fields of ``kind``. Raises `InputError`."""
+        guidance = tuple(rest.pop(end, usual) for end, usual in zip(("first", "last"), kind.guidance, strict=True))
+        drawing = kind(motion=motion_bucket, guidance=guidance, **rest)
+        return cls(coders_of(vae, clip_vision), (width, height), frames, drawing)
 
 
 def empty(frames: int, size: tuple[int, int]) -> Tensor:
-    """Latents of nothing."""
+    """Empty latents [F,4,h/8,w/8] for a clip of ``size``."""
     return torch.zeros(frames, 4, size[1] // keyframes.CELL, size[0] // keyframes.CELL)
 
 
 def keyframe_inputs() -> list[io.Input]:
-    """Between what frames are drawn; `fitted` takes them."""
-    return [
-        io.Image.Input("start", tooltip="The first frame, or a clip of which the first is taken."),
-        io.Image.Input("end", tooltip="The last frame, or a clip of which the last is taken."),
-    ]
+    """The two keyframes, as `fitted_keyframes` takes them."""
+    return [io.Image.Input("start", tooltip=FIRST), io.Image.Input("end", tooltip=LAST)]
 
 
 def coder_inputs() -> list[io.Input]:
-    """What turns pictures into what Framer takes."""
-    own = "from Load Checkpoint Image Only on Stable Video Diffusion's checkpoint"
+    """The VAE and CLIP vision model of Stable Video Diffusion, as `coders_of` takes them."""
+    own = "from Load Checkpoint Image Only with Stable Video Diffusion's checkpoint"
     return [
         io.Vae.Input("vae", tooltip=f"The VAE, {own}."),
         io.ClipVision.Input("clip_vision", display_name="clip vision", tooltip=f"CLIP's vision model, {own}."),
@@ -265,7 +269,7 @@ def coder_inputs() -> list[io.Input]:
 
 
 def coders_of(vae: Any, clip_vision: Any) -> Coders:
-    """ComfyUI's VAE and CLIP_VISION as the library takes them. Pictures are squeezed as Framer's were in training."""
+    """ComfyUI's VAE and CLIP_VISION as the library's `Coders`. CLIP sees pictures squeezed to a square, as in training."""
 
     def embed(rgb: Tensor) -> Tensor:
         small = squeezed(rgb, getattr(clip_vision, "image_size", 224))
@@ -274,23 +278,29 @@ def coders_of(vae: Any, clip_vision: Any) -> Coders:
     def encode(rgb: Tensor) -> Tensor:
         latents = vae.encode(rgb.movedim(1, -1))
         if latents.ndim != 4 or latents.shape[1] != 4:
-            raise InputError(f"the VAE gives latents of shape {list(latents.shape)}: Stable Video Diffusion's is needed")
+            raise InputError(f"the VAE's latents have the shape {list(latents.shape)}: Stable Video Diffusion's VAE is needed")
         return latents
 
     return Coders(encode, lambda latents: vae.decode(latents).movedim(-1, 1), embed)
 
 
 def fitted_keyframes(start: Tensor, end: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor, Fit]:
-    """The first picture of one IMAGE and the last of another at ``size``, [3,h,w] each, and how the first was brought to it."""
+    """The first picture of ``start`` and the last of ``end`` at ``size``, [3,h,w] each, and how the first was resized."""
     pictures = [shown(start, 0), shown(end, -1)]
     fits = [Fit.middle((picture.shape[2], picture.shape[1]), size) for picture in pictures]
     first, last = (fit.pictures(picture[None])[0] for fit, picture in zip(fits, pictures, strict=True))
     return first, last, fits[0]
 
 
-def conditioned(coders: Coders, first: Tensor, last: Tensor, fit: Fit, frames: int, drawing: Drawing) -> tuple[Any, Any]:
-    """Two CONDITIONINGs: with the keyframes [3,h,w], and without."""
+def coloured(images: Tensor) -> Tensor:
+    """The pictures of an IMAGE in colour, [T,3,H,W] float32."""
+    return images[..., :3].movedim(-1, 1).float().expand(-1, 3, -1, -1)
+
+
+def conditioned(settings: Settings[Drawing], first: Tensor, last: Tensor, fit: Fit, frames: int) -> tuple[Any, Any]:
+    """Two CONDITIONINGs for a clip of ``frames``: with the keyframes [3,h,w], and without."""
     keyframes.check(first, last, frames)
+    coders, drawing = settings.coders, settings.drawing
     noise = keyframes.noise(drawing.seed)
     ends, tokens = keyframes.condition_on(coders, first, last, drawing.augmentation, noise, torch.zeros(()))
     return tuple([[share * tokens[None], {"framer": Told(share * ends, drawing.ids(), fit, frames)}]] for share in (1, 0))
@@ -306,7 +316,7 @@ class FramerApplyTracks(io.ComfyNode):
             node_id="InbetweenFramerApplyTracks",
             display_name="Framer Apply Tracks",
             category=CATEGORY,
-            description="Steers Framer by tracks: points of the first frame go where they lead.",
+            description="Steers Framer with tracks: points of the first frame move along them.",
             search_aliases=["framer", "trajectory", "drag", "autopilot", "point tracks", "controlnet"],
             inputs=[
                 io.Conditioning.Input("positive", tooltip="From Framer Conditioning."),
@@ -314,8 +324,7 @@ class FramerApplyTracks(io.ComfyNode):
                 io.ControlNet.Input("control_net", display_name="control net", tooltip="From Framer Loader."),
                 io.Tracks.Input(
                     "tracks",
-                    tooltip="Where points go, in pixels of the picture that was the start: from Track Editor (a drag) or Match "
-                    "Keyframes (autopilot).",
+                    tooltip="Point tracks in pixels of start, from Track Editor (drag) or Match Keyframes (autopilot).",
                 ),
                 *steering_inputs(),
                 io.Float.Input(
@@ -327,7 +336,7 @@ class FramerApplyTracks(io.ComfyNode):
                     step=0.001,
                     optional=True,
                     advanced=True,
-                    tooltip="From which share of the noise on they steer, as in Apply ControlNet.",
+                    tooltip="Start of the steering, as a share of the sampling, as in Apply ControlNet.",
                 ),
                 io.Float.Input(
                     "end_percent",
@@ -338,12 +347,12 @@ class FramerApplyTracks(io.ComfyNode):
                     step=0.001,
                     optional=True,
                     advanced=True,
-                    tooltip="Until which share of the noise they steer.",
+                    tooltip="End of the steering, as a share of the sampling.",
                 ),
             ],
             outputs=[
-                io.Conditioning.Output("positive", tooltip="With the tracks."),
-                io.Conditioning.Output("negative", tooltip="With the tracks."),
+                io.Conditioning.Output("positive", tooltip="The conditioning, with the tracks."),
+                io.Conditioning.Output("negative", tooltip="The conditioning, with the tracks."),
             ],
         )
 
@@ -361,14 +370,19 @@ class FramerApplyTracks(io.ComfyNode):
     ) -> io.NodeOutput:
         told = positive[0][1].get("framer")
         if told is None:
-            raise InputError("the conditioning is not Framer's: connect that of Framer Conditioning")
-        led = told.fit.tracks(of_core(tracks, told.fit.part)).resampled(told.frames)
+            raise InputError("the conditioning is not Framer's: connect Framer Conditioning")
+        led = fitted_tracks(tracks, told.fit, told.frames)
         drawing = Drawing(strength=strength, during=(start_percent, end_percent), refine=refine)
         return io.NodeOutput(*steered(positive, negative, control_net, led, drawing))
 
 
+def fitted_tracks(tracks: Mapping[str, Any], fit: Fit, frames: int) -> Tracks:
+    """TRACKS on a picture as tracks on that picture resized, at ``frames`` frames. Raises `InputError`."""
+    return fit.tracks(of_core(tracks, fit.part)).resampled(frames)
+
+
 def steering_inputs() -> list[io.Input]:
-    """How tracks steer."""
+    """Strength and refinement of tracks."""
     return [
         io.Float.Input(
             "strength",
@@ -376,14 +390,14 @@ def steering_inputs() -> list[io.Input]:
             min=0.0,
             max=2.0,
             step=0.05,
-            tooltip=f"How much they steer: 1 for tracks that are drawn, {framer.AUTOPILOT:g} for points that were matched.",
+            tooltip=f"Strength of the tracks: 1 for drawn tracks, {framer.AUTOPILOT:g} for matched points.",
         ),
         io.Boolean.Input(
             "refine",
             default=False,
             optional=True,
             advanced=True,
-            tooltip="After each step, bend tracks to where points are in what has been drawn. How good that is is unmeasured.",
+            tooltip="After each step, bend tracks to where points appear in the frames so far. Its benefit is unmeasured.",
         ),
     ]
 
@@ -391,14 +405,14 @@ def steering_inputs() -> list[io.Input]:
 def steered(
     positive: list[Any], negative: list[Any], control_net: Any, tracks: Tracks, drawing: Drawing
 ) -> tuple[list[Any], list[Any]]:
-    """Both CONDITIONINGs with Framer's ControlNet, led by ``tracks`` of the working size and number of frames.
+    """Both CONDITIONINGs with Framer's ControlNet, steered by ``tracks`` of the working size and number of frames.
 
     Raises `InputError`.
     """
     if not tracks.count or drawing.strength == 0:
         return positive, negative
     if not hasattr(control_net, "following"):
-        raise InputError("the control net is not Framer's: connect that of Framer Loader, and choose one there")
+        raise InputError("the control net is not Framer's: connect Framer Loader and choose one there")
     control = control_net.following(tracks, drawing.strength, drawing.during, drawing.refine)
     control.set_previous_controlnet(positive[0][1].get("control"))
     extra = {"control": control, "control_apply_to_uncond": False}
@@ -415,11 +429,11 @@ class CfgCurve(io.ComfyNode):
             node_id="InbetweenCfgCurve",
             display_name="CFG Curve",
             category=CATEGORY,
-            description="Guides each frame by a strength of its own, in place of KSampler's cfg: for Framer, and for Stable "
-            "Video Diffusion too.",
+            description="Gives each frame its own guidance strength in place of KSampler's cfg, for Framer and Stable Video "
+            "Diffusion.",
             search_aliases=["framer", "guidance", "cfg", "linear cfg", "triangle cfg", "video guidance"],
             inputs=[io.Model.Input("model", tooltip="The model, from Framer Loader."), *guidance_inputs()],
-            outputs=[io.Model.Output("model", tooltip="The same model, guided so whatever KSampler's cfg is.")],
+            outputs=[io.Model.Output("model", tooltip="The same model with this guidance; KSampler's cfg has no effect.")],
         )
 
     @classmethod
@@ -428,26 +442,26 @@ class CfgCurve(io.ComfyNode):
 
 
 def guidance_inputs() -> list[io.Input]:
-    """How strongly frames are guided."""
+    """Guidance of each frame."""
     first, last = Drawing.guidance
     return [
         io.Combo.Input(
             "curve",
             options=["linear", "triangle"],
             default=Drawing.curve,
-            tooltip="linear grows from the first frame to the last; triangle grows to the middle, and falls again.",
+            tooltip="linear: rises from the first frame to the last. triangle: rises to the middle, then falls.",
         ),
         io.Float.Input(
-            "first", default=first, min=0.0, max=100.0, step=0.1, tooltip="cfg of the first frame; of a triangle, of both ends."
+            "first", default=first, min=0.0, max=100.0, step=0.1, tooltip="cfg of the first frame; for triangle, of both ends."
         ),
         io.Float.Input(
-            "last", default=last, min=0.0, max=100.0, step=0.1, tooltip="cfg of the last frame; of a triangle, of the middle."
+            "last", default=last, min=0.0, max=100.0, step=0.1, tooltip="cfg of the last frame; for triangle, of the middle."
         ),
     ]
 
 
 def guided(model: Any, curve: GuidanceCurve, first: float, last: float) -> Any:
-    """A MODEL whose frames are guided along a curve."""
+    """The MODEL with guidance that follows a curve over the frames."""
 
     def cfg(args: Mapping[str, Any]) -> Tensor:
         rows = torch.stack((args["uncond"], args["cond"]))
@@ -459,56 +473,65 @@ def guided(model: Any, curve: GuidanceCurve, first: float, last: float) -> Any:
     return own
 
 
-# --- all at once --------------------------------------------------------------------------------------------------------------
+# --- all in one --------------------------------------------------------------------------------------------------------------
 
 
-def drawing_inputs() -> list[io.Input]:
-    """How a node draws that does all by itself."""
+def model_inputs() -> list[io.Input]:
+    """The model, VAE and CLIP vision model of Framer."""
     return [
-        io.Int.Input("steps", default=Drawing.steps, min=1, max=1000, tooltip="In how many steps noise becomes a clip."),
-        *guidance_inputs(),
-        io.Int.Input("seed", default=0, min=0, max=2**64 - 1, tooltip="The same seed makes the same frames."),
+        io.Model.Input("model", tooltip="From Framer Loader, or from a LoRA loader after it. Guidance is set below."),
+        *coder_inputs(),
+    ]
+
+
+def drawing_inputs(kind: type[keyframes.Drawing] = Drawing) -> list[io.Input]:
+    """Sampling and micro-conditioning with the defaults of ``kind``, and guidance if it is Framer's: see `Settings.of`."""
+    return [
+        io.Int.Input("steps", default=kind.steps, min=1, max=1000, tooltip="Number of denoising steps."),
+        *(guidance_inputs() if kind is Drawing else ()),
+        io.Int.Input("seed", default=0, min=0, max=2**64 - 1, tooltip="The same seed gives the same frames."),
+        *clip_inputs(kind.motion),
     ]
 
 
 @dataclass(frozen=True)
 class Painter:
-    """What draws clips, one after another under one progress bar.
+    """Draws clips, one after another, under one progress bar.
 
-    ``model`` is a MODEL that is guided, ``control_net`` None where no tracks lead, ``each`` is called after each step.
+    ``model`` is a guided MODEL, ``control_net`` may be None without tracks, and ``each`` is called after each step.
     """
 
     model: Any
     control_net: Any
-    coders: Coders
-    drawing: Drawing
+    settings: Settings[Drawing]
     each: Any
 
     @classmethod
-    def of(cls, model: Any, control_net: Any, coders: Coders, drawing: Drawing, clips: int) -> Painter:
-        """What draws so many ``clips``."""
+    def of(cls, model: Any, control_net: Any, settings: Settings[Drawing], clips: int) -> Painter:
+        """A painter for this many ``clips``."""
+        drawing = settings.drawing
         made = guided(model, drawing.curve, *drawing.guidance)
-        return cls(made, control_net, coders, drawing, internals().Progress(model, clips * drawing.steps))
+        return cls(made, control_net, settings, internals().Progress(model, clips * drawing.steps))
 
     def between(self, first: Tensor, last: Tensor, frames: int, tracks: Tracks | None = None) -> Tensor:
-        """The clip from one keyframe [3,h,w] to another: [F,3,h,w] 0..1. ``tracks`` are of its size and number of frames."""
-        rows = conditioned(self.coders, first, last, whole(first), frames, self.drawing)
+        """Clip from one keyframe [3,h,w] to another: [F,3,h,w] 0..1. ``tracks`` have its size and number of frames."""
+        rows = conditioned(self.settings, first, last, whole(first), frames)
         if tracks is not None:
-            rows = steered(*rows, self.control_net, tracks, self.drawing)
+            rows = steered(*rows, self.control_net, tracks, self.settings.drawing)
         return self._sampled(rows, empty(frames, (first.shape[2], first.shape[1])))
 
     def over(self, clip: Tensor, mask: Tensor, denoise: float) -> Tensor:
-        """A clip [F,3,h,w] drawn anew where ``mask`` [F,h/8,w/8] is 1; see `edm.Known` for ``denoise``."""
-        rows = conditioned(self.coders, clip[0], clip[-1], whole(clip[0]), len(clip), self.drawing)
-        return self._sampled(rows, self.coders.encode(clip), mask=mask[:, None], denoise=denoise)
+        """Clip [F,3,h,w] redrawn where ``mask`` [F,h/8,w/8] is 1; see `edm.Known` for ``denoise``."""
+        rows = conditioned(self.settings, clip[0], clip[-1], whole(clip[0]), len(clip))
+        return self._sampled(rows, self.settings.coders.encode(clip), mask=mask[:, None], denoise=denoise)
 
     def _sampled(self, rows: tuple[Any, Any], latents: Tensor, **how: Any) -> Tensor:
-        steps, seed = self.drawing.steps, self.drawing.seed
-        made = internals().sample(self.model, *rows, latents, steps=steps, seed=seed, each=self.each, **how)
-        return self.coders.decode(made).float().clamp(0, 1)
+        drawing = self.settings.drawing
+        made = internals().sample(self.model, *rows, latents, steps=drawing.steps, seed=drawing.seed, each=self.each, **how)
+        return self.settings.coders.decode(made).float().clamp(0, 1)
 
 
 def whole(picture: Tensor) -> Fit:
-    """All of a picture [3,h,w], as it is."""
+    """The fit that leaves a picture [3,h,w] as it is."""
     size = picture.shape[2], picture.shape[1]
     return Fit((0, 0), size, size)

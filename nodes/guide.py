@@ -1,4 +1,4 @@
-"""The option that makes a model follow drawn motion."""
+"""The node that makes a model follow drawn motion."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ class GuideModel(io.ComfyNode):
             node_id="InbetweenGuide",
             display_name="Guide",
             category="Inbetween/models",
-            description="Has a model follow tracks: what they were drawn on is where they say in every new frame, along curves "
-            "and with their timing.",
+            description="Makes a model follow drawn tracks: whatever a track starts on is moved along its curve, with its "
+            "timing, in every new frame.",
             search_aliases=["tracks", "drag", "trajectory", "motion brush", "framer", "control", "large motion", "autopilot"],
             inputs=[
-                ModelType.Input("model", tooltip="The model that makes the frames; any of two frames."),
+                ModelType.Input("model", tooltip="The model that makes the new frames: any that takes two frames."),
                 io.Tracks.Input(
                     "tracks",
                     optional=True,
-                    tooltip="Where points go from the first frame to the last, in pixels of the frames: from Track Editor, "
-                    "Match Keyframes, Follow Points or Edit Tracks.",
+                    tooltip="Point tracks from the first frame to the last, in pixels of the frames: from Track Editor, Match "
+                    "Keyframes, Follow Points or Edit Tracks.",
                 ),
                 io.Mask.Input(
                     "parts",
                     optional=True,
-                    tooltip="Things in the first frame, a mask each: a track that begins in one moves all of it, nothing else. "
-                    "Without, what goes along with a track is found out.",
+                    tooltip="One mask per object in the first frame: a track that starts in a mask moves all of it, and "
+                    "nothing else. Without masks, the region that moves with a track is estimated.",
                 ),
                 io.Float.Input(
                     "strength",
@@ -43,16 +43,16 @@ class GuideModel(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.05,
-                    tooltip="How far new frames follow: 1 all the way, 0 not at all.",
+                    tooltip="How closely new frames follow: 1 fully, 0 not at all.",
                 ),
                 io.Boolean.Input(
                     "auto",
                     default=False,
-                    tooltip="Let points that both frames share lead where the model has lost them: for large motion. "
-                    "Tracks that are drawn lead as well.",
+                    tooltip="For large motion: points matched in both frames lead wherever the model misses them, in addition "
+                    "to drawn tracks.",
                 ),
             ],
-            outputs=[ModelType.Output("model", tooltip="The same model, which follows.")],
+            outputs=[ModelType.Output("model", tooltip="The same model, following the tracks.")],
         )
 
     @classmethod
@@ -65,7 +65,7 @@ class GuideModel(io.ComfyNode):
         parts: Tensor | None = None,
     ) -> io.NodeOutput:
         if tracks is None and not auto:
-            raise InputError("there is nothing to follow: connect tracks, or turn auto on")
+            raise InputError("there is nothing to follow: connect tracks or turn auto on")
         if isinstance(model, Following):
-            raise InputError("the model follows a guide already: join the tracks with Edit Tracks, and guide it once")
+            raise InputError("the model already follows a guide: join the tracks with Edit Tracks")
         return io.NodeOutput(Following(model, Guide(auto=auto, strength=strength, parts=parts), tracks))

@@ -1,4 +1,4 @@
-"""Nodes that go from keyframes to a clip at once, by Framer."""
+"""Nodes that go from keyframes to a clip in one step, with Framer."""
 
 from __future__ import annotations
 
@@ -11,34 +11,32 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..vfi.core import InputError
-from ..vfi.tracks.arrays import of_core
 from ..vfi.tween import sequence
-from ..vfi.tween.edm import GuidanceCurve
 from ..vfi.tween.fit import Fit
 from ..vfi.tween.framer import Drawing
 from . import bridge
 from .framer import (
     CATEGORY,
     Painter,
-    clip_inputs,
-    coder_inputs,
-    coders_of,
+    Settings,
+    coloured,
     drawing_inputs,
     fitted_keyframes,
+    fitted_tracks,
     keyframe_inputs,
+    model_inputs,
     size_inputs,
     steering_inputs,
 )
 
 LED = 5
-"""How many matched points lead in each pair of keyframes, as in Framer's own program."""
+"""Number of matched points that lead in each pair of keyframes, as in Framer's own program."""
 
 
 def network_inputs() -> list[io.Input]:
-    """What draws."""
+    """Framer's networks, with an optional ControlNet."""
     return [
-        io.Model.Input("model", tooltip="From Framer Loader, or a LoRA loader after it. It is guided as said below."),
-        *coder_inputs(),
+        *model_inputs(),
         io.ControlNet.Input(
             "control_net", display_name="control net", optional=True, tooltip="From Framer Loader. Only tracks need it."
         ),
@@ -52,7 +50,7 @@ class FramerTween(io.ComfyNode):
             node_id="InbetweenFramerTween",
             display_name="Framer Tween",
             category=CATEGORY,
-            description="Draws the frames between two keyframes with Framer, in one node.",
+            description="Generates the frames between two keyframes with Framer, in one node.",
             search_aliases=["framer", "first last frame", "keyframe interpolation", "morph", "drag", "tween", "autopilot"],
             inputs=[
                 *network_inputs(),
@@ -60,45 +58,30 @@ class FramerTween(io.ComfyNode):
                 io.Tracks.Input(
                     "tracks",
                     optional=True,
-                    tooltip="Where points go, in pixels of the start: from Track Editor (drag) or Match Keyframes (autopilot).",
+                    tooltip="Point tracks in pixels of start, from Track Editor (drag) or Match Keyframes (autopilot).",
                 ),
                 *size_inputs(),
                 *drawing_inputs(),
-                *clip_inputs(),
                 *steering_inputs(),
             ],
-            outputs=[io.Image.Output("images", tooltip="The clip, both keyframes among it as Framer draws them.")],
+            outputs=[io.Image.Output("images", tooltip="The clip, including both keyframes as Framer renders them.")],
         )
 
     @classmethod
     def execute(
         cls,
         model: Any,
-        vae: Any,
-        clip_vision: Any,
         start: Tensor,
         end: Tensor,
-        width: int,
-        height: int,
-        frames: int,
-        steps: int,
-        curve: GuidanceCurve,
-        first: float,
-        last: float,
-        seed: int,
-        fps: int,
-        motion_bucket: int,
-        strength: float,
         control_net: Any = None,
         tracks: Mapping[str, Any] | None = None,
-        augmentation: float = Drawing.augmentation,
-        refine: bool = False,
+        **shared: Any,
     ) -> io.NodeOutput:
-        drawing = Drawing(steps, seed, fps, motion_bucket, augmentation, (first, last), curve, strength, refine=refine)
-        one, other, fit = fitted_keyframes(start, end, (width, height))
-        led = None if tracks is None else fit.tracks(of_core(tracks, fit.part)).resampled(frames)
-        painter = Painter.of(model, control_net, coders_of(vae, clip_vision), drawing, clips=1)
-        return io.NodeOutput(painter.between(one, other, frames, led).movedim(1, -1))
+        settings = Settings.of(Drawing, **shared)
+        first, last, fit = fitted_keyframes(start, end, settings.size)
+        led = None if tracks is None else fitted_tracks(tracks, fit, settings.frames)
+        painter = Painter.of(model, control_net, settings, clips=1)
+        return io.NodeOutput(painter.between(first, last, settings.frames, led).movedim(1, -1))
 
 
 class KeyframeSequence(io.ComfyNode):
@@ -108,38 +91,37 @@ class KeyframeSequence(io.ComfyNode):
             node_id="InbetweenKeyframeSequence",
             display_name="Keyframe Sequence",
             category=CATEGORY,
-            description="Draws one clip through several keyframes with Framer, pair by pair. Each keyframe comes once, and "
-            "points that are followed pass it without a jerk.",
+            description="Generates one clip through several keyframes with Framer, pair by pair. Each keyframe appears once, "
+            "and followed points pass through it smoothly.",
             search_aliases=["framer", "keyframes", "morph", "slideshow", "storyboard", "time-lapse", "multiple keyframes"],
             inputs=[
                 *network_inputs(),
-                io.Image.Input("keyframes", tooltip="Two keyframes or more, in order."),
+                io.Image.Input("keyframes", tooltip="Two or more keyframes, in order."),
                 io.Tracks.Input(
                     "tracks",
                     optional=True,
-                    tooltip="Where points go over the whole clip, in pixels of the keyframes.",
+                    tooltip="Point tracks over the whole clip, in pixels of the keyframes.",
                 ),
                 io.Boolean.Input(
                     "follow",
                     default=False,
-                    tooltip="Let points that keyframes share with the next lead, through all that have them. Tracks lead too.",
+                    tooltip="Steer with points matched between neighbouring keyframes, in addition to tracks.",
                 ),
                 *size_inputs(),
                 io.Combo.Input(
                     "timing",
                     options=["even", "motion"],
                     default="even",
-                    tooltip="even: each pair has as many frames. motion: the more the further things move in it, so that they "
-                    "move equally fast throughout; frames is the mean.",
+                    tooltip="even: every pair has the same number of frames. motion: pairs with more motion get more frames, "
+                    "for a constant speed; frames is then the mean.",
                 ),
                 *drawing_inputs(),
-                *clip_inputs(),
                 *steering_inputs(),
             ],
             outputs=[
-                io.Image.Output("images", tooltip="The clip, keyframes among it as Framer draws them."),
-                io.Int.Output("count", tooltip="How many frames it has."),
-                io.String.Output("places", tooltip="Which frames are the keyframes, counted from 0."),
+                io.Image.Output("images", tooltip="The clip, including the keyframes as Framer renders them."),
+                io.Int.Output("count", tooltip="Number of frames."),
+                io.String.Output("places", tooltip="Frame numbers of the keyframes, counted from 0."),
             ],
         )
 
@@ -147,45 +129,32 @@ class KeyframeSequence(io.ComfyNode):
     def execute(
         cls,
         model: Any,
-        vae: Any,
-        clip_vision: Any,
         keyframes: Tensor,
         follow: bool,
-        width: int,
-        height: int,
-        frames: int,
         timing: Literal["even", "motion"],
-        steps: int,
-        curve: GuidanceCurve,
-        first: float,
-        last: float,
-        seed: int,
-        fps: int,
-        motion_bucket: int,
-        strength: float,
         control_net: Any = None,
         tracks: Mapping[str, Any] | None = None,
-        augmentation: float = Drawing.augmentation,
-        refine: bool = False,
+        **shared: Any,
     ) -> io.NodeOutput:
         if len(bridge.checked(keyframes)) < 2:
             raise InputError("one keyframe was given: two or more are needed, in one batch")
-        drawing = Drawing(steps, seed, fps, motion_bucket, augmentation, (first, last), curve, strength, refine=refine)
-        fit = Fit.middle((keyframes.shape[2], keyframes.shape[1]), (width, height))
-        pictures = fit.pictures(keyframes[..., :3].movedim(-1, 1).float().expand(-1, 3, -1, -1))
+        settings = Settings.of(Drawing, **shared)
+        fit = Fit.middle((keyframes.shape[2], keyframes.shape[1]), settings.size)
+        pictures = fit.pictures(coloured(keyframes))
         pairs = len(pictures) - 1
         found = sequence.matched(list(pictures)) if follow or timing == "motion" else []
         ways = sequence.distances(found) if timing == "motion" else [1.0] * pairs
-        lengths = sequence.lengths(ways, pairs * (frames - 1) + 1)
-        led = None if tracks is None else fit.tracks(of_core(tracks, fit.part)).resampled(sequence.places(lengths)[-1] + 1)
+        lengths = sequence.lengths(ways, pairs * (settings.frames - 1) + 1)
+        places = sequence.places(lengths)
+        led = None if tracks is None else fitted_tracks(tracks, fit, places[-1] + 1)
         if follow:
             own = sequence.through(found, lengths, LED)
             led = own if led is None else led.beside(own)
-        painter = Painter.of(model, control_net, coders_of(vae, clip_vision), drawing, clips=pairs)
+        painter = Painter.of(model, control_net, settings, clips=pairs)
         leading = [None] * pairs if led is None else sequence.pieces(led, lengths)
         clips = (
             painter.between(*pair, length, piece)
             for pair, length, piece in zip(pairwise(pictures), lengths, leading, strict=True)
         )
         images = torch.stack(list(sequence.chained(clips))).movedim(1, -1)
-        return io.NodeOutput(images, len(images), ", ".join(map(str, sequence.places(lengths))))
+        return io.NodeOutput(images, len(images), ", ".join(map(str, places)))

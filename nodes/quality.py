@@ -1,4 +1,4 @@
-"""Nodes to look closer at what models do: their optical flow as pictures."""
+"""The node that shows a model's optical flow as pictures."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ class FlowPicture(io.ComfyNode):
             node_id="InbetweenFlowPicture",
             display_name="Flow Picture",
             category=CATEGORY,
-            description="Shows the motion that a model sees between the frames of a batch, as colours, and where it cannot be "
-            "trusted.",
+            description="Shows a model's optical flow between frames in colour, and where to distrust it.",
             search_aliases=["optical flow", "motion", "flow to image", "flow visualization", "occlusion", "debug", "raft"],
             inputs=[
                 ModelType.Input(
                     "model",
-                    tooltip="The model whose motion is shown: dis, RIFE, FILM or any other that estimates motion. FLAVR, "
+                    tooltip="The model whose flow is shown: dis, RIFE, FILM or any other that estimates motion. FLAVR, "
                     "SepConv, LDMVFI, linear and nearest do not.",
                 ),
                 io.Image.Input("images", tooltip="The frames, in order."),
@@ -34,7 +33,7 @@ class FlowPicture(io.ComfyNode):
                     "toward",
                     options=["next", "previous"],
                     default="next",
-                    tooltip="Where the motion leads: to the next frame, or back to the previous one.",
+                    tooltip="Direction of the flow: to the next frame, or back to the previous one.",
                 ),
                 io.Float.Input(
                     "radius",
@@ -42,8 +41,8 @@ class FlowPicture(io.ComfyNode):
                     min=0.0,
                     max=10000.0,
                     step=0.1,
-                    tooltip="How many pixels of motion the fullest colour stands for; what is faster is darker. 0 takes what "
-                    "99 of 100 pixels do not exceed in the fastest frame. Give a number to compare models or clips.",
+                    tooltip="Motion, in pixels, shown at full saturation; faster motion is darker. 0 takes the 99th percentile "
+                    "of the fastest frame. Set a number to compare models or clips.",
                 ),
                 io.Float.Input(
                     "t",
@@ -53,23 +52,23 @@ class FlowPicture(io.ComfyNode):
                     step=0.01,
                     optional=True,
                     advanced=True,
-                    tooltip="At which instant between the two frames the motion is shown: 0.5 is half-way.",
+                    tooltip="Timestep between the two frames at which the flow is shown: 0.5 is half-way.",
                 ),
             ],
             outputs=[
                 io.Image.Output(
                     "flow",
-                    tooltip="A picture for each frame, of the motion between it and the next; white stands still.",
+                    tooltip="One picture per frame, of the flow between it and the next frame; white is no motion.",
                 ),
                 io.Mask.Output(
                     "occlusion",
-                    tooltip="White where the two frames do not show what is there half-way, or motion contradicts itself.",
+                    tooltip="White where neither frame shows what is there at t, or where the flows are inconsistent.",
                 ),
                 io.Mask.Output(
                     "weight",
-                    tooltip="How much a new frame takes from the frame before: white is all, black is all from the next.",
+                    tooltip="Blend weight of the previous frame: white takes all from it, black all from the next.",
                 ),
-                io.Float.Output("radius", tooltip="How many pixels the fullest colour stands for."),
+                io.Float.Output("radius", tooltip="Motion, in pixels, shown at full saturation."),
             ],
         )
 
@@ -79,7 +78,7 @@ class FlowPicture(io.ComfyNode):
         found = flow.motions(bridge.frames_of_images(images, DEFAULT_RATE), ready, t)
         pictures = images.new_empty((*images.shape[:3], 3))
         occlusion, weight = images.new_empty((2, *images.shape[:3]))
-        fields = pictures[..., :2].movedim(-1, 1)  # kept where the picture will be, until the radius is known
+        fields = pictures[..., :2].movedim(-1, 1)  # stored in place of the picture until the radius is known
         for index, (_, motion) in enumerate(bridge.watched(found, len(images))):
             fields[index] = flow.arm(motion, toward)[0]
             occlusion[index] = flow.occlusion(motion, images.new_tensor([t]))[0, 0]

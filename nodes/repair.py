@@ -1,4 +1,4 @@
-"""The node that has Framer draw anew what another model was unsure of."""
+"""The node that lets Framer redraw frames that another model is unsure of."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..vfi.core import InputError
-from ..vfi.tween.edm import GuidanceCurve
 from ..vfi.tween.framer import Drawing
 from ..vfi.tween.repair import Repair, repaired
 from . import bridge
-from .framer import CATEGORY, Painter, clip_inputs, coder_inputs, coders_of, drawing_inputs, size_inputs
+from .framer import CATEGORY, Painter, Settings, coloured, drawing_inputs, model_inputs, size_inputs
 
 
 class RepairFrames(io.ComfyNode):
@@ -23,17 +22,15 @@ class RepairFrames(io.ComfyNode):
             node_id="InbetweenRepair",
             display_name="Repair Frames",
             category=CATEGORY,
-            description="Has Framer draw anew what another model was unsure of: only those frames, and only there, between "
-            "frames that are right.",
+            description="Redraws doubtful frames with Framer, between frames that are right. Only masked areas change.",
             search_aliases=["framer", "inpaint", "fix artifacts", "occlusion", "hybrid", "confidence", "refine interpolation"],
             inputs=[
-                io.Model.Input("model", tooltip="From Framer Loader, or a LoRA loader after it. It is guided as said below."),
-                *coder_inputs(),
+                *model_inputs(),
                 io.Image.Input("images", tooltip="A clip, such as the images of Interpolate Frames."),
                 io.Mask.Input(
                     "doubt",
-                    tooltip="A mask a frame, white where the frame is wrong: the disagreement of Interpolate Frames with a "
-                    "Model Consensus, or one that is painted. The first and the last frame stay as they are.",
+                    tooltip="One mask per frame, white where the frame is wrong: the disagreement of Interpolate Frames with a "
+                    "Model Consensus, or a painted mask. The first and the last frame never change.",
                 ),
                 io.Float.Input(
                     "threshold",
@@ -41,14 +38,14 @@ class RepairFrames(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.01,
-                    tooltip="From which grey of the mask on a pixel is drawn anew.",
+                    tooltip="Mask value above which a pixel is redrawn.",
                 ),
                 io.Int.Input(
                     "grow",
                     default=Repair.grow,
                     min=0,
                     max=512,
-                    tooltip="How many pixels around that the new picture fades into the old. Beyond, nothing changes.",
+                    tooltip="Feather, in pixels: how far beyond the mask the repaired area blends into the original.",
                 ),
                 *size_inputs(),
                 io.Float.Input(
@@ -57,50 +54,29 @@ class RepairFrames(io.ComfyNode):
                     min=0.05,
                     max=1.0,
                     step=0.05,
-                    tooltip="1 draws from noise alone; less keeps more of what is there.",
+                    tooltip="1 draws from pure noise; lower values keep more of the original.",
                 ),
                 *drawing_inputs(),
-                *clip_inputs(),
             ],
             outputs=[
-                io.Image.Output("images", tooltip="The clip, repaired."),
+                io.Image.Output("images", tooltip="The repaired clip."),
                 io.Mask.Output("redrawn", tooltip="How much of each pixel is new."),
             ],
         )
 
     @classmethod
     def execute(
-        cls,
-        model: Any,
-        vae: Any,
-        clip_vision: Any,
-        images: Tensor,
-        doubt: Tensor,
-        threshold: float,
-        grow: int,
-        width: int,
-        height: int,
-        frames: int,
-        denoise: float,
-        steps: int,
-        curve: GuidanceCurve,
-        first: float,
-        last: float,
-        seed: int,
-        fps: int,
-        motion_bucket: int,
-        augmentation: float = Drawing.augmentation,
+        cls, model: Any, images: Tensor, doubt: Tensor, threshold: float, grow: int, denoise: float, **shared: Any
     ) -> io.NodeOutput:
         count, rows, columns = bridge.checked(images).shape[:3]
         if doubt.shape[1:] != (rows, columns) or len(doubt) not in (1, count):
             raise InputError(
-                f"a doubt of {len(doubt)} masks of {doubt.shape[-1]}x{doubt.shape[-2]} was given for {count} images of "
-                f"{columns}x{rows}: a mask a frame, or one for all, of their size is needed"
+                f"doubt has {len(doubt)} masks of {doubt.shape[-1]}x{doubt.shape[-2]} for {count} images of "
+                f"{columns}x{rows}: one mask per frame, or one for all, of their size is needed"
             )
-        repair = Repair(threshold, grow, frames, (width, height))
+        settings = Settings.of(Drawing, **shared)
+        repair = Repair(threshold, grow, settings.frames, settings.size)
         shares = repair.shares(doubt.expand(count, -1, -1).float())
-        drawing = Drawing(steps, seed, fps, motion_bucket, augmentation, (first, last), curve)
-        clip = images[..., :3].movedim(-1, 1).float().expand(-1, 3, -1, -1)
-        painter = Painter.of(model, None, coders_of(vae, clip_vision), drawing, clips=len(repair.windows(shares)))
-        made = repaired(clip, shares, lambda part, mask: painter.over(part, mask, denoise), repair).movedim(1, -1)
+        painter = Painter.of(model, None, settings, clips=len(repair.windows(shares)))
+        made = repaired(coloured(images), shares, lambda part, mask: painter.over(part, mask, denoise), repair).movedim(1, -1)
         return io.NodeOutput(torch.cat((made, images[..., 3:]), dim=-1), shares)

@@ -1,4 +1,4 @@
-"""Nodes of Generative Inbetweening (svd_keyframe_interpolation): two networks that draw one clip from both ends."""
+"""Nodes of Generative Inbetweening (svd_keyframe_interpolation), where two networks draw one clip from both ends."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ..vfi.tween import files, svd, svdkfi
 from ..vfi.tween.svdkfi import Drawing
 from .framer import (
     CATEGORY,
-    clip_inputs,
+    Settings,
     coder_inputs,
-    coders_of,
+    drawing_inputs,
     fitted_keyframes,
     internals,
     keyframe_inputs,
@@ -36,21 +36,17 @@ class SvdkfiLoader(io.ComfyNode):
             node_id="InbetweenSvdkfiLoader",
             display_name="Generative Inbetweening Loader",
             category=CATEGORY,
-            description="Loads Generative Inbetweening (svd_keyframe_interpolation), which draws a clip from both of its ends "
-            "at once. Its weights are made of Stable Video Diffusion's, which have a licence of their own from Stability AI.",
+            description="Loads Generative Inbetweening (svd_keyframe_interpolation), which generates a clip from both ends at "
+            "once. Its weights derive from Stable Video Diffusion's, which have their own licence from Stability AI.",
             search_aliases=["svdkfi", "svd_keyframe_interpolation", "keyframe interpolation", "diffusion tweening"],
             inputs=[
                 io.Combo.Input(
                     "original",
                     options=there,
-                    tooltip="The UNet of Stable Video Diffusion XT (25 frames) in diffusers' form, in models/diffusion_models.",
+                    tooltip="The UNet of Stable Video Diffusion XT (25 frames), diffusers format, in models/diffusion_models.",
                 ),
-                io.Combo.Input(
-                    "tuned", options=there, tooltip="The UNet that the authors of Generative Inbetweening give out."
-                ),
-                io.Combo.Input(
-                    "base", options=there, tooltip="The UNet that they tuned: of Stable Video Diffusion with 14 frames."
-                ),
+                io.Combo.Input("tuned", options=there, tooltip="The UNet released by Generative Inbetweening's authors."),
+                io.Combo.Input("base", options=there, tooltip="The UNet they fine-tuned: Stable Video Diffusion (14 frames)."),
             ],
             outputs=[PairType.Output("networks", tooltip="For Generative Inbetweening.")],
         )
@@ -73,18 +69,14 @@ class SvdkfiTween(io.ComfyNode):
             node_id="InbetweenSvdkfiTween",
             display_name="Generative Inbetweening",
             category=CATEGORY,
-            description="Draws the frames between two keyframes, from both of them at once.",
+            description="Generates the frames between two keyframes, from both ends at once.",
             search_aliases=["svdkfi", "svd_keyframe_interpolation", "first last frame", "keyframe interpolation", "tween"],
             inputs=[
                 PairType.Input("networks", tooltip="From Generative Inbetweening Loader."),
                 *coder_inputs(),
                 *keyframe_inputs(),
                 *size_inputs("It", svdkfi.SIZE, svdkfi.FRAMES),
-                io.Int.Input(
-                    "steps", default=Drawing.steps, min=1, max=1000, tooltip="In how many steps noise becomes a clip."
-                ),
-                io.Int.Input("seed", default=0, min=0, max=2**64 - 1, tooltip="The same seed makes the same frames."),
-                *clip_inputs(Drawing.motion),
+                *drawing_inputs(Drawing),
                 io.Float.Input(
                     "injected",
                     default=Drawing.injected,
@@ -93,7 +85,7 @@ class SvdkfiTween(io.ComfyNode):
                     step=0.05,
                     optional=True,
                     advanced=True,
-                    tooltip="In which share of the steps noise is added again and the step repeated.",
+                    tooltip="Share of the steps, from the first on, in which noise is added back and the step repeated.",
                 ),
                 io.Int.Input(
                     "times",
@@ -102,39 +94,21 @@ class SvdkfiTween(io.ComfyNode):
                     max=20,
                     optional=True,
                     advanced=True,
-                    tooltip="How many times each of those steps is repeated.",
+                    tooltip="Number of repetitions of each of those steps.",
                 ),
                 io.Boolean.Input(
                     "even",
                     default=Drawing.even,
                     optional=True,
                     advanced=True,
-                    tooltip="On: both networks count for half everywhere. Off: each the more the nearer its keyframe is.",
+                    tooltip="On: both networks weigh one half in every frame. Off: each weighs more near its own keyframe.",
                 ),
             ],
-            outputs=[io.Image.Output("images", tooltip="The clip, both keyframes among it as they are drawn.")],
+            outputs=[io.Image.Output("images", tooltip="The clip, including both keyframes as they are rendered.")],
         )
 
     @classmethod
-    def execute(
-        cls,
-        networks: Any,
-        vae: Any,
-        clip_vision: Any,
-        start: Tensor,
-        end: Tensor,
-        width: int,
-        height: int,
-        frames: int,
-        steps: int,
-        seed: int,
-        fps: int,
-        motion_bucket: int,
-        augmentation: float = Drawing.augmentation,
-        injected: float = Drawing.injected,
-        times: int = Drawing.times,
-        even: bool = Drawing.even,
-    ) -> io.NodeOutput:
-        drawing = Drawing(steps, seed, fps, motion_bucket, augmentation, even=even, injected=injected, times=times)
-        first, last, _ = fitted_keyframes(start, end, (width, height))
-        return io.NodeOutput(networks.between(coders_of(vae, clip_vision), first, last, frames, drawing).movedim(1, -1))
+    def execute(cls, networks: Any, start: Tensor, end: Tensor, **shared: Any) -> io.NodeOutput:
+        settings = Settings.of(Drawing, **shared)
+        first, last, _ = fitted_keyframes(start, end, settings.size)
+        return io.NodeOutput(networks.between(settings.coders, first, last, settings.frames, settings.drawing).movedim(1, -1))

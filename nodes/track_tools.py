@@ -1,4 +1,4 @@
-"""Nodes that find, change and show tracks; the one to draw them is in `tracks`."""
+"""Nodes that find, edit and show tracks; the node that draws them is in `tracks`."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ..vfi.tracks.heatmap import heatmaps
 from ..vfi.tracks.sketch import Style, sketch
 from . import bridge
 from .model import Model, ModelType
-from .tracks import CATEGORY, GROUND, shown
+from .tracks import CATEGORY, FIRST, GROUND, LAST, drawing_output, frames_input, shown, size_inputs
 
-TEXT = "[[{x, y}, ...], ...] of KJNodes, LTX-Video and Wan, the points of Framer, what Track Editor holds, and others"
+TEXT = "[[{x, y}, ...], ...] as in KJNodes, LTX-Video and Wan, Framer's points, a Track Editor drawing, and others"
 
 TOLERANCE = 1.0
-"""How far, in pixels, a drawing may be from the tracks that it is made of."""
+"""How far, in pixels, a drawing may deviate from its tracks."""
 
 
 class MatchKeyframes(io.ComfyNode):
@@ -35,28 +35,26 @@ class MatchKeyframes(io.ComfyNode):
             node_id="InbetweenMatchKeyframes",
             display_name="Match Keyframes",
             category=CATEGORY,
-            description="Finds points that the first and the last frame have in common, and makes tracks of them.",
+            description="Matches points between the first and the last frame, and turns them into tracks.",
             search_aliases=["sift", "feature matching", "loftr", "correspondence", "point tracks", "autopilot", "trajectory"],
             inputs=[
-                io.Image.Input("first", tooltip="The first frame, or a clip of which the first is taken."),
-                io.Image.Input("last", tooltip="The last frame, or a clip of which the last is taken; of the same size."),
+                io.Image.Input("first", tooltip=FIRST),
+                io.Image.Input("last", tooltip=f"{LAST} Both have the same size."),
                 io.Combo.Input(
                     "method",
                     options=["sift", "loftr"],
                     default="sift",
-                    tooltip="sift needs no weights. loftr needs loftr_outdoor.safetensors; it knows even surfaces too.",
+                    tooltip="sift needs no weights. loftr needs loftr_outdoor.safetensors and also matches smooth surfaces.",
                 ),
-                io.Int.Input(
-                    "frames", default=25, min=2, max=4096, tooltip="How many frames the tracks have, both ends included."
-                ),
-                io.Int.Input("count", default=8, min=1, max=1000, tooltip="How many tracks to make, of the surest matches."),
+                frames_input(),
+                io.Int.Input("count", default=8, min=1, max=1000, tooltip="Maximum number of tracks; the surest matches win."),
                 io.Float.Input(
                     "apart",
                     default=48.0,
                     min=0.0,
                     max=4096.0,
                     step=1.0,
-                    tooltip="How many pixels the tracks are apart in the first frame, at the least.",
+                    tooltip="Minimum distance between tracks in the first frame, in pixels.",
                 ),
                 io.Float.Input(
                     "ratio",
@@ -66,21 +64,21 @@ class MatchKeyframes(io.ComfyNode):
                     step=0.01,
                     optional=True,
                     advanced=True,
-                    tooltip="For sift: how near the best match is, as a share of the next best. Lower is fewer and surer.",
+                    tooltip="For sift: distance ratio of the best to the next best match. Lower gives fewer, surer matches.",
                 ),
                 io.Boolean.Input(
                     "consistent",
                     default=True,
                     optional=True,
                     advanced=True,
-                    tooltip="Leave out matches that do not move together with others.",
+                    tooltip="Drop matches that do not move together with others.",
                 ),
             ],
             outputs=[
-                io.Tracks.Output("tracks", tooltip="A straight track for each of the chosen points."),
+                io.Tracks.Output("tracks", tooltip="A straight track for each chosen point."),
                 io.Tracks.Output("matches", tooltip="All matches, for Track Editor to snap to."),
-                io.String.Output("drawing", tooltip="The chosen points as a drawing that can be edited further."),
-                io.Int.Output("count", tooltip="How many points were matched."),
+                drawing_output("The chosen tracks"),
+                io.Int.Output("count", tooltip="Number of matched points."),
             ],
         )
 
@@ -111,7 +109,7 @@ class FollowPoints(io.ComfyNode):
             node_id="InbetweenFollowPoints",
             display_name="Follow Points",
             category=CATEGORY,
-            description="Follows points of the first frame through a clip, and makes tracks of where they go.",
+            description="Tracks points of the first frame through a clip.",
             search_aliases=[
                 "point tracking",
                 "optical flow",
@@ -126,23 +124,21 @@ class FollowPoints(io.ComfyNode):
                 io.Tracks.Input(
                     "start",
                     optional=True,
-                    tooltip="Where to start: the first place of each of these tracks, such as drawn ones.",
+                    tooltip="Start points: the first position of each of these tracks, such as drawn ones.",
                 ),
                 ModelType.Input(
                     "model",
                     optional=True,
-                    tooltip="The points go along the motion that this model sees. Without one they are looked for themselves.",
+                    tooltip="Points follow this model's optical flow. Without a model, each is tracked by its surroundings.",
                 ),
-                io.Int.Input(
-                    "count", default=16, min=1, max=1000, tooltip="How many points to choose where no start is connected."
-                ),
+                io.Int.Input("count", default=16, min=1, max=1000, tooltip="Number of points to choose without start."),
                 io.Float.Input(
                     "apart",
                     default=32.0,
                     min=1.0,
                     max=4096.0,
                     step=1.0,
-                    tooltip="How many pixels the chosen points are apart, at the least.",
+                    tooltip="Minimum distance between chosen points, in pixels.",
                 ),
                 io.Float.Input(
                     "within",
@@ -152,13 +148,13 @@ class FollowPoints(io.ComfyNode):
                     step=0.05,
                     optional=True,
                     advanced=True,
-                    tooltip="A point is lost when, followed forth and back, it comes back further away than so many pixels.",
+                    tooltip="Forward-backward error, in pixels, above which a point counts as lost.",
                 ),
             ],
             outputs=[
-                io.Tracks.Output("tracks", tooltip="Where each point is in each frame, and whether it is seen there."),
-                io.String.Output("drawing", tooltip="The same as a drawing of few points that can be edited further."),
-                io.Int.Output("count", tooltip="How many points are seen to the end."),
+                io.Tracks.Output("tracks", tooltip="The position of each point in each frame, and whether it is visible."),
+                drawing_output(),
+                io.Int.Output("count", tooltip="Number of points still visible in the last frame."),
             ],
         )
 
@@ -184,40 +180,38 @@ class FollowPoints(io.ComfyNode):
 class EditTracks(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        size = {"min": 1, "max": 16384}
         return io.Schema(
             node_id="InbetweenEditTracks",
             display_name="Edit Tracks",
             category=CATEGORY,
-            description="Reads tracks from the text of other packs too, and joins, resamples, moves, reverses and scales them.",
+            description="Joins, resamples, moves, reverses and scales tracks; reads and writes the text of other packs.",
             search_aliases=["tracks to json", "json to tracks", "coordinates", "trajectory", "spline", "convert tracks", "ati"],
             inputs=[
                 io.Tracks.Input("tracks", optional=True, tooltip="The tracks."),
-                io.Tracks.Input("more", optional=True, tooltip="Tracks that are joined to them."),
-                io.String.Input("text", default="", multiline=True, tooltip=f"Tracks as text, joined to those before: {TEXT}."),
+                io.Tracks.Input("more", optional=True, tooltip="More tracks, joined to the first."),
+                io.String.Input("text", default="", multiline=True, tooltip=f"Tracks as text, joined to those above: {TEXT}."),
                 io.Combo.Input(
                     "join",
                     options=["beside", "after"],
                     default="beside",
-                    tooltip="beside: all tracks at the same time. after: each goes on where the one of its number goes on.",
+                    tooltip="beside: all tracks at the same time. after: each continues the track with the same number.",
                 ),
-                io.Int.Input("width", default=832, **size, tooltip="Width of the picture that the tracks are on."),
-                io.Int.Input("height", default=480, **size, tooltip="Height of the picture that the tracks are on."),
+                *size_inputs(" that the tracks are on", least=1),
                 io.Int.Input(
                     "frames",
                     default=0,
                     min=0,
                     max=4096,
-                    tooltip="How many frames the result has. 0 keeps those of the tracks; a drawing has none and needs this.",
+                    tooltip="Number of frames of the result. 0 keeps that of the tracks; a drawing has none and needs one.",
                 ),
-                io.Boolean.Input("reverse", default=False, tooltip="Run the tracks backwards."),
+                io.Boolean.Input("reverse", default=False, tooltip="Play the tracks backwards."),
                 io.Float.Input(
                     "move_x",
                     default=0.0,
                     min=-16384.0,
                     max=16384.0,
                     step=0.5,
-                    tooltip="How many pixels to move all tracks to the right, on the picture as it was.",
+                    tooltip="Shift of all tracks to the right, in pixels of the original picture.",
                 ),
                 io.Float.Input(
                     "move_y",
@@ -225,27 +219,18 @@ class EditTracks(io.ComfyNode):
                     min=-16384.0,
                     max=16384.0,
                     step=0.5,
-                    tooltip="How many pixels to move all tracks down, on the picture as it was.",
+                    tooltip="Downward shift of all tracks, in pixels of the original picture.",
                 ),
-                io.Int.Input(
-                    "to_width", default=0, min=0, max=16384, tooltip="Width of the picture to scale the tracks to. 0 keeps it."
-                ),
-                io.Int.Input(
-                    "to_height",
-                    default=0,
-                    min=0,
-                    max=16384,
-                    tooltip="Height of the picture to scale the tracks to. 0 keeps it.",
-                ),
+                io.Int.Input("to_width", default=0, min=0, max=16384, tooltip="Width to scale the tracks to. 0 keeps it."),
+                io.Int.Input("to_height", default=0, min=0, max=16384, tooltip="Height to scale the tracks to. 0 keeps it."),
             ],
             outputs=[
-                io.Tracks.Output("tracks", tooltip="The tracks, changed."),
-                io.String.Output(
-                    "coordinates", tooltip="The same as text, a place for each frame, as KJNodes and Wan take it."
-                ),
-                io.String.Output("drawing", tooltip="The same as a drawing of few points that can be edited further."),
-                io.Int.Output("frames", tooltip="How many frames they have."),
-                io.Int.Output("count", tooltip="How many tracks there are."),
+                io.Tracks.Output("tracks", tooltip="The edited tracks."),
+                io.String.Output("coordinates", tooltip="The same as text, one position per frame, for KJNodes and Wan."),
+                drawing_output(),
+                io.Int.Output("frames", tooltip="Number of frames."),
+                io.Int.Output("count", tooltip="Number of tracks."),
+                io.String.Output("points", tooltip="The drawing as [[[x, y], ...], ...], for Framer and DragNUWA."),
             ],
         )
 
@@ -257,23 +242,19 @@ class EditTracks(io.ComfyNode):
         width: int,
         height: int,
         frames: int,
-        reverse: bool,
-        move_x: float,
-        move_y: float,
-        to_width: int,
-        to_height: int,
         tracks: Mapping[str, Any] | None = None,
         more: Mapping[str, Any] | None = None,
+        **changes: Any,
     ) -> io.NodeOutput:
         size = (width, height)
         given: list[Read] = [of_core(one, size) for one in (tracks, more) if one is not None]
         if text.strip():
             given.append(loads(text, size))
-        edited = joined_tracks(given, join, frames)
-        edited = edited.resampled(frames or edited.frames).moved((move_x, move_y))
-        edited = (edited.reversed() if reverse else edited).scaled((to_width or width, to_height or height))
-        drawing = Document.through(edited, TOLERANCE).to_json()
-        return io.NodeOutput(core_dict(edited), dumps(edited, "samples"), drawing, edited.frames, edited.count)
+        joined = joined_tracks(given, join, frames)
+        edited = changed(joined.resampled(frames or joined.frames), **changes)
+        drawn = Document.through(edited, TOLERANCE)
+        texts = dumps(edited, "samples"), drawn.to_json()
+        return io.NodeOutput(core_dict(edited), *texts, edited.frames, edited.count, dumps(drawn, "framer"))
 
 
 class DrawTracks(io.ComfyNode):
@@ -283,36 +264,33 @@ class DrawTracks(io.ComfyNode):
             node_id="InbetweenDrawTracks",
             display_name="Draw Tracks",
             category=CATEGORY,
-            description="Draws tracks over frames, as paths, arrows and dots, or as the heat-maps that Framer takes.",
+            description="Draws tracks over frames, as paths, arrows and dots, or as Framer's heat-maps.",
             search_aliases=["show tracks", "preview tracks", "visualize tracks", "heatmap", "gaussian", "trajectory", "arrows"],
             inputs=[
                 io.Tracks.Input("tracks", tooltip="The tracks."),
                 io.Image.Input(
                     "images",
                     optional=True,
-                    tooltip="What they are drawn on: one frame for all, or a clip, whose number of frames then counts.",
+                    tooltip="Background: one frame for all, or a clip, which then sets the number of frames.",
                 ),
                 io.Combo.Input(
                     "style",
                     options=["path", "trail", "dots", "heat-map"],
                     default="path",
-                    tooltip="path: all of each track. trail: what lies behind the point. dots: the points alone. heat-map: a "
-                    "soft disc at each point on black, as Framer's network takes it.",
+                    tooltip="path: the whole track. trail: the part behind the point. dots: only the points. heat-map: a soft "
+                    "disc at each point on black, the input of Framer's network.",
                 ),
-                io.Boolean.Input("arrows", default=True, tooltip="Put a head on the end of each line."),
+                io.Boolean.Input("arrows", default=True, tooltip="Draw an arrowhead at the end of each line."),
                 io.Int.Input(
                     "thickness",
                     default=0,
                     min=0,
                     max=256,
-                    tooltip="Of the lines, in pixels; dots go with it. 0 suits the picture.",
+                    tooltip="Line width in pixels; dots scale with it. 0 chooses one from the picture size.",
                 ),
-                io.Int.Input("width", default=832, min=16, max=16384, tooltip="Width of the picture, where none is connected."),
-                io.Int.Input(
-                    "height", default=480, min=16, max=16384, tooltip="Height of the picture, where none is connected."
-                ),
+                *size_inputs(", if no images are connected"),
             ],
-            outputs=[io.Image.Output("images", tooltip="A picture for each frame.")],
+            outputs=[io.Image.Output("images", tooltip="One picture per frame.")],
         )
 
     @classmethod
@@ -340,20 +318,27 @@ class DrawTracks(io.ComfyNode):
 
 
 def joined_tracks(given: list[Read], join: Literal["beside", "after"], frames: int) -> Tracks:
-    """Tracks that were given, as one, at the frames of the first that has any, else at ``frames``. Raises `InputError`."""
+    """All ``given`` as one, at the frame count of the first that has one, else at ``frames``. Raises `InputError`."""
     if not given:
-        raise InputError("there are no tracks: connect some, or give them as text")
+        raise InputError("no tracks were given: connect some or enter them as text")
     frames = next((one.frames for one in given if isinstance(one, Tracks)), frames)
     if not frames:
-        raise InputError("a drawing has no frames of its own: say how many the result shall have")
+        raise InputError("a drawing has no frame count of its own: set frames")
     first, *others = (tracks_of(one, frames) if isinstance(one, Document) else one for one in given)
     for other in others:
         first = first.beside(other) if join == "beside" else first.then(other)
     return first
 
 
+def changed(tracks: Tracks, reverse: bool, move_x: float, move_y: float, to_width: int, to_height: int) -> Tracks:
+    """Tracks moved, reversed and scaled, in this order; a width or height of 0 keeps theirs."""
+    moved = tracks.moved((move_x, move_y))
+    width, height = tracks.size
+    return (moved.reversed() if reverse else moved).scaled((to_width or width, to_height or height))
+
+
 def grounds_of(images: Tensor | None, tracks: Tracks) -> Iterator[Tensor]:
-    """What tracks are drawn on at each frame, [3,H,W]: the frames, or the only one, or grey."""
+    """Background of each frame, [3,H,W]: its own image, or the only one, or grey."""
     width, height = (round(side) for side in tracks.size)
     for index in range(tracks.frames):
         if images is None:

@@ -1,4 +1,4 @@
-"""Nodes of drawn motion. What the Track Editor shows in the browser is in `js/trajectory.js`."""
+"""The Track Editor node, and the parts that all track nodes share. Its editor in the browser is `js/trajectory.js`."""
 
 from __future__ import annotations
 
@@ -21,13 +21,17 @@ from . import bridge
 CATEGORY = "Inbetween/tracks"
 
 Drawing = io.Custom("INBETWEEN_DRAWN_TRACKS")
-"""The widget: a document of tracks as text."""
+"""The widget: a track document as text."""
 
 GROUND = 0.2
-"""The grey that tracks are drawn on where there is no picture."""
+"""Grey background for tracks when there is no picture."""
 
 MOST_MATCHES = 400
-"""How many matched points are sent to the browser: more hide the picture."""
+"""Maximum number of matched points sent to the browser: more would hide the picture."""
+
+FIRST = "The first frame, or a clip whose first frame is used."
+LAST = "The last frame, or a clip whose last frame is used."
+"""Tooltips of keyframes that `shown` reads."""
 
 
 class TrackEditor(io.ComfyNode):
@@ -37,49 +41,38 @@ class TrackEditor(io.ComfyNode):
             node_id="InbetweenTrackEditor",
             display_name="Track Editor",
             category=CATEGORY,
-            description="Draws how points move from the first frame to the last: drag from where a thing is in one to where "
-            "it is in the other. For models that follow tracks.",
+            description="Draw how points move from the first frame to the last: drag from an object's place in one to its "
+            "place in the other. For models that follow tracks.",
             search_aliases=["trajectory", "spline editor", "motion path", "drag", "point tracks", "keyframes", "motion brush"],
             is_output_node=True,
             inputs=[
-                io.Image.Input(
-                    "first", optional=True, tooltip="The first frame, or a clip of which the first is taken. Shown to draw on."
-                ),
-                io.Image.Input(
-                    "last", optional=True, tooltip="The last frame, or a clip of which the last is taken. Shown over the first."
-                ),
+                io.Image.Input("first", optional=True, tooltip=f"{FIRST} Shown to draw on."),
+                io.Image.Input("last", optional=True, tooltip=f"{LAST} Shown over the first."),
                 io.Tracks.Input(
                     "matches",
                     optional=True,
-                    tooltip="Points that were matched in the two frames: ends of tracks snap to them, after a run.",
+                    tooltip="Points matched between the two frames: after a run, ends of tracks snap to them.",
                 ),
-                io.Int.Input(
-                    "frames", default=25, min=2, max=4096, tooltip="How many frames there will be, the first and last included."
-                ),
-                io.Int.Input(
-                    "width", default=832, min=16, max=16384, tooltip="Width of the picture, where neither frame is connected."
-                ),
-                io.Int.Input(
-                    "height", default=480, min=16, max=16384, tooltip="Height of the picture, where neither frame is connected."
-                ),
+                frames_input(),
+                *size_inputs(", if neither frame is connected"),
                 io.Float.Input(
                     "radius",
                     default=48.0,
                     min=1.0,
                     max=4096.0,
                     step=1.0,
-                    tooltip="How many pixels round a point its influence reaches, in the mask.",
+                    tooltip="Radius of a point's influence in the mask, in pixels.",
                 ),
-                Drawing.Input("drawing", tooltip="The tracks. Every button says what it does; the help page says the rest."),
+                Drawing.Input("drawing", tooltip="The tracks. Each button has a tooltip; the help page explains the rest."),
             ],
             outputs=[
-                io.Tracks.Output("tracks", tooltip="Where each track is at each frame, for nodes that take TRACKS."),
+                io.Tracks.Output("tracks", tooltip="The position of each track in each frame, for nodes that take TRACKS."),
                 io.String.Output(
                     "coordinates",
-                    tooltip="The same as text, for nodes of Wan (ATI, Wan-Move), LTX-Video and others that take KJNodes' form.",
+                    tooltip="The same as text in KJNodes' format, for nodes of Wan (ATI, Wan-Move), LTX-Video and others.",
                 ),
-                io.Image.Output("preview", tooltip="The tracks over the two frames, from the first faded to the last."),
-                io.Mask.Output("influence", tooltip="A mask a frame: white at the points, black from the radius on."),
+                io.Image.Output("preview", tooltip="The tracks over a cross-fade from the first frame to the last."),
+                io.Mask.Output("influence", tooltip="One mask per frame: white at the points, black beyond the radius."),
             ],
         )
 
@@ -113,15 +106,33 @@ class TrackEditor(io.ComfyNode):
         return io.NodeOutput(core_dict(tracks), dumps(tracks, "samples"), preview, influence(tracks, radius), ui=told)
 
 
+def frames_input() -> io.Int.Input:
+    """Number of frames of tracks between two keyframes."""
+    return io.Int.Input("frames", default=25, min=2, max=4096, tooltip="Number of frames, the first and the last included.")
+
+
+def size_inputs(which: str, least: int = 16) -> list[io.Input]:
+    """Width and height of the picture under tracks; ``which`` completes "Width of the picture"."""
+    return [
+        io.Int.Input(name, default=usual, min=least, max=16384, tooltip=f"{name.title()} of the picture{which}.")
+        for name, usual in (("width", 832), ("height", 480))
+    ]
+
+
+def drawing_output(told: str = "The same tracks") -> io.String.Output:
+    """Tracks as a document of `Document.through`; ``told`` says which."""
+    return io.String.Output("drawing", tooltip=f"{told} as a drawing with few points that can be edited further.")
+
+
 def shown(images: Tensor, index: int) -> Tensor:
-    """A picture of an IMAGE in colour, [3,H,W]. Raises `InputError` where there is none."""
+    """One picture of an IMAGE in colour, [3,H,W]. Raises `InputError` if there is none."""
     if images.ndim != 4 or 0 in images.shape:
         raise InputError(f"images of shape {list(images.shape)} were given: at least one frame is needed")
     return images[index, ..., :3].movedim(-1, 0).expand(3, -1, -1).float().cpu()
 
 
 def grounds_of(ends: list[Tensor | None], size: tuple[int, int], frames: int) -> Iterator[Tensor]:
-    """What tracks are drawn on at each frame, [3,H,W]: the first picture, faded to the last, at the ``size`` of the first."""
+    """Background of each frame, [3,H,W] of ``size``: a cross-fade from the first picture to the last."""
     width, height = size
     there = [interpolate(end[None], (height, width), mode="bilinear", antialias=True)[0] for end in ends if end is not None]
     for t in instants(frames).tolist():
@@ -129,11 +140,11 @@ def grounds_of(ends: list[Tensor | None], size: tuple[int, int], frames: int) ->
 
 
 def pairs(matches: Tracks) -> list[list[float]]:
-    """The points that are seen in the first and in the last frame: x, y in the one and x, y in the other. Of many, some."""
+    """Points visible in the first and the last frame: x, y in one and x, y in the other; thinned to `MOST_MATCHES`."""
     both = torch.cat((matches.path[0], matches.path[-1]), dim=1)[matches.visible[0] & matches.visible[-1]]
     return both[:: max(1, ceil(len(both) / MOST_MATCHES))].tolist()
 
 
 def preview_of(picture: Tensor | None) -> list[Any]:
-    """What the browser can fetch a picture [3,H,W] by."""
+    """The names by which the browser fetches a picture [3,H,W]."""
     return [] if picture is None else UI.PreviewImage(picture.movedim(0, -1)[None]).as_dict()["images"]

@@ -74,7 +74,7 @@ def test_only_weights_of_gopro_know_any_t(state: dict[str, Tensor], net: Amt):
     vimeo = amt.build(state)
     assert (vimeo.spec.name, vimeo.spec.any_t, vimeo.spec.multiple, vimeo.spec.min_size) == ("amt-l", False, 16, 128)
     assert (net.spec.name, net.spec.any_t, net.spec.licence) == ("amt-l-gopro", True, "CC-BY-NC-4.0")
-    with pytest.raises(InputError, match=r"only knows t = 0\.5"):
+    with pytest.raises(InputError, match=r"only supports t = 0\.5, not "):
         vimeo(WINDOW, torch.tensor([0.25]))
 
 

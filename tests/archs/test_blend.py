@@ -44,5 +44,5 @@ def test_each_keeps_its_promises(name: str, window: torch.Tensor):
 @pytest.mark.parametrize("name", BUILTIN)
 @pytest.mark.parametrize("options", [Options(ensemble=True), Options(variant="4.0")])
 def test_options_of_networks_are_refused(name: str, options: Options):
-    with pytest.raises(InputError, match="no network"):
+    with pytest.raises(InputError, match="is not a neural network"):
         BUILTIN[name](options)

@@ -42,13 +42,13 @@ def test_one_architecture_and_no_other_knows_it(path: Path):
 def test_models_that_draw_nothing_from_noise_refuse_to_be_told_how(path: Path):
     module = registry.architectures().get(path.parent.name)
     if module is not None and module is not ldmvfi:
-        with pytest.raises(InputError, match="draws nothing from noise: steps, eta and seed"):
+        with pytest.raises(InputError, match="is not a diffusion model: steps, eta and seed"):
             module.build(registry.normalise(shapes(path)), Options(sampling=Sampling()))
 
 
 @pytest.mark.parametrize("name", registry.builtins())
 def test_models_without_weights_refuse_it_too(name: str):
-    with pytest.raises(InputError, match=f"{name} draws nothing from noise"):
+    with pytest.raises(InputError, match=f"{name} is not a diffusion model"):
         registry.builtin(name, Options(sampling=Sampling(seed=3)))
 
 

@@ -193,7 +193,7 @@ def test_it_keeps_its_promises():
 @pytest.mark.parametrize("options", [Options(ensemble=True), Options(variant="4.0")])
 @pytest.mark.parametrize("name", BUILTIN)
 def test_options_of_networks_are_refused(name: str, options: Options):
-    with pytest.raises(InputError, match=f"{name} is no network"):
+    with pytest.raises(InputError, match=f"{name} is not a neural network"):
         BUILTIN[name](options)
 
 

@@ -78,7 +78,7 @@ def test_any_t_is_for_weights_that_were_trained_for_it(state: dict[str, Tensor],
         fixed = emavfi.build(state, Options(variant=variant))
         assert not fixed.spec.any_t
         torch.testing.assert_close(fixed(window(), HALF), net(window(), HALF))
-        with pytest.raises(InputError, match=r"only knows t = 0\.5"):
+        with pytest.raises(InputError, match=r"only supports t = 0\.5, not "):
             fixed(window(), torch.tensor([0.25]))
 
 
@@ -154,9 +154,9 @@ def test_what_it_has_not_is_refused(state: dict[str, Tensor], options: Options):
 def test_frames_and_weights_that_do_not_suit_are_refused(state: dict[str, Tensor], net: EmaVfi):
     with pytest.raises(InputError, match=r"48x32.* multiples of 32"):
         net(torch.rand(1, 2, 3, 32, 48), HALF)
-    with pytest.raises(InputError, match="needs 2 of one shape"):
+    with pytest.raises(InputError, match="needs 2 of the same shape"):
         net(torch.rand(1, 4, 3, 32, 32), HALF)
-    with pytest.raises(InputError, match="one t a window"):
+    with pytest.raises(InputError, match="one t per window"):
         net(torch.rand(2, 2, 3, 32, 32), torch.full((3,), 0.5))
     with pytest.raises(InputError, match=r"unet\.conv\.bias"):
         emavfi.build({key: value for key, value in state.items() if key != "unet.conv.bias"})

@@ -11,7 +11,7 @@ from torch import Tensor
 from vfi.archs import gimmvfi
 from vfi.core import Interpolator
 from vfi.model import registry
-from vfi.model.load import ready
+from vfi.model.load import Part
 from vfi.model.wrappers import estimates_motion
 
 FLOWS = {"amt", "dain", "dis", "dis-fast", "emavfi", "film", "gimmvfi", "gmfss", "ifrnet", "inbetween", "rife", "superslomo"}
@@ -40,7 +40,7 @@ def test_no_architecture_is_left_out():
 
 @pytest.mark.parametrize("name", named(FLOWS))
 def test_motion_is_that_of_the_frame(name: str):
-    model = ready(small(name))
+    model = Part(small(name)).ready()
     window, times = frames(small(name)), torch.tensor([0.25, 0.75])
     size = window.shape[-2:]
     motion = contracts.motion(model, window, times)
@@ -70,10 +70,10 @@ def augmented(name: str, mode: str) -> None:
     network = small(name)
     assert estimates_motion(network) == (name in FLOWS)
     window, t = frames(network), torch.tensor([0.25 if network.spec.any_t else 0.5])
-    made = ready(network, tta=mode)(window, t)
+    made = Part(network, tta=mode).ready()(window, t)
     assert made.shape == (1, 3, *window.shape[-2:])
     assert 0 <= made.min() <= made.max() <= 1
     if mode == "swap":
-        plain = ready(network)
+        plain = Part(network).ready()
         by_hand = (plain(window, t) + plain(window.flip(1), 1 - t)) / 2
         torch.testing.assert_close(made, by_hand, rtol=1e-4, atol=2e-5)

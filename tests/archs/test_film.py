@@ -96,9 +96,9 @@ def test_frames_and_weights_that_do_not_suit_are_refused(state: dict[str, Tensor
     half = torch.tensor([0.5])
     with pytest.raises(InputError, match=r"80x63.* at least 64"):
         net(torch.rand(1, 2, 3, 63, 80), half)
-    with pytest.raises(InputError, match="needs 2 of one shape"):
+    with pytest.raises(InputError, match="needs 2 of the same shape"):
         net(torch.rand(1, 4, 3, 64, 80), half)
-    with pytest.raises(InputError, match="one t a window"):
+    with pytest.raises(InputError, match="one t per window"):
         net(torch.rand(2, 2, 3, 64, 64), torch.full((3,), 0.5))
     for part in ("fuse.convs.0.1.0.bias", "predict_flow._predictors.1._convs.2.0.weight"):
         with pytest.raises(InputError, match=re.escape(part)):

@@ -64,7 +64,7 @@ def test_each_t_is_answered_with_the_nearest_frame(net: Flavr, caplog: pytest.Lo
         made = net(WINDOW, torch.tensor([0.01, 0.3, 0.375, 0.6, 0.99]))
     torch.testing.assert_close(made, torch.stack((first, first, first, middle, last)))
     assert [record.getMessage() for record in caplog.records] == [
-        "flavr-4x only knows t = 1/4, 2/4, 3/4: t = 0.0100 is taken as the nearest"
+        "flavr-4x only supports t = 1/4, 2/4, 3/4: t = 0.0100 is rounded to the nearest"
     ]
 
 
@@ -101,7 +101,7 @@ def test_frames_and_weights_that_do_not_suit_are_refused(state: dict[str, Tensor
     half = torch.tensor([0.5])
     with pytest.raises(InputError, match=r"100x68.* multiples of 8"):
         net(torch.rand(1, 4, 3, 68, 100), half)
-    with pytest.raises(InputError, match="needs 4 of one shape"):
+    with pytest.raises(InputError, match="needs 4 of the same shape"):
         net(torch.rand(1, 2, 3, 64, 64), half)
     with pytest.raises(InputError, match=r"decoder\.3\.conv\.0\.bias"):
         registry.build({key: value for key, value in state.items() if key != "decoder.3.conv.0.bias"})

@@ -165,7 +165,7 @@ def test_frames_and_weights_that_do_not_suit_are_refused(state: dict[str, Tensor
         net(torch.rand(1, 2, 3, 96, 128), HALF)
     with pytest.raises(InputError, match=r"144x128.* multiples of 32"):
         net(torch.rand(1, 2, 3, 128, 144), HALF)
-    with pytest.raises(InputError, match="one t a window"):
+    with pytest.raises(InputError, match="one t per window"):
         net(torch.rand(2, 2, 3, 128, 128), torch.full((3,), 0.5))
     with pytest.raises(InputError, match=r"raft-things\.pth"):
         gimmvfi.build({key: value for key, value in state.items() if not key.startswith("flow_estimator.")})

@@ -175,9 +175,9 @@ def test_what_it_has_not_is_refused(state: dict[str, Tensor], options: Options):
 def test_frames_and_weights_that_do_not_suit_are_refused(state: dict[str, Tensor], net: Gmfss):
     with pytest.raises(InputError, match=r"96x64.* multiples of 64"):
         net(torch.rand(1, 2, 3, 64, 96), HALF)
-    with pytest.raises(InputError, match="needs 2 of one shape"):
+    with pytest.raises(InputError, match="needs 2 of the same shape"):
         net(torch.rand(1, 3, 3, 64, 64), HALF)
-    with pytest.raises(InputError, match="one t a window"):
+    with pytest.raises(InputError, match="one t per window"):
         net(torch.rand(2, 2, 3, 64, 64), torch.full((3,), 0.5))
     with pytest.raises(InputError, match=r"feat_ext\.block3\.3\.bias"):
         gmfss.build({key: value for key, value in state.items() if key != "feat_ext.block3.3.bias"})

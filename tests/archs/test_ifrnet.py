@@ -71,7 +71,7 @@ def test_only_weights_of_gopro_know_any_t(state: dict[str, Tensor], net: IFRNet)
     assert (vimeo.spec.name, vimeo.spec.any_t) == ("ifrnet", False)
     assert (net.spec.name, net.spec.any_t, net.spec.multiple, net.spec.licence) == ("ifrnet-gopro", True, 16, "MIT")
     torch.testing.assert_close(vimeo(WINDOW, HALF), net(WINDOW, HALF))
-    with pytest.raises(InputError, match=r"only knows t = 0\.5"):
+    with pytest.raises(InputError, match=r"only supports t = 0\.5, not "):
         vimeo(WINDOW, torch.tensor([0.25]))
 
 

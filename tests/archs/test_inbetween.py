@@ -17,6 +17,7 @@ from vfi.archs.inbetween import Config, Inbetween
 from vfi.clips.open import open_clip
 from vfi.core import InputError, Moves, Options
 from vfi.model import load, weights
+from vfi.model.load import Part
 from vfi.pixels.metrics import psnr
 
 CLIP = Path(__file__).parents[2] / "examples" / "room-16fps.mp4"
@@ -61,7 +62,7 @@ def test_before_it_has_learned_it_follows_the_motion(window: Tensor):
     wide = torch.nn.functional.interpolate(window[:, 0], (128, 192), mode="bicubic").clamp(0, 1)
     clip = torch.stack([wide[0, :, 8:120, 8 + 4 * k : 168 + 4 * k] for k in range(3)])
     net = Inbetween().eval()
-    made = load.ready(net)(clip[None, ::2], torch.tensor([0.5]))[0]
+    made = Part(net).ready()(clip[None, ::2], torch.tensor([0.5]))[0]
     inside = (slice(None), slice(12, -12), slice(12, -12))
     assert (made - clip[1])[inside].abs().mean() < 0.2 * (clip[0] - clip[1])[inside].abs().mean()
 
@@ -97,17 +98,17 @@ def test_it_learns_in_mixed_precision(window: Tensor):
 
 
 def test_a_clip_of_an_odd_size_is_interpolated():
-    contracts.interpolates_a_clip(load.ready(drawn()), 3)
+    contracts.interpolates_a_clip(Part(drawn()).ready(), 3)
 
 
 @pytest.mark.parametrize("scale", [0.5, 2])
 def test_flow_is_estimated_at_another_size(window: Tensor, scale: float):
     net = drawn(options=Options(scale=scale))
-    made = load.ready(net)(window, TIMES)
+    made = Part(net).ready()(window, TIMES)
     assert made.shape == (2, 3, 96, 128)
     assert isinstance(net, Moves)
-    motion = contracts.motion(load.ready(net), window, TIMES)
-    plain = contracts.motion(load.ready(drawn()), window, TIMES)
+    motion = contracts.motion(Part(net).ready(), window, TIMES)
+    plain = contracts.motion(Part(drawn()).ready(), window, TIMES)
     assert motion.flow0.shape == (2, 2, 96, 128)
     assert (motion.flow0 - plain.flow0).abs().mean() < 3
 

@@ -16,7 +16,7 @@ from vfi.archs import ldmvfi
 from vfi.archs.ldmvfi import Ldmvfi
 from vfi.core import Encodes, InputError, Interpolator, Moves, Options, Sampling
 from vfi.model import registry
-from vfi.model.load import ready
+from vfi.model.load import Part
 from vfi.model.wrappers import Pad, Padded
 
 HALF = torch.tensor([0.5])
@@ -174,7 +174,7 @@ def test_gradients_reach_every_weight_but_the_words(net: Ldmvfi):
 
 @pytest.mark.parametrize("times", [2, 4])
 def test_it_interpolates_a_clip(net: Ldmvfi, times: int):
-    contracts.interpolates_a_clip(ready(net), times, height=50, width=61)
+    contracts.interpolates_a_clip(Part(net).ready(), times, height=50, width=61)
 
 
 @pytest.mark.parametrize("wrong", [{"steps": 1}, {"steps": 1000}, {"eta": -0.1}, {"eta": float("nan")}, {"seed": -1}])
@@ -192,7 +192,7 @@ def test_what_it_has_not_is_refused(state: dict[str, Tensor], options: Options):
 def test_frames_and_weights_that_do_not_suit_are_refused(state: dict[str, Tensor], net: Ldmvfi):
     with pytest.raises(InputError, match=r"70x64.* multiples of 64"):
         net(torch.rand(1, 2, 3, 64, 70), HALF)
-    with pytest.raises(InputError, match=r"only knows t = 0\.5"):
+    with pytest.raises(InputError, match=r"only supports t = 0\.5, not "):
         net(WINDOW, torch.tensor([0.25]))
     with pytest.raises(InputError, match=r"decoder\.conv_in\.bias"):
         registry.build({key: value for key, value in state.items() if key != "first_stage_model.decoder.conv_in.bias"})

@@ -109,7 +109,7 @@ def test_what_it_has_not_is_refused(state: dict[str, Tensor], options: Options):
 
 
 def test_frames_times_and_weights_that_do_not_suit_are_refused(state: dict[str, Tensor], net: Adaptive, window: Tensor):
-    with pytest.raises(InputError, match=r"only knows t = 0\.5"):
+    with pytest.raises(InputError, match=r"only supports t = 0\.5, not "):
         net(window, torch.tensor([0.25]))
     with pytest.raises(InputError, match="must be multiples"):
         net(torch.rand(1, 2, 3, 33, 64), HALF)

@@ -13,7 +13,7 @@ def linear(run):
 
 
 def clip(count: int, channels: int = 3) -> torch.Tensor:
-    """Frame k is filled with k."""
+    """A clip whose frame k is filled with k."""
     return torch.arange(count, dtype=torch.float32)[:, None, None, None].expand(-1, 2, 3, channels).clone()
 
 
@@ -60,9 +60,9 @@ def test_seams(run):
 
 
 def test_chunks_that_do_not_fit_are_refused(run):
-    with pytest.raises(ValueError, match="chunk 1 holds frames of 3x3 with 3 channels, chunk 0 of 3x2 with 3 channels"):
+    with pytest.raises(ValueError, match="chunk 1 has frames of 3x3 with 3 channels, chunk 0 of 3x2 with 3 channels"):
         run("InbetweenJoinFrames", chunks=[clip(2), torch.zeros(2, 3, 3, 3)], overlap=0)
-    with pytest.raises(ValueError, match="chunk 1 holds 1 frames and cannot share 2"):
+    with pytest.raises(ValueError, match="chunk 1 has 1 frames: it cannot share 2"):
         run("InbetweenJoinFrames", chunks=[clip(3), clip(1)], overlap=2)
 
 
@@ -86,11 +86,11 @@ def test_frames_are_selected(run, select: dict, wanted: list[int]):
 @pytest.mark.parametrize(
     ("select", "sentence"),
     [
-        ({"select": "single frame", "frame": 10}, "frame 10 was asked for, but there are 10: give 0 to 9, or -10 to -1"),
-        ({"select": "range", "first": -11, "last": -1, "every": 1}, "frame -11 was asked for"),
+        ({"select": "single frame", "frame": 10}, "frame 10 was requested of 10: give 0 to 9, or -10 to -1"),
+        ({"select": "range", "first": -11, "last": -1, "every": 1}, "frame -11 was requested"),
         ({"select": "range", "first": 5, "last": 4, "every": 1}, "must not run backwards"),
         ({"select": "list", "frames": "1, x"}, "'x' is neither a frame nor a range"),
-        ({"select": "list", "frames": " , "}, "an empty list"),
+        ({"select": "list", "frames": " , "}, "the list of frames is empty"),
     ],
 )
 def test_what_cannot_be_selected_gets_a_sentence(run, select: dict, sentence: str):

@@ -1,4 +1,4 @@
-"""Framer's nodes, without ComfyUI's samplers: `tests/integration` has those."""
+"""Framer's nodes without ComfyUI's samplers, which `tests/integration` covers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CODERS = {"vae": Vae(), "clip_vision": ClipVision()}
 
 
 class Model:
-    """What is public of a MODEL."""
+    """The public methods of a MODEL."""
 
     def __init__(self) -> None:
         self.model_options: dict[str, Any] = {"transformer_options": {}}
@@ -66,7 +66,7 @@ def images(name: str = "input.image_u8") -> Tensor:
 
 
 def points(*ways: tuple[float, float]) -> dict[str, Tensor]:
-    """Points that stand still."""
+    """Tracks of still points."""
     path = torch.tensor(ways).reshape(1, -1, 2).expand(4, -1, -1)
     return {"track_path": path, "track_visibility": torch.ones(path.shape[:2], dtype=torch.bool)}
 
@@ -90,7 +90,7 @@ def test_keyframes_are_told_as_the_library_tells_them(run):
 
 @torch.no_grad()
 def test_tracks_follow_the_picture_to_its_size(run):
-    """Twice as large, and cut at both sides."""
+    """The picture is twice as large and cropped at both sides."""
     large = torch.rand(1, 2 * HEIGHT, 2 * WIDTH + 40, 3)
     positive, negative, _ = told(run, large, large)
     led = run(
@@ -101,7 +101,7 @@ def test_tracks_follow_the_picture_to_its_size(run):
     assert (tracks.frames, tracks.size) == (FRAMES, (WIDTH, HEIGHT))
     assert tracks.path[0].tolist() == [pytest.approx(place) for place in ([-0.25, -0.25], [49.75, 29.75])]
     assert (strength, during, refine) == (0.5, (0.0, 1.0), False)
-    assert led[0][0][1]["control"] is led[1][0][1]["control"]  # one for both, so that ComfyUI puts them into one batch
+    assert led[0][0][1]["control"] is led[1][0][1]["control"]  # shared, so that ComfyUI batches both
     assert led[0][0][1]["framer"] is positive[0][1]["framer"]
 
 
@@ -124,7 +124,7 @@ def test_frames_are_guided_along_a_curve(run, curve):
 
 @pytest.fixture
 def drawn(part, monkeypatch) -> list[dict[str, Any]]:
-    """What was asked of the sampler, which gives grey. A MODEL's innards are not there."""
+    """Calls of a fake sampler, which returns grey; ComfyUI's internals are missing."""
     asked: list[dict[str, Any]] = []
 
     def sample(model: Any, positive: Any, negative: Any, latents: Tensor, **how: Any) -> Tensor:
@@ -151,6 +151,16 @@ def test_one_node_draws(run, drawn):
     assert not asked["latents"].any()
     assert (asked["steps"], asked["seed"], asked["each"]) == (4, 5, 4)
     assert asked["positive"]["control"].given[0].frames == FRAMES
+
+
+@torch.no_grad()
+def test_optional_inputs_may_be_absent(nodes, drawn):
+    """Saved workflows may lack them: the library's defaults hold."""
+    shared = {**ALL, "curve": "linear", "first": 1.0, "last": 3.0, "fps": 7, "motion_bucket": 100, "seed": 5}
+    nodes["InbetweenFramerTween"].execute(**shared, start=images(), end=images(), strength=1.0)
+    assert drawn[0]["positive"]["framer"].ids.tolist() == pytest.approx([6, 100, framer.Drawing.augmentation])
+    with pytest.raises(TypeError, match="unknown"):
+        nodes["InbetweenFramerTween"].execute(**shared, start=images(), end=images(), strength=1.0, unknown=1)
 
 
 @torch.no_grad()
@@ -201,18 +211,18 @@ def test_a_clip_without_doubt_is_not_touched(run, drawn):
 
 def test_a_wrong_file_says_what_it_is(run, server):
     save_file(tweening.state("controlnet"), server.folder / "mine.safetensors")
-    with pytest.raises(ValueError, match=r"mine\.safetensors: these weights are Framer's ControlNet: Framer's UNet is wanted"):
+    with pytest.raises(ValueError, match=r"mine\.safetensors: these weights are Framer's ControlNet: Framer's UNet is needed"):
         run("InbetweenFramerLoader", unet="mine.safetensors", control_net="none")
     save_file(tweening.state("svd"), server.folder / "other.safetensors")
-    with pytest.raises(ValueError, match="Stable Video Diffusion's UNet: Framer's UNet is wanted"):
+    with pytest.raises(ValueError, match="Stable Video Diffusion's UNet: Framer's UNet is needed"):
         run("InbetweenFramerLoader", unet="other.safetensors", control_net="none")
-    with pytest.raises(ValueError, match=r"models/diffusion_models holds no 'gone\.safetensors'"):
+    with pytest.raises(ValueError, match=r"models/diffusion_models has no 'gone\.safetensors'"):
         run("InbetweenFramerLoader", unet="gone.safetensors", control_net="none")
 
 
 def test_without_comfyui_s_samplers_it_is_said(run, server):
     save_file(tweening.state("unet"), server.folder / "mine.safetensors")
-    with pytest.raises(ValueError, match="Framer's nodes do not know this version of ComfyUI"):
+    with pytest.raises(ValueError, match="Framer's nodes do not support this version of ComfyUI"):
         run("InbetweenFramerLoader", unet="mine.safetensors", control_net="none")
 
 
@@ -230,7 +240,7 @@ def test_what_does_not_suit_is_one_sentence(run, drawn):
     with pytest.raises(ValueError, match="the conditioning is not Framer's"):
         run("InbetweenFramerApplyTracks", **given)
     other = SimpleNamespace(encode=lambda pixels: torch.zeros(2, 16, 1, 8, 8))
-    with pytest.raises(ValueError, match=r"the VAE gives latents of shape \[2, 16, 1, 8, 8\]"):
+    with pytest.raises(ValueError, match=r"the VAE's latents have the shape \[2, 16, 1, 8, 8\]"):
         run("InbetweenFramerConditioning", start=images(), end=images(), **(CODERS | {"vae": other}), **SIZE)
 
 

@@ -24,13 +24,13 @@ def centre(image: Tensor) -> tuple[float, float]:
 
 
 def tracks(*places: tuple[float, float]) -> dict[str, Tensor]:
-    """The way of one point."""
+    """The track of one point."""
     path = torch.tensor(places, dtype=torch.float32)[:, None]
     return {"track_path": path, "track_visibility": torch.ones(len(places), 1, dtype=torch.bool)}
 
 
 BOW = ((29.5, 69.5), (79.5, 29.5), (129.5, 69.5))
-"""Over the straight way from one end to the other."""
+"""A detour above the straight line between both ends."""
 
 
 def interpolated(run, model, images: Tensor, times: int = 2) -> Tensor:
@@ -55,9 +55,9 @@ def test_tracks_go_on_over_all_frames(run, linear):
 
 
 def test_a_mask_says_what_is_moved(run, linear):
-    """Half of the square goes along, the rest does not."""
+    """Half of the square moves, the rest stays."""
     still = torch.stack([square(70, 40), square(70, 40)])
-    still[1, 0, 0] = 0  # two frames that are one picture are not made anew
+    still[1, 0, 0] = 0  # identical frames would be repeated without the model
     parts = torch.zeros(1, 96, 160)
     parts[:, 40:60, 80:90] = 1
     model = run(
@@ -82,10 +82,10 @@ def test_a_guided_model_may_be_augmented(run, linear):
 
 
 def test_what_cannot_be_guided_is_one_sentence(run, linear):
-    with pytest.raises(ValueError, match="there is nothing to follow: connect tracks, or turn auto on"):
+    with pytest.raises(ValueError, match="there is nothing to follow: connect tracks or turn auto on"):
         run("InbetweenGuide", model=linear, strength=1.0, auto=False)
     (model,) = run("InbetweenGuide", model=linear, strength=1.0, auto=True)
-    with pytest.raises(ValueError, match="follows a guide already"):
+    with pytest.raises(ValueError, match="already follows a guide"):
         run("InbetweenGuide", model=model, strength=1.0, auto=True)
     with pytest.raises(ValueError, match="guide the models after they are joined"):
         run("InbetweenConsensus", model_1=linear, model_2=model)

@@ -8,7 +8,7 @@ RED = [1.0, 0.0, 0.0]
 
 @pytest.fixture
 def shift(part):
-    """Says that all moves by 8 pixels to the right."""
+    """A model that estimates 8 pixels of motion to the right everywhere."""
     core = part("vfi.core")
 
     class Shift:
@@ -52,12 +52,12 @@ def test_a_real_model_sees_a_pan(run):
     pictures, occlusion, weight, _ = run("InbetweenFlowPicture", model=model, images=images, radius=5.0)
     assert (pictures[0, 16:48, 24:72].mean((0, 1)) - torch.tensor([1, 0.2, 0.2])).abs().max() < 0.1
     assert occlusion[0, 16:48, 24:72].mean() < 0.1
-    assert weight[0, :, 0].mean() < 0.3 < 0.7 < weight[0, :, -1].mean()  # what comes in is in the next frame only
+    assert weight[0, :, 0].mean() < 0.3 < 0.7 < weight[0, :, -1].mean()  # what enters is only in the next frame
 
 
 def test_a_model_without_motion_says_so(run):
     (model,) = run("InbetweenLoadModel", model="linear")
-    with pytest.raises(ValueError, match="linear does not estimate motion: choose a model that follows it"):
+    with pytest.raises(ValueError, match="linear does not estimate motion: choose a model that does"):
         run("InbetweenFlowPicture", model=model, images=torch.rand(2, 6, 20, 3))
 
 

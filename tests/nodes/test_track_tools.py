@@ -9,14 +9,14 @@ import torch.nn.functional as F
 
 @pytest.fixture(scope="module")
 def clip() -> torch.Tensor:
-    """A texture that moves by 3 pixels to the right and 1 down: [6,H,W,3]."""
+    """A texture that moves 3 pixels right and 1 down per frame: [6,H,W,3]."""
     torch.manual_seed(0)
     wide = F.interpolate(torch.rand(1, 3, 60, 80), (240, 320), mode="bicubic")[0].clamp(0, 1).movedim(0, -1)
     return torch.stack([wide[60 - k : 156 - k, 80 - 3 * k : 208 - 3 * k] for k in range(6)])
 
 
 def given(path: list, visible: list | None = None) -> dict[str, torch.Tensor]:
-    """TRACKS of nested lists [T][N][2]."""
+    """TRACKS from nested lists [T][N][2]."""
     made = torch.tensor(path, dtype=torch.float32)
     return {
         "track_path": made,
@@ -77,18 +77,20 @@ def test_points_are_chosen_and_follow_a_model(run, clip):
 
 def test_text_becomes_tracks_and_tracks_text(run):
     text = '[[{"x": 0, "y": 0}, {"x": 8, "y": 4}], [{"x": 1, "y": 1}, {"x": 1, "y": 1}]]'
-    tracks, coordinates, drawing, frames, count = run("InbetweenEditTracks", text=text)
+    tracks, coordinates, drawing, frames, count, points = run("InbetweenEditTracks", text=text)
     assert tracks["track_path"].tolist() == [[[0, 0], [1, 1]], [[8, 4], [1, 1]]]
     assert json.loads(coordinates) == json.loads(text)
     assert (frames, count) == (2, 2)
-    again, *_ = run("InbetweenEditTracks", text=drawing, frames=2)
-    assert torch.equal(again["track_path"], tracks["track_path"])
+    assert json.loads(points) == [[[0, 0], [8, 4]], [[1, 1]]]
+    for same in (drawing, points):
+        again, *_ = run("InbetweenEditTracks", text=same, frames=2)
+        assert torch.equal(again["track_path"], tracks["track_path"])
     assert torch.equal(run("InbetweenEditTracks", tracks=tracks)[0]["track_path"], tracks["track_path"])
 
 
 def test_tracks_are_moved_reversed_resampled_and_scaled(run):
     tracks = given([[[0.0, 0.0]], [[10.0, 20.0]]], [[True], [False]])
-    edited, *_, frames, _ = run(
+    edited, *_, frames, _, _ = run(
         "InbetweenEditTracks", tracks=tracks, width=32, height=32, frames=3, reverse=True, move_x=1.5, to_width=64
     )
     assert frames == 3
@@ -107,8 +109,8 @@ def test_tracks_are_joined(run):
 @pytest.mark.parametrize(
     ("inputs", "said"),
     [
-        ({}, "there are no tracks"),
-        ({"text": "[[[1, 2], [3, 4]]]"}, "a drawing has no frames"),
+        ({}, "no tracks were given"),
+        ({"text": "[[[1, 2], [3, 4]]]"}, "a drawing has no frame count"),
         ({"text": '[[{"x": 1}]]'}, "track 0, point 0"),
         ({"text": "[["}, "line 1 column"),
         ({"tracks": {"track_path": torch.zeros(3, 2)}}, "track_path has the shape"),

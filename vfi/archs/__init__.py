@@ -1,6 +1,6 @@
-"""One file an architecture.
+"""One file per architecture.
 
-Each module holds the network as published, how it is recognised from a state dict, and the table of its published
+Each module holds the network as published, its detection from a state dict, and the table of its published
 checkpoints. A module with weights has ``detect(state) -> Spec | None``, ``build(state, options) -> Interpolator`` and
 ``CHECKPOINTS: tuple[Checkpoint, ...]``; one without has ``BUILTIN: dict[name, Callable[[Options], Interpolator]]``.
 `vfi.model.registry` finds them by these names.

@@ -1,11 +1,11 @@
 """AMT: all-pairs multi-field transforms.
 
 Li, Zhu, Han, Hou, Guo and Cheng, "AMT: All-Pairs Multi-Field Transforms for Efficient Frame Interpolation", CVPR 2023. The
-coarse-to-fine decoders of IFRNet, and after each of them an update as in RAFT: the flow looks up how alike both frames are
-where it leads to, and is corrected. The last decoder gives several flow fields, whose blends are averaged and refined.
+coarse-to-fine decoders of IFRNet, each but the last followed by a RAFT-style update, which corrects the flow by the
+correlation at its targets. The last decoder predicts several flow fields, whose blends are averaged and refined.
 
-Small, large and global are one network here, built of the layers that a state dict has. The weights are for non-commercial
-use only. Owns the published names of the parameters. Knows nothing of padding, files or devices.
+Small, large and global are one network here; its layers follow the state dict. The weights are for non-commercial
+use only. Owns the published parameter names. Knows nothing of padding, files or devices.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from ..ops.warp import warp_corners
 from .ifrnet import SCALES, VARIANTS, Decoder, Encoder, resize
 
 LEVELS, RADIUS = 4, 3
-"""Sizes of the correlation, and how far round a place it is looked up: shapes only tell levels * (2 * radius + 1)**2."""
+"""Levels and look-up radius of the correlation; shapes only show levels * (2 * radius + 1)**2."""
 
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-# --- layers, of the shapes that their weights have ----------------------------------------------------------------------------
+# --- layers, shaped like their weights ----------------------------------------------------------------------------------------
 
 
 def conv(shapes: Shapes, name: str, stride: int = 1) -> nn.Conv2d:
@@ -42,7 +42,7 @@ def head(shapes: Shapes, name: str) -> nn.Sequential:
 
 
 class Residual(nn.Module):
-    """Two convolutions, or a bottleneck of three, and a skip; normalised by picture. Halves the size where the skip does."""
+    """Two convolutions, or a bottleneck of three, and a skip; instance-normalised. Halves the size if the skip does."""
 
     downsample: nn.Sequential | None
 
@@ -63,7 +63,7 @@ class Residual(nn.Module):
 
 
 class FeatureEncoder(nn.Module):
-    """[B,3,H,W] -> [B,C,H/8,W/8]: features whose products say how alike two places are."""
+    """[B,3,H,W] -> [B,C,H/8,W/8]: features for the correlation."""
 
     def __init__(self, shapes: Shapes, name: str) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class FeatureEncoder(nn.Module):
 
 
 class Update(nn.Module):
-    """What to add to flow and features, from the correlation where the flow leads to (paper, section 3.2)."""
+    """Updates to flow and features, from the correlation at the flow's targets (paper, section 3.2)."""
 
     convc2: nn.Conv2d | None
 
@@ -98,7 +98,8 @@ class Update(nn.Module):
         self.flow_head = head(shapes, f"{name}.flow_head")
 
     def forward(self, flow: Tensor, features: Tensor, found: Tensor) -> tuple[Tensor, Tensor]:
-        """For ``flow`` [B,4,H,W] in pixels of this size and ``features`` [B,C,H,W]; the correlation ``found`` is [B,K,H,W]."""
+        """Updates to ``flow`` [B,4,H,W], in pixels of this size, and ``features`` [B,C,H,W]; ``found``, the correlation, is
+        [B,K,H,W]."""
         flow = flow.to(found.dtype)
         found = F.leaky_relu(self.convc1(found), 0.1)
         if self.convc2 is not None:
@@ -113,10 +114,10 @@ class Update(nn.Module):
 
 
 class Estimate(NamedTuple):
-    """What is known of the frame at t, F fields of it, float32.
+    """Estimate of the frame at t as F fields, float32.
 
-    ``flow0``, ``flow1`` [B,F,2,H,W] lead to the frames before and after, in pixels; ``mask`` [B,F,1,H,W] 0..1 is the weight of
-    the frame before; ``residual`` [B,F,3,H,W] is what the blend of both lacks.
+    ``flow0``, ``flow1`` [B,F,2,H,W] point to the frames before and after, in pixels; ``mask`` [B,F,1,H,W] 0..1 is the weight
+    of the frame before; ``residual`` [B,F,3,H,W] is added to the blend of both.
     """
 
     flow0: Tensor
@@ -126,9 +127,9 @@ class Estimate(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a decoder gives: ``flow`` [B,4,H,W] float32, in pixels of this size, and ``features`` [B,C,H,W].
+    """Output of a decoder: ``flow`` [B,4,H,W] float32, in pixels of this size, and ``features`` [B,C,H,W].
 
-    The last one gives flow of every field, [B,4*F,H,W]; and masks and residuals are its features.
+    The last decoder returns the flow of every field, [B,4*F,H,W]; its features are masks and residuals.
     """
 
     flow: Tensor
@@ -136,7 +137,7 @@ class State(NamedTuple):
 
 
 class Lookup:
-    """The correlation of both frames where a flow leads to."""
+    """Looks up the correlation of both frames at the targets of a flow."""
 
     def __init__(self, before: Tensor, after: Tensor) -> None:
         self.forward = AllPairs(before, after, levels=LEVELS, radius=RADIUS)
@@ -146,15 +147,15 @@ class Lookup:
         self.places = torch.stack((x, y)).to(before.device, torch.float32)
 
     def __call__(self, flow: Tensor, t: Tensor) -> Tensor:
-        """``flow`` is [B,4,H,W] at the size of the features; its halves are made into those between the frames, as trained."""
+        """``flow`` is [B,4,H,W] at the features' size; its halves are scaled to flow between the frames, as in training."""
         flow0, flow1 = flow.chunk(2, dim=1)
         forward = self.forward(self.places + flow1 / t)
         return torch.cat((forward, self.backward(self.places + flow0 / (1 - t))), dim=1)
 
 
 class Prepared(NamedTuple):
-    """Of two frames, whatever t: the ``frames`` [B,3,H,W] float32, their features at 1/2 to 1/16, fine to coarse, and their
-    correlation; and the type of the window."""
+    """Data of a frame pair, independent of t: the ``frames`` [B,3,H,W] float32, their features at 1/2 to 1/16, fine to coarse,
+    their correlation, and the type of the window."""
 
     frames: tuple[Tensor, Tensor]
     levels: list[tuple[Tensor, Tensor]]
@@ -165,7 +166,7 @@ class Prepared(NamedTuple):
 class Amt(nn.Module):
     """AMT as an `Interpolator` that `Prepares` and `Moves`. Frames must suit ``spec.multiple`` and ``spec.min_size``.
 
-    It has no part of one frame alone: what it sees is the frames less the mean of both.
+    It has no per-frame features: its input is the frames minus the mean of both.
     """
 
     def __init__(self, shapes: Shapes, options: Options = Options()) -> None:  # noqa: B008
@@ -188,11 +189,11 @@ class Amt(nn.Module):
         self.comb_block = nn.Sequential(combine0, nn.PReLU(combine0.out_channels), combine2)
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
-        """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
+        """Frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] in the window's type."""
         return self.at(self.prepare((), window.unbind(1)), t)
 
     def prepare(self, features: Sequence[None], frames: Sequence[Tensor]) -> Prepared:
-        """What does not depend on t. There are no ``features``."""
+        """Everything independent of t. ``features`` is unused."""
         check_frames(self.spec, frames)
         dtype = next(self.parameters()).dtype
         window = torch.stack(tuple(frames), dim=1).float()
@@ -203,7 +204,7 @@ class Amt(nn.Module):
         return Prepared((before, after), levels, Lookup(*(self.feat_encoder(rgb) for rgb in small)), frames[0].dtype)
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
-        """The frames at ``t`` [B], as `forward` gives them."""
+        """Frames at ``t`` [B], as `forward` returns them."""
         made = self.estimate(prepared, t)
         before, after = prepared.frames
         fields = torch.stack(
@@ -217,12 +218,12 @@ class Amt(nn.Module):
         return (fields.mean(dim=1) + refined).clamp(0, 1).to(prepared.dtype)
 
     def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
-        """Flow, in pixels, and mask at ``t`` [B]: the means of all fields."""
+        """Flow, in pixels, and mask at ``t`` [B], averaged over all fields."""
         made = self.estimate(prepared, t)
         return Motion(made.flow0.mean(dim=1), made.flow1.mean(dim=1), made.mask.mean(dim=1))
 
     def estimate(self, prepared: Prepared, t: Tensor) -> Estimate:
-        """What the network knows of the frame at ``t`` [B]."""
+        """Flow, masks and residuals of the frame at ``t`` [B]."""
         check_times(self.spec, t, len(prepared.frames[0]))
         dtype = next(self.parameters()).dtype
         t = t.float().reshape(-1, 1, 1, 1)
@@ -244,7 +245,7 @@ class Amt(nn.Module):
         return Estimate(flow0, flow1, mask[:, :, None], residual.unflatten(1, (self.fields, 3)))
 
     def update(self, level: int, state: State, look: Lookup, t: Tensor) -> State:
-        """Correct ``state`` by what is found where it leads to: at 1/8, and, if the network is global, at its own size too."""
+        """Correct ``state`` by the correlation at its flow's targets: at 1/8 and, if the network is global, at its own size."""
         factor = 2 ** (4 - level)
         low = getattr(self, f"update{level}", None) or getattr(self, f"update{level}_low")
         high = getattr(self, f"update{level}_high", None)
@@ -262,7 +263,7 @@ class Amt(nn.Module):
 
 
 def detect(state: Mapping[str, Tensor]) -> Spec | None:
-    """Which AMT ``state`` is of; None when it is of none."""
+    """Spec of the AMT in ``state``, or None if it is another network."""
     marks = ("feat_encoder.conv1.weight", "comb_block.0.weight", "update4.convc1.weight", "encoder.pyramid1.0.0.weight")
     if not all(mark in state for mark in marks):
         return None
@@ -270,16 +271,16 @@ def detect(state: Mapping[str, Tensor]) -> Spec | None:
 
 
 def build(state: Mapping[str, Tensor], options: Options = Options()) -> Amt:  # noqa: B008
-    """The network of ``state`` with its weights; ``options.variant`` "gopro" says that they were trained for any t.
+    """AMT with the weights in ``state``; ``options.variant`` "gopro" means that they were trained for any t.
 
-    Raises `InputError` when the network has no such option, or when ``state`` is not whole.
+    Raises `InputError` for unsupported options or an incomplete ``state``.
     """
     shapes = shapes_of(state)
     name = specify(shapes, options).name
     try:
         net = Amt(shapes, options)
     except KeyError as missing:
-        raise InputError(f"the weights look like {name}, yet {missing} is missing") from missing
+        raise InputError(f"the weights look like {name}, but {missing} is missing") from missing
     load_weights(net, state, name)
     return net.eval()
 
@@ -289,9 +290,9 @@ def shapes_of(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
 
 
 def specify(shapes: Shapes, options: Options) -> Spec:
-    """What the network can do as ``options`` build it. Raises `InputError` for what it cannot.
+    """Spec of the network as built with ``options``. Raises `InputError` for unsupported options.
 
-    The coarsest correlation is at 1/64 of the frame's size and must have two pixels a side to look up between.
+    The coarsest correlation is at 1/64 of the frame's size and needs at least two pixels per side.
     """
     size = "g" if "update3_low.convc1.weight" in shapes else "l" if "update4.convc2.weight" in shapes else "s"
     check_options(f"amt-{size}", options, scales=SCALES, variants=VARIANTS)

@@ -1,4 +1,4 @@
-"""The honest floor: what in-between frames look like without any motion. ``linear`` cross-fades, ``nearest`` repeats.
+"""Baselines without motion: ``linear`` cross-fades, ``nearest`` repeats frames.
 
 Knows nothing of motion, and needs no weights.
 """
@@ -15,7 +15,7 @@ from ..ops.checks import check_no_network
 
 
 class Linear:
-    """The cross-fade: (1 - t) of the frame before and t of the one after."""
+    """Cross-fade: (1 - t) of the frame before plus t of the one after."""
 
     spec = Spec("linear", activations=10, licence="MIT")
 
@@ -31,7 +31,7 @@ class Linear:
 
 
 class Nearest:
-    """The frame that is nearer in time; the one before at t = 1/2."""
+    """Returns the frame that is nearer in time; at t = 1/2, the one before."""
 
     spec = Spec("nearest", activations=10, licence="MIT")
 
@@ -47,13 +47,13 @@ class Nearest:
 
 
 def linear(options: Options) -> Linear:
-    """Raises `InputError` for the options of a network."""
+    """Build the model. Raises `InputError` for options that only networks have."""
     check_no_network("linear", options)
     return Linear()
 
 
 def nearest(options: Options) -> Nearest:
-    """Raises `InputError` for the options of a network."""
+    """Build the model. Raises `InputError` for options that only networks have."""
     check_no_network("nearest", options)
     return Nearest()
 

@@ -1,12 +1,12 @@
 """DAIN: depth-aware frame interpolation.
 
 Bao, Lai, Ma, Zhang, Gao and Yang, "Depth-Aware Video Frame Interpolation", CVPR 2019. Flow between the frames is projected to
-t so that what is near covers what is far; frames and their features are warped with a kernel of 4x4 for every pixel, learned
-along with the flow; a last network mends the blend. Flow is that of PWC-Net (Sun, Yang, Liu and Kautz, CVPR 2018), depth
-that of an hourglass (Chen, Fu, Yang and Deng, NIPS 2016) as MegaDepth trained it (Li and Snavely, CVPR 2018).
+t so that near objects cover far ones. Frames and their features are warped with a learned 4x4 kernel per pixel, and a final
+network refines the blend. Flow comes from PWC-Net (Sun, Yang, Liu and Kautz, CVPR 2018), depth from an hourglass
+(Chen, Fu, Yang and Deng, NIPS 2016) trained as in MegaDepth (Li and Snavely, CVPR 2018).
 
-What a frame shows, its features and its depth, is computed once a frame; flow and kernels once a pair. Slow and large, and a
-piece of history. Owns the published names of the parameters. Knows nothing of padding, files or devices.
+Features and depth are computed once per frame, flow and kernels once per pair. Slow, large, and mainly of historical
+interest. Owns the published parameter names. Knows nothing of padding, files or devices.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from ..ops.projection import project_flow
 from ..ops.warp import warp_valid
 
 LICENCE = "MIT AND CC-BY-NC-SA-4.0"
-"""The authors' own, and that of the PWC-Net that their training began with."""
+"""The authors' licence, and that of the PWC-Net that their training started from."""
 
 SPEC = Spec("dain", multiple=128, activations=1700, licence=LICENCE)
 
 UNUSED = ("flownets.deconv2.",)
-"""In the published file, and without any effect."""
+"""In the published file, but unused."""
 
 
 # --- flow: PWC-Net ------------------------------------------------------------------------------------------------------------
 
 FLOW_UNIT = 20
-"""PWC-Net counts flow in units of so many pixels."""
+"""PWC-Net's unit of flow, in pixels."""
 
 
 def leaky(inputs: int, outputs: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
@@ -46,7 +46,7 @@ def leaky(inputs: int, outputs: int, stride: int = 1, dilation: int = 1) -> nn.S
 
 
 class PwcNet(nn.Module):
-    """Flow in `FLOW_UNIT` pixels, at a quarter of the frame's size, refined from 1/64 up."""
+    """Flow in units of `FLOW_UNIT` pixels, at a quarter of the frame's size, refined from 1/64 up."""
 
     WIDTHS = (16, 32, 64, 96, 128, 196)
     DENSE = (128, 128, 96, 64, 32)
@@ -73,7 +73,7 @@ class PwcNet(nn.Module):
         self.dc_conv7 = nn.Conv2d(inputs, 2, 3, padding=1)
 
     def forward(self, here: Sequence[Tensor], there: Sequence[Tensor]) -> Tensor:
-        """Where the pixels of one frame lie in the other, [B,2,H/4,W/4] float32, from what `pyramid` gives for both."""
+        """Flow from one frame to the other, [B,2,H/4,W/4] float32, from the `pyramid` of both."""
         x, flow = self._refine(6, F.leaky_relu(correlation(here[5], there[5]), 0.1))
         for level in range(5, 1, -1):
             source, target = here[level - 1], there[level - 1]
@@ -86,7 +86,7 @@ class PwcNet(nn.Module):
         return flow.float() + self.dc_conv7(x).float()
 
     def _refine(self, level: int, x: Tensor) -> tuple[Tensor, Tensor]:
-        """All that is known at a level, and the flow that it tells of."""
+        """All features of a level, and the flow predicted from them."""
         for index in range(len(self.DENSE)):
             x = torch.cat((self.get_submodule(f"conv{level}_{index}")(x), x), dim=1)
         return x, self.get_submodule(f"predict_flow{level}")(x)
@@ -110,7 +110,7 @@ class PwcNet(nn.Module):
 
 
 class Inception(nn.ModuleList):
-    """The same seen through four apertures, [B,inputs,H,W] -> [B,4*outputs,H,W]."""
+    """Four parallel branches with different kernel sizes, [B,inputs,H,W] -> [B,4*outputs,H,W]."""
 
     def __init__(self, inputs: int, outputs: int, width: int, kernels: tuple[int, ...] = (3, 5, 7)) -> None:
         wide = [nn.Sequential(*self._conv(inputs, width, 1), *self._conv(width, outputs, kernel)) for kernel in kernels]
@@ -125,7 +125,7 @@ class Inception(nn.ModuleList):
 
 
 class Fork(nn.ModuleList):
-    """The sum of what two branches make of the same."""
+    """Sum of two branches with the same input."""
 
     def forward(self, x: Tensor) -> Tensor:
         first, second = self
@@ -133,7 +133,7 @@ class Fork(nn.ModuleList):
 
 
 def hourglass() -> nn.Sequential:
-    """The logarithm of depth, [B,3,H,W] -> [B,1,H,W]; sides must be multiples of 16."""
+    """Logarithm of depth, [B,3,H,W] -> [B,1,H,W]; sides must be multiples of 16."""
     far = (3, 7, 11)
 
     def half(pool: nn.Module, *inside: nn.Module) -> nn.Sequential:
@@ -167,11 +167,11 @@ def hourglass() -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(3, 128, 7, padding=3), nn.BatchNorm2d(128), nn.ReLU(), whole, nn.Conv2d(64, 1, 3, padding=1))
 
 
-# --- kernels, features and the last touch -------------------------------------------------------------------------------------
+# --- kernels, features and refinement -----------------------------------------------------------------------------------------
 
 
 class KernelNet(nn.Sequential):
-    """A U-Net down to 1/32 whose skips are added, [B,6,H,W] -> [B,16,H,W]."""
+    """A U-Net down to 1/32 with additive skips, [B,6,H,W] -> [B,16,H,W]."""
 
     def __init__(self) -> None:
         widths = (16, 32, 64, 128, 256, 512)
@@ -215,7 +215,7 @@ class Block(nn.Module):
 
 
 class ContextNet(nn.Module):
-    """What surrounds each pixel of a frame, joined with the frame: [B,3,H,W] -> [B,3+3*64,H,W]."""
+    """The frame joined with context features of each pixel: [B,3,H,W] -> [B,3+3*64,H,W]."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -230,7 +230,7 @@ class ContextNet(nn.Module):
 
 
 class RectifyNet(nn.Sequential):
-    """What the blend lacks, [B,inputs,H,W] -> [B,3,H,W]."""
+    """Residual of the blend, [B,inputs,H,W] -> [B,3,H,W]."""
 
     def __init__(self, inputs: int, width: int = 128) -> None:
         super().__init__()
@@ -245,10 +245,10 @@ class RectifyNet(nn.Sequential):
 
 
 class Features(NamedTuple):
-    """What is computed of one frame alone.
+    """Per-frame features.
 
-    ``pyramid`` is what PWC-Net compares; ``nearness`` is the reciprocal of depth, [B,1,H,W] float32; ``context`` [B,196,H,W] is
-    the frame, what surrounds each of its pixels, and the logarithm of their depth.
+    ``pyramid`` holds PWC-Net's features; ``nearness`` is the reciprocal of depth, [B,1,H,W] float32; ``context`` [B,196,H,W]
+    joins the frame, its context features and the logarithm of its depth.
     """
 
     pyramid: tuple[Tensor, ...]
@@ -257,10 +257,10 @@ class Features(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """What is computed once for two frames, float32.
+    """Flow and kernels, computed once per pair, float32.
 
-    ``flow01`` and ``flow10`` [B,2,H,W], in pixels, lead from the frame before to the one after, and back; ``kernel0`` and
-    ``kernel1`` [B,16,H,W] are what the frames before and after are warped with.
+    ``flow01`` and ``flow10`` [B,2,H,W], in pixels, point from the frame before to the one after, and back; ``kernel0`` and
+    ``kernel1`` [B,16,H,W] warp the frames before and after.
     """
 
     flow01: Tensor
@@ -270,8 +270,8 @@ class Pair(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """Of two frames, whatever t: the ``window`` [B,2,3,H,W], what there is between them, and the ``nearness`` and the
-    ``context`` of each."""
+    """Data of a frame pair, independent of t: the ``window`` [B,2,3,H,W], their flow and kernels (``pair``), and the
+    ``nearness`` and ``context`` of each."""
 
     window: Tensor
     pair: Pair
@@ -294,12 +294,12 @@ class Dain(nn.Module):
         self.depthNet = hourglass()
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
-        """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
+        """Frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] in the window's type."""
         frames = window.unbind(1)
         return self.at(self.prepare([self.encode(rgb) for rgb in frames], frames), t)
 
     def encode(self, rgb: Tensor) -> Features:
-        """What is computed of one frame [B,3,H,W] alone."""
+        """Features of one frame [B,3,H,W], computed once per frame."""
         check_size(self.spec, rgb)
         rgb = rgb.to(self._dtype)
         log_depth = self.depthNet(rgb)
@@ -307,7 +307,7 @@ class Dain(nn.Module):
         return Features(self.flownets.pyramid(rgb), nearness, torch.cat((self.ctxNet(rgb), log_depth), dim=1))
 
     def prepare(self, features: Sequence[Features], frames: Sequence[Tensor]) -> Prepared:
-        """What does not depend on t, from what `encode` gave for both frames."""
+        """Everything independent of t, from the `encode` output of both frames."""
         check_frames(self.spec, frames)
         before, after = features
         nearness, context = (before.nearness, after.nearness), (before.context, after.context)
@@ -315,16 +315,16 @@ class Dain(nn.Module):
         return Prepared(window, self.pair(features, window), nearness, context)
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
-        """The frames at ``t`` [B], as `forward` gives them."""
+        """Frames at ``t`` [B], as `forward` returns them."""
         return self.render(prepared, self.project(prepared, t), t)[1].clamp(0, 1).to(prepared.window.dtype)
 
     def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
-        """Flow in pixels at ``t`` [B]. Both frames are blended as in a linear blend: the mask is 1 - t."""
+        """Flow in pixels at ``t`` [B]. The frames are blended linearly: the mask is 1 - t."""
         flow0, flow1 = self.project(prepared, t)
         return Motion(flow0, flow1, torch.ones_like(flow0[:, :1]) * (1 - t.float().reshape(-1, 1, 1, 1)))
 
     def pair(self, features: Sequence[Features], window: Tensor) -> Pair:
-        """What there is between the two frames."""
+        """Flow and kernels of the two frames."""
         before, after = (frame.pyramid for frame in features)
         flows = (self.flownets(before, after), self.flownets(after, before))
         flow01, flow10 = (F.interpolate(FLOW_UNIT * flow, scale_factor=4, mode="bilinear") for flow in flows)
@@ -332,16 +332,16 @@ class Dain(nn.Module):
         return Pair(flow01, flow10, self.initScaleNets_filter1(kernels).float(), self.initScaleNets_filter2(kernels).float())
 
     def project(self, prepared: Prepared, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Flow from the frames at ``t`` [B] to those before and after, [B,2,H,W]: what is near covers what is far."""
+        """Flow from the frames at ``t`` [B] to those before and after, [B,2,H,W]; near objects cover far ones."""
         check_times(self.spec, t, len(prepared.window))
         t = t.float().reshape(-1, 1, 1, 1)
         pair, (before, after) = prepared.pair, prepared.nearness
         return project_flow(pair.flow01 * t, before)[0], project_flow(pair.flow10 * (1 - t), after)[0]
 
     def render(self, prepared: Prepared, flows: tuple[Tensor, Tensor], t: Tensor) -> tuple[Tensor, Tensor]:
-        """The blend of the warped frames, and the frame as the network mends it, [B,3,H,W] float32.
+        """The blend of the warped frames, and the refined frame, [B,3,H,W] float32.
 
-        Values may lie a little outside 0..1. One t is made after another, for each takes much memory.
+        Values may lie slightly outside 0..1. Timesteps run one at a time, because each takes much memory.
         """
         frames, kernels = prepared.window.float().unbind(1), (prepared.pair.kernel0, prepared.pair.kernel1)
         blends, mended = [], []
@@ -367,16 +367,16 @@ class Dain(nn.Module):
 
 
 def detect(state: Mapping[str, Tensor]) -> Spec | None:
-    """The spec of DAIN when ``state`` is of it; else None."""
+    """Spec of the DAIN in ``state``, or None if it is another network."""
     marks = {"initScaleNets_filter1.0.weight", "rectifyNet.block1.0.weight", "flownets.conv1a.0.weight", "depthNet.0.weight"}
     return SPEC if marks <= state.keys() else None
 
 
 def build(state: Mapping[str, Tensor], options: Options = Options()) -> Dain:  # noqa: B008
-    """The network of ``state`` with its weights. Raises `InputError` for options that DAIN has not, or a broken ``state``."""
+    """DAIN with the weights in ``state``. Raises `InputError` for unsupported options or a broken ``state``."""
     check_options(SPEC.name, options)
     if detect(state) is None:
-        raise InputError("the weights are not DAIN's: they have no initScaleNets_filter1, rectifyNet, flownets and depthNet")
+        raise InputError("the weights are not DAIN's: they lack initScaleNets_filter1, rectifyNet, flownets or depthNet")
     net = Dain()
     load_weights(net, {key: value for key, value in state.items() if not key.startswith(UNUSED)}, SPEC.name)
     return net.eval()

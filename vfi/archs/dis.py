@@ -1,9 +1,9 @@
-"""DIS optical flow, warped and blended: the model that needs no weights.
+"""DIS optical flow, warped and blended: needs no weights.
 
-OpenCV finds the flow between two frames in both directions; all else is torch, on any device. The flows are looked up where a
-pixel at time t came from and where it goes to, which gives two opinions of its motion. Each makes a picture, from the frame in
-which the pixel can be seen or from both, and the two are averaged: their errors differ. ``dis-fast`` leaves all of that out:
-the coarsest flow that DIS has, and a blend of the two frames.
+OpenCV computes the flow between two frames in both directions; everything else is torch, on any device. The flows are sampled
+where a pixel at time t came from and where it goes to, which gives two motion hypotheses, called opinions here. Each gives a
+picture, from the frame in which the pixel is visible or from both. The two are averaged, because their errors differ.
+``dis-fast`` skips all of that: it warps both frames by DIS's coarsest flow and blends them.
 
 Kroeger, Timofte, Dai and Van Gool, "Fast Optical Flow using Dense Inverse Search", ECCV 2016.
 """
@@ -27,26 +27,26 @@ if TYPE_CHECKING:
     import cv2
 
 FLOW_SIZE = 0.5
-"""The flow's size as a fraction of the frame's: at full size it is hardly better, and takes four times as long."""
+"""Size of the flow relative to the frame; full size is hardly better and takes four times as long."""
 
 SMALLEST = 16
-"""The least side of a picture given to DIS, which refuses those below 12."""
+"""Minimum side of a picture for DIS, which refuses sides below 12."""
 
 LUMA = (0.299, 0.587, 0.114)
 
 TOLERANCE = 4.0
-"""Forward and backward flow that differ by this much, in pixels of the flow, agree by 1/e."""
+"""Difference of forward and backward flow, in pixels of the flow, at which their agreement is 1/e."""
 
 MARGIN = 2.0
-"""How far outside of a frame, in pixels of the flow, a pixel is lost to it altogether."""
+"""Distance outside a frame, in pixels of the flow, from which a pixel counts as invisible there."""
 
 DOUBT = 0.1
-"""The least weight of a frame and of an opinion: a pixel that no frame shows and no flow confirms is blended from all."""
+"""Minimum weight of a frame and of an opinion: a pixel that no frame shows and no flow confirms is blended from all."""
 
 
 class Prepared(NamedTuple):
-    """Of two frames, whatever t: the ``frames`` [B,3,H,W]; and on the flow's grid, float32, the flow from each frame to the
-    other, ``forward`` and ``backward`` [B,2,h,w], and how ``certain`` each of them is, [B,1,h,w]."""
+    """Data of a frame pair, independent of t: the ``frames`` [B,3,H,W]; on the flow's grid, float32, the flow from each frame
+    to the other, ``forward`` and ``backward`` [B,2,h,w], and its certainty, ``certain`` [B,1,h,w]."""
 
     frames: tuple[Tensor, Tensor]
     forward: Tensor
@@ -55,9 +55,9 @@ class Prepared(NamedTuple):
 
 
 class Dis:
-    """Interpolates by DIS flow, which is found once a pair.
+    """Interpolates with DIS flow, computed once per pair.
 
-    ``scale`` is that of `Options`: it makes flow finer or coarser, and never the picture.
+    ``scale`` is that of `Options`: it changes the resolution of the flow, never of the picture.
     """
 
     def __init__(self, scale: float = 1) -> None:
@@ -69,11 +69,11 @@ class Dis:
         return self.at(self.prepare([self.encode(rgb) for rgb in frames], frames), t)
 
     def encode(self, rgb: Tensor) -> Tensor:
-        """What DIS sees of a frame [B,3,H,W], see `seen_by_dis`."""
+        """DIS input for a frame [B,3,H,W], see `seen_by_dis`."""
         return seen_by_dis(rgb, self.size)
 
     def prepare(self, features: Sequence[Tensor], frames: Sequence[Tensor]) -> Prepared:
-        """Flow in both directions, from what `encode` gave for both frames."""
+        """Flow in both directions, from the `encode` output of both frames."""
         before, after = features
         forward, backward = (find_flow(*pair).to(frames[0].device) for pair in ((before, after), (after, before)))
         return Prepared(
@@ -92,7 +92,7 @@ class Dis:
         return (total / weight).to(prepared.frames[0].dtype)
 
     def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
-        """The mean of the two opinions. The picture is a mean of pictures instead, and a little better for it."""
+        """Mean of the two opinions. `at` averages the pictures instead, which is slightly better."""
         total = weight = prepared.forward.new_zeros(())
         for motion, trust in self._opinions(prepared, t):
             assert motion.occlusion is not None
@@ -103,7 +103,7 @@ class Dis:
 
     @staticmethod
     def _opinions(prepared: Prepared, t: Tensor) -> Iterator[tuple[Motion, Tensor]]:
-        """The motion at t as each of the flows has it, at the frame's size, and its weight [B,1,H,W]."""
+        """Motion at t according to each flow, at the frame's size, and its weight [B,1,H,W]."""
         frames, forward, backward, (certain0, certain1) = prepared
         t = t.float().view(-1, 1, 1, 1)
         # A velocity v leads from x - t v before to x + (1 - t) v after: each flow knows it at one of these places.
@@ -111,7 +111,7 @@ class Dis:
         for own, velocity in enumerate((warp_corners(forward, -t * guess), warp_corners(-backward, (1 - t) * guess))):
             flow0, flow1 = -t * velocity, (1 - t) * velocity
             agreed0, agreed1 = warp_corners(certain0, flow0), warp_corners(certain1, flow1)
-            # What one frame shows and the other has no counterpart of is hidden in the other.
+            # Pixels of one frame without a counterpart in the other are hidden there.
             seen0, seen1 = _inside(flow0) * agreed1, _inside(flow1) * agreed0
             weight0, weight1 = (1 - t) * (seen0 + DOUBT), t * (seen1 + DOUBT)
             trust = t * (agreed1 + DOUBT) if own else (1 - t) * (agreed0 + DOUBT)
@@ -120,7 +120,7 @@ class Dis:
 
 
 def _at_size(parts: Tensor, size: Sequence[int], t: Tensor) -> tuple[Motion, Tensor]:
-    """Velocity, mask, occlusion and trust, [B,5,h,w] on the flow's grid, as motion and trust on the frame's."""
+    """Upsample velocity, mask, occlusion and trust, [B,5,h,w] on the flow's grid, to motion and trust at the frame's size."""
     height, width = size
     growth = parts.new_tensor((width / parts.shape[-1], height / parts.shape[-2])).view(1, 2, 1, 1)
     grown = F.interpolate(parts, size=(height, width), mode="bilinear")
@@ -130,7 +130,7 @@ def _at_size(parts: Tensor, size: Sequence[int], t: Tensor) -> tuple[Motion, Ten
 
 
 class Found(NamedTuple):
-    """Of two frames, whatever t: the ``frames`` [B,3,H,W], and the flow from each to the other, [B,2,H,W], float32."""
+    """Data of a frame pair, independent of t: the ``frames`` [B,3,H,W], and the flow between them, [B,2,H,W], float32."""
 
     frames: tuple[Tensor, Tensor]
     forward: Tensor
@@ -138,7 +138,7 @@ class Found(NamedTuple):
 
 
 class DisFast:
-    """Interpolates by the quickest DIS flow, as it is found: what moves along a pixel before is taken to pass it at t.
+    """Interpolates with the fastest DIS preset. Flow at a pixel of the input frames is used for the same pixel at t.
 
     ``scale`` is that of `Options`, as for `Dis`.
     """
@@ -152,11 +152,11 @@ class DisFast:
         return self.at(self.prepare([self.encode(rgb) for rgb in frames], frames), t)
 
     def encode(self, rgb: Tensor) -> Tensor:
-        """What DIS sees of a frame [B,3,H,W], see `seen_by_dis`."""
+        """DIS input for a frame [B,3,H,W], see `seen_by_dis`."""
         return seen_by_dis(rgb, self.size)
 
     def prepare(self, features: Sequence[Tensor], frames: Sequence[Tensor]) -> Found:
-        """Flow in both directions, from what `encode` gave for both frames."""
+        """Flow in both directions, from the `encode` output of both frames."""
         (before, after), (height, width) = features, frames[0].shape[-2:]
         search = _search("ultrafast")
         flow = torch.cat((_flow(search, before, after), _flow(search, after, before))).to(frames[0].device)
@@ -179,7 +179,7 @@ class DisFast:
 
 
 def seen_by_dis(rgb: Tensor, scale: float) -> Tensor:
-    """A frame [B,3,H,W] as DIS sees it: a grey picture [B,h,w] of 8 bits at ``scale`` of its size, on the CPU."""
+    """DIS input for a frame [B,3,H,W]: an 8-bit grey picture [B,h,w] at ``scale`` of its size, on the CPU."""
     size = [max(round(side * scale), SMALLEST) for side in rgb.shape[-2:]]
     red, green, blue = (share * plane for share, plane in zip(LUMA, rgb.float().split(1, dim=1), strict=True))
     grey = red + green + blue
@@ -188,11 +188,10 @@ def seen_by_dis(rgb: Tensor, scale: float) -> Tensor:
 
 
 def find_flow(start: Tensor, end: Tensor, *, roughly: bool = False) -> Tensor:
-    """Where every pixel of ``start``, pictures that `seen_by_dis` gave, lies in ``end``: [B,2,h,w] (dx, dy), in their pixels.
+    """Flow from ``start`` to ``end``, pictures from `seen_by_dis`: [B,2,h,w] (dx, dy), in their pixels.
 
-    ``roughly``: in half the time, by patches that lie further apart but are sought for longer, and are refined less; refinement
-    takes both pictures to be as bright: see `as_bright`. On the CPU, and where there are several pairs, in as many threads as
-    torch has.
+    ``roughly`` takes half the time: patches are sparser, with a longer search and less refinement. Refinement assumes equal
+    brightness, see `as_bright`. Runs on the CPU; several pairs use up to as many threads as torch has.
     """
     search = _rough if roughly else _thorough
     pairs = list(zip(start, end, strict=True))
@@ -204,7 +203,7 @@ def find_flow(start: Tensor, end: Tensor, *, roughly: bool = False) -> Tensor:
 
 
 def as_bright(grey: Tensor, other: Tensor) -> Tensor:
-    """Pictures [B,h,w] of 8 bits, each as bright in the mean as its ``other``: light may change from one to the next."""
+    """8-bit pictures [B,h,w], each scaled to the mean brightness of its ``other``, in case the light changes."""
     ratio = other.float().mean((1, 2), keepdim=True) / grey.float().mean((1, 2), keepdim=True).clamp(min=1)
     return (grey * ratio).round().clamp(0, 255).to(torch.uint8)
 
@@ -221,7 +220,7 @@ def _rough() -> cv2.DISOpticalFlow:
 
 
 def _search(preset: Literal["ultrafast", "fast", "medium"], finest: int | None = None) -> cv2.DISOpticalFlow:
-    """OpenCV's DIS; flow is found at 1/2**``finest`` of the picture's size and grown, at what the preset says unless given."""
+    """OpenCV's DIS; flow is computed at 1/2**``finest`` (default: the preset's) of the picture's size and upsampled."""
     import cv2
 
     search = cv2.DISOpticalFlow.create(getattr(cv2, f"DISOPTICAL_FLOW_PRESET_{preset.upper()}"))
@@ -231,21 +230,21 @@ def _search(preset: Literal["ultrafast", "fast", "medium"], finest: int | None =
 
 
 def _flow(search: cv2.DISOpticalFlow, start: Tensor, end: Tensor) -> Tensor:
-    """Where every pixel of the grey pictures ``start`` lies in ``end``, [B,2,h,w] (dx, dy) in their own pixels."""
+    """Flow from the grey pictures ``start`` to ``end``, [B,2,h,w] (dx, dy) in their own pixels."""
     pairs = zip(start.numpy(), end.numpy(), strict=True)
     found = [torch.from_numpy(search.calc(one, other, None)) for one, other in pairs]  # type: ignore[call-overload]
     return torch.stack(found).permute(0, 3, 1, 2)
 
 
 def agreement(flow: Tensor, opposite: Tensor, tolerance: float) -> Tensor:
-    """How well the opposite flow undoes this one, [B,1,h,w]: 1 where it does, 1/e where it misses by ``tolerance`` pixels, and
-    towards 0 where there is no counterpart."""
+    """Consistency with the opposite flow, [B,1,h,w]: 1 if it cancels this one, 1/e at an error of ``tolerance`` pixels, and
+    near 0 if there is no counterpart."""
     missed = (flow + warp_corners(opposite, flow)).square().sum(1, keepdim=True).sqrt()
     return torch.exp(-missed / tolerance)
 
 
 def _inside(flow: Tensor) -> Tensor:
-    """Whether ``flow`` leads to a place within the frame, [B,1,h,w]: 1 there, down to 0 at `MARGIN` outside."""
+    """Whether ``flow`` points inside the frame, [B,1,h,w]: 1 inside, falling to 0 at `MARGIN` outside."""
     height, width = flow.shape[-2:]
     x, y = targets(flow)
     outside = torch.stack((-x, x - (width - 1), -y, y - (height - 1))).amax(0).clamp(min=0)
@@ -253,13 +252,13 @@ def _inside(flow: Tensor) -> Tensor:
 
 
 def dis(options: Options) -> Dis:
-    """Raises `InputError` for the options of a network."""
+    """Build the model. Raises `InputError` for options that only networks have."""
     check_no_network("dis", options)
     return Dis(options.scale)
 
 
 def dis_fast(options: Options) -> DisFast:
-    """Raises `InputError` for the options of a network."""
+    """Build the model. Raises `InputError` for options that only networks have."""
     check_no_network("dis-fast", options)
     return DisFast(options.scale)
 

@@ -1,11 +1,11 @@
 """EMA-VFI: motion and appearance from the same inter-frame attention.
 
 Zhang, Zhu, Wang, Chen, Wu and Wang, "Extracting Motion and Appearance via Inter-Frame Attention for Efficient Video Frame
-Interpolation", CVPR 2023. Where a pixel's attention falls in the other frame says both how the pixel looks and how far it
-went; scaled by t, the latter becomes flow from the frame at t. Convolutions see one frame, attention the pair, and
-only the flow heads know t, so that each is computed as seldom as it can be.
+Interpolation", CVPR 2023. A pixel's attention to the other frame gives both its appearance and its motion; scaled by t, the
+motion becomes flow from the frame at t. Convolutions run once per frame, attention once per pair, and only the flow heads
+depend on t.
 
-Owns the published names of the parameters. Knows nothing of padding, files or devices.
+Owns the published parameter names. Knows nothing of padding, files or devices.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from ..ops.warp import warp_corners
 from ..ops.windows import Windows
 
 WINDOW = 7
-"""Attention is between the same windows of both frames, of this many cells a side."""
+"""Side, in cells, of the windows; attention is between the same windows of both frames."""
 
 SCALES = (0.25, 0.5, 1.0)
-"""The scales at which flow can be estimated."""
+"""Supported flow scales."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """``width``: channels at full size, twice as many at each halving. ``depths``: attention blocks at 1/8 and at 1/16."""
+    """``width``: channels at full size, doubled at each halving. ``depths``: attention blocks at 1/8 and at 1/16."""
 
     width: int
     depths: tuple[int, int]
 
     @property
     def versions(self) -> tuple[str, ...]:
-        """The published versions that have these shapes: the second of each pair knows any t."""
+        """Published versions with these shapes; the second of each pair supports any t."""
         return PUBLISHED.get(self, ())
 
 
@@ -74,7 +74,7 @@ def planes(tokens: Tensor) -> Tensor:
 
 
 class InterFrameAttention(nn.Module):
-    """What each cell finds in the other frame, and how far from where it is itself (paper, section 3)."""
+    """Attention of each cell to the other frame: the matched appearance, and the offset to the match (paper, section 3)."""
 
     def __init__(self, channels: int, motion: int) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class InterFrameAttention(nn.Module):
         self.motion_proj = nn.Linear(motion, motion)
 
     def forward(self, x: Tensor, place: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Windows [2B,N,49,C] of the one frame, then of the other, and [1,N,49,2] -> appearance as x, motion [2B,N,49,M]."""
+        """Windows [2B,N,49,C], one frame then the other, and positions [1,N,49,2] -> appearance like x, motion [2B,N,49,M]."""
         key, value = self.kv(x.roll(x.shape[0] // 2, dims=0)).chunk(2, dim=-1)
         here = self.cor_embed(place).expand(x.shape[0], -1, -1, -1)
         query, key, value, spot = (self._split(part) for part in (self.q(x), key, value, here))
@@ -112,7 +112,7 @@ class Mlp(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention between the windows of two frames, then a perceptron. The residual is of the normalised cells."""
+    """Attention between the windows of two frames, then a perceptron. The skip connection carries the normalised cells."""
 
     def __init__(self, channels: int, motion: int) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ class Block(nn.Module):
 
 
 class CrossScaleEmbed(nn.Module):
-    """Cells at 1/8 of the frame from the three levels above it, at one dilation, two and four: the finer, the more."""
+    """Cells at 1/8 of the frame's size from the three finer levels, with one, two and four dilations: more for finer ones."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -151,7 +151,7 @@ class CrossScaleEmbed(nn.Module):
 
 
 class Embed(nn.Module):
-    """Cells of half the size and twice the channels."""
+    """Halves the size and doubles the channels."""
 
     def __init__(self, inputs: int) -> None:
         super().__init__()
@@ -166,21 +166,22 @@ class Embed(nn.Module):
 
 
 class Features(NamedTuple):
-    """Of one frame alone: ``levels`` [B,F,H,W], [B,2F,H/2,W/2], [B,4F,H/4,W/4] and ``tokens`` [B,H/8,W/8,8F]."""
+    """Per-frame features: ``levels`` [B,F,H,W], [B,2F,H/2,W/2], [B,4F,H/4,W/4] and ``tokens`` [B,H/8,W/8,8F]."""
 
     levels: tuple[Tensor, Tensor, Tensor]
     tokens: Tensor
 
 
 class Pair(NamedTuple):
-    """Of two frames, whatever t: of each, ``appearance`` at 1, 1/2, ... 1/16 and ``motion`` at 1/8 and 1/16, [B,C,H,W]."""
+    """Features of a pair, independent of t: ``appearance`` of each frame at 1, 1/2, ... 1/16 and ``motion`` at 1/8 and 1/16,
+    [B,C,H,W]."""
 
     appearance: list[tuple[Tensor, Tensor]]
     motion: list[tuple[Tensor, Tensor]]
 
 
 class MotionFormer(nn.Module):
-    """Features of both frames, and of the motion between them."""
+    """Features of both frames and of the motion between them."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -234,7 +235,7 @@ def halves(both: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class Head(nn.Module):
-    """Flow and mask at one level, ``grain`` times smaller than the frame."""
+    """Predicts flow and mask at one level, ``grain`` times smaller than the frame."""
 
     def __init__(self, features: int, images: int, hidden: int, grain: int) -> None:
         super().__init__()
@@ -243,7 +244,7 @@ class Head(nn.Module):
         self.conv = nn.Sequential(conv(features // 16 + images, hidden), conv(hidden, hidden), conv(hidden, 5))
 
     def forward(self, features: Sequence[Tensor], images: Sequence[Tensor], flow: Tensor | None) -> tuple[Tensor, Tensor]:
-        """What to add to the flow [B,4,H,W], in pixels, and the mask [B,1,H,W], from parts of batch B or 1."""
+        """Updates to the flow [B,4,H,W], in pixels, and to the mask [B,1,H,W], from parts of batch B or 1."""
         small = [resize(image, 1 / self.grain) for image in images]
         if flow is not None:
             small.append(resize(flow, 1 / self.grain) / self.grain)
@@ -253,13 +254,13 @@ class Head(nn.Module):
 
 
 def joined(parts: Sequence[Tensor]) -> Tensor:
-    """Side by side along the channels; those of batch 1 serve the whole batch of the others."""
+    """Concatenate along the channels; parts of batch 1 broadcast to the batch of the others."""
     batch = max(part.shape[0] for part in parts)
     return torch.cat([part.expand(batch, -1, -1, -1) for part in parts], dim=1)
 
 
 class MultiScaleFlow(nn.Module):
-    """The network as published: its parts, their names, and frames with the colours in the order blue, green, red."""
+    """The network as published: parts, names, and frames in blue, green, red order."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -269,7 +270,7 @@ class MultiScaleFlow(nn.Module):
         self.unet = UNet(17 + 2 * width, 2 * width)
 
     def estimate(self, frames: Sequence[Tensor], pair: Pair, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Flow [K,4,H,W] from the frames at t [K] to both ``frames``, and the logit [K,1,H,W] of the weight of the first."""
+        """Flow [K,4,H,W] from the frames at t [K] to both ``frames``, and the logit [K,1,H,W] of the first one's weight."""
         before, after = frames
         t = t.float().reshape(-1, 1, 1, 1)
         first, second = (
@@ -283,7 +284,7 @@ class MultiScaleFlow(nn.Module):
     def render(
         self, frames: Sequence[Tensor], appearance: Sequence[tuple[Tensor, Tensor]], flow: Tensor, mask: Tensor
     ) -> Tensor:
-        """The frame [K,3,H,W], 0..1, that flow and mask describe, refined."""
+        """The refined frame [K,3,H,W], 0..1, from flow and mask."""
         merged, seen = self.blend(frames, flow, mask)
         context = []
         for levels in appearance:
@@ -294,7 +295,7 @@ class MultiScaleFlow(nn.Module):
 
     @staticmethod
     def blend(frames: Sequence[Tensor], flow: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """The two warped frames, weighted by the mask: [K,3,H,W]; and all that went into it, [K,17,H,W]."""
+        """The two warped frames blended by the mask, [K,3,H,W]; and all inputs of the blend, [K,17,H,W]."""
         before, after = frames
         warped0, warped1 = warp_corners(before, flow[:, :2]), warp_corners(after, flow[:, 2:])
         weight = torch.sigmoid(mask)
@@ -302,17 +303,17 @@ class MultiScaleFlow(nn.Module):
 
 
 class Encoded(NamedTuple):
-    """Of one frame: its features, and those of it at the size at which flow is estimated."""
+    """Features of one frame at full size, and of the frame at flow scale."""
 
     features: Features
     scaled: Features
 
 
 class Prepared(NamedTuple):
-    """Of two frames, whatever t.
+    """Data of a frame pair, independent of t.
 
     ``frames`` [B,3,H,W] float32 are blue, green and red; ``appearance`` is that of `Pair`. ``small`` and ``scaled`` are frames
-    and their pair at the size at which flow is estimated. ``dtype`` is the type of the window.
+    and their `Pair` at flow scale. ``dtype`` is the type of the window.
     """
 
     frames: tuple[Tensor, Tensor]
@@ -332,12 +333,12 @@ class EmaVfi(nn.Module):
         self.net = MultiScaleFlow(config)
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
-        """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
+        """Frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] in the window's type."""
         frames = window.unbind(1)
         return self.at(self.prepare([self.encode(rgb) for rgb in frames], frames), t)
 
     def encode(self, rgb: Tensor) -> Encoded:
-        """What is computed of one frame [B,3,H,W] alone."""
+        """Features of one frame [B,3,H,W], computed once per frame."""
         check_size(self.spec, rgb)
         frame = rgb.flip(1).float()
         dtype = next(self.parameters()).dtype
@@ -347,19 +348,19 @@ class EmaVfi(nn.Module):
         return Encoded(features, self.net.feature_bone.encode(resize(frame, self.scale).to(dtype)))
 
     def prepare(self, features: Sequence[Encoded], frames: Sequence[Tensor]) -> Prepared:
-        """What does not depend on t, from what `encode` gave for both frames."""
+        """Everything independent of t, from the `encode` output of both frames."""
         check_frames(self.spec, frames)
         before, after = (rgb.flip(1).float() for rgb in frames)
         small = resize(before, self.scale), resize(after, self.scale)
         pair = scaled = self.net.feature_bone(*(feature.features for feature in features))
         if self.scale != 1:
             scaled = self.net.feature_bone(*(feature.scaled for feature in features))
-        # Of the appearance, flow needs no more than the two smallest levels.
+        # Flow only needs the two coarsest levels of the appearance.
         scaled = scaled._replace(appearance=scaled.appearance[-2:])
         return Prepared((before, after), pair.appearance, small, scaled, frames[0].dtype)
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
-        """The frames at ``t`` [B], as `forward` gives them."""
+        """Frames at ``t`` [B], as `forward` returns them."""
         flow, mask = self._estimate(prepared, t)
         return self.net.render(prepared.frames, prepared.appearance, flow, mask).flip(1).to(prepared.dtype)
 
@@ -369,7 +370,7 @@ class EmaVfi(nn.Module):
         return Motion(flow[:, :2], flow[:, 2:], torch.sigmoid(mask))
 
     def _estimate(self, prepared: Prepared, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Flow and mask at full size, estimated at the scale that was asked for."""
+        """Flow and mask at full size, estimated at flow scale."""
         check_times(self.spec, t, len(prepared.frames[0]))
         flow, mask = self.net.estimate(prepared.small, prepared.scaled, t)
         return resize(flow, 1 / self.scale) / self.scale, resize(mask, 1 / self.scale)
@@ -379,33 +380,34 @@ class EmaVfi(nn.Module):
 
 
 def detect(state: Mapping[str, Tensor]) -> Spec | None:
-    """Which EMA-VFI ``state`` is of; None when it is of none."""
+    """Spec of the EMA-VFI in ``state``, or None if it is another network."""
     config = configure(canonical(state))
     return specify(config, Options()) if config else None
 
 
 def build(state: Mapping[str, Tensor], options: Options = Options()) -> EmaVfi:  # noqa: B008
-    """The network of ``state``, in float32, with its weights.
+    """EMA-VFI, in float32, with the weights in ``state``.
 
-    ``options.variant``: "base-t" or "small-t" for weights that were trained for any t; nothing in the file tells them from
-    those for t = 1/2. Raises `InputError` when the network has no such option, or when ``state`` is not whole.
+    ``options.variant``: "base-t" or "small-t" for weights that were trained for any t; nothing in the file distinguishes
+    them from those for t = 1/2. Raises `InputError` for unsupported options or an incomplete ``state``.
     """
     state = canonical(state)
     config = configure(state)
     if config is None:
-        raise InputError("the weights are not EMA-VFI's: they have no feature_bone.block4.0.attn.cor_embed")
+        raise InputError("the weights are not EMA-VFI's: they lack feature_bone.block4.0.attn.cor_embed")
     model = EmaVfi(config, options)
     load_weights(model.net, state, model.spec.name)
     return model.eval()
 
 
 def canonical(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """``state`` without the attention masks that training left in it."""
+    """``state`` without the attention masks left over from training."""
     return {key: value for key, value in state.items() if not key.endswith((".attn_mask", ".HW"))}
 
 
 def configure(state: Mapping[str, Tensor]) -> Config | None:
-    """What the shapes of ``state`` say. Relatives of the network have more parts, and are none of ours."""
+    """The `Config` given by the shapes in ``state``; None if it is another network. Related networks with more parts are
+    not supported."""
     first, head = state.get("feature_bone.block1.conv.0.weight"), state.get("block.0.conv.0.0.weight")
     if first is None or head is None or "feature_bone.block4.0.attn.cor_embed.weight" not in state:
         return None
@@ -419,7 +421,7 @@ def configure(state: Mapping[str, Tensor]) -> Config | None:
 
 
 def specify(config: Config, options: Options) -> Spec:
-    """What the network can do as ``options`` build it. Raises `InputError` for what it cannot."""
+    """Spec of the network as built with ``options``. Raises `InputError` for unsupported options."""
     name = "ema-vfi-" + ("/".join(config.versions) or "custom")
     check_options(name, options, scales=SCALES, variants=config.versions)
     if options.variant is not None:
@@ -443,8 +445,8 @@ def _checkpoint(variant: str, file: str, use: str) -> Checkpoint:
 
 
 CHECKPOINTS: tuple[Checkpoint, ...] = (
-    _checkpoint("base", "ours", "knows t = 1/2"),
-    _checkpoint("small", "ours_small", "knows t = 1/2"),
-    _checkpoint("base-t", "ours_t", "knows any t"),
-    _checkpoint("small-t", "ours_small_t", "knows any t"),
+    _checkpoint("base", "ours", "only t = 1/2"),
+    _checkpoint("small", "ours_small", "only t = 1/2"),
+    _checkpoint("base-t", "ours_t", "any t"),
+    _checkpoint("small-t", "ours_small_t", "any t"),
 )

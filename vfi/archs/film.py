@@ -1,11 +1,11 @@
 """FILM: frame interpolation for large motion.
 
 Reda, Kontkanen, Tabellion, Sun, Pantofaru and Curless, "FILM: Frame Interpolation for Large Motion", ECCV 2022. One feature
-extractor, shared by all scales, sees both frames; flow between the two frames is refined coarse to fine in both
-directions, with weights shared by the coarse levels; frames and features are warped to t and fused by a U-Net.
+extractor, shared by all scales, processes both frames. Flow between them is refined coarse to fine in both
+directions, with weights shared by the coarse levels. Frames and features are warped to t and fused by a U-Net.
 
-Flow is between the frames, not from t: it is estimated once a pair and multiplied by t and by 1 - t. Owns the published names
-of the parameters and both layouts that files come in. Knows nothing of padding, files or devices.
+Flow is between the frames, not from t: it is estimated once per pair and multiplied by t and by 1 - t. Owns the published
+parameter names and both file layouts. Knows nothing of padding, files or devices.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..ops.checks import check_frames, check_options, check_size, check_times, l
 from ..ops.warp import warp_corners
 
 LEVELS = 7
-"""Levels of the pyramid of pictures. Part of the training: the coarse levels share their weights, so no shape tells it."""
+"""Levels of the image pyramid. Fixed by training: the coarse levels share their weights, so shapes do not show it."""
 
 SPEC = Spec("film", min_size=2 ** (LEVELS - 1), activations=1100, licence="Apache-2.0")
 
@@ -31,9 +31,9 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 class Flows(NamedTuple):
-    """Between two frames, in pixels of each level, fine to coarse, [B,2,H,W], float32.
+    """Flow between two frames, in pixels of each level, fine to coarse, [B,2,H,W], float32.
 
-    ``forward`` says for pixels of the frame before where they lie in the frame after, ``backward`` the other way round.
+    ``forward`` points from the frame before to the frame after, ``backward`` the other way round.
     """
 
     forward: tuple[Tensor, ...]
@@ -41,8 +41,8 @@ class Flows(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """Of two frames, whatever t, at the levels that are fused: ``before`` and ``after`` as `Film.encode` gives them, and flow
-    between them; and the type of the window."""
+    """Data of a frame pair at the levels that are fused, independent of t: ``before`` and ``after`` as `Film.encode` returns
+    them, the flow between them, and the type of the window."""
 
     before: tuple[Tensor, ...]
     after: tuple[Tensor, ...]
@@ -51,20 +51,20 @@ class Prepared(NamedTuple):
 
 
 def conv(shapes: Shapes, name: str, *, last: bool = False) -> nn.Sequential:
-    """The convolution of ``name``.0, which keeps the size if its kernel is odd; then an activation unless ``last``."""
+    """The convolution ``name``.0, size-preserving if its kernel is odd; followed by an activation unless ``last``."""
     outputs, inputs, kernel, _ = shapes[f"{name}.0.weight"]
     layer = nn.Conv2d(inputs, outputs, kernel, padding=(kernel - 1) // 2)
     return nn.Sequential(layer) if last else nn.Sequential(layer, nn.LeakyReLU(0.2))
 
 
 def count(shapes: Shapes, name: str) -> int:
-    """How many numbered modules there are under ``name``."""
+    """Number of numbered modules under ``name``."""
     numbers = (re.match(rf"{re.escape(name)}\.(\d+)\.", key) for key in shapes)
     return max((int(number[1]) for number in numbers if number), default=-1) + 1
 
 
 class SubTree(nn.Module):
-    """Features of one picture at its own size and at coarser ones, each half the size of the one before."""
+    """Features of one picture at its own size and at coarser levels, each half the size of the previous one."""
 
     def __init__(self, shapes: Shapes, name: str) -> None:
         super().__init__()
@@ -82,8 +82,8 @@ class SubTree(nn.Module):
 
 
 class Extractor(nn.Module):
-    """Scale-agnostic features (paper, section 3.1): a level joins its picture, the picture's features and those of the finer
-    pictures at its size."""
+    """Scale-agnostic features (paper, section 3.1): a level concatenates its picture, the picture's features and those of the
+    finer pictures at its size."""
 
     def __init__(self, shapes: Shapes, name: str) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class Extractor(nn.Module):
 
 
 class Predictor(nn.Module):
-    """What flow lacks at one level, [B,2,H,W] float32, from the features of one frame and the warped ones of the other."""
+    """Flow residual at one level, [B,2,H,W] float32, from the features of one frame and the warped ones of the other."""
 
     def __init__(self, shapes: Shapes, name: str) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class Predictor(nn.Module):
 
 
 class FlowEstimator(nn.Module):
-    """Flow from one frame to the other (section 3.2): the finest levels have a predictor each, the others share one."""
+    """Flow from one frame to the other (section 3.2). The finest levels have a predictor each; the others share one."""
 
     def __init__(self, shapes: Shapes, name: str) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class FlowEstimator(nn.Module):
         )
 
     def forward(self, source: Sequence[Tensor], target: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Where pixels of ``source`` lie in ``target``, at each level, fine to coarse."""
+        """Flow from ``source`` to ``target`` at each level, fine to coarse."""
         predictors = [*[self._predictor] * (len(source) - len(self._predictors)), *self._predictors]
         flows: list[Tensor] = []
         for predict, here, there in zip(predictors, reversed(source), reversed(target), strict=True):
@@ -137,7 +137,7 @@ class FlowEstimator(nn.Module):
 
 
 class Merger(nn.ModuleList):
-    """From one level to the next finer one: what was made so far is enlarged and joined with what was warped there."""
+    """From one level to the next finer one: upsamples the result so far and joins it with the warped inputs there."""
 
     def __init__(self, shapes: Shapes, name: str) -> None:
         super().__init__(conv(shapes, f"{name}.{layer}", last=layer == 0) for layer in range(3))
@@ -149,7 +149,7 @@ class Merger(nn.ModuleList):
 
 
 class Fusion(nn.Module):
-    """The frame at t [B,3,H,W] float32 from what was warped to it at each level, coarse to fine (section 3.3)."""
+    """The frame at t [B,3,H,W] float32 from the warped inputs at each level, coarse to fine (section 3.3)."""
 
     def __init__(self, shapes: Shapes, name: str) -> None:
         super().__init__()
@@ -175,12 +175,12 @@ class Film(nn.Module):
         self.fuse = Fusion(shapes, "fuse")
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
-        """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
+        """Frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] in the window's type."""
         frames = window.unbind(1)
         return self.at(self.prepare([self.encode(rgb) for rgb in frames], frames), t)
 
     def encode(self, rgb: Tensor) -> tuple[Tensor, ...]:
-        """The picture of one frame [B,3,H,W] and its features, joined, [B,3+C,H,W] at each level, fine to coarse."""
+        """One frame [B,3,H,W] concatenated with its features, [B,3+C,H,W] at each level, fine to coarse."""
         check_size(self.spec, rgb)
         pictures = [rgb.to(self.fuse.output_conv.weight.dtype)]
         while len(pictures) < LEVELS:
@@ -188,19 +188,19 @@ class Film(nn.Module):
         return self.extract(pictures)
 
     def prepare(self, features: Sequence[tuple[Tensor, ...]], frames: Sequence[Tensor]) -> Prepared:
-        """What does not depend on t, from what `encode` gave for both frames."""
+        """Everything independent of t, from the `encode` output of both frames."""
         check_frames(self.spec, frames)
         forward, backward = self.flows(features)
         before, after, forward, backward = (part[: len(self.fuse.convs) + 1] for part in (*features, forward, backward))
         return Prepared(before, after, Flows(forward, backward), frames[0].dtype)
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
-        """The frames at ``t`` [B], as `forward` gives them."""
+        """Frames at ``t`` [B], as `forward` returns them."""
         check_times(self.spec, t, len(prepared.before[0]))
         return self.render(prepared, t).clamp(0, 1).to(prepared.dtype)
 
     def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
-        """Flow in pixels at ``t`` [B]. FILM has no mask, for its U-Net blends: the mask is 1 - t, that of a linear blend."""
+        """Flow in pixels at ``t`` [B]. FILM blends in its U-Net and has no mask: the mask is 1 - t, a linear blend."""
         check_times(self.spec, t, len(prepared.before[0]))
         flows = prepared.flows
         t = t.float().reshape(-1, 1, 1, 1)
@@ -213,14 +213,14 @@ class Film(nn.Module):
         return Flows(self.predict_flow(before, after), self.predict_flow(after, before))
 
     def render(self, prepared: Prepared, t: Tensor) -> Tensor:
-        """The frames at t [B] as the network gives them, [B,3,H,W] float32; values may lie a little outside 0..1."""
+        """Raw network output at t [B], [B,3,H,W] float32; values may lie slightly outside 0..1."""
         t = t.float().reshape(-1, 1, 1, 1)
         levels = reversed(range(len(prepared.before)))
         return self.fuse(self._aligned(level, prepared, t) for level in levels)
 
     @staticmethod
     def _aligned(level: int, prepared: Prepared, t: Tensor) -> Tensor:
-        """Pictures and features of both frames as seen at t, and the flow that took them there; big, so made when needed."""
+        """Pictures and features of both frames warped to t, and the flow that warped them; large, so computed on demand."""
         flow0, flow1 = prepared.flows.backward[level] * t, prepared.flows.forward[level] * (1 - t)
         before, after = warp_corners(prepared.before[level], flow0), warp_corners(prepared.after[level], flow1)
         return torch.cat((before, after, flow0.to(before.dtype), flow1.to(before.dtype)), dim=1)
@@ -230,7 +230,7 @@ class Film(nn.Module):
 
 
 def detect(state: Mapping[str, Tensor]) -> Spec | None:
-    """The spec of FILM when ``state`` is of it, in any layout; else None."""
+    """Spec of the FILM in ``state``, in either layout, or None if it is another network."""
     if "fuse.output_conv.weight" not in state:
         return None
     marks = {"extract.extract_sublevels.convs.0.0.0.weight", "predict_flow._predictor._convs.0.0.weight"}
@@ -238,13 +238,13 @@ def detect(state: Mapping[str, Tensor]) -> Spec | None:
 
 
 def build(state: Mapping[str, Tensor], options: Options = Options()) -> Film:  # noqa: B008
-    """The network of ``state`` with its weights. Raises `InputError` for options that FILM has not, or a broken ``state``."""
+    """FILM with the weights in ``state``. Raises `InputError` for unsupported options or a broken ``state``."""
     check_options(SPEC.name, options)
     state = published(state)
     try:
         net = Film({key: tuple(value.shape) for key, value in state.items()})
     except KeyError as missing:
-        raise InputError(f"the weights look like {SPEC.name}, yet {missing} is missing") from missing
+        raise InputError(f"the weights look like {SPEC.name}, but {missing} is missing") from missing
     load_weights(net, state, SPEC.name)
     return net.eval()
 
@@ -252,7 +252,7 @@ def build(state: Mapping[str, Tensor], options: Options = Options()) -> Film:  #
 def published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """``state`` under the names of the first PyTorch release.
 
-    A repack calls the convolution of a layer ``conv``, not ``0``. TorchScript files may hold markers of a type and a device.
+    A repack names the convolution of a layer ``conv`` instead of ``0``. TorchScript files may hold type and device markers.
     """
     weights = {key: value for key, value in state.items() if key.endswith((".weight", ".bias"))}
     return {re.sub(r"(\.\d+)\.conv\.(\w+)$", r"\1.0.\2", key): value for key, value in weights.items()}

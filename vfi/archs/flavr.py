@@ -1,10 +1,10 @@
 """FLAVR: flow-agnostic video representations.
 
 Kalluri, Pathak, Chandraker and Tran, "FLAVR: Flow-Agnostic Video Representations for Fast Frame Interpolation", WACV 2023.
-A U-Net of 3-D convolutions sees four frames at once and gives, at once, all frames between the middle two; there is no
-flow. How many it gives is fixed: one, three or seven, evenly spaced.
+A U-Net of 3-D convolutions predicts all frames between the middle two of four frames at once, without flow.
+Their number is fixed: one, three or seven, evenly spaced.
 
-Of any other t the nearest frame that it gives is taken, and that is said. Owns the published names of the parameters. Knows
+For any other t, the nearest of these frames is used, with a warning. Owns the published parameter names. Knows
 nothing of padding, files or devices.
 """
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Config:
-    """``frames`` go in, ``outputs`` come out; ``bias``: whether the encoder's convolutions have any (4x and 8x do)."""
+    """Numbers of input ``frames`` and ``outputs``; ``bias``: whether the encoder's convolutions have one (4x and 8x do)."""
 
     frames: int
     outputs: int
@@ -41,7 +41,7 @@ class Config:
 
 
 class Gate(nn.Module):
-    """Weighs each channel by what the whole clip holds of all of them (section 3.1 of the paper)."""
+    """Scales each channel by a gate from the means of all channels over the clip (section 3.1 of the paper)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Gate(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two 3-D convolutions and a gate, with a skip; ``stride`` is in space, never in time."""
+    """Two 3-D convolutions and a gate, with a skip; ``stride`` is spatial, never temporal."""
 
     downsample: nn.Sequential | None
 
@@ -71,7 +71,7 @@ class Residual(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Features of a clip [B,3,N,H,W] after each of five steps: 64 to 512 channels, at 1/2, 1/2, 1/4, 1/8 and 1/8."""
+    """Features of a clip [B,3,N,H,W] after each of five stages: 64 to 512 channels, at 1/2, 1/2, 1/4, 1/8 and 1/8."""
 
     def __init__(self, bias: bool) -> None:
         super().__init__()
@@ -138,22 +138,22 @@ class Flavr(nn.Module):
         self._said = False
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
-        """The frames nearest to ``t`` [B] between the middle two of ``window`` [B or 1,4,3,H,W]: [B,3,H,W], clamped to 0..1."""
+        """Frames nearest to ``t`` [B] between the middle two of ``window`` [B or 1,4,3,H,W]: [B,3,H,W], clamped to 0..1."""
         return self.at(self.prepare((), window.unbind(1)), t)
 
     def prepare(self, features: Sequence[None], frames: Sequence[Tensor]) -> Tensor:
-        """All frames that the network gives, [B,K,3,H,W] of the window's type, clamped to 0..1. There are no ``features``."""
+        """All output frames, [B,K,3,H,W] in the window's type, clamped to 0..1. ``features`` is unused."""
         check_frames(self.spec, frames)
         return self.render(torch.stack(tuple(frames), dim=1)).clamp(0, 1).to(frames[0].dtype)
 
     def at(self, prepared: Tensor, t: Tensor) -> Tensor:
-        """Of the frames that `prepare` gave, those nearest to ``t`` [B], [B,3,H,W]."""
+        """The frames from `prepare` nearest to ``t`` [B], [B,3,H,W]."""
         check_times(self.spec, t, len(prepared))
         made = prepared.expand(len(t), -1, -1, -1, -1)
         return made[torch.arange(len(t), device=made.device), self.nearest(t).to(made.device)]
 
     def render(self, window: Tensor) -> Tensor:
-        """All frames that the network gives, [B,K,3,H,W] float32: frame k is at t = (k + 1) / (K + 1). Not clamped."""
+        """All output frames, [B,K,3,H,W] float32: frame k is at t = (k + 1) / (K + 1). Not clamped."""
         clip = window.float().transpose(1, 2)
         mean = clip.mean(dim=(2, 3, 4), keepdim=True)
         x, *skips = reversed(self.encoder((clip - mean).to(next(self.parameters()).dtype)))
@@ -165,14 +165,14 @@ class Flavr(nn.Module):
         return x.float().unflatten(1, (self.outputs, 3)) + mean.transpose(1, 2)
 
     def nearest(self, t: Tensor) -> Tensor:
-        """Which of the frames that the network gives is nearest to each of ``t`` [B]; of two, the earlier one."""
+        """Index of the output frame nearest to each ``t`` [B]; the earlier one if two are equally near."""
         place = t.double() * (self.outputs + 1)
         chosen = (place - 0.5).ceil().clamp(1, self.outputs)
         far = (place - chosen).abs() > 1e-3
         if not self._said and bool(far.any()):
             self._said = True
             times = ", ".join(f"{k}/{self.outputs + 1}" for k in range(1, self.outputs + 1))
-            log.warning("%s only knows t = %s: t = %.4f is taken as the nearest", self.spec.name, times, t[far][0])
+            log.warning("%s only supports t = %s: t = %.4f is rounded to the nearest", self.spec.name, times, t[far][0])
         return chosen.long() - 1
 
 
@@ -180,23 +180,23 @@ class Flavr(nn.Module):
 
 
 def detect(state: Mapping[str, Tensor]) -> Spec | None:
-    """Which FLAVR ``state`` is of; None when it is of none."""
+    """Spec of the FLAVR in ``state``, or None if it is another network."""
     config = configure(state)
     return specify(config, Options()) if config else None
 
 
 def build(state: Mapping[str, Tensor], options: Options = Options()) -> Flavr:  # noqa: B008
-    """The network of ``state`` with its weights. Raises `InputError` for options that it has not, or a broken ``state``."""
+    """FLAVR with the weights in ``state``. Raises `InputError` for unsupported options or a broken ``state``."""
     config = configure(state)
     if config is None:
-        raise InputError("the weights are not FLAVR's: they have no encoder.stem, feature_fuse and outconv")
+        raise InputError("the weights are not FLAVR's: they lack encoder.stem, feature_fuse or outconv")
     net = Flavr(config, options)
     load_weights(net, state, net.spec.name)
     return net.eval()
 
 
 def configure(state: Mapping[str, Tensor]) -> Config | None:
-    """What the shapes of ``state`` say."""
+    """The `Config` given by the shapes in ``state``; None if it is another network."""
     marks = ("encoder.stem.0.weight", "feature_fuse.conv.0.weight", "outconv.1.weight")
     if not all(mark in state for mark in marks) or state[marks[0]].ndim != 5:
         return None
@@ -205,7 +205,7 @@ def configure(state: Mapping[str, Tensor]) -> Config | None:
 
 
 def specify(config: Config, options: Options) -> Spec:
-    """What the network can do: of several frames it gives, the nearest answers any t. Its gates see the whole: no tiles."""
+    """Spec of the network. With several outputs, the nearest serves any t. No tiles, because its gates span the whole clip."""
     check_options(config.name, options)
     return Spec(
         config.name,

@@ -1,13 +1,13 @@
 """GIMM-VFI-R: motion as a function of place and time.
 
 Guo, Li and Loy, "Generalizable Implicit Motion Modeling for Video Frame Interpolation", NeurIPS 2024. Flow between the frames
-is found by RAFT: Teed and Deng, "RAFT: Recurrent All-Pairs Field Transforms for Optical Flow", ECCV 2020. It is encoded,
-splatted to t and refined into a latent for each pixel; a small network of sine waves turns latent, t, y and x into the
-velocity of that pixel at t. From there on it is much like AMT: two decoders, with two updates from all-pairs correlation
-between them, give several flow fields, whose blends are averaged and refined.
+comes from RAFT: Teed and Deng, "RAFT: Recurrent All-Pairs Field Transforms for Optical Flow", ECCV 2020. It is encoded,
+splatted to t and refined into a latent per pixel. A small sine network (SIREN) maps latent, t, y and x to the
+velocity of that pixel at t. The rest resembles AMT: two decoders, with two updates from all-pairs correlation
+between them, predict several flow fields, whose blends are averaged and refined.
 
-What one frame tells is computed once a frame, flow once a pair. The weights are for non-commercial use only. Owns the
-published names of the parameters, and how RAFT's, which are published in a file of their own, are put to them. Knows nothing of
+Features are computed once per frame, flow once per pair. The weights are for non-commercial use only. Owns the
+published parameter names, and how RAFT's weights, published in a separate file, are added. Knows nothing of
 padding, files or devices.
 """
 
@@ -31,18 +31,18 @@ from .amt import Estimate, Update
 from .ifrnet import ResBlock, conv, resize
 
 SCALES = (0.25, 0.5, 1.0)
-"""The scales at which all is estimated but the frame itself."""
+"""Scales at which everything but the frame itself is estimated."""
 
 VARIANTS = ("r", "r-p")
-"""Trained for the error, or for how it looks; shapes do not tell."""
+"""Trained for low error, or for perceptual quality; shapes do not show which."""
 
 ITERATIONS = 20
-"""How often RAFT corrects its flow."""
+"""Number of RAFT iterations."""
 
 LICENCE = "LicenseRef-S-Lab-1.0"
 
 PIXELS = 2**18
-"""How many pixels pass the coordinate network at a time."""
+"""Number of pixels that the coordinate network processes at a time."""
 
 Both = tuple[Tensor, Tensor]
 Shapes = Mapping[str, tuple[int, ...]]
@@ -52,7 +52,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 class Residual(nn.Module):
-    """Two convolutions, normalised, and a shortcut."""
+    """Two convolutions with normalisation, and a shortcut."""
 
     downsample: nn.Sequential | None
 
@@ -75,7 +75,7 @@ class Residual(nn.Module):
 
 
 class Encoder(nn.Module):
-    """[B,3,H,W], -1..1 -> features [B,256,H/8,W/8]; and on the way there [B,96,H/4,W/4] and [B,128,H/8,W/8]."""
+    """[B,3,H,W], -1..1 -> features [B,256,H/8,W/8]; and intermediate ones [B,96,H/4,W/4] and [B,128,H/8,W/8]."""
 
     def __init__(self, norm: type[nn.Module]) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class Encoder(nn.Module):
 
 
 class MotionEncoder(nn.Module):
-    """What the correlation at the end of the flow, and the flow itself, say."""
+    """Encodes the flow and the correlation at its target."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class MotionEncoder(nn.Module):
 
 
 class Gru(nn.Module):
-    """A gated recurrent unit of convolutions, along the rows and then along the columns."""
+    """A separable convolutional GRU, along the rows and then along the columns."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,7 +148,7 @@ class Raft(nn.Module):
         self.update_block = UpdateBlock()
 
     def forward(self, before: Tensor, after: Tensor, context: Tensor) -> Tensor:
-        """From features [B,256,h,w] of both frames and context [B,256,h,w] of that before to flow [B,2,8h,8w], in pixels."""
+        """Features [B,256,h,w] of both frames and context [B,256,h,w] of the first -> flow [B,2,8h,8w], in pixels."""
         block = self.update_block
         look = AllPairs(before, after)
         hidden, seen = context.chunk(2, dim=1)
@@ -189,9 +189,9 @@ def mirrored(inputs: int, outputs: int) -> nn.Conv2d:
 
 
 class HypoNet(nn.Module):
-    """Flow at a place and a time: sines of learned waves of its coordinates (Sitzmann et al., "SIREN", NeurIPS 2020).
+    """Flow at a place and a time: a sine network of the coordinates (Sitzmann et al., "SIREN", NeurIPS 2020).
 
-    A layer is one tensor [inputs + 1, outputs]: its columns, which are normalised, and below them the bias.
+    A layer is one tensor [inputs + 1, outputs]: the weights, with normalised columns, and in the last row the bias.
     """
 
     def __init__(self) -> None:
@@ -201,7 +201,7 @@ class HypoNet(nn.Module):
         self.params_dict = nn.ParameterDict(layers)
 
     def forward(self, latent: Tensor, t: Tensor) -> Tensor:
-        """Latents [B,32,H,W] and t [B,1,1,1] to flow [B,2,H,W] as `Extent` normalises it. Always float32."""
+        """Latents [B,32,H,W] and t [B,1,1,1] -> flow [B,2,H,W], normalised to 0..1 by `Pair.extent`. Always float32."""
         height, width = latent.shape[2:]
         y, x = ((torch.arange(size, device=latent.device) + 0.5) * (2 / size) - 1 for size in (height, width))
         plane = torch.stack(torch.meshgrid(y, x, indexing="ij")).expand(len(latent), -1, -1, -1)
@@ -218,7 +218,7 @@ class HypoNet(nn.Module):
 
 
 def reliability(flow: Tensor, back: Tensor, variance: Tensor, error: Tensor) -> Tensor:
-    """How far to trust flow [B,2,H,W], [B,1,H,W]: less where it varies, and where the way back does not lead back.
+    """Reliability [B,1,H,W] of flow [B,2,H,W]: lower where it varies, or where the backward flow is inconsistent.
 
     ``variance`` and ``error`` are learned factors (Niklaus, Hu and Chen, "Splatting-based Synthesis for Video Frame
     Interpolation", WACV 2023).
@@ -230,7 +230,7 @@ def reliability(flow: Tensor, back: Tensor, variance: Tensor, error: Tensor) -> 
 
 
 def blur(planes: Tensor) -> Tensor:
-    """3x3 binomial, [B,C,H,W]."""
+    """3x3 binomial blur of [B,C,H,W]."""
     row = planes.new_tensor((0.25, 0.5, 0.25))
     kernel = (row[:, None] * row).expand(planes.shape[1], 1, -1, -1)
     return F.conv2d(F.pad(planes, (1, 1, 1, 1), mode="reflect"), kernel, groups=planes.shape[1])
@@ -240,7 +240,7 @@ def blur(planes: Tensor) -> Tensor:
 
 
 class Decoder(nn.Module):
-    """``upsample`` enlarges the features of one frame, ``convblock`` decodes what is known at t; ``shapes`` has the widths."""
+    """``upsample`` enlarges the features of one frame, ``convblock`` decodes the inputs at t; ``shapes`` gives the widths."""
 
     def __init__(self, shapes: Shapes, name: str, shuffles: int) -> None:
         super().__init__()
@@ -258,7 +258,7 @@ class Decoder(nn.Module):
         self.convblock = nn.Sequential(layer(shapes, f"{name}.convblock.0.0"), *blocks, plain(width, outputs))
 
     def forward(self, *parts: Tensor) -> Tensor:
-        """[B or 1,C,H,W] each, joined and taken in the type of the weights -> [B,C',H,W]."""
+        """Parts [B or 1,C,H,W], concatenated in the type of the weights -> [B,C',H,W]."""
         batch, dtype = max(part.shape[0] for part in parts), next(self.parameters()).dtype
         return self.convblock(torch.cat([part.to(dtype).expand(batch, -1, -1, -1) for part in parts], dim=1))
 
@@ -269,7 +269,7 @@ def layer(shapes: Shapes, name: str) -> nn.Sequential:
 
 
 class Seen(NamedTuple):
-    """What synthesis takes of one frame alone, at the scale at which all is estimated.
+    """Per-frame inputs of synthesis, at flow scale.
 
     ``frame`` [B,3,H,W] and ``small`` [B,3,H/4,W/4] are float32, -1..1; ``coarse`` [B,128,H/4,W/4] and ``fine`` [B,64,H,W] are
     its features.
@@ -282,9 +282,9 @@ class Seen(NamedTuple):
 
 
 class Features(NamedTuple):
-    """Of one frame alone: what is ``seen`` of it, and by what it is compared with another one.
+    """Per-frame features: ``seen`` for synthesis, and features to compare it with another frame.
 
-    [B,256,H/8,W/8] are ``matching`` and ``context``, which RAFT takes, and ``likeness``.
+    ``matching`` and ``context``, for RAFT, and ``likeness``, for the correlation updates, are [B,256,H/8,W/8].
     """
 
     seen: Seen
@@ -294,10 +294,10 @@ class Features(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """Of two frames, whatever t.
+    """Motion of a frame pair, independent of t.
 
-    ``flow`` [B,2,H,W] leads from each frame to the other, ``trust`` [B,1,H,W] is how reliable it is, ``extent`` [B,1,1,1]
-    its largest component, and ``latent`` [B,16,H,W] what it is encoded to. ``look`` finds how alike the frames are.
+    ``flow`` [B,2,H,W] points from each frame to the other, ``trust`` [B,1,H,W] is its reliability, ``extent`` [B,1,1,1]
+    its largest component, and ``latent`` [B,16,H,W] its encoding. ``look`` looks up correlation in both directions.
     """
 
     flow: Both
@@ -308,8 +308,8 @@ class Pair(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """Of two frames, whatever t: the ``frames`` [B,3,H,W] float32, -1..1, what is ``seen`` of each, and what there is between
-    them; and the type of the window."""
+    """Data of a frame pair, independent of t: the ``frames`` [B,3,H,W] float32, -1..1, what is ``seen`` of each, their motion
+    (``pair``), and the type of the window."""
 
     frames: Both
     seen: tuple[Seen, Seen]
@@ -318,7 +318,7 @@ class Prepared(NamedTuple):
 
 
 class Network(nn.Module):
-    """The parts as published, and their names."""
+    """All parts, under their published names."""
 
     def __init__(self, shapes: Shapes) -> None:
         super().__init__()
@@ -351,7 +351,7 @@ class Network(nn.Module):
         self.amt_comb_block = nn.Sequential(first, nn.PReLU(6 * self.fields), second)
 
     def encode(self, frame: Tensor) -> Features:
-        """``frame`` [B,3,H,W] is -1..1."""
+        """Features of ``frame`` [B,3,H,W], -1..1."""
         rgb = frame.to(self.amt_fproj.weight.dtype)
         matching, _, _ = self.flow_estimator.fnet(rgb)
         context, quarter, eighth = self.flow_estimator.cnet(rgb)
@@ -360,7 +360,7 @@ class Network(nn.Module):
         return Features(Seen(frame, resize(frame, 0.25), coarse, fine), matching, context, self.amt_fproj(matching))
 
     def relate(self, before: Features, after: Features) -> Pair:
-        """What does not depend on t."""
+        """Everything between the two frames that is independent of t."""
         matching, context = torch.cat((before.matching, after.matching)), torch.cat((before.context, after.context))
         half = len(before.matching)
         forward, backward = self.flow_estimator(matching, matching.roll(half, dims=0), context).chunk(2)
@@ -375,7 +375,7 @@ class Network(nn.Module):
         return Pair((forward, backward), trust, extent, latent.chunk(2), look)
 
     def velocity(self, pair: Pair, t: Tensor) -> Tensor:
-        """How far each pixel of the frame at t [K,1,1,1] moves from one frame to the other, [K,2,H,W]."""
+        """Motion from one frame to the other of each pixel at t [K,1,1,1], [K,2,H,W]."""
         parts = zip(pair.latent, pair.flow, pair.trust, (t, 1 - t), strict=True)
         landed = [splat_linear(latent, step * flow, trust, empty="zero") for latent, flow, trust, step in parts]
         moved = torch.cat(landed, dim=1)
@@ -384,7 +384,7 @@ class Network(nn.Module):
         return (2 * self.hyponet(latent, t) - 1) * pair.extent
 
     def estimate(self, before: Seen, after: Seen, pair: Pair, t: Tensor) -> Estimate:
-        """What is known of the frames at t [K], at the size of what is seen; ``residual`` is of -1..1."""
+        """Estimate of the frames at t [K], at flow scale; ``residual`` is for pictures of -1..1."""
         t = t.float().reshape(-1, 1, 1, 1)
         velocity = self.velocity(pair, t)
         flow = resize(torch.cat((-t * velocity, (1 - t) * velocity), dim=1), 0.25) / 4
@@ -404,7 +404,7 @@ class Network(nn.Module):
         return Estimate(flow0, flow1, torch.sigmoid(mask + lacking)[:, :, None], residual.unflatten(1, (count, 3)))
 
     def update(self, flow: Tensor, features: Tensor, look: tuple[AllPairs, AllPairs], t: Tensor) -> tuple[Tensor, Tensor]:
-        """Correct flow [K,4,H/4,W/4] and features by how alike both frames are where it leads to, at 1/8, then at 1/4."""
+        """Correct flow [K,4,H/4,W/4] and features by the correlation at the flow's targets, at 1/8, then at 1/4."""
         small = resize(flow, 0.5) / 2
         here = places(small)
         found = torch.cat((look[0](here + small[:, 2:] / (1 - t)), look[1](here + small[:, :2] / t)), dim=1)
@@ -414,7 +414,7 @@ class Network(nn.Module):
         return flow + more_flow, features + more
 
     def render(self, frames: Both, made: Estimate) -> Tensor:
-        """The frame [K,3,H,W] that the fields of ``made`` describe, not clamped; frames and result are -1..1."""
+        """Render the frame [K,3,H,W] from the fields of ``made``, not clamped; frames and result are -1..1."""
         fields = torch.stack(
             [
                 mask * warp_corners(frames[0], flow0) + (1 - mask) * warp_corners(frames[1], flow1) + residual
@@ -427,7 +427,7 @@ class Network(nn.Module):
 
 
 def warped(images: Both, flow: Tensor) -> Both:
-    """Images of both frames as seen at t, by flow [K,4,H,W]."""
+    """Images of both frames warped to t by flow [K,4,H,W]."""
     return warp_corners(images[0], flow[:, :2]), warp_corners(images[1], flow[:, 2:])
 
 
@@ -447,34 +447,34 @@ class GimmVfi(nn.Module):
         self.net = Network(shapes)
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
-        """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
+        """Frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] in the window's type."""
         frames = window.unbind(1)
         return self.at(self.prepare([self.encode(rgb) for rgb in frames], frames), t)
 
     def encode(self, rgb: Tensor) -> Features:
-        """What is computed of one frame [B,3,H,W] alone."""
+        """Features of one frame [B,3,H,W], computed once per frame."""
         check_size(self.spec, rgb)
         return self.net.encode(resize(2 * rgb.float() - 1, self.scale))
 
     def prepare(self, features: Sequence[Features], frames: Sequence[Tensor]) -> Prepared:
-        """What does not depend on t, from what `encode` gave for both frames."""
+        """Everything independent of t, from the `encode` output of both frames."""
         check_frames(self.spec, frames)
         frame0, frame1 = (2 * rgb.float() - 1 for rgb in frames)
         before, after = features
         return Prepared((frame0, frame1), (before.seen, after.seen), self.net.relate(before, after), frames[0].dtype)
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
-        """The frames at ``t`` [B], as `forward` gives them."""
+        """Frames at ``t`` [B], as `forward` returns them."""
         made = self.net.render(prepared.frames, self._estimate(prepared, t))
         return ((made + 1) / 2).clamp(0, 1).to(prepared.dtype)
 
     def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
-        """Flow, in pixels, and mask at ``t`` [B]: the means of all fields."""
+        """Flow, in pixels, and mask at ``t`` [B], averaged over all fields."""
         made = self._estimate(prepared, t)
         return Motion(made.flow0.mean(dim=1), made.flow1.mean(dim=1), made.mask.mean(dim=1))
 
     def _estimate(self, prepared: Prepared, t: Tensor) -> Estimate:
-        """What is known of the frames at t, for frames of full size."""
+        """Estimate of the frames at t, at full size."""
         check_times(self.spec, t, len(prepared.frames[0]))
         return enlarge(self.net.estimate(*prepared.seen, prepared.pair, t), 1 / self.scale)
 
@@ -483,33 +483,32 @@ class GimmVfi(nn.Module):
 
 
 def detect(state: Mapping[str, Tensor]) -> Spec | None:
-    """Whether ``state`` is GIMM-VFI's: its spec, else None."""
+    """Spec of the GIMM-VFI in ``state``, or None if it is another network."""
     marks = ("hyponet.params_dict.linear_wb0", "amt_init_decoder.convblock.0.0.weight", "cnn_encoder.7.weight")
     return specify(Options()) if all(mark in canonical(state) for mark in marks) else None
 
 
 def build(state: Mapping[str, Tensor], options: Options = Options()) -> GimmVfi:  # noqa: B008
-    """The network of ``state``, RAFT and all, in float32, with its weights.
+    """GIMM-VFI, including RAFT, in float32, with the weights in ``state``.
 
-    ``options.variant``: "r" or "r-p", which is a name only. Raises `InputError` when the network has no such option, or when
-    ``state`` is not whole.
+    ``options.variant``, "r" or "r-p", is only a name. Raises `InputError` for unsupported options or an incomplete ``state``.
     """
     state = canonical(state)
     name = specify(options).name
     if not any(key.startswith("flow_estimator.") for key in state):
-        raise InputError(f"{name} needs flow, and these weights have none: convert raft-things.pth with the other file")
+        raise InputError(f"{name} needs RAFT, which these weights lack: convert raft-things.pth together with the other file")
     try:
         model = GimmVfi({key: tuple(value.shape) for key, value in state.items()}, options)
     except KeyError as missing:
-        raise InputError(f"the weights look like {name}, yet {missing} is missing") from missing
+        raise InputError(f"the weights look like {name}, but {missing} is missing") from missing
     load_weights(model.net, state, name)
     return model.eval()
 
 
 def canonical(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """``state`` under its published names, from one file or from two that were joined under the names of the files.
+    """``state`` under its published names, from one file or from two that were joined with their file names as prefixes.
 
-    Batch normalisation that RAFT knows by two names may have been saved by one. A blur that never changes is left out.
+    RAFT's batch normalisation has two names, of which files may hold only one. The constant blur kernel is left out.
     """
     named: dict[str, Tensor] = {}
     for key, value in state.items():
@@ -531,7 +530,7 @@ def canonical(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def specify(options: Options) -> Spec:
-    """What the network can do as ``options`` build it. Raises `InputError` for what it cannot."""
+    """Spec of the network as built with ``options``. Raises `InputError` for unsupported options."""
     name = f"gimm-vfi-{'/'.join(VARIANTS)}"
     check_options(name, options, scales=SCALES, variants=VARIANTS)
     if options.variant is not None:

@@ -1,12 +1,11 @@
-"""GMFSS Fortuna: frames and features splatted to t along matched flow, and fused. Made for drawn animation.
+"""GMFSS Fortuna: splats frames and features to t along globally matched flow and fuses them. Made for drawn animation.
 
-98mxr, "GMFSS_Fortuna", 2023, base and union. Flow is found by matching all of one frame with all of the other: Xu, Zhang, Cai,
-Rezatofighi and Tao, "GMFlow: Learning Optical Flow via Global Matching", CVPR 2022. It works at half the frame's size, and
-so do splatting and fusion. The union model also fuses what RIFE makes.
+98mxr, "GMFSS_Fortuna", 2023, base and union. Flow comes from global matching: Xu, Zhang, Cai,
+Rezatofighi and Tao, "GMFlow: Learning Optical Flow via Global Matching", CVPR 2022. Matching, splatting and fusion run at
+half the frame's size. The union model also fuses RIFE's output.
 
-Flow is between the frames, not from t: it is estimated once a pair and multiplied by t and by 1 - t. Owns the published
-names of the parameters, and how the parts, which are published in a file each, are put together. Knows nothing of
-padding, files or devices.
+Flow is between the frames, not from t: it is estimated once per pair and multiplied by t and by 1 - t. Owns the published
+parameter names, and how the parts, each published in its own file, are joined. Knows nothing of padding, files or devices.
 """
 
 from __future__ import annotations
@@ -30,17 +29,17 @@ from ..ops.windows import Windows
 from . import rife
 
 SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
-"""The scales at which flow can be estimated."""
+"""Supported flow scales."""
 
 ROWS = 2048
-"""How many pixels are matched with a whole frame at a time, so that memory stays small."""
+"""Number of pixels matched with a whole frame at a time; limits memory."""
 
 Pair = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
 class Config:
-    """``union``: what is fused, and under which name. ``rife``: the RIFE inside, when there is one."""
+    """``union``: the union model, not base. ``rife``: the RIFE inside, if there is one."""
 
     union: bool
     rife: rife.Config | None = None
@@ -55,7 +54,7 @@ def resize(image: Tensor, factor: float, *, corners: bool = False) -> Tensor:
 
 
 def joined(parts: Sequence[Tensor]) -> Tensor:
-    """Side by side along the channels; those of batch 1 serve the whole batch of the others."""
+    """Concatenate along the channels; parts of batch 1 broadcast to the batch of the others."""
     batch = max(part.shape[0] for part in parts)
     return torch.cat([part.expand(batch, -1, -1, -1) for part in parts], dim=1)
 
@@ -64,7 +63,7 @@ def joined(parts: Sequence[Tensor]) -> Tensor:
 
 
 class Residual(nn.Module):
-    """Two convolutions, normalised for each picture, and a shortcut."""
+    """Two convolutions with instance normalisation, and a shortcut."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__()
@@ -79,7 +78,7 @@ class Residual(nn.Module):
 
 
 class Backbone(nn.Module):
-    """[B,3,H,W] -> features [B,128,H/4,W/4] and [B,128,H/8,W/8], the last by one and the same convolution."""
+    """[B,3,H,W] -> features [B,128,H/4,W/4] and [B,128,H/8,W/8], whose last convolution is shared."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,7 +96,7 @@ class Backbone(nn.Module):
 
 
 class Attention(nn.Module):
-    """What cells find in the same window of a target. With ``mlp``, also what they make of it."""
+    """Attention of cells to the same window of a target; with ``mlp``, followed by a perceptron."""
 
     def __init__(self, channels: int, mlp: bool) -> None:
         super().__init__()
@@ -129,19 +128,19 @@ class Block(nn.Module):
         self.cross_attn_ffn = Attention(channels, mlp=True)
 
     def forward(self, both: Tensor, windows: Windows) -> Tensor:
-        """[2B,H,W,C]: the one frame, then the other."""
+        """[2B,H,W,C]: one frame, then the other."""
         return self.cross_attn_ffn(self.self_attn(both, both, windows), both.roll(len(both) // 2, dims=0), windows)
 
 
 class Transformer(nn.Module):
-    """Features of two frames that know of each other. Every second block shifts its windows."""
+    """Features of two frames, each informed by the other. Every second block shifts its windows."""
 
     def __init__(self, channels: int, depth: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(Block(channels) for _ in range(depth))
 
     def forward(self, both: Tensor, splits: int) -> Tensor:
-        """[2B,C,H,W]: the one frame, then the other; both are cut into ``splits`` windows in each direction."""
+        """[2B,C,H,W]: one frame, then the other; both are cut into ``splits`` windows in each direction."""
         _, channels, height, width = both.shape
         size = height // splits, width // splits
         windows = [Windows(height, width, size, shifted=odd, device=both.device) for odd in (False, True)]
@@ -167,7 +166,7 @@ def position(height: int, width: int, channels: int, device: torch.device) -> Te
 
 
 class Propagation(nn.Module):
-    """Flow of pixels that look alike, averaged: what cannot be matched takes the flow of what can."""
+    """Averages the flow of similar pixels, so that unmatched pixels take the flow of matched ones."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -175,13 +174,13 @@ class Propagation(nn.Module):
         self.k_proj = nn.Linear(channels, channels)
 
     def forward(self, features: Tensor, flow: Tensor) -> Tensor:
-        """Over the whole frame [B,C,H,W]. The keys are made of the queries, as they were in training."""
+        """Propagate over the whole frame [B,C,H,W]. Keys are computed from the queries, as in training."""
         query = self.q_proj(features.flatten(2).mT)
         found = attend(query.float(), self.k_proj(query).float(), flow.flatten(2).mT)
         return found.mT.unflatten(2, flow.shape[2:])
 
     def near(self, features: Tensor, flow: Tensor) -> Tensor:
-        """Over each pixel and its neighbours; beyond the frame, flow and likeness are zero. Here keys are of the features."""
+        """Propagate over each pixel's neighbours; outside the frame, flow and scores are zero. Keys come from the features."""
         query, key = (project(features.movedim(1, 3)).movedim(3, 1).float() for project in (self.q_proj, self.k_proj))
         share = likeness(query, key, 1).softmax(dim=1)
         around = F.unfold(flow, 3, padding=1).reshape(len(flow), 2, 9, *flow.shape[2:])
@@ -189,17 +188,17 @@ class Propagation(nn.Module):
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """[B,L,C], [B,M,C] and [B,M,D] -> [B,L,D], some rows at a time."""
+    """[B,L,C], [B,M,C] and [B,M,D] -> [B,L,D], `ROWS` rows at a time."""
     return torch.cat([F.scaled_dot_product_attention(rows, key, value) for rows in query.split(ROWS, dim=1)], dim=1)
 
 
 def likeness(a: Tensor, b: Tensor, radius: int) -> Tensor:
-    """Scores [B,(2*radius+1)**2,H,W] of ``a`` and ``b`` [B,C,H,W], as attention has them: sums over the root of C."""
+    """Attention scores [B,(2*radius+1)**2,H,W] of ``a`` and ``b`` [B,C,H,W]: dot products divided by the square root of C."""
     return correlation(a, b, radius) * a.shape[1] ** 0.5
 
 
 def match(a: Tensor, b: Tensor) -> Tensor:
-    """Flow [B,2,H,W] from ``a`` to ``b`` [B,C,H,W]: the mean place of what is alike in all of ``b``."""
+    """Flow [B,2,H,W] from ``a`` to ``b`` [B,C,H,W]: the mean position in all of ``b``, weighted by similarity."""
     height, width = a.shape[2:]
     y, x = torch.meshgrid(*(torch.arange(float(size), device=a.device) for size in (height, width)), indexing="ij")
     place = torch.stack((x, y)).flatten(1).mT.expand(len(a), -1, -1)
@@ -208,7 +207,7 @@ def match(a: Tensor, b: Tensor) -> Tensor:
 
 
 def match_near(a: Tensor, b: Tensor, radius: int) -> Tensor:
-    """As `match`, within ``radius`` pixels of where the pixel is, and of the frame."""
+    """As `match`, but within ``radius`` of the pixel's own position, and inside the frame."""
     scores = likeness(a.float(), b.float(), radius)
     inside = correlation(torch.ones_like(scores[:1, :1]), torch.ones_like(scores[:1, :1]), radius) > 0
     share = scores.masked_fill(~inside, -1e9).softmax(dim=1)
@@ -228,14 +227,14 @@ class GMFlow(nn.Module):
         self.upsampler = nn.Sequential(nn.Conv2d(130, 256, 3, 1, 1), nn.ReLU(), nn.Conv2d(256, 144, 1))
 
     def encode(self, rgb: Tensor) -> Pair:
-        """Features at 1/4 and 1/8 of one frame [B,3,H,W], 0..1, normalised as ImageNet is."""
+        """Features at 1/4 and 1/8 of one frame [B,3,H,W], 0..1, with ImageNet normalisation."""
         mean, deviation = (
             torch.tensor(rows, device=rgb.device)[:, None, None] for rows in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
         )
         return self.backbone(((rgb.float() - mean) / deviation).to(self.backbone.conv1.weight.dtype))
 
     def forward(self, before: Pair, after: Pair) -> Pair:
-        """Flow [B,2,H,W] from the frame before to that after, and back, in pixels, float32."""
+        """Flow [B,2,H,W] from the frame before to the one after, and back, in pixels, float32."""
         fine, coarse = (torch.cat(level) for level in zip(before, after, strict=True))
         half = len(fine) // 2
         here = self.transformer(coarse, splits=2)
@@ -253,7 +252,7 @@ class GMFlow(nn.Module):
 
 
 def block(inputs: int, outputs: int, first: nn.Module | None = None) -> nn.Sequential:
-    """Two convolutions with activations before them, each with one slope for all channels."""
+    """Two convolutions, each after a PReLU with one slope for all channels."""
     first = first or nn.Conv2d(inputs, outputs, 3, 1, 1)
     return nn.Sequential(nn.PReLU(), first, nn.PReLU(), nn.Conv2d(outputs, outputs, 3, 1, 1))
 
@@ -267,7 +266,7 @@ def double(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class MetricNet(nn.Module):
-    """How important each pixel of either frame is where several land on the same spot."""
+    """Importance of each pixel of both frames, for pixels that land on the same spot."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -293,7 +292,7 @@ class MetricNet(nn.Module):
 
 
 def occluded(flow: Tensor, back: Tensor) -> Tensor:
-    """[B,1,H,W]: 1 where flow there and back does not end where it began (Meister et al., "UnFlow", AAAI 2018).
+    """[B,1,H,W]: 1 where forward and backward flow are inconsistent (Meister et al., "UnFlow", AAAI 2018).
 
     The published network compares lengths, not squares of lengths.
     """
@@ -331,7 +330,7 @@ class Tail(nn.Module):
 class GridNet(nn.Module):
     """Fuses three levels in a grid of three rows (Fourure et al., "Residual Conv-Deconv Grid Network", BMVC 2017).
 
-    A number RC in a name is the row and the column at which the block ends.
+    In block names, RC is the row and column at which the block ends.
     """
 
     WIDTHS = (64, 128, 192)
@@ -381,7 +380,7 @@ class GridNet(nn.Module):
 
 
 class Features(NamedTuple):
-    """Of one frame alone: the frame at half its size, what is matched, what is splatted besides, and what RIFE takes of it."""
+    """Per-frame features: the frame at half its size, features to match, features to splat, and RIFE's features."""
 
     half: Tensor
     matching: Pair
@@ -390,21 +389,21 @@ class Features(NamedTuple):
 
 
 class Between(NamedTuple):
-    """Of two frames, at half their size, float32: ``flow`` [B,2,H,W] from each to the other, in pixels of that size, and
-    ``importance`` [B,1,H,W] of each."""
+    """Motion of a frame pair at half size, float32: ``flow`` [B,2,H,W] from each to the other, in pixels of that size, and
+    the ``importance`` [B,1,H,W] of each."""
 
     flow: Pair
     importance: Pair
 
     def resized(self, factor: float) -> Between:
-        """The same for planes of another size."""
+        """The same, resized by ``factor``."""
         forward, backward, before, after = (resize(plane, factor) for plane in (*self.flow, *self.importance))
         return Between((factor * forward, factor * backward), (before, after))
 
 
 class Prepared(NamedTuple):
-    """Of two frames, whatever t: ``halves``, which they are at half their size, and the ``context`` of each; what there is
-    ``between`` them, at each level of the context; in the union model, what RIFE takes of them; and the type of the window."""
+    """Data of a frame pair, independent of t: ``halves``, the frames at half size; the ``context`` of each; the motion
+    ``between`` them at each level of the context; RIFE's features in the union model; and the type of the window."""
 
     halves: Pair
     context: tuple[tuple[Tensor, ...], tuple[Tensor, ...]]
@@ -414,7 +413,7 @@ class Prepared(NamedTuple):
 
 
 class Network(nn.Module):
-    """The parts as published, and their names."""
+    """All parts, under their published names."""
 
     ifnet: rife.IFNet
 
@@ -435,7 +434,7 @@ class Network(nn.Module):
         return Features(half, matching, context, self.ifnet.features(half) if self.config.rife else None)
 
     def relate(self, features: Sequence[Features]) -> Between:
-        """What does not depend on t."""
+        """Everything between the two frames that is independent of t."""
         before, after = features
         forward, backward = self.flownet(before.matching, after.matching)
         flows = resize(forward, 1 / self.scale) / self.scale, resize(backward, 1 / self.scale) / self.scale
@@ -458,12 +457,12 @@ class Network(nn.Module):
         return self.fusionnet(joined(images).to(fused[0].dtype), fused).float()
 
     def rife_frame(self, features: Sequence[rife.Features], t: Tensor) -> Tensor:
-        """The frame [K,3,H/2,W/2] at t that RIFE makes."""
+        """RIFE's frame [K,3,H/2,W/2] at t."""
         return self.ifnet.estimate(features, t).blend()
 
 
 def towards(t: Tensor) -> Pair:
-    """How far, [K,1,1,1], the frames before and after are from t."""
+    """Distances, [K,1,1,1], of the frames before and after from t."""
     t = t.float().reshape(-1, 1, 1, 1)
     return t, 1 - t
 
@@ -477,17 +476,17 @@ class Gmfss(nn.Module):
         self.net = Network(config, options.scale)
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
-        """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
+        """Frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] in the window's type."""
         frames = window.unbind(1)
         return self.at(self.prepare([self.encode(rgb) for rgb in frames], frames), t)
 
     def encode(self, rgb: Tensor) -> Features:
-        """What is computed of one frame [B,3,H,W] alone."""
+        """Features of one frame [B,3,H,W], computed once per frame."""
         check_size(self.spec, rgb)
         return self.net.encode(rgb)
 
     def prepare(self, features: Sequence[Features], frames: Sequence[Tensor]) -> Prepared:
-        """What does not depend on t, from what `encode` gave for both frames."""
+        """Everything independent of t, from the `encode` output of both frames."""
         check_frames(self.spec, frames)
         before, after = features
         between = self.net.relate(features)
@@ -500,15 +499,15 @@ class Gmfss(nn.Module):
         )
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
-        """The frames at ``t`` [B], as `forward` gives them."""
+        """Frames at ``t`` [B], as `forward` returns them."""
         check_times(self.spec, t, len(prepared.halves[0]))
         return self.net.render(prepared, t).clamp(0, 1).to(prepared.dtype)
 
     def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
-        """Where splatting brings pixels of ``t`` [B] from.
+        """Motion at ``t`` [B], derived from splatting.
 
-        The velocity of a pixel of t is the mean of that of all that lands on it, and zero where nothing does: there it
-        is occluded. The weight of the frame before is its share of what lands.
+        The velocity of a pixel at t is the mean over all pixels that land on it. Where none land it is zero, and the pixel
+        counts as occluded. The weight of the frame before is its share of the landed weight.
         """
         check_times(self.spec, t, len(prepared.halves[0]))
         (forward, backward), importance = prepared.between[0]
@@ -539,35 +538,33 @@ PARTS = {
     "rife": "ifnet",
     "ifnet": "ifnet",
 }
-"""The parts by a word of their published file's name, which `vfi models convert` puts before their keys."""
+"""Parts by a word in their published file name, which `vfi models convert` puts before their keys."""
 
 
 def detect(state: Mapping[str, Tensor]) -> Spec | None:
-    """Which GMFSS ``state`` is of; None when it is of none."""
+    """Spec of the GMFSS in ``state``, or None if it is another network."""
     config = configure(canonical(state))
     return specify(config, Options()) if config else None
 
 
 def build(state: Mapping[str, Tensor], options: Options = Options()) -> Gmfss:  # noqa: B008
-    """The network of ``state``, all parts of it, in float32, with its weights.
+    """GMFSS with all its parts, in float32, with the weights in ``state``.
 
-    Raises `InputError` when the network has no such option, or when ``state`` is not whole.
+    Raises `InputError` for unsupported options or an incomplete ``state``.
     """
     state = canonical(state)
     config = configure(state)
     if config is None:
-        raise InputError("the weights are not GMFSS's: they have no flownet.backbone.trident_conv or no fusionnet")
+        raise InputError("the weights are not GMFSS's: they lack flownet.backbone.trident_conv or fusionnet")
     if config.union and config.rife is None:
-        raise InputError(
-            f"{config.name} fuses what RIFE makes, and the weights have none: convert rife.pkl with its other files"
-        )
+        raise InputError(f"{config.name} needs RIFE, which these weights lack: convert rife.pkl together with its other files")
     model = Gmfss(config, options)
     load_weights(model.net, state, model.spec.name)
     return model.eval()
 
 
 def canonical(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """``state`` with the names of its parts as the network has them; empty when any name is of none."""
+    """``state`` under the network's own part names; empty if any key belongs to no part."""
     named: dict[str, Tensor] = {}
     for key, value in state.items():
         file, _, rest = key.partition(".")
@@ -579,7 +576,7 @@ def canonical(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def configure(state: Mapping[str, Tensor]) -> Config | None:
-    """What the names in ``state``, as published, say."""
+    """The `Config` given by the published names in ``state``; None if it is another network."""
     base, union = (f"fusionnet.residual_model_{head}.1.weight" in state for head in ("head", "head0"))
     if "flownet.backbone.trident_conv.weight" not in state or not (base or union):
         return None
@@ -588,7 +585,7 @@ def configure(state: Mapping[str, Tensor]) -> Config | None:
 
 
 def specify(config: Config, options: Options) -> Spec:
-    """What the network can do as ``options`` build it. Raises `InputError` for what it cannot."""
+    """Spec of the network as built with ``options``. Raises `InputError` for unsupported options."""
     check_options(config.name, options, scales=SCALES)
     return Spec(config.name, multiple=round(64 / min(options.scale, 1)), activations=450, licence="MIT")
 

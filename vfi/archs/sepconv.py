@@ -1,11 +1,11 @@
-"""SepConv: every pixel is made of both frames with two kernels of its own.
+"""SepConv: every pixel is the sum of two adaptive convolutions, one per frame.
 
 Niklaus, Mai and Liu, "Video Frame Interpolation via Adaptive Separable Convolution", ICCV 2017, whose weights "l1" and "lf"
-differ in what they were trained for and not in shape; and Niklaus, Mai and Wang, "Revisiting Adaptive Convolutions for Video
-Frame Interpolation", WACV 2021, whose weights are called "paper". A kernel of 51 taps reaches 25 pixels each way and no
-further, and only t = 1/2 is known.
+differ in training loss but not in shape; and Niklaus, Mai and Wang, "Revisiting Adaptive Convolutions for Video
+Frame Interpolation", WACV 2021, whose weights are called "paper". A kernel of 51 taps reaches at most 25 pixels each way.
+Only t = 1/2 is supported.
 
-Written from the papers and from the shapes of the weights. Owns the published names of the parameters. Knows nothing of
+Written from the papers and from the shapes of the weights. Owns the published parameter names. Knows nothing of
 padding, files or devices.
 """
 
@@ -25,14 +25,14 @@ from ..ops.adaptive import separable_convolution
 from ..ops.checks import check_frames, check_options, check_times, load_weights
 
 WIDTHS = (32, 64, 128, 256, 512)
-"""Of both networks, from the frame's size to 1/16 of it."""
+"""Channels of both networks, from full size down to 1/16."""
 
 VARIANTS = ("l1", "lf")
-"""What the weights of 2017 were trained for: small differences of colours, or of features, which is sharper."""
+"""Training loss of the 2017 weights: colour differences, or feature differences, which gives sharper frames."""
 
 
 class Kernels(NamedTuple):
-    """For every pixel, a column and a row for the frame before and for the one after, [B,K,H,W] float32."""
+    """Kernels per pixel: a column and a row for the frame before and for the one after, [B,K,H,W] float32."""
 
     vertical0: Tensor
     horizontal0: Tensor
@@ -40,7 +40,7 @@ class Kernels(NamedTuple):
     horizontal1: Tensor
 
     def apply(self, window: Tensor) -> Tensor:
-        """The sum of what they make of both frames of ``window`` [B,2,C,H,W], the border repeated: [B,C,H,W] float32."""
+        """Sum of both convolved frames of ``window`` [B,2,C,H,W], with border padding: [B,C,H,W] float32."""
         reach = (self.vertical0.shape[1] // 2,) * 4
         before, after = (F.pad(frame, reach, mode="replicate") for frame in window.float().unbind(1))
         return separable_convolution(before, self.vertical0, self.horizontal0) + separable_convolution(
@@ -49,34 +49,34 @@ class Kernels(NamedTuple):
 
 
 class Adaptive(nn.Module, ABC):
-    """What the networks of both papers have in common as an `Interpolator` that `Prepares`."""
+    """Common base of both papers' networks: an `Interpolator` that `Prepares`."""
 
     spec: Spec
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
-        """The frames at ``t`` [B], each 1/2, of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
+        """Frames at ``t`` [B], all 1/2, from ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] in the window's type."""
         return self.at(self.prepare((), window.unbind(1)), t)
 
     def prepare(self, features: Sequence[None], frames: Sequence[Tensor]) -> Tensor:
-        """The frame at 1/2, for there is no other, [B,3,H,W] of the window's type. There are no ``features``."""
+        """The frame at t = 1/2, the only one, [B,3,H,W] in the window's type. ``features`` is unused."""
         check_frames(self.spec, frames)
         return self.render(torch.stack(tuple(frames), dim=1)).clamp(0, 1).to(frames[0].dtype)
 
     def at(self, prepared: Tensor, t: Tensor) -> Tensor:
-        """What `prepare` gave, for every ``t`` [B]."""
+        """The `prepare` result, repeated for every ``t`` [B]."""
         check_times(self.spec, t, len(prepared))
         return prepared.expand(len(t), -1, -1, -1)
 
     @abstractmethod
     def render(self, window: Tensor) -> Tensor:
-        """The frame as the network gives it, [B,3,H,W] float32; values may lie a little outside 0..1."""
+        """Raw network output, [B,3,H,W] float32; values may lie slightly outside 0..1."""
 
     def _seen(self, window: Tensor) -> Tensor:
-        """The frames as the network was trained to see them: blue, green, red; in the type of its weights."""
+        """The frames in the network's own order, blue, green, red, and in the type of its weights."""
         return window.flip(2).to(next(self.parameters()).dtype)
 
 
-# --- of 2017 ------------------------------------------------------------------------------------------------------------------
+# --- the network of 2017 ------------------------------------------------------------------------------------------------------
 
 
 def basic(inputs: int, width: int, outputs: int) -> nn.Sequential:
@@ -94,7 +94,7 @@ def twice(align_corners: bool) -> nn.Upsample:
 
 
 class SepConv(Adaptive):
-    """The network of 2017: a U-Net down to 1/32 whose skips are added, and a head for each of the four kernels."""
+    """The network of 2017: a U-Net down to 1/32 with additive skips, and a head for each of the four kernels."""
 
     HEADS = ("Vertical1", "Horizontal1", "Vertical2", "Horizontal2")
 
@@ -114,7 +114,7 @@ class SepConv(Adaptive):
         return self.kernels(window).apply(window)
 
     def kernels(self, window: Tensor) -> Kernels:
-        """From both frames [B,2,3,H,W], whose sides are multiples of 32."""
+        """Kernels for both frames [B,2,3,H,W], whose sides are multiples of 32."""
         x = self._seen(window).flatten(1, 2)
         skips: list[Tensor] = []
         for level in range(1, 6):
@@ -125,11 +125,11 @@ class SepConv(Adaptive):
         return Kernels(*(self.get_submodule(f"net{name}")(x).float() for name in self.HEADS))
 
 
-# --- of 2021 ------------------------------------------------------------------------------------------------------------------
+# --- the network of 2021 ------------------------------------------------------------------------------------------------------
 
 
 class Main(nn.Module):
-    """A chain of layers, under the name that it has in the published files."""
+    """A chain of layers, under its published name."""
 
     def __init__(self, *layers: nn.Module) -> None:
         super().__init__()
@@ -161,7 +161,7 @@ def up(inputs: int, outputs: int) -> Main:
 
 
 class SepConvRevisited(Adaptive):
-    """The network of 2021: a grid of one column down and one column up, a head for each kernel, kernels that sum to one."""
+    """The network of 2021: a grid with one column down and one up, a head for each kernel, and normalised kernels."""
 
     HEADS = ("Verone", "Horone", "Vertwo", "Hortwo")
 
@@ -183,11 +183,11 @@ class SepConvRevisited(Adaptive):
         return made[:, :3] / torch.where(total.abs() < 0.01, 1, total)
 
     def sums(self, window: Tensor) -> Tensor:
-        """What the kernels make of the colours, and of plain ones: [B,4,H,W] float32."""
+        """Convolved colours, and a convolved plane of ones: [B,4,H,W] float32."""
         return self.kernels(window).apply(torch.cat((window, torch.ones_like(window[:, :, :1])), dim=2))
 
     def kernels(self, window: Tensor) -> Kernels:
-        """From both frames [B,2,3,H,W] of even sides; what the network sees has, over both, mean 0 and deviation 1."""
+        """Kernels for both frames [B,2,3,H,W] with even sides; the input is normalised jointly to mean 0 and deviation 1."""
         deviation, mean = torch.std_mean(window.float(), dim=(1, 2, 3, 4), correction=0, keepdim=True)
         seen = self._seen((window.float() - mean) / (deviation + 1e-7))
         rows = [torch.cat([self.netInput(frame) for frame in seen.unbind(1)], dim=1)]
@@ -210,15 +210,15 @@ ACADEMIC, ADOBE = "LicenseRef-Academic", "LicenseRef-Adobe-Research"
 
 
 def detect(state: Mapping[str, Tensor]) -> Spec | None:
-    """Which SepConv ``state`` is of; None when it is of none."""
+    """Spec of the SepConv in ``state``, or None if it is another network."""
     found = configure(published(state))
     return specify(found[0], Options()) if found else None
 
 
 def build(state: Mapping[str, Tensor], options: Options = Options()) -> Adaptive:  # noqa: B008
-    """The network of ``state`` with its weights; ``options.variant`` tells those of 2017 apart, and does nothing but name them.
+    """SepConv with the weights in ``state``; ``options.variant`` only names those of 2017.
 
-    Raises `InputError` when the network has no such option, or when ``state`` is not whole.
+    Raises `InputError` for unsupported options or an incomplete ``state``.
     """
     state = published(state)
     found = configure(state)
@@ -231,12 +231,12 @@ def build(state: Mapping[str, Tensor], options: Options = Options()) -> Adaptive
 
 
 def published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """``state`` under the names of the authors' code; their files of 2017 say ``module`` where it says ``net``."""
+    """``state`` under the names of the authors' code; their 2017 files have ``module`` instead of ``net``."""
     return {re.sub(r"^module(?=[A-Z])", "net", key): value for key, value in state.items()}
 
 
 def configure(state: Mapping[str, Tensor]) -> tuple[type[SepConv] | type[SepConvRevisited], int] | None:
-    """The network of ``state``, under its published names, and how many taps its kernels have."""
+    """The class of the network in ``state``, which has published names, and its number of kernel taps."""
     old, new = state.get("netVertical1.7.weight"), state.get("netVerone.netMain.3.weight")
     if old is not None and "netConv1.0.weight" in state:
         return SepConv, old.shape[0]
@@ -246,7 +246,7 @@ def configure(state: Mapping[str, Tensor]) -> tuple[type[SepConv] | type[SepConv
 
 
 def specify(network: type[SepConv] | type[SepConvRevisited], options: Options) -> Spec:
-    """What the network can do as ``options`` build it. Raises `InputError` for what it cannot."""
+    """Spec of the network as built with ``options``. Raises `InputError` for unsupported options."""
     if network is SepConvRevisited:
         check_options("sepconv-paper", options)
         return Spec("sepconv-paper", any_t=False, multiple=2, pad="edge", activations=500, licence=ADOBE)

@@ -1,12 +1,12 @@
-"""Super SloMo: flow between two frames, made into flow from any time between them.
+"""Super SloMo: converts flow between two frames into flow from any time between them.
 
 Jiang, Sun, Jampani, Yang, Learned-Miller and Kautz, "Super SloMo: High Quality Estimation of Multiple Intermediate Frames for
-Video Interpolation", CVPR 2018. One U-Net estimates flow between the frames, in both directions; at each t a second one
-mends what was guessed of it and tells what of each frame is visible.
+Video Interpolation", CVPR 2018. One U-Net estimates flow between the frames in both directions. At each t a second one
+refines the approximated flow from t and predicts visibility maps.
 
-The published weights are of Avinash Paliwal's training. They were trained on a picture that grows by one pixel when it is
-warped, see `warp_shrunk`; sampled half a pixel beside it, as later versions of PyTorch run that code, the picture
-flickers. Owns the published names of the parameters. Knows nothing of padding, files or devices.
+The published weights were trained by Avinash Paliwal, with a warp that grows the picture by one pixel, see `warp_shrunk`.
+Later versions of PyTorch run that code with a half-pixel shift, and the picture flickers. Owns the published parameter
+names. Knows nothing of padding, files or devices.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from ..ops.warp import shrink, warp_shrunk
 SPEC = Spec("superslomo", multiple=32, licence="MIT")
 
 MEAN = (0.429, 0.431, 0.397)
-"""Of the training pictures, red, green and blue; taken off before anything else, or colours blink."""
+"""Mean of the training pictures, red, green and blue; must be subtracted first, or colours flicker."""
 
 LEVELS = 5
 
 PREFIXES = {"state_dictFC.": "flow.", "state_dictAT.": "interp."}
-"""What the training script calls the two networks, and what they are called here."""
+"""Names of the two networks in the training script, and their names here."""
 
 
 def act(x: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """[B,C,H,W] and what was seen at twice its size, [B,C',2H,2W] -> [B,C',2H,2W]"""
+    """[B,C,H,W] and the skip at twice its size, [B,C',2H,2W] -> [B,C',2H,2W]"""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class UNet(nn.Module):
         self.conv3 = nn.Conv2d(widths[0], outputs, 3, padding=1)
 
     def forward(self, *parts: Tensor) -> Tensor:
-        """Joins ``parts``, taken in the type of the weights; returns float32."""
+        """Concatenates ``parts``, in the type of the weights; returns float32."""
         batch = max(part.shape[0] for part in parts)
         x = torch.cat([part.expand(batch, -1, -1, -1) for part in parts], dim=1).to(self.conv1.weight.dtype)
         seen = [act(self.conv2(act(self.conv1(x))))]
@@ -91,8 +91,8 @@ class UNet(nn.Module):
 
 
 class Prepared(NamedTuple):
-    """Of two frames, whatever t, all [B,C,H,W] float32: the frames, `centred`, and flow from each to the other, in pixels; and
-    the type of the window."""
+    """Data of a frame pair, independent of t, all [B,C,H,W] float32: the frames, `centred`, and flow from each to the other,
+    in pixels; and the type of the window."""
 
     before: Tensor
     after: Tensor
@@ -102,11 +102,11 @@ class Prepared(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """What is known of the frame at t, float32.
+    """Estimate of the frame at t, float32.
 
-    ``flow0``, ``flow1`` [B,2,H,W] lead to the frames before and after, in pixels as `warp_shrunk` understands them;
-    ``visible`` [B,1,H,W] 0..1 is how much of the frame before can be seen, and the rest of the frame after;
-    ``mask`` [B,1,H,W] 0..1 is the weight that this gives the frame before at t.
+    ``flow0``, ``flow1`` [B,2,H,W] point to the frames before and after, in pixels as used by `warp_shrunk`;
+    ``visible`` [B,1,H,W] 0..1 is the visibility of the frame before, 1 minus that of the frame after;
+    ``mask`` [B,1,H,W] 0..1 is the resulting weight of the frame before at t.
     """
 
     flow0: Tensor
@@ -125,27 +125,27 @@ class SuperSloMo(nn.Module):
         self.interp = UNet(4 * 3 + 4 * 2, 2 * 2 + 1)
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
-        """The frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] of the window's type."""
+        """Frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] in the window's type."""
         return self.at(self.prepare((), window.unbind(1)), t)
 
     def prepare(self, features: Sequence[None], frames: Sequence[Tensor]) -> Prepared:
-        """The frames as the networks see them and the flow between them. There are no ``features``."""
+        """The centred frames and the flow between them. ``features`` is unused."""
         check_frames(self.spec, frames)
         before, after = (centred(rgb) for rgb in frames)
         forward, backward = self.flow(before, after).chunk(2, dim=1)
         return Prepared(before, after, forward, backward, frames[0].dtype)
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
-        """The frames at ``t`` [B], as `forward` gives them."""
+        """Frames at ``t`` [B], as `forward` returns them."""
         return self.render(prepared, self.estimate(prepared, t)).clamp(0, 1).to(prepared.dtype)
 
     def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
-        """Flow and mask at ``t`` [B]: flow leads to where the network looks, the pixel that its picture grows by included."""
+        """Flow and mask at ``t`` [B]. Flow points to the positions that the network samples, including the one-pixel growth."""
         made = self.estimate(prepared, t)
         return Motion(shrink(made.flow0), shrink(made.flow1), made.mask)
 
     def estimate(self, prepared: Prepared, t: Tensor) -> Estimate:
-        """What the networks know of the frame at ``t`` [B]."""
+        """Flow, visibility and mask of the frame at ``t`` [B]."""
         before, after, forward, backward, _ = prepared
         check_times(self.spec, t, len(before))
         t = t.float().reshape(-1, 1, 1, 1)
@@ -158,19 +158,19 @@ class SuperSloMo(nn.Module):
         return Estimate(flow0 + mended[:, :2], flow1 + mended[:, 2:4], visible, weight0 / (weight0 + weight1))
 
     def render(self, prepared: Prepared, made: Estimate) -> Tensor:
-        """The frame as the network gives it, [B,3,H,W] float32; values may lie a little outside 0..1."""
+        """Raw network output, [B,3,H,W] float32; values may lie slightly outside 0..1."""
         seen0, seen1 = warp_shrunk(prepared.before, made.flow0), warp_shrunk(prepared.after, made.flow1)
         blend = made.mask * seen0 + (1 - made.mask) * seen1
         return blend + mean(blend)
 
 
 def centred(rgb: Tensor) -> Tensor:
-    """A frame less the mean of the training pictures, [B,3,H,W] float32."""
+    """A frame minus the mean of the training pictures, [B,3,H,W] float32."""
     return rgb.float() - mean(rgb)
 
 
 def mean(like: Tensor) -> Tensor:
-    """[3,1,1]"""
+    """`MEAN` as [3,1,1], on the device of ``like``."""
     return torch.tensor(MEAN, device=like.device)[:, None, None]
 
 
@@ -178,24 +178,24 @@ def mean(like: Tensor) -> Tensor:
 
 
 def detect(state: Mapping[str, Tensor]) -> Spec | None:
-    """The spec of Super SloMo when ``state`` holds both of its networks; else None."""
+    """Spec of Super SloMo if ``state`` holds both of its networks; else None."""
     state = published(state)
     first = {"flow.conv1.weight": (32, 6, 7, 7), "interp.conv1.weight": (32, 20, 7, 7)}
     return SPEC if all(key in state and tuple(state[key].shape) == shape for key, shape in first.items()) else None
 
 
 def build(state: Mapping[str, Tensor], options: Options = Options()) -> SuperSloMo:  # noqa: B008
-    """Both networks of ``state``, with their weights. Raises `InputError` for options that they lack, or a broken ``state``."""
+    """Super SloMo with the weights in ``state``. Raises `InputError` for unsupported options or a broken ``state``."""
     check_options(SPEC.name, options)
     if detect(state) is None:
-        raise InputError("the weights are not Super SloMo's: they have no flow.conv1 and interp.conv1")
+        raise InputError("the weights are not Super SloMo's: they lack flow.conv1 or interp.conv1")
     net = SuperSloMo()
     load_weights(net, published(state), SPEC.name)
     return net.eval()
 
 
 def published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """``state`` under the names of the modules here."""
+    """``state`` under the module names used here."""
     return {
         re.sub(r"^state_dict\w+\.", lambda match: PREFIXES.get(match[0], match[0]), key): value for key, value in state.items()
     }

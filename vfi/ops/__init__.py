@@ -1,1 +1,1 @@
-"""Building blocks shared by the networks, in plain PyTorch: sampling, splatting, correlation."""
+"""Building blocks that the networks share, in plain PyTorch: sampling, splatting, correlation."""

@@ -1,7 +1,7 @@
-"""Adaptive convolution: every pixel is made with a kernel of its own.
+"""Adaptive convolution: every pixel has its own kernel.
 
-The kernels come from a network, in the plain, separable or deformable form that it was trained for. Taps are added up one
-after another, so that no pixel's neighbourhood is ever stored: memory is that of a few pictures. Sums are float32 or better.
+The kernels come from a network, in the plain, separable or deformable form that it was trained for. Taps are summed one
+by one, so neighbourhoods are never stored: memory use is that of a few pictures. Sums are float32 or better.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from .warp import targets
 
 
 def adaptive_convolution(image: Tensor, kernel: Tensor) -> Tensor:
-    """A K x K kernel for every pixel (AdaConv: Niklaus, Mai and Liu, CVPR 2017).
+    """Convolution with a K x K kernel per pixel (AdaConv: Niklaus, Mai and Liu, CVPR 2017).
 
-    ``image`` is [B,C,H+K-1,W+K-1], already padded; ``kernel`` is [B,K*K,H,W], rows first. Returns [B,C,H,W] of
+    ``image`` is [B,C,H+K-1,W+K-1], already padded; ``kernel`` is [B,K*K,H,W], row-major. Returns [B,C,H,W] in
     ``image``'s type.
     """
     exact = _exact(image, kernel)
@@ -29,9 +29,9 @@ def adaptive_convolution(image: Tensor, kernel: Tensor) -> Tensor:
 
 
 def separable_convolution(image: Tensor, vertical: Tensor, horizontal: Tensor) -> Tensor:
-    """A kernel that is the product of a column and a row, for every pixel (SepConv: Niklaus, Mai and Liu, ICCV 2017).
+    """Convolution with a separable kernel per pixel, a column times a row (SepConv: Niklaus, Mai and Liu, ICCV 2017).
 
-    ``image`` is [B,C,H+K-1,W+K-1], already padded; ``vertical`` and ``horizontal`` are [B,K,H,W]. Returns [B,C,H,W] of
+    ``image`` is [B,C,H+K-1,W+K-1], already padded; ``vertical`` and ``horizontal`` are [B,K,H,W]. Returns [B,C,H,W] in
     ``image``'s type.
     """
     exact = _exact(image, vertical)
@@ -48,13 +48,13 @@ def separable_convolution(image: Tensor, vertical: Tensor, horizontal: Tensor) -
 def deformable_separable_convolution(
     image: Tensor, vertical: Tensor, horizontal: Tensor, offset_y: Tensor, offset_x: Tensor, mask: Tensor
 ) -> Tensor:
-    """As `separable_convolution`, every tap moved by an offset of its own and dimmed by a mask (DSepConv: Cheng and Chen,
-    AAAI 2020), as LDMVFI was trained with it.
+    """As `separable_convolution`, but each tap has its own offset and is scaled by a mask (DSepConv: Cheng and Chen,
+    AAAI 2020), as in LDMVFI's training.
 
     ``image`` is [B,C,H+K-1,W+K-1], already padded; ``vertical`` and ``horizontal`` are [B,K,H,W]; offsets, in pixels, and
-    ``mask`` are [B,K*K,H,W], rows first. Two oddities belong to the trained weights: without offsets, taps lie one
-    pixel up and left of the centre when K = 5; and a tap that was moved out of the frame counts twice in that direction.
-    Returns [B,C,H,W] of ``image``'s type.
+    ``mask`` are [B,K*K,H,W], row-major. The trained weights rely on two oddities: with zero offsets and K = 5, taps lie one
+    pixel up and left of the centre; a tap moved out of the frame counts twice in that direction.
+    Returns [B,C,H,W] in ``image``'s type.
     """
     exact = _exact(image, offset_y)
     side = vertical.shape[1]
@@ -72,11 +72,11 @@ def deformable_separable_convolution(
 
 
 def adacof(image: Tensor, weight: Tensor, offset_y: Tensor, offset_x: Tensor, dilation: int = 1) -> Tensor:
-    """Adaptive collaboration of flows: K x K taps, each moved by an offset of its own (Lee et al., CVPR 2020).
+    """Adaptive collaboration of flows: K x K taps, each with its own offset (Lee et al., CVPR 2020).
 
     ``image`` is [B,C,H+(K-1)*dilation,W+(K-1)*dilation], already padded; ``weight`` and the offsets, in pixels, are
-    [B,K*K,H,W], rows first. Offsets are cut towards zero to whole pixels, so that the mix of neighbours
-    extrapolates where they are negative: networks were trained so. Returns [B,C,H,W] of ``image``'s type.
+    [B,K*K,H,W], row-major. As in training, offsets are truncated towards zero to whole pixels, so negative ones
+    extrapolate between neighbours. Returns [B,C,H,W] in ``image``'s type.
     """
     exact = _exact(image, offset_y)
     side = round(weight.shape[1] ** 0.5)
@@ -96,12 +96,12 @@ def adacof(image: Tensor, weight: Tensor, offset_y: Tensor, offset_x: Tensor, di
 
 
 def adaptive_warp(image: Tensor, flow: Tensor, kernel: Tensor) -> Tensor:
-    """Backward warping with a K x K kernel for every pixel in place of the bilinear one (MEMC-Net: Bao et al., TPAMI 2019,
+    """Backward warping with a K x K kernel per pixel instead of bilinear weights (MEMC-Net: Bao et al., TPAMI 2019,
     equation 2; DAIN).
 
-    ``image`` is [B,C,H,W], ``flow`` [B,2,H,W] (dx, dy) in pixels and ``kernel`` [B,K*K,H,W], rows first, K even. The
-    kernel lies round the four pixels that the flow leads between; each quarter of it has the weight of its pixel. A pixel
-    that leads out of the frame, or half a frame away, stays as it is. Returns [B,C,H,W] of ``image``'s type.
+    ``image`` is [B,C,H,W], ``flow`` [B,2,H,W] (dx, dy) in pixels and ``kernel`` [B,K*K,H,W], row-major, K even. The
+    kernel is centred between the four pixels that the flow points to; each quarter is scaled by its pixel's bilinear weight.
+    Pixels whose flow leaves the frame, or spans half of it, stay unchanged. Returns [B,C,H,W] in ``image``'s type.
     """
     exact = _exact(image, flow)
     flow, kernel = flow.to(exact.dtype), kernel.to(exact.dtype)
@@ -132,14 +132,14 @@ def _shifted(image: Tensor, dy: int, dx: int, kernel: Tensor) -> Tensor:
 
 
 def _positions(image: Tensor, offset_y: Tensor, offset_x: Tensor) -> tuple[Tensor, Tensor]:
-    """y and x [B,H,W] of each pixel, moved, of ``image``'s type."""
+    """y and x [B,H,W] of each pixel plus its offset, in ``image``'s type."""
     y = torch.arange(offset_y.shape[-2], device=image.device, dtype=image.dtype)[:, None]
     x = torch.arange(offset_x.shape[-1], device=image.device, dtype=image.dtype)
     return y + offset_y.to(image.dtype), x + offset_x.to(image.dtype)
 
 
 def _edges(at: Tensor, side: int) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """The two pixels that ``at`` lies between in one direction, kept within the frame, and the share of each."""
+    """The two pixels that ``at`` lies between along one axis, clamped to the frame, and the share of each."""
     first = at.floor()
     at = at.clamp(0, side - 1)
     near, far = first.clamp(0, side - 1), (first + 1).clamp(0, side - 1)
@@ -147,6 +147,6 @@ def _edges(at: Tensor, side: int) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, 
 
 
 def _pick(image: Tensor, row: Tensor, column: Tensor) -> Tensor:
-    """``image`` [B,C,H,W] at whole positions [B,H',W']: [B,C,H',W']."""
+    """``image`` [B,C,H,W] at integer positions [B,H',W']: [B,C,H',W']."""
     pixel = (row * image.shape[-1] + column).flatten(1)[:, None].expand(-1, image.shape[1], -1)
     return image.flatten(2).gather(2, pixel).unflatten(2, row.shape[1:])

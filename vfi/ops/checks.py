@@ -1,6 +1,6 @@
-"""What every network asks of a window, of options and of weights before it starts.
+"""Checks of windows, options and weights that every network runs before it starts.
 
-Each check passes in silence or raises `InputError`. Knows specs and shapes; knows nothing of any particular network.
+Each check passes silently or raises `InputError`. Knows specs and shapes; knows nothing of any particular network.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from ..core import InputError, Options, Spec
 
 
 def check_frames(spec: Spec, frames: Sequence[Tensor]) -> None:
-    """That the frames of a window, [B,3,H,W] each, are as many as `Spec` says, alike, and of a size that suits."""
+    """Check the frames of a window, [B,3,H,W] each: their number, equal shapes and a size that `Spec` allows."""
     shapes = [list(frame.shape) for frame in frames]
     first = shapes[0] if shapes else []
     if len(shapes) != spec.window or len(first) != 4 or first[1] != 3 or any(shape != first for shape in shapes):
         given = ", ".join(map(str, shapes)) or "none"
-        raise InputError(f"frames of shape {given} were given: {spec.name} needs {spec.window} of one shape [B,3,H,W]")
+        raise InputError(f"frames of shape {given} were given: {spec.name} needs {spec.window} of the same shape [B,3,H,W]")
     check_size(spec, frames[0])
 
 
 def check_times(spec: Spec, t: Tensor, windows: int) -> None:
-    """That t [B] is what `Interpolator` says: one t a window, or one window for all; and 1/2 where nothing else is known."""
+    """Check t [B]: one t per window, or one window for all; and t = 1/2 if the network supports no other."""
     if t.ndim != 1 or windows not in (1, t.shape[0]):
         raise InputError(
-            f"t of shape {list(t.shape)} does not suit a window of batch {windows}: "
-            f"one t a window is needed, or one window for all"
+            f"t of shape {list(t.shape)} was given for a window of batch {windows}: "
+            f"one t per window is needed, or one window for all"
         )
     if not spec.any_t and bool((t != 0.5).any()):
-        raise InputError(f"{spec.name} only knows t = 0.5, and {t.tolist()} was given")
+        raise InputError(f"{spec.name} only supports t = 0.5, not {t.tolist()}")
 
 
 def check_size(spec: Spec, picture: Tensor) -> None:
-    """That height and width of [...,H,W] are multiples of ``spec.multiple`` and at least ``spec.min_size``."""
+    """Check that height and width of [...,H,W] are multiples of ``spec.multiple`` and at least ``spec.min_size``."""
     height, width = picture.shape[-2:]
     if height % spec.multiple or width % spec.multiple:
         raise InputError(
@@ -55,43 +55,43 @@ def check_options(
     variants: Collection[str] = (),
     samples: bool = False,
 ) -> None:
-    """That ``options`` ask for nothing but what the network ``name`` has."""
+    """Check that the network ``name`` supports all ``options``."""
     if not samples:
         check_no_sampling(name, options)
     if options.scale not in scales:
         allowed = ", ".join(f"{scale:g}" for scale in scales)
-        raise InputError(f"scale {options.scale:g} was asked for: {name} takes {allowed}")
+        raise InputError(f"scale {options.scale:g} is not supported: {name} takes {allowed}")
     if options.ensemble and not ensemble:
-        raise InputError(f"{name} has no ensemble inside the network")
+        raise InputError(f"{name} does not support ensemble")
     if options.variant is not None and options.variant not in variants:
         allowed = ", ".join(variants) or "none"
-        raise InputError(f"variant {options.variant!r} was asked for: {name} has {allowed}")
+        raise InputError(f"unknown variant {options.variant!r}: {name} has {allowed}")
 
 
 def check_no_sampling(name: str, options: Options) -> None:
-    """That ``options`` do not say how to draw frames from noise, which the model ``name`` does not do."""
+    """Check that ``options`` have no sampling settings: the model ``name`` is not a diffusion model."""
     if options.sampling is not None:
-        raise InputError(f"{name} draws nothing from noise: steps, eta and seed are for models that do, such as ldmvfi")
+        raise InputError(f"{name} is not a diffusion model: steps, eta and seed are only for those, such as ldmvfi")
 
 
 def load_weights(net: nn.Module, state: Mapping[str, Tensor], name: str, *, assign: bool = False) -> None:
-    """Load ``state`` into ``net``: every tensor that it has, in the shape that it has, and none besides.
+    """Load ``state`` into ``net``. Names and shapes must match exactly, with no extra tensors.
 
-    ``assign``: the net takes the tensors themselves, and copies none.
+    ``assign``: use the tensors of ``state`` themselves instead of copying them.
     """
     wanted = {key: value.shape for key, value in net.state_dict().items()}
     given = {key: value.shape for key, value in state.items()}
     wrong = sorted(key for key in wanted.keys() | given.keys() if wanted.get(key) != given.get(key))
     if wrong:
         raise InputError(
-            f"the weights look like {name}, yet {len(wrong)} tensors are missing, unknown or of another shape: "
+            f"the weights look like {name}, but {len(wrong)} tensors are missing, unknown or of the wrong shape: "
             f"{', '.join(wrong[:3])}{', ...' if len(wrong) > 3 else ''}"
         )
     net.load_state_dict(state, assign=assign)
 
 
 def check_no_network(name: str, options: Options) -> None:
-    """For a model without weights. Only what would change a network's picture is refused; there is nothing to ``refine``."""
+    """Check options of a model without weights. Only options that change a network's output are refused; ``refine`` is not."""
     if options.ensemble or options.variant is not None:
-        raise InputError(f"{name} is no network: it has neither an ensemble nor variants")
+        raise InputError(f"{name} is not a neural network: it has no ensemble and no variants")
     check_no_sampling(name, options)

@@ -1,6 +1,6 @@
-"""Correlation: how alike the features of two frames are, near each pixel or anywhere.
+"""Correlation: similarity of the features of two frames, near each pixel or anywhere.
 
-Owns cost volumes round each pixel, and the all-pairs correlation of RAFT. Sums are float32 or better.
+Owns local cost volumes and RAFT's all-pairs correlation. Sums are float32 or better.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ import torch.nn.functional as F
 from torch import Tensor
 
 VOLUME_BYTES = 512 * 2**20
-"""All-pairs correlation is stored up to this size, and worked out at each look-up beyond it."""
+"""Maximum size of stored all-pairs correlation; the rest is computed at each look-up."""
 
 CACHE_BYTES, CHUNK_BYTES = 4 * 2**20, 256 * 2**20
-"""How much is gathered at a time where pairs are worked out at the look-up: on the CPU, to suit its cache, and elsewhere."""
+"""Bytes gathered at a time when pairs are computed at the look-up: on the CPU, sized for its cache, and elsewhere."""
 
 
 def correlation(a: Tensor, b: Tensor, radius: int = 4) -> Tensor:
-    """The mean product of features, for every shift of up to ``radius`` pixels (PWC-Net: Sun et al., CVPR 2018, equation 1).
+    """Mean product of features for every shift of up to ``radius`` pixels (PWC-Net: Sun et al., CVPR 2018, equation 1).
 
-    ``a`` and ``b`` are [B,C,H,W]. Channel ``(dy + radius) * (2 * radius + 1) + dx + radius`` of the result is that of
-    ``a`` at (x, y) and ``b`` at (x + dx, y + dy), which is zero outside. Returns [B,(2*radius+1)**2,H,W] of ``a``'s type.
+    ``a`` and ``b`` are [B,C,H,W]. Channel ``(dy + radius) * (2 * radius + 1) + dx + radius`` of the result compares
+    ``a`` at (x, y) with ``b``, zero-padded, at (x + dx, y + dy). Returns [B,(2*radius+1)**2,H,W] in ``a``'s type.
     """
     return _cost_volume(a, b, radius, torch.mul)
 
 
 def absolute_difference(a: Tensor, b: Tensor, radius: int = 4) -> Tensor:
-    """The mean absolute difference of features, for every shift; else as `correlation`."""
+    """Mean absolute difference of features for every shift; otherwise as `correlation`."""
     return _cost_volume(a, b, radius, lambda here, there: (here - there).abs())
 
 
@@ -43,12 +43,12 @@ def _cost_volume(a: Tensor, b: Tensor, radius: int, cost: Callable[[Tensor, Tens
 
 
 class AllPairs:
-    """The correlation of every pixel of ``a`` with every pixel of ``b``, at several sizes of ``b`` (RAFT: Teed and Deng,
+    """Correlation of every pixel of ``a`` with every pixel of ``b``, at several sizes of ``b`` (RAFT: Teed and Deng,
     ECCV 2020, section 3.2).
 
-    ``a`` and ``b`` are [B,C,H,W]; features are multiplied, summed and divided by the square root of C; each of ``levels``
-    halves ``b`` once more by averaging. Pairs are stored, coarse levels first, in no more than ``limit`` bytes; those of
-    the other levels are worked out at each look-up, which is slower: all pairs of two frames of 1080p take 5.6 GB at 1/8.
+    ``a`` and ``b`` are [B,C,H,W]. Features are multiplied, summed and divided by the square root of C; each of the ``levels``
+    halves ``b`` once more by averaging. Pairs are stored, coarse levels first, in at most ``limit`` bytes. The remaining
+    levels are computed at each look-up, which is slower. All pairs of two 1080p frames take 5.6 GB at 1/8.
     """
 
     def __init__(self, a: Tensor, b: Tensor, *, levels: int = 4, radius: int = 4, limit: int = VOLUME_BYTES) -> None:
@@ -63,18 +63,18 @@ class AllPairs:
         self.targets = [level.flatten(2).mT.contiguous() for level in pyramid]
         """Features of ``b`` at each level, fine to coarse, [B,pixels of b,C]."""
         self.volumes: list[Tensor | None] = []
-        """Stored pairs of each level, [B,pixels of a,pixels of b]."""
+        """Stored pairs per level, [B,pixels of a,pixels of b]; None if computed at the look-up."""
         for target in reversed(self.targets):
             limit -= self.sources[..., 0].numel() * target.shape[1] * target.element_size()
             self.volumes.insert(0, self.sources @ target.mT if limit >= 0 else None)
 
     def __call__(self, at: Tensor) -> Tensor:
-        """The pairs round ``at``, bilinear, zero outside of the frame.
+        """Pairs around ``at``, bilinear, zero outside the frame.
 
-        ``at`` is [B,2,H,W]: for each pixel of ``a``, x and y in pixels of ``b`` at its full size. Level by level there
-        are (2 * radius + 1)**2 channels, numbered ``(dx + radius) * (2 * radius + 1) + dy + radius``: columns first, as
-        trained networks expect. Returns [B, levels * (2 * radius + 1)**2, H, W] of ``a``'s type. Features of batch 1
-        serve every batch of ``at``.
+        ``at`` is [B,2,H,W]: for each pixel of ``a``, x and y in pixels of full-size ``b``. Each level has
+        (2 * radius + 1)**2 channels, numbered ``(dx + radius) * (2 * radius + 1) + dy + radius``: column-major, as
+        trained networks expect. Returns [B, levels * (2 * radius + 1)**2, H, W] in ``a``'s type. Features of batch 1
+        broadcast to the batch of ``at``.
         """
         size = at.shape[-2:]
         places = at.to(self.sources.dtype).flatten(2).mT
@@ -85,13 +85,13 @@ class AllPairs:
         return torch.stack(found).mT.unflatten(2, size).to(self.dtype)
 
     def _look(self, level: int, index: int, places: Tensor) -> Tensor:
-        """One level of one of the batch: for each of ``places`` [N,2], the square round it, [N,(2*radius+1)**2]."""
+        """One level of one batch item: the square around each of ``places`` [N,2], as [N,(2*radius+1)**2]."""
         height, width = self.sizes[level]
         index = min(index, self.sources.shape[0] - 1)
         corner = places.floor()
         right, down = (places - corner)[:, :, None, None].unbind(1)
         reach = torch.arange(-self.radius, self.radius + 2, device=places.device)
-        # Beyond the reach of the frame all is zero, however far; whole numbers have their limits.
+        # Beyond the radius outside the frame everything is zero; clamp so that integers do not overflow.
         far = self.radius + 2
         column = corner[:, 0, None].clamp(-far, width + far).long() + reach
         row = corner[:, 1, None].clamp(-far, height + far).long() + reach
@@ -103,7 +103,7 @@ class AllPairs:
         return pairs.mT.flatten(1)
 
     def _pairs(self, level: int, index: int, pixel: Tensor) -> Tensor:
-        """Correlation of the Nth pixel of ``a`` with the pixels of ``b`` that row N of ``pixel`` [N,K] counts."""
+        """Correlation of the Nth pixel of ``a`` with the pixels of ``b`` listed in row N of ``pixel`` [N,K]."""
         volume = self.volumes[level]
         if volume is not None:
             return volume[index].gather(1, pixel)

@@ -1,6 +1,6 @@
-"""Flow projection: from the flow of one frame to the flow at a time between the frames.
+"""Flow projection: turns the flow of one frame into the flow at a time between the frames.
 
-Bao et al., "Depth-Aware Video Frame Interpolation", CVPR 2019, equations 1 to 3, as DAIN was trained with it.
+Bao et al., "Depth-Aware Video Frame Interpolation", CVPR 2019, equations 1 to 3, as in DAIN's training.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from .warp import targets
 
 
 def project_flow(flow: Tensor, nearness: Tensor) -> tuple[Tensor, Tensor]:
-    """The flow back to a frame, at the time that ``flow`` leads to.
+    """Flow back to a frame, at the time that ``flow`` points to.
 
-    ``flow`` is [B,2,H,W] (dx, dy) in pixels, from the frame to the time; ``nearness`` is [B or 1,1,H,W], above zero: the
-    reciprocal of depth. Every pixel that stays in the frame gives its reversed flow, whole, to each of the four pixels
-    that it lands between; what meets is averaged by nearness. Where nothing lands, see `fill_holes`.
-    Returns the flow [B,2,H,W] from the time to the frame, and the summed nearness [B,1,H,W], zero in holes; float32 or
+    ``flow`` is [B,2,H,W] (dx, dy) in pixels, from the frame to that time; ``nearness`` is [B or 1,1,H,W], above zero: the
+    reciprocal of depth. Every pixel that stays in the frame gives its reversed flow, undivided, to each of the four pixels
+    that it lands between. Colliding flows are averaged by nearness; `fill_holes` fills pixels where none land.
+    Returns the flow [B,2,H,W] from that time to the frame, and the summed nearness [B,1,H,W], zero in holes; float32 or
     better.
     """
     height, width = flow.shape[-2:]
@@ -42,8 +42,8 @@ def project_flow(flow: Tensor, nearness: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def fill_holes(values: Tensor, covered: Tensor) -> Tensor:
-    """``values`` [B,C,H,W] where ``covered`` [B,1,H,W]; elsewhere the mean of the nearest covered ones to the left, right, top
-    and bottom, or zero where there are none."""
+    """``values`` [B,C,H,W] where ``covered`` [B,1,H,W]; elsewhere the mean of the nearest covered values to the left, right,
+    top and bottom, or zero if there are none."""
     total, found = torch.zeros_like(values), torch.zeros_like(values[:, :1])
     for dim, step in product((-1, -2), (1, -1)):
         value, known = _carry(torch.where(covered, values, 0), covered, dim, step)
@@ -52,7 +52,7 @@ def fill_holes(values: Tensor, covered: Tensor) -> Tensor:
 
 
 def _carry(value: Tensor, known: Tensor, dim: int, step: int) -> tuple[Tensor, Tensor]:
-    """Every unknown value replaced with the nearest known one, ``step`` = 1 before it or -1 after it in ``dim``, if any."""
+    """Replace unknown values with the nearest known one along ``dim``, before (``step`` = 1) or after (-1) them, if any."""
     side = value.shape[dim]
     while abs(step) < side:
         value = torch.where(known, value, _shift(value, step, dim))
@@ -62,7 +62,7 @@ def _carry(value: Tensor, known: Tensor, dim: int, step: int) -> tuple[Tensor, T
 
 
 def _shift(value: Tensor, step: int, dim: int) -> Tensor:
-    """Moved by ``step`` pixels, zeros coming in."""
+    """Shift by ``step`` pixels, filling with zeros."""
     blank = torch.zeros_like(value.narrow(dim, 0, abs(step)))
     kept = value.narrow(dim, max(-step, 0), value.shape[dim] - abs(step))
     return torch.cat((blank, kept) if step > 0 else (kept, blank), dim=dim)

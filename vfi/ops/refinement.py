@@ -1,7 +1,7 @@
-"""The refinement net of RIFE, which EMA-VFI took over: what the blend of two warped frames lacks.
+"""RIFE's refinement net, also used by EMA-VFI: predicts the residual of the blend of two warped frames.
 
-Huang et al., "Real-Time Intermediate Flow Estimation for Video Frame Interpolation", ECCV 2022, section 3.3. The names of the
-parameters are the published ones. Knows nothing of how its context was made or warped.
+Huang et al., "Real-Time Intermediate Flow Estimation for Video Frame Interpolation", ECCV 2022, section 3.3. Parameters have
+their published names. Knows nothing of how its context was made or warped.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 
 
 def halve(inputs: int, outputs: int) -> nn.Sequential:
-    """Two convolutions, the first of which halves the size."""
+    """Two convolutions; the first halves the size."""
     return nn.Sequential(OrderedDict(conv1=conv(inputs, outputs, 2), conv2=conv(outputs, outputs)))
 
 
@@ -29,7 +29,7 @@ def double(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class UNet(nn.Module):
-    """A residual in -1..1, from what is seen at full size and warped context of both frames at four smaller ones."""
+    """Predicts a residual in -1..1 from full-size inputs and the warped context of both frames at four smaller sizes."""
 
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class UNet(nn.Module):
         self.conv = nn.Conv2d(width, 3, 3, 1, 1)
 
     def forward(self, seen: Tensor, context: Sequence[Tensor]) -> Tensor:
-        """``seen`` [B,inputs,H,W]; ``context`` at 1/2, 1/4, 1/8 and 1/16 of that, 2, 4, 8 and 16 times ``width`` channels.
+        """``seen`` [B,inputs,H,W]; ``context`` at 1/2, 1/4, 1/8 and 1/16 of that, with 2, 4, 8 and 16 times ``width`` channels.
 
         Returns [B,3,H,W], float32; computes in the type of the weights.
         """

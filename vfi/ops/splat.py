@@ -1,8 +1,8 @@
-"""Forward splatting: send every pixel where its flow leads, and let what meets there mix.
+"""Forward splatting: move every pixel along its flow, and combine pixels that land in the same place.
 
-A pixel is shared out bilinearly among the four that it lands between; shares that fall outside of the frame are lost, and a
-pixel whose flow is not a finite number goes nowhere. What meets is summed, averaged, or averaged with weights. On CUDA the
-order of sums, and so their last digits, vary unless `torch.use_deterministic_algorithms` says otherwise.
+A pixel is distributed bilinearly over the four pixels that it lands between. Shares outside the frame are lost, and pixels
+with non-finite flow are dropped. Colliding pixels are summed, averaged, or averaged with weights. On CUDA the
+order of sums, and so their last digits, vary unless `torch.use_deterministic_algorithms` is on.
 
 Niklaus and Liu, "Softmax Splatting for Video Frame Interpolation", CVPR 2020, equations 3 to 8.
 """
@@ -18,27 +18,27 @@ from torch import Tensor
 from .warp import targets
 
 Empty = Literal["add", "clip", "zero"]
-"""What keeps a mean from dividing by zero: 1e-7 is added to its divisor; the divisor is at least that; a zero becomes 1."""
+"""How a mean avoids dividing by zero: 1e-7 is added to the divisor; it is at least 1e-7; a zero divisor becomes 1."""
 
 EPSILON = 1e-7
 
 
 def splat_sum(image: Tensor, flow: Tensor) -> Tensor:
-    """The sum of what lands on each pixel. Splat ones to learn how much did.
+    """Sum of the values that land on each pixel. Splat ones to get the total weight.
 
     ``image`` is [B,C,H,W] of any float type, ``flow`` [B,2,H,W] (dx, dy) in pixels. Sums are float32 or better.
-    Returns [B,C,H,W] of ``image``'s type. A batch of 1 in either serves the whole batch of the other.
+    Returns [B,C,H,W] in ``image``'s type. A batch of 1 in either broadcasts to the batch of the other.
     """
     return _splat(_exact(image, flow), flow).to(image.dtype)
 
 
 def splat_average(image: Tensor, flow: Tensor, *, empty: Empty = "add") -> Tensor:
-    """The mean of what lands on each pixel, zero where nothing does; else as `splat_sum`."""
+    """Mean of the values that land on each pixel, zero where none do; otherwise as `splat_sum`."""
     return splat_linear(image, flow, torch.ones_like(image[:, :1]), empty=empty)
 
 
 def splat_linear(image: Tensor, flow: Tensor, weight: Tensor, *, empty: Empty = "add") -> Tensor:
-    """The mean of what lands on each pixel, weighted with ``weight`` [B,1,H,W], which is not negative; else as `splat_sum`."""
+    """Mean of the values that land on each pixel, weighted by ``weight`` [B,1,H,W] >= 0; otherwise as `splat_sum`."""
     image, dtype = _exact(image, flow), image.dtype
     weight = weight.to(image.dtype)
     weighted = image * weight
@@ -54,9 +54,9 @@ def splat_linear(image: Tensor, flow: Tensor, weight: Tensor, *, empty: Empty = 
 
 
 def splat_softmax(image: Tensor, flow: Tensor, importance: Tensor, *, empty: Empty = "add") -> Tensor:
-    """The mean weighted with ``exp(importance)``, [B,1,H,W]: what is more important covers the rest; else as `splat_sum`.
+    """Mean weighted by ``exp(importance)``, [B,1,H,W]: the most important pixel covers the rest; otherwise as `splat_sum`.
 
-    The weights are not scaled to their largest, as trained networks expect: keep ``importance`` within about -20 .. 80.
+    Weights are not divided by their maximum, as trained networks expect: keep ``importance`` within about -20 .. 80.
     """
     importance = importance.to(_exact(image, flow).dtype)
     return splat_linear(image, flow, importance.exp(), empty=empty)
@@ -67,7 +67,7 @@ def _exact(image: Tensor, flow: Tensor) -> Tensor:
 
 
 def _splat(image: Tensor, flow: Tensor) -> Tensor:
-    """As `splat_sum`, of float32 or better."""
+    """As `splat_sum`, for float32 or better."""
     height, width = image.shape[-2:]
     batch, channels = max(image.shape[0], flow.shape[0]), image.shape[1]
     x, y = targets(flow.to(image.dtype))

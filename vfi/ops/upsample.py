@@ -1,4 +1,4 @@
-"""Enlarging flow: each fine pixel takes a learned mean of the coarse ones round it. Knows nothing of how it is learned."""
+"""Flow upsampling: each fine pixel is a learned mean of the coarse ones around it. Knows nothing of how it is learned."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 def upsample_convex(flow: Tensor, weight: Tensor, factor: int) -> Tensor:
-    """Enlarge ``flow`` [B,2,H,W] by ``factor``, its vectors too (RAFT: Teed and Deng, ECCV 2020).
+    """Upsample ``flow`` [B,2,H,W] by ``factor`` and scale its vectors (RAFT: Teed and Deng, ECCV 2020).
 
-    ``weight`` is [B,9*factor**2,H,W], the logits of shares: for the coarse pixel and its eight neighbours, row by row, and
-    then for each of the fine pixels within it, row by row. Returns [B,2,factor*H,factor*W], float32 or better.
+    ``weight`` is [B,9*factor**2,H,W]: logits for the coarse pixel and its eight neighbours, row by row, each with one
+    channel per fine pixel, row by row. Returns [B,2,factor*H,factor*W], float32 or better.
     """
     batch, _, height, width = flow.shape
     share = weight.to(flow.dtype).reshape(batch, 1, 9, factor**2, height, width).softmax(dim=2)

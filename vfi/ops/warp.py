@@ -1,8 +1,8 @@
-"""Backward warping: look up, for every pixel, where it comes from.
+"""Backward warping: sample every output pixel at the position that it comes from.
 
-All conventions are the same bilinear look-up at other places or with another outside; trained weights know only the one
-that they were trained with, so each has its own name here. A half-pixel grid (``align_corners=False``) whose flow is
-divided by W/2 looks at the very places of `warp_corners`: FILM needs no function of its own.
+All conventions are the same bilinear sampling; they differ in sampling positions and padding. Trained weights need the
+convention of their training, so each has its own name here. A half-pixel grid (``align_corners=False``) whose flow is
+divided by W/2 samples exactly the positions of `warp_corners`, so FILM needs no function of its own.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ Outside = Literal["border", "zeros"]
 
 
 def warp_corners(image: Tensor, flow: Tensor) -> Tensor:
-    """Sample ``image`` at ``position + flow``, the border repeated, pixel centres at whole numbers.
+    """Sample ``image`` at ``position + flow``, with border padding and pixel centres at integers.
 
     This is ``grid_sample(align_corners=True)`` as RIFE, IFRNet and AMT use it. ``image`` is [B,C,H,W] of any float type,
-    ``flow`` is [B,2,H,W] (dx, dy) in pixels. Sampling is always float32: half-precision grids wobble, and on some
-    CPUs they fail. Returns [B,C,H,W] of ``image``'s type. A batch of 1 in either serves the whole batch of the other.
+    ``flow`` is [B,2,H,W] (dx, dy) in pixels. Sampling is always float32: half-precision grids jitter, and fail on some
+    CPUs. Returns [B,C,H,W] in ``image``'s type. A batch of 1 in either broadcasts to the batch of the other.
     """
     height, width = flow.shape[-2:]
     flow = flow.to(torch.promote_types(flow.dtype, torch.float32))
-    # The grid first and the flow then, as in training: whole positions plus flow round otherwise, which shows as 1e-4.
+    # Normalise, then add the flow, as in training: adding in pixels rounds differently, which shows as 1e-4.
     x = torch.linspace(-1, 1, width, device=flow.device, dtype=flow.dtype)
     y = torch.linspace(-1, 1, height, device=flow.device, dtype=flow.dtype)
     grid_x = x + flow[:, 0] * (2 / max(width - 1, 1))
@@ -34,10 +34,10 @@ def warp_corners(image: Tensor, flow: Tensor) -> Tensor:
 
 
 def warp_cubic(image: Tensor, flow: Tensor) -> Tensor:
-    """As `warp_corners`, by cubic convolution of 4x4 pixels, which keeps edges sharp where frames are warped more than once.
+    """As `warp_corners`, by cubic convolution of 4x4 pixels, which keeps edges sharp when frames are warped more than once.
 
-    Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981. It overshoots at edges, and is held within the
-    colours of each picture. Bilinear where the device is neither a CPU nor CUDA's.
+    Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981. It overshoots at edges, so the result is
+    clamped to the range of each picture's colours. Bilinear on devices other than CPU and CUDA.
     """
     if flow.device.type not in ("cpu", "cuda"):
         return warp_corners(image, flow)
@@ -51,12 +51,12 @@ def warp_cubic(image: Tensor, flow: Tensor) -> Tensor:
 
 
 def warp_zeros(image: Tensor, flow: Tensor) -> Tensor:
-    """As `warp_corners`, with black outside of the frame: SepConv, softsplat and optical flow networks."""
+    """As `warp_corners`, with zero padding: SepConv, softsplat and optical flow networks."""
     return sample(image, *targets(flow), outside="zeros")
 
 
 def warp_valid(image: Tensor, flow: Tensor) -> Tensor:
-    """As `warp_zeros`, and zero wherever any part of a sample lies outside: PWC-Net.
+    """As `warp_zeros`, but samples that lie partly outside the frame are zero: PWC-Net.
 
     Up to a ten-thousandth of a sample's weight may lie outside (Sun et al., CVPR 2018, as trained).
     """
@@ -67,30 +67,30 @@ def warp_valid(image: Tensor, flow: Tensor) -> Tensor:
 
 
 def warp_shrunk(image: Tensor, flow: Tensor) -> Tensor:
-    """Sample at ``(position + flow) * (side - 1) / side``, black outside: Super SloMo as it was trained.
+    """Sample at ``(position + flow) * (side - 1) / side``, with zero padding: Super SloMo as trained.
 
-    Its grid is divided by the side, not by the side less one, and is read with corners aligned, so that the picture
-    grows by one pixel. Its weights have learned to live with that.
+    Its grid is divided by the side, not by the side minus one, but sampled with aligned corners, so the picture
+    grows by one pixel. The weights have learned to compensate.
     """
     return warp_zeros(image, shrink(flow))
 
 
 def shrink(flow: Tensor) -> Tensor:
-    """The flow [B,2,H,W] in pixels that leads `warp_zeros` to where ``flow`` leads `warp_shrunk`; float32 or better."""
+    """Flow [B,2,H,W] in pixels with which `warp_zeros` samples where `warp_shrunk` does with ``flow``; float32 or better."""
     height, width = flow.shape[-2:]
     x, y = targets(flow)
     return flow - torch.stack((x / width, y / height), dim=1)
 
 
 def sample(image: Tensor, x: Tensor, y: Tensor, *, outside: Outside) -> Tensor:
-    """Bilinear look-up at the places ``x`` and ``y`` [B,H',W'], in pixels of ``image`` [B,C,H,W], centres at whole numbers.
+    """Sample ``image`` [B,C,H,W] bilinearly at ``x`` and ``y`` [B,H',W'], in pixels, with centres at integers.
 
-    ``outside`` of the frame there is the repeated border, or zeros. Computed in float32 or better; returns [B,C,H',W'] of
-    ``image``'s type. A batch of 1 in either serves the whole batch of the other. Not a number gives anything but an error.
+    ``outside`` is the padding: border or zeros. Computed in float32 or better; returns [B,C,H',W'] in ``image``'s type.
+    A batch of 1 in either broadcasts to the batch of the other. NaN positions never raise; the result is undefined.
     """
     height, width = image.shape[-2:]
     if outside == "zeros" and 1 in (height, width):
-        # A side of one pixel has no two corners to align: give it another, black one.
+        # A side of one pixel has no two corners to align: add a black pixel.
         image = F.pad(image, (0, int(width == 1), 0, int(height == 1)))
         height, width = image.shape[-2:]
     at = torch.promote_types(torch.promote_types(image.dtype, x.dtype), torch.float32)
@@ -100,21 +100,21 @@ def sample(image: Tensor, x: Tensor, y: Tensor, *, outside: Outside) -> Tensor:
 
 
 def look_up(image: Tensor, grid: Tensor) -> Tensor:
-    """Sample ``image`` [B,C,H,W] at ``grid`` [B,H',W',2], float32 both: (x, y) from -1 to 1, as `warp_corners` does.
+    """Sample ``image`` [B,C,H,W] at ``grid`` [B,H',W',2], both float32: (x, y) from -1 to 1, as `warp_corners` does.
 
-    -1 is the centre of the first pixel, 1 that of the last, and the border is repeated. Returns [B,C,H',W'].
+    -1 is the centre of the first pixel, 1 that of the last; border padding. Returns [B,C,H',W'].
     """
-    if grid.device.type not in ("cpu", "cuda"):  # no border there
+    if grid.device.type not in ("cpu", "cuda"):  # no border padding on others
         return _grid_sample(image, grid.clamp(-1, 1), "zeros")
     return _grid_sample(image, grid, "border")
 
 
 def _look_up(image: Tensor, grid_x: Tensor, grid_y: Tensor, outside: Outside) -> Tensor:
-    """As `sample`, at places [B,H',W'] from -1, the centre of the first pixel, to 1, that of the last; float32 or better."""
+    """As `sample`, at positions [B,H',W'] from -1, centre of the first pixel, to 1, centre of the last; float32 or better."""
     dtype = torch.promote_types(image.dtype, grid_x.dtype)
     grid = torch.stack((grid_x, grid_y), dim=-1).to(dtype)
     if outside == "border":
-        # Not left to grid_sample, which has no border on every device.
+        # grid_sample does not support border padding on every device.
         grid = grid.clamp(-1, 1)
     batch = max(image.shape[0], grid.shape[0])
     source = image.to(dtype).expand(batch, -1, -1, -1)
@@ -123,14 +123,14 @@ def _look_up(image: Tensor, grid_x: Tensor, grid_y: Tensor, outside: Outside) ->
 
 
 def _grid_sample(image: Tensor, grid: Tensor, padding: str, mode: str = "bilinear") -> Tensor:
-    """torch's own, and the only call of it: in half precision it gives NaN or crashes on CPUs, and is a pixel off on GPUs."""
+    """The only call of torch's grid_sample: in half precision it gives NaN or crashes on CPUs, and is a pixel off on GPUs."""
     if image.dtype not in (torch.float32, torch.float64) or grid.dtype != image.dtype:
-        raise TypeError(f"{image.dtype} is sampled at places of {grid.dtype}: both must be float32, or both float64")
+        raise TypeError(f"image is {image.dtype}, grid is {grid.dtype}: both must be float32, or both float64")
     return F.grid_sample(image, grid, mode=mode, padding_mode=padding, align_corners=True)
 
 
 def targets(flow: Tensor) -> tuple[Tensor, Tensor]:
-    """Where ``flow`` [B,2,H,W] leads: x and y [B,H,W] in pixels, float32 or better."""
+    """Positions that ``flow`` [B,2,H,W] points to: x and y [B,H,W] in pixels, float32 or better."""
     height, width = flow.shape[-2:]
     flow = flow.to(torch.promote_types(flow.dtype, torch.float32))
     x = torch.arange(width, device=flow.device, dtype=flow.dtype)
@@ -139,5 +139,5 @@ def targets(flow: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _overlap(at: Tensor, side: int) -> Tensor:
-    """How much of a bilinear sample at ``at`` lies within 0 .. side - 1, in one direction."""
+    """Share of a bilinear sample at ``at`` that lies within 0 .. side - 1, along one axis."""
     return torch.minimum(at + 1, side - at).clamp(0, 1)

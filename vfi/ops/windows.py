@@ -1,4 +1,4 @@
-"""Attention inside windows: a plane is cut into rectangles, and the cells of each see one another only.
+"""Window attention: a plane is cut into rectangles, and cells attend only within their own.
 
 Liu et al., "Swin Transformer: Hierarchical Vision Transformer using Shifted Windows", ICCV 2021. Knows shapes; knows
 nothing of what attends to what.
@@ -14,10 +14,10 @@ from torch import Tensor
 class Windows:
     """A plane of ``height`` x ``width`` cells, cut into windows of ``size`` = (rows, columns).
 
-    The plane is first grown by zeros, on all sides alike, to whole windows; ``shifted`` windows lie half a window further on
-    and wrap round the edges. ``apart`` [N,L,L] is true for cells of one window that are no neighbours in the plane: the
-    picture and its padding, or opposite edges. It is None when no window has any. All of it follows from the size of the
-    plane alone, so that nothing has to be remembered from one size to the next.
+    The plane is first zero-padded, evenly on all sides, to whole windows. ``shifted`` windows are offset by half a window
+    and wrap round the edges. ``apart`` [N,L,L] is true for cells of one window that are not neighbours in the plane: picture
+    and padding, or opposite edges. It is None if no window has such cells. Everything follows from the plane's size, so
+    nothing is kept between sizes.
     """
 
     def __init__(
@@ -42,14 +42,14 @@ class Windows:
         return self._cut(F.pad(plane, self.pads).roll((-dy, -dx), (1, 2)))
 
     def join(self, windows: Tensor) -> Tensor:
-        """[B,N,L,C] -> [B,H,W,C], without what `split` had to add."""
+        """[B,N,L,C] -> [B,H,W,C], without the padding of `split`."""
         batch, channels, (height, width) = windows.shape[0], windows.shape[-1], self.size
         tiles = windows.reshape(batch, self.rows, self.columns, height, width, channels).transpose(2, 3)
         plane = tiles.reshape(batch, self.rows * height, self.columns * width, channels).roll(self.shift, (1, 2))
         return plane[:, self.top : self.top + self.height, self.left : self.left + self.width]
 
     def bias(self, dtype: torch.dtype) -> Tensor | None:
-        """What to add to the scores [B,N,heads,L,L] of attention: -100 for cells that are no neighbours."""
+        """Bias for the attention scores [B,N,heads,L,L]: -100 for cells that are not neighbours."""
         return None if self.apart is None else -100 * self.apart[:, None].to(dtype)
 
     def _cut(self, plane: Tensor) -> Tensor:
@@ -59,10 +59,10 @@ class Windows:
 
 
 def _zones(grown: int, before: int, size: int, window: int, shift: int) -> Tensor:
-    """For each row (or column) of the grown plane, which of up to nine zones it belongs to.
+    """Zone, of up to nine, of each row (or column) of the padded plane.
 
-    Three of padding and picture, times three of a shifted plane: what wraps round, its window, all else. The published
-    networks tell padding by where it was before the shift, and so do we.
+    Three for padding and picture, times three for a shifted plane: wrapped cells, the rest of their window, all others.
+    As in the published networks, padding is identified by its position before the shift.
     """
     index = torch.arange(grown)
     zones = (index >= before).long() + (index >= before + size)
