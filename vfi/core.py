@@ -1,7 +1,7 @@
-"""The contracts that every other module hangs on: frames, models, motion, checkpoints.
+"""Contracts that every other module relies on: frames, models, motion, checkpoints.
 
-Owns the shapes of the data and the promises of a model. Knows nothing of files, networks or video:
-no IO and no ``torch.nn`` here.
+Owns the shapes of the data and the promises of a model. Knows nothing of files, networks or video: no IO and no ``torch.nn``
+here.
 """
 
 from __future__ import annotations
@@ -14,27 +14,26 @@ from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 from torch import Tensor
 
 Across: TypeAlias = Literal["hold", "blend"]
-"""What is shown from the last frame of a shot until the first of the next."""
+"""Shown from the last frame of a shot until the first of the next: that frame, held, or a blend of both."""
 
 
 class InputError(ValueError):
-    """What was asked for cannot be done: one sentence that says what was given and what is allowed."""
+    """A request cannot be met; the message is one sentence with what was given and what is allowed."""
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture at one instant; two frames are equal only when they are the same object.
+    """One picture at one instant; two frames are equal only if they are the same object.
 
-    ``rgb`` is [3,H,W] float, 0..1, gamma-encoded as decoded; ``alpha`` is [1,H,W] float, 0..1, straight
-    (not multiplied into ``rgb``). Either may be codes of 8 bits instead, uint8, 0..255, which then are what is made of them too
-    (see `uint8`). ``time`` is in seconds from the start of the clip and exact; ``duration`` is how long the picture is shown,
-    zero where nothing says so.
+    ``rgb`` is [3,H,W] float, 0..1, gamma-encoded as decoded; ``alpha`` is [1,H,W] float, 0..1, straight (not multiplied into
+    ``rgb``). Either may be uint8, 0..255, instead; frames made from it are then uint8 too (see `uint8`). ``time`` is exact,
+    in seconds from the start of the clip; ``duration`` is how long the picture is shown, zero if unknown.
 
-    Two marks steer what is made of an input frame. ``cut``: it begins a new shot, and what is shown between the frame before
-    and this one is that frame, held, or a blend of both; no window reaches across. ``repeat``: it shows the frame
-    before once more, and motion goes on through its time as if it were not there. ``made`` marks an output frame that is
-    no input frame at its own time; ``shot`` counts the shots among output frames, from 0. ``doubt`` is [1,H,W] float, 0..1:
-    how unsure the models are of a frame that was made, None where nothing says so.
+    Two marks control how an input frame is used. ``cut``: it begins a new shot; until it begins, the frame before is held, or
+    both are blended, and no window reaches across. ``repeat``: it repeats the frame before, and motion continues through its
+    time as if it were absent. ``made`` marks an output frame that is not an input frame at its own time; ``shot`` counts the
+    shots among output frames, from 0. ``doubt`` is [1,H,W] float, 0..1: how unsure the models are of a made frame, None if
+    unknown.
     """
 
     rgb: Tensor
@@ -50,14 +49,13 @@ class Frame:
 
 @dataclass(frozen=True)
 class Spec:
-    """What a model can do: declared, never probed by trial.
+    """Capabilities of a model: declared, never probed by trial.
 
-    ``window`` frames go in and the new frame lies between the middle two. ``any_t`` is false for models that only
-    know t = 1/2. Height and width must be multiples of ``multiple`` and at least ``min_size``; `wrappers.Padded` grows frames
-    to that, as ``pad`` says (see `wrappers.Pad.parse`): as the authors do, or as measured best. ``half`` says that half
-    precision keeps the picture, ``tiles`` that the frame may be cut up.
-    ``activations``: how many numbers are held for each pixel while a frame is made, at the peak and with some to spare.
-    ``licence`` is the SPDX name of the licence of the weights.
+    The new frame lies between the middle two of ``window`` frames. ``any_t`` is false for models that only know t = 1/2.
+    Height and width must be multiples of ``multiple`` and at least ``min_size``; `wrappers.Padded` pads frames to that, as
+    ``pad`` says (see `wrappers.Pad.parse`): as the authors do, or as measured best. ``half``: half precision keeps the
+    picture. ``tiles``: the frame may be tiled. ``activations``: numbers held per pixel while a frame is made, at the peak and
+    with some to spare. ``licence`` is the SPDX name of the licence of the weights.
     """
 
     name: str
@@ -72,7 +70,7 @@ class Spec:
     licence: str = ""
 
     def memory(self, height: int, width: int, itemsize: int = 4) -> int:
-        """Bytes that are held, at the most, while a frame of this size is made with numbers of ``itemsize`` bytes."""
+        """Peak memory, in bytes, of making a frame of this size with numbers of ``itemsize`` bytes."""
         return self.activations * height * width * itemsize
 
 
@@ -80,8 +78,8 @@ class Spec:
 class Motion:
     """Where the pixels of the frame at time t come from, in pixels of the unpadded frame.
 
-    ``flow0`` and ``flow1`` are [B,2,H,W] (dx, dy): where a pixel of t lies in the frame before and after.
-    ``mask`` is [B,1,H,W] 0..1, the weight of the frame before; ``occlusion`` is [B,1,H,W] 0..1, seen in neither.
+    ``flow0`` and ``flow1`` are [B,2,H,W] (dx, dy): where a pixel of t lies in the frame before and after. ``mask`` is
+    [B,1,H,W] 0..1, the weight of the frame before; ``occlusion`` is [B,1,H,W] 0..1, visible in neither.
     """
 
     flow0: Tensor
@@ -90,7 +88,7 @@ class Motion:
     occlusion: Tensor | None = None
 
     def mapped(self, change: Callable[[Tensor], Tensor]) -> Motion:
-        """The same with ``change`` done to each of its planes."""
+        """A copy with ``change`` applied to each of its planes."""
         occlusion = None if self.occlusion is None else change(self.occlusion)
         return Motion(change(self.flow0), change(self.flow1), change(self.mask), occlusion)
 
@@ -99,8 +97,8 @@ class Motion:
 class Interpolator(Protocol):
     """Makes the frame at time t of a window of frames.
 
-    ``window`` is [B,N,3,H,W] float 0..1 with N = ``spec.window``, ``t`` is [B] in (0,1) between the middle two
-    frames. Returns [B,3,H,W]. A window of batch 1 serves every t of a larger batch.
+    ``window`` is [B,N,3,H,W] float 0..1 with N = ``spec.window``, ``t`` is [B] in (0,1) between the middle two frames.
+    Returns [B,3,H,W]. A window of batch 1 is broadcast to every t of a larger batch.
     """
 
     spec: Spec
@@ -110,10 +108,10 @@ class Interpolator(Protocol):
 
 @runtime_checkable
 class Prepares(Protocol):
-    """A model whose part that does not depend on t is computed once a window, whatever the number of timesteps.
+    """A model that computes everything independent of t once per window, whatever the number of timesteps.
 
-    ``frames`` are those of the window, [B,3,H,W] each, and ``features`` holds what `Encodes.encode` gave for each, None where
-    the model has no such part. ``prepare`` returns anything, of which ``at`` makes the frames at t [B]:
+    ``frames`` are those of the window, [B,3,H,W] each; ``features`` holds the result of `Encodes.encode` for each, None if
+    the model does not encode. ``prepare`` returns anything from which ``at`` makes the frames at t [B]:
     ``at(prepare(features, frames), t)`` equals ``model(window, t)``.
     """
 
@@ -124,42 +122,42 @@ class Prepares(Protocol):
 
 @runtime_checkable
 class Encodes(Prepares, Protocol):
-    """A model that prepares, and whose part of one frame alone, [B,3,H,W], is computed once, however many windows see it."""
+    """A model that prepares, and encodes each frame, [B,3,H,W], only once, however many windows contain it."""
 
     def encode(self, rgb: Tensor) -> Any: ...
 
 
 @runtime_checkable
 class Doubts(Prepares, Protocol):
-    """A model that knows how unsure it is: with the frames [B,3,H,W] at ``t`` comes their doubt [B,1,H,W], 0..1."""
+    """A model that estimates how unsure it is: the frames [B,3,H,W] at ``t`` come with their doubt [B,1,H,W], 0..1."""
 
     def judged(self, prepared: Any, t: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
 @runtime_checkable
 class Moves(Protocol):
-    """A model that estimates motion and hands it out, at t [B], from what `Prepares.prepare` gave; from the window where the
-    model does not prepare."""
+    """A model that estimates motion at t [B], from the result of `Prepares.prepare`, or from the window if it does not
+    prepare."""
 
     def motion_at(self, prepared: Any, t: Tensor) -> Motion: ...
 
 
 @runtime_checkable
 class Timed(Protocol):
-    """A model whose frames depend on when they are: ``during`` is the same for those between two instants of the clip, in s."""
+    """A model whose frames depend on their time: ``during`` is the model between two instants of the clip, in seconds."""
 
     def during(self, start: Fraction, end: Fraction) -> Interpolator: ...
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a network that draws frames from noise does it.
+    """How a diffusion network samples frames.
 
-    ``steps`` in which noise is removed, 2 to 999; ``eta``, 0 to 1: how much of it is drawn anew at each step; ``seed``, 0 to
-    2**64 - 1: which noise it is.
+    ``steps``: denoising steps, 2 to 999; ``eta``, 0 to 1: share of fresh noise added at each step; ``seed``, 0 to 2**64 - 1,
+    of the noise.
 
-    The same seed makes the same frames. Few steps will do, and with few an eta of 0 is the better one (Song, Meng and
-    Ermon, "Denoising Diffusion Implicit Models", ICLR 2021, table 1).
+    The same seed makes the same frames. Few steps suffice, and with few, an eta of 0 is better (Song, Meng and Ermon,
+    "Denoising Diffusion Implicit Models", ICLR 2021, table 1).
     """
 
     steps: int = 20
@@ -168,21 +166,21 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if not 2 <= self.steps <= 999:
-            raise InputError(f"{self.steps} steps were asked for: sampling takes 2 to 999")
+            raise InputError(f"{self.steps} steps were given: sampling takes 2 to 999")
         if not 0 <= self.eta <= 1:
-            raise InputError(f"eta {self.eta:g} was asked for: it lies between 0 and 1")
+            raise InputError(f"eta {self.eta:g} was given: it must lie between 0 and 1")
         if not 0 <= self.seed < 2**64:
-            raise InputError(f"seed {self.seed} was given: it lies between 0 and 2**64 - 1")
+            raise InputError(f"seed {self.seed} was given: it must lie between 0 and 2**64 - 1")
 
 
 @dataclass(frozen=True)
 class Options:
     """How a network is built from its weights.
 
-    ``scale``: flow is estimated at this fraction of the frame's size, 0.25 to 4. ``ensemble``: both time directions are
-    estimated and averaged inside the network. ``refine``: use the refinement net when the file has
-    one, and the finest block of RIFE 4.25 and later. ``variant``: names the network where weights alone cannot tell.
-    ``sampling``: for networks that draw frames from noise, and refused by all others.
+    ``scale``: flow scale, the fraction of the frame size at which motion is estimated, 0.25 to 4. ``ensemble``: estimate both
+    time directions and average them inside the network. ``refine``: use the refinement net if the file has one, and the
+    finest block of RIFE 4.25 and later. ``variant``: names the network if the weights alone cannot tell. ``sampling``: for
+    diffusion networks, refused by all others.
     """
 
     scale: float = 1.0
@@ -213,10 +211,10 @@ class WheelFile:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One published set of weights: what it is called, where it is had and what its licence allows.
+    """One published set of weights: its name, where to get it and what its licence allows.
 
     ``files`` are the safetensors names it may have on disk, best first; ``size`` is in bytes. ``licence`` is that of the
-    weights, ``commercial`` whether it allows commercial use. ``variant`` is the `Options.variant` that the weights call for.
+    weights, ``commercial`` whether it allows commercial use. ``variant`` is the `Options.variant` that the weights need.
     """
 
     name: str

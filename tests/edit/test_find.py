@@ -55,7 +55,7 @@ def test_cuts_are_corrected_by_frame_or_time(text: str, wanted: list[int]):
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("+3, 4", "both lists"), ("x", "'x' is no cut"), ("1.5", "is no cut"), ("+-3", "no cut")]
+    ("text", "says"), [("+3, 4", "both lists"), ("x", "'x' is not a cut"), ("1.5", "is not a cut"), ("+-3", "not a cut")]
 )
 def test_what_is_no_edit_is_refused(text: str, says: str):
     with pytest.raises(InputError, match=says):
@@ -63,7 +63,8 @@ def test_what_is_no_edit_is_refused(text: str, says: str):
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("-7", "before frame 7 .* there is none"), ("+18", "frame 18 .* only 18 frames"), ("2s", "2 s is named")]
+    ("text", "says"),
+    [("-7", "before frame 7 .* there is none"), ("+18", "frame 18 .* only 18 frames"), ("2s", "2 s was given")],
 )
 def test_an_edit_of_what_is_not_there_is_refused(text: str, says: str):
     with pytest.raises(InputError, match=says):

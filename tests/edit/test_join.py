@@ -1,4 +1,4 @@
-"""Joins: what two clips share, how their colours meet, and which frames are made anew."""
+"""Joins: what two clips share, how their colours meet, and which frames are re-interpolated."""
 
 from __future__ import annotations
 

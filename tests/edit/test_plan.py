@@ -82,11 +82,11 @@ def put(*path, value):
 @pytest.mark.parametrize(
     ("path", "value", "says"),
     [
-        (["plan"], 2, "reads plans of form 1"),
+        (["plan"], 2, "this version reads format 1"),
         (["source", "frames"], 0, "whole number from 1 up"),
         (["source", "duration"], "long", r"source.duration is \"long\": it must be seconds"),
         (["source", "rate"], "fast", "is not a frame rate"),
-        (["source", "colour"], 1, "source.colour is no field"),
+        (["source", "colour"], 1, "source.colour is not a field"),
         (["source"], 7, "source is 7: it must be an object"),
         (["shots"], [], "shots is empty"),
         (["shots"], {}, "it must be a list"),
@@ -101,9 +101,9 @@ def put(*path, value):
         (["repeats", 0, "frames"], 0, r"repeats\[0\].frames is 0: it must be a whole number from 1 up"),
         (["repeats", 1, "start"], "0", r"repeats\[1\].start is 0"),
         (["duplicates"], ["keep"], "it must be keep or spread"),
-        (["output", "times"], 2, "give one"),
+        (["output", "times"], 2, "drop one of the two"),
         (["output", "slow"], "-1", "it must be above 0"),
-        (["notes"], "", "notes is no field of a plan"),
+        (["notes"], "", "notes is not a field of a plan"),
     ],
     ids=lambda value: None if isinstance(value, str) and " " in value else str(value),
 )

@@ -121,7 +121,7 @@ def test_corners_lie_apart_and_can_be_followed(texture):
     assert len(found) <= 12
     assert (torch.cdist(found, found) + 1e3 * torch.eye(len(found))).min() >= 20
     assert follow(clip(texture, circle), found).visible[1].float().mean() > 0.7
-    with pytest.raises(InputError, match="even everywhere"):
+    with pytest.raises(InputError, match="it is uniform"):
         corners(replace(first, rgb=torch.zeros(3, 20, 20)), 5)
     with pytest.raises(InputError, match="0 points"):
         corners(first, 0)
@@ -133,7 +133,7 @@ def test_what_cannot_be_followed_is_refused(texture):
         follow([], POINTS)
     with pytest.raises(InputError, match="points of shape"):
         follow(frames, torch.zeros(0, 2))
-    with pytest.raises(InputError, match="0 pixels off"):
+    with pytest.raises(InputError, match="a tolerance of 0 pixels"):
         follow(frames, POINTS, within=0)
     with pytest.raises(InputError, match="does not estimate motion"):
         follow(frames, POINTS, SimpleNamespace(spec=vfi.Spec("still")))

@@ -320,10 +320,10 @@ def test_large_frames_are_led_as_small_ones_are():
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: Guide(strength=1.5), "a strength of 1.5 was given: it must be within 0 and 1"),
+        (lambda: Guide(strength=1.5), "a strength of 1.5 was given: it must lie between 0 and 1"),
         (lambda: Guide(parts=torch.ones(4, 4)), "masks \\[parts, height, width\\] are needed"),
         (lambda: Guide(span=(Fraction(2), Fraction(2))), "the end must come later"),
-        (lambda: Guided(Blend(window=4), Guide()), "blend sees 4 frames at once: only models of two can be guided"),
+        (lambda: Guided(Blend(window=4), Guide()), "blend takes 4 frames at once: only two-frame models can be guided"),
     ],
 )
 def test_what_cannot_be_followed_is_one_sentence(make, said):

@@ -103,7 +103,7 @@ def test_pictures_without_features_have_no_matches():
 
 
 def test_pictures_of_unlike_size_and_ratios_that_are_none_are_refused():
-    with pytest.raises(InputError, match="two of one size are needed"):
+    with pytest.raises(InputError, match="two of the same size are needed"):
         match.sift(torch.rand(3, 8, 8), torch.rand(3, 8, 9))
     with pytest.raises(InputError, match="a ratio of 0"):
         match.sift(torch.rand(3, 8, 8), torch.rand(3, 8, 8), ratio=0)
@@ -146,5 +146,5 @@ def test_loftr_says_how_its_weights_are_had(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="vfi models convert"):
         match.loftr()
     save_file({"a": torch.ones(1)}, tmp_path / "loftr_outdoor.safetensors")
-    with pytest.raises(InputError, match="not of LoFTR"):
+    with pytest.raises(InputError, match="does not fit kornia's LoFTR"):
         match.loftr()

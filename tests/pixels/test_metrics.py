@@ -80,8 +80,8 @@ def test_half_precision_is_measured_as_its_values_are():
     ("made", "true", "message"),
     [
         ((3, 16, 16), (3, 16, 17), r"\[3, 16, 16\] and \[3, 16, 17\]"),
-        ((1, 3, 16, 16), (1, 3, 16, 16), "two \\[3,H,W\\] of one size are needed"),
-        ((3, 10, 20), (3, 10, 20), "SSIM of 20x10 pixels was asked for: 11 on either side are needed"),
+        ((1, 3, 16, 16), (1, 3, 16, 16), "two \\[3,H,W\\] of the same size are needed"),
+        ((3, 10, 20), (3, 10, 20), "SSIM of 20x10 pixels: each side must be at least 11"),
     ],
 )
 def test_what_cannot_be_compared_is_said(made: tuple[int, ...], true: tuple[int, ...], message: str):
@@ -131,7 +131,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_lpips_downloads_nothing_and_says_where_its_weights_belong(hub: Path):
-    wanted = f"put https://example.org/models/alexnet-1.pth at {hub}/checkpoints/alexnet-1.pth"
+    wanted = f"save https://example.org/models/alexnet-1.pth as {hub}/checkpoints/alexnet-1.pth"
     with pytest.raises(InputError, match=wanted):
         metrics.Lpips()
 
@@ -141,5 +141,5 @@ def test_lpips_is_measured_where_its_weights_are(hub: Path):
     lpips = metrics.Lpips()
     one, other = (torch.full((3, 40, 40), code / 255) for code in (0, 51))
     assert metrics.compare(one, other, lpips).lpips == pytest.approx(0.2)
-    with pytest.raises(InputError, match="LPIPS of 40x30 pixels was asked for: 31 on either side are needed"):
+    with pytest.raises(InputError, match="LPIPS of 40x30 pixels: each side must be at least 31"):
         lpips(one[:, :30], other[:, :30])

@@ -97,5 +97,5 @@ def test_tags_say_the_curve(colour, name):
 
 
 def test_an_unknown_name_is_refused():
-    with pytest.raises(InputError, match="'cineon' is no transfer function: linear, srgb"):
+    with pytest.raises(InputError, match="'cineon' is not a transfer function: choose from linear, srgb"):
         named("cineon")

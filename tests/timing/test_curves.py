@@ -105,10 +105,10 @@ def test_text_is_read_as_an_editor_writes_it(text: str, wanted: list):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "needs a keyframe"),
-        ("fast", "'fast' is no keyframe"),
-        ("0:1, 2", "'2' is no keyframe"),
-        ("0:1 bouncy, 1:2", "'bouncy' is no easing"),
+        ("", "needs at least one keyframe"),
+        ("fast", "'fast' is not a keyframe"),
+        ("0:1, 2", "'2' is not a keyframe"),
+        ("0:1 bouncy, 1:2", "'bouncy' is not an easing"),
         ("1:1, 0:2", "must increase"),
         ("0:1, 0:2", "must increase"),
         ("-1:1", "must increase from 0"),
@@ -134,7 +134,7 @@ def test_json_holds_what_text_does_and_what_a_curve_editor_draws():
     "text", ["", "[]", "{}", '{"speed": 3}', '{"tempo": [[0, 1]]}', '{"points": [1]}', '{"speed": [["a", 1]]}']
 )
 def test_json_that_is_no_curve_gets_a_sentence(text: str):
-    with pytest.raises(InputError, match="this JSON is no curve"):
+    with pytest.raises(InputError, match="this JSON is not a curve"):
         of_json(text, F(1))
 
 
@@ -198,7 +198,7 @@ def test_beyond_its_ends_a_clip_stands_still():
 @pytest.mark.parametrize(
     ("text", "kind", "options", "says"),
     [("0", "speed", {}, "no length"), ("0:1", "position", {}, "no length"), ("1", "speed", {"start": F(5)}, "a start at 5 s"),
-     ("1", "speed", {"length": F(-1)}, "no length"), ("0:1, 2:2", "position", {"start": F(1)}, "says itself where")],
+     ("1", "speed", {"length": F(-1)}, "no length"), ("0:1, 2:2", "position", {"start": F(1)}, "only a speed curve takes one")],
 )  # fmt: skip
 def test_curves_that_cannot_be_played_get_a_sentence(text: str, kind: str, options: dict, says: str):
     with pytest.raises(InputError, match=says):

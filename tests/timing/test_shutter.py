@@ -123,5 +123,5 @@ def test_what_no_shutter_does_is_refused(angle, samples, message):
 
 
 def test_odd_times_are_refused():
-    with pytest.raises(InputError, match="even steps"):
+    with pytest.raises(InputError, match="evenly spaced"):
         Shutter().grid(At((F(0), F(1))))

@@ -1,7 +1,7 @@
-"""Duplicates: frames that show the one before once more, as animation on twos does and clips padded to a higher frame rate.
+"""Duplicates: frames that repeat the one before, as in animation on twos or clips padded to a higher frame rate.
 
-None is equal bit by bit once it was encoded; each is much nearer to the frame before than the steps on both sides of it. Holds
-the frames of the longest hold, and small copies of two. Knows nothing of models or files, nor of where motion goes instead.
+After encoding, none is bit-identical; each is much closer to the frame before than the steps on both sides of it. Holds the
+frames of the longest hold, and thumbnails of two. Knows nothing of models or files, or of how motion is spread instead.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from ..core import Frame, InputError
 from ..pixels.thumbnails import apart, small
 
 LONGEST = 6
-"""A picture that is shown for more frames than this stands still on purpose, and is left."""
+"""A hold longer than this, in frames, counts as intentional and is kept."""
 
 NEAR = 0.2
-"""The most that a repeat differs, as a share of the steps around it; of small copies, which average coding errors away."""
+"""Largest difference of a repeat, as a share of the steps around it; on thumbnails, which average out coding errors."""
 
 STILL = 0.5 / 255
-"""Steps below this are no motion: nothing is repeated where nothing moves."""
+"""Steps below this are not motion: without motion, nothing counts as a repeat."""
 
 FAR = 2 / 255
-"""The most that a repeat differs: measured on generated clips, up to 1.7 of 255 at full size."""
+"""Largest difference of a repeat: on generated clips it measured up to 1.7 of 255 at full size."""
 
 
 @dataclass(frozen=True)
 class Repeats:
-    """Frames in a row that show the frame before them again: ``frames`` from ``start`` (seconds) on."""
+    """Consecutive frames that repeat the frame before them: ``frames`` from ``start`` (seconds) on."""
 
     start: Fraction
     frames: int
@@ -39,11 +39,11 @@ class Repeats:
 def duplicates(
     frames: Iterable[Frame], found: list[Repeats] | None = None, *, mark: bool = True, longest: int = LONGEST
 ) -> Iterator[Frame]:
-    """The same frames, of which those that repeat are marked; with ``mark`` off they are only looked for.
+    """Mark the frames that repeat the one before; with ``mark`` off, only look for them.
 
-    A run of repeats lies between two steps of motion, or between one and the end of a shot, which ``frames`` are marked with
-    already. One that holds its picture for more than ``longest`` frames is left, and black or white repeats nothing. ``found``
-    gains the runs. Holds up to ``longest`` frames. Raises `InputError` when ``longest`` is below 1.
+    A run of repeats lies between two steps of motion, or between one and the end of a shot; shots must be marked already. A
+    run that holds its picture for more than ``longest`` frames is kept, and black or white frames are never repeats. Appends
+    the runs to ``found``. Holds up to ``longest`` frames. Raises `InputError` if ``longest`` is below 1.
     """
     if longest < 1:
         raise InputError(f"a longest hold of {longest} frames was given: a whole number from 1 up is needed")
@@ -62,7 +62,7 @@ def duplicates(
 
 
 class _Run:
-    """Frames in a row that may be repeats; ``before`` is the step before them, None where a shot begins."""
+    """Consecutive frames that may be repeats; ``before`` is the step before them, None at the start of a shot."""
 
     def __init__(self, found: list[Repeats], mark: bool, longest: int) -> None:
         self.found, self.mark, self.longest = found, mark, longest
@@ -71,7 +71,7 @@ class _Run:
         self.before: float | None = None
 
     def goes_on(self, frame: Frame, width: float) -> Iterator[Frame]:
-        """The next frame, ``width`` from the one before. Yields those that are settled by it."""
+        """Take the next frame, ``width`` from the one before. Yields the frames that it settles."""
         if self.before is not None:
             near = width < NEAR * self.before
         else:
@@ -88,7 +88,7 @@ class _Run:
             yield from self._clear()
 
     def ends(self, after: float | None) -> Iterator[Frame]:
-        """The frames of the run, which a step, or with None the end of the shot, follows."""
+        """End the run at a step of ``after``, or, with None, at the end of the shot. Yields its frames."""
         steps = [step for step in (self.before, after) if step is not None]
         if self.widths and steps and min(steps) >= STILL and max(self.widths) < NEAR * min(steps):
             self.found.append(Repeats(self.waiting[0].time, len(self.waiting)))

@@ -1,6 +1,6 @@
-"""Finding the plan of a clip: what `shots` and `duplicates` see of it, what somebody corrects, and the marks that follow.
+"""Finds the plan of a clip: runs `shots` and `duplicates`, applies manual corrections, and marks the frames.
 
-One pass, which may be the very pass in which the clip is made into another. Knows nothing of files or models.
+One pass, which may be the same pass in which new frames are made. Knows nothing of files or models.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from .plan import TWICE, Cuts, Duplicates, Event, Output, Plan, Shot, Source
 from .shots import Found, shots
 
 SHOWN = Fraction(1, 2000)
-"""How far a time, which is shown with three decimals, may be from that of the frame it names."""
+"""How far a time, given with three decimals, may be from that of the frame it names."""
 
 
 @dataclass(frozen=True)
 class Edit:
-    """Cuts that somebody adds or takes away, by frame number or by time in seconds (a `Fraction`).
+    """Cuts to add or remove by hand, by frame number or by time in seconds (a `Fraction`).
 
-    ``only`` says that ``added`` are all there are.
+    ``only``: the ``added`` cuts replace all others.
     """
 
     added: tuple[int | Fraction, ...] = ()
@@ -33,23 +33,23 @@ class Edit:
 
     @classmethod
     def parse(cls, text: str) -> Edit:
-        """``+24, -50`` adds a cut before frame 24 and takes away that before frame 50; ``24, 50`` are all cuts there are.
+        """``+24, -50`` adds a cut before frame 24 and removes the one before frame 50; ``24, 50`` lists all cuts.
 
-        ``1.5s`` is a time in place of a frame; no text changes nothing. Raises `InputError`.
+        ``1.5s`` is a time instead of a frame; an empty text changes nothing. Raises `InputError`.
         """
         places: dict[str, list[int | Fraction]] = {"+": [], "-": [], "": []}
         for word in filter(None, re.split(r"[\s,;]+", text.strip())):
             match = re.fullmatch(r"([+-]?)(\d+(?=s?$)|\d+\.\d+(?=s$))(s?)", word)
             if match is None:
-                raise InputError(f"{word!r} is no cut: write frames or times such as 24, +24, -50 or +1.5s")
+                raise InputError(f"{word!r} is not a cut: write frames or times such as 24, +24, -50 or +1.5s")
             sign, number, seconds = match.groups()
             places[sign].append(Fraction(number) if seconds else int(number))
         if places[""] and (places["+"] or places["-"]):
-            raise InputError(f"{text!r} both lists cuts and changes them: write 24, 50 for all there are, or +24, -50")
+            raise InputError(f"{text!r} both lists cuts and changes them: write 24, 50 for all cuts, or +24, -50")
         return cls((*places[""], *places["+"]), tuple(places["-"]), only=bool(places[""]))
 
     def done(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """The frames with their cuts so changed. Raises `InputError` at a cut that is not there, or past the last frame."""
+        """The frames with these cuts changed. Raises `InputError` for a cut to remove that is not there, or past the end."""
         added, removed = set(self.added), set(self.removed)
         count = 0
         for count, frame in enumerate(frames, start=1):
@@ -59,27 +59,27 @@ class Edit:
                 cut = cut or "hold"
             if here & removed:
                 if cut is None:
-                    raise InputError(f"a cut before frame {count - 1} is to be taken away, but there is none")
+                    raise InputError(f"the cut before frame {count - 1} cannot be removed: there is none")
                 cut = None
             added, removed = added - here, removed - here
             yield frame if cut == frame.cut else replace(frame, cut=cut)
         for place in added | removed:
             named = f"frame {place}" if isinstance(place, int) else f"{float(place):g} s"
-            raise InputError(f"a cut at {named} is named, but the clip has only {count} frames")
+            raise InputError(f"a cut at {named} was given: the clip has only {count} frames")
 
 
 def _begins(place: int | Fraction, index: int, time: Fraction) -> bool:
-    """Whether ``place`` names the frame, or a time by which it begins."""
+    """Whether the frame has the number ``place``, or begins at that time or later."""
     return place == index if isinstance(place, int) else time >= place - SHOWN
 
 
 @dataclass
 class Finder:
-    """Marks the frames that pass through `marks` as it finds them, and has the `plan` of them when they have.
+    """Marks the frames that pass through `marks`, and then returns their `plan`.
 
-    ``cuts`` and ``duplicates`` are what becomes of them, ``edit`` corrects the cuts. Repeats are looked for where motion is
-    spread over them, or ``thorough`` is set; ``longest`` is that of `duplicates.duplicates`. Holds `shots.AHEAD` + 1 frames,
-    and ``longest`` more where it looks for repeats.
+    ``cuts`` and ``duplicates`` say how both are handled; ``edit`` corrects the cuts. Looks for repeats only if motion is
+    spread over them or ``thorough`` is set; ``longest``: see `duplicates.duplicates`. Holds `shots.AHEAD` + 1 frames, and
+    ``longest`` more when looking for repeats.
     """
 
     cuts: Cuts = "hold"
@@ -102,9 +102,9 @@ class Finder:
             yield frame if frame.cut is None else replace(frame, cut=across)
 
     def plan(self, rate: Fraction | None, output: Output = TWICE) -> Plan:
-        """The plan of the frames that have passed; ``rate`` is theirs, in frames a second, where it is known."""
+        """The plan of the frames that have passed; ``rate`` is their frame rate, if known."""
         if self._last is None:
-            raise InputError("the clip has no frames, and so no plan")
+            raise InputError("the clip has no frames: a plan needs at least one")
         last, count = self._last, sum(shot.frames for shot in self._shots)
         source = Source(count, last.time + last.duration - self._shots[0].start, rate, last.rgb.shape[2], last.rgb.shape[1])
         scores = {one.time: one.score for one in self._found if one.kind == "cut"}
@@ -123,13 +123,13 @@ class Finder:
 
 
 def find_plan(frames: Iterable[Frame], rate: Fraction | None, finder: Finder, output: Output = TWICE) -> Plan:
-    """The plan of a clip, in one pass over it that makes nothing."""
+    """Find the plan of a clip in one pass, without making frames."""
     deque(finder.marks(frames), maxlen=0)
     return finder.plan(rate, output)
 
 
 def with_repeats(plan: Plan, frames: Iterable[Frame], policy: Duplicates, longest: int = LONGEST) -> Plan:
-    """The plan with the repeats that are found in the frames of its clip, shot by shot."""
+    """The plan with the repeats found in the frames of its clip, shot by shot."""
     found: list[Repeats] = []
     marked = replace(plan, duplicates="keep").with_policies("hold", None).marked(frames)
     deque(duplicates(marked, found, mark=False, longest=longest), maxlen=0)

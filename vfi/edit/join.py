@@ -1,7 +1,7 @@
-"""Joins: clips one after the other, with no frame doubled, no jump of colour and no jolt at the seam.
+"""Joins: clips end to end, without doubled frames, colour jumps or jolts at the seam.
 
-Owns what happens at a seam: which frames both clips show, how the colours of one become those of the other, and which frames
-are made anew so that motion runs on. Knows nothing of models, files or how frames are made.
+Owns the seam: which frames both clips show, how colours are matched, and which frames are re-interpolated so that motion
+continues. Knows nothing of models, files or how frames are made.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from ..pixels.thumbnails import apart, small
 from ..pixels.uint8 import floats
 
 LONGEST = 24
-"""The most frames that two clips are searched for having in common."""
+"""Longest overlap that is searched for, in frames."""
 
 ALIKE = 0.3
-"""Frames that differ by less than this share of a step from frame to frame are the same."""
+"""Frames that differ by less than this share of a frame-to-frame step are the same."""
 
 STILL = 0.5 / 255
-"""A step of less than this is none."""
+"""Steps below this are not motion."""
 
 BRIDGE = 4
-"""The most frames on each side of a seam that are made anew by themselves: further, motion across it cannot be guessed."""
+"""At most this many frames on each side of a seam are re-interpolated automatically: motion further apart is a guess."""
 
 STEADY = 1.5
-"""A seam that is no wider than this, in steps, is not seen."""
+"""A seam no wider than this, in steps, is not visible."""
 
 
 @dataclass(frozen=True)
 class Colours:
-    """A change of colour, ``rgb * gain + offset``, with one number of each for each channel."""
+    """A colour correction, ``rgb * gain + offset``, with one gain and one offset per channel."""
 
     gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def of(self, rgb: Tensor) -> Tensor:
-        """``rgb`` [3,H,W] so changed, in 0..1 or up to its own maximum where that is above 1; itself where nothing changes."""
+        """``rgb`` [3,H,W] corrected, in 0..1 or up to its own maximum if that is above 1; untouched if nothing changes."""
         if self == Colours():
             return rgb
         rgb = floats(rgb)
@@ -64,9 +64,9 @@ class Colours:
 class Seam:
     """How a clip follows the one before it.
 
-    Its first ``overlap`` frames are those that the one before ends with, and are left out. ``colours`` makes its colours those
-    of the one before. ``bridge`` frames on each side are made anew. ``width_before`` and ``width_after`` are how far the clips
-    were and are apart at the seam, in steps from frame to frame; ``shift`` is by how much the mean colour was off, in 1/255.
+    Its first ``overlap`` frames repeat the end of the one before and are left out. ``colours`` matches its colours to the one
+    before. ``bridge`` frames on each side are re-interpolated. ``width_before`` and ``width_after`` are the jumps at the seam
+    without and with that, in frame-to-frame steps; ``shift`` is the mean colour difference, in 1/255.
     """
 
     overlap: int = 0
@@ -85,16 +85,16 @@ def seam(
     match: bool = True,
     bridge: int | None = None,
 ) -> Seam:
-    """Look at the end of one clip and the beginning of the next; only small copies of `LONGEST` frames of each are kept.
+    """Analyse the end of one clip and the beginning of the next, in thumbnails of `LONGEST` + `BRIDGE` + 1 frames of each.
 
-    ``overlap`` and ``bridge`` are found when None; ``match`` says whether colours are matched: by least squares over
-    the frames that both show, or by mean and spread where there are none (Reinhard, Ashikhmin, Gooch and Shirley, "Color
-    Transfer between Images", 2001). Raises `InputError` when a clip is empty or shorter than what is asked for.
+    ``overlap`` and ``bridge`` are estimated if None. ``match``: match colours by least squares over the frames that both
+    show, or by mean and spread if there are none (Reinhard, Ashikhmin, Gooch and Shirley, "Color Transfer between Images",
+    2001). Raises `InputError` if a clip is empty or too short for ``overlap`` or ``bridge``.
     """
     ends = list(deque(map(small, before), maxlen=LONGEST + BRIDGE + 1))
     starts = [small(frame) for frame in islice(after, LONGEST + BRIDGE + 1)]
     if not ends or not starts:
-        raise InputError("a clip without frames was given: clips that are joined need at least one each")
+        raise InputError("a clip without frames was given: each clip needs at least one")
     step = median([apart(*pair) for clip in (ends, starts) for pair in pairwise(clip)] or [0.0])
     shared = _shared(ends, starts, step) if overlap is None else overlap
     _check("overlap", shared, min(len(ends), len(starts) - 1))
@@ -115,9 +115,9 @@ def seam(
 
 
 def joined(clips: Sequence[Iterable[Frame]], seams: Sequence[Seam]) -> Iterator[Frame]:
-    """The frames of all clips, one after the other in time; those to be made anew are marked as repeats.
+    """The frames of all clips, end to end; those to re-interpolate are marked as repeats.
 
-    There is one seam fewer than clips. Holds no more frames than the longest bridge. Raises `InputError` when sizes differ.
+    Takes one seam fewer than clips. Holds no more frames than the longest bridge. Raises `InputError` if sizes differ.
     """
     size: torch.Size | None = None
     end = Fraction(0)
@@ -132,7 +132,7 @@ def joined(clips: Sequence[Iterable[Frame]], seams: Sequence[Seam]) -> Iterator[
             if frame.rgb.shape != size:
                 raise InputError(
                     f"clip {number} is {frame.rgb.shape[2]}x{frame.rgb.shape[1]}, those before it {size[2]}x{size[1]}: "
-                    "clips that are joined must have one size"
+                    "clips to join must have the same size"
                 )
             moved = end - frame.time if moved is None else moved
             anew = frame.repeat or index < begins.bridge
@@ -145,7 +145,7 @@ def joined(clips: Sequence[Iterable[Frame]], seams: Sequence[Seam]) -> Iterator[
 
 
 def described(infos: Sequence[Info], seams: Sequence[Seam]) -> Info:
-    """What is known of all clips together, from what is known of each."""
+    """The info of all clips together, from that of each."""
     rate = infos[0].rate if len({info.rate for info in infos}) == 1 else None
     units = [info.time_base.denominator for info in infos if info.time_base]
     whole = replace(infos[0], rate=rate, frames=None, duration=None, audio=False, time_base=Fraction(1, lcm(*units)))
@@ -157,18 +157,18 @@ def described(infos: Sequence[Info], seams: Sequence[Seam]) -> Info:
 
 
 def seam_in_words(number: int, found: Seam) -> str:
-    """What is done at seam ``number``, in words."""
+    """Describe what is done at seam ``number``."""
     parts = [
-        f"{found.overlap} shared frames left out" if found.overlap else "no frame in common",
+        f"{found.overlap} shared frames left out" if found.overlap else "no shared frames",
         f"colours were {found.shift:.1f}/255 off",
-        f"{2 * found.bridge} frames made anew" if found.bridge else "motion runs on",
+        f"{2 * found.bridge} frames re-interpolated" if found.bridge else "motion continues",
         f"{found.width_before:.1f} steps wide before, {found.width_after:.1f} after",
     ]
     return f"seam {number}: {', '.join(parts)}"
 
 
 def _unclipped(frames: Iterable[Frame]) -> Iterator[Frame]:
-    """The frames of a clip, the last shown no shorter than any other: a trim that falls between two frames leaves a sliver."""
+    """The frames of a clip, the last shown no shorter than any other: a trim between two frames leaves a sliver."""
     held: Frame | None = None
     shortest = Fraction(0)
     for frame in frames:
@@ -181,7 +181,7 @@ def _unclipped(frames: Iterable[Frame]) -> Iterator[Frame]:
 
 
 def _shared(ends: Sequence[Tensor], starts: Sequence[Tensor], step: float) -> int:
-    """How many frames at the end of one clip are those at the beginning of the other, whatever their colours."""
+    """Number of frames at the end of one clip that the other begins with, whatever their colours."""
     alike = max(ALIKE * step, STILL)
     found = []
     for count in range(1, min(len(ends), len(starts) - 1, LONGEST) + 1):
@@ -193,7 +193,7 @@ def _shared(ends: Sequence[Tensor], starts: Sequence[Tensor], step: float) -> in
 
 
 def _matched(ends: Sequence[Tensor], starts: Sequence[Tensor], shared: int) -> Colours:
-    """What makes the colours of ``starts`` those of ``ends``."""
+    """The correction that matches the colours of ``starts`` to ``ends``."""
     count = shared or 1
     wanted, given = (torch.stack(list(side), dim=1).flatten(1) for side in (ends[-count:], starts[:count]))
     mean, target = given.mean(dim=1), wanted.mean(dim=1)
@@ -208,4 +208,4 @@ def _matched(ends: Sequence[Tensor], starts: Sequence[Tensor], shared: int) -> C
 
 def _check(name: str, value: int, most: int) -> None:
     if not 0 <= value <= most:
-        raise InputError(f"a {name} of {value} frames was asked for: these clips allow 0 to {most}")
+        raise InputError(f"a {name} of {value} frames was requested: these clips allow 0 to {most}")

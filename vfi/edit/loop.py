@@ -1,7 +1,7 @@
-"""Loops: a clip whose end runs into its beginning, with frames made across the wrap like between any other pair.
+"""Loops: clips made to loop seamlessly, with in-between frames from the last frame back to the first (the wrap).
 
-Owns where a clip is best cut to loop, and the clip wound round so that windows reach across. Knows nothing of models, files
-or how frames are made.
+Owns where a clip is best cut to loop, and the clip repeated past both ends so that windows reach across the wrap. Knows
+nothing of models, files or how frames are made.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from ..pixels.thumbnails import apart, small
 from ..timing.grids import Grid, Knots, Tail, Timing, Uniform
 
 CONTEXT = 2
-"""Frames that follow the wrap, and one less that lead up to the start: enough for windows of four."""
+"""Frames repeated after the wrap, and one fewer before the start: enough for windows of four."""
 
 WIDEST = 12
-"""The longest that a wrap may take by itself, in frames: what is wider is a cut, and motion across it cannot be guessed."""
+"""Longest automatic wrap, in frames: a wider one is a cut, and motion across it cannot be guessed."""
 
 
 @dataclass(frozen=True)
 class Loop:
-    """What of a clip goes round: its frames from ``start`` up to, and not including, ``end`` (seconds in the clip).
+    """The part of a clip that loops: its frames from ``start`` up to, but not including, ``end`` (seconds in the clip).
 
-    ``frames`` are in it, of which ``last`` is shown before the first comes round again, ``gap`` seconds after it began.
-    ``jump`` is how far the wrap is from the clip's own motion, in steps from frame to frame: 0 for a perfect loop.
+    It has ``frames`` frames. ``last`` is shown before the first returns, ``gap`` seconds after ``last`` began. ``jump`` is
+    how far the wrap differs from the clip's usual frame-to-frame step, in such steps: 0 for a perfect loop.
     """
 
     start: Fraction
@@ -43,11 +43,11 @@ class Loop:
 
     @property
     def period(self) -> Fraction:
-        """Seconds from the first frame until it comes round again."""
+        """Seconds from the first frame until it returns."""
         return self.last.time + self.gap - self.start
 
     def wound(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """``frames`` of the clip as the loop's, from time 0, with `CONTEXT` from across the wrap at both ends."""
+        """The loop's part of ``frames``, from time 0, with `CONTEXT` from across the wrap at both ends."""
         yield replace(self.last, time=-self.gap, duration=self.gap)
         head: list[Frame] = []
         for frame in frames:
@@ -85,7 +85,7 @@ class Turn:
 
 
 def turn_of(asked: Timing, loop: Loop) -> Timing:
-    """What is asked of time, for one turn of a loop; a frame rate is met by playing it up to half a frame faster or slower."""
+    """The timing of one turn of a loop; to meet a frame rate, it plays up to half a frame faster or slower."""
     grid = asked.grid
     if isinstance(grid, Uniform):
         count = max(round(loop.period * grid.stretch * grid.rate), 1)
@@ -94,26 +94,26 @@ def turn_of(asked: Timing, loop: Loop) -> Timing:
 
 
 def whole_loop(frames: Iterable[Frame], gap: int | None = 1) -> Loop:
-    """All of a clip as a loop; the wrap takes as long as ``gap`` frames, or where None as many steps as it is wide.
+    """The whole clip as a loop; the wrap takes as long as ``gap`` frames; if None, as many as it is steps wide.
 
-    Raises `InputError` unless the clip has two frames.
+    Raises `InputError` if the clip has fewer than two frames.
     """
     return _Look(frames, search=1).whole(gap)
 
 
 def best_loop(frames: Iterable[Frame], shortest: Fraction | None = None, gap: int | None = 1, *, search: int = 240) -> Loop:
-    """The part of a clip that loops best, of at least ``shortest`` seconds (half of the clip when None); ``gap``: see `whole`.
+    """The part of a clip that loops best, at least ``shortest`` seconds long (None: half the clip); ``gap``: see `whole_loop`.
 
-    ``frames`` are read twice; only small copies are kept, of the first and last ``search``, among which both ends are looked
-    for. As in Schödl, Szeliski, Salesin and Essa, "Video Textures" (SIGGRAPH 2000), section 3.1, two frames in a row must look
-    alike at both ends, so that position and speed agree. All of the clip is taken when no part wraps better. Raises
-    `InputError` when the clip has fewer than two frames or is shorter than ``shortest``.
+    ``frames`` are read twice. Only thumbnails of the first and last ``search`` are kept, among which both ends are searched.
+    As in Schödl, Szeliski, Salesin and Essa, "Video Textures" (SIGGRAPH 2000), section 3.1, two consecutive frames must look
+    alike at both ends, so that position and speed agree. The whole clip is taken if no part loops better. Raises `InputError`
+    if the clip has fewer than two frames or is shorter than ``shortest``.
     """
     return _Look(frames, search).best(shortest, gap)
 
 
 class _Look:
-    """What a clip looks like at its ends, in small copies, and how far it moves from frame to frame."""
+    """Thumbnails of a clip's ends, and its usual frame-to-frame step."""
 
     def __init__(self, frames: Iterable[Frame], search: int) -> None:
         self._frames = frames
@@ -147,12 +147,10 @@ class _Look:
         length = self.last.time + (self.last.duration or self.interval) - self.head[0][0]
         shortest = length / 2 if shortest is None else shortest
         if shortest > length:
-            raise InputError(f"a loop of at least {float(shortest):.3f} s was asked for: the clip lasts {float(length):.3f} s")
+            raise InputError(f"a loop of at least {float(shortest):.3f} s was requested: the clip lasts {float(length):.3f} s")
         starts, ends = (torch.stack([picture.flatten() for *_, picture in side]) for side in (self.head, self.tail))
         distances = torch.cdist(starts[None], ends[None], p=1)[0] / starts.shape[1]
-        alike = (
-            distances[1:, 1:] + distances[:-1, :-1]
-        ) / 2  # frame i and the one before it, like frame j and the one before it
+        alike = (distances[1:, 1:] + distances[:-1, :-1]) / 2  # frames i - 1 and i against frames j - 1 and j
         begins = torch.tensor([float(time) for time, _ in self.head[1:]])
         stops = torch.tensor([float(time) for _, time, _ in list(self.tail)[1:]])
         alike[stops[None] - begins[:, None] < float(shortest) - 1e-9] = torch.inf

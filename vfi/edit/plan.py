@@ -1,7 +1,7 @@
-"""The plan of a clip, as data: its shots, fades, flashes and repeats, what becomes of them, and the frames that are asked for.
+"""The plan of a clip, as data: its shots, fades, flashes and repeats, how each is handled, and the output that is wanted.
 
-It can be written as JSON, edited and given back: frames are marked by their exact times. Owns that data and its text. What is
-found, `find` finds; what is made of marks, `run` makes.
+It can be saved as JSON, edited and loaded again: frames are marked by their exact times. Owns that data and its text. `find`
+detects what goes into it, `run` acts on the marks.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from .duplicates import Repeats
 T = TypeVar("T")
 
 Cuts: TypeAlias = 'Across | Literal["interpolate"]'
-"""What is shown between two shots: the last frame of the earlier, held; a blend; or motion, as if there were no cut."""
+"""Shown between two shots: the last frame of the earlier, held; a blend; or motion, as if there were no cut."""
 
 Duplicates: TypeAlias = Literal["keep", "spread"]
-"""What becomes of repeated frames: they are kept, or motion is spread over their time."""
+"""How repeated frames are handled: kept, or motion is spread over their time."""
 
 CUTS: tuple[Cuts, ...] = ("hold", "blend", "interpolate")
 DUPLICATES: tuple[Duplicates, ...] = get_args(Duplicates)
 
 FORMAT = 1
-"""The number of the JSON's form, under ``plan``."""
+"""Version of the JSON format, under ``plan``."""
 
 LISTED = 8
-"""More times than these are not listed in a sentence."""
+"""At most this many times are listed in a sentence."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """What is known of the clip that a plan is of; times in seconds, ``rate`` in frames a second."""
+    """Facts about the clip of a plan; times in seconds, ``rate`` in frames per second."""
 
     frames: int
     duration: Fraction
@@ -50,9 +50,9 @@ class Source:
 
 @dataclass(frozen=True)
 class Shot:
-    """``frames`` frames from the time ``start`` on; ``across`` is what is shown between the shot before and this one.
+    """``frames`` frames from the time ``start`` on; ``across`` says what is shown between the previous shot and this one.
 
-    ``score`` is the share of the picture that changes with no regard to motion, None where nobody looked.
+    ``score`` is the share of the picture that neither motion nor light explains, None if it was not measured.
     """
 
     start: Fraction
@@ -63,7 +63,7 @@ class Shot:
 
 @dataclass(frozen=True)
 class Event:
-    """A fade through black or white, or a flash: ``frames`` frames from ``start`` on. Nothing is done about it."""
+    """A fade through black or white, or a flash: ``frames`` frames from ``start`` on. It is only reported."""
 
     kind: Literal["fade", "flash"]
     start: Fraction
@@ -72,24 +72,24 @@ class Event:
 
 @dataclass(frozen=True)
 class Output:
-    """The frames that are asked for, as `grids.timing` takes it."""
+    """The frames to make, as arguments of `grids.timing`."""
 
     times: int | None = None
     fps: Fraction | None = None
     slow: Fraction | None = None
 
     def timing(self, rate: Fraction | None) -> Timing:
-        """The timing for a clip of ``rate`` frames a second. Raises `InputError`."""
+        """The timing for a clip of ``rate`` frames per second. Raises `InputError`."""
         return timing(rate, times=self.times, fps=self.fps, slow=self.slow)
 
 
 TWICE = Output()
-"""What is asked where nothing is: twice as many frames."""
+"""The default: twice as many frames."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a clip is and what is to be made of it; see the parts. Shots, events and repeats are in order of time."""
+    """What a clip contains and what to make of it; see the parts. Shots, events and repeats are in time order."""
 
     source: Source
     shots: tuple[Shot, ...]
@@ -99,7 +99,7 @@ class Plan:
     output: Output = TWICE
 
     def marked(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """The frames of the clip, marked as planned. Raises `InputError` where the plan names a time at which none begins."""
+        """The frames of the clip, marked as planned. Raises `InputError` if no frame begins at a time in the plan."""
         wanted = self._wanted()
         before: Frame | None = None
         repeating = 0
@@ -118,33 +118,33 @@ class Plan:
             raise _missing(*wanted[-1][:2], before, None)
 
     def applied(self, clip: Reader) -> Edited:
-        """The clip with its frames so marked."""
+        """The clip with its frames `marked`."""
         return Edited(clip.info, clip.notes, lambda: self.marked(clip))
 
     def _wanted(self) -> list[tuple[Fraction, str, Across | None, int]]:
-        """The marks, the last first: when, what they are called, what is shown across the cut, how many frames repeat."""
+        """The marks, last first: time, name, what is shown across the cut, and how many frames repeat."""
         marks: list[tuple[Fraction, str, Across | None, int]] = [
-            (shot.start, "a shot begin", None if shot.across == "interpolate" else shot.across, 0) for shot in self.shots
+            (shot.start, "a shot", None if shot.across == "interpolate" else shot.across, 0) for shot in self.shots
         ]
         if self.duplicates == "spread":
             marks += [(run.start, "a repeat", None, run.frames) for run in self.repeats]
         return sorted(marks, key=lambda mark: mark[0], reverse=True)
 
     def with_policies(self, cuts: Cuts | None, duplicates: Duplicates | None) -> Plan:
-        """The same with other policies for all of its cuts and repeats; None leaves them."""
+        """A copy with other policies for all of its cuts and repeats; None keeps them."""
         planned = self.shots if cuts is None else tuple(replace(shot, across=cuts) for shot in self.shots)
         return replace(self, shots=planned, duplicates=duplicates or self.duplicates)
 
     def timing(self) -> Timing:
-        """What the plan asks of time. Raises `InputError`."""
+        """Timing of the output. Raises `InputError`."""
         return self.output.timing(self.source.rate)
 
     def expected(self) -> int | None:
-        """How many frames there will be."""
+        """Number of output frames."""
         return self.timing().expected(self.source.frames, self.source.duration, "hold")
 
     def notes(self) -> list[str]:
-        """Which cuts and repeats there are and what becomes of them, in a sentence each."""
+        """The cuts and repeats and how they are handled, one sentence each."""
         told = []
         if len(self.shots) > 1:
             policies = sorted({shot.across for shot in self.shots[1:]})
@@ -154,12 +154,12 @@ class Plan:
         return told
 
     def event_notes(self) -> list[str]:
-        """Which fades and flashes there are, in a sentence each."""
+        """The fades and flashes, one sentence each."""
         starts = {kind: [event.start for event in self.events if event.kind == kind] for kind in ("fade", "flash")}
         return [_at(kind, times) for kind, times in starts.items() if times]
 
     def cadence(self, shot: int) -> str:
-        """How long the pictures of a shot are held, in words such as "on twos"; empty where none is held."""
+        """How long the pictures of a shot are held, in words such as "on twos"; empty if none is held."""
         first, last = self.shots[shot].start, self.shots[shot + 1].start if shot + 1 < len(self.shots) else None
         runs = [run.frames for run in self.repeats if run.start >= first and (last is None or run.start < last)]
         if not runs:
@@ -173,7 +173,7 @@ class Plan:
         return f"{mostly}on {words.get(hold, hold)}, {_counted(repeats, 'repeat')}" if hold > 1 else _counted(repeats, "repeat")
 
     def to_json(self) -> str:
-        """The plan as text, to be read by `from_json`; times are exact, such as "1001/24000"."""
+        """The plan as JSON, for `from_json`; times are exact, such as "1001/24000"."""
         data: dict[str, Any] = {
             "plan": FORMAT,
             "source": {
@@ -202,17 +202,17 @@ class Plan:
 
     @classmethod
     def from_json(cls, text: str) -> Plan:
-        """The plan that a text holds. Raises `InputError`, which names the field that is wrong and what it may hold.
+        """Parse a plan. Raises `InputError`, which names the wrong field and what it may hold.
 
-        ``source`` and the ``frames`` of shots and ``output`` are there to be read: nothing is made of them but sentences.
+        ``source`` and the ``frames`` of shots and ``output`` are informative: they only appear in messages.
         """
         try:
             data = json.loads(text)
         except ValueError as error:
-            raise InputError(f"the plan is no JSON: {error}") from error
+            raise InputError(f"the plan is not valid JSON: {error}") from error
         top = _Fields(data, "the plan")
         if (form := top.take("plan", _count(1))) != FORMAT:
-            raise InputError(f"plan is {form}: this version reads plans of form {FORMAT}")
+            raise InputError(f"plan is {form}: this version reads format {FORMAT}")
         source, output = _Fields(top.take("source", _any), "source"), _Fields(top.take("output", _any, {}), "output")
         listed = [_Fields(one, f"shots[{index}]") for index, one in enumerate(top.take("shots", _list))]
         if not listed:
@@ -260,7 +260,7 @@ class Plan:
 
 
 class _Fields:
-    """An object of the JSON, whose fields are taken one by one; ``name`` is where it stands."""
+    """A JSON object whose fields are taken one by one; ``name`` is its place in the plan."""
 
     def __init__(self, data: Any, name: str) -> None:
         if not isinstance(data, dict):
@@ -268,7 +268,7 @@ class _Fields:
         self.data, self.name = dict(data), name
 
     def take(self, key: str, read: Callable[[Any], T], default: Any = ...) -> T:
-        """The field as ``read`` reads it; ``default`` stands in for one that is not there, and without a default it must be."""
+        """The field as ``read`` parses it; ``default`` replaces a missing one, and a field without a default is required."""
         if key not in self.data and default is ...:
             raise InputError(f"{self.name} has no {key!r}")
         value = self.data.pop(key, default)
@@ -278,9 +278,9 @@ class _Fields:
             raise InputError(f"{self._where(key)} is {_short(value)}: {error}") from error
 
     def end(self) -> None:
-        """Raises `InputError` for a field that nobody took."""
+        """Raises `InputError` for a field that was not taken."""
         for key in self.data:
-            raise InputError(f"{self._where(key)} is no field of a plan")
+            raise InputError(f"{self._where(key)} is not a field of a plan")
 
     def _where(self, key: str) -> str:
         return key if self.name == "the plan" else f"{self.name}.{key}"
@@ -353,14 +353,14 @@ def _or_none(read: Callable[[Any], T]) -> Callable[[Any], T | None]:
 
 
 def _missing(time: Fraction, what: str, before: Frame | None, after: Frame | None) -> InputError:
-    """What to say when no frame begins at ``time``, between two that do."""
+    """The error for a ``time`` at which no frame begins, between two that do."""
     near = min((frame.time for frame in (before, after) if frame), key=lambda begins: abs(begins - time), default=None)
     nearest = "the clip has no frames" if near is None else f"the nearest frame begins at {near} ({float(near):.3f} s)"
     return InputError(f"the plan has {what} at {time} ({float(time):.3f} s), where no frame begins: {nearest}")
 
 
 def _at(kind: str, times: Sequence[Fraction]) -> str:
-    """How many of a kind there are and when, in words."""
+    """The number of a kind and their times, in words."""
     counted = _counted(len(times), kind)
     listed = ", ".join(f"{float(time):.3f}" for time in times[:LISTED])
     return f"{counted}, at {listed} s" if len(times) <= LISTED else f"{counted}, at {listed} s and later"
@@ -372,7 +372,7 @@ def _counted(count: int, kind: str) -> str:
 
 
 def _compact(data: dict[str, Any]) -> str:
-    """JSON with a line for each entry of a list, which is easy to edit."""
+    """JSON with one line per list entry, which is easy to edit."""
     parts = []
     for key, value in data.items():
         text = json.dumps(value)

@@ -1,8 +1,8 @@
-"""Shots: where one picture is cut to another, told apart from motion, fades and flashes, in one pass over the frames.
+"""Shot detection: cuts, told apart from motion, fades and flashes, in one pass over the frames.
 
-PySceneDetect says where the picture jumps. A jump is a cut unless the later picture is the earlier one, moved or in another
-light: optical flow and correlation tell. Holds `AHEAD` frames and small copies of as many before. Knows nothing of
-models or files, nor of what is done at a cut.
+PySceneDetect finds where the picture jumps. A jump is a cut unless optical flow and correlation show that the later picture
+is the earlier one, moved or in another light. Holds `AHEAD` frames and thumbnails of as many before. Knows nothing of models
+or files, or of what is done at a cut.
 """
 
 from __future__ import annotations
@@ -25,36 +25,36 @@ from ..pixels.uint8 import floats
 Picture: TypeAlias = "np.ndarray[Any, Any]"
 
 AHEAD = 4
-"""How many frames after a frame are seen before it is said whether it begins a shot; a flash lasts no longer."""
+"""Frames of lookahead before deciding whether a frame begins a shot; also the longest flash."""
 
 SIZE = (72, 128)
-"""Height and width of the copies that are looked at."""
+"""Height and width of the thumbnails."""
 
 JUMP = 15.0
-"""The least score of PySceneDetect's ContentDetector at a cut: the default of its AdaptiveDetector."""
+"""Lowest score of PySceneDetect's ContentDetector at a cut: the default of its AdaptiveDetector."""
 
 ALIKE = 0.83
-"""Correlation from which one picture, moved along the flow, is the other: two frames apart in one shot the least that was
-measured is 0.89 (50 clips), and of pictures that have nothing in common the most is 0.80 (1126 pairs)."""
+"""Correlation from which one picture, moved along the flow, is the other. The lowest measured two frames apart in one shot is
+0.89 (50 clips), the highest of unrelated pictures 0.80 (1126 pairs)."""
 
 STANDS_OUT = 1.25
-"""How much wider a doubtful cut is than the widest motion and change of light around it: the last step to black is not."""
+"""How much wider a doubtful cut is than the widest motion and light change around it; the last step to black is not."""
 
 NOTHING = 5.0
-"""A mean difference, of 255, below which two pictures are the same, and a spread below which a picture shows nothing."""
+"""Mean difference, of 255, below which two pictures are the same, and spread below which a picture shows nothing."""
 
 LIT = 0.9
-"""The share of a flash's pixels that are lighter than before and after it, or darker."""
+"""Share of a flash's pixels that are lighter, or darker, than both before and after it."""
 
 FAINT = 0.5
-"""Correlation below which two pictures have nothing in common: a cut whatever moves around it, and no flash."""
+"""Correlation below which two pictures are unrelated: a cut whatever moves around it, and no flash."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """Something that happens in a clip: a cut, a fade through black or white, or a flash.
+    """An event in a clip: a cut, a fade through black or white, or a flash.
 
-    ``time`` and ``frame`` (from 0) are those of the first frame of the new shot, of the black or the flash, which lasts
+    ``time`` and ``frame`` (from 0) are those of the first frame of the new shot, of the black or of the flash, which lasts
     ``frames``. ``score`` of a cut is the share of the picture that neither motion nor light explains, 0 to 1.
     """
 
@@ -66,9 +66,9 @@ class Found:
 
 
 def shots(frames: Iterable[Frame], across: Across | None = "hold", found: list[Found] | None = None) -> Iterator[Frame]:
-    """The same frames, of which those that begin a shot are marked with ``cut=across``; with None they are only looked at.
+    """Mark the frames that begin a shot with ``cut=across``; with None, only look for them.
 
-    ``found`` gains what is found; a fade is told when it is over. Marks that are there stay. Holds up to `AHEAD` + 1 frames.
+    Appends events to ``found``, fades once they are over. Existing marks stay. Holds up to `AHEAD` + 1 frames.
     """
     look = _Look([] if found is None else found)
     waiting: deque[Frame] = deque()
@@ -87,7 +87,7 @@ def _marked(frame: Frame, look: _Look, across: Across | None) -> Frame:
 
 
 class _Seen:
-    """A small copy of a frame, and how it differs from the copy before."""
+    """The thumbnail of a frame, and how it differs from the one before."""
 
     def __init__(self, index: int, time: Fraction, bgr: Picture, before: _Seen | None, jumps: bool) -> None:
         self.index, self.time, self.jumps = index, time, jumps
@@ -96,27 +96,27 @@ class _Seen:
         self.width = 0.0 if before is None else self.apart(before)
 
     def apart(self, other: _Seen) -> float:
-        """The mean absolute difference, of 255."""
+        """Mean absolute difference, of 255."""
         return float(np.abs(self.bgr.astype(np.int16) - other.bgr).mean())
 
     @cached_property
     def flat(self) -> bool:
-        """Of one brightness all over."""
+        """Whether the picture has one brightness all over."""
         return float(self.grey.std()) < NOTHING
 
     @property
     def blank(self) -> bool:
-        """Black or white all over."""
+        """Whether the picture is black or white all over."""
         return self.flat and not 20 < float(self.grey.mean()) < 235
 
     @cached_property
     def likeness(self) -> float:
-        """How much of the picture is that of the frame before, moved or in another light."""
+        """How well the frame before, moved or in another light, explains the picture."""
         return 1.0 if self._before is None or not self.jumps else _likeness(self._before, self.grey)
 
 
 class _Look:
-    """What is seen of a clip around the frame that is to be settled next."""
+    """State of the detection, around the next frame to settle."""
 
     def __init__(self, found: list[Found]) -> None:
         from scenedetect import FrameTimecode
@@ -132,7 +132,7 @@ class _Look:
         self.gradual = True
 
     def at(self, frame: Frame) -> None:
-        """See the next frame."""
+        """Take the next frame."""
         small = F.adaptive_avg_pool2d(floats(frame.rgb), SIZE).clamp(0, 1)
         bgr = (small.flip(0).movedim(0, -1) * 255).round().to(torch.uint8).cpu().contiguous().numpy()
         number = next(self.numbers)
@@ -140,7 +140,7 @@ class _Look:
         self.seen.append(_Seen(number.frame_num, frame.time, bgr, self.seen[-1] if self.seen else None, jumps))
 
     def settles(self) -> bool:
-        """Whether the next frame, the oldest that was not yet settled, begins a shot."""
+        """Settle the oldest frame that is still open: whether it begins a shot."""
         place = self.next - self.seen[0].index
         one, before = self.seen[place], self.seen[max(place - 1, 0)]
         self.next += 1
@@ -155,7 +155,7 @@ class _Look:
         return cut
 
     def close(self) -> None:
-        """There are no more frames."""
+        """End the clip."""
         self._faded(self.next, back=True)
 
     def _is_cut(self, place: int) -> bool:
@@ -170,7 +170,7 @@ class _Look:
         return not doubtful or one.width > STANDS_OUT * max(steady, default=0)
 
     def _is_flash(self, place: int) -> bool:
-        """Whether the light changes here for up to `AHEAD` frames, and then the same picture goes on."""
+        """Whether the light changes here for up to `AHEAD` frames before the same picture returns."""
         before, one = self.seen[place - 1], self.seen[place]
         if before.index > self.flash_ends and one.width < STANDS_OUT * before.width:
             return False
@@ -187,16 +187,16 @@ class _Look:
         return False
 
     def _faded(self, end: int, back: bool) -> None:
-        """Blankness ends before frame ``end``; gradually, on at least one side, it is a fade."""
+        """End the blank frames before frame ``end``; they are a fade if they came and went gradually."""
         if self.blank is not None and self.gradual and back:
             self.found.append(Found("fade", self.blank.time, self.blank.index, end - self.blank.index))
         self.blank = None
 
 
 def _likeness(one: Picture, other: Picture) -> float:
-    """How well a grey picture follows from another by motion and an even change of light: their correlation along the flow.
+    """Correlation of two grey pictures along the optical flow: how well motion and an even change of light explain one.
 
-    In the direction of time in which it is the better, since a pan brings in what the earlier picture does not show.
+    The better of both directions in time, since a pan brings in what the earlier picture does not show.
     """
     import cv2
 

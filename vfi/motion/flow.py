@@ -1,7 +1,7 @@
-"""Optical flow for the eye: motion as colours, and where no motion is to be trusted.
+"""Optical flow made visible: motion as colours, and where motion cannot be trusted.
 
-Owns the colour wheel, the length that its rim stands for, and what is occluded where a model does not say. Knows nothing of
-files, nor of how any model finds motion.
+Owns the colour wheel, its radius, and an occlusion test for models without one. Knows nothing of files, or of how any model
+estimates motion.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ WHEEL = (
     (49, (1.0, 0.0, 1.0)),
     (55, (1.0, 0.0, 0.0)),
 )
-"""Where on the wheel, in 55ths of a turn, each pure colour stands: the eye tells more shades of red than of green."""
+"""Position of each pure colour on the wheel, in 55ths of a turn: the eye tells more shades of red than of green."""
 
 MOST = 0.99
-"""The share of the pixels of a flow that lie within the radius chosen for it; the rest are mostly strays."""
+"""Share of a flow's pixels within the radius chosen for it; the rest are mostly outliers."""
 
 LEAST = 1.0
-"""The smallest radius, in pixels, that a clip is given: what moves by less is mostly noise, and stays pale."""
+"""Smallest radius of a clip, in pixels: anything that moves less is mostly noise, and stays pale."""
 
 
 def colours(flow: Tensor, radius: float) -> Tensor:
     """The flow [B,2,H,W] (dx, dy) in pixels as a picture [B,3,H,W], 0..1, on the colour wheel of Middlebury.
 
-    White does not move; hue is the direction, red to the right, yellow down, cyan to the left, blue up; colour is fullest
-    at ``radius`` pixels, and a quarter darker beyond. Baker et al., "A Database and Evaluation Methodology for Optical
-    Flow", IJCV 2011. Raises `InputError` unless ``radius`` is above 0.
+    White is no motion. Hue is the direction: red right, yellow down, cyan left, blue up. Colour is fullest at ``radius``
+    pixels, and a quarter darker beyond. Baker et al., "A Database and Evaluation Methodology for Optical Flow", IJCV 2011.
+    Raises `InputError` unless ``radius`` is above 0.
     """
     if not 0 < radius < math.inf:
         raise InputError(f"a radius of {radius} pixels was given: it must be above 0")
@@ -62,43 +62,43 @@ def colours(flow: Tensor, radius: float) -> Tensor:
 
 
 def length(flow: Tensor) -> Tensor:
-    """How far each pixel moves: [B,2,H,W] to [B,1,H,W], in pixels."""
+    """Length of each pixel's motion: [B,2,H,W] to [B,1,H,W], in pixels."""
     return torch.linalg.vector_norm(flow.float(), dim=1, keepdim=True)
 
 
 def reach(flow: Tensor) -> float:
-    """The length, in pixels, that `MOST` of the pixels of a flow [B,2,H,W] do not exceed."""
+    """The length, in pixels, that a share `MOST` of the pixels of a flow [B,2,H,W] does not exceed."""
     lengths = length(flow).flatten()
     return float(lengths.kthvalue(math.ceil(MOST * len(lengths))).values)
 
 
 def radius_of(flows: Iterable[Tensor]) -> float:
-    """The radius for `colours` that suits a whole clip: the largest `reach` of its flows, `LEAST` or more."""
+    """The radius for `colours` that suits a whole clip: the largest `reach` of its flows, at least `LEAST`."""
     return max(chain((LEAST,), map(reach, flows)))
 
 
 def pictures(
     frames: Iterable[Frame], model: Interpolator, radius: float, *, t: float = 0.5, toward: Toward = "next"
 ) -> Iterator[Frame]:
-    """The `motions` of a clip as a clip of `colours`: a picture for each frame, shown as long as the frame was."""
+    """The `motions` of a clip as a clip of `colours`: one picture per frame, shown for as long as the frame."""
     for instant, motion in motions(frames, model, t):
         yield Frame(colours(arm(motion, toward), radius)[0], instant.time, instant.duration, made=True)
 
 
 def arm(motion: Motion, toward: Toward) -> Tensor:
-    """The flow [B,2,H,W] that leads from the frame at t to the next frame or to the previous one."""
+    """The flow [B,2,H,W] from the frame at t to the next frame or to the previous one."""
     if toward not in get_args(Toward):
-        raise InputError(f"flow toward {toward!r} was asked for: give one of {', '.join(get_args(Toward))}")
+        raise InputError(f"flow toward {toward!r} was given: choose one of {', '.join(get_args(Toward))}")
     return motion.flow1 if toward == "next" else motion.flow0
 
 
 def occlusion(motion: Motion, t: Tensor) -> Tensor:
-    """Where the frames show nothing of the frame at ``t`` [B] that the motion could be trusted with: [B,1,H,W], 0..1.
+    """Where neither frame shows the pixel of the frame at ``t`` [B], so that its motion is unreliable: [B,1,H,W], 0..1.
 
-    The model's own plane where it has one. Else 1 where both flows lead out of the frame, or where they tell of different
-    motion: with a = flow0 / t and b = flow1 / (1 - t), what was there and what comes is the same only while
-    |a + b|^2 <= 0.01 (|a|^2 + |b|^2) + 0.5. That is the test of Sundaram, Brox and Keutzer ("Dense Point Trajectories by
-    GPU-accelerated Large Displacement Optical Flow", ECCV 2010) for forward and backward flow, as seen from t.
+    The model's own plane if it has one. Otherwise 1 where both flows leave the frame, or where they disagree: with a = flow0
+    / t and b = flow1 / (1 - t), they agree if |a + b|^2 <= 0.01 (|a|^2 + |b|^2) + 0.5. That is the test of Sundaram, Brox and
+    Keutzer ("Dense Point Trajectories by GPU-accelerated Large Displacement Optical Flow", ECCV 2010) for forward and
+    backward flow, as seen from t.
     """
     if motion.occlusion is not None:
         return motion.occlusion
@@ -110,22 +110,20 @@ def occlusion(motion: Motion, t: Tensor) -> Tensor:
 
 
 def _leaves(flow: Tensor) -> Tensor:
-    """Whether ``flow`` leads out of the frame, [B,1,H,W]."""
+    """Where ``flow`` leads out of the frame, [B,1,H,W]."""
     height, width = flow.shape[-2:]
     x, y = targets(flow)
     return ((x < -0.5) | (x > width - 0.5) | (y < -0.5) | (y > height - 0.5))[:, None]
 
 
 def motions(frames: Iterable[Frame], model: Interpolator, t: float = 0.5) -> Iterator[tuple[Instant, Motion]]:
-    """The motion at ``t`` between each frame and the next, one after the other; where and when is in the `Instant`.
+    """Yield the motion at ``t`` between each frame and the next, with its `Instant`.
 
-    As many as there are frames: after the last, and after the last of a shot, nothing moves. Holds one window of frames.
-    Raises `InputError` where the model estimates no motion or ``t`` is not between 0 and 1.
+    One per frame: after the last frame, and after the last of a shot, motion is zero. Holds one window of frames. Raises
+    `InputError` if the model estimates no motion or ``t`` is not between 0 and 1.
     """
     if not wrappers.estimates_motion(model):
-        raise InputError(
-            f"{model.spec.name} does not estimate motion: choose a model that follows it, such as dis or rife-4.25"
-        )
+        raise InputError(f"{model.spec.name} does not estimate motion: choose a model that does, such as dis or rife-4.25")
     if not 0 < t < 1:
         raise InputError(f"t = {t} was given: it must lie between 0 and 1")
     for instant in resample(same_size(frames), Subdivide(1), tail="hold", window=model.spec.window):

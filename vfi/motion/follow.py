@@ -1,7 +1,7 @@
-"""Points followed through a clip, from its first frame on.
+"""Point tracking through a clip, from its first frame on.
 
-By Lucas and Kanade's method (OpenCV), or by the motion that any model sees. Owns what counts as lost. Holds two frames. Knows
-nothing of files.
+Uses Lucas and Kanade's method (OpenCV) or the motion that any model estimates. Owns the criterion for lost points. Holds two
+frames. Knows nothing of files.
 """
 
 from __future__ import annotations
@@ -24,40 +24,38 @@ from ..tracks import Tracks
 from .flow import motions, occlusion
 
 WITHIN = 1.0
-"""A point that is followed to the next frame and back is lost when it comes back further from where it was, in pixels."""
+"""A point tracked to the next frame and back is lost if it returns further than this from where it was, in pixels."""
 
 WINDOW = 21
-"""The side of what is compared around a point, in pixels."""
+"""Side of the window that is compared around a point, in pixels."""
 
 SMALLEST = 24
-"""The pyramid ends before a side gets smaller than this."""
+"""The pyramid ends before a side falls below this, in pixels."""
 
 HALF = 0.5
 
 ROUNDS = 12
-"""So often the place half-way from which the motion leads back to a point is corrected."""
+"""Iterations that correct the half-way position until the motion there leads back to the point."""
 
 Step: TypeAlias = "Callable[[Frame, Frame, Tensor], tuple[Tensor, Tensor]]"
-"""From two frames and places [N,2] in the first to places in the second, and how far off each is, [N] pixels."""
+"""Maps two frames and points [N,2] in the first to points in the second, and the error of each, [N] pixels."""
 
 
 def follow(frames: Iterable[Frame], points: Tensor, model: Interpolator | None = None, *, within: float = WITHIN) -> Tracks:
-    """Where the ``points`` [N,2] (x, y) of the first frame are in every frame, in pixels of the frames.
+    """Track the ``points`` [N,2] (x, y) of the first frame through every frame, in pixels of the frames.
 
-    Without a ``model`` each is followed by Lucas and Kanade's method, in pyramids (Bouguet 2001), there and back again: where
-    it does not come back to within ``within`` pixels it is lost (Kalal, Mikolajczyk and Matas, "Forward-Backward Error",
-    ICPR 2010). A ``model`` that estimates motion is followed half-way to both frames, and a point is lost where that is
-    occluded or does not lead there. What is lost, leaves the frame or meets a cut stays where it was, no longer visible.
-    Raises `InputError` where there are no frames or points, or the model estimates no motion.
+    Without a ``model``, points are tracked by Lucas and Kanade's method in pyramids (Bouguet 2001), forwards and back. A
+    point is lost if it does not return to within ``within`` pixels (Kalal, Mikolajczyk and Matas, "Forward-Backward Error",
+    ICPR 2010). With a ``model``, its motion is followed from half-way to both frames. A point is lost if it is occluded
+    there, or if no motion there leads back to it. A point that is lost, leaves the frame or meets a cut stays where it was,
+    no longer visible. Raises `InputError` if there are no frames or points, or the model estimates no motion.
     """
     if points.ndim != 2 or points.shape[1] != 2 or not len(points) or not points.isfinite().all():
         raise InputError(f"points of shape {list(points.shape)} were given: at least one is needed, as [points, 2]")
     if not within > 0:
-        raise InputError(f"points may be {within:g} pixels off: it must be above 0")
+        raise InputError(f"a tolerance of {within:g} pixels was given: it must be above 0")
     if model is not None and not wrappers.estimates_motion(model):
-        raise InputError(
-            f"{model.spec.name} does not estimate motion: choose a model that follows it, such as dis or rife-4.25"
-        )
+        raise InputError(f"{model.spec.name} does not estimate motion: choose a model that does, such as dis or rife-4.25")
     step = lucas_kanade if model is None else _by_motion(model)
     path, visible, size = [], [], (0, 0)
     for frame, places, seen in _followed(same_size(frames), points.double().cpu(), step, within):
@@ -65,27 +63,27 @@ def follow(frames: Iterable[Frame], points: Tensor, model: Interpolator | None =
         visible.append(seen)
         size = (frame.rgb.shape[2], frame.rgb.shape[1])
     if not path:
-        raise InputError("there are no frames: at least one is needed to follow points")
+        raise InputError("the clip has no frames: at least one is needed to track points")
     return Tracks(torch.stack(path), torch.stack(visible), size)
 
 
 def corners(frame: Frame, count: int, apart: float = 16.0) -> Tensor:
-    """Up to ``count`` points [N,2] of a frame that can be followed well, ``apart`` pixels from each other, the best first.
+    """Up to ``count`` points [N,2] of a frame that are good to track, at least ``apart`` pixels apart, best first.
 
-    Shi and Tomasi, "Good Features to Track", CVPR 1994. Raises `InputError` where there are none.
+    Shi and Tomasi, "Good Features to Track", CVPR 1994. Raises `InputError` if there are none.
     """
     import cv2
 
     if count < 1:
-        raise InputError(f"{count} points were asked for: at least one is needed")
+        raise InputError(f"{count} points were requested: at least one is needed")
     found = cv2.goodFeaturesToTrack(grey(frame.rgb).numpy(), count, 0.01, apart)
     if found is None:
-        raise InputError("the first frame has no points that can be followed: it is even everywhere")
+        raise InputError("the first frame has no points that can be tracked: it is uniform")
     return torch.from_numpy(found[:, 0])
 
 
 def _followed(frames: Iterator[Frame], places: Tensor, step: Step, within: float) -> Iterator[tuple[Frame, Tensor, Tensor]]:
-    """Each frame, where the points are, and which of them are still to be seen."""
+    """Each frame, with the positions of the points and which of them are still visible."""
     first = next(frames, None)
     if first is None:
         return
@@ -104,7 +102,7 @@ def _followed(frames: Iterator[Frame], places: Tensor, step: Step, within: float
 
 
 def lucas_kanade(before: Frame, after: Frame, places: Tensor) -> tuple[Tensor, Tensor]:
-    """A `Step`: where each is after, and how far from its place it comes back to; infinity where it cannot be followed."""
+    """A `Step`: positions in the second frame and forward-backward errors, infinite for points that cannot be tracked."""
     import cv2
 
     one, other = grey(before.rgb).numpy(), grey(after.rgb).numpy()
@@ -123,7 +121,7 @@ def lucas_kanade(before: Frame, after: Frame, places: Tensor) -> tuple[Tensor, T
 
 
 def _by_motion(model: Interpolator) -> Step:
-    """A `Step` along the motion half-way between the frames, which every model that estimates motion knows best."""
+    """A `Step` along the motion half-way between the frames, where models estimate motion best."""
 
     def step(before: Frame, after: Frame, places: Tensor) -> tuple[Tensor, Tensor]:
         pair = (replace(before, cut=None), replace(after, cut=None))
@@ -139,7 +137,7 @@ def _by_motion(model: Interpolator) -> Step:
 
 
 def _looked_up(planes: Tensor, places: Tensor) -> Tensor:
-    """``planes`` [1,C,H,W] at ``places`` [N,2] in pixels: [N,C] float64; beyond the edge what the edge has."""
+    """``planes`` [1,C,H,W] sampled at ``places`` [N,2] in pixels: [N,C] float64; the edge is repeated outside."""
     x, y = places.T[:, None, None]
     return sample(planes.double().cpu(), x, y, outside="border")[0, :, 0].T
 

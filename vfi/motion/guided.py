@@ -1,15 +1,15 @@
-"""Interpolation that follows drawn motion: any model of two frames, shown them where points put them.
+"""Interpolation along drawn motion: any two-frame model, shown frames that are already warped along the tracks.
 
-At t a track says where its point is and where it lies in both frames; `sparse_to_dense` makes of that the motion of every pixel. Both
-frames are warped along it, and the model makes the frame of what is left between them, which is little: it need not know of
-tracks. Where nothing is drawn, points that both frames share can lead. Knows nothing of files or networks.
+At t, a track gives the position of its point there and in both frames; `sparse_to_dense` turns this into motion for every
+pixel. Both frames are warped along it, and the model interpolates what little motion is left: it need not know of tracks.
+Without drawn tracks, points found in both frames can lead. Knows nothing of files or networks.
 
-That frames are warped and shown to the model, by a cubic, measured best, and suits every model. On six sequences of nine frames
-with RIFE 4.25 and four tracks each it gained 1.35 dB; the frames themselves warped once along led and remaining motion 1.12.
-Handed to RIFE as its coarsest flow, even the true motion gives 30.8 dB in place of 34.4: its blocks go on with what they did
-not begin. By way of the frame half-way it is 0.2 dB more, on those and on others, and without any guide RIFE gains as much; a
-third step adds nothing. Motion that a model sees at half or a quarter of the size was tried where it agrees better with both
-frames, and lost 0.05 dB and more: agreement alone does not tell which motion is right.
+Showing the model frames warped by a cubic measured best, and suits every model. On six sequences of nine frames with RIFE
+4.25 and four tracks each it gained 1.35 dB; warping the frames once, along led plus remaining motion, gained 1.12. As RIFE's
+coarsest flow, even the true motion gives 30.8 dB instead of 34.4: its blocks do not build well on a flow that is not their
+own. Going by way of the middle frame adds 0.2 dB, on those and other sequences, and as much for RIFE without any guide; a
+third step adds nothing. Model motion at half or quarter size, used where it agrees better with both frames, lost 0.05 dB and
+more: agreement alone does not tell which motion is right.
 """
 
 from __future__ import annotations
@@ -36,31 +36,31 @@ from . import match
 from .sparse_to_dense import MISSED, MISSED_SHARE, NEAR, Led, Points, astray, led, lost, resized
 
 MOST = 24
-"""So many points that both frames share lead at the most."""
+"""At most this many points found in both frames lead."""
 
 LARGE = 0.05
-"""What counts as far, as a part of the frame's diagonal. A shared point leads where the model misses it by so much: at less,
+"""Large motion, as a fraction of the frame's diagonal. A shared point leads only if the model misses it by this much: below,
 the model knows better."""
 
 SEAM = 17
-"""How far what is led goes over into what is not, in pixels."""
+"""Width of the transition from led to unled areas, in pixels."""
 
 FEW = 0.01
-"""So much of the frame must go further than `LARGE` to count as far."""
+"""Share of the frame that must move further than `LARGE` for the motion to count as large."""
 
 HELD = 160
-"""How many numbers are held for each pixel, beside what the model holds: among them what it prepared of both halves."""
+"""Extra numbers held per pixel, besides the model's own: among them its prepared state for both halves."""
 
 
 @dataclass(frozen=True, eq=False)
 class Guide:
-    """What is to be followed.
+    """The tracks and points to follow.
 
-    ``tracks``: drawn, or sampled at frames; a track leads while it is visible, at t and in both frames. ``auto``: points that
-    both frames share lead where the model has lost them, unless they go with a track; and where things go far, frames are made
-    by way of the one half-way. ``strength``: 0, not at all, to 1, all the way. ``parts`` [P,H,W] 0..1: things in the first
-    frame; a track that begins in one of them moves all of it and nothing else. ``span``: the seconds of the clip from the
-    beginning to the end of the tracks; None: from each frame to the next. Raises `InputError`.
+    ``tracks``: drawn, or sampled at frames; a track leads while it is visible at t and in both frames. ``auto``: points found
+    in both frames lead where the model has lost them, unless they go with a track; large motions are made by way of the
+    middle frame. ``strength``: 0 (off) to 1 (full). ``parts`` [P,H,W] 0..1: masks of things in the first frame; a track that
+    begins in one moves all of it and nothing else. ``span``: start and end of the tracks, in seconds of the clip; None: from
+    each frame to the next. Raises `InputError`.
     """
 
     tracks: Read | None = None
@@ -71,7 +71,7 @@ class Guide:
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 1:
-            raise InputError(f"a strength of {self.strength:g} was given: it must be within 0 and 1")
+            raise InputError(f"a strength of {self.strength:g} was given: it must lie between 0 and 1")
         if self.parts is not None and (self.parts.ndim != 3 or 0 in self.parts.shape):
             raise InputError(f"parts of shape {list(self.parts.shape)} were given: masks [parts, height, width] are needed")
         if self.span is not None and not self.span[0] < self.span[1]:
@@ -79,7 +79,7 @@ class Guide:
 
 
 class Way(NamedTuple):
-    """``tracks`` at the size of two frames, ``drawn`` or only found, which are at ``first`` and at ``last`` of them, 0 to 1."""
+    """``tracks`` at the size of two frames, ``drawn`` or only found; the frames lie at ``first`` and ``last``, 0 to 1."""
 
     tracks: Read
     drawn: bool
@@ -87,12 +87,12 @@ class Way(NamedTuple):
     last: float = 1.0
 
     def at(self, t: float) -> float:
-        """The instant of the tracks at ``t`` between the frames."""
+        """The time on the tracks at ``t`` between the frames."""
         return self.first + (self.last - self.first) * t
 
 
 class Prepared(NamedTuple):
-    """Of windows, whatever t: what the model prepared of all of them, and each by itself."""
+    """State for any t: the model's prepared state of all windows, and each window as a `Pair`."""
 
     inner: Any
     pairs: tuple[Pair, ...]
@@ -103,20 +103,20 @@ class Prepared(NamedTuple):
 
 
 class Guided(wrappers.Wrapper):
-    """Follows a `Guide`, with any ``model`` of two frames that is ready to use.
+    """Makes any two-frame ``model`` that is ready to use follow a `Guide`.
 
-    Motion that nobody draws is the model's own, or where it estimates none, that of `dis`. Frames that nothing leads are the
-    model's to the bit, and so is what is far from all points, unless things go far: then all of a frame is made by way of the
-    one half-way. Frames that are led take about four times the model's time. Raises `InputError` for a model of more frames
-    than two.
+    Motion that is not drawn is the model's own, or `dis`'s if it estimates none. Frames without leading points are
+    bit-identical to the model's, and so are areas far from all points, unless motion is large: then the whole frame is made
+    by way of the middle frame. Led frames take about four times the model's time. Raises `InputError` for a model that takes
+    more than two frames.
     """
 
     def __init__(
         self, model: Interpolator, guide: Guide, place: tuple[Fraction, Fraction] = (Fraction(0), Fraction(1))
     ) -> None:
-        """``place``: from where to where of the tracks the frames are, 0 to 1."""
+        """``place``: where on the tracks the two frames lie, each 0 to 1."""
         if model.spec.window != 2:
-            raise InputError(f"{model.spec.name} sees {model.spec.window} frames at once: only models of two can be guided")
+            raise InputError(f"{model.spec.name} takes {model.spec.window} frames at once: only two-frame models can be guided")
         super().__init__(model, replace(model.spec, activations=model.spec.activations + HELD))
         self.guide = guide
         self.seeks = guide.auto and guide.strength > 0
@@ -124,7 +124,7 @@ class Guided(wrappers.Wrapper):
         self.eye: Interpolator = model if wrappers.estimates_motion(model) else wrappers.Padded(Dis())
 
     def during(self, start: Fraction, end: Fraction) -> Guided:
-        """The same, for the frames between two instants of the clip; see `core.Timed`."""
+        """The guide for the frames between two instants of the clip; see `core.Timed`."""
         if self.guide.span is None:
             return self
         first, last = self.guide.span
@@ -148,7 +148,7 @@ class Guided(wrappers.Wrapper):
         return torch.cat([pair.at(time) for pair, time in each])
 
     def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
-        """That of the model; where it is led, what leads and what is left after it: ``f(x) + led(x + f(x))``."""
+        """The model's motion; in led areas, the led motion combined with what is left: ``f(x) + led(x + f(x))``."""
         return wrappers.joined_motion([pair.motion_at(time) for pair, time in prepared.each(t)])
 
     def _drawn(self, size: Size) -> tuple[Way, ...]:
@@ -159,10 +159,10 @@ class Guided(wrappers.Wrapper):
 
 
 class Pair:
-    """Two ``frames`` [1,3,H,W] and the ``ways`` that lead between them; what is found out about them is kept.
+    """Two ``frames`` [1,3,H,W] and the ``ways`` that lead between them; results are cached.
 
-    The frame half-way is made first. Where what leads at another t leads there too, that frame is made between it and the
-    nearer of the two: things have half as far to go.
+    The middle frame is made first. If the points that lead at another t also lead there, that frame is made between the
+    middle frame and the nearer of the two: motion is half as large.
     """
 
     def __init__(self, by: Guided, frames: tuple[Tensor, Tensor], ways: tuple[Way, ...], inner: Any = None) -> None:
@@ -173,7 +173,7 @@ class Pair:
 
     @cached_property
     def own(self) -> Tensor:
-        """The motion half-way that is seen without a guide, [4,H,W] float32."""
+        """The motion half-way, as estimated without a guide, [4,H,W] float32."""
         eye = self.by.eye
         seen = self.inner if eye is self.by.model else _prepared(eye, self.frames)
         motion = eye.motion_at(seen, self._time(0.5))  # type: ignore[attr-defined]
@@ -187,7 +187,7 @@ class Pair:
 
     @cached_property
     def far(self) -> bool:
-        """Whether things go so far that all of a frame is better made by way of the frame half-way, as far as may be told."""
+        """Whether motion seems so large that the whole frame is better made by way of the middle frame."""
         points = self._points(0.5)
         if points is not None and _missed(self.own, points).any():
             return True
@@ -196,7 +196,7 @@ class Pair:
 
     @cached_property
     def middle(self) -> Tensor:
-        """The frame half-way."""
+        """The frame at t = 0.5."""
         return self._made(0.5, self, 0.5)
 
     @cached_property
@@ -207,13 +207,13 @@ class Pair:
         return Pair(self.by, (before, middle), first), Pair(self.by, (middle, after), second)
 
     def search(self) -> None:
-        """Have the points lead that both frames share and the model has lost, but those of a thing that is led already."""
+        """Let points lead that both frames share and the model has lost, except on things that are led already."""
         before, after = self.frames
         found = _found(before[0], after[0], self.own, self._points(0.5))
         self.ways += () if found is None else (Way(found, False),)
 
     def leads(self, t: float) -> bool:
-        """Whether the frame at ``t`` is another than the model's."""
+        """Whether the frame at ``t`` differs from the model's."""
         return self._points(t) is not None or (self.by.seeks and self.far)
 
     def at(self, t: float) -> Tensor:
@@ -225,7 +225,7 @@ class Pair:
         return self._made(t, self.halves[0], 2 * t) if t < 0.5 else self._made(t, self.halves[1], 2 * t - 1)
 
     def motion_at(self, t: float) -> Motion:
-        """That of the whole pair, in one step."""
+        """Motion of the whole pair, in one step."""
         alone = wrappers.Wrapper.motion_at(self.by, self.inner, self._time(t))
         leading = self._leading(t)
         if leading is None:
@@ -244,7 +244,7 @@ class Pair:
         return replace(mixed, occlusion=torch.lerp(alone.occlusion, left.occlusion, share))
 
     def _made(self, t: float, pair: Pair, time: float) -> Tensor:
-        """The frame at ``t``, which is that at ``time`` of ``pair``: led there, and elsewhere the model's own."""
+        """The frame at ``t``, which is ``time`` of ``pair``: led where points lead, elsewhere the model's own."""
         model = self.by.model
         alone = wrappers.at(model, *((pair.inner, self._time(time)) if self.far else (self.inner, self._time(t))))
         leading = pair._leading(time)
@@ -254,8 +254,8 @@ class Pair:
         return torch.lerp(alone, made, _led_share(leading).to(made.dtype))
 
     def _half_way_too(self, t: float) -> bool:
-        """Whether the frame half-way is another than the model's too, all points that lead at ``t`` lead there, and none moves
-        a part, of which all is known."""
+        """Whether the frame at ``t`` is made by way of the middle frame: the points that lead at ``t`` lead there too, and
+        none moves a part, whose motion is known. If no points lead, whether motion is `far`."""
         for way in self.ways:
             before, at, after, middle = way.tracks.at((way.first, way.at(t), way.last, way.at(0.5))).visible
             if (before & at & after & ~middle).any():
@@ -264,11 +264,11 @@ class Pair:
         return self.by.seeks and self.far if points is None else all(reach is None for reach in points.reach)
 
     def _leading(self, t: float) -> Led | None:
-        """What leads at ``t``, with a dimension for the batch before the others; None where nothing does."""
+        """The led motion at ``t``, with a batch dimension first; None if nothing leads."""
         points = self._points(t)
         if points is None:
             return None
-        # Taken to be even, which measured better than what models see at t.
+        # Assumes constant speed, which measured better than the models' own motion at t.
         own = torch.cat((self.own[:2] * (2 * t), self.own[2:] * (2 - 2 * t)))
         before, after = self.frames
         made = led(own, before[0].float(), after[0].float(), points)
@@ -276,7 +276,7 @@ class Pair:
         return Led(*(planes[None] for planes in made))
 
     def _points(self, t: float) -> Points | None:
-        """The points that lead at ``t``; None where there are none."""
+        """The points that lead at ``t``; None if there are none."""
         frame = self.frames[0]
         places: list[Tensor] = []
         drawn: list[bool] = []
@@ -291,7 +291,7 @@ class Pair:
         return Points(at, before, after, marks, self._reach(at, began, marks))
 
     def _reach(self, at: Tensor, began: Tensor, drawn: Tensor) -> tuple[Tensor | None, ...]:
-        """For each point what it moves: the part in which it ``began``, carried to where it is; None where it is in none."""
+        """The area each point moves: the part in which it ``began``, shifted to where it is; None if it is in none."""
         masks = self.parts
         if masks is None:
             return (None,) * len(at)
@@ -307,25 +307,25 @@ class Pair:
 
 
 def _carried(planes: Tensor, by: Tensor) -> tuple[Tensor, Tensor]:
-    """Every place of ``planes`` moved ``by`` (dx, dy), x and y [1,H,W]."""
+    """Every position of ``planes`` shifted ``by`` (dx, dy), x and y [1,H,W]."""
     return targets(by.view(1, 2, 1, 1).expand(1, 2, *planes.shape[-2:]))
 
 
 def _aligned(frames: tuple[Tensor, Tensor], leading: Led) -> tuple[Tensor, Tensor]:
-    """Both frames as seen from t; where one of them shows a thing that is elsewhere then, it is filled from the other."""
+    """Both frames warped to t; if one shows a thing that is elsewhere at t, it is filled from the other."""
     before, after = (warp_cubic(frame, flow) for frame, flow in zip(frames, leading.motion.chunk(2, dim=1), strict=True))
     hidden0, hidden1 = _only(leading.hidden)
     return torch.where(hidden0, after, before), torch.where(hidden1, before, after)
 
 
 def _only(hidden: Tensor) -> tuple[Tensor, Tensor]:
-    """Where things are in the way in the frame before, and where in that after, but not in both: [B,1,H,W] each."""
+    """Where things are in the way only in the frame before, and where only in the one after: [B,1,H,W] each."""
     hidden0, hidden1 = (hidden > 0.5).chunk(2, dim=1)
     return hidden0 & ~hidden1, hidden1 & ~hidden0
 
 
 def _led_share(leading: Led) -> Tensor:
-    """How much of each pixel, [B,1,H,W], is what is led, and `SEAM` pixels around, smoothly."""
+    """Share of the led frame in each pixel, [B,1,H,W], widened and smoothed by `SEAM` pixels."""
     share = torch.maximum(leading.share, leading.hidden.amax(1, keepdim=True))
     for pool in (F.max_pool2d, F.avg_pool2d):
         for kernel in ((1, SEAM), (SEAM, 1)):
@@ -338,8 +338,8 @@ def _prepared(model: Interpolator, frames: Sequence[Tensor]) -> Any:
 
 
 def _found(before: Tensor, after: Tensor, own: Tensor, drawn: Points | None) -> Tracks | None:
-    """Points that two frames [3,H,W] share, that ``own`` [4,H,W], half-way, has lost and that do not go with ``drawn`` ones;
-    None where there are none."""
+    """Points shared by two frames [3,H,W] that ``own`` [4,H,W], half-way, has lost and that do not go with ``drawn`` ones;
+    None if there are none."""
     shared = match.sift(before.clamp(0, 1), after.clamp(0, 1)).consistent()
     if not len(shared):
         return None
@@ -354,12 +354,12 @@ def _found(before: Tensor, after: Tensor, own: Tensor, drawn: Points | None) -> 
 
 
 def _missed(own: Tensor, points: Points) -> Tensor:
-    """Which ``points`` [N] ``own`` [4,H,W] has lost, and by far."""
+    """Which ``points`` [N] ``own`` [4,H,W] has lost, by a large distance."""
     return (lost(own, points) > 0.5) & (astray(own, points) > LARGE * math.hypot(*own.shape[-2:]))
 
 
 def _goes_with(drawn: Points, points: Points, near: float) -> Tensor:
-    """Which ``points`` [N] begin ``near`` one of those ``drawn``, in pixels, and go from frame to frame as it does."""
+    """Which ``points`` [N] begin within ``near`` pixels of one of those ``drawn`` and move as it does."""
     way, drawn_way = points.after - points.before, drawn.after - drawn.before
     alike = torch.cdist(way, drawn_way) < MISSED + MISSED_SHARE * torch.linalg.vector_norm(drawn_way, dim=1)
     return (alike & (torch.cdist(points.before, drawn.before) < near)).any(dim=1)

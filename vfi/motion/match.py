@@ -1,7 +1,7 @@
-"""Points that two pictures have in common: where they are in the first and in the last.
+"""Point matches between two pictures: where points are in the first and in the last.
 
-OpenCV's SIFT finds them, or kornia's LoFTR where its weights are. Owns which are borne out by others, and which few stand for
-all. Knows nothing of models that make frames.
+Found by OpenCV's SIFT, or by kornia's LoFTR if its weights are there. Owns which matches are supported by others, and which
+few represent all. Knows nothing of models that make frames.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from ..tracks import Tracks
 from ..tracks.sampled import Size
 
 RATIO = 0.75
-"""A SIFT match is kept when the next best is so much further: 1 / 0.75. Framer takes 0.5, which leaves few and sure ones."""
+"""A SIFT match is kept if its distance is below this share of the next best's. Framer takes 0.5: few, but sure."""
 
 WITHIN = 3.0
-"""How far, in pixels, a match may be from where the motion that it shares puts it."""
+"""How far, in pixels, a match may be from where the motion it shares puts it."""
 
 LEAST = 8
-"""So many matches make a motion: four lie on one by themselves, and as many by chance are not seen."""
+"""Fewest matches that count as a motion: any four fit one, and this many by chance have not been observed."""
 
 MOTIONS = 8
-"""So many motions are looked for: that of the background, and those of the largest things before it."""
+"""At most this many motions are searched for: the background's, and those of the largest things in front of it."""
 
 APART = 16.0
-"""How far apart the few are, in pixels, that stand for all."""
+"""Distance, in pixels, between the few matches that represent all."""
 
 LOFTR_FILE = "loftr_outdoor.safetensors"
 LOFTR_MULTIPLE = 8
@@ -44,9 +44,9 @@ Matcher: TypeAlias = "Callable[[Tensor, Tensor], Matches]"
 
 @dataclass(frozen=True, eq=False)
 class Matches:
-    """M places that two pictures of ``size`` (width, height) share: ``first`` and ``last`` [M,2] (x, y), in pixels.
+    """M points that two pictures of ``size`` (width, height) share: ``first`` and ``last`` [M,2] (x, y), in pixels.
 
-    ``score`` [M] 0..1: how sure each is.
+    ``score`` [M] 0..1 is the confidence.
     """
 
     first: Tensor
@@ -58,11 +58,11 @@ class Matches:
         return len(self.score)
 
     def kept(self, which: Tensor) -> Matches:
-        """Some of them, by index or mask."""
+        """A subset, by index or mask."""
         return Matches(self.first[which], self.last[which], self.score[which], self.size)
 
     def unique(self) -> Matches:
-        """Of those that share a place in either picture, the surest."""
+        """The most confident of those that share a position in either picture."""
         taken: set[tuple[object, ...]] = set()
         chosen = []
         for index in self.score.argsort(descending=True, stable=True).tolist():
@@ -73,10 +73,10 @@ class Matches:
         return self.kept(torch.tensor(sorted(chosen), dtype=torch.long))
 
     def consistent(self, within: float = WITHIN, least: int = LEAST) -> Matches:
-        """Those of the `unique` ones that move together: that lie within ``within`` pixels of one of a few homographies.
+        """Those of the `unique` ones that move together: within ``within`` pixels of one of a few homographies.
 
-        The one that explains most is found by random sampling (Fischler and Bolles, RANSAC, 1981), then the next among the
-        rest, while it has ``least`` matches: a thing that moves by itself stays, a match that nothing bears out goes.
+        The homography that explains most is found by random sampling (Fischler and Bolles, RANSAC, 1981), then the next among
+        the rest, while it has ``least`` matches: a thing that moves independently stays, an unsupported match goes.
         """
         import cv2
 
@@ -96,7 +96,7 @@ class Matches:
         return own.kept(kept)
 
     def spread(self, count: int, apart: float = APART) -> Matches:
-        """The ``count`` surest that lie ``apart`` pixels from each other in the first picture, or as many as there are."""
+        """Up to ``count`` of the most confident matches, at least ``apart`` pixels apart in the first picture."""
         chosen: list[int] = []
         for index in self.score.argsort(descending=True, stable=True).tolist():
             if len(chosen) == count:
@@ -106,15 +106,15 @@ class Matches:
         return self.kept(torch.tensor(chosen, dtype=torch.long))
 
     def tracks(self, frames: int) -> Tracks:
-        """Each from its first to its last place, straight and evenly, over ``frames`` frames."""
+        """Straight tracks of constant speed, from first to last position, over ``frames`` frames."""
         ends = torch.stack((self.first, self.last)).double()
         return Tracks(ends, torch.ones(ends.shape[:2], dtype=torch.bool), self.size).resampled(frames)
 
 
 def sift(first: Tensor, last: Tensor, ratio: float = RATIO) -> Matches:
-    """What SIFT finds in two pictures [3,H,W], 0..1 or codes; the score is how much nearer the best match is than the next.
+    """SIFT matches of two pictures [3,H,W], 0..1 or uint8; the score is how much nearer the best match is than the next.
 
-    Lowe, "Distinctive Image Features from Scale-Invariant Keypoints", IJCV 2004. Raises `InputError` where the sizes differ.
+    Lowe, "Distinctive Image Features from Scale-Invariant Keypoints", IJCV 2004. Raises `InputError` if the sizes differ.
     """
     import cv2
 
@@ -136,7 +136,7 @@ def sift(first: Tensor, last: Tensor, ratio: float = RATIO) -> Matches:
 
 
 def loftr(model: str | Path = LOFTR_FILE, device: torch.device | str = "cpu") -> Matcher:
-    """What matches pictures by LoFTR, which finds points on bare walls too; ``model`` is a safetensors file or its name.
+    """A LoFTR matcher, which finds points on bare walls too; ``model`` is a safetensors file or its name.
 
     Sun et al., "LoFTR: Detector-Free Local Feature Matching with Transformers", CVPR 2021; the network is kornia's. Never
     downloads. Raises `InputError`.
@@ -147,13 +147,13 @@ def loftr(model: str | Path = LOFTR_FILE, device: torch.device | str = "cpu") ->
         state = weights.read(weights.find(model))
     except InputError as error:
         raise InputError(
-            f"{error}. Kornia's loftr_outdoor.ckpt is made into it by `vfi models convert loftr_outdoor.ckpt {LOFTR_FILE}`"
+            f"{error}. Convert kornia's loftr_outdoor.ckpt: `vfi models convert loftr_outdoor.ckpt {LOFTR_FILE}`"
         ) from error
     network = LoFTR(pretrained=None)
     try:
         network.load_state_dict(dict(state))
     except RuntimeError as error:
-        raise InputError(f"{model} is not of LoFTR as kornia has it: {str(error).splitlines()[-1].strip()}") from error
+        raise InputError(f"{model} does not fit kornia's LoFTR: {str(error).splitlines()[-1].strip()}") from error
     network = network.to(device).eval()
 
     @torch.no_grad()
@@ -169,7 +169,7 @@ def loftr(model: str | Path = LOFTR_FILE, device: torch.device | str = "cpu") ->
 
 
 def _grown(rgb: Tensor) -> Tensor:
-    """A grey picture [1,1,H,W] 0..1 whose sides suit LoFTR."""
+    """A grey picture [1,1,H,W] 0..1, padded to sizes that suit LoFTR."""
     height, width = rgb.shape[-2:]
     light = floats(grey(rgb))[None, None]
     return F.pad(light, (0, -width % LOFTR_MULTIPLE, 0, -height % LOFTR_MULTIPLE))
@@ -179,7 +179,7 @@ def _size(first: Any, last: Any) -> Size:
     if first.shape != last.shape or first.ndim != 3 or first.shape[0] != 3:
         raise InputError(
             f"pictures of shape {list(first.shape)} and {list(last.shape)} were given: "
-            "two of one size are needed, [3, height, width]"
+            "two of the same size are needed, [3, height, width]"
         )
     return first.shape[2], first.shape[1]
 

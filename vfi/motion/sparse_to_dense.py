@@ -1,10 +1,9 @@
-"""From the motion of a few points to that of every pixel: how far round each point it reaches, and what it changes there.
+"""From the motion of a few points to that of every pixel: how far each point reaches, and what it changes there.
 
-A point says where it is at t and where it lies in both frames. What a model sees by itself, its own motion, says what else
-goes along with the point: pixels that move as the point does get the same correction, which is mostly one of timing. Where the
-model has lost the point altogether, pixels near it take its motion as it is, if that explains both frames, and if the model's
-own motion explains neither end of it: even ground goes with any motion, and of what stands still, nothing is moved along.
-Knows nothing of models, nor of where points come from.
+A point has a position at t and in both frames. The model's own motion tells what moves along with the point: pixels that move
+as it does get the same correction, mostly one of timing. If the model has lost the point, nearby pixels take the point's
+motion as it is. That motion must explain both frames, and the model's own must explain neither end of it: uniform ground fits
+any motion, and static things must not be dragged along. Knows nothing of models, or of where points come from.
 """
 
 from __future__ import annotations
@@ -19,38 +18,37 @@ from torch import Tensor
 from ..ops.warp import sample, targets, warp_corners
 
 WORKING = 256
-"""The longer side, in pixels, at which it is found out what a point reaches; of larger frames the change is enlarged."""
+"""The longer side, in pixels, at which the reach of points is computed; for larger frames, the change is upscaled."""
 
 FAR, NEAR, CORE = 0.58, 0.2, 0.03
-"""How far a point reaches, as parts of the frame's diagonal: to what moves as it does; to what its motion explains better than
-the model's own; and whatever else there is."""
+"""Reach of a point, as fractions of the frame's diagonal: to pixels that move as it does; to those that its motion explains
+better than the model's own; and to any others."""
 
 MISSED, MISSED_SHARE = 4.0, 0.2
-"""By how many pixels, and what part of the way from one frame to the other, a model's own motion may miss that of a point
-before it counts as lost."""
+"""A point counts as lost if the model's own motion misses its motion between the frames by more than this: a number of
+pixels, plus a share of its length."""
 
 BETTER = 0.04
-"""How much better a motion must explain both frames, in colour 0..1, to be taken for sure."""
+"""How much better a motion must explain both frames, in colour 0..1, to be certain."""
 
 WELL = 0.08
-"""How far apart the colours of both frames may be, 0..1, where a motion explains them well; from twice that on it does not."""
+"""Colour difference of both frames, 0..1, up to which a motion explains them well; from twice that on, it does not."""
 
 WINDOW = 7
-"""The side of the windows, in pixels, in which frames are compared."""
+"""Side of the windows in which frames are compared, in pixels."""
 
 CELL, AROUND = 8, 5
-"""What is around a pixel is so many cells of that side, in pixels, both ways."""
+"""Surroundings of a pixel: the side of a cell, in pixels, and the number of cells both ways."""
 
 SOFT = 4.0
-"""Points are weighed by 1 / (d^2 + this) where several reach a pixel, d pixels away."""
+"""If several points reach a pixel, they are weighted by 1 / (d^2 + this), d pixels away."""
 
 
 class Points(NamedTuple):
-    """N points at one instant, in pixels: where each is, ``at`` [N,2], and where in the frame before and after, ``before`` and
-    ``after`` [N,2].
+    """N points at one instant, in pixels: positions ``at`` [N,2], and those in the frames ``before`` and ``after`` [N,2].
 
-    ``drawn`` [N] bool: it is to be obeyed whatever the frames show, and was not only found. ``reach`` holds for each the plane
-    [H,W] 0..1 that it moves, at this instant, or None where that is to be found out.
+    ``drawn`` [N] bool: to be obeyed whatever the frames show, not merely found. ``reach`` holds, for each, the plane [H,W]
+    0..1 that it moves at this instant, or None if that is estimated.
     """
 
     at: Tensor
@@ -60,7 +58,7 @@ class Points(NamedTuple):
     reach: tuple[Tensor | None, ...]
 
     def scaled(self, size: list[int], growth: Tensor) -> Points:
-        """On frames of another ``size``, (height, width), ``growth`` [2] times as wide and high."""
+        """The points on frames of another ``size``, (height, width), ``growth`` [2] times as wide and high."""
         at, before, after = ((plane + 0.5) * growth - 0.5 for plane in (self.at, self.before, self.after))
         return Points(
             at, before, after, self.drawn, tuple(None if one is None else resized(one[None], size)[0] for one in self.reach)
@@ -68,9 +66,9 @@ class Points(NamedTuple):
 
 
 class Led(NamedTuple):
-    """What points make of an instant: the ``motion`` [4,H,W] to both frames, (dx, dy) in pixels, and where they decide it,
-    ``share`` [1,H,W] 0..1; and where that motion leads to a thing in the frame before, or in that after, that is elsewhere at
-    this instant: ``hidden`` [2,H,W] 0..1."""
+    """Led motion at one instant: ``motion`` [4,H,W] to both frames, (dx, dy) in pixels, and the ``share`` [1,H,W] 0..1 that
+    points have in it. ``hidden`` [2,H,W] 0..1: where it leads to a thing in the frame before, or after, that is elsewhere
+    at this instant."""
 
     motion: Tensor
     share: Tensor
@@ -78,7 +76,7 @@ class Led(NamedTuple):
 
 
 def led(own: Tensor, before: Tensor, after: Tensor, points: Points) -> Led:
-    """What ``points`` make of an instant at which a model sees the motion ``own`` [4,H,W] to both frames, [3,H,W]."""
+    """The motion led by ``points``, given the model's ``own`` [4,H,W] to both frames, [3,H,W]."""
     height, width = own.shape[-2:]
     shrink = WORKING / max(height, width)
     if shrink >= 1:
@@ -93,17 +91,17 @@ def led(own: Tensor, before: Tensor, after: Tensor, points: Points) -> Led:
 
 
 def resized(planes: Tensor, size: list[int]) -> Tensor:
-    """[C,H,W] at another size."""
+    """``planes`` [C,H,W] at another ``size``, (height, width)."""
     return F.interpolate(planes[None], size=size, mode="bilinear", antialias=True)[0]
 
 
 def astray(own: Tensor, points: Points) -> Tensor:
-    """How far, in pixels, ``own`` [4,H,W] misses each point's way from frame to frame: [N]."""
+    """Distance, in pixels, by which ``own`` [4,H,W] misses each point's motion between the frames: [N]."""
     return _astray(_at(own, points.at), points.after - points.before)
 
 
 def lost(own: Tensor, points: Points) -> Tensor:
-    """How much of each point's way ``own`` [4,H,W] misses: [N], 0 none of it to 1 all."""
+    """Share of each point's motion that ``own`` [4,H,W] misses: [N], 0 (none) to 1 (all)."""
     return _lost(_at(own, points.at), points.after - points.before)
 
 
@@ -127,7 +125,7 @@ def _led(own: Tensor, before: Tensor, after: Tensor, points: Points) -> Led:
     ground = _ground(own, unexplained)
     velocity = own[2:] - own[:2]
     still = torch.zeros_like(velocity)
-    # What is in the frame before, and what in that after, without being where the own motion leads from there.
+    # Pixels of the frame before, and of the one after, that are not where the model's own motion leads from there.
     ends = [_disagreement(before, after, torch.cat(way), 1) for way in ((still, velocity), (-velocity, still))]
     total, weight, free, hidden = (
         torch.zeros_like(own),
@@ -150,7 +148,7 @@ def _led(own: Tensor, before: Tensor, after: Tensor, points: Points) -> Led:
             better = _around(((unexplained - left) / BETTER + missed).clamp(0, 1) * well)
             better = better * (1 - missed * (1 - _closed((needed / BETTER).clamp(0, 1))))
             near = _plateau(away / NEAR) * better
-            near = torch.lerp(near, (near > 0.5).to(near), missed)  # half a motion would be the motion of nothing
+            near = torch.lerp(near, (near > 0.5).to(near), missed)  # nothing moves by half of a motion
             reach = (1 - (away / FAR) ** 2).clamp(min=0) ** 2 * along + near * (1 - along)
             if drawn:
                 reach = torch.maximum(reach, _plateau(away / CORE))
@@ -166,7 +164,7 @@ def _led(own: Tensor, before: Tensor, after: Tensor, points: Points) -> Led:
 
 
 def _ground(own: Tensor, unexplained: Tensor) -> Tensor:
-    """``own`` [4,H,W], but that of what is around where it leaves the frames ``unexplained`` [H,W]."""
+    """``own`` [4,H,W], replaced by the motion around it where it leaves the frames ``unexplained`` [H,W]."""
     height, width = own.shape[-2:]
     sure = (1 - unexplained / BETTER).clamp(0, 1)[None]
     cells = F.avg_pool2d(torch.cat((own * sure, sure))[None], CELL, ceil_mode=True)[0]
@@ -175,34 +173,34 @@ def _ground(own: Tensor, unexplained: Tensor) -> Tensor:
 
 
 def _shown(plane: Tensor, flow: Tensor) -> Tensor:
-    """``plane`` [H,W] where ``flow`` [2,H,W], or one for all pixels, leads; nothing beyond the edge."""
+    """``plane`` [H,W] at the places to which ``flow`` [2,H,W], or one vector for all pixels, leads; zero outside."""
     return sample(plane[None, None], *targets(flow.expand(-1, *plane.shape)[None]), outside="zeros")[0, 0]
 
 
 def _around(plane: Tensor) -> Tensor:
-    """The most of ``plane`` [H,W] in the windows that hold a pixel: what a window tells is true of all of it."""
+    """Maximum of ``plane`` [H,W] over the windows that contain a pixel: a finding for a window holds for all of it."""
     rows = F.max_pool2d(plane[None], (WINDOW, 1), 1, (WINDOW // 2, 0))
     return F.max_pool2d(rows, (1, WINDOW), 1, (0, WINDOW // 2))[0]
 
 
 def _closed(plane: Tensor) -> Tensor:
-    """``plane`` [H,W] without its holes that are smaller than a window."""
+    """``plane`` [H,W] with holes smaller than a window filled."""
     return -_around(-_around(plane))
 
 
 def _plateau(away: Tensor) -> Tensor:
-    """1 half the way to 1, then evenly down to 0."""
+    """1 up to half-way, then linearly down to 0 at 1."""
     return (2 * (1 - away)).clamp(0, 1)
 
 
 def _disagreement(before: Tensor, after: Tensor, motion: Tensor, window: int = WINDOW) -> Tensor:
-    """How far apart the colours are to which ``motion`` [4,H,W] leads in both frames, around each pixel: [H,W]."""
+    """Colour difference of both frames along ``motion`` [4,H,W], averaged around each pixel: [H,W]."""
     one, other = warp_corners(before[None], motion[None, :2]), warp_corners(after[None], motion[None, 2:])
     apart = (one - other).abs().mean(dim=1, keepdim=True)
     return F.avg_pool2d(apart, window, 1, window // 2, count_include_pad=False)[0, 0]
 
 
 def _at(planes: Tensor, places: Tensor) -> Tensor:
-    """``planes`` [C,H,W] at ``places`` [N,2] in pixels: [N,C]."""
+    """``planes`` [C,H,W] sampled at ``places`` [N,2] in pixels: [N,C]."""
     x, y = places.to(planes)[None, None].unbind(-1)
     return sample(planes[None], x, y, outside="border")[0, :, 0].T

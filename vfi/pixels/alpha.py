@@ -1,4 +1,4 @@
-"""Alpha: colours are multiplied by it before they are mixed and divided by it after.
+"""Alpha: colours are premultiplied before they are mixed and divided by alpha afterwards.
 
 Knows nothing of how frames are made or stored.
 """
@@ -14,17 +14,17 @@ from .uint8 import floats
 
 
 def premultiplied(frame: Frame) -> Tensor:
-    """[3,H,W] float32: colour times alpha; the colour itself where there is no alpha."""
+    """Colour times alpha, [3,H,W] float32; the plain colour if the frame has no alpha."""
     rgb = floats(frame.rgb)
     return rgb if frame.alpha is None else rgb * floats(frame.alpha)
 
 
 def straight(rgb: Tensor, alpha: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
-    """Undo `premultiplied`: [..,3,H,W] and [..,1,H,W] give colour in ``low`` to ``high``, black where nothing shows."""
+    """Undo `premultiplied`: [..,3,H,W] and [..,1,H,W] to colour in ``low`` to ``high``, black where alpha is 0."""
     return torch.where(alpha > 0, rgb / alpha.clamp(min=1e-6), torch.zeros_like(rgb)).clamp(low, high)
 
 
 def moved(before: Tensor, after: Tensor, motion: Motion) -> Tensor:
-    """The plane [B,1,H,W] that two planes become when they follow ``motion``."""
+    """Two planes warped along ``motion`` and blended by its mask: [B,1,H,W]."""
     mask = motion.mask
     return warp_corners(before, motion.flow0) * mask + warp_corners(after, motion.flow1) * (1 - mask)

@@ -1,4 +1,4 @@
-"""Whether new frames alternate with those of the input in brightness or colour, as they do where a model shifts either.
+"""Flicker check: whether made frames alternate with input frames in brightness or colour, as when a model shifts either.
 
 Knows nothing of how frames are made.
 """
@@ -15,15 +15,15 @@ from ..core import Frame
 from .uint8 import floats
 
 LUMA = (0.2126, 0.7152, 0.0722)
-"""The weights of BT.709."""
+"""Luma weights of BT.709."""
 
 
 @dataclass(frozen=True)
 class Flicker:
-    """How much brighter new frames are than the input's around them, as a fraction of the clip's mean luma.
+    """Brightness of made frames relative to the input frames around them, as a fraction of the clip's mean luma.
 
     ``shift`` is the mean difference of luma, ``colour`` that of red, green and blue; ``noise`` is the standard error of
-    ``shift``, from how the difference varies, and ``frames`` how many new frames were compared.
+    ``shift``, and ``frames`` is how many made frames were compared.
     """
 
     shift: float = 0.0
@@ -33,15 +33,15 @@ class Flicker:
 
     @property
     def seen(self) -> bool:
-        """Whether they alternate by 0.3 % or more in luma or a colour, and beyond four standard errors."""
+        """Whether luma or a colour alternates by at least 0.3 % and at least four standard errors."""
         return max(map(abs, (self.shift, *self.colour))) >= max(0.003, 4 * self.noise)
 
 
 def flicker(frames: Iterable[Frame]) -> Flicker:
-    """Compare the mean colour of each new frame (`core.Frame.made`) with those of the input's frames on either side of it.
+    """Compare the mean colour of each made frame (`core.Frame.made`) with those of the input frames on either side.
 
-    These are weighed by how near they are in time, so that a fade, or light that grows evenly, adds nothing, and an
-    alternation all of itself. New frames without input on both sides in their shot are left out. Holds mean colours alone.
+    These are weighted by nearness in time, so that an even fade adds nothing and an alternation counts in full. Made frames
+    without input frames on both sides in their shot are left out. Holds only mean colours.
     """
     differences: list[Tensor] = []
     levels: list[Tensor] = []

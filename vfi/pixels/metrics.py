@@ -1,7 +1,7 @@
-"""How near a made picture is to the true one: PSNR, SSIM, IE and LPIPS.
+"""Quality of a made picture against the ground truth: PSNR, SSIM, IE and LPIPS.
 
-Pictures are [3,H,W] RGB, 0..1, and rounded to 8 bits first, as they would be in a file. SSIM is kornia's and LPIPS
-torchmetrics', loaded when they are asked for. Knows nothing of models, files or means over many pictures.
+Pictures are [3,H,W] RGB, 0..1, and are rounded to 8 bits first, as in a file. SSIM is kornia's and LPIPS torchmetrics', both
+loaded on first use. Knows nothing of models, files or means over many pictures.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from ..core import InputError
 
 SSIM_WINDOW = 11
 SSIM_ROWS = 64
-"""Rows of the SSIM map that are made at once: the maps of a whole 4K frame fill gigabytes, and leave the processor's caches."""
+"""Rows of the SSIM map computed at once: the maps of a whole 4K frame take gigabytes and do not fit the CPU caches."""
 
 LPIPS_SMALLEST = 31
-"""The smallest side, in pixels, that AlexNet's strides leave anything of."""
+"""The smallest side, in pixels, that survives AlexNet's strides."""
 
 
 @dataclass(frozen=True)
 class Quality:
-    """One made picture against the true one; ``lpips`` is None where it was not measured."""
+    """One made picture against the ground truth; ``lpips`` is None if it was not measured."""
 
     psnr: float
     ssim: float
@@ -34,9 +34,9 @@ class Quality:
 
 
 class Lpips:
-    """The learned perceptual distance of Zhang et al. (CVPR 2018), version 0.1, AlexNet: 0 for equal pictures, less is better.
+    """The learned perceptual distance of Zhang et al. (CVPR 2018), version 0.1, AlexNet: 0 for equal pictures, lower is better.
 
-    Never downloads: raises `InputError`, saying what is missing, where torchmetrics, torchvision or the weights are not here.
+    Never downloads: raises `InputError`, naming what is missing, if torchmetrics, torchvision or the weights are absent.
     """
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
@@ -48,11 +48,13 @@ class Lpips:
         url = AlexNet_Weights.DEFAULT.url
         weights = Path(torch.hub.get_dir()) / "checkpoints" / PurePosixPath(url).name
         if not weights.is_file():
-            raise InputError(f"LPIPS needs AlexNet's weights, which are not downloaded unasked: put {url} at {weights}")
+            raise InputError(
+                f"LPIPS needs AlexNet's weights, which are never downloaded automatically: save {url} as {weights}"
+            )
         self._metric = LearnedPerceptualImagePatchSimilarity(net_type="alex", normalize=True).to(device)
 
     def __call__(self, made: Tensor, true: Tensor) -> float:
-        """Raises `InputError` where the pictures differ in size or have a side below 31 pixels."""
+        """Raises `InputError` if the pictures differ in size or have a side below 31 pixels."""
         _check(made, true, LPIPS_SMALLEST, "LPIPS")
         device = self._metric.device
         pair = ((in_8_bits(rgb).float() / 255)[None].to(device) for rgb in (made, true))
@@ -60,23 +62,23 @@ class Lpips:
 
 
 def compare(made: Tensor, true: Tensor, lpips: Lpips | None = None) -> Quality:
-    """All measures of a made picture; ``lpips`` says how to take the one that needs weights. Raises `InputError`."""
+    """All measures of a made picture; LPIPS only if ``lpips`` is given. Raises `InputError`."""
     perceptual = None if lpips is None else lpips(made, true)
     return Quality(psnr(made, true), ssim(made, true), interpolation_error(made, true), perceptual)
 
 
 def psnr(made: Tensor, true: Tensor) -> float:
-    """The peak signal-to-noise ratio over all three channels, dB: more is better, infinite for equal pictures."""
+    """Peak signal-to-noise ratio over all three channels, in dB: higher is better, infinite for equal pictures."""
     _check(made, true, 1, "PSNR")
     error = float((in_8_bits(made) - in_8_bits(true)).square().mean())
     return 10 * math.log10(255**2 / error) if error else math.inf
 
 
 def ssim(made: Tensor, true: Tensor) -> float:
-    """The mean structural similarity of Wang et al. (2004), up to 1 for equal pictures, mean of the three channels.
+    """Mean structural similarity of Wang et al. (2004), averaged over the three channels; at most 1, for equal pictures.
 
-    Gaussian window of 11x11, sigma 1.5, population covariance, no borders: what scikit-image gives with ``gaussian_weights``
-    and ``use_sample_covariance=False``. Raises `InputError` where a side is below 11 pixels.
+    Gaussian window of 11x11, sigma 1.5, population covariance, no borders: matches scikit-image with ``gaussian_weights`` and
+    ``use_sample_covariance=False``. Raises `InputError` if a side is below 11 pixels.
     """
     from kornia.metrics import ssim as map_of
 
@@ -91,22 +93,20 @@ def ssim(made: Tensor, true: Tensor) -> float:
 
 
 def interpolation_error(made: Tensor, true: Tensor) -> float:
-    """IE: the mean absolute difference of the 8-bit values, 0..255; less is better. (Middlebury's is the root mean square.)"""
+    """IE: mean absolute difference of the 8-bit values, 0..255; lower is better. (Middlebury's is the root mean square.)"""
     _check(made, true, 1, "IE")
     return float((in_8_bits(made) - in_8_bits(true)).abs().mean())
 
 
 def in_8_bits(rgb: Tensor) -> Tensor:
-    """A picture as whole numbers 0..255, in double precision; what lies outside 0..1 is clipped."""
+    """A picture as whole numbers 0..255, in double precision; values outside 0..1 are clipped."""
     return (rgb.double().clamp(0, 1) * 255).round()
 
 
 def _check(made: Tensor, true: Tensor, smallest: int, measure: str) -> None:
     if made.shape != true.shape or made.ndim != 3 or made.shape[0] != 3:
         raise InputError(
-            f"{measure} of pictures {list(made.shape)} and {list(true.shape)} was asked for: two [3,H,W] of one size are needed"
+            f"{measure} of pictures {list(made.shape)} and {list(true.shape)}: two [3,H,W] of the same size are needed"
         )
     if min(made.shape[1:]) < smallest:
-        raise InputError(
-            f"{measure} of {made.shape[2]}x{made.shape[1]} pixels was asked for: {smallest} on either side are needed"
-        )
+        raise InputError(f"{measure} of {made.shape[2]}x{made.shape[1]} pixels: each side must be at least {smallest}")

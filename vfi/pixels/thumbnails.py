@@ -1,6 +1,6 @@
-"""How alike two pictures are, seen small: enough to tell a repeat from a step, a wrap from a cut.
+"""Similarity of two thumbnails: enough to tell a repeat from motion, or a loop point from a cut.
 
-Knows nothing of time, and nothing of what is done about it.
+Knows nothing of time, or of what is done with the result.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from ..core import Frame
 from .uint8 import floats
 
 SMALL = (36, 64)
-"""Height and width of the copies that are compared."""
+"""Height and width of the thumbnails."""
 
 
 def small(frame: Frame) -> Tensor:
-    """The colours of a frame, averaged down to [3,36,64]; noise and coding errors are averaged away with them."""
+    """Colours of a frame, averaged down to [3,36,64], which also averages out noise and coding errors."""
     return F.adaptive_avg_pool2d(floats(frame.rgb), SMALL)
 
 
 def apart(one: Tensor, other: Tensor) -> float:
-    """The mean absolute difference of two such copies: 0 for equal pictures, 1 for black and white."""
+    """Mean absolute difference of two thumbnails: 0 for equal pictures, 1 for black against white."""
     return float((one - other).abs().mean())

@@ -3,8 +3,8 @@
 Each curve is a pair of inverses on tensors of any shape and float dtype, with the constants of its published definition.
 Knows nothing of frames, primaries or files.
 
-Light is relative. For camera curves 1 is what a white surface of 100 % reflects, 0.18 mid grey; for curves of a screen 1 is
-its white; for PQ, which is absolute, 1 is 100 cd/m2, and codes of 0..1 reach 100.
+Light is relative. For camera curves, 1 is a white surface of 100 % reflectance and 0.18 is mid grey; for display curves, 1 is
+the display's white. PQ is absolute: 1 is 100 cd/m2, and codes 0..1 reach 100.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Change: TypeAlias = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Colour:
-    """Colour tags as found: codes of ITU-T H.273, where 2 is unspecified. ``full`` is None where no range is stated."""
+    """Colour tags as found: codes of ITU-T H.273, where 2 is unspecified. ``full`` is None if no range is tagged."""
 
     matrix: int = 2
     primaries: int = 2
@@ -37,7 +37,7 @@ UNTAGGED = Colour()
 
 @dataclass(frozen=True, eq=False)
 class Transfer:
-    """``light`` of code values, and the ``code`` of light: each undoes the other."""
+    """A pair of inverses: ``light`` maps code values to linear light, ``code`` maps them back."""
 
     name: str
     light: Change
@@ -45,17 +45,17 @@ class Transfer:
 
 
 def _mirrored(change: Change) -> Change:
-    """``change``, with what is below 0 treated as its opposite."""
+    """``change`` extended to negative values by symmetry."""
     return lambda values: change(values.abs()).copysign(values)
 
 
 def _power(name: str, gamma: float) -> Transfer:
-    """A pure power, as a screen has it."""
+    """A pure power law, as of a display."""
     return Transfer(name, _mirrored(lambda code: code**gamma), _mirrored(lambda light: light ** (1 / gamma)))
 
 
 def _toed(name: str, slope: float, offset: float, gamma: float, cut: float) -> Transfer:
-    """A power with an offset, and below ``cut`` of light a line of ``slope``."""
+    """A power law with an offset; below ``cut`` in light, a line of ``slope``."""
 
     def light(code: Tensor) -> Tensor:
         return torch.where(code <= slope * cut, code / slope, ((code + offset) / (1 + offset)) ** gamma)
@@ -69,7 +69,7 @@ def _toed(name: str, slope: float, offset: float, gamma: float, cut: float) -> T
 def _logarithm(
     name: str, *, gain: float, inside: float, scale: float, outside: float, cut: float, slope: float, zero: float
 ) -> Transfer:
-    """A camera's ``scale * log10(gain * light + inside) + outside``; below ``cut`` of light, ``slope * light + zero``."""
+    """A camera curve, ``scale * log10(gain * light + inside) + outside``; below ``cut`` in light, ``slope * light + zero``."""
     least = gain * cut + inside
     bend = slope * cut + zero
 
@@ -99,7 +99,7 @@ def _pq_code(light: Tensor) -> Tensor:
     return ((_C1 + _C2 * root) / (1 + _C3 * root)) ** _M2
 
 
-# ARIB STD-B67; BT.2100, table 5. Light is the scene's, 1 at the largest code: BT.2100's system gamma is left to the screen.
+# ARIB STD-B67; BT.2100, table 5. Scene light, 1 at the largest code: BT.2100's system gamma is left to the display.
 _A = 0.17883277
 _B, _C = 1 - 4 * _A, 0.5 - _A * math.log(4 * _A)
 
@@ -113,7 +113,7 @@ def _hlg_code(light: Tensor) -> Tensor:
 
 
 def _logc4() -> Transfer:
-    """ARRI, LogC4 Logarithmic Color Space Specification (2022), section 3: log2 as log10, its line in slope and zero."""
+    """ARRI, LogC4 Logarithmic Color Space Specification (2022), section 3: log2 as log10, its line as slope and zero."""
     a, b, c = (2**18 - 16) / 117.45, (1023 - 95) / 1023, 95 / 1023
     s = 7 * math.log(2) * 2 ** (7 - 14 * c / b) / (a * b)
     t = (2 ** (14 * -c / b + 6) - 64) / a
@@ -129,9 +129,9 @@ TRANSFERS = {
     curve.name: curve
     for curve in (
         Transfer("linear", torch.clone, torch.clone),
-        _toed("srgb", 12.92, 0.055, 2.4, 0.0031308),  # IEC 61966-2-1; below 0 mirrored, as its amendment 1 has it
-        _power("bt1886", 2.4),  # BT.1886 with a black of 0: what a screen shows of BT.709 and BT.601 video
-        _toed("bt709", 4.5, 0.09929682680944, 1 / 0.45, 0.018053968510807),  # BT.709 and BT.2020: what a camera saw
+        _toed("srgb", 12.92, 0.055, 2.4, 0.0031308),  # IEC 61966-2-1; mirrored below 0, as in its amendment 1
+        _power("bt1886", 2.4),  # BT.1886 with a black of 0: the display curve of BT.709 and BT.601 video
+        _toed("bt709", 4.5, 0.09929682680944, 1 / 0.45, 0.018053968510807),  # BT.709 and BT.2020: the camera curve
         _power("gamma2.2", 2.2),
         _power("gamma2.6", 2.6),
         _power("gamma2.8", 2.8),
@@ -175,7 +175,7 @@ TRANSFERS = {
 }
 """The curves by name."""
 
-# By transfer code of ITU-T H.273, table 3. BT.709's and BT.601's codes mean the screen's curve: video is graded on one.
+# By transfer code of ITU-T H.273, table 3. The codes of BT.709 and BT.601 mean the display curve: video is graded on a display.
 TAGGED = {
     **dict.fromkeys((1, 6, 7, 11, 12, 14, 15), "bt1886"),
     4: "gamma2.2",
@@ -189,7 +189,7 @@ TAGGED = {
 
 
 def named(name: str) -> Transfer:
-    """The curve of a name. Raises `InputError`."""
+    """The curve called ``name``. Raises `InputError`."""
     if name not in TRANSFERS:
-        raise InputError(f"{name!r} is no transfer function: {', '.join(TRANSFERS)} are known")
+        raise InputError(f"{name!r} is not a transfer function: choose from {', '.join(TRANSFERS)}")
     return TRANSFERS[name]

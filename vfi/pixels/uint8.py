@@ -1,4 +1,4 @@
-"""Pictures of 8 bits as the floats that models take, and back.
+"""Conversion between uint8 pictures (0..255) and the float pictures (0..1) that models take.
 
 Knows nothing of frames, of alpha or of files.
 """
@@ -12,33 +12,33 @@ TOP = 255
 """The code that means 1."""
 
 LINES = 128
-"""Of a picture in 1280x720 so many are rounded at once on a CPU: they stay in its cache from one step to the next."""
+"""Rows rounded at once on a CPU: at 1280x720, this many stay in its cache from one step to the next."""
 
 
 LUMA = (0.299, 0.587, 0.114)
-"""Rec. 601, as OpenCV and kornia have it."""
+"""Luma weights of Rec. 601, as in OpenCV and kornia."""
 
 
 def floats(picture: Tensor) -> Tensor:
-    """Codes of 8 bits as float32, 0..1; a picture of floats as float32."""
+    """A uint8 picture as float32, 0..1; a float picture as float32."""
     return picture.float().div_(TOP) if picture.dtype == torch.uint8 else picture.float()
 
 
 def codes(picture: Tensor) -> Tensor:
-    """The nearest codes of 8 bits, uint8, of a picture [..,H,W] of floats; what lies outside 0..1 is clipped."""
+    """A float picture [..,H,W] rounded to uint8; values outside 0..1 are clipped."""
     made = torch.empty_like(picture, dtype=torch.uint8)
     lines = LINES if picture.device.type == "cpu" else picture.shape[-2]
     for plain, rounded in zip(picture.split(lines, -2), made.split(lines, -2), strict=True):
-        # By way of int16: from float to uint8 itself there is no vector instruction, and it takes four times as long.
+        # Via int16: float straight to uint8 has no vector instruction and takes four times as long.
         rounded.copy_((plain * TOP).round_().clamp_(0, TOP).to(torch.int16))
     return made
 
 
 def like(one: Tensor, picture: Tensor) -> Tensor:
-    """``picture`` of floats as ``one`` is: on its device, in its type, of codes where that is."""
+    """A float ``picture`` converted to the device and dtype of ``one``; to codes if that is uint8."""
     return (codes(picture) if one.dtype == torch.uint8 else picture).to(one)
 
 
 def grey(rgb: Tensor) -> Tensor:
-    """A picture [3,H,W], of codes or 0..1, as [H,W] uint8 on the CPU."""
+    """Luma of a picture [3,H,W], uint8 or 0..1, as [H,W] uint8 on the CPU."""
     return codes(torch.einsum("chw,c->hw", floats(rgb.detach().cpu()), torch.tensor(LUMA)))

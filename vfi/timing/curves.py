@@ -1,7 +1,7 @@
-"""Speed over time: how fast a clip plays, or which instant of it is shown, at every instant of the output.
+"""Speed ramps: how fast a clip plays, or which of its instants is shown, at every instant of the output.
 
-A curve is data, a polynomial from each keyframe to the next, so that speed integrates to position in exact fractions.
-`Along` is the grid of output times that follows one. Knows nothing of frames, files or models.
+A curve is data: a polynomial from each keyframe to the next, so that speed integrates to position in exact fractions. `Along`
+is the grid of output times that follows a curve. Knows nothing of frames, files or models.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from .grids import Knots, Tail
 
 Kind = Literal["speed", "position"]
 Polynomial: TypeAlias = "tuple[Fraction, ...]"
-"""Coefficients, the constant first."""
+"""Coefficients, constant term first."""
 Easing: TypeAlias = "tuple[tuple[Fraction, Polynomial], ...]"
-"""From which u on, and the polynomial in u, of each part."""
+"""The pieces of an easing: the u from which each applies, and its polynomial in u."""
 
 CLOSE = Fraction(1, 100)
-"""Seconds of the input by which the straight lines of `Along.knots` may miss the curve."""
+"""Tolerance of `Along.knots`: how far its straight lines may miss the curve, in seconds of the input."""
 
 
 def _power(degree: int) -> dict[str, Easing]:
-    """Penner's easings of a degree: slow at the start, at the end, and at both, in two halves."""
+    """Penner's easings of one degree: slow at the start, at the end, and, in two halves, at both."""
     zero, half = Fraction(0), Fraction(1, 2)
     into = (*[zero] * degree, Fraction(1))
     rest = tuple(Fraction(comb(degree, k) * (-1) ** k) for k in range(degree + 1))  # (1 - u) ** degree
@@ -60,10 +60,10 @@ def _easings() -> dict[str, Easing]:
 
 
 EASINGS = _easings()
-"""How a value goes from one keyframe to the next while u goes from 0 to 1, by name.
+"""Easings by name: how a value moves from one keyframe to the next as u goes from 0 to 1.
 
 ``hold`` stays and then jumps; ``ease`` and ``ease-in-out`` are the smooth step 3u^2 - 2u^3; ``ease-in`` and ``ease-out`` are
-those of degree 2. None overshoots, so that a value stays between those of its two keyframes.
+of degree 2. None overshoots: a value stays between those of its two keyframes.
 """
 
 
@@ -78,7 +78,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Span:
-    """From ``start`` on, until the next one, a value is a polynomial in u = (time - ``origin``) / ``length``."""
+    """One piece of a curve, from ``start`` until the next: a polynomial in u = (time - ``origin``) / ``length``."""
 
     start: Fraction
     origin: Fraction
@@ -92,7 +92,7 @@ class Span:
         return value
 
     def integral(self, base: Fraction) -> Span:
-        """What is gathered from ``start`` on, beginning with ``base``."""
+        """The integral from ``start`` on, with ``base`` as its initial value."""
         gathered = tuple(c * self.length / (power + 1) for power, c in enumerate(self.polynomial))
         span = Span(self.start, self.origin, self.length, (Fraction(0), *gathered))
         return Span(self.start, self.origin, self.length, (base - span.at(self.start), *gathered))
@@ -100,14 +100,14 @@ class Span:
 
 @dataclass(frozen=True)
 class TimeCurve:
-    """A value over the time of the output, from 0 on; the last span goes on for ever.
+    """A value over output time, from 0 on; the last span never ends.
 
     ``speed``: 1 as filmed, 0 a freeze, 2 twice as fast, below 0 backwards. ``position``: seconds from the clip's first frame.
     """
 
     kind: Kind
     spans: tuple[Span, ...]
-    forward: bool  # the clip never runs backwards
+    forward: bool  # the clip never plays backwards
 
     def at(self, time: Fraction) -> Fraction:
         return self.spans[max(bisect_right(self._starts, time) - 1, 0)].at(time)
@@ -122,7 +122,7 @@ class TimeCurve:
         return self.spans[-1].start
 
     def position(self, start: Fraction) -> TimeCurve:
-        """The position that this speed gives, from ``start`` on: its exact integral."""
+        """The position at this speed, from ``start`` on: its exact integral."""
         spans = []
         for span, following in pairwise((*self.spans, None)):
             assert span is not None
@@ -132,17 +132,17 @@ class TimeCurve:
 
 
 def _through(spans: Sequence[Span], kind: Kind) -> TimeCurve:
-    """The curve of spans that are monotone: what each is at its two ends tells whether it runs backwards."""
+    """The curve of monotone spans, whose values at both ends tell whether it runs backwards."""
     ends = [value for span, following in pairwise(spans) for value in (span.at(span.start), span.at(following.start))]
     ends.append(spans[-1].at(spans[-1].start))
     return TimeCurve(kind, tuple(spans), min(ends) >= 0 if kind == "speed" else ends == sorted(ends))
 
 
 def keyed(keys: Iterable[Key], kind: Kind) -> TimeCurve:
-    """The curve through keyframes; before the first and after the last the value stays. Raises `InputError`."""
+    """The curve through keyframes, constant before the first and after the last. Raises `InputError`."""
     keys = list(keys)
     if not keys:
-        raise InputError(f"a {kind} curve needs a keyframe at least, such as 0:1")
+        raise InputError(f"a {kind} curve needs at least one keyframe, such as 0:1")
     if keys[0].time < 0 or any(late.time <= early.time for early, late in pairwise(keys)):
         raise InputError(f"the times of a {kind} curve must increase from 0 up")
     spans = [_constant(Fraction(0), keys[0].value)] if keys[0].time else []
@@ -155,9 +155,9 @@ def keyed(keys: Iterable[Key], kind: Kind) -> TimeCurve:
 
 
 def drawn(points: Iterable[tuple[Any, Any]], kind: Kind, *, smooth: bool, width: Fraction, height: Fraction) -> TimeCurve:
-    """The curve through points that were drawn, x and y from 0 to 1: ``width`` seconds of output, and values up to ``height``.
+    """The curve through drawn points, x and y from 0 to 1: ``width`` seconds of output, and values up to ``height``.
 
-    ``smooth``: the monotone cubic of ComfyUI's curve editor (Fritsch and Carlson 1980), else straight lines.
+    ``smooth``: the monotone cubic of ComfyUI's curve editor (Fritsch and Carlson 1980); otherwise straight lines.
     """
     at = sorted({Fraction(str(x)): Fraction(str(y)) for x, y in points}.items())
     if not smooth or len(at) < 2:
@@ -175,7 +175,7 @@ def drawn(points: Iterable[tuple[Any, Any]], kind: Kind, *, smooth: bool, width:
 
 
 def _slopes(at: Sequence[tuple[Fraction, Fraction]]) -> list[Fraction]:
-    """The slope at each point: the mean of those of its two sides, flat at a peak, and so small that no span overshoots."""
+    """The slope at each point: the mean of both sides, 0 at a peak, limited so that no span overshoots."""
     steps = [(above - below) / (later - early) for (early, below), (later, above) in pairwise(at)]
     means = [(left + right) / 2 if left * right > 0 else Fraction(0) for left, right in pairwise(steps)]
     slopes = [steps[0], *means, steps[-1]]
@@ -199,9 +199,9 @@ _KEY = re.compile(rf"(?:({_NUMBER})\s*s?\s*[:=])?\s*({_NUMBER})(?:\s+([A-Za-z][\
 
 
 def parse(text: str, kind: Kind) -> TimeCurve:
-    """A curve from text such as ``0:1, 2:0.25 ease-in-out, 4:1``: the time in seconds, the value, and the easing to the next.
+    """Parse a curve from text such as ``0:1, 2:0.25 ease-in-out, 4:1``: time in seconds, value, and easing to the next.
 
-    One number alone is a constant. Keyframes are parted by commas, semicolons or lines. Raises `InputError`.
+    A single number is a constant. Keyframes are separated by commas, semicolons or line breaks. Raises `InputError`.
     """
     parts = [part.strip() for part in re.split(r"[,;\n]", text) if part.strip()]
     keys = []
@@ -209,18 +209,18 @@ def parse(text: str, kind: Kind) -> TimeCurve:
         found = _KEY.fullmatch(part)
         if found is None or (found[1] is None and len(parts) > 1):
             raise InputError(
-                f"{part!r} is no keyframe of a {kind} curve: write time:value and an easing, such as 2:0.25 ease-in"
+                f"{part!r} is not a keyframe of a {kind} curve: write time:value and an easing, such as 2:0.25 ease-in"
             )
         keys.append(Key(_number(found[1] or "0"), _number(found[2]), named_easing(found[3] or "linear")))
     return keyed(keys, kind)
 
 
 def of_json(text: str, duration: Fraction, length: Fraction | None = None) -> TimeCurve:
-    """A curve from JSON, for a clip of ``duration`` seconds. Raises `InputError`.
+    """Parse a curve from JSON, for a clip of ``duration`` seconds. Raises `InputError`.
 
-    ``{"speed": [[0, 1], [2, 0.25, "ease-in-out"], [4, 1]]}``, the same with ``position``, or what ComfyUI's curve editor
-    gives, ``{"points": [[0, 0], [1, 1]], "interpolation": "monotone_cubic"}``: a position, where 1 is the end of the clip,
-    over an output of ``length`` seconds, as long as the clip unless given.
+    Takes ``{"speed": [[0, 1], [2, 0.25, "ease-in-out"], [4, 1]]}``, the same with ``position``, or the output of ComfyUI's
+    curve editor, ``{"points": [[0, 0], [1, 1]], "interpolation": "monotone_cubic"}``. The latter is a position, where 1 is
+    the end of the clip, over an output of ``length`` seconds (default: ``duration``).
     """
     try:
         data = json.loads(text, parse_float=Fraction, parse_int=Fraction)
@@ -236,17 +236,17 @@ def of_json(text: str, duration: Fraction, length: Fraction | None = None) -> Ti
         raise
     except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
         raise InputError(
-            'this JSON is no curve: {"speed": [[0, 1], [2, 0.25, "ease-in-out"]]}, the same with position, '
-            'or {"points": [[0, 0], [1, 1]]} is'
+            'this JSON is not a curve: give {"speed": [[0, 1], [2, 0.25, "ease-in-out"]]}, the same with position, '
+            'or {"points": [[0, 0], [1, 1]]}'
         ) from error
 
 
 def named_easing(name: str) -> str:
-    """An easing's name as `EASINGS` has it, also of easeInOutCubic or ease_in_out_cubic. Raises `InputError`."""
+    """An easing's name as in `EASINGS`; also takes easeInOutCubic or ease_in_out_cubic. Raises `InputError`."""
     plain = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name.strip())
     plain = re.sub(r"[\s_-]+", "-", plain).lower()
     if plain not in EASINGS:
-        raise InputError(f"{name!r} is no easing: {', '.join(EASINGS)} are")
+        raise InputError(f"{name!r} is not an easing: choose from {', '.join(EASINGS)}")
     return plain
 
 
@@ -255,15 +255,15 @@ def _number(text: str) -> Fraction:
     try:
         return Fraction(above) / Fraction(below or 1)
     except ZeroDivisionError as error:
-        raise InputError(f"{text} is no number: it divides by zero") from error
+        raise InputError(f"{text} is not a number: it divides by zero") from error
 
 
 @dataclass(frozen=True)
 class Along:
-    """A `grids.Grid`: outputs at k / ``rate`` seconds that show what ``path``, a position, says; ``length`` seconds in all.
+    """A `grids.Grid` along ``path``, a position curve: outputs at k / ``rate`` seconds, ``length`` seconds in all.
 
-    Before its first frame and past its end, at ``span`` seconds, the clip stands still. ``outputs`` are the k, in the order
-    of what they show, which `parts` sees to.
+    Before its first frame and past its end, at ``span`` seconds, the clip is frozen. ``outputs`` are the k, ordered by the
+    position they show; `parts` splits them so.
     """
 
     path: TimeCurve
@@ -273,7 +273,7 @@ class Along:
     outputs: range
 
     def place(self, output: int) -> Fraction:
-        """What an output shows, in seconds from the clip's first frame."""
+        """The position shown by an output, in seconds from the clip's first frame."""
         return self._kept(self.path.at(output / self.rate))
 
     def _kept(self, position: Fraction) -> Fraction:
@@ -306,7 +306,7 @@ class Along:
         return len(self.outputs)
 
     def knots(self, span: Fraction) -> Knots:
-        """Straight lines that miss the curve by no more than `CLOSE`, from the start of the output to its end."""
+        """Straight lines that miss the curve by at most `CLOSE`, from the start of the output to its end."""
         knots: list[tuple[Fraction, Fraction]] = []
         for one, following in pairwise((*self.path.spans, None)):
             assert one is not None
@@ -323,14 +323,14 @@ class Along:
         return tuple(knots)
 
     def _edges(self, early: tuple[Fraction, Fraction], late: tuple[Fraction, Fraction]) -> list[tuple[Fraction, Fraction]]:
-        """When and where a straight line passes an end of the clip."""
+        """Times and positions at which a straight line passes an end of the clip."""
         (start, low), (end, high) = early, late
         passed = [edge for edge in (Fraction(0), self.span) if min(low, high) < edge < max(low, high)]
         return sorted((start + (end - start) * (edge - low) / (high - low), edge) for edge in passed)
 
 
 def _pieces(span: Span, end: Fraction) -> int:
-    """Into how many straight lines a span, until ``end``, must be cut: a chord misses a curve by bend * length^2 / 8."""
+    """Number of straight lines needed for a span until ``end``: a chord misses a curve by bend * length^2 / 8."""
     bends = [float(c * power * (power - 1)) for power, c in enumerate(span.polynomial)][2:]
     if not any(bends):
         return 1
@@ -348,37 +348,37 @@ def along(
     start: Fraction | None = None,
     length: Fraction | None = None,
 ) -> Along:
-    """The grid that plays a clip of ``duration`` seconds and ``frames`` frames along ``curve``, ``rate`` frames a second.
+    """The grid that plays a clip of ``duration`` seconds and ``frames`` frames along ``curve``, at ``rate`` frames per second.
 
-    A speed begins at ``start`` seconds of the clip: its first frame, or its last where it begins backwards. ``length`` is how
-    long the output is, in seconds; None: a speed lasts until the clip is used up, by running past its end or back past its
-    first frame, or comes to rest at the last keyframe, and a position until its last keyframe. Raises `InputError` where the
-    output has no length, or what is known of the clip does not suffice.
+    A speed begins at ``start`` seconds of the clip; by default at its first frame, or at its last if it begins backwards.
+    ``length`` is the output's, in seconds. If None, a position lasts until its last keyframe; a speed lasts until it leaves
+    the clip at either end, or comes to rest at its last keyframe. Raises `InputError` if the output has no length, or too
+    little is known of the clip.
     """
     if rate is None:
-        raise InputError("the clip's frame rate is unknown: give the frames a second of the output")
+        raise InputError("the clip's frame rate is unknown: give a frame rate for the output")
     if not duration or not frames:
-        raise InputError("how long the clip is is unknown, and a curve needs to know")
+        raise InputError("the clip's duration is unknown: a curve needs it")
     frame = duration / frames
     if curve.kind == "position":
         if start is not None:
-            raise InputError("a position curve says itself where it starts: give a start with a speed only")
+            raise InputError("a start was given with a position curve: only a speed curve takes one")
         path = curve
         length = curve.end if length is None else length
     else:
         if start is None:
             start = duration - frame if curve.at(Fraction(0)) < 0 else Fraction(0)
         if not 0 <= start <= duration:
-            raise InputError(f"a start at {float(start):g} s was given: the clip has 0 to {float(duration):g} s")
+            raise InputError(f"a start at {float(start):g} s was given: the clip runs from 0 to {float(duration):g} s")
         path = curve.position(start)
         length = _used_up(path, curve.forward, rate, duration, -frame) if length is None else length
     if length <= 0:
-        raise InputError(f"this {curve.kind} curve makes an output of no length: say how many seconds it shall last")
+        raise InputError(f"this {curve.kind} curve makes an output of no length: give its length in seconds")
     return Along(path, rate, length, duration, range(ceil(length * rate)))
 
 
 def _used_up(path: TimeCurve, forward: bool, rate: Fraction, top: Fraction, bottom: Fraction) -> Fraction:
-    """When a path leaves ``bottom`` to ``top``, exactly where it is straight and else at the next output; or comes to rest."""
+    """When a path leaves ``bottom`` to ``top`` (exact on straight lines, else at the next output) or comes to rest."""
 
     def outside(output: int) -> bool:
         return not bottom < path.at(output / rate) < top

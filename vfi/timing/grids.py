@@ -1,7 +1,7 @@
 """Exact time: which instants the output shows, and between which input frames each of them lies.
 
-Everything is a re-sampling in rational seconds. Times 2, 24 to 60, slow motion and variable frame rates differ only in
-the grid of output times. Knows nothing of pictures or models.
+Everything is resampling in rational seconds. Doubling, 24 to 60, slow motion and variable frame rates differ only in the grid
+of output times. Knows nothing of pictures or models.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ def exact_rate(value: int | float | str | Fraction) -> Fraction:
 
 
 Knots: TypeAlias = "tuple[tuple[Fraction, Fraction], ...]"
-"""Input and output seconds from the first frame; time runs evenly from one knot to the next.
+"""Pairs of input and output seconds from the first frame; time is linear between them.
 
-Output times never decrease. Input times do where the clip runs backwards, and stay where it stands still.
+Output times never decrease. Input times decrease where the clip runs backwards, and stay constant where it is frozen.
 """
 
 
 class Grid(Protocol):
-    """Which instants of the input the output shows, and when: all in seconds."""
+    """The instants of the input that the output shows, and when it shows them, in seconds."""
 
     def within(self, start: Fraction, end: Fraction, first: Fraction) -> Iterator[tuple[Fraction, Fraction]]:
         """(input time, output time) of each output that shows an instant of [start, end), the interval of one input frame.
@@ -59,20 +59,20 @@ class Grid(Protocol):
         ...
 
     def count(self, frames: int, span: Fraction, tail: Tail) -> int:
-        """How many outputs ``frames`` input frames give; ``span`` is in seconds, to the last frame or to its end."""
+        """Number of outputs for ``frames`` input frames; ``span`` is in seconds, to the last frame or to its end."""
         ...
 
     def knots(self, span: Fraction) -> Knots:
-        """How the first ``span`` seconds of the input run in the output."""
+        """The knots of the first ``span`` seconds of the input."""
         ...
 
 
 @dataclass(frozen=True)
 class Subdivide:
-    """``times`` outputs for each input frame, evenly over the time until the next: constant rates and variable ones alike.
+    """``times`` outputs per input frame, evenly over the time until the next, at constant or variable frame rates.
 
-    The output runs ``stretch`` times slower. Each output shows what is to be seen ``late``, a fraction of the time until
-    the next, after its own instant.
+    The output runs ``stretch`` times slower. Each output shows the instant ``late`` after its own, as a fraction of the time
+    until the next output.
     """
 
     times: int
@@ -81,7 +81,7 @@ class Subdivide:
 
     def __post_init__(self) -> None:
         if self.times < 1:
-            raise InputError(f"{self.times} is not a number of times: it must be a whole number from 1 up")
+            raise InputError(f"{self.times} was given as the frame multiple: it must be a whole number from 1 up")
 
     def within(self, start: Fraction, end: Fraction, first: Fraction) -> Iterator[tuple[Fraction, Fraction]]:
         step = (end - start) / self.times
@@ -97,7 +97,7 @@ class Subdivide:
 
 @dataclass(frozen=True)
 class Uniform:
-    """Outputs at k / ``rate`` seconds from the first frame, whatever the input's rate, ``stretch`` times slower.
+    """Outputs at k / ``rate`` seconds from the first frame, whatever the input's rate, played ``stretch`` times slower.
 
     ``late``: as in `Subdivide`.
     """
@@ -143,7 +143,7 @@ class At:
 
 @dataclass(frozen=True)
 class Within:
-    """The ``grid`` of a clip whose first frame is at ``first``, where reading begins at the frame at ``begin``."""
+    """The ``grid`` of a clip that starts at ``first`` and is read from the frame at ``begin`` on."""
 
     grid: Grid
     first: Fraction
@@ -156,30 +156,30 @@ class Within:
         return self.grid.count(frames, span, tail)
 
     def knots(self, span: Fraction) -> Knots:
-        """How ``span`` seconds of the input run in the output, both from ``begin`` on."""
+        """The knots of ``span`` seconds of the input, counted from ``begin`` in input and output."""
         early = self.begin - self.first
         return tuple((place, self.grid.knots(early + place)[-1][1] - early) for place in (Fraction(0), span))
 
 
 @dataclass(frozen=True)
 class Timing:
-    """What is asked of time: the instants that the output shows, and its frame rate.
+    """Timing of the output: its grid and its frame rate.
 
-    ``rate`` is None where the input's is not known or not constant.
+    ``rate`` is None if the input's rate is unknown or not constant.
     """
 
     grid: Grid
     rate: Fraction | None = None
 
     def expected(self, frames: int | None, duration: Fraction | None, tail: Tail) -> int | None:
-        """How many outputs an input of so many ``frames`` and ``duration`` seconds gives; None where these are not known."""
+        """Number of outputs for an input of ``frames`` frames and ``duration`` seconds; None if either is unknown."""
         if not frames or duration is None:
             return None
         span = duration if tail == "hold" else duration * (frames - 1) / frames
         return self.grid.count(frames, span, tail)
 
     def length(self, duration: Fraction) -> Fraction:
-        """How long the output of an input of ``duration`` seconds lasts."""
+        """Duration of the output for an input of ``duration`` seconds."""
         return self.grid.knots(duration)[-1][1]
 
     def keeps_time(self, duration: Fraction | None = None) -> bool:
@@ -189,9 +189,9 @@ class Timing:
         return knots[-1][0] == span and all(there == here for there, here in knots)
 
     def tick(self, source: Fraction | None, duration: Fraction | None) -> Fraction | None:
-        """A unit of time of which every output time, and the end, is a multiple; None when none is known.
+        """A time base of which every output time, and the end, is a multiple; None if none is known.
 
-        ``source`` is such a unit of the input's times, ``duration`` how long the input lasts.
+        ``source`` is the time base of the input, ``duration`` its length.
         """
         units = [self.rate and 1 / self.rate, duration and self.length(duration)]
         if isinstance(self.grid, Subdivide):
@@ -203,16 +203,16 @@ class Timing:
 def timing(
     source: Fraction | None, *, times: int | None = None, fps: Fraction | None = None, slow: Fraction | None = None
 ) -> Timing:
-    """The timing for ``times`` as many frames, or ``fps`` frames a second, of a clip played ``slow`` times slower.
+    """The timing for ``times`` as many frames, or ``fps`` frames per second, of a clip played ``slow`` times slower.
 
-    ``source`` is the input's frame rate. Twice as many frames when nothing is asked. Slow motion alone keeps the frame rate:
-    a whole number subdivides every frame's own time, any other needs ``source``. Raises `InputError`.
+    ``source`` is the input's frame rate. Without options, frames are doubled. With only ``slow``, the frame rate stays: a
+    whole number subdivides every frame's own time, any other needs ``source``. Raises `InputError`.
     """
     if times is not None and fps is not None:
-        raise InputError(f"{times} times as many frames and {fps} frames a second were both asked for: give one")
+        raise InputError(f"both {times} times as many frames and {fps} frames per second were given: drop one of the two")
     stretch = Fraction(1) if slow is None else slow
     if stretch <= 0:
-        raise InputError(f"{stretch} times slower is not possible: it must be above 0")
+        raise InputError(f"{stretch} times slower was given: it must be above 0")
     if fps is not None:
         return Timing(Uniform(fps, stretch), fps)
     if times is None:
@@ -221,19 +221,17 @@ def timing(
     if stretch.denominator == 1:
         return Timing(Subdivide(times * stretch.numerator, stretch), rate)
     if rate is None:
-        raise InputError(
-            f"{float(stretch)} times slower needs the clip's frame rate, which is unknown: give the frames a second"
-        )
+        raise InputError(f"{float(stretch)} times slower needs the clip's frame rate, which is unknown: give a frame rate")
     return Timing(Uniform(rate, stretch), rate)
 
 
 @dataclass(frozen=True)
 class Instant:
-    """One output frame, still to be made.
+    """One output frame, not yet made.
 
-    It shows what is to be seen at ``place`` in the input: at ``t`` in [0,1) between the middle two frames of ``window``, and
-    at t = 0 it *is* the earlier of them. ``blend`` says that they are of two shots and mixed, with no regard to motion.
-    ``time`` and ``duration`` are the output's, in seconds; ``shot`` counts shots from 0.
+    It shows the input at ``place``: at ``t`` in [0,1) between the middle two frames of ``window``; at t = 0 it *is* the
+    earlier one. ``blend``: the two belong to different shots and are cross-faded, without motion. ``time`` and ``duration``
+    are the output's, in seconds; ``shot`` counts shots from 0.
     """
 
     window: tuple[Frame, ...]
@@ -252,11 +250,10 @@ class Instant:
 def resample(frames: Iterable[Frame], grid: Grid, *, tail: Tail = "stop", window: int = 2) -> Iterator[Instant]:
     """Place each output of ``grid`` among the input frames.
 
-    ``frames`` come in order of time; their marks (see `core.Frame`) are heeded: no window reaches across a cut, and motion
-    goes on through repeats. Distinct frames are read ``window // 2`` ahead. The first and last frame of a shot are repeated
-    where a window reaches past them. Output ends with the last frame (``tail="stop"``) or holds it for its duration
-    (``"hold"``). The last output lasts until the held end, or as long as the one before it. Raises `InputError` when the
-    times do not increase.
+    ``frames`` come in time order. Their marks (see `core.Frame`) are respected: no window reaches across a cut, and motion
+    continues through repeats. Reads ``window // 2`` distinct frames ahead. Windows that reach past a shot repeat its first or
+    last frame. Output ends with the last frame (``tail="stop"``) or holds it for its duration (``"hold"``). The last output
+    lasts until the held end, or as long as the one before it. Raises `InputError` if the times do not increase.
     """
     first = end = Fraction(0)
     waiting: Instant | None = None
@@ -283,7 +280,7 @@ def resample(frames: Iterable[Frame], grid: Grid, *, tail: Tail = "stop", window
 
 @dataclass
 class _Held:
-    """A frame, when it and its repeats begin, when they end, its shot, and the frame that follows, None after the last."""
+    """A frame, the start times of it and its repeats, their end, its shot, and the frame that follows (None after the last)."""
 
     frame: Frame
     starts: list[Fraction]
@@ -292,7 +289,7 @@ class _Held:
     following: Frame | None = None
 
     def instant(self, window: tuple[Frame, ...], place: Fraction, time: Fraction) -> Instant:
-        """What shows the instant ``place``, from the start of this frame up to that of the following, at ``time``."""
+        """The output at ``time`` that shows ``place``, an instant from the start of this frame up to the following one."""
         if self.following is None or self.following.cut == "hold":
             return Instant(window, Fraction(0), place, time, shot=self.shot)
         t = (place - self.starts[0]) / (self.end - self.starts[0])
@@ -302,7 +299,7 @@ class _Held:
 
 
 def _windows(frames: Iterable[Frame], size: int) -> Iterator[tuple[_Held, tuple[Frame, ...]]]:
-    """Each distinct frame, and the frames around it, of which it stands just left of the middle."""
+    """Each distinct frame with its window, in which it stands just left of the middle."""
     half = size // 2
     around: deque[_Held] = deque(maxlen=size - 1)
     for held in _held(frames):

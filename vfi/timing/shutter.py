@@ -1,8 +1,8 @@
-"""Motion blur: each output frame is the mean of the light that falls while the shutter is open.
+"""Motion blur: each output frame is the mean of the light that arrives while the shutter is open.
 
-An exposure begins at the frame's own time, as in a film camera, and lasts the shutter's angle over 360 degrees of the time
-until the next frame. It is sampled at evenly spaced instants, which any model can make. Owns the choice of those instants
-and their mean; knows nothing of models or of how frames are made.
+An exposure begins at the frame's own time, as in a film camera, and lasts angle / 360 of the time until the next frame. It is
+sampled at evenly spaced instants, which any model can make. Owns the choice of those instants and their mean; knows nothing
+of models or of how frames are made.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from .grids import Grid, Knots, Subdivide, Tail, Uniform
 
 @dataclass(frozen=True)
 class Shutter:
-    """A shutter that is open for ``angle`` degrees of 360, sampled at ``samples`` instants, the first when it opens.
+    """A shutter that is open for ``angle`` of 360 degrees, sampled at ``samples`` instants, the first when it opens.
 
-    Moving edges show as steps when they move further than a pixel or two from one sample to the next. Raises `InputError`
-    unless ``angle`` is above 0 and at most 360, and ``samples`` at least 2.
+    Moving edges show steps if they move further than a pixel or two between samples. Raises `InputError` unless ``angle`` is
+    above 0 and at most 360, and ``samples`` at least 2.
     """
 
     angle: Fraction = Fraction(180)
@@ -34,23 +34,21 @@ class Shutter:
 
     def __post_init__(self) -> None:
         if not 0 < self.angle <= 360:
-            raise InputError(f"a shutter of {float(self.angle):g} degrees cannot be: it must be above 0 and at most 360")
+            raise InputError(f"a shutter angle of {float(self.angle):g} degrees was given: it must be above 0 and at most 360")
         if self.samples < 2:
-            raise InputError(f"{self.samples} samples of an exposure were asked for: at least 2 are needed")
+            raise InputError(f"{self.samples} samples per exposure were given: at least 2 are needed")
 
     def grid(self, outputs: Grid) -> Exposures:
-        """The instants at which the exposures of ``outputs`` are sampled. Raises `InputError` where these follow a curve."""
+        """The grid that samples the exposures of ``outputs``. Raises `InputError` if these follow a curve."""
         if not isinstance(outputs, Subdivide | Uniform):
-            raise InputError(
-                "a shutter needs outputs at even steps of the input's time: times as many or a frame rate, no curve"
-            )
+            raise InputError("a shutter needs evenly spaced outputs: use a multiple or a frame rate, not a curve")
         open_for = self.angle / 360
         return Exposures(tuple(replace(outputs, late=open_for * k / self.samples) for k in range(self.samples)))
 
 
 @dataclass(frozen=True)
 class Exposures:
-    """Grids that sample the same outputs at different moments of the exposure; all moments of an output have its time."""
+    """Grids that sample the same outputs at different moments of the exposure; all moments of an output share its time."""
 
     moments: tuple[Subdivide | Uniform, ...]
 
@@ -65,11 +63,11 @@ class Exposures:
 
 
 def exposed(frames: Iterable[Frame], curve: Transfer) -> Iterator[Frame]:
-    """One frame for all that have the same time, one after another: the mean of their light.
+    """Average consecutive frames that share a time into one, in linear light.
 
-    ``curve`` says what light the code values mean. What shows another shot than the first is left out, so that an exposure
-    ends at a cut; alpha is averaged, and colours are weighed by it. A picture that does not change comes out as it is.
-    Holds one frame.
+    ``curve`` is the transfer function of the code values. An exposure ends at a cut: frames of another shot than its first
+    are left out. Alpha is averaged, and colours are weighted by it. A picture that does not change stays untouched. Holds one
+    frame.
     """
     spacing = Fraction(0)
     for _, moments in groupby(frames, key=lambda frame: frame.time):
@@ -81,7 +79,7 @@ def exposed(frames: Iterable[Frame], curve: Transfer) -> Iterator[Frame]:
 
 
 class _Exposure:
-    """The mean of frames in light; nothing is computed until one differs from the first."""
+    """The mean of frames in linear light; nothing is computed until a frame differs from the first."""
 
     def __init__(self, curve: Transfer) -> None:
         self._curve = curve
