@@ -17,8 +17,9 @@ from comfy_api.latest import io
 from ..vfi.core import Checkpoint, InputError, Options, Sampling
 from ..vfi.model import load as loading
 from ..vfi.model import registry, weights
+from ..vfi.model.precision import PRECISIONS
 from ..vfi.model.quality import RUNGS, Member, members
-from .model import PRECISIONS, Model, ModelType, Several
+from .model import Model, ModelType, Several
 
 FOLDER = weights.COMFYUI_FOLDER
 
@@ -185,7 +186,7 @@ class LoadModel(io.ComfyNode):
             if name not in held:
                 network = loading.network(file_of(name, allow_download), options)
                 held[name] = Model.hold(network, precision, backend)
-            models.append(replace(held[name], **member.use))
+            models.append(replace(held[name], tta=member.tta, half_size=member.half_size))
         return io.NodeOutput(models[0] if len(models) == 1 else Several.of(models))
 
 

@@ -16,9 +16,8 @@ from comfy_api.latest import io
 
 from ..vfi.core import InputError, Interpolator
 from ..vfi.model import backends
-from ..vfi.model import load as loading
-from ..vfi.model.consensus import Consensus
-from ..vfi.model.hdr import Lit
+from ..vfi.model.load import Part, assemble
+from ..vfi.model.precision import dtype_of
 from ..vfi.model.wrappers import VIEWS
 from ..vfi.motion.guided import Guide, Guided
 from ..vfi.pixels.transfer import Transfer
@@ -26,46 +25,44 @@ from ..vfi.tracks.arrays import of_core
 
 ModelType = io.Custom("INBETWEEN_MODEL")
 
-PRECISIONS = ("auto", "float32", "float16", "bfloat16")
-
 
 @dataclass(frozen=True)
 class Model:
-    """What the socket carries, or `Several` of it, or `Following`.
+    """What the socket carries, or `Several` of it, or `Following`: a network in ComfyUI's memory and how it is used.
 
-    ``patcher`` is None for a model without weights; ``tta`` is a mode of `vfi.model.wrappers.Tta`; ``halved``: see `vfi.model.load.ready`.
+    ``patcher`` is None for a model without weights. The rest is as in `vfi.model.load.Part`.
     """
 
     network: Interpolator
     patcher: Any | None
     dtype: torch.dtype = torch.float32
     tta: str = "none"
-    halved: bool = False
+    half_size: bool = False
 
     @classmethod
     def hold(cls, network: Interpolator, precision: str = "auto", backend: str = "torch") -> Model:
-        """Hand a bare network over to ComfyUI, in the ``precision`` named, one of `PRECISIONS`, and run by ``backend``."""
+        """Hand a bare network over to ComfyUI, in a ``precision`` (see `vfi.model.precision`) and run by ``backend``."""
         if not isinstance(network, torch.nn.Module):
             return cls(backends.on(network, backend), None)
-        dtype, device = dtype_of(network, precision), model_management.get_torch_device()
-        resting = model_management.unet_offload_device()
+        device, resting = model_management.get_torch_device(), model_management.unet_offload_device()
+        half = model_management.should_use_fp16(device)
+        dtype = dtype_of(precision, network.spec, device, half_is_fast=half)
         network.to(resting, dtype)
         patcher = model_patcher.CoreModelPatcher(network, load_device=device, offload_device=resting)
         return cls(backends.on(network, backend), patcher, dtype)
 
-    def ready(self, size: tuple[int, int], curve: Transfer | None = None) -> Interpolator:
+    @property
+    def part(self) -> Part:
+        """The network on the device that it runs on, once it is loaded."""
+        device = model_management.get_torch_device() if self.patcher is None else self.patcher.load_device
+        return Part(self.network, device, self.dtype, self.tta, self.half_size)
+
+    def ready(self, size: tuple[int, int], transfer: Transfer | None = None) -> Interpolator:
         """The model in memory and wrapped, for frames of ``size`` (height, width) and any other.
 
-        ``curve``: that of frames whose light goes beyond black and white, see `vfi.model.hdr.Lit`.
+        ``transfer``: that of frames whose light goes beyond black and white, see `vfi.model.hdr.Lit`.
         """
-        load_to_device([self], size)
-        return self.wrapped(curve)
-
-    def wrapped(self, curve: Transfer | None = None) -> Interpolator:
-        """The model wrapped, for when it is in memory."""
-        device = model_management.get_torch_device() if self.patcher is None else self.patcher.load_device
-        model = loading.ready(self.network, tta=self.tta, halved=self.halved, device=device, dtype=self.dtype)
-        return model if curve is None else Lit(model, curve)
+        return loaded([self], size, transfer)
 
     def augmented(self, tta: str) -> Model:
         """The same model with another ``tta``. Raises `InputError` for one of several that has a view of its own."""
@@ -87,10 +84,9 @@ class Several:
             raise InputError("a model that follows a guide was given: guide the models after they are joined to one")
         return cls(tuple(one for model in models for one in (model.members if isinstance(model, Several) else (model,))))
 
-    def ready(self, size: tuple[int, int], curve: Transfer | None = None) -> Interpolator:
+    def ready(self, size: tuple[int, int], transfer: Transfer | None = None) -> Interpolator:
         """As `Model.ready`: the median of all, which are in memory together."""
-        load_to_device(self.members, size)
-        return Consensus([model.wrapped(curve) for model in self.members])
+        return loaded(self.members, size, transfer)
 
     def augmented(self, tta: str) -> Several:
         return Several(tuple(model.augmented(tta) for model in self.members))
@@ -104,10 +100,10 @@ class Following:
     guide: Guide
     tracks: Mapping[str, Any] | None = None
 
-    def ready(self, size: tuple[int, int], curve: Transfer | None = None) -> Interpolator:
+    def ready(self, size: tuple[int, int], transfer: Transfer | None = None) -> Interpolator:
         """As `Model.ready`."""
         tracks = None if self.tracks is None else of_core(self.tracks, (size[1], size[0]))
-        return Guided(self.model.ready(size, curve), replace(self.guide, tracks=tracks))
+        return Guided(self.model.ready(size, transfer), replace(self.guide, tracks=tracks))
 
     def augmented(self, tta: str) -> Following:
         return replace(self, model=self.model.augmented(tta))
@@ -120,21 +116,11 @@ def over(model: Interpolator, seconds: Fraction | None) -> Interpolator:
     return Guided(model.model, replace(model.guide, span=(Fraction(0), seconds)))
 
 
-def load_to_device(models: Sequence[Model], size: tuple[int, int]) -> None:
-    """Have ComfyUI hold ``models`` in memory, with room for what all of them hold for frames of ``size``."""
+def loaded(models: Sequence[Model], size: tuple[int, int], transfer: Transfer | None) -> Interpolator:
+    """``models`` as one, in memory, with room for what all of them hold for frames of ``size``."""
     held = [model for model in models if model.patcher is not None]
     if held:
         needed = sum(model.network.spec.memory(*size, model.dtype.itemsize) for model in held)
         patchers = {id(model.patcher): model.patcher for model in held}
         model_management.load_models_gpu(list(patchers.values()), memory_required=needed)
-
-
-def dtype_of(network: Interpolator, precision: str) -> torch.dtype:
-    """The type of the weights: auto is float16 where ComfyUI would use it on its device and the network bears it."""
-    if precision == "bfloat16":
-        return torch.bfloat16
-    fast = model_management.should_use_fp16(model_management.get_torch_device())
-    if precision == "float16" and not fast:
-        raise InputError("float16 was asked for on a device that has no fast path for it: choose auto or float32")
-    half = precision == "float16" or (precision == "auto" and fast and network.spec.half)
-    return torch.float16 if half else torch.float32
+    return assemble([model.part for model in models], transfer)

@@ -11,7 +11,7 @@ from torch import Tensor
 from vfi.archs.blend import Linear
 from vfi.archs.dis import Dis
 from vfi.core import InputError, Motion
-from vfi.model.half_size import Halved
+from vfi.model.half_size import HalfSize
 from vfi.model.wrappers import Padded
 
 HALF = torch.tensor([0.5])
@@ -29,14 +29,14 @@ class Sizes(Shift):
 def test_the_network_sees_half_the_size_and_the_frame_keeps_its_own(size):
     model = Sizes(0)
     window = torch.rand(1, 2, 3, *size)
-    assert Halved(model)(window, HALF).shape == (1, 3, *size)
+    assert HalfSize(model)(window, HALF).shape == (1, 3, *size)
     assert model.shown == ((size[0] + 1) // 2, (size[1] + 1) // 2)
 
 
 def test_motion_is_doubled_and_the_frames_follow_it_at_full_size():
     before = torch.rand(1, 3, 32, 64)
     window = torch.stack((before, before.roll(8, -1)), dim=1)
-    model = Halved(Shift(4))  # pixels of the half size
+    model = HalfSize(Shift(4))  # pixels of the half size
     motion = contracts.motion(model, window, torch.tensor([0.25]))
     torch.testing.assert_close(motion.flow0[0, :, 16, 32], torch.tensor([-2.0, 0]))
     torch.testing.assert_close(motion.flow1[0, :, 16, 32], torch.tensor([6.0, 0]))
@@ -51,12 +51,12 @@ def test_what_it_takes_from_each_frame_is_what_the_mask_says():
             return Motion(motion.flow0, motion.flow1, torch.full_like(motion.mask, 0.75))
 
     window = torch.stack((torch.ones(1, 3, 8, 8), torch.zeros(1, 3, 8, 8)), dim=1)
-    torch.testing.assert_close(Halved(Leaning(0))(window, HALF), torch.full((1, 3, 8, 8), 0.75))
+    torch.testing.assert_close(HalfSize(Leaning(0))(window, HALF), torch.full((1, 3, 8, 8), 0.75))
 
 
 def test_it_keeps_the_promises_of_an_interpolator():
     frames, times = contracts.window(50, 66), torch.tensor([0.25, 0.75])
-    model = Halved(Padded(Dis()))
+    model = HalfSize(Padded(Dis()))
     contracts.preparing_once_serves_every_timestep(model, frames, times)
     contracts.each_window_of_a_batch_is_made_by_itself(model, frames, times)
     assert model.spec.activations < Dis().spec.activations
@@ -65,4 +65,4 @@ def test_it_keeps_the_promises_of_an_interpolator():
 @pytest.mark.parametrize("model", [Linear(), Padded(Blend()), Encoding()])
 def test_a_model_without_motion_says_so(model):
     with pytest.raises(InputError, match=f"{model.spec.name} does not estimate motion"):
-        Halved(model)
+        HalfSize(model)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vfi.core import Motion
 from vfi.model import wrappers
-from vfi.model.moving_region import ALIGNED, EQUAL, MARGIN, Box, Still, moving
+from vfi.model.moving_region import ALIGNED, EQUAL, MARGIN, Box, MovingRegion, moving
 
 HALF = torch.tensor([0.5])
 
@@ -68,7 +68,7 @@ def test_what_coding_does_is_no_motion():
 def test_only_what_moves_is_made():
     before, after = pair(200, 300)
     model, window = Red(), torch.stack((before, after), dim=1)
-    made = Still(model)(window, torch.tensor([0.25]))
+    made = MovingRegion(model)(window, torch.tensor([0.25]))
     box = moving(before, after)
     assert box is not None
     assert model.encoded == [(box.bottom - box.top, box.right - box.left)] * 2
@@ -81,8 +81,8 @@ def test_only_what_moves_is_made():
 def test_where_nothing_moves_no_model_is_asked():
     model, before = Red(), torch.rand(1, 3, 64, 64)
     window = torch.stack((before, before), dim=1)
-    assert torch.equal(Still(model)(window, HALF), before)
-    motion = contracts.motion(Still(model), window, torch.tensor([0.25]))
+    assert torch.equal(MovingRegion(model)(window, HALF), before)
+    motion = contracts.motion(MovingRegion(model), window, torch.tensor([0.25]))
     assert not motion.flow0.any()
     assert (motion.mask == 0.75).all()
     assert not model.encoded
@@ -90,7 +90,7 @@ def test_where_nothing_moves_no_model_is_asked():
 
 def test_where_much_moves_all_is_made_and_features_serve_two_pairs():
     model = Red()
-    still, frames = Still(model), list(torch.rand(3, 1, 3, 40, 50))
+    still, frames = MovingRegion(model), list(torch.rand(3, 1, 3, 40, 50))
     features = [still.encode(rgb) for rgb in frames]
     for first in (0, 1):
         prepared = still.prepare(features[first : first + 2], frames[first : first + 2])
@@ -102,7 +102,7 @@ def test_motion_is_none_outside():
     before, after = pair(200, 300)
     box, window = moving(before, after), torch.stack((before, after), dim=1)
     assert box is not None
-    motion = contracts.motion(Still(Red()), window, torch.tensor([0.25, 0.5]))
+    motion = contracts.motion(MovingRegion(Red()), window, torch.tensor([0.25, 0.5]))
     assert isinstance(motion, Motion)
     assert motion.flow1.shape == (2, 2, 512, 640)
     assert (box.of(motion.flow1)[0, 0] == 1.5).all()

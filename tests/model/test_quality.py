@@ -62,7 +62,7 @@ def test_rungs_go_up_in_time_and_quality():
     [
         ("linear", [Member("linear")]),
         ("draft", [Member("dis-fast")]),
-        ("fast", [Member("inbetween-s", halved=True)]),
+        ("fast", [Member("inbetween-s", half_size=True)]),
         ("normal", [Member("auto")]),
         ("best", list(VOTERS)),
     ],
@@ -79,7 +79,7 @@ def test_the_best_of_one_network_is_duo():
 @pytest.mark.parametrize("rung", ["fast", "normal"])
 def test_models_and_augmentation_of_ones_own_go_with_the_middle_rungs(rung: str):
     made_of = members(rung, ["film", "dis"], "duo", there=lambda name: True)
-    assert made_of == tuple(Member(name, "duo", halved=rung == "fast") for name in ("film", "dis"))
+    assert made_of == tuple(Member(name, "duo", half_size=rung == "fast") for name in ("film", "dis"))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vfi.core import InputError
 from vfi.model import tiles
-from vfi.model.load import ready
+from vfi.model.load import Part
 from vfi.model.tiles import OVERLAP, Tiled
 from vfi.model.wrappers import Placed
 from vfi.render.run import frames_of_tensor, interpolate, run
@@ -168,5 +168,5 @@ def test_where_nothing_helps_a_sentence_says_so(room: int, cuttable: bool):
 
 def test_every_model_that_is_ready_gives_way(monkeypatch: pytest.MonkeyPatch):
     network = small(SmallEncoding, 90_000)
-    made = interpolate(clip(), ready(network, tta="flip"), 2)
+    made = interpolate(clip(), Part(network, tta="flip").ready(), 2)
     torch.testing.assert_close(made, interpolate(clip(), Blend(), 2), atol=1e-6, rtol=0)

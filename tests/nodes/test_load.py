@@ -90,9 +90,9 @@ def test_the_best_quality_takes_both_networks_and_one_of_them_twice(run, two):
 
 def test_a_quality_for_one_network(run, weights):
     (model,) = run("InbetweenLoadModel", model=weights.name, quality="best")
-    assert (model.tta, model.halved) == ("duo", False)
+    assert (model.tta, model.half_size) == ("duo", False)
     (model,) = run("InbetweenLoadModel", model=weights.name, quality="fast")
-    assert (model.tta, model.halved) == ("none", True)
+    assert (model.tta, model.half_size) == ("none", True)
     images = torch.rand(2, 20, 30, 3)
     made, *_ = run("InbetweenInterpolate", model=model, images=images, mode={"mode": "times", "times": 2})
     assert torch.equal(made[::2], images)
@@ -148,7 +148,7 @@ def test_only_diffusion_can_be_told_how_to_draw(run, weights):
     assert (network.sampling.steps, network.sampling.eta, network.sampling.seed) == (20, 0, 7)
     network = run("InbetweenLoadModel", model=weights.name, sampling_steps=4, sampling_eta=0.5)[0].network
     assert (network.sampling.steps, network.sampling.eta, network.sampling.seed) == (4, 0.5, 0)
-    with pytest.raises(ValueError, match="dis draws nothing from noise"):
+    with pytest.raises(ValueError, match="dis is not a diffusion model"):
         run("InbetweenLoadModel", model="dis", sampling_steps=4)
 
 

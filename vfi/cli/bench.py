@@ -9,7 +9,7 @@ import time
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
@@ -26,11 +26,10 @@ from torch import Tensor
 from .. import __version__
 from ..clips import datasets
 from ..clips.datasets import Item
-from ..core import InputError, Interpolator, Options
-from ..model import load as loading
-from ..model import wrappers
-from ..model.consensus import Consensus
-from ..model.quality import RUNGS, Member, members
+from ..core import InputError, Interpolator
+from ..model import load, wrappers
+from ..model.load import Choice
+from ..model.quality import RUNGS
 from ..model.wrappers import TTA_PASSES, Pad
 from ..pixels.metrics import Lpips, Quality, compare
 from . import model_options
@@ -158,8 +157,8 @@ class Way:
         return ", ".join(filter(None, (self.model, *extras)))
 
     @property
-    def members(self) -> tuple[Member, ...]:
-        return members(self.quality, (self.model,), self.tta, there=loading.there)
+    def choice(self) -> Choice:
+        return Choice((self.model,), self.quality, self.tta, pad=self.pad)
 
 
 @dataclass(frozen=True)
@@ -189,10 +188,10 @@ class Result:
 def quality(args: Namespace) -> int:
     """Measure, print the table and, where asked, the JSON."""
     ladder = args.quality != ["normal"]  # where auto is more than the name of a model
-    names = dict.fromkeys(loading.auto() if name == "auto" and not ladder else name for name in args.models)
+    names = dict.fromkeys(load.auto() if name == "auto" and not ladder else name for name in args.models)
     ways = [Way(*one) for one in product(names, args.quality, args.tta, args.pad)]
-    for member in {member for way in ways for member in way.members}:
-        loading.source(str(member.source))
+    for member in {member for way in ways for member in way.choice.members}:
+        load.source(str(member.source))
     layout, found = datasets.items(args.folder, args.layout)
     found = chosen(found, args.subsets, args.limit)
     device = model_options.device_of(args.device)
@@ -254,21 +253,17 @@ def measure(
 ) -> None:
     """Fill ``result`` with the score of every frame of the items that give enough frames."""
     way = result.way
-    models: list[Interpolator] = []
-    for member, network in loading.networks(way.members, Options(scale=float(args.scale))):
-        dtype = model_options.dtype_of(args.dtype, device, network.spec)
-        if not models:
-            result.facts = {
-                "network": network.spec.name,
-                "quality": way.quality,
-                "tta": way.tta,
-                "pad": network.spec.pad if way.pad == "auto" else way.pad,
-                "scale": float(args.scale),
-                "dtype": str(dtype).removeprefix("torch."),
-            }
-        models.append(loading.ready(network, **member.use, pad=way.pad, device=device, dtype=dtype))
-    model = models[0] if len(models) == 1 else Consensus(models)
-    result.facts["window"] = model.spec.window
+    parts = load.parts_of(replace(way.choice, scale=float(args.scale), precision=args.dtype), device)
+    model, spec = load.assemble(parts), parts[0].network.spec
+    result.facts = {
+        "network": spec.name,
+        "quality": way.quality,
+        "tta": way.tta,
+        "pad": spec.pad if way.pad == "auto" else way.pad,
+        "scale": float(args.scale),
+        "dtype": str(parts[0].dtype).removeprefix("torch."),
+        "window": model.spec.window,
+    }
     suited = [item for item in found if len(item.given) >= model.spec.window]
     if len(suited) < len(found):
         some = f"scored on {len(suited)} of {len(found)} items" if suited else "not scored"

@@ -28,16 +28,7 @@ class Consensus(wrappers.Wrapper):
     def __init__(self, models: Sequence[Interpolator]) -> None:
         if len(models) < 2:
             raise InputError(f"a consensus of {len(models)} was asked for: it takes 2 models or more")
-        specs = [model.spec for model in models]
-        spec = Spec(
-            "consensus of " + ", ".join(spec.name for spec in specs),
-            window=max(spec.window for spec in specs),
-            any_t=all(spec.any_t for spec in specs),
-            half=all(spec.half for spec in specs),
-            tiles=all(spec.tiles for spec in specs),
-            activations=sum(spec.activations for spec in specs),
-            licence=" AND ".join(sorted({spec.licence for spec in specs} - {""})),
-        )
+        spec = spec_of([model.spec for model in models])
         super().__init__(next(filter(wrappers.estimates_motion, models), models[0]), spec)
         self.models = tuple(models)
 
@@ -74,6 +65,21 @@ class Consensus(wrappers.Wrapper):
         """Which frames of the window ``model`` sees."""
         margin = (self.spec.window - model.spec.window) // 2
         return slice(margin, self.spec.window - margin)
+
+
+def spec_of(specs: Sequence[Spec]) -> Spec:
+    """The `Spec` of the consensus of models with these; a single one stays itself."""
+    if len(specs) == 1:
+        return specs[0]
+    return Spec(
+        "consensus of " + ", ".join(spec.name for spec in specs),
+        window=max(spec.window for spec in specs),
+        any_t=all(spec.any_t for spec in specs),
+        half=all(spec.half for spec in specs),
+        tiles=all(spec.tiles for spec in specs),
+        activations=sum(spec.activations for spec in specs),
+        licence=" AND ".join(sorted({spec.licence for spec in specs} - {""})),
+    )
 
 
 def shown_doubt(frame: Frame) -> Frame:

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..core import InputError, Interpolator, Motion
+from ..core import InputError, Interpolator, Motion, Spec
 from ..ops.warp import warp_corners
 from . import wrappers
 
@@ -29,7 +29,7 @@ class Prepared(NamedTuple):
     after: Tensor
 
 
-class Halved(wrappers.Wrapper):
+class HalfSize(wrappers.Wrapper):
     """Shows the model frames of half the size, doubles the motion that it finds there and warps the frames themselves along it.
 
     The model takes any size. About a quarter of the model's time. Raises `InputError` for a model that does not estimate
@@ -39,7 +39,7 @@ class Halved(wrappers.Wrapper):
     def __init__(self, model: Interpolator) -> None:
         if not wrappers.estimates_motion(model):
             raise InputError(f"{model.spec.name} does not estimate motion, which is what can be done at half the size")
-        super().__init__(model, replace(model.spec, activations=OWN + -(-model.spec.activations // 4)))
+        super().__init__(model, spec_of(model.spec))
 
     def encode(self, rgb: Tensor) -> tuple[Tensor, Any]:
         size = [-(-side // 2) for side in rgb.shape[-2:]]
@@ -65,3 +65,8 @@ class Halved(wrappers.Wrapper):
         growth = found.flow0.new_tensor((width / found.flow0.shape[-1], height / found.flow0.shape[-2])).view(1, 2, 1, 1)
         grown = found.mapped(lambda plane: F.interpolate(plane.float(), size=(height, width), mode="bilinear"))
         return replace(grown, flow0=grown.flow0 * growth, flow1=grown.flow1 * growth)
+
+
+def spec_of(spec: Spec) -> Spec:
+    """The `Spec` of a model of ``spec`` at half the size."""
+    return replace(spec, activations=OWN + -(-spec.activations // 4))

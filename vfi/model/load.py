@@ -1,29 +1,148 @@
-"""From a name, a file or a state dict to a model that is ready to use.
+"""The assembler: from a name, a file or a state dict to a model that is ready to use.
 
-Owns the order of the wrappers. Knows nothing of how files are found (`weights`) or networks recognised (`registry`).
+Owns the choice of networks and the order of the wrappers round them. Knows nothing of how files are found (`weights`) or
+networks recognised (`registry`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from ..core import InputError, Interpolator, Options, Sampling, Spec
-from . import backends, registry, weights
+from ..pixels.transfer import Transfer
+from . import backends, consensus, half_size, registry, weights
 from .consensus import Consensus
 from .fast import fast
-from .half_size import Halved
-from .moving_region import Still
+from .half_size import HalfSize
+from .hdr import Lit
+from .moving_region import MovingRegion
+from .precision import dtype_of
 from .quality import Member, Source, members
 from .tiles import Tiled
+from .weights.files import read_shapes
 from .wrappers import Pad, Padded, Placed, Recursive, Tta
 
 AUTO = ("rife-4.25", "rife-4.26", "rife-4.25-heavy", "rife-4.25-lite", "rife-4.0", "inbetween-s")
-"""What ``auto`` takes when it is on disk, best first; the last ships with the library, and without it there is ``dis``."""
+"""The models that ``auto`` looks for on disk, best first. The last ships with the library; without it, ``auto`` is ``dis``."""
+
+CPU = torch.device("cpu")
+
+HUGE = 2160 * 3840
+"""Pixels of a frame from which motion is estimated at half the size if no scale is given, as RIFE's authors advise for 4K."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which models make the frames, and how: everything that decides a model but the device. Picklable if its models are.
+
+    ``models`` are names (see `models`), safetensors files or state dicts; of several, each pixel is their median (see
+    `consensus.Consensus`). ``quality`` is one of `quality.RUNGS`, ``tta`` a mode of `wrappers.Tta`, ``pad`` as in
+    `wrappers.Pad.parse` or "auto", ``precision`` one of `precision.PRECISIONS` or a type, and ``backend`` one of
+    `backends.BACKENDS`. A ``scale`` of None suits the frame size, see `HUGE`. The rest is as in `core.Options`.
+    """
+
+    models: tuple[Source, ...] = ("auto",)
+    quality: str = "normal"
+    tta: str = "none"
+    scale: float | None = None
+    ensemble: bool = False
+    refine: bool = True
+    variant: str | None = None
+    sampling: Sampling | None = None
+    pad: str | Pad = "auto"
+    precision: str | torch.dtype = "auto"
+    backend: str = "torch"
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The models that make a frame. Raises `InputError` if the quality contradicts the rest."""
+        return members(self.quality, self.models, self.tta, there=there)
+
+    def options(self, size: tuple[int, int] | None = None) -> Options:
+        """How the networks are built for frames of ``size`` (height, width)."""
+        scale = self.scale or (0.5 if size is not None and size[0] * size[1] >= HUGE else 1.0)
+        return Options(scale, self.ensemble, self.refine, self.variant, self.sampling)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A network on its ``device`` and how it is used; one or several parts are assembled to a model.
+
+    ``half_size``: motion is estimated at half the size and, without ``tta``, only the moving region is made, see `half_size`
+    and `moving_region`. ``pad`` is None for what suits the network.
+    """
+
+    network: Interpolator
+    device: torch.device = CPU
+    dtype: torch.dtype = torch.float32
+    tta: str = "none"
+    half_size: bool = False
+    pad: Pad | None = None
+
+    def ready(self) -> Interpolator:
+        """The network wrapped so that it takes frames of any size and any t, in the memory at hand. Moves it to ``device``."""
+        dtype_of(self.dtype, self.network.spec, self.device)
+        if isinstance(self.network, nn.Module):
+            self.network.to(device=self.device, dtype=self.dtype)
+        model: Interpolator = Padded(self.network, self.pad)
+        if self.half_size:
+            model = HalfSize(model)
+            model = MovingRegion(model) if self.tta == "none" else model
+        if not model.spec.any_t:
+            model = Recursive(model)
+        if self.tta != "none":
+            model = Tta(model, self.tta)
+        return Placed(Tiled(model, self.network.spec.multiple * (2 if self.half_size else 1)), self.device)
+
+
+def assemble(parts: Sequence[Part], transfer: Transfer | None = None) -> Interpolator:
+    """The model of ``parts``: the median of several. ``transfer``: that of frames beyond black and white, see `hdr.Lit`."""
+    models = [part.ready() if transfer is None else Lit(part.ready(), transfer) for part in parts]
+    return models[0] if len(models) == 1 else Consensus(models)
+
+
+def parts_of(choice: Choice, device: torch.device, size: tuple[int, int] | None = None) -> list[Part]:
+    """The parts of a model on ``device``, for frames of ``size`` (height, width)."""
+    pad = None if choice.pad == "auto" else Pad.parse(choice.pad) if isinstance(choice.pad, str) else choice.pad
+    run_by: dict[int, tuple[Interpolator, torch.dtype]] = {}
+    parts = []
+    for member, network in networks(choice.members, choice.options(size)):
+        if id(network) not in run_by:
+            dtype = dtype_of(choice.precision, network.spec, device)
+            if isinstance(network, nn.Module):
+                network.to(device=device, dtype=dtype)
+            run_by[id(network)] = backends.on(network, choice.backend), dtype
+        engine, dtype = run_by[id(network)]
+        parts.append(Part(engine, device, dtype, member.tta, member.half_size, pad))
+    return parts
+
+
+def build(
+    choice: Choice,
+    device: torch.device | str = "cpu",
+    size: tuple[int, int] | None = None,
+    transfer: Transfer | None = None,
+) -> Interpolator:
+    """The model of ``choice``, ready to use on ``device``, for frames of ``size`` (height, width) and any other."""
+    return assemble(parts_of(choice, torch.device(device), size), transfer)
+
+
+def spec_of(choice: Choice) -> Spec:
+    """What `build` would make: its name, window and memory, from the headers of the files, without a network."""
+    specs = []
+    for member in choice.members:
+        if isinstance(member.source, Mapping):
+            spec = registry.detect(member.source)
+        else:
+            file = source(member.source)
+            spec = registry.builtin(file).spec if isinstance(file, str) else registry.detect(read_shapes(file))
+        specs.append(half_size.spec_of(spec) if member.half_size else spec)
+    return consensus.spec_of(specs)
 
 
 def load(
@@ -44,23 +163,24 @@ def load(
     """A model ready to use: any size from 1x1 up, ``model(window [B,N,3,H,W] in 0..1, t [B]) -> [B,3,H,W]``.
 
     ``model`` is a name (see `models`), a safetensors file or a state dict; a list of these is their `consensus.Consensus`, and
-    what follows holds for each. ``quality``: how good frames are and how long they take, one of `quality.RUNGS`.
+    the other arguments apply to each. ``quality``: how good frames are and how long they take, one of `quality.RUNGS`.
 
     ``scale``: flow is estimated at this fraction of the frame's size; ``ensemble``: both directions inside the network;
-    ``tta``: see `wrappers.Tta`; ``pad``: see `wrappers.Pad.parse`, or "auto" for what suits the network; ``refine``: use the refinement
-    net of RIFE 4.0, and the finest block of RIFE 4.25 and later; ``variant``: names a network that its keys cannot tell;
-    ``sampling``: how a diffusion model draws its frames, see `core.Sampling`; ``dtype``: of the weights, float32 unless given;
-    ``backend``: what runs the network, one of `backends.BACKENDS`. Never downloads. Raises `InputError`.
+    ``tta``: see `wrappers.Tta`; ``pad``: see `wrappers.Pad.parse`, or "auto" for what suits the network; ``refine``: use the
+    refinement net of RIFE 4.0, and the finest block of RIFE 4.25 and later; ``variant``: names a network that its keys cannot
+    tell; ``sampling``: how a diffusion model draws its frames, see `core.Sampling`; ``dtype``: of the weights, float32 unless
+    given; ``backend``: the engine that runs the network, one of `backends.BACKENDS`. Never downloads. Raises `InputError`.
     """
-    options = Options(scale=scale, ensemble=ensemble, refine=refine, variant=variant, sampling=sampling)
-    wanted = [model] if isinstance(model, str | Path | Mapping) else list(model)
-    chosen = networks(members(quality, wanted, tta, there=there), options)
-    made = [ready(one, **member.use, pad=pad, device=device, dtype=dtype, backend=backend) for member, one in chosen]
-    return made[0] if isinstance(model, str | Path | Mapping) and len(made) == 1 else Consensus(made)
+    models = (model,) if isinstance(model, str | Path | Mapping) else tuple(model)
+    precision = dtype or torch.float32
+    choice = Choice(models, quality, tta, scale, ensemble, refine, variant, sampling, pad, precision, backend)
+    if models != (model,) and len(choice.members) < 2:
+        raise InputError(f"a consensus of {len(models)} was asked for: it takes 2 models or more")
+    return build(choice, device)
 
 
 def networks(chosen: Iterable[Member], options: Options = Options()) -> Iterator[tuple[Member, Interpolator]]:  # noqa: B008
-    """Each with its bare network, see `network`; those of one name or file share it."""
+    """Each member with its bare network, see `network`; members of the same name or file share one."""
     made: dict[object, Interpolator] = {}
     for member in chosen:
         key = id(member.source) if isinstance(member.source, Mapping) else member.source
@@ -80,65 +200,29 @@ def network(model: Source, options: Options = Options()) -> Interpolator:  # noq
 
 
 def source(model: str | Path) -> str | Path:
-    """The name of a model that needs no weights, or the file of any other. Raises `InputError` where there is none."""
+    """The name of a model that needs no weights, or the file of any other. Raises `InputError` if there is none."""
     name = auto() if model == "auto" else model
     return str(name) if name in registry.builtins() else weights.find(name)
 
 
 def _variant(file: Path) -> str | None:
-    """What the weights of the catalogue that are called as ``file`` is call for."""
+    """The variant that the catalogue gives for weights of this file name."""
     return next((row.variant for row in registry.checkpoints().values() if file.name in row.files), None)
 
 
-def ready(
-    model: Interpolator,
-    *,
-    tta: str = "none",
-    halved: bool = False,
-    pad: str | Pad | None = "auto",
-    device: torch.device | str = "cpu",
-    dtype: torch.dtype | None = None,
-    backend: str = "torch",
-) -> Interpolator:
-    """Wrap a bare network so that it takes any size and t, on ``device``, in what memory there is.
-
-    ``halved``: it works at half the size and, without ``tta``, on the part of the frame that moves, see `half_size` and `moving_region`.
-    """
-    dtype = dtype or torch.float32
-    if torch.device(device).type == "cpu" and dtype == torch.float16:
-        raise InputError("float16 was asked for on the CPU, which has no fast path for it: give float32 or bfloat16")
-    if dtype != torch.float32 and not model.spec.half:
-        raise InputError(f"{model.spec.name} needs float32: half precision breaks its picture")
-    if isinstance(model, nn.Module):
-        model.to(device=device, dtype=dtype)
-    multiple = model.spec.multiple * (2 if halved else 1)
-    model = backends.on(model, backend)
-    if isinstance(pad, str):
-        pad = None if pad == "auto" else Pad.parse(pad)
-    model = Padded(model, pad)
-    if halved:
-        model = Halved(model)
-        model = Still(model) if tta == "none" else model
-    if not model.spec.any_t:
-        model = Recursive(model)
-    if tta != "none":
-        model = Tta(model, tta)
-    return Placed(Tiled(model, multiple), device)
-
-
 def there(name: str, folders: Iterable[Path] | None = None) -> bool:
-    """Whether a model of this name can be used, as it is on disk or needs no weights; ``folders`` as for `auto`."""
+    """Whether a model of this name can be used: it is on disk or needs no weights. ``folders`` as for `auto`."""
     return name in registry.builtins() or weights.on_disk(name, folders) is not None
 
 
 def auto(folders: Iterable[Path] | None = None) -> str:
-    """The best model that is on disk, in ``folders``, where models are looked for, or with the library."""
+    """The best model on disk, in ``folders`` or else in `weights.search_folders`, or with the library."""
     places = weights.search_folders() if folders is None else list(folders)
     return next((name for name in AUTO if weights.on_disk(name, places)), "dis")
 
 
 def detect(state: Mapping[str, Tensor]) -> Spec:
-    """What network a state dict is of, read off its keys and shapes. Raises `InputError` for an unknown one."""
+    """The network that a state dict belongs to, read off its keys and shapes. Raises `InputError` for an unknown one."""
     return registry.detect(state)
 
 

@@ -70,7 +70,7 @@ class Prepared(NamedTuple):
     inner: Any
 
 
-class Still(wrappers.Wrapper):
+class MovingRegion(wrappers.Wrapper):
     """Gives the model the part of the frames that moves, with a margin, and blends the rest, which is the same in both.
 
     The model takes any size.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from torch import Tensor
 
@@ -41,16 +41,11 @@ RUNGS: dict[str, Rung] = {
 
 @dataclass(frozen=True)
 class Member:
-    """One of the models that make a frame: its ``source``, see `load.network`, and how it is used, see `load.ready`."""
+    """One of the models that make a frame: its ``source``, see `load.network`, and how it is used, see `load.Part`."""
 
     source: Source
     tta: str = "none"
-    halved: bool = False
-
-    @property
-    def use(self) -> dict[str, Any]:
-        """What `load.ready` takes of it."""
-        return {"tta": self.tta, "halved": self.halved}
+    half_size: bool = False
 
 
 WITHOUT_NETWORK = {"linear": "linear", "draft": "dis-fast"}
@@ -93,5 +88,5 @@ def members(
             return VOTERS
         return (Member(models[0], tta="duo"),)
     if quality == "fast" and of_its_own and there(QUICK):
-        return (Member(QUICK, tta, halved=True),)
-    return tuple(Member(model, tta, halved=quality == "fast") for model in models)
+        return (Member(QUICK, tta, half_size=True),)
+    return tuple(Member(model, tta, half_size=quality == "fast") for model in models)

@@ -17,6 +17,9 @@ from torch import Tensor
 
 from ...core import InputError
 
+_DTYPES = {"F64": torch.float64, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64, "I32": torch.int32}
+"""Types of a safetensors header that a network may hold beside float32."""
+
 
 def read(path: Path | str, prefixes: tuple[str, ...] = ("",)) -> dict[str, Tensor]:
     """The tensors of a safetensors file whose names begin with one of ``prefixes``; no others are read.
@@ -42,6 +45,21 @@ def read_safetensors(path: Path, prefixes: tuple[str, ...] = ("",)) -> dict[str,
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys() if name.startswith(prefixes)}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} is damaged: {first_line(error)}") from error
+
+
+def read_shapes(path: Path) -> dict[str, Tensor]:
+    """The names, shapes and types of the tensors of a safetensors file, as tensors on the meta device: no weights are read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+            return {
+                name: torch.empty(part.get_shape(), dtype=_DTYPES.get(part.get_dtype()), device="meta")
+                for name, part in slices.items()
+            }
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} is damaged: {first_line(error)}") from error
 
