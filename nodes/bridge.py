@@ -6,7 +6,7 @@ models or of how frames are made.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from typing import TypeVar
 
@@ -19,7 +19,6 @@ from ..vfi.clips.clip import Edited, Info
 from ..vfi.core import Frame, InputError
 from ..vfi.pixels.transfer import Transfer, named
 from ..vfi.pixels.uint8 import floats
-from ..vfi.render import malloc
 from ..vfi.render.run import frames_of_tensor as frames_of_clip
 
 T = TypeVar("T")
@@ -64,7 +63,7 @@ def collected(frames: Iterable[Frame], like: Tensor, count: int) -> tuple[Tensor
     """``count`` frames as an IMAGE of the size and channels of ``like``, and a MASK that is white where one is the source's."""
     images = like.new_empty((count, *like.shape[1:]))
     originals = []
-    for image, frame in zip(images, malloc.keeping(frames), strict=True):
+    for image, frame in zip(images, frames, strict=True):
         write(frame, image)
         originals.append(not frame.made)
     return images, per_frame(originals, like)
@@ -97,9 +96,20 @@ def watched(frames: Iterable[T], total: int) -> Iterator[T]:
 
     A cancelled run stops here, before the next is made.
     """
-    bar = ProgressBar(total)
-    throw_exception_if_processing_interrupted()  # the bar asks too, but not at every frame
+    show = progress(total)
+    show(0)
     for done, frame in enumerate(frames, start=1):
-        bar.update_absolute(done, max(total, done))
         yield frame
-        throw_exception_if_processing_interrupted()
+        show(done)
+
+
+def progress(total: int) -> Callable[[int], None]:
+    """A function that shows how many frames are done of ``total`` or more, and ends a cancelled run."""
+    bar = ProgressBar(total)
+
+    def show(done: int) -> None:
+        if done:
+            bar.update_absolute(done, max(total, done))
+        throw_exception_if_processing_interrupted()  # the bar asks too, but not at every frame
+
+    return show

@@ -1,39 +1,22 @@
-"""The ``vfi`` command: parses arguments and hands over to `vfi.cli`.
+"""The ``vfi`` command: sets up the process and hands over to `vfi.cli.command`.
 
 Exit codes: 0 done, 2 bad arguments or input, 130 interrupted.
 """
 
 from __future__ import annotations
 
-import argparse
-import logging
 import sys
 from collections.abc import Sequence
 
-from . import __version__
-from .cli import bench, flow, interpolate, join, loop, models, retime, shots, train, tween
-from .core import InputError
-from .render import malloc
+from .cli.openmp import wait_asleep
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    parser = argparse.ArgumentParser(prog="vfi", description="Make the frames between frames.")
-    parser.add_argument("--version", action="version", version=f"vfi {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (interpolate, retime, tween, loop, join, shots, flow, models, train, bench):
-        command.add_parser(commands)
-    args = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="vfi: %(message)s")
-    malloc.shared()
-    try:
-        return args.run(args)
-    except InputError as error:
-        sys.stderr.write(f"vfi: {error}\n")
-        return 2
-    except KeyboardInterrupt:
-        sys.stderr.write("vfi: interrupted\n")
-        return 130
+    wait_asleep()
+    from .cli.command import command  # it imports torch, which reads the environment then
+
+    return command(arguments)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,10 @@ glibc = pytest.mark.skipif(malloc._glibc() is None, reason="glibc alone can be t
 FAULTS = """
 import resource
 import torch
+from vfi.render import malloc
 from vfi.render.malloc import kept
+
+malloc._ours = True
 
 def faults(size):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -42,6 +45,12 @@ def work(left=2**22):
 """
 
 
+@pytest.fixture
+def ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The allocator of this process is ours for one test."""
+    monkeypatch.setattr(malloc, "_ours", True)
+
+
 def run(code: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", FAULTS + code], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
@@ -63,8 +72,8 @@ def test_in_a_thread_too():
 @glibc
 def test_threads_that_share_a_heap_keep_buffers_of_any_size():
     run("""
-from vfi import heap
-heap.shared()
+from vfi.render import malloc
+malloc.take_over()
 def large():
     with kept():
         assert [faults(2**25) for _ in range(16)][-1] < 100
@@ -75,6 +84,7 @@ thread.start(); thread.join(); assert done
 """)
 
 
+@pytest.mark.usefixtures("ours")
 def test_items_come_as_they_are_and_what_they_come_from_is_closed():
     closed = []
 
@@ -107,6 +117,7 @@ assert max(sizes) - sizes[0] < 48 * 2**20, sizes  # 32 MiB more are in use, and 
 """)
 
 
+@pytest.mark.usefixtures("ours")
 def test_many_threads_leave_it_as_it_was():
     def often() -> None:
         for _ in range(200):
@@ -121,13 +132,23 @@ def test_many_threads_leave_it_as_it_was():
     assert malloc._users == 0
 
 
+@pytest.mark.usefixtures("ours")
 def test_an_error_comes_out_and_ends_it():
     with pytest.raises(ZeroDivisionError), malloc.kept():
         raise ZeroDivisionError
     assert malloc._users == 0
 
 
+@pytest.mark.usefixtures("ours")
 def test_elsewhere_nothing_is_done(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(malloc, "_glibc", lambda: None)
     with malloc.kept():
         assert malloc._users == 1
+
+
+def test_a_process_that_is_not_ours_is_left_alone(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(malloc, "_ours", False)
+    monkeypatch.setattr(malloc, "_set", lambda parameters: pytest.fail(f"{parameters} were set"))
+    with malloc.kept():
+        assert list(malloc.keeping([1, 2])) == [1, 2]
+    assert malloc._users == 0

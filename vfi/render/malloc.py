@@ -1,9 +1,12 @@
-"""The C library's allocator, told to keep what is freed at hand while frames are made.
+"""The C library's allocator, set to keep freed memory at hand while frames are made, in processes that are our own.
 
-A network asks for the same large buffers for each frame. glibc gives those back to the system as soon as they are freed, so
-that every frame touches its pages for the first time, and the system clears them, 4 KiB by 4 KiB: of RIFE 4.25 in 1280x720 that
-is a third of the time on one thread. In other threads than a program's first glibc keeps buffers of up to 64 MiB, never larger
-ones, and the gain is a tenth. Knows nothing of frames; elsewhere than on glibc it does nothing.
+A network asks for the same large buffers for each frame. glibc returns them to the system as soon as they are freed. Every
+frame then touches its pages for the first time, and the system clears them, 4 KiB by 4 KiB. For RIFE 4.25 at 1280x720 that is a
+third of the time on one thread. In threads other than a program's first, glibc keeps buffers of up to 64 MiB, and the gain is a
+tenth.
+
+The thresholds hold for a whole process and cannot be read back, so a host such as ComfyUI is left alone: nothing happens before
+`take_over`. Knows nothing of frames; without glibc it does nothing.
 """
 
 from __future__ import annotations
@@ -20,8 +23,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -3, -4, -8
-"""Parameters of mallopt(3): free bytes at the top of the heap that are given back, bytes from which a buffer is mapped by
-itself, and how many may be; and how many heaps threads may have."""
+"""Parameters of mallopt(3): the free bytes at the top of the heap that are returned, the bytes from which a buffer is mapped by
+itself, how many buffers may be, and how many heaps threads may have."""
 
 KEEPING = {MMAP_MAX: 0, TRIM_THRESHOLD: 2**31 - 1}
 
@@ -29,27 +32,33 @@ GIVING_BACK = {MMAP_MAX: 65536, MMAP_THRESHOLD: 2**25, TRIM_THRESHOLD: 2**26}
 """The thresholds at which glibc itself arrives in a program that uses buffers of many megabytes."""
 
 EVERY, GROWN = 8, 1.02
-"""After so many items it is seen whether more is held, and from so much more on holes are given back. In 1280x720 that takes
+"""Every this many items the memory held is checked; if it has grown by this factor, holes are returned. At 1280x720 that takes
 40 ms, and 16 frames with RIFE 4.25 some 4 s."""
 
 _lock = Lock()
 _users = 0
+_ours = False
 
 
-def shared() -> None:
-    """Have threads that start from now on share the first one's heap; for a program of its own, since it cannot be undone.
+def take_over() -> None:
+    """Let this module manage the allocator of this process, whose threads share one heap from now on. It cannot be undone.
 
-    Frames that one thread reads, another makes and a third writes leave holes in a heap for each: 120 MB in 1280x720.
+    Frames that one thread reads, another makes and a third writes leave holes in a heap for each: 120 MB at 1280x720.
     """
+    global _ours
+    _ours = True
     _set({ARENA_MAX: 1})
 
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """Freed memory stays with the process until no one is within this any more, in any thread; then what is free is given back.
+    """While any thread is inside this context, freed memory stays in the process; it is returned when the last one leaves.
 
-    What is to outlive it, if it is large, is better allocated before: freed later, it may stay with the process.
+    Allocate large buffers that outlive the context before it: freed later, they may stay in the process.
     """
+    if not _ours:
+        yield
+        return
     _enter()
     try:
         yield
@@ -58,10 +67,13 @@ def kept() -> Iterator[None]:
 
 
 def keeping(items: Iterable[T]) -> Iterator[T]:
-    """The same items, made one by one while freed memory is kept; where holes have made it more, they are given back at times.
+    """The same items, made one by one while freed memory is kept; holes that add up are returned at times.
 
-    Buffers of many sizes and ages do not fit into one another's places for ever.
+    Buffers of many sizes and ages do not fit into each other's places for ever.
     """
+    if not _ours:
+        yield from items
+        return
     with kept():
         least = None
         for count, item in enumerate(items, start=1):

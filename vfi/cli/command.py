@@ -1,0 +1,33 @@
+"""The parser of the ``vfi`` command, and what becomes of its errors."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+from .. import __version__
+from ..core import InputError
+from ..render import malloc
+from . import bench, flow, interpolate, join, loop, models, retime, shots, train, tween
+
+
+def command(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(prog="vfi", description="Make the frames between frames.")
+    parser.add_argument("--version", action="version", version=f"vfi {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for one in (interpolate, retime, tween, loop, join, shots, flow, models, train, bench):
+        one.add_parser(commands)
+    args = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="vfi: %(message)s")
+    malloc.take_over()
+    try:
+        return args.run(args)
+    except InputError as error:
+        sys.stderr.write(f"vfi: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("vfi: interrupted\n")
+        return 130
