@@ -21,6 +21,7 @@ from vfi.clips.open import open_clip
 from vfi.core import InputError, Interpolator, Spec
 from vfi.model.load import load
 from vfi.render.chunks import Chunks, Parts
+from vfi.render.pipeline import Task
 from vfi.render.segments import segments
 from vfi.render.workers import Job
 from vfi.timing.grids import Subdivide, Timing
@@ -126,5 +127,5 @@ def task(source: Path, target: Path, model=linear, times: int = 2, length: int =
     reader = opened()
     asked = Timing(Subdivide(times), reader.info.rate * times)
     chunks = Chunks(target, reader.info, {}, time_base=asked.tick(reader.info.time_base, reader.info.duration), length=length)
-    job = Job(opened, model, reader.info, asked, chunks.parts)
+    job = Job(opened, model, Task(reader.info, asked), chunks.parts)
     return job, segments(reader, asked.grid, window=2, length=length, skip=chunks.finished), chunks

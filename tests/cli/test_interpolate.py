@@ -162,7 +162,7 @@ def test_a_consensus_and_its_disagreement(source: Path, tmp_path: Path, capsys: 
         (["--disagreement", "{}/doubt"], "--disagreement was given without --consensus"),
         (
             ["--consensus", "dis", "--disagreement", "{}/doubt", "--shutter", "180"],
-            "--disagreement and --shutter were both given",
+            "--disagreement cannot be combined with --shutter",
         ),
         (["--consensus", "dis", "--disagreement", "{}/in.mkv/doubt"], "cannot be written"),
         (["--consensus", "dis,nothing"], "nothing"),
@@ -223,9 +223,9 @@ def test_what_contradicts_a_quality_gets_a_sentence(
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--seed", "3"], "linear draws nothing from noise"),
+        (["--seed", "3"], "linear is not a diffusion model"),
         (["--steps", "1"], "sampling takes 2 to 999"),
-        (["--eta", "2"], "eta 2 was asked for"),
+        (["--eta", "2"], "eta 2 was given"),
     ],
 )
 def test_sampling_that_cannot_be_gets_a_sentence(
@@ -283,7 +283,7 @@ def test_the_example_clip_becomes_smooth(tmp_path: Path):
         (["IN", "out.mp4", "--device", "abacus"], "there is no device"),
         (["IN", "out.mp4", "--dtype", "float16"], "float16"),
         (["IN", "out.mp4", "--pad", "wrap"], "is not a padding"),
-        (["IN", "out.mp4", "--times", "2", "--fps", "60"], "give one"),
+        (["IN", "out.mp4", "--times", "2", "--fps", "60"], "drop one of the two"),
         (["IN", "out.mp4", "--in-fps", "24"], "frame rate of its own"),
         (["IN", "images", "--crf", "18"], "crf"),
     ],
@@ -326,9 +326,9 @@ def test_an_existing_output_survives_a_failure(source: Path, tmp_path: Path):
 def test_interrupted_work_leaves_a_playable_part_under_another_name(tmp_path: Path):
     source = tmp_path / "in.mkv"
     with create_clip(source, Info(128, 96, rate=F(24)), encoding=Encoding("ffv1")) as writer:
-        for index in range(300):
+        for index in range(48):
             writer.write(Frame(torch.rand(3, 96, 128), F(index, 24), F(1, 24)))
-    arguments = ["interpolate", str(source), str(tmp_path / "out.mp4"), "--times", "64", "--model", "linear"]
+    arguments = ["interpolate", str(source), str(tmp_path / "out.mp4"), "--times", "4096", "--model", "linear", "--crf", "1"]
     running = subprocess.Popen(
         [sys.executable, "-m", "vfi", *arguments],
         cwd=ROOT,
@@ -337,13 +337,14 @@ def test_interrupted_work_leaves_a_playable_part_under_another_name(tmp_path: Pa
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job of a shell ignores it
     )
     staged_at_least = 4096
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 120  # the whole clip takes far longer
     while not any(path.stat().st_size > staged_at_least for path in tmp_path.glob(".out.partial-*")):
-        assert running.poll() is None, running.stderr.read()
-        assert time.monotonic() < deadline
+        if running.poll() is not None or time.monotonic() > deadline:
+            running.kill()
+            pytest.fail(running.communicate()[1])
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
-    _, err = running.communicate(timeout=60)
+    _, err = running.communicate(timeout=120)
     assert running.returncode == 130, err
     assert "out.partial.mp4" in err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "out.partial.mp4"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,17 +14,18 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+import labour
 import pytest
 import torch
 from footage import film, moving, sounds
 
 from vfi import __main__
-from vfi.cli import output as work
 from vfi.cli import parallel
 from vfi.clips.clip import Encoding, Frame, Info
 from vfi.clips.open import create_clip, open_clip
 from vfi.clips.video import VideoReader
 from vfi.core import InputError
+from vfi.render import convert, workers
 from vfi.render.chunks import Chunks
 from vfi.render.segments import Segment
 from vfi.render.workers import Job, Made, Worker
@@ -45,7 +46,7 @@ class Here:
         left = list(segments)
         for segment in islice(reversed(left), self.most):
             yield Made(segment.number, 1)
-            done = worker.make(segment)
+            done = worker.make_segment(segment)
             yield Made(segment.number, done.frames, done)
         if self.most is not None:
             raise KeyboardInterrupt
@@ -53,8 +54,8 @@ class Here:
 
 @pytest.fixture(autouse=True)
 def short_chunks_made_here(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(work, "Chunks", partial(Chunks, length=20))
-    monkeypatch.setattr(parallel, "Chunks", partial(Chunks, length=20))
+    monkeypatch.setattr(convert, "Chunks", partial(Chunks, length=20))
+    monkeypatch.setattr(workers, "Chunks", partial(Chunks, length=20))
     monkeypatch.setattr(parallel, "Processes", Here)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as each of several has
@@ -127,7 +128,7 @@ def test_what_was_interrupted_goes_on_by_workers_and_by_one(
     for name, how in (("workers.mp4", ["--workers", 2]), ("one.mp4", ["--resume"])):
         monkeypatch.setattr(Here, "most", 3)
         assert vfi(*command(name, "--workers", 2)) == 130
-        assert "interrupted: 44 frames are done, and the same command goes on with the others" in capsys.readouterr().err
+        assert "interrupted: 44 frames are done: run the same command again to resume" in capsys.readouterr().err
         assert not (tmp_path / name).exists()
         monkeypatch.setattr(Here, "most", None)
         assert vfi(*command(name, *how)) == 0
@@ -147,7 +148,7 @@ def test_what_cannot_be_is_one_sentence(
 ):
     extra = ["--consensus", "nearest", "--disagreement", tmp_path / "doubt.mp4"]
     assert vfi("interpolate", source, tmp_path / "out.mp4", "--model", "linear", "--workers", 2, *extra) == 2
-    assert "give one" in capsys.readouterr().err
+    assert "they make one output only" in capsys.readouterr().err
     assert vfi("interpolate", source, tmp_path / "out.mp4", "--model", "nothing", "--workers", 2) == 2
     assert "nothing" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "ray", None)
@@ -184,14 +185,14 @@ def test_damage_is_told_with_what_helps(source: Path, tmp_path: Path, capsys: py
     assert vfi(*command, "--workers", 2) == 2
     assert "--damaged-ok uses what can be read" in capsys.readouterr().err
     assert vfi(*command, "--workers", 2, "--damaged-ok") == 0
-    workers = (tmp_path / "out.mp4").read_bytes()
+    by_workers = (tmp_path / "out.mp4").read_bytes()
     assert vfi(*command, "--resume", "--damaged-ok") == 0
-    assert (tmp_path / "out.mp4").read_bytes() == workers
+    assert (tmp_path / "out.mp4").read_bytes() == by_workers
 
 
 def ended(group: int) -> bool:
     """Whether all processes of a group come to an end."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
             os.killpg(group, 0)
@@ -204,33 +205,40 @@ def ended(group: int) -> bool:
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_ctrl_c_ends_all_processes_and_the_same_command_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(work, "Chunks", Chunks)
+    monkeypatch.setattr(convert, "Chunks", Chunks)
     source = tmp_path / "in.mkv"
     with create_clip(source, Info(320, 192, rate=F(24)), encoding=Encoding("ffv1")) as writer:
         for frame in moving(40, width=320, height=192):
             writer.write(frame)
 
     def command(name: str, *how: str) -> list[str]:
-        return ["interpolate", str(source), str(tmp_path / name), "--times", "32", "--model", "linear", "--threads", "1", *how]
+        return ["interpolate", str(source), str(tmp_path / name), "--times", "16", "--model", "linear", "--threads", "1", *how]
 
-    journal = tmp_path / ".out.mp4.work" / "journal.json"
-    line = [sys.executable, "-m", "vfi", *command("out.mp4", "--workers", "2")]
-    running = subprocess.Popen(line, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    deadline = time.monotonic() + 120
-    while not journal.exists() or not json.loads(journal.read_text())["chunks"]:
-        assert running.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    os.killpg(running.pid, signal.SIGINT)
-    told = running.communicate(timeout=60)[1]
-    assert running.returncode == 130
-    assert "the same command goes on with the others" in told
+    holds = labour.hold(tmp_path / "holds", (1, 2))  # both processes are at work until they are interrupted
+    running = labour.started(holds, command("out.mp4", "--workers", "2"))
+    try:
+        deadline = time.monotonic() + 120
+        while labour.finished(tmp_path / "out.mp4") != [0] or not all(
+            list(tmp_path.glob(f".out.mp4.work/.{number:06d}.partial-*")) for number in (1, 2)
+        ):
+            assert running.poll() is None, running.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.killpg(running.pid, signal.SIGINT)
+        told = running.communicate(timeout=120)[1]
+    except BaseException:
+        os.killpg(running.pid, signal.SIGKILL)
+        raise
+    assert running.returncode == 130, told
+    assert "run the same command again to resume" in told
     assert "Traceback" not in told
     assert ended(running.pid)
+    shutil.rmtree(holds)
+    line = [sys.executable, "-m", "vfi", *command("out.mp4", "--workers", "2")]
     done = subprocess.run(line, cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "frames are done already: going on with the others" in done.stderr
+    assert "frames are done already: resuming" in done.stderr
     assert vfi(*command("one.mp4", "--resume")) == 0
     assert (tmp_path / "out.mp4").read_bytes() == (tmp_path / "one.mp4").read_bytes()
-    assert len(list(VideoReader(tmp_path / "out.mp4"))) == 1280
+    assert len(list(VideoReader(tmp_path / "out.mp4"))) == 640
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "one.mp4", "out.mp4"]

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
-import sys
 import time
-from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Iterator, Sequence
+from argparse import ArgumentParser
+from collections.abc import Iterator, Sequence
 from fractions import Fraction as F
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
+import labour
 import pytest
 import torch
 from footage import film, moving, sounds
 
 from vfi import __main__
 from vfi.cli import interpolate
-from vfi.cli import output as work
 from vfi.clips.clip import Encoding, Info
 from vfi.clips.open import create_clip
 from vfi.clips.video import VideoReader
 from vfi.core import Frame, InputError
+from vfi.render import convert
 from vfi.render.chunks import Chunks
+from vfi.render.journal import identity
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +44,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def short_chunks(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(work, "Chunks", partial(Chunks, length=20))
+    monkeypatch.setattr(convert, "Chunks", partial(Chunks, length=20))
 
 
 def vfi(*arguments: object) -> int:
@@ -55,14 +54,14 @@ def vfi(*arguments: object) -> int:
 def stop_after(monkeypatch: pytest.MonkeyPatch, frames: int, error: BaseException) -> None:
     """The next run ends with an error after so many frames."""
 
-    tracked = work.tracked
+    render_frames = convert.render_frames
 
-    def stopping(made: Iterable[Frame], *told: object) -> Iterator[Frame]:
-        monkeypatch.setattr(work, "tracked", tracked)
-        yield from islice(made, frames)
+    def stopping(*given: object, **how: object) -> Iterator[Frame]:
+        monkeypatch.setattr(convert, "render_frames", render_frames)
+        yield from islice(render_frames(*given, **how), frames)
         raise error
 
-    monkeypatch.setattr(work, "tracked", stopping)
+    monkeypatch.setattr(convert, "render_frames", stopping)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +126,7 @@ def test_ctrl_c_says_how_to_go_on(
     stop_after(monkeypatch, 45, KeyboardInterrupt())
     command = ["interpolate", source, tmp_path / "out.mp4", "--model", "linear", "--resume"]
     assert vfi(*command) == 130
-    assert "interrupted: 40 frames are done, and the same command goes on after them" in capsys.readouterr().err
+    assert "interrupted: 40 frames are done: run the same command again to resume" in capsys.readouterr().err
     assert vfi(*command) == 0
 
 
@@ -138,58 +137,106 @@ def test_other_options_begin_afresh_and_say_so(
     command = ["interpolate", source, tmp_path / "out.mp4", "--resume", "--model"]
     assert vfi(*command, "linear") == 2
     assert vfi(*command, "nearest") == 0
-    assert "what was done before is of another model: it is begun afresh" in capsys.readouterr().err
+    assert "chunks from an earlier run differ in model: starting over" in capsys.readouterr().err
     assert len(list(VideoReader(tmp_path / "out.mp4"))) == 96
 
 
 def test_one_clip_goes_on_at_a_time(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     extra = ["--consensus", "nearest", "--disagreement", tmp_path / "doubt.mp4", "--resume"]
     assert vfi("interpolate", source, tmp_path / "out.mp4", "--model", "linear", *extra) == 2
-    assert "give one" in capsys.readouterr().err
+    assert "only one output can be resumed" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4"]
 
 
-def parsed(*arguments: object) -> Namespace:
+def recipes(monkeypatch: pytest.MonkeyPatch, command: str, *arguments: object) -> dict[str, str]:
+    """The recipe by which a command would know its chunks again."""
+    found: list[dict[str, str]] = []
+
+    def chunks(path: Path, info: Info, recipe: dict[str, str], **how: object) -> None:
+        found.append(recipe)
+        raise InputError("seen")
+
+    monkeypatch.setattr(convert, "Chunks", chunks)
+    assert vfi(command, *arguments, "--resume") == 2
+    return found[0]
+
+
+PIXELS = {
+    "--times": 3, "--fps": 60, "--slow": 2, "--from": "1", "--to": "24f", "--damaged-ok": None, "--audio": "drop",
+    "--cuts": "blend", "--duplicates": "spread", "--edit": "24", "--longest-hold": 5, "--model": "nearest", "--quality": "fast",
+    "--consensus": "nearest", "--tta": "flip", "--ensemble": None, "--no-refine": None, "--scale": 0.5, "--steps": 5,
+    "--eta": 0.5, "--seed": 7, "--pad": "edge", "--backend": "onnx", "--dtype": "bfloat16", "--batch": 3, "--shutter": 180,
+    "--shutter-samples": 4, "--transfer": "pq", "--codec": "hevc", "--crf": 20, "--depth": 10, "--threads": 2,
+}  # fmt: skip
+"""Options that change what is made, each with a value that is not its default."""
+
+ALONE = {"--model", "--quality", "--ensemble", "--backend"}
+"""Options that say which model it is, or that the one without a network refuses."""
+
+KEEP = {"--help", "--json", "--resume", "--workers", "--ray"}
+"""Options that change no frame: chunks are kept."""
+
+ELSEWHERE = {"--in-fps", "--plan", "--device", "--disagreement"}
+"""Options that act on other inputs, or exclude resuming: each has a test of its own, or there is one device."""
+
+
+def test_each_option_that_changes_pixels_drops_the_chunks(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     parser = ArgumentParser()
     interpolate.add_parser(parser.add_subparsers())
-    return parser.parse_args(["interpolate", *map(str, arguments)])
+    options = {words[0] for words in (action.option_strings for action in sub_actions(parser)) if words}
+    assert options - {"-h"} == (PIXELS.keys() | KEEP | ELSEWHERE) - {"--help"}
+    for option, value in PIXELS.items():
+        beside = [] if option in ALONE else ["--model", "linear"]
+        beside += ["--shutter", 90] if option == "--shutter-samples" else []
+        given = [option, *([] if value is None else [value])]
+        known, changed = (
+            recipes(monkeypatch, "interpolate", source, tmp_path / "out.mp4", *beside, *more) for more in ([], given)
+        )
+        assert known != changed, option
 
 
-def test_every_option_is_part_of_the_recipe(tmp_path: Path):
-    """Options that no one thought of are: all but those that cannot change a pixel are taken."""
-    cpu = torch.device("cpu")
-    clip, other, plan = tmp_path / "in.mp4", tmp_path / "other.mp4", tmp_path / "plan.json"
-    clip.write_bytes(b"clip")
-    other.write_bytes(b"another")
-    plan.write_text("{}")
-    known = work.recipe(parsed(clip, "out.mp4", "--model", "linear"), cpu, 1)
-    shutil.copy(clip, tmp_path / "copy.mp4")
-    same = work.recipe(parsed(tmp_path / "copy.mp4", tmp_path / "out.mp4", "--model", "linear", "--json"), cpu, 1)
-    assert same == known
-    options = {
-        "times": 3, "fps": 60, "slow": 2, "in_fps": 12, "damaged_ok": None, "audio": "drop", "plan": plan, "tta": "flip",
-        "consensus": "nearest", "ensemble": None, "scale": 0.5, "pad": "edge", "dtype": "bfloat16", "codec": "hevc", "crf": 20,
-        "depth": 10, "shutter": 180, "shutter_samples": 4, "steps": 5, "eta": 0.5, "seed": 7,
-        "quality": "fast",
-    }  # fmt: skip
-    for name, value in options.items():
-        given = [f"--{name.replace('_', '-')}", *([] if value is None else [value])]
-        changed = work.recipe(parsed(clip, "out.mp4", "--model", "linear", *given), cpu, 1)
-        assert [key for key in known if known[key] != changed[key]] == [name]
-    for arguments, key in (((other, "out.mp4"), "input"), ((clip, "out.mkv"), "output")):
-        changed = work.recipe(parsed(*arguments, "--model", "linear"), cpu, 1)
-        assert [key for key in known if known[key] != changed[key]] == [key]
-    assert work.recipe(parsed(clip, "out.mp4", "--model", "nearest"), cpu, 1)["model"] != known["model"]
-    assert work.recipe(parsed(clip, "out.mp4", "--model", "linear"), cpu, 2) != known
+def sub_actions(parser: ArgumentParser):
+    (commands,) = (action for action in parser._actions if isinstance(action.choices, dict))
+    return commands.choices["interpolate"]._actions
 
 
-def test_models_are_known_by_what_their_file_holds(tmp_path: Path):
-    clip, weights = tmp_path / "in.mp4", tmp_path / "model.safetensors"
-    clip.write_bytes(b"clip")
+def test_what_changes_no_pixel_keeps_the_chunks(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    known = recipes(monkeypatch, "interpolate", source, tmp_path / "out.mp4", "--model", "linear")
+    shutil.copy(source, tmp_path / "copy.mp4")
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    assert known == recipes(monkeypatch, "interpolate", tmp_path / "copy.mp4", other / "out.mp4", "--model", "linear", "--json")
+
+
+def test_inputs_plans_and_outputs_are_known_by_what_they_are(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    known = recipes(monkeypatch, "interpolate", source, tmp_path / "out.mp4", "--model", "linear")
+    other = film(tmp_path / "other.mp4", range(0, 24), F(1, 24))
+    plan = tmp_path / "plan.json"
+    assert vfi("shots", source, "--plan", plan) == 0
+    for arguments, key in (
+        ((other, tmp_path / "out.mp4"), "input path"),
+        ((source, tmp_path / "out.mkv"), "output"),
+        ((source, tmp_path / "out.mp4", "--plan", plan), "plan"),
+    ):
+        changed = recipes(monkeypatch, "interpolate", *arguments, "--model", "linear")
+        assert [name for name in known if known[name] != changed[name]] == [key]
+    folder = tmp_path / "images"
+    with create_clip(folder, Info(64, 48)) as writer:
+        for frame in moving(3):
+            writer.write(frame)
+    one, two = (
+        recipes(monkeypatch, "interpolate", folder, tmp_path / "out.mp4", "--in-fps", rate, "--model", "linear")
+        for rate in (12, 24)
+    )
+    assert one["input rate"] != two["input rate"]
+
+
+def test_models_are_known_by_what_their_file_holds(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    weights = tmp_path / "model.safetensors"
     made_of = []
     for content in (b"one", b"two", b"one"):
         weights.write_bytes(content)
-        made_of.append(work.recipe(parsed(clip, "out.mp4", "--model", weights), torch.device("cpu"), 1))
+        made_of.append(recipes(monkeypatch, "interpolate", source, tmp_path / "out.mp4", "--model", weights))
     assert made_of[0] == made_of[2] != made_of[1]
 
 
@@ -198,17 +245,19 @@ def test_folders_of_images_are_known_by_their_images(tmp_path: Path):
     with create_clip(folder, Info(64, 48), encoding=Encoding()) as writer:
         for frame in moving(3):
             writer.write(frame)
-    known = work.identity(folder)
+    known = identity(folder)
     (folder / "notes.txt").touch()
-    assert work.identity(folder) == known == work.identity(folder / "%06d.png")
+    assert identity(folder) == known == identity(folder / "%06d.png")
     (folder / "000001.png").unlink()
-    assert work.identity(folder) != known
+    assert identity(folder) != known
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
-def test_killed_at_any_moment_it_goes_on_and_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(work, "Chunks", Chunks)
+def test_killed_at_any_moment_it_goes_on_and_ends_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(convert, "Chunks", Chunks)
     source = tmp_path / "in.mkv"
     with create_clip(source, Info(320, 192, rate=F(24)), encoding=Encoding("ffv1")) as writer:
         for frame in moving(40, width=320, height=192):
@@ -218,17 +267,21 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(tmp_path: Path, monke
         return ["interpolate", str(source), str(tmp_path / name), "--times", "12", "--model", "linear", "--resume"]
 
     assert vfi(*command("whole.mp4")) == 0
-    journal = tmp_path / ".killed.mp4.work" / "journal.json"
     for finished in (1, 2, 4):
-        running = subprocess.Popen([sys.executable, "-m", "vfi", *command("killed.mp4")], cwd=ROOT, stderr=subprocess.DEVNULL)
+        holds = labour.hold(tmp_path / "holds", [finished])  # it goes no further until it is killed
+        running = labour.started(holds, command("killed.mp4"))
         deadline = time.monotonic() + 120
-        while not journal.exists() or len(json.loads(journal.read_text())["chunks"]) < finished:
-            assert running.poll() is None
-            assert time.monotonic() < deadline
+        while len(labour.finished(tmp_path / "killed.mp4")) < finished:
+            if running.poll() is not None or time.monotonic() > deadline:
+                running.kill()
+                pytest.fail(running.communicate()[1])
             time.sleep(0.01)
         running.kill()
-        running.wait()
+        running.communicate()
         assert not (tmp_path / "killed.mp4").exists()
+        assert labour.finished(tmp_path / "killed.mp4") == list(range(finished))
+        shutil.rmtree(holds)
     assert vfi(*command("killed.mp4")) == 0
+    assert "384 frames are done already" in capsys.readouterr().err
     assert (tmp_path / "killed.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "killed.mp4", "whole.mp4"]

@@ -123,10 +123,10 @@ def test_curves_come_from_files_and_clips_from_folders(tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--speed", "fast"], "'fast' is no keyframe"),
+        (["--speed", "fast"], "'fast' is not a keyframe"),
         (["--speed", "0"], "no length"),
         (["--speed", "1", "--start", "9"], "a start at 9 s"),
-        (["--position", "0:0, 1:1", "--start", "1"], "says itself where"),
+        (["--position", "0:0, 1:1", "--start", "1"], "only a speed curve takes one"),
         (["--curve", "missing.json"], "missing.json cannot be read"),
         (["--speed", "1", "--shutter", "180"], "a shutter needs"),
     ],

@@ -108,7 +108,7 @@ def test_an_edited_plan_is_followed(tmp_path: Path, capsys: pytest.CaptureFixtur
         ("{}", [], "plan.json: the plan has no 'plan'"),
         (None, [], "plan.json cannot be read as text"),
         ('{"start": "0.5"}', [], "the nearest frame begins at 12/25 (0.480 s)"),
-        ('{"start": "24/25"}', ["--edit", "+3"], "--edit and --plan were both given"),
+        ('{"start": "24/25"}', ["--edit", "+3"], "--edit cannot be combined with --plan"),
     ],
 )
 def test_bad_plans_are_one_sentence_and_leave_nothing(text, options, says, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -13,6 +13,7 @@ import vfi
 from vfi.__main__ import main
 from vfi.archs.inbetween import Config, Inbetween
 from vfi.cli import train
+from vfi.model import weights
 from vfi.train.students import FRESH
 
 RECIPE = """
@@ -92,7 +93,7 @@ def test_clips_alone_teach_a_network_that_is_there(tmp_path: Path, monkeypatch: 
     save_file(Inbetween(Config((8, 8), (8, 8))).state_dict(), tmp_path / "start.safetensors")
     clip = pan(tmp_path / "clip", 3)
     assert main(["train", str(clip), "--out", str(tmp_path / "out"), "--start", str(tmp_path / "start.safetensors")]) == 0
-    assert vfi.detect(vfi.weights.read(tmp_path / "out" / "weights.safetensors")).name == "inbetween-custom"
+    assert vfi.detect(weights.read(tmp_path / "out" / "weights.safetensors")).name == "inbetween-custom"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """A stand-in for the parts of ComfyUI that the nodes touch: the schema, the progress bar, folders and VIDEO.
 
-It only records what it is given. It proves the glue, not ComfyUI: `tests/integration` runs the real one.
+It only records its inputs, to test the nodes' own code. `tests/integration` runs the real ComfyUI.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SOCKET = {"tooltip", "optional", "display_name"}
 
 
 class Part:
-    """An input or an output of a schema; an unknown field is an error, as it is in ComfyUI."""
+    """An input or output of a schema; an unknown field is an error, as in ComfyUI."""
 
     fields: frozenset[str] = frozenset()
     io_type = ""
@@ -84,7 +84,7 @@ class NodeOutput:
 
 
 class PreviewImage:
-    """Pictures for the browser: ComfyUI writes them to its temporary folder."""
+    """Pictures for the browser, which ComfyUI writes to its temporary folder."""
 
     def __init__(self, images: torch.Tensor) -> None:
         assert images.ndim == 4
@@ -102,7 +102,7 @@ class Option:
 
 
 class TemplatePrefix:
-    """Inputs that appear as they are used: the node is given a mapping of names to values."""
+    """Inputs that appear as they are used; the node receives a mapping of names to values."""
 
     def __init__(self, input: Part, prefix: str, min: int, max: int) -> None:
         assert 0 <= min <= max <= 100
@@ -110,10 +110,10 @@ class TemplatePrefix:
 
 
 class VideoInput:
-    """A VIDEO. This base has no source of its own: ComfyUI encodes one on demand."""
+    """A VIDEO. This base class has no source: ComfyUI encodes one on demand."""
 
     def get_stream_source(self) -> Any:
-        raise AssertionError("a VIDEO made of frames must not be encoded only to be decoded again")
+        raise AssertionError("a VIDEO made of frames was encoded, only to be decoded again")
 
     def get_active_trim_window(self) -> tuple[float, float]:
         return 0.0, 0.0
@@ -145,7 +145,7 @@ class VideoFromComponents(VideoInput):
 
 @dataclass
 class Curve:
-    """What the curve editor gives."""
+    """The output of the curve editor."""
 
     points: list[tuple[float, float]]
 
@@ -162,7 +162,7 @@ class LinearCurve(Curve):
 
 
 class Server:
-    """What the nodes asked of ComfyUI, and what it answers."""
+    """The stand-in server: its answers to the nodes, and a record of their calls."""
 
     class Interrupted(BaseException):
         """Not an ``Exception``, as in ComfyUI."""
@@ -299,7 +299,7 @@ def nodes(part: Callable[[str], ModuleType]) -> dict[str, type]:
 
 @pytest.fixture
 def run(nodes: dict[str, type]) -> Callable[..., tuple]:
-    """Run a node as ComfyUI does: inputs that are not given take their defaults."""
+    """Run a node as ComfyUI does; omitted inputs take their defaults."""
 
     def run(node_id: str, **inputs: Any) -> tuple:
         node = nodes[node_id]

@@ -1,8 +1,8 @@
+"""AUDIO as a file."""
+
 from __future__ import annotations
 
-from fractions import Fraction
 from io import BytesIO
-from pathlib import Path
 
 import av
 import numpy as np
@@ -10,7 +10,6 @@ import pytest
 import torch
 
 RATE = 16000
-LENGTH = Fraction(2)
 
 
 @pytest.fixture
@@ -18,61 +17,11 @@ def sound(part):
     return part("nodes.audio")
 
 
-def recorded(codec: str, container: str) -> BytesIO:
-    """Two seconds: silence, then a tone."""
-    file = BytesIO()
-    wave = np.sin(np.arange(2 * RATE, dtype=np.float32) / 5)[None] * (np.arange(2 * RATE) >= RATE)
-    with av.open(file, "w", format=container) as output:
-        stream = output.add_stream(codec, RATE, layout="mono")
-        frame = av.AudioFrame.from_ndarray(wave.astype(np.float32), format="fltp", layout="mono")
-        frame.sample_rate, frame.pts = RATE, 0
-        output.mux(stream.encode(frame))
-        output.mux(stream.encode(None))
-    file.seek(0)
-    return file
-
-
 def heard(file: BytesIO) -> tuple[str, np.ndarray]:
     with av.open(BytesIO(file.getvalue())) as container:
         resampler = av.AudioResampler("fltp", "mono", RATE)
         parts = [part for frame in container.decode(audio=0) for part in resampler.resample(frame)]
         return container.streams.audio[0].codec_context.name, np.concatenate([part.to_ndarray()[0] for part in parts])
-
-
-def test_sound_that_mp4_holds_is_taken_as_it_is(sound):
-    source = recorded("aac", "mp4")
-    assert sound.of_file(source, Fraction(0), None) is source
-
-
-@pytest.mark.parametrize(
-    ("codec", "container", "wanted"),
-    [("aac", "matroska", "aac"), ("pcm_s16le", "mov", "pcm_s16le"), ("pcm_mulaw", "mov", "aac"), ("adpcm_ms", "avi", "aac")],
-)
-@pytest.mark.parametrize(("start", "end"), [(0, None), (Fraction(1, 2), Fraction(3, 2)), (1, None)])
-def test_sound_is_cut_where_it_is_asked_for(
-    sound, codec: str, container: str, wanted: str, start: Fraction, end: Fraction | None
-):
-    file = sound.of_file(recorded(codec, container), Fraction(start), end)
-    name, wave = heard(file)
-    assert name == wanted
-    assert len(wave) / RATE == pytest.approx(float((end or LENGTH) - start), abs=0.15)
-    onset = int(np.argmax(np.abs(wave) > 0.2)) / RATE
-    assert onset == pytest.approx(float(max(1 - Fraction(start), 0)), abs=0.15)
-
-
-def test_a_clip_without_sound_has_none(sound, file: Path):
-    assert sound.of_file(str(file), Fraction(0), None) is None
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    path = tmp_path / "silent.mp4"
-    with av.open(path, "w") as output:
-        stream = output.add_stream("libx264", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
-        output.mux(stream.encode(av.VideoFrame(32, 32, "yuv420p")))
-        output.mux(stream.encode(None))
-    return path
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 6])

@@ -44,5 +44,5 @@ def test_a_video_loops(run, linear, part, server):
     video = part("nodes.video").InputImpl.VideoFromComponents(ramp([0, 0.2, 0.4]).repeat(1, 8, 8, 1), 24)
     made, fps, count, _ = run("InbetweenLoopVideo", model=linear, video=video, mode=TWICE, part=WHOLE)
     assert (fps, count) == (48.0, 6)
-    frames = list(part("vfi.clips.open").reader(made.get_stream_source()))
+    frames = list(part("vfi.clips.open").open_clip(made.get_stream_source()))
     assert [float(frame.rgb.mean()) for frame in frames] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.2], abs=0.01)

@@ -62,7 +62,7 @@ def test_a_drawn_curve_is_as_wide_as_the_clip(run, linear, part, connected: bool
 
 
 def test_a_curve_that_is_none_gets_a_sentence(run, linear):
-    with pytest.raises(ValueError, match="'fast' is no keyframe"):
+    with pytest.raises(ValueError, match="'fast' is not a keyframe"):
         run("InbetweenRetime", model=linear, images=ramp(3), source_fps=10.0, curve=SPEED | {"speed": "fast"})
 
 

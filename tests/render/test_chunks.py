@@ -147,7 +147,7 @@ def test_another_recipe_begins_afresh_and_says_so(tmp_path: Path):
         )
     writer = ChunkWriter(Chunks(tmp_path / "a.mp4", INFO, {"crf": "20", "model": "dis"}, length=4))
     assert writer.done == Done()
-    assert writer.notes == ["what was done before is of another crf: it is begun afresh"]
+    assert writer.notes == ["chunks from an earlier run differ in crf: starting over"]
     writer.discard()
     assert list(tmp_path.iterdir()) == []
 

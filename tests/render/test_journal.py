@@ -42,17 +42,17 @@ def test_finished_chunks_are_found_again_and_torn_ones_are_gone(tmp_path: Path):
 @pytest.mark.parametrize(
     ("recipe", "other"),
     [
-        ({"input": "abc", "crf": "20"}, "another crf"),
-        ({"input": "xyz", "crf": "20"}, "another crf, input"),
-        ({"input": "abc", "crf": "18", "seed": "1"}, "another seed"),
-        ({"input": "abc"}, "another crf"),
+        ({"input": "abc", "crf": "20"}, "crf"),
+        ({"input": "xyz", "crf": "20"}, "crf, input"),
+        ({"input": "abc", "crf": "18", "seed": "1"}, "seed"),
+        ({"input": "abc"}, "crf"),
     ],
 )
 def test_another_recipe_begins_afresh(tmp_path: Path, recipe: dict[str, str], other: str):
     folder = begun(tmp_path / "a.mp4")
     journal = Journal(tmp_path / "a.mp4", recipe)
     assert journal.chunks == {}
-    assert journal.notes == [f"what was done before is of {other}: it is begun afresh"]
+    assert journal.notes == [f"chunks from an earlier run differ in {other}: starting over"]
     assert sorted(path.name for path in folder.iterdir()) == ["journal.json", "lock"]
     journal.close()
     assert not folder.exists()
@@ -79,7 +79,7 @@ def test_a_damaged_journal_begins_afresh(tmp_path: Path, text: str):
     journal = Journal(tmp_path / "a.mp4", RECIPE)
     assert journal.chunks == {}
     assert len(journal.notes) == 1
-    assert "is damaged: what was done before is begun afresh" in journal.notes[0]
+    assert "is damaged: starting over" in journal.notes[0]
     journal.close()
 
 

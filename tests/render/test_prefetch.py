@@ -19,7 +19,7 @@ from vfi.clips.video import VideoReader, VideoWriter
 from vfi.core import Frame, InputError
 from vfi.render.prefetch import Behind, ahead
 
-PATIENCE = 10
+PATIENCE = 60
 """Seconds to wait for what happens at once unless something is broken."""
 
 
@@ -107,9 +107,8 @@ def test_what_is_read_is_closed_at_once_in_the_thread_that_read_it(taken: int):
     items = ahead(source, 2)
     assert list(islice(items, taken)) == list(range(taken))
     assert until(lambda: source.read == taken + 2)  # the thread has nothing more to do now
-    start = time.monotonic()
     items.close()
-    assert time.monotonic() - start < 1
+    assert source.read == taken + 2  # of 10**9: it reads none of them to the end
     assert source.closed
     assert len(source.threads) == 1
     assert threading.get_ident() not in source.threads
@@ -127,9 +126,9 @@ def test_a_generator_that_is_forgotten_ends_its_thread():
 
 
 def test_a_generator_that_is_never_asked_starts_no_thread():
-    before = threading.active_count()
+    before = set(threading.enumerate())
     items = ahead(Source(3))
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
     items.close()
 
 
@@ -235,20 +234,24 @@ def test_the_first_error_is_shown_and_nothing_is_written_after_it(bad: int):
 
 
 def test_an_error_of_the_caller_discards_what_waits():
-    gate = threading.Event()
-    later = threading.Timer(0.02, gate.set)
-    notebook = Notebook(gate=gate)
+    begun = threading.Event()
+
+    class Gate(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            begun.set()
+            return until(lambda: not writer._waiting)  # those that wait are discarded while the first is being written
+
+    notebook = Notebook(gate=Gate())
+    writer = Behind(lambda: notebook, 3)
 
     def frames() -> Iterator[Frame]:
         yield from numbered(3)
-        later.start()
+        assert begun.wait(PATIENCE)
         raise KeyError
 
     with pytest.raises(KeyError):
-        write(Behind(lambda: notebook, 3), frames())
-    later.join()
-    assert notebook.done[-1] == "discard"
-    assert 2 not in notebook.done
+        write(writer, frames())
+    assert notebook.done == [0, "discard"]
 
 
 def test_an_error_in_opening_is_raised_at_once():

@@ -16,7 +16,7 @@ from labour import Around
 from vfi.archs.blend import Linear
 from vfi.clips.clip import Edited, Info, from_shown_at
 from vfi.core import Frame, InputError
-from vfi.render.pipeline import render_frames
+from vfi.render.pipeline import Task, render_frames
 from vfi.render.segments import Segment, Stamp, Stamped, segments
 from vfi.timing.curves import along, parse
 from vfi.timing.grids import At, Subdivide, Timing, Uniform
@@ -70,16 +70,15 @@ def facts(frames) -> list[tuple[F, F, bytes]]:
 
 def parts(frames: list[Frame], model, asked: Timing, length: int, **how) -> list[Frame]:
     """The frames made segment by segment, the last first."""
-    shutter = how.get("shutter")
-    grid = asked.grid if shutter is None else shutter.grid(asked.grid)
-    cut = list(segments(frames, grid, window=model.spec.window, length=length))
+    task = Task(INFO, asked, **how)
+    cut = list(segments(frames, task.grid, window=model.spec.window, length=length))
     assert [one.number for one in cut] == list(range(len(cut)))
     assert [one.before for one in cut] == [length * k for k in range(len(cut))]
     made: dict[int, list[Frame]] = {}
     for one in reversed(cut):
         stamps = tuple(map(Stamp.of, frames)) if one.stamps is None else one.stamps
         clip = Stamped(Clip(frames), INFO, stamps, more=one.more)
-        made[one.number] = list(render_frames(clip, model, asked, segment=one, **how))
+        made[one.number] = list(render_frames(clip, model, task, segment=one))
         assert len(made[one.number]) == one.frames
         assert made[one.number][0].time == one.start
     return list(chain.from_iterable(made[one.number] for one in cut))
@@ -91,7 +90,7 @@ def parts(frames: list[Frame], model, asked: Timing, length: int, **how) -> list
 def test_segments_are_the_whole_to_the_bit(grid, marks: str, model):
     frames = marked(marks)
     for batch, length in ((1, 5), (3, 8), (4, 1), (1, 100)):
-        whole = render_frames(Edited(INFO, [], lambda: iter(frames)), model, Timing(grid), batch=batch)
+        whole = render_frames(Edited(INFO, [], lambda: iter(frames)), model, Task(INFO, Timing(grid), batch=batch))
         assert facts(whole) == facts(parts(frames, model, Timing(grid), length, batch=batch))
 
 
@@ -99,7 +98,7 @@ def test_segments_are_the_whole_to_the_bit(grid, marks: str, model):
 @pytest.mark.parametrize("grid", [Subdivide(3), Uniform(F(10)), Uniform(F(48), F(2))])
 def test_exposures_are_cut_between(grid, marks: str):
     frames, shutter = marked(marks), Shutter(F(360), 3)
-    whole = render_frames(Edited(INFO, [], lambda: iter(frames)), Linear(), Timing(grid), shutter=shutter, batch=2)
+    whole = render_frames(Edited(INFO, [], lambda: iter(frames)), Linear(), Task(INFO, Timing(grid), shutter=shutter, batch=2))
     assert facts(whole) == facts(parts(frames, Linear(), Timing(grid), 4, shutter=shutter, batch=2))
 
 
@@ -111,7 +110,7 @@ def test_curves_are_cut_anywhere(speed: str, marks: str):
     grid = along(parse(speed, "speed"), F(40), end, 30, length=F(3, 2))
     clip = Edited(INFO, [], lambda: iter(frames))
     for model in (Linear(), Around()):
-        whole = facts(render_frames(clip, model, Timing(grid), batch=3))
+        whole = facts(render_frames(clip, model, Task(INFO, Timing(grid), batch=3)))
         assert len(whole) == 60
         assert whole == facts(parts(frames, model, Timing(grid), 7, batch=3))
 
@@ -121,10 +120,8 @@ def test_a_segment_reads_no_more_of_the_clip_than_it_needs():
     clip = Clip(frames)
     middle = next(islice(segments(frames, Subdivide(2), window=2, length=20), 5, None))
     assert [stamp.time for stamp in middle.stamps[:2]] == [frames[50].time, frames[51].time]
-    assert (
-        len(list(render_frames(Stamped(clip, INFO, middle.stamps, more=True), Linear(), Timing(Subdivide(2)), segment=middle)))
-        == 20
-    )
+    stamped = Stamped(clip, INFO, middle.stamps, more=True)
+    assert len(list(render_frames(stamped, Linear(), Task(INFO, Timing(Subdivide(2))), segment=middle))) == 20
     assert clip.read <= 16
 
 
@@ -169,5 +166,5 @@ def test_nobody_asks_for_more_than_is_known():
     segment = Segment(0, 0, 10, F(0), F(0), tuple(map(Stamp.of, frames[:4])), more=True)
     clip = Stamped(Clip(frames), INFO, segment.stamps, more=True)
     with pytest.raises(RuntimeError, match="more of the clip was asked for"):
-        list(render_frames(clip, Linear(), Timing(Subdivide(2)), segment=segment))
+        list(render_frames(clip, Linear(), Task(INFO, Timing(Subdivide(2))), segment=segment))
     assert ceil(segment.frames / 2) > 4

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import labour
@@ -16,7 +17,7 @@ from footage import moving
 from vfi.clips.clip import DEFAULT_RATE, Encoding, Info
 from vfi.clips.open import create_clip
 from vfi.core import InputError
-from vfi.render.workers import Worker, make
+from vfi.render.workers import Worker, make_segments
 from vfi.render.workers.processes import Processes
 
 CPU = torch.device("cpu")
@@ -40,7 +41,7 @@ def alone(source: Path, tmp_path: Path) -> bytes:
     job, cut, chunks = labour.task(source, tmp_path / "alone.mp4", labour.slow)
     worker = Worker(job, CPU, threads)
     for segment in cut:
-        chunks.finish(segment.number, worker.make(segment))
+        chunks.finish(segment.number, worker.make_segment(segment))
     return chunks.join().read_bytes()
 
 
@@ -50,16 +51,22 @@ def nobody_is_left() -> bool:
 
 def test_a_worker_that_is_killed_changes_nothing(source: Path, tmp_path: Path, alone: bytes):
     job, cut, chunks = labour.task(source, tmp_path / "out.mp4", labour.slow)
-    killed: set[int | None] = set()
+    killed = (1, 4, 8)
+    left = list(killed)
+    holds = labour.hold(tmp_path / "holds", killed)  # none is finished before it is killed
+    job = replace(job, parts=labour.Held(**vars(job.parts), holds=holds))
     counts: dict[int, list[int]] = {}
-    with closing(make(Processes(2, 1, CPU), job, cut, chunks)) as making:
+    with closing(make_segments(Processes(2, 1, CPU), job, cut, chunks)) as making:
         for made in making:
             counts.setdefault(made.number, []).append(made.frames)
-            if made.done is None and made.frames == 3 and made.number in (1, 4, 8) and made.number not in killed:
-                killed.add(made.number)
+            begun = left and counts.get(left[0], [0])[-1] >= 3
+            if begun and chunks.finished.keys() >= set(range(left[0])):  # so that none is killed three times
                 for process in multiprocessing.active_children():
                     os.kill(process.pid, signal.SIGKILL)
-    assert killed == {1, 4, 8}
+                    process.join()
+                (holds / str(left.pop(0))).unlink()
+    assert left == []
+    holds.rmdir()
     assert all(counts[number].count(0) >= 1 for number in killed)
     assert {number: frames[-1] for number, frames in counts.items()} == dict.fromkeys(range(10), 8)
     assert (tmp_path / "out.mp4").read_bytes() == alone
@@ -69,7 +76,7 @@ def test_a_worker_that_is_killed_changes_nothing(source: Path, tmp_path: Path, a
 
 def test_work_that_is_stopped_keeps_its_chunks_in_whatever_order(source: Path, tmp_path: Path, alone: bytes):
     job, cut, chunks = labour.task(source, tmp_path / "out.mp4", labour.slow)
-    with closing(make(Processes(2, 1, CPU), job, cut, chunks)) as making:
+    with closing(make_segments(Processes(2, 1, CPU), job, cut, chunks)) as making:
         while len(chunks.finished) < 3:
             next(making)
     chunks.close()
@@ -77,7 +84,7 @@ def test_work_that_is_stopped_keeps_its_chunks_in_whatever_order(source: Path, t
     finished = set(chunks.finished)
     job, cut, chunks = labour.task(source, tmp_path / "out.mp4", labour.slow)
     assert set(chunks.finished) == finished
-    with closing(make(Processes(3, 1, CPU), job, cut, chunks)) as making:
+    with closing(make_segments(Processes(3, 1, CPU), job, cut, chunks)) as making:
         numbers = {made.number for made in making}
     assert numbers == set(range(10)) - finished
     assert (tmp_path / "out.mp4").read_bytes() == alone
@@ -99,7 +106,7 @@ def test_what_goes_wrong_is_one_sentence(
     source: Path, tmp_path: Path, model, error: type[Exception], says: str, capfd: pytest.CaptureFixture[str]
 ):
     job, cut, chunks = labour.task(source, tmp_path / "out.mp4", model)
-    with pytest.raises(error, match=says), closing(make(Processes(1, 1, CPU), job, cut, chunks)) as making:
+    with pytest.raises(error, match=says), closing(make_segments(Processes(1, 1, CPU), job, cut, chunks)) as making:
         list(making)
     chunks.close()
     assert nobody_is_left()
@@ -112,7 +119,7 @@ def test_what_a_worker_cannot_read_is_said_as_it_would_be_alone(source: Path, tm
     stored = list(cut)
     source.unlink()
     with pytest.raises(InputError, match=r"in\.mkv does not exist$"):
-        list(make(Processes(1, 1, CPU), job, stored, chunks))
+        list(make_segments(Processes(1, 1, CPU), job, stored, chunks))
     chunks.close()
     assert nobody_is_left()
 
@@ -125,11 +132,11 @@ def test_ray_makes_the_same(source: Path, tmp_path: Path, alone: bytes, monkeypa
     try:
         pool = Ray(2, 1, CPU)
         job, cut, chunks = labour.task(source, tmp_path / "out.mp4", labour.slow)
-        assert {made.number for made in make(pool, job, cut, chunks)} == set(range(10))
+        assert {made.number for made in make_segments(pool, job, cut, chunks)} == set(range(10))
         assert (tmp_path / "out.mp4").read_bytes() == alone
         job, cut, chunks = labour.task(source, tmp_path / "again.mp4", labour.absent)
         with pytest.raises(InputError, match=r"^there is no such model$"):
-            list(make(pool, job, cut, chunks))
+            list(make_segments(pool, job, cut, chunks))
         chunks.close()
     finally:
         ray.shutdown()

@@ -5,14 +5,16 @@ Knows nothing of what the values are for.
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
+from ..clips.open import ClipSource
 from ..core import InputError
 from ..timing.grids import exact_rate
+from ..timing.positions import Position
 
 T = TypeVar("T")
 
@@ -88,6 +90,24 @@ def add_input(parser: ArgumentParser, *, damaged: bool = True) -> None:
     )
     if damaged:
         parser.add_argument("--damaged-ok", action="store_true", help="use what can be read of a damaged video")
+    add_part(parser)
+
+
+def add_part(parser: ArgumentParser) -> None:
+    """Declare the part of a clip that is read."""
+    forms = "seconds (1.5), a time (0:01:30.5), a timecode (00:01:30:12) or a frame (48f)"
+    parser.add_argument(
+        "--from", dest="from_", type=argument(Position.parse), metavar="T", help=f"read the clip from here on: {forms}"
+    )
+    parser.add_argument("--to", type=argument(Position.parse), metavar="T", help="read the clip until before this position")
+
+
+def clip_source(args: Namespace, path: Path | None = None) -> ClipSource:
+    """The clip that `add_input` declared, or the one at ``path``, and the part of it that is read. Raises `InputError`."""
+    images = path is None or path.is_dir() or "%" in path.name
+    path = args.input if path is None else path
+    rate = args.in_fps if images else None
+    return ClipSource(path, rate, getattr(args, "damaged_ok", False)).between(args.from_, args.to)
 
 
 def add_output(parser: ArgumentParser) -> None:

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import get_args
 
-from ..clips.clip import Colour, Edited
-from ..clips.open import open_clip
+from ..clips.clip import Colour, Edited, unbound
 from ..core import Frame, InputError
+from ..model.load import build
 from ..motion import flow
 from ..timing.grids import timing
-from . import model_options
-from .arguments import add_input, add_output, argument, auto_or, factor
-from .output import add_options, console_for_people, make
+from .arguments import add_input, add_output, argument, auto_or, clip_source, factor
+from .output import Settings, add_options, console_for_people, make
 from .progress import tracked
 
 
@@ -43,10 +42,11 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 def run(args: Namespace) -> int:
     for option in ("quality", "tta", "shutter", "consensus", "disagreement"):
         if getattr(args, option) not in ("normal", "none", None, ()):
-            raise InputError(f"--{option} was given: it acts on new frames, and here the motion that one model sees is shown")
-    reader = open_clip(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok)
+            raise InputError(f"--{option} was given: it acts on new frames, and vfi flow shows the motion that one model sees")
+    source, settings = clip_source(args), Settings.of(args)
+    reader = source.open()
     console, info = console_for_people(), reader.info
-    name, model = model_options.model_of(args, info, model_options.device_of(args.device))
+    model = build(settings.choice, settings.device, (info.height, info.width), unbound(replace(info, curve=settings.transfer)))
     if args.radius is None:
         found = tracked(flow.motions(reader, model), "measuring motion", info.frames, console)
         radius = flow.radius_of(flow.arm(motion, args.toward) for _, motion in found)
@@ -59,4 +59,5 @@ def run(args: Namespace) -> int:
 
     drawn = replace(info, depth=8, alpha=False, colour=Colour(), audio=False)
     clip = Edited(drawn, reader.notes, pictures)
-    return make(clip, timing(info.rate, times=1), args, tail="hold", chosen=(name, model))
+    decisions = {"command": "flow", "input": source, "toward": args.toward, "radius": radius}
+    return make(clip, timing(info.rate, times=1), settings, decisions, model=model)

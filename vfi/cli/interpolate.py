@@ -5,12 +5,14 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from pathlib import Path
 
-from ..clips.open import open_clip
 from ..edit.plan import TWICE, Output
 from ..timing.grids import exact_rate
-from . import model_options, parallel, shot_options
-from .arguments import add_input, add_output, argument, factor, whole
-from .output import add_audio, add_options
+from . import parallel, shot_options
+from .arguments import add_input, add_output, argument, clip_source, factor, whole
+from .model_options import home_of
+from .output import Settings, add_audio, add_options, make
+from .parallel import Crew
+from .shot_options import ShotOptions, read_plan
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -37,13 +39,15 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 
 def run(args: Namespace) -> int:
-    home = model_options.home_of(args.device)
-    reader = open_clip(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok, device=home)
+    source, settings, marks = clip_source(args), Settings.of(args), ShotOptions.of(args)
+    reader = source.open(home_of(settings.device))
     output = Output(args.times, args.fps, args.slow)
     if args.plan is None:
-        clip = shot_options.found(reader, args)
+        clip = marks.found(reader)
     else:
-        plan = shot_options.read_plan(args.plan)
-        clip = shot_options.planned(reader, plan, args)
+        plan = read_plan(args.plan)
+        clip = marks.planned(reader, plan)
         output = plan.output if output == TWICE else output
-    return parallel.make(clip, output.timing(reader.info.rate), args)
+    asked, crew = output.timing(reader.info.rate), Crew.of(args)
+    decisions = {"command": "interpolate", "input": source, "shots": marks, "plan": args.plan, "audio": args.audio}
+    return make(clip, asked, settings, decisions, source=source, audio=args.audio, crew=crew)

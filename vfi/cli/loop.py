@@ -6,11 +6,10 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from dataclasses import replace
 
 from ..clips.clip import Edited
-from ..clips.open import open_clip
 from ..edit.loop import Loop, best_loop, turn_of, whole_loop
 from ..timing.grids import exact_rate, timing
-from .arguments import add_input, add_output, argument, auto_or, factor, whole
-from .output import add_options, console_for_people, make
+from .arguments import add_input, add_output, argument, auto_or, clip_source, factor, whole
+from .output import Settings, add_options, console_for_people, make
 from .progress import tracked
 
 
@@ -19,13 +18,13 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     parser = subparsers.add_parser(
         "loop",
         help="make a clip loop, with frames from its last to its first",
-        description="Make a clip run into its own beginning: frames are made between its last and its first like between any "
-        "other two, so that N frames become N x K. --find takes the part of it that loops best.",
+        description="Make a clip loop seamlessly: in-between frames are also made between the last frame and the first, so "
+        "that N frames become N x K. --find takes the part of the clip that loops best.",
     )
     add_input(parser, damaged=False)
     add_output(parser)
     parser.add_argument("--times", type=argument(whole), metavar="K", help="K times as many frames (2)")
-    parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="F frames a second: 60, 23.976, 30000/1001")
+    parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="F frames per second: 60, 23.976, 30000/1001")
     parser.add_argument("--find", action="store_true", help="look for the part of the clip that loops best")
     parser.add_argument(
         "--shortest", type=argument(factor), metavar="S", help="with --find: at least S seconds (half of the clip)"
@@ -35,14 +34,16 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         type=argument(auto_or(whole)),
         default=1,
         metavar="N",
-        help="the wrap takes as long as N frames (1); auto: as many as it is wide",
+        help="length of the transition from the last frame back to the first, in frames (1); auto: chosen from how far apart "
+        "the two ends are",
     )
     add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: Namespace) -> int:
-    reader = open_clip(args.input, rate=args.in_fps)
+    source, settings = clip_source(args), Settings.of(args)
+    reader = source.open()
     console = console_for_people()
     info = reader.info
     looked_at = Edited(info, [], lambda: tracked(reader, "looking at the clip", info.frames, console))
@@ -52,10 +53,11 @@ def run(args: Namespace) -> int:
     turn = replace(info, frames=loop.frames, duration=loop.period)
     if info.audio:
         reader.notes.append("the sound is left out: it does not loop")
-    return make(Edited(turn, reader.notes, lambda: loop.wound(reader)), asked, args, tail="hold")
+    clip = Edited(turn, reader.notes, lambda: loop.wound(reader))
+    return make(clip, asked, settings, {"command": "loop", "input": source, "loop": loop})
 
 
 def loop_in_words(loop: Loop) -> str:
     """Where a clip loops, in words."""
-    lasts = f"{float(loop.start):.3f} s to {float(loop.end):.3f} s, {float(loop.period):.3f} s a turn"
-    return f"loop of {loop.frames} frames, {lasts}; its wrap is {loop.jump:.1f} steps from running on"
+    lasts = f"{float(loop.start):.3f} s to {float(loop.end):.3f} s, {float(loop.period):.3f} s per turn"
+    return f"loop of {loop.frames} frames, {lasts}; its wrap is {loop.jump:.1f} steps from seamless"

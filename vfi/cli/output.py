@@ -1,4 +1,4 @@
-"""What the commands that make clips share: the options of model and output, the run itself and what is said of it."""
+"""The options of output, and the one road of all commands that make a clip: the run itself and what is said of it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import json
 import sys
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -19,34 +20,24 @@ from rich.filesize import decimal
 from rich.markup import escape
 
 from .. import __version__
-from ..clips.clip import Colour, Done, Encoding, Info, Reader, Source, Writer, transfer_of
-from ..clips.images import image_files
-from ..clips.open import create_clip
-from ..clips.video.sound import AUDIO
-from ..core import InputError, Interpolator, Spec
-from ..edit import duplicates, shots
-from ..model import load as loading
-from ..model.consensus import shown_doubt
+from ..clips.clip import DamagedError, Encoding, Reader, unbound
+from ..clips.open import ClipSource
+from ..clips.video.sound import AUDIO, Audio
+from ..core import Frame, InputError, Interpolator, Spec
+from ..model import load
+from ..model.load import Choice
 from ..pixels.transfer import TRANSFERS
-from ..render.chunks import Chunks, ChunkWriter
-from ..render.journal import digest, versions
-from ..render.pipeline import render_frames
-from ..render.prefetch import AHEAD, Behind
+from ..render import journal, workers
+from ..render.convert import Converted, Interrupted, convert
+from ..render.pipeline import Task
 from ..timing.grids import Tail, Timing
 from ..timing.shutter import Shutter
 from . import model_options
 from .arguments import argument, factor, whole
-from .progress import tracked
-
-T = TypeVar("T")
+from .parallel import ALONE, Crew
+from .progress import bar, tracked
 
 INTERRUPTED = 130
-
-LIBRARIES = 550_000_000
-"""Bytes that Python and the libraries take by themselves."""
-
-ENCODER = 250
-"""Bytes a pixel that an encoder takes, for the frames that it looks ahead."""
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -54,33 +45,31 @@ def add_options(parser: ArgumentParser) -> None:
     model_options.add_options(parser)
     blur = parser.add_argument_group("motion blur")
     blur.add_argument(
-        "--shutter", type=argument(factor), metavar="ANGLE", help="how long each frame is exposed: 180 of 360 degrees is film's"
+        "--shutter", type=argument(factor), metavar="ANGLE", help="exposure of each frame, of 360 degrees: film has 180"
     )
-    blur.add_argument(
-        "--shutter-samples", type=argument(whole), default=8, metavar="N", help="instants averaged for a frame (8)"
-    )
+    blur.add_argument("--shutter-samples", type=argument(whole), default=8, metavar="N", help="instants averaged per frame (8)")
     blur.add_argument(
         "--transfer",
         choices=TRANSFERS,
         metavar="NAME",
-        help="what light the codes mean, where tags do not say: " + ", ".join(TRANSFERS),
+        help="transfer function of the pixel values, if tags do not tell: " + ", ".join(TRANSFERS),
     )
     output = parser.add_argument_group("output")
     output.add_argument(
         "--codec", choices=("h264", "hevc", "vp9", "av1", "ffv1", "prores"), help="by the file ending if not given"
     )
     output.add_argument("--crf", type=int, help="quality of the codec: lower is better and larger")
-    output.add_argument("--depth", type=int, choices=(8, 10, 16, 32), help="bits a sample; the input's if not given")
+    output.add_argument("--depth", type=int, choices=(8, 10, 16, 32), help="bits per sample; the input's if not given")
     output.add_argument(
         "--disagreement",
         type=Path,
         metavar="OUT",
-        help="with --consensus: also write a grey clip of where the models disagree, to a video file or a folder",
+        help="with --consensus: also write a grey clip that shows where the models disagree, to a video file or a folder",
     )
     output.add_argument(
         "--resume",
         action="store_true",
-        help="make the clip in chunks that are kept when work is cut off; the same command goes on after them",
+        help="make the clip in chunks that are kept if the run is cut off; the same command resumes after them",
     )
     output.add_argument("--json", action="store_true", help="print the result for machines, on standard output")
 
@@ -91,197 +80,265 @@ def add_audio(parser: ArgumentParser) -> None:
         "--audio",
         choices=AUDIO,
         default="auto",
-        help="copy: as it is; stretch: at the clip's new speed, at its own pitch; auto: copied where the speed is kept, "
+        help="copy: as it is; stretch: at the clip's new speed, with its pitch kept; auto: copied if the speed is kept, "
         "else stretched; drop: none",
     )
 
 
 def console_for_people() -> Console:
-    """Where everything goes that is no result: standard error."""
+    """The console for everything but results: standard error."""
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)
-class Task:
-    """What a command is to do, as its options and the clip say; see `clip.Info`, `pipeline.render_frames` and `open.create_clip`.
+class Settings:
+    """The options that every command which makes a clip has in common.
 
-    ``total`` is how many frames there will be, where that is known, and ``wanted`` describes the clip that they make.
+    All decide its pixels but ``resume``, ``json`` and ``disagreement``.
     """
 
-    info: Info
-    wanted: Info
-    asked: Timing
-    tail: Tail
-    total: int | None
+    path: Path
+    choice: Choice
     device: torch.device
     batch: int
     shutter: Shutter | None
+    transfer: str | None
     encoding: Encoding
-    tick: Fraction | None
+    disagreement: Path | None
+    resume: bool
+    json: bool
 
     @classmethod
-    def of(cls, reader: Reader, asked: Timing, args: Namespace, tail: Tail) -> Task:
-        """What ``args`` ask for. Raises `InputError`."""
-        info = replace(reader.info, curve=args.transfer)
+    def of(cls, args: Namespace) -> Settings:
+        """The settings that the options mean. Raises `InputError` if two of them contradict each other."""
         device = model_options.device_of(args.device)
+        if args.disagreement is not None:
+            if not args.consensus:
+                raise InputError("--disagreement was given without --consensus: it takes several models to disagree")
+            if args.shutter is not None:
+                raise InputError("--disagreement cannot be combined with --shutter: each exposure averages many frames")
+            if args.resume:
+                raise InputError("--disagreement cannot be combined with --resume: only one output can be resumed")
         return cls(
-            info,
-            replace(info, rate=asked.rate),
-            asked,
-            tail,
-            asked.expected(info.frames, info.duration, tail),
+            args.output,
+            model_options.choice_of(args),
             device,
             (1 if device.type == "cpu" else 8) if args.batch is None else args.batch,
             None if args.shutter is None else Shutter(args.shutter, args.shutter_samples),
+            args.transfer,
             Encoding(args.codec, args.crf, args.depth),
-            asked.tick(info.time_base, info.duration),
+            args.disagreement,
+            args.resume,
+            args.json,
         )
 
-    def promise(self, output: Path, model: str) -> str:
-        """What will be made, in a line, before the work starts."""
-        info, asked = self.info, self.asked
-        if self.tail == "hold":
-            length = None if info.duration is None else asked.length(info.duration)
-        else:
-            length = None if self.total is None or asked.rate is None else self.total / asked.rate
-        source, made = length_in_words(info.frames, info.rate, info.duration), length_in_words(self.total, asked.rate, length)
-        return f"{info.width}x{info.height}, {source} -> {output}: {made}, by {model} on {self.device}"
+    def task(self, clip: Reader, asked: Timing, tail: Tail) -> Task:
+        """The task of making the frames that are ``asked`` for from ``clip``."""
+        return Task(replace(clip.info, curve=self.transfer), asked, tail, self.batch, self.shutter, self.encoding)
 
-    def result(self, output: Path, model: str, done: Done, started: float, notes: list[str]) -> dict[str, Any]:
-        """What was made, for `report`; ``started`` is when, on `time.perf_counter`."""
-        return {
-            "output": str(output),
-            "model": model,
-            "device": str(self.device),
-            "frames": done.frames,
-            "fps": None if self.asked.rate is None else str(self.asked.rate),
-            "duration": str(done.end - done.start),
-            "width": self.info.width,
-            "height": self.info.height,
-            "seconds": round(time.perf_counter() - started, 3),
-            "notes": notes,
-        }
+    def recipe(self, task: Task, decisions: Mapping[str, object], threads: int) -> dict[str, str]:
+        """All that decides the output, by name; ``decisions`` are those of the command, such as its input.
+
+        On a CPU another number of ``threads`` rounds sums differently.
+        """
+        cpu = self.device.type == "cpu"
+        return journal.recipe(
+            vfi=__version__,
+            output=self.path.name,
+            model=[load.source(str(member.source)) for member in self.choice.members],
+            options=replace(self.choice, models=()),
+            device=self.device,
+            threads=threads if cpu else "",
+            timing=task.asked,
+            tail=task.tail,
+            batch=task.batch,
+            shutter=task.shutter,
+            transfer=self.transfer,
+            encoding=task.encoding,
+            **decisions,
+        )
 
 
 def make(
-    reader: Reader,
+    clip: Reader,
     asked: Timing,
-    args: Namespace,
+    settings: Settings,
+    decisions: Mapping[str, object],
     *,
-    tail: Tail,
-    sound: Source | None = None,
-    chosen: tuple[str, Interpolator] | None = None,
+    tail: Tail = "hold",
+    source: ClipSource | None = None,
+    audio: Audio = "auto",
+    crew: Crew = ALONE,
+    model: Interpolator | None = None,
 ) -> int:
-    """Make the clip that ``args`` ask for and return the exit code; ``sound`` is the file whose sound is copied.
+    """Make the clip that is asked for, say so, and return the exit code.
 
-    ``chosen`` is what `model_options.model_of` gave, where it was needed before.
-    On Ctrl-C what is done so far is kept under another name.
+    ``decisions`` name whatever decides the frames beside the settings, see `Settings.recipe`. ``source`` is where the ``clip``
+    with its marks comes from, for its sound and for workers; ``model`` replaces the one of the settings. On Ctrl-C the frames
+    that are done are kept under another name.
     """
-    console = console_for_people()
-    task = Task.of(reader, asked, args, tail)
     started = time.perf_counter()
-    how: Any = {"encoding": task.encoding, "time_base": task.tick, "audio": sound}
-    writer = Behind(opened(args, task.wanted, task.device, task.batch, **how))
-    done = writer.done
-    since = done.end if done.frames else None
-    if since is not None:
-        console.print(f"{done.frames} frames are done already: going on after them")
+    console = console_for_people()
+    task = settings.task(clip, asked, tail)
+    report = _Report(settings, task, console)
+    sound = source.sound() if source is not None and clip.info.audio else None
     try:
-        with writer, doubt_writer(args, task.wanted, task.tick) as doubts:
-            name, model = chosen or model_options.model_of(args, task.info, task.device)
-            console.print(escape(task.promise(args.output, name)))
-            at_most = ceiling(task.info, model.spec, task.batch)
-            console.print(f"memory: {decimal(at_most)} at the most, beside the model's weights")
-            how = {"tail": tail, "batch": task.batch, "shutter": task.shutter, "curve": transfer_of(task.info), "since": since}
-            with closing(render_frames(reader, model, asked, **how)) as new:
-                for frame in tracked(new, "making frames", task.total, console, done.frames):
-                    writer.write(frame)
-                    if doubts is not None:
-                        doubts.write(shown_doubt(frame))
-                    done = done.with_frame(frame)
-    except KeyboardInterrupt:
-        kept = f"the {done.frames} frames that were done are in {writer.partial}" if writer.partial else "nothing was written"
-        if args.resume and writer.partial:
-            kept = f"{writer.done.frames} frames are done, and the same command goes on after them"
-        console.print(escape(f"vfi: interrupted: {kept}"))
+        if source is not None and crew.several:
+            result = _by_workers(clip, task, settings, report, source, crew, decisions, sound=sound, audio=audio)
+        else:
+            if crew.threads is not None:
+                torch.set_num_threads(crew.threads)
+            recipe = settings.recipe(task, decisions, torch.get_num_threads()) if settings.resume else None
+            with report:
+                result = convert(
+                    clip,
+                    lambda: report.begun(model or load.build(settings.choice, settings.device, *_frames(task))),
+                    task,
+                    settings.path,
+                    sound=sound,
+                    audio=audio,
+                    doubts=settings.disagreement,
+                    recipe=recipe,
+                    progress=lambda done: report.at(done.frames),
+                )
+    except DamagedError as error:
+        raise InputError(f"{error}: --damaged-ok uses what can be read") from error
+    except Interrupted as stopped:
+        console.print(escape(f"vfi: interrupted: {_left(stopped, resumable=settings.resume or crew.several)}"))
         return INTERRUPTED
-    result = task.result(args.output, name, done, started, [*reader.notes, *writer.notes])
-    report(result, console, for_machines=args.json)
+    report.finished(result, time.perf_counter() - started)
     return 0
 
 
-def report(result: dict[str, Any], console: Console, *, for_machines: bool) -> None:
-    """Say what was made: to people, and on standard output ``for_machines``."""
-    for note in result["notes"]:
-        console.print(escape(f"note: {note}"))
-    made = f"{result['frames']} frames, {float(Fraction(result['duration'])):.3f} s"
-    console.print(escape(f"{result['output']}: {made}, in {result['seconds']:.1f} s"))
-    if for_machines:
-        sys.stdout.write(json.dumps(result) + "\n")
+def _by_workers(
+    clip: Reader,
+    task: Task,
+    settings: Settings,
+    report: _Report,
+    source: ClipSource,
+    crew: Crew,
+    decisions: Mapping[str, object],
+    **sound: Any,
+) -> Converted:
+    if settings.disagreement is not None:
+        raise InputError("--disagreement cannot be combined with several processes: they make one output only")
+    pool = crew.pool(settings.device)
+    spec = load.spec_of(settings.choice)
+    size, transfer = _frames(task)
+    with report:
+        report.promise(spec, pool.count)
+        return workers.convert(
+            pool,
+            clip,
+            replace(source, path=source.path.absolute()).open,
+            partial(load.build, settings.choice, size=size, transfer=transfer),
+            task,
+            settings.path,
+            settings.recipe(task, decisions, crew.threads_each),
+            window=spec.window,
+            watched=partial(_looked_at, console=report.console),
+            progress=report.at,
+            **sound,
+        )
 
 
-def opened(args: Namespace, info: Info, device: torch.device, batch: int, **how: Any) -> Callable[[], Writer]:
-    """What opens the writer of ``args.output``; ``how`` is what `open.create_clip` takes besides."""
-    if not args.resume:
-        return lambda: create_clip(args.output, info, **how)
-    if args.disagreement is not None:
-        raise InputError("--resume and --disagreement were both given: only one clip can be gone on with, give one")
-    made_of = recipe(args, device, batch)
-    return lambda: ChunkWriter(Chunks(args.output, info, made_of, **how))
+def _frames(task: Task) -> tuple[tuple[int, int], Any]:
+    """The size (height, width) of the frames of a task, and their transfer function if it goes beyond white."""
+    return (task.info.height, task.info.width), unbound(task.info)
 
 
-def recipe(args: Namespace, device: torch.device, batch: int, threads: int | None = None) -> dict[str, str]:
-    """By name, everything that decides what ``args`` make: every option, what the files hold, the device, the versions.
-
-    On a CPU, sums are rounded otherwise by another number of ``threads``: torch's own where None.
-    """
-    elsewhere = {"run", "output", "model", "device", "batch", "json", "resume", "workers", "threads", "ray"}
-    given = {name: value for name, value in vars(args).items() if name not in elsewhere}
-    sources = [loading.source(str(member.source)) for member in model_options.members_of(args)]
-    return {
-        **{name: identity(value) for name, value in given.items()},
-        "command": args.run.__module__,
-        "output": args.output.name,
-        "model": identity(sources[0]),
-        "consensus": identity(sources[1:]),
-        "device": str(device),
-        "batch": str(batch),
-        "threads": str(threads or torch.get_num_threads()) if device.type == "cpu" else "",
-        "versions": f"vfi {__version__}, {versions()}",
-    }
+def _looked_at(clip: Reader, console: Console) -> Iterable[Frame]:
+    return tracked(clip, "looking at the clip", clip.info.frames, console)
 
 
-def identity(value: object) -> str:
-    """What an option is, by its content where it is a file or a folder of images."""
-    if isinstance(value, Path):
-        return digest([value] if value.is_file() else image_files(value))
-    if isinstance(value, list | tuple):
-        return ", ".join(map(identity, value))
-    return str(value)
+def _left(stopped: Interrupted, *, resumable: bool) -> str:
+    """What an interrupted run leaves, in words."""
+    if stopped.partial is None:
+        return "nothing was written"
+    if resumable:
+        return f"{stopped.done.frames} frames are done: run the same command again to resume"
+    return f"the {stopped.done.frames} frames that were done are in {stopped.partial}"
 
 
-def doubt_writer(args: Namespace, wanted: Info, tick: Fraction | None) -> AbstractContextManager[Writer | None]:
-    """What writes the clip of `--disagreement`, beside that of ``wanted``; None comes of it where none was asked for."""
-    if args.disagreement is None:
-        return nullcontext()
-    if not args.consensus:
-        raise InputError("--disagreement was given without --consensus: it takes several models to disagree")
-    if args.shutter is not None:
-        raise InputError("--disagreement and --shutter were both given: an exposure is made of many frames, give one")
-    grey = replace(wanted, depth=8, alpha=False, colour=Colour())
-    return create_clip(args.disagreement, grey, time_base=tick)
+class _Report:
+    """Tells people how a run goes on, and machines what came of it."""
 
+    def __init__(self, settings: Settings, task: Task, console: Console) -> None:
+        self.console = console
+        self._settings, self._task = settings, task
+        self._name = ""
+        self._done: int | None = None
+        self._bar = ExitStack()
 
-def ceiling(info: Info, spec: Spec, batch: int) -> int:
-    """Bytes of memory, video memory included, that making a clip takes at the most, beside the weights of the model."""
-    waiting = spec.window + batch + shots.AHEAD + duplicates.LONGEST + 2 * AHEAD + 2
-    frame = (4 if info.alpha else 3) * torch.float32.itemsize
-    pixels = info.width * info.height
-    return LIBRARIES + (waiting * frame + ENCODER) * pixels + batch * spec.memory(info.height, info.width)
+    def __enter__(self) -> _Report:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()
+
+    def promise(self, spec: Spec, workers: int | None = None) -> None:
+        """Say what will be made, and in how much memory, before the work starts."""
+        task, info = self._task, self._task.info
+        self._name = spec.name
+        source = length_in_words(info.frames, info.rate, info.duration)
+        made = length_in_words(task.total, task.asked.rate, task.length)
+        to = f"{self._settings.path}: {made}, by {spec.name} on {self._settings.device}"
+        self.console.print(escape(f"{info.width}x{info.height}, {source} -> {to}"))
+        most = decimal(task.ceiling(spec))
+        each = "memory: at most" if workers is None else f"{workers} workers, memory of each: at most"
+        self.console.print(f"{each} {most}, beside the model's weights")
+
+    def begun(self, model: Interpolator) -> Interpolator:
+        """``model`` itself, once its frames are promised and a bar for them is shown."""
+        self.promise(model.spec)
+        self._show(self._done or 0)
+        return model
+
+    def at(self, done: int) -> None:
+        """So many frames are done. The first call tells those of an earlier run."""
+        if self._done is None and done:
+            self.console.print(f"{done} frames are done already: resuming")
+        elif self._done is not None:
+            self._show(done)
+        self._done = done
+
+    def _show(self, done: int) -> None:
+        if self._bar_at is None:
+            self._bar_at = self._bar.enter_context(bar("making frames", self._task.total, self.console, done))
+        self._bar_at(done)
+
+    _bar_at: Any = None
+
+    def finished(self, result: Converted, seconds: float) -> None:
+        """Say what was made: to people, and on standard output for machines."""
+        self._bar.close()
+        for note in result.notes:
+            self.console.print(escape(f"note: {note}"))
+        done, path, info = result.done, self._settings.path, self._task.info
+        made = f"{done.frames} frames, {float(done.end - done.start):.3f} s"
+        self.console.print(escape(f"{path}: {made}, in {seconds:.1f} s"))
+        if self._settings.json:
+            sys.stdout.write(
+                json.dumps(
+                    {
+                        "output": str(path),
+                        "model": self._name,
+                        "device": str(self._settings.device),
+                        "frames": done.frames,
+                        "fps": None if self._task.asked.rate is None else str(self._task.asked.rate),
+                        "duration": str(done.end - done.start),
+                        "width": info.width,
+                        "height": info.height,
+                        "seconds": round(seconds, 3),
+                        "notes": result.notes,
+                    }
+                )
+                + "\n"
+            )
 
 
 def length_in_words(frames: int | None, rate: Fraction | None, duration: Fraction | None) -> str:
-    """What is known of a clip's length, in words."""
+    """The length of a clip in words, as far as it is known."""
     parts = (
         None if frames is None else f"{frames} frames",
         None if rate is None else f"{float(rate):.6g} fps",

@@ -6,12 +6,14 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from fractions import Fraction
 from pathlib import Path
 
-from ..clips.open import open_clip
 from ..timing.curves import EASINGS, TimeCurve, along, of_json, parse
 from ..timing.grids import Timing, exact_rate
-from . import model_options, parallel, shot_options
-from .arguments import add_input, add_output, argument, factor, moment, text_of
-from .output import add_audio, add_options
+from . import parallel, shot_options
+from .arguments import add_input, add_output, argument, clip_source, factor, moment, text_of
+from .model_options import home_of
+from .output import Settings, add_audio, add_options, make
+from .parallel import Crew
+from .shot_options import ShotOptions
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -42,14 +44,14 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 
 def run(args: Namespace) -> int:
-    home = model_options.home_of(args.device)
-    reader = open_clip(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok, device=home)
+    source, settings, marks, crew = clip_source(args), Settings.of(args), ShotOptions.of(args), Crew.of(args)
+    reader = source.open(home_of(settings.device))
     info = reader.info
     chosen = curve(args, info.duration or Fraction(1))
     grid = along(chosen, args.fps or info.rate, info.duration, info.frames, start=args.start, length=args.duration)
-    once = grid.path.forward or parallel.wanted(args)
-    clip = shot_options.found(reader, args) if once else shot_options.looked_at(reader, args)
-    return parallel.make(clip, Timing(grid, grid.rate), args)
+    clip = marks.found(reader) if grid.path.forward or crew.several else marks.looked_at(reader)
+    decisions = {"command": "retime", "input": source, "shots": marks, "audio": args.audio}
+    return make(clip, Timing(grid, grid.rate), settings, decisions, source=source, audio=args.audio, crew=crew)
 
 
 def curve(args: Namespace, duration: Fraction) -> TimeCurve:

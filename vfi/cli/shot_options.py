@@ -1,53 +1,103 @@
-"""What the commands say of cuts and duplicates: their options, and a clip that is marked as these ask."""
+"""The options of cuts and duplicates, and a clip that is marked as they ask."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..clips.clip import Edited, Reader
 from ..core import Frame, InputError
 from ..edit.duplicates import LONGEST
 from ..edit.find import Edit, Finder, find_plan
-from ..edit.plan import CUTS, DUPLICATES, Plan
+from ..edit.plan import CUTS, DUPLICATES, Cuts, Duplicates, Plan
 from .arguments import argument, text_of, whole
 from .output import console_for_people
 from .progress import tracked
 
+NO_EDIT = Edit()
+
 
 def add_options(parser: ArgumentParser) -> None:
-    """Declare what becomes of cuts and duplicates."""
+    """Declare the options of cuts and duplicates."""
     group = parser.add_argument_group("cuts and duplicates")
     group.add_argument(
         "--cuts",
         choices=CUTS,
-        help="from one shot to the next: hold the last frame (the default), blend, or interpolate as if there were no cut",
+        help="between two shots: hold the last frame (the default), blend, or interpolate as if there were no cut",
     )
     group.add_argument(
         "--duplicates",
         choices=DUPLICATES,
-        help="frames that repeat the one before: keep them (the default), or spread motion over their time",
+        help="frames that repeat the one before: keep them (the default), or spread the motion over them",
     )
     group.add_argument(
         "--edit",
         type=argument(Edit.parse),
-        default=Edit(),
+        default=NO_EDIT,
         metavar="CUTS",
-        help='correct the cuts: "+24, -50" adds one before frame 24 and takes one away; "24, 1.5s" are all there are',
+        help='correct the cuts: "+24, -50" adds one before frame 24 and removes the one before 50; "24, 1.5s" lists all cuts',
     )
     group.add_argument(
         "--longest-hold",
         type=argument(whole),
         default=LONGEST,
         metavar="N",
-        help=f"a picture shown for more than N frames stands still on purpose ({LONGEST})",
+        help=f"a hold longer than N frames counts as intentional and is kept ({LONGEST})",
     )
 
 
-def finder(args: Namespace, *, thorough: bool = False) -> Finder:
-    """What finds as the options ask."""
-    return Finder(args.cuts or "hold", args.duplicates or "keep", args.edit, thorough, args.longest_hold)
+@dataclass(frozen=True)
+class ShotOptions:
+    """What becomes of cuts and duplicates; None leaves it to a plan, else to the defaults."""
+
+    cuts: Cuts | None = None
+    duplicates: Duplicates | None = None
+    edit: Edit = NO_EDIT
+    longest: int = LONGEST
+
+    @classmethod
+    def of(cls, args: Namespace) -> ShotOptions:
+        """The options that were given."""
+        return cls(args.cuts, args.duplicates, args.edit, args.longest_hold)
+
+    def finder(self, *, thorough: bool = False) -> Finder:
+        """A finder that acts on them."""
+        return Finder(self.cuts or "hold", self.duplicates or "keep", self.edit, thorough, self.longest)
+
+    def planned(self, reader: Reader, plan: Plan) -> Reader:
+        """The clip marked as ``plan`` says, unless the options say otherwise."""
+        if self.edit != NO_EDIT:
+            raise InputError("--edit cannot be combined with --plan: edit the plan instead")
+        plan = plan.with_policies(self.cuts, self.duplicates)
+        reader.notes.extend(plan.notes())
+        return plan.applied(reader)
+
+    def looked_at(self, reader: Reader) -> Reader:
+        """The clip marked by a pass of its own, for one that is then read in pieces and out of order."""
+        if self._nothing_to_find:
+            return reader
+        frames = tracked(reader, "looking at the clip", reader.info.frames, console_for_people())
+        plan = find_plan(frames, reader.info.rate, self.finder())
+        reader.notes.extend(plan.notes())
+        return plan.applied(reader)
+
+    def found(self, reader: Reader) -> Reader:
+        """The clip marked while it is read; notes of what is found follow at its end."""
+        if self._nothing_to_find:
+            return reader
+
+        def frames() -> Iterator[Frame]:
+            finding = self.finder()
+            yield from finding.marks(reader)
+            reader.notes.extend(finding.plan(reader.info.rate).notes())
+
+        return Edited(reader.info, reader.notes, frames)
+
+    @property
+    def _nothing_to_find(self) -> bool:
+        return self.cuts == "interpolate" and self.duplicates != "spread"
 
 
 def read_plan(path: Path) -> Plan:
@@ -57,35 +107,3 @@ def read_plan(path: Path) -> Plan:
         return Plan.from_json(text)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-
-
-def planned(reader: Reader, plan: Plan, args: Namespace) -> Reader:
-    """The clip marked as ``plan`` says, but for what the options say."""
-    if args.edit != Edit():
-        raise InputError("--edit and --plan were both given: edit the plan instead")
-    plan = plan.with_policies(args.cuts, args.duplicates)
-    reader.notes.extend(plan.notes())
-    return plan.applied(reader)
-
-
-def looked_at(reader: Reader, args: Namespace) -> Reader:
-    """The clip marked by a pass of its own, for one that is then read in pieces and out of order."""
-    if args.cuts == "interpolate" and args.duplicates != "spread":
-        return reader
-    frames = tracked(reader, "looking at the clip", reader.info.frames, console_for_people())
-    plan = find_plan(frames, reader.info.rate, finder(args))
-    reader.notes.extend(plan.notes())
-    return plan.applied(reader)
-
-
-def found(reader: Reader, args: Namespace) -> Reader:
-    """The clip marked while it is read, with notes of what is found at its end."""
-    if args.cuts == "interpolate" and args.duplicates != "spread":
-        return reader
-
-    def frames() -> Iterator[Frame]:
-        finding = finder(args)
-        yield from finding.marks(reader)
-        reader.notes.extend(finding.plan(reader.info.rate).notes())
-
-    return Edited(reader.info, reader.notes, frames)

@@ -13,15 +13,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..clips.clip import DamagedError, Staged
-from ..clips.open import open_clip
 from ..core import InputError
 from ..edit.find import find_plan
 from ..edit.plan import Output, Plan
 from ..timing.grids import exact_rate
 from . import shot_options
-from .arguments import add_input, argument, factor, whole
+from .arguments import add_input, argument, clip_source, factor, whole
 from .output import console_for_people, length_in_words
 from .progress import tracked
+from .shot_options import ShotOptions
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -36,21 +36,21 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     parser.add_argument("--plan", metavar="OUT", type=Path, help="write the plan, as JSON")
     parser.add_argument("--json", action="store_true", help="print the plan for machines, on standard output")
     parser.add_argument("--times", type=argument(whole), metavar="K", help="plan for K times as many frames")
-    parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="plan for F frames a second")
+    parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="plan for F frames per second")
     parser.add_argument("--slow", type=argument(factor), metavar="K", help="plan for K times slower")
     shot_options.add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: Namespace) -> int:
-    reader = open_clip(args.input, rate=args.in_fps, damaged_ok=args.damaged_ok)
+    reader = clip_source(args).open()
     output = Output(args.times, args.fps, args.slow)
     output.timing(reader.info.rate)
     staged = None if args.plan is None else Staged(args.plan)
     console = console_for_people()
     try:
         frames = tracked(reader, "looking at the clip", reader.info.frames, console)
-        plan = find_plan(frames, reader.info.rate, shot_options.finder(args, thorough=True), output)
+        plan = find_plan(frames, reader.info.rate, ShotOptions.of(args).finder(thorough=True), output)
         if staged is not None:
             staged.path.write_text(plan.to_json(), encoding="utf-8")
             staged.commit()

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from ..clips.clip import Info
+from ..clips.clip import Info, unbound
 from ..clips.images import ImageReader, read_image
-from ..core import InputError, Interpolator
+from ..core import InputError
+from ..model.load import build
 from ..motion.guided import Guide, Guided
 from ..pixels.uint8 import floats
 from ..timing.curves import Key, along, keyed
 from ..timing.grids import Grid, Subdivide, Timing, exact_rate
 from ..tracks.formats import read_tracks
-from . import model_options
 from .arguments import add_output, argument, whole
-from .output import add_options, make
+from .output import Settings, add_options, make
 
 EASES = {"linear": "linear", "in": "ease-in", "out": "ease-out", "inout": "ease-in-out"}
 """How time may run between the keyframes, and what `curves.EASINGS` calls it."""
@@ -75,41 +76,50 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 
 def run(args: Namespace) -> int:
-    steps = args.frames + 1
-    keyframes = ImageReader((args.first, args.last), args.fps / steps)
-    return make(
-        keyframes, Timing(grid(args, keyframes.info), rate=args.fps), args, tail="stop", chosen=model(args, keyframes.info)
-    )
+    settings = Settings.of(args)
+    keyframes = ImageReader((args.first, args.last), args.fps / (args.frames + 1))
+    info = keyframes.info
+    asked = Timing(grid(args.frames + 1, args.fps, args.ease, info), rate=args.fps)
+    led = leading(args.tracks, args.guide, args.parts, info)
+    model = None
+    if led is not None:
+        inner = build(
+            settings.choice, settings.device, (info.height, info.width), unbound(replace(info, curve=settings.transfer))
+        )
+        model = Guided(inner, led)
+    decisions: dict[str, object] = {
+        "command": "tween",
+        "input": [args.first, args.last],
+        "guide": [args.tracks, args.guide, args.parts],
+    }
+    return make(keyframes, asked, settings, decisions, tail="stop", model=model)
 
 
-def grid(args: Namespace, info: Info) -> Grid:
-    """The instants that the frames show."""
-    steps = args.frames + 1
-    if args.ease == "linear":
+def grid(steps: int, rate: Fraction, ease: str, info: Info) -> Grid:
+    """The instants that the frames show: ``steps`` from keyframe to keyframe, in time that runs as ``ease`` says."""
+    if ease == "linear":
         return Subdivide(steps)
-    way = steps / args.fps
-    curve = keyed([Key(Fraction(0), Fraction(0), EASES[args.ease]), Key(way, way)], "position")
-    return along(curve, args.fps, info.duration, info.frames, length=way + 1 / args.fps)
+    way = steps / rate
+    curve = keyed([Key(Fraction(0), Fraction(0), EASES[ease]), Key(way, way)], "position")
+    return along(curve, rate, info.duration, info.frames, length=way + 1 / rate)
 
 
 def guide(text: str) -> str | Path:
-    """Who guides: a word, or the file that does."""
+    """The argument of ``--guide``: a word, or a file of tracks."""
     return text if text in ("auto", "none") else Path(text)
 
 
-def model(args: Namespace, info: Info) -> tuple[str, Interpolator] | None:
-    """The model that follows what leads it, and its name; None where nothing does. Raises `InputError`."""
-    files = [path for path in (args.tracks, args.guide) if isinstance(path, Path)]
+def leading(tracks: Path | None, guide: str | Path, parts: Sequence[Path] | None, info: Info) -> Guide | None:
+    """The guide that the model follows; None if there is nothing to follow. Raises `InputError`."""
+    files = [path for path in (tracks, guide) if isinstance(path, Path)]
     if len(files) > 1:
         raise InputError(f"--tracks {files[0]} and --guide {files[1]} were both given: give one file of tracks")
-    if args.parts and not files:
-        raise InputError("--parts was given without --tracks: a part moves as the track that begins in it")
-    if not files and args.guide == "none":
+    if parts and not files:
+        raise InputError("--parts was given without --tracks: a part moves with the track that begins in it")
+    if not files and guide == "none":
         return None
-    tracks = read_tracks(files[0], (info.width, info.height)) if files else None
-    leading = Guide(tracks, auto=args.guide == "auto", parts=masks(args.parts) if args.parts else None)
-    name, made = model_options.model_of(args, info, model_options.device_of(args.device))
-    return name, Guided(made, leading)
+    drawn = read_tracks(files[0], (info.width, info.height)) if files else None
+    return Guide(drawn, auto=guide == "auto", parts=masks(parts) if parts else None)
 
 
 def masks(files: Sequence[Path]) -> Tensor:

@@ -11,7 +11,7 @@ import shutil
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from io import BytesIO
 from itertools import chain, count
@@ -117,6 +117,39 @@ class Edited:
 
     def __iter__(self) -> Iterator[Frame]:
         return self.frames()
+
+
+class Trimmed:
+    """The part of a clip from ``start`` until before ``end`` seconds (None: its end), with times that count from ``start``.
+
+    A clip that can seek is read from the key frame before ``start``, any other from its beginning.
+    """
+
+    def __init__(self, clip: Reader, start: Fraction = Fraction(0), end: Fraction | None = None) -> None:
+        self.notes = clip.notes
+        self._clip, self._start, self._end = clip, start, end
+        info = clip.info
+        if info.duration is not None:
+            duration = max(min(end or info.duration, info.duration) - start, Fraction(0))
+            info = replace(info, duration=duration, frames=round(duration * info.rate) if info.rate else None)
+        self.info = info
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self._within(read_since(self._clip, self._start) if self._start else iter(self._clip))
+
+    def since(self, time: Fraction, before: int = 0) -> Iterator[Frame]:
+        """As `Seeks.since`."""
+        if self._end is None or self._start + time < self._end:
+            return self._within(read_since(self._clip, self._start + time, before))
+        return from_shown_at(self, time, before, lambda frame: frame.time + frame.duration)
+
+    def _within(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        for frame in frames:
+            if self._end is not None and frame.time >= self._end:
+                return
+            if frame.time >= self._start:
+                shown = frame.duration if self._end is None else min(frame.duration, self._end - frame.time)
+                yield replace(frame, time=frame.time - self._start, duration=shown)
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 
 import torch
 
 from ..core import InputError
+from ..timing.positions import Position
 from . import images, video
-from .clip import DEFAULT_ENCODING, DEFAULT_RATE, IMAGE_ENDINGS, VIDEO_ENDINGS, Encoding, Info, Seeks, Source, Writer, name_of
+from .clip import (
+    DEFAULT_ENCODING,
+    DEFAULT_RATE,
+    IMAGE_ENDINGS,
+    VIDEO_ENDINGS,
+    Encoding,
+    Info,
+    Seeks,
+    Source,
+    Trimmed,
+    Writer,
+    name_of,
+)
+from .video.excerpt import sound_between
 
 
 def open_clip(
@@ -53,3 +69,62 @@ def create_clip(
             f"{path} is one image: give a folder, or a pattern such as {path.with_name(path.stem)}/%06d{path.suffix}"
         )
     raise InputError(f"{path} has an ending that cannot be written: {', '.join(VIDEO_ENDINGS)} or a folder can")
+
+
+@dataclass(frozen=True)
+class ClipSource:
+    """A clip on disk that can be opened again and again, here or in another process: see `open_clip`.
+
+    Only the part from ``start`` until before ``end`` seconds is read; None: until the end.
+    """
+
+    path: Path
+    rate: Fraction | None = None
+    damaged_ok: bool = False
+    start: Fraction = Fraction(0)
+    end: Fraction | None = None
+
+    def open(self, device: torch.device | str = "cpu") -> Seeks:
+        """The clip, its frames on ``device``. Raises `InputError`."""
+        clip = open_clip(self.path, rate=self.rate, damaged_ok=self.damaged_ok, device=device)
+        return clip if not self.start and self.end is None else Trimmed(clip, self.start, self.end)
+
+    def sound(self) -> Source | None:
+        """The file with the sound of the clip or of its part, which starts at zero; None for a clip without sound."""
+        if self.path.is_dir() or "%" in self.path.name:
+            return None
+        return sound_between(self.path, self.start, self.end)
+
+    def between(self, start: Position | None, end: Position | None) -> ClipSource:
+        """The part from ``start`` until before ``end``. Raises `InputError` if no frame can lie between them."""
+        if start is None and end is None:
+            return self
+        clip = self.open()
+        first = Fraction(0) if start is None else _seconds(clip, start)
+        last = None if end is None else _seconds(clip, end)
+        length = clip.info.duration
+        if first is None or (length is not None and first >= length):
+            ends = "" if length is None else f" ends at {float(length):.3f} s"
+            raise InputError(f"{name_of(self.path)}{ends}: the part cannot begin at {start.text if start else 0}")
+        if last is not None and last <= first:
+            raise InputError(
+                f"a part from {start.text if start else 0} to {end.text if end else ''} was asked for: its end must be later"
+            )
+        return replace(self, start=first, end=last)
+
+
+def _seconds(clip: Seeks, position: Position) -> Fraction | None:
+    """When ``position`` is, in seconds from the start of ``clip``; None after its last frame."""
+    if position.unit == "seconds":
+        return position.number
+    rate = clip.info.rate
+    if position.unit == "timecode":
+        if rate is None:
+            raise InputError(
+                f"timecode {position.text} was given, but the clip's frame rate is unknown: give seconds or a frame"
+            )
+        return position.timecode_frame(rate) / rate
+    number = int(position.number)
+    if isinstance(clip, images.ImageReader) and rate is not None:
+        return number / rate if number < (clip.info.frames or 0) else None
+    return next(islice((frame.time for frame in clip), number, None), None)

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
 from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count, takewhile
@@ -19,6 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ..clips.clip import Done
+from ..clips.images import image_files
 from ..core import InputError
 
 PACKAGES = ("torch", "numpy", "av", "opencv-python", "opencv-python-headless", "scenedetect")
@@ -98,10 +100,10 @@ class Journal:
         before, chunks = self._read()
         other = sorted(name for name in before.keys() | self._recipe.keys() if before.get(name) != self._recipe.get(name))
         if before and other:
-            self.notes.append(f"what was done before is of another {', '.join(other)}: it is begun afresh")
+            self.notes.append(f"chunks from an earlier run differ in {', '.join(other)}: starting over")
             chunks = {}
         if not all(self.chunk(number).exists() for number in chunks):
-            self.notes.append(f"parts of what was done before are missing from {self.folder}: it is begun afresh")
+            self.notes.append(f"chunks from an earlier run are missing from {self.folder}: starting over")
             chunks = {}
         self.chunks = chunks
         kept = {Path(self._lock.lock_file), *map(self.chunk, chunks)}
@@ -128,7 +130,7 @@ class Journal:
             }
             return dict(written["recipe"]), chunks
         except (ValueError, KeyError, IndexError, TypeError, ZeroDivisionError):
-            self.notes.append(f"{self._file} is damaged: what was done before is begun afresh")
+            self.notes.append(f"{self._file} is damaged: starting over")
             return {}, {}
 
     def _save(self) -> None:
@@ -162,6 +164,29 @@ def versions() -> str:
         except PackageNotFoundError:
             continue
     return ", ".join(found)
+
+
+def recipe(**decisions: object) -> dict[str, str]:
+    """By name, as text, all that decides an output: what is not named here does not make kept chunks worthless.
+
+    A dataclass counts field by field. A file or a folder of images counts by its content, not by its name.
+    """
+    found = {"versions": versions()}
+    for name, value in decisions.items():
+        if is_dataclass(value) and not isinstance(value, type):
+            found |= {f"{name} {one.name}": identity(getattr(value, one.name)) for one in fields(value) if one.init}
+        else:
+            found[name] = identity(value)
+    return found
+
+
+def identity(value: object) -> str:
+    """A text that is the same for the same value; files and folders of images are known by their content."""
+    if isinstance(value, Path):
+        return digest([value] if value.is_file() else image_files(value))
+    if isinstance(value, list | tuple):
+        return ", ".join(map(identity, value))
+    return str(value)
 
 
 def digest(files: Iterable[Path]) -> str:

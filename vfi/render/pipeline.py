@@ -1,55 +1,107 @@
-"""From a clip to the frames that are asked of it: read ahead, made along a grid or a curve, and exposed if so wished.
+"""From a clip to the frames of its output: read ahead, made along a grid or a curve, and exposed if wished.
 
-Owns nothing but that order. Knows nothing of files, options or who asks.
+Owns the task and the order of these steps. Knows nothing of files, options or who asks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 
-from ..clips.clip import Reader, transfer_of
-from ..core import Frame, Interpolator
-from ..pixels.transfer import Transfer
+import torch
+
+from ..clips.clip import DEFAULT_ENCODING, Encoding, Info, Reader, transfer_of
+from ..core import Frame, Interpolator, Spec
+from ..edit import duplicates, shots
 from ..timing.curves import Along
 from ..timing.grids import Grid, Tail, Timing, Within
 from ..timing.shutter import Shutter, exposed
-from . import malloc
-from .prefetch import ahead
+from . import malloc, prefetch
 from .remap import remap
 from .run import run
 from .segments import Segment
 
+LIBRARIES = 550_000_000
+"""Bytes that Python and the libraries take by themselves."""
+
+ENCODER = 250
+"""Bytes per pixel that an encoder takes for the frames that it looks ahead."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """How an output is made from a clip that ``info`` describes: everything that decides its frames but the clip and the model.
+
+    ``asked`` gives the output times and ``tail`` says what follows the last frame (see `grids.resample`). ``batch`` frames of a
+    pair are made at once, and ``shutter`` blurs motion in the light that ``info`` tells of. ``encoding`` is the writer's.
+    """
+
+    info: Info
+    asked: Timing
+    tail: Tail = "hold"
+    batch: int = 1
+    shutter: Shutter | None = None
+    encoding: Encoding = DEFAULT_ENCODING
+
+    @property
+    def grid(self) -> Grid:
+        """The instants at which frames are made."""
+        return self.asked.grid if self.shutter is None else self.shutter.grid(self.asked.grid)
+
+    @property
+    def output(self) -> Info:
+        """A description of the output, for its writer."""
+        return replace(self.info, rate=self.asked.rate)
+
+    @property
+    def total(self) -> int | None:
+        """The number of output frames, if it is known."""
+        return self.asked.expected(self.info.frames, self.info.duration, self.tail)
+
+    @property
+    def length(self) -> Fraction | None:
+        """The seconds of output, if they are known."""
+        if self.tail == "hold":
+            return None if self.info.duration is None else self.asked.length(self.info.duration)
+        return None if self.total is None or self.asked.rate is None else self.total / self.asked.rate
+
+    @property
+    def tick(self) -> Fraction | None:
+        """The unit of all output times, in seconds, if it is known."""
+        return self.asked.tick(self.info.time_base, self.info.duration)
+
+    def ceiling(self, spec: Spec) -> int:
+        """Bytes of memory, video memory included, that a model of ``spec`` takes at most, beside its weights."""
+        info = self.info
+        waiting = spec.window + self.batch + shots.AHEAD + duplicates.LONGEST + 2 * prefetch.AHEAD + 2
+        frame = (4 if info.alpha else 3) * torch.float32.itemsize
+        return (
+            LIBRARIES
+            + (waiting * frame + ENCODER) * info.width * info.height
+            + self.batch * spec.memory(info.height, info.width)
+        )
+
 
 def render_frames(
-    reader: Reader,
-    model: Interpolator,
-    asked: Timing,
-    *,
-    tail: Tail = "hold",
-    batch: int = 1,
-    shutter: Shutter | None = None,
-    curve: Transfer | None = None,
-    since: Fraction | None = None,
-    segment: Segment | None = None,
+    clip: Reader, model: Interpolator, task: Task, *, since: Fraction | None = None, segment: Segment | None = None
 ) -> Generator[Frame, None, None]:
-    """The frames of a clip at the times that are asked for; close the generator to stop early.
+    """The output frames of ``task``; close the generator to stop early.
 
-    Reading is done in a thread, ahead, and memory is kept at hand, see `malloc`. ``shutter`` blurs their motion in the light that
-    ``curve`` says the codes mean, which the clip's tags do when None. ``since``: only those from this time of the output on;
-    ``segment``: only those of it, where reading begins at its stamps. Raises `InputError`.
+    A thread reads ahead, and memory is kept at hand, see `malloc`. ``since``: only the frames from this output time on;
+    ``segment``: only its frames, and reading begins at its stamps. Raises `InputError`.
     """
-    grid: Grid = asked.grid if shutter is None else shutter.grid(asked.grid)
+    grid = task.grid
     since, count = (since, None) if segment is None else (segment.start, segment.frames)
     if isinstance(grid, Along):
-        with closing(remap(reader, model, grid, batch=batch, since=since, count=count)) as frames:
+        with closing(remap(clip, model, grid, batch=task.batch, since=since, count=count)) as frames:
             yield from malloc.keeping(frames)
         return
     if segment is not None and segment.stamps is not None:
         grid = Within(grid, segment.first, segment.stamps[0].time)
-    with closing(ahead(reader)) as read:
-        made = run(read, model, grid, tail=tail, batch=batch, since=since)
-        made = made if shutter is None else exposed(made, curve or transfer_of(reader.info))
+    with closing(prefetch.ahead(clip)) as read:
+        made = run(read, model, grid, tail=task.tail, batch=task.batch, since=since)
+        made = made if task.shutter is None else exposed(made, transfer_of(task.info))
         yield from malloc.keeping(islice(made, count))

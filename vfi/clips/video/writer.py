@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from itertools import chain, pairwise
+from math import lcm
 from pathlib import Path
 
 import av
@@ -54,7 +55,7 @@ class VideoWriter(Writer):
         self._staged = Staged(path)
         self._files = ExitStack()
         try:
-            self._output = self._files.enter_context(_created(self._staged.path, self._pictures.tick))
+            self._output = self._files.enter_context(_created(self._staged.path, _clock(self._pictures.tick, audio)))
             self._stream = self._pictures.stream(self._output)
             self._encoder = Encoder(self._pictures, self._stream)
             self._sound = None if audio is None else self._files.enter_context(_copied(audio, self._output, path))
@@ -144,7 +145,8 @@ class _Sound:
     def __init__(self, container: InputContainer, name: str, output: OutputContainer, path: Path) -> None:
         self._name = name
         self._output = output
-        self._origin = origin_of(container)
+        # Sound with a picture beside it starts where the clip does; a file of sound alone counts from zero.
+        self._origin = origin_of(container) if container.streams.video else Fraction(0)
         streams = container.streams.audio
         try:
             self._copies = {stream.index: output.add_stream_from_template(stream) for stream in streams}
@@ -177,13 +179,26 @@ class _Sound:
             raise DamagedError(f"the sound of {self._name} is damaged: {error.strerror}") from error
 
 
+def _clock(tick: Fraction, audio: Source | None) -> int:
+    """Ticks per second on which the times of the picture are exact, and the start of the sound where 31 bits allow it.
+
+    MP4 rounds the start of a stream down to this clock: sound that begins within a frame would slip to its start.
+    """
+    if audio is None:
+        return tick.denominator
+    with opened(audio, name_of(audio)) as container:
+        units = [stream.time_base.denominator for stream in container.streams.audio if stream.time_base]
+    exact = lcm(tick.denominator, *units)
+    return exact if exact < 2**31 else tick.denominator
+
+
 @contextmanager
-def _created(path: Path, tick: Fraction) -> Iterator[OutputContainer]:
+def _created(path: Path, clock: int) -> Iterator[OutputContainer]:
     """A new file without random numbers; MP4 and QuickTime get their index first, and a clock on which all times are exact."""
     container = codecs.CONTAINERS[path.suffix.lower()][0]
     options = {"fflags": "+bitexact"}
     if container in ("mp4", "mov"):
-        options |= {"movflags": "+faststart", "movie_timescale": str(tick.denominator)}
+        options |= {"movflags": "+faststart", "movie_timescale": str(clock)}
     with av.open(f"file:{path}", "w", format=container, options=options) as output:
         yield output
 

@@ -1,4 +1,4 @@
-"""Making a clip by several workers: what each of them is told, and how one makes its segment.
+"""Several workers make one clip: what each of them gets, how one makes its segment, and how the whole comes together.
 
 A worker has its own reader, model and encoder; `segments` says what it reads, `chunks` where it writes. `processes` and `ray`
 are two ways to run workers, each a `Pool`. Knows nothing of options.
@@ -6,47 +6,46 @@ are two ways to run workers, each a `Pool`. Knows nothing of options.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import torch
 
-from ...clips.clip import Done, Info, Reader
-from ...core import InputError, Interpolator
-from ...timing.grids import Timing
-from ...timing.shutter import Shutter
+from ...clips.clip import Done, Reader, Source
+from ...clips.video.sound import Audio, fitted_sound
+from ...core import Frame, InputError, Interpolator
+from ...timing.curves import Along
 from ..chunks import Chunks, Parts
-from ..pipeline import render_frames
-from ..prefetch import Behind
-from ..segments import Segment, Stamp, Stamped
+from ..convert import Converted, Interrupted, write
+from ..pipeline import Task, render_frames
+from ..segments import Segment, Stamp, Stamped, segments
 
 TRIES = 3
-"""How often a segment is begun whose worker dies, and how many workers may die one after the other before one begins."""
+"""Attempts per segment before giving up, and consecutive worker deaths tolerated before any segment starts."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """All that a worker must know but which segment it makes; it is sent to other processes, and so must be what it holds.
+    """Everything a worker needs except its segment. Pickled and sent to other processes, so every field must be picklable.
 
-    ``clip`` opens the clip, whose description is taken from ``info``, and ``model`` the model on a device. ``stamps`` are those
-    of the whole clip, for segments that come without. All else is as in `pipeline.render_frames`; ``parts`` says where it goes.
+    ``clip`` opens the clip, described by ``task.info``, and ``model`` the model on a device. ``parts`` says where segments are
+    written. ``stamps`` are those of the whole clip, for segments that come without.
     """
 
     clip: Callable[[], Reader]
     model: Callable[[torch.device], Interpolator]
-    info: Info
-    asked: Timing
+    task: Task
     parts: Parts
-    batch: int = 1
-    shutter: Shutter | None = None
     stamps: tuple[Stamp, ...] = ()
 
 
 @dataclass(frozen=True)
 class Made:
-    """What there is of a segment: so many frames, and when it is finished, what they are."""
+    """The ``frames`` that are made of a segment; ``done`` describes it once it is finished."""
 
     number: int
     frames: int
@@ -54,21 +53,62 @@ class Made:
 
 
 class Pool(Protocol):
-    """Workers, who make segments of a job at the same time, each the next that nobody has begun; ``count`` of them."""
+    """``count`` workers that make the segments of a job at the same time; each takes the next one that is still to be made."""
 
     count: int
 
     def made(self, job: Job, segments: Iterable[Segment]) -> Generator[Made, None, None]:
-        """Have all segments made and tell how they come along, in any order; close the generator to stop early.
+        """Make all segments and report on them in any order; close the generator to stop early.
 
-        A segment whose worker dies is made by another, up to `TRIES` times. ``segments`` is read in a thread, a little ahead.
-        Raises `InputError` where a worker does, or where workers keep dying.
+        A segment whose worker dies is retried by another, up to `TRIES` times. A thread reads ``segments`` a little ahead.
+        Raises `InputError` if a worker does, or if workers keep dying.
         """
         ...
 
 
-def make(pool: Pool, job: Job, segments: Iterable[Segment], chunks: Chunks) -> Generator[Made, None, None]:
-    """As `Pool.made`; every segment that is finished is counted in ``chunks``, and at the end they are joined."""
+def convert(
+    pool: Pool,
+    clip: Reader,
+    source: Callable[[], Reader],
+    model: Callable[[torch.device], Interpolator],
+    task: Task,
+    path: Path,
+    recipe: Mapping[str, str],
+    *,
+    window: int,
+    sound: Source | None = None,
+    audio: Audio = "auto",
+    watched: Callable[[Reader], Iterable[Frame]] = iter,
+    progress: Callable[[int], object] = bool,
+) -> Converted:
+    """As `convert.convert`, by the workers of ``pool``, in chunks that are kept if work is cut off.
+
+    ``source`` opens the clip in a worker, and ``model``, whose window is ``window`` frames, loads it on a device. ``clip``
+    carries the marks. ``watched`` iterates over the clip if a curve needs all of its times first. ``progress`` hears how many
+    frames there are.
+    """
+    with fitted_sound(sound, clip, task.asked, path.suffix, audio) as heard:
+        chunks = Chunks(path.absolute(), task.output, recipe, encoding=task.encoding, time_base=task.tick, audio=heard)
+        counts = Counter({number: done.frames for number, done in chunks.finished.items()})
+        try:
+            progress(counts.total())
+            stamps = tuple(map(Stamp.of, watched(clip))) if isinstance(task.asked.grid, Along) else ()
+            job = Job(source, model, task, chunks.parts, stamps)
+            cut = segments(clip, task.grid, window=window, length=chunks.length, skip=chunks.finished)
+            with closing(make_segments(pool, job, cut, chunks)) as making:
+                for made in making:
+                    counts[made.number] = made.frames
+                    progress(counts.total())
+        except KeyboardInterrupt as error:
+            frames = sum(done.frames for done in chunks.finished.values())
+            raise Interrupted(Done(frames), chunks.folder if frames else None) from error
+        finally:
+            chunks.close()
+    return Converted(chunks.done, [*clip.notes, *chunks.notes])
+
+
+def make_segments(pool: Pool, job: Job, segments: Iterable[Segment], chunks: Chunks) -> Generator[Made, None, None]:
+    """As `Pool.made`; counts every finished segment in ``chunks``, and joins them at the end."""
     with closing(pool.made(job, segments)) as making:
         for made in making:
             if made.done is not None:
@@ -78,7 +118,7 @@ def make(pool: Pool, job: Job, segments: Iterable[Segment], chunks: Chunks) -> G
 
 
 def died(segment: Segment | None, how: str) -> InputError:
-    """What to say when workers keep dying, the last in a way told in words."""
+    """The error to raise if workers keep dying; ``how`` says in words what became of the last."""
     at = "before they began" if segment is None else f"at frames {segment.before} to {segment.before + segment.frames - 1}"
     return InputError(f"workers died {TRIES} times {at}, the last {how}: fewer of them take less memory")
 
@@ -92,17 +132,16 @@ class Worker:
         self._clip = job.clip()
         self._model = job.model(device)
 
-    def make(self, segment: Segment, told: Callable[[int], object] = bool) -> Done:
-        """Write a segment and return what it is; ``told`` is called with the number of frames after each of them."""
-        job, done = self._job, Done()
+    def make_segment(self, segment: Segment, progress: Callable[[int], object] = bool) -> Done:
+        """Write a segment and describe it; ``progress`` hears the number of frames after each."""
+        job = self._job
         stamps = job.stamps if segment.stamps is None else segment.stamps
-        clip = Stamped(self._clip, job.info, stamps, more=segment.more)
-        making = render_frames(clip, self._model, job.asked, batch=job.batch, shutter=job.shutter, segment=segment)
-        with Behind(lambda: job.parts.writer(segment.number, segment.before)) as writer, closing(making) as frames:
-            for frame in frames:
-                writer.write(frame)
-                done = done.with_frame(frame)
-                told(done.frames)
-            if done.frames != segment.frames:
-                raise RuntimeError(f"segment {segment.number} has {done.frames} frames, not {segment.frames}")
-        return done
+        clip = Stamped(self._clip, job.task.info, stamps, more=segment.more)
+        made = write(
+            lambda: job.parts.writer(segment.number, segment.before),
+            lambda _: render_frames(clip, self._model, job.task, segment=segment),
+            progress=lambda done: progress(done.frames),
+        )
+        if made.done.frames != segment.frames:
+            raise RuntimeError(f"segment {segment.number} has {made.done.frames} frames, not {segment.frames}")
+        return made.done

@@ -19,6 +19,7 @@ import torch
 
 from ...clips.clip import Done
 from ...core import InputError
+from .. import malloc
 from ..prefetch import ahead
 from ..segments import Segment
 from . import TRIES, Job, Made, Worker, died
@@ -156,13 +157,14 @@ def _deaf() -> Iterator[None]:
 def _serve(pipe: Connection, job: Job, device: torch.device, threads: int) -> None:
     """What a process does: make segments until no more come. It also ends when the process that started it is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    malloc.take_over()
     with suppress(EOFError, ConnectionError):
         try:
             worker = Worker(job, device, threads)
             pipe.send(None)
             while True:
                 segment: Segment = pipe.recv()
-                done: Done = worker.make(segment, lambda frames: pipe.send(Made(segment.number, frames)))  # noqa: B023
+                done: Done = worker.make_segment(segment, lambda frames: pipe.send(Made(segment.number, frames)))  # noqa: B023
                 pipe.send(Made(segment.number, done.frames, done))
         except InputError as error:
             pipe.send(error)

@@ -16,6 +16,7 @@ import torch
 
 from ...clips.clip import Done
 from ...core import InputError
+from .. import malloc
 from ..prefetch import ahead
 from ..segments import Segment
 from . import TRIES, Job, Made, Worker, died
@@ -67,7 +68,7 @@ class Ray:
                     following = next(waiting, None)
                     left = following is not None
                     if following is not None:
-                        tasks[actor.make.remote(following)] = actor, following
+                        tasks[actor.make_segment.remote(following)] = actor, following
             finally:
                 for actor in actors:
                     ray.kill(actor)
@@ -90,12 +91,13 @@ class _Actor:
 
     @cached_property
     def worker(self) -> Worker:
+        malloc.take_over()
         return Worker(*self._given)
 
     def ready(self) -> None:
         """Get ready."""
         assert self.worker
 
-    def make(self, segment: Segment) -> Done:
-        """As `Worker.make`."""
-        return self.worker.make(segment)
+    def make_segment(self, segment: Segment) -> Done:
+        """As `Worker.make_segment`."""
+        return self.worker.make_segment(segment)

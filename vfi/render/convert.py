@@ -1,0 +1,103 @@
+"""The one road from clip to clip: an output is opened, frames are made and written to it, and sound follows.
+
+Owns that order, and what is left when it is interrupted. Knows nothing of options, of networks or of who asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+from ..clips.clip import Done, Reader, Source, Writer
+from ..clips.open import create_clip
+from ..clips.video.sound import Audio, fitted_sound
+from ..core import Frame, Interpolator
+from ..model.consensus import shown_doubt
+from ..pixels.transfer import Colour
+from .chunks import Chunks, ChunkWriter
+from .pipeline import Task, render_frames
+from .prefetch import Behind
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A finished output: its frames, and what viewers should know of it, in a sentence each."""
+
+    done: Done
+    notes: list[str]
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C came while an output was made: ``done`` of it is left, in ``partial``; nothing is if that is None."""
+
+    def __init__(self, done: Done, partial: Path | None) -> None:
+        super().__init__()
+        self.done, self.partial = done, partial
+
+
+def convert(
+    clip: Reader,
+    model: Callable[[], Interpolator],
+    task: Task,
+    path: Path,
+    *,
+    sound: Source | None = None,
+    audio: Audio = "auto",
+    doubts: Path | None = None,
+    recipe: Mapping[str, str] | None = None,
+    progress: Callable[[Done], object] = bool,
+) -> Converted:
+    """Make the output of ``task`` from ``clip`` and write it to ``path``, with the ``sound`` of a file as ``audio`` asks.
+
+    ``model`` is called once the output could be opened. ``doubts``: also write the disagreement of several models there, as a
+    grey clip. With a ``recipe``, see `chunks.Chunks`, work that was cut off earlier is resumed. ``progress`` hears of the
+    frames that an earlier run left, then of each new frame. Raises `InputError`, and `Interrupted` on Ctrl-C.
+    """
+    with fitted_sound(sound, clip, task.asked, path.suffix, audio) as heard:
+
+        def create() -> Writer:
+            if recipe is None:
+                return create_clip(path, task.output, encoding=task.encoding, time_base=task.tick, audio=heard)
+            kept = Chunks(path, task.output, recipe, encoding=task.encoding, time_base=task.tick, audio=heard)
+            return ChunkWriter(kept)
+
+        def doubt_writer() -> AbstractContextManager[Writer | None]:
+            if doubts is None:
+                return nullcontext()
+            return create_clip(doubts, replace(task.output, depth=8, alpha=False, colour=Colour()), time_base=task.tick)
+
+        return write(
+            create, lambda since: render_frames(clip, model(), task, since=since), doubt_writer, clip.notes, progress=progress
+        )
+
+
+def write(
+    create: Callable[[], Writer],
+    frames: Callable[[Fraction | None], Generator[Frame, None, None]],
+    doubts: Callable[[], AbstractContextManager[Writer | None]] = nullcontext,
+    notes: list[str] | None = None,
+    *,
+    progress: Callable[[Done], object] = bool,
+) -> Converted:
+    """Write the frames from the end of what ``create`` finds already done; see `convert` for ``doubts`` and ``progress``.
+
+    ``notes`` are those of the clip. The writer works in a thread of its own.
+    """
+    writer = Behind(create)
+    done = writer.done
+    try:
+        with writer, doubts() as doubted:
+            progress(done)
+            with closing(frames(done.end if done.frames else None)) as made:
+                for frame in made:
+                    writer.write(frame)
+                    if doubted is not None:
+                        doubted.write(shown_doubt(frame))
+                    done = done.with_frame(frame)
+                    progress(done)
+    except KeyboardInterrupt as error:
+        raise Interrupted(writer.done if writer.done.frames else done, writer.partial) from error
+    return Converted(done, [*(notes or []), *writer.notes])

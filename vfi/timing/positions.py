@@ -1,0 +1,72 @@
+"""Positions in a clip as people write them: seconds, a timecode or the number of a frame.
+
+Knows nothing of files; only a position given as a frame of a clip with uneven times needs that clip's times.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from ..core import InputError
+
+_SECONDS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s?", re.ASCII)
+_CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2}(?:\.\d{1,9})?)", re.ASCII)
+_TIMECODE = re.compile(r"(\d{1,4}):(\d{1,2}):(\d{1,2})([:;])(\d{1,3})", re.ASCII)
+_FRAME = re.compile(r"(\d{1,9})f", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Position:
+    """``number`` seconds or frames from the start of the clip, or a timecode: ``number`` seconds and ``rest`` frames more.
+
+    A number of frames counts the clip's own, however long each is shown. ``drop``: the timecode drops frame numbers.
+    """
+
+    number: Fraction
+    unit: Literal["seconds", "frames", "timecode"]
+    rest: int = 0
+    drop: bool = False
+    text: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Position:
+        """Seconds (``1.5``, ``1.5s``, ``1:02:03.5``), a timecode (``01:02:03:04``; ``;04``: drop frame) or a frame (``48f``).
+
+        Raises `InputError`.
+        """
+        word = text.strip()
+        if match := _SECONDS.fullmatch(word):
+            return cls(Fraction(match[1]), "seconds", text=word)
+        if match := _FRAME.fullmatch(word):
+            return cls(Fraction(match[1]), "frames", text=word)
+        if match := _CLOCK.fullmatch(word):
+            return cls(_clock(match[1] or "0", match[2], match[3]), "seconds", text=word)
+        if match := _TIMECODE.fullmatch(word):
+            return cls(_clock(*match.group(1, 2, 3)), "timecode", int(match[5]), match[4] == ";", word)
+        raise InputError(
+            f"{text!r} is not a position: give seconds (1.5), a time (0:01:30.5), a timecode (00:01:30:12) or a frame (48f)"
+        )
+
+    def timecode_frame(self, rate: Fraction) -> int:
+        """The number of the frame that a timecode names at ``rate`` frames per second (SMPTE 12M). Raises `InputError`."""
+        per_second, seconds = round(rate), int(self.number)
+        if self.rest >= per_second:
+            raise InputError(
+                f"timecode {self.text} names frame {self.rest}: at {float(rate):g} fps they end at {per_second - 1}"
+            )
+        frame = seconds * per_second + self.rest
+        if not self.drop:
+            return frame
+        if rate not in (Fraction(30000, 1001), Fraction(60000, 1001)):
+            raise InputError(f"timecode {self.text} is drop frame, which only 29.97 and 59.94 fps have: write it with a colon")
+        dropped, minutes = per_second // 15, seconds // 60
+        if minutes % 10 and seconds % 60 == 0 and self.rest < dropped:
+            raise InputError(f"timecode {self.text} does not exist: drop frame begins this minute at frame {dropped}")
+        return frame - dropped * (minutes - minutes // 10)
+
+
+def _clock(hours: str, minutes: str, seconds: str) -> Fraction:
+    return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
