@@ -69,7 +69,7 @@ export function parse(text) {
   try {
     data = JSON.parse(text);
   } catch (error) {
-    throw new Error(`the tracks are no JSON: ${error.message}`);
+    throw new Error(`the tracks are not valid JSON: ${error.message}`);
   }
   return checked(data);
 }
@@ -140,7 +140,8 @@ function fields(data, where, known) {
   if (typeof data !== "object" || data === null || Array.isArray(data))
     throw new Error(`${where} is ${short(data)}: it must be an object, {...}`);
   for (const key of Object.keys(data))
-    if (!known.includes(key)) throw new Error(`${where} has a field ${JSON.stringify(key)}, which tracks do not know`);
+    if (!known.includes(key))
+      throw new Error(`${where} has an unknown field ${JSON.stringify(key)}: it may have ${known.join(", ")}`);
 }
 
 function numbers(value, count) {

@@ -16,6 +16,7 @@ NODES = sorted((ROOT / "nodes").rglob("*.py"))
 
 FLOORS = (
     ("core",),
+    ("parse",),
     ("ops", "tracks"),
     ("pixels",),
     ("archs", "timing"),

@@ -86,7 +86,7 @@ def put(*path, value):
         (["source", "frames"], 0, "whole number from 1 up"),
         (["source", "duration"], "long", r"source.duration is \"long\": it must be seconds"),
         (["source", "rate"], "fast", "is not a frame rate"),
-        (["source", "colour"], 1, "source.colour is not a field"),
+        (["source", "colour"], 1, 'source has an unknown field "colour": it may have frames'),
         (["source"], 7, "source is 7: it must be an object"),
         (["shots"], [], "shots is empty"),
         (["shots"], {}, "it must be a list"),
@@ -103,7 +103,7 @@ def put(*path, value):
         (["duplicates"], ["keep"], "it must be keep or spread"),
         (["output", "times"], 2, "drop one of the two"),
         (["output", "slow"], "-1", "it must be above 0"),
-        (["notes"], "", "notes is not a field of a plan"),
+        (["notes"], "", 'the plan has an unknown field "notes"'),
     ],
     ids=lambda value: None if isinstance(value, str) and " " in value else str(value),
 )

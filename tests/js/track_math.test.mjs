@@ -28,8 +28,8 @@ for (const one of cases)
 for (const { doc, error } of malformed)
   test(`refused: ${error}`, () => assert.throws(() => math.checked(doc), { message: error }));
 
-test("text that is no JSON says where", () => {
-  assert.throws(() => math.parse('{"v": 1,\n "size": [8, 8'), /^Error: the tracks are no JSON: .*/);
+test("text that is not valid JSON says where", () => {
+  assert.throws(() => math.parse('{"v": 1,\n "size": [8, 8'), /^Error: the tracks are not valid JSON: .*/);
 });
 
 test("what is written is read as the same", () => {

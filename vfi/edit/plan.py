@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 from ..clips.clip import Edited, Reader
 from ..core import Across, Frame, InputError
+from ..parse import Fields, anything, count, one_of, or_none, positive, read_json, seconds, share
 from ..timing.grids import Timing, exact_rate, timing
 from .duplicates import Repeats
 
@@ -206,50 +207,46 @@ class Plan:
 
         ``source`` and the ``frames`` of shots and ``output`` are informative: they only appear in messages.
         """
-        try:
-            data = json.loads(text)
-        except ValueError as error:
-            raise InputError(f"the plan is not valid JSON: {error}") from error
-        top = _Fields(data, "the plan")
-        if (form := top.take("plan", _count(1))) != FORMAT:
+        top = Fields(read_json(text, "the plan is"), "", "the plan")
+        if (form := top.take("plan", count(1))) != FORMAT:
             raise InputError(f"plan is {form}: this version reads format {FORMAT}")
-        source, output = _Fields(top.take("source", _any), "source"), _Fields(top.take("output", _any, {}), "output")
-        listed = [_Fields(one, f"shots[{index}]") for index, one in enumerate(top.take("shots", _list))]
-        if not listed:
+        source, output = Fields(top.take("source", anything), "source"), Fields(top.take("output", anything, {}), "output")
+        shots = top.objects("shots")
+        if not shots:
             raise InputError("shots is empty: a clip has at least one")
-        events = [_Fields(one, f"events[{index}]") for index, one in enumerate(top.take("events", _list, []))]
-        repeats = [_Fields(one, f"repeats[{index}]") for index, one in enumerate(top.take("repeats", _list, []))]
+        events = top.objects("events", [])
+        repeats = top.objects("repeats", [])
         read = cls(
             Source(
-                source.take("frames", _count(1)),
-                source.take("duration", _time),
-                source.take("rate", _or_none(_rate), None),
-                source.take("width", _count(1)),
-                source.take("height", _count(1)),
+                source.take("frames", count(1)),
+                source.take("duration", seconds),
+                source.take("rate", or_none(_rate), None),
+                source.take("width", count(1)),
+                source.take("height", count(1)),
             ),
             tuple(
                 Shot(
-                    one.take("start", _time),
-                    one.take("frames", _count(0), 0),
-                    one.take("across", _one_of(CUTS), "hold"),
-                    one.take("score", _or_none(_share), None),
+                    one.take("start", seconds),
+                    one.take("frames", count(0), 0),
+                    one.take("across", one_of(CUTS), "hold"),
+                    one.take("score", or_none(share), None),
                 )
-                for one in listed
+                for one in shots
             ),
             tuple(
-                Event(one.take("kind", _one_of(("fade", "flash"))), one.take("start", _time), one.take("frames", _count(0), 0))
+                Event(one.take("kind", one_of(("fade", "flash"))), one.take("start", seconds), one.take("frames", count(0), 0))
                 for one in events
             ),
-            tuple(Repeats(one.take("start", _time), one.take("frames", _count(1), 1)) for one in repeats),
-            top.take("duplicates", _one_of(DUPLICATES), "keep"),
+            tuple(Repeats(one.take("start", seconds), one.take("frames", count(1), 1)) for one in repeats),
+            top.take("duplicates", one_of(DUPLICATES), "keep"),
             Output(
-                output.take("times", _or_none(_count(1)), None),
-                output.take("fps", _or_none(_rate), None),
-                output.take("slow", _or_none(_positive), None),
+                output.take("times", or_none(count(1)), None),
+                output.take("fps", or_none(_rate), None),
+                output.take("slow", or_none(positive), None),
             ),
         )
-        output.take("frames", _or_none(_count(0)), None)
-        for part in (top, source, output, *listed, *events, *repeats):
+        output.take("frames", or_none(count(0)), None)
+        for part in (top, source, output, *shots, *events, *repeats):
             part.end()
         for name, starts in (("shots", [shot.start for shot in read.shots]), ("repeats", [run.start for run in read.repeats])):
             for index, (before, start) in enumerate(pairwise(starts), start=1):
@@ -259,97 +256,10 @@ class Plan:
         return read
 
 
-class _Fields:
-    """A JSON object whose fields are taken one by one; ``name`` is its place in the plan."""
-
-    def __init__(self, data: Any, name: str) -> None:
-        if not isinstance(data, dict):
-            raise InputError(f"{name} is {_short(data)}: it must be an object, {{...}}")
-        self.data, self.name = dict(data), name
-
-    def take(self, key: str, read: Callable[[Any], T], default: Any = ...) -> T:
-        """The field as ``read`` parses it; ``default`` replaces a missing one, and a field without a default is required."""
-        if key not in self.data and default is ...:
-            raise InputError(f"{self.name} has no {key!r}")
-        value = self.data.pop(key, default)
-        try:
-            return read(value)
-        except (ValueError, TypeError, OverflowError, ZeroDivisionError) as error:
-            raise InputError(f"{self._where(key)} is {_short(value)}: {error}") from error
-
-    def end(self) -> None:
-        """Raises `InputError` for a field that was not taken."""
-        for key in self.data:
-            raise InputError(f"{self._where(key)} is not a field of a plan")
-
-    def _where(self, key: str) -> str:
-        return key if self.name == "the plan" else f"{self.name}.{key}"
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-def _any(value: Any) -> Any:
-    return value
-
-
-def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise ValueError("it must be a list, [...]")
-    return value
-
-
-def _count(least: int) -> Callable[[Any], int]:
-    def read(value: Any) -> int:
-        if type(value) is not int or value < least:
-            raise ValueError(f"it must be a whole number from {least} up")
-        return value
-
-    return read
-
-
-def _time(value: Any) -> Fraction:
-    """Exact seconds: a text such as "1001/24000" or "0.96", or a whole number."""
-    try:
-        if isinstance(value, str) or type(value) is int:
-            return Fraction(value)
-    except (ValueError, ZeroDivisionError) as error:
-        raise ValueError('it must be seconds such as "1001/24000" or "0.96"') from error
-    raise ValueError('it must be seconds such as "1001/24000" or "0.96", in quotes so that they stay exact')
-
-
-def _positive(value: Any) -> Fraction:
-    number = _time(value)
-    if number <= 0:
-        raise ValueError("it must be above 0")
-    return number
-
-
 def _rate(value: Any) -> Fraction:
     if not isinstance(value, str | int | float) or isinstance(value, bool):
         raise ValueError('it must be a frame rate such as "60" or "30000/1001"')
     return exact_rate(value)
-
-
-def _share(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError("it must be a number from 0 to 1")
-    return float(value)
-
-
-def _one_of(names: Sequence[Any]) -> Callable[[Any], Any]:
-    def read(value: Any) -> Any:
-        if value not in names:
-            raise ValueError(f"it must be {', '.join(names[:-1])} or {names[-1]}")
-        return value
-
-    return read
-
-
-def _or_none(read: Callable[[Any], T]) -> Callable[[Any], T | None]:
-    return lambda value: None if value is None else read(value)
 
 
 def _missing(time: Fraction, what: str, before: Frame | None, after: Frame | None) -> InputError:

@@ -6,7 +6,6 @@ is the grid of output times that follows a curve. Knows nothing of frames, files
 
 from __future__ import annotations
 
-import json
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from math import ceil, comb, floor, sqrt
 from typing import Any, Literal, TypeAlias
 
 from ..core import InputError
+from ..parse import read_json
 from .grids import Knots, Tail
 
 Kind = Literal["speed", "position"]
@@ -223,7 +223,7 @@ def of_json(text: str, duration: Fraction, length: Fraction | None = None) -> Ti
     the end of the clip, over an output of ``length`` seconds (default: ``duration``).
     """
     try:
-        data = json.loads(text, parse_float=Fraction, parse_int=Fraction)
+        data = read_json(text, "the curve is", parse_float=Fraction, parse_int=Fraction)
         if isinstance(data, Mapping) and "points" in data:
             smooth = data.get("interpolation", "monotone_cubic") != "linear"
             points = [(x, y) for x, y in data["points"]]

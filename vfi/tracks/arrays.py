@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ..core import InputError
+from ..parse import short
 from .sampled import Size, Tracks
 
 ATI_FRAMES = 121
@@ -96,7 +97,7 @@ def _tensor(data: Any, name: str) -> Tensor:
     try:
         made = data if isinstance(data, Tensor) else torch.as_tensor(np.asarray(data, dtype=np.float64))
     except (ValueError, TypeError) as error:
-        raise InputError(f"{name} is {_short(data)}: a tensor, or equally long lists of numbers, are needed") from error
+        raise InputError(f"{name} is {short(data)}: a tensor, or equally long lists of numbers, are needed") from error
     return made if made.is_floating_point() else made.float()
 
 
@@ -105,7 +106,7 @@ def _side(data: Mapping[str, Any], key: str, usual: float) -> float:
     if side is None:
         return usual
     if isinstance(side, bool) or not isinstance(side, int | float) or not 0 < side < 1e9:
-        raise InputError(f"{key} is {_short(side)}: a number of pixels above 0 is needed")
+        raise InputError(f"{key} is {short(side)}: a number of pixels above 0 is needed")
     return float(side)
 
 
@@ -147,8 +148,3 @@ def _npy(data: bytes) -> np.ndarray:
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
         raise InputError("it is not an array of numbers")
     return array
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."

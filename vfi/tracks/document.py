@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, get_args
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ..core import InputError
+from ..parse import Fields, known, numbers, plain, read_json, short
 from .curves import Interp, Offset, along, chain
 from .easing import EASES, Ease, backwards, eased
 from .easing import checked as checked_ease
@@ -27,9 +28,6 @@ FORMAT = 1
 
 COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
 """Colours assigned to tracks in turn, safe for colour-blind viewers (Okabe and Ito, "Color Universal Design", 2008)."""
-
-LARGEST = 1e300
-"""Numbers must be smaller than this in absolute value."""
 
 _FORGIVEN = 1e-9
 
@@ -69,24 +67,24 @@ class Track:
     def __post_init__(self) -> None:
         for key, text in (("id", self.id), ("name", self.name), ("color", self.colour)):
             if not isinstance(text, str):
-                raise InputError(f"{key} is {_short(text)}: it must be a text")
+                raise InputError(f"{key} is {short(text)}: it must be a text")
         if not isinstance(self.on, bool):
-            raise InputError(f"on is {_short(self.on)}: it must be true or false")
+            raise InputError(f"on is {short(self.on)}: it must be true or false")
         if self.interp not in get_args(Interp):
-            raise InputError(f"interp is {_short(self.interp)}: it must be catmull, linear or pchip")
+            raise InputError(f"interp is {short(self.interp)}: it must be catmull, linear or pchip")
         try:
             checked_ease(self.ease)
         except InputError as error:
             raise InputError(
-                f"ease is {_short(self.ease)}: it must be {', '.join(EASES)} or [x1, y1, x2, y2] with x1 and x2 within 0 and 1"
+                f"ease is {short(self.ease)}: it must be {', '.join(EASES)} or [x1, y1, x2, y2] with x1 and x2 within 0 and 1"
             ) from error
-        if not _numbers(self.span, 2) or not 0 <= self.span[0] <= self.span[1] <= 1:
-            raise InputError(f"span is {_short(self.span)}: it must be [start, end] within 0 and 1")
+        if not numbers(self.span, 2) or not 0 <= self.span[0] <= self.span[1] <= 1:
+            raise InputError(f"span is {short(self.span)}: it must be [start, end] within 0 and 1")
         if not self.points:
             raise InputError("pts is []: it must be a list of points")
         for index, (before, time) in enumerate(pairwise(self.times), start=1):
             if not time > before:
-                raise InputError(f"pts[{index}] is passed at {_plain(time)}: it must be after the one before, {_plain(before)}")
+                raise InputError(f"pts[{index}] is passed at {plain(time)}: it must be after the one before, {plain(before)}")
 
     @property
     def times(self) -> tuple[float, ...]:
@@ -150,8 +148,8 @@ class Document:
     tracks: tuple[Track, ...] = ()
 
     def __post_init__(self) -> None:
-        if not _numbers(self.size, 2) or not all(side > 0 for side in self.size):
-            raise InputError(f"size is {_short(self.size)}: it must be [width, height] in pixels, both above 0")
+        if not numbers(self.size, 2) or not all(side > 0 for side in self.size):
+            raise InputError(f"size is {short(self.size)}: it must be [width, height] in pixels, both above 0")
 
     def sampled(self, frames: int) -> Tracks:
         """The tracks that are on, at ``frames`` frames, with float64 positions. Raises `InputError` for no frames."""
@@ -210,7 +208,7 @@ class Document:
         return json.dumps(
             {
                 "v": FORMAT,
-                "size": _plain(self.size),
+                "size": plain(self.size),
                 "tracks": [
                     {
                         "id": track.id,
@@ -218,8 +216,8 @@ class Document:
                         "color": track.colour,
                         "on": track.on,
                         "interp": track.interp,
-                        "ease": _plain(track.ease),
-                        "span": _plain(track.span),
+                        "ease": plain(track.ease),
+                        "span": plain(track.span),
                         "pts": [_row(point) for point in track.points],
                     }
                     for track in self.tracks
@@ -232,23 +230,19 @@ class Document:
     @classmethod
     def from_json(cls, text: str) -> Document:
         """Parse a document from JSON. Raises `InputError`, which names the wrong line or field."""
-        try:
-            data = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"the tracks are not valid JSON: {error}") from error
-        return cls.of_data(data)
+        return cls.of_data(read_json(text, "the tracks are"))
 
     @classmethod
     def of_data(cls, data: Any) -> Document:
         """The document from parsed JSON. Raises `InputError`."""
-        _fields(data, "the document", ("v", "size", "tracks"))
+        _checked(data, "the document", ("v", "size", "tracks"))
         if data.get("v") != FORMAT or isinstance(data["v"], bool):
-            raise InputError(f"v is {_short(data.get('v', ...))}: this version reads tracks of form {FORMAT}")
+            raise InputError(f"v is {short(data.get('v', ...))}: this version reads tracks of form {FORMAT}")
         size = data.get("size", ...)
         document = cls(tuple(size) if isinstance(size, list) else size)
         listed = data.get("tracks", ...)
         if not isinstance(listed, list):
-            raise InputError(f"tracks is {_short(listed)}: it must be a list, [...]")
+            raise InputError(f"tracks is {short(listed)}: it must be a list, [...]")
         return replace(document, tracks=tuple(_track(one, f"tracks[{index}]", index) for index, one in enumerate(listed)))
 
 
@@ -259,13 +253,13 @@ def labels(index: int) -> dict[str, Any]:
 
 def _track(data: Any, where: str, index: int) -> Track:
     names = {"id": "id", "name": "name", "color": "colour", "on": "on", "interp": "interp", "ease": "ease", "span": "span"}
-    _fields(data, where, (*names, "pts"))
+    _checked(data, where, (*names, "pts"))
     given: dict[str, Any] = labels(index)
     for key in names.keys() & data.keys():
         given[names[key]] = tuple(data[key]) if isinstance(data[key], list) else data[key]
     pts = data.get("pts", ...)
     if not isinstance(pts, list) or not pts:
-        raise InputError(f"{where}.pts is {_short(pts)}: it must be a list of points")
+        raise InputError(f"{where}.pts is {short(pts)}: it must be a list of points")
     points = tuple(_point(one, f"{where}.pts[{at}]") for at, one in enumerate(pts))
     try:
         return Track(points, **given)
@@ -273,57 +267,33 @@ def _track(data: Any, where: str, index: int) -> Track:
         raise InputError(f"{where}.{error}") from error
 
 
+def _checked(data: Any, where: str, names: Sequence[str]) -> None:
+    """Raise `InputError` unless ``data`` is an object with no other fields than ``names``."""
+    Fields(data, where)
+    known(data, names, where)
+
+
 def _point(data: Any, where: str) -> Point:
     rest = data[2:] if isinstance(data, list) and len(data) in (3, 7) else []
     time, into, out = rest[0] if rest else None, rest[1:3] or [None, None], rest[3:5] or [None, None]
-    shaped = isinstance(data, list) and len(data) in (2, 3, 7) and _numbers(data[:2], 2)
+    shaped = isinstance(data, list) and len(data) in (2, 3, 7) and numbers(data[:2], 2)
     if (
         not shaped
-        or not all(pair == [None, None] or _numbers(pair, 2) for pair in (into, out))
-        or not (time is None or _numbers([time], 1))
+        or not all(pair == [None, None] or numbers(pair, 2) for pair in (into, out))
+        or not (time is None or numbers([time], 1))
     ):
-        raise InputError(
-            f"{where} is {_short(data)}: a point is [x, y], [x, y, time] or [x, y, time, in x, in y, out x, out y]"
-        )
+        raise InputError(f"{where} is {short(data)}: a point is [x, y], [x, y, time] or [x, y, time, in x, in y, out x, out y]")
     if time is not None and not 0 <= time <= 1:
-        raise InputError(f"{where}[2] is {_short(time)}: a time lies within 0 and 1")
+        raise InputError(f"{where}[2] is {short(time)}: a time lies within 0 and 1")
     handles = [None if pair[0] is None else (pair[0], pair[1]) for pair in (into, out)]
     return Point(data[0], data[1], time, *handles)
-
-
-def _fields(data: Any, where: str, known: Sequence[str]) -> None:
-    if not isinstance(data, Mapping):
-        raise InputError(f"{where} is {_short(data)}: it must be an object, {{...}}")
-    for key in data:
-        if key not in known:
-            raise InputError(f"{where} has a field {_short(key)}, which tracks do not know")
-
-
-def _numbers(values: Any, count: int) -> bool:
-    return (
-        isinstance(values, list | tuple)
-        and len(values) == count
-        and all(isinstance(one, int | float) and not isinstance(one, bool) and -LARGEST < one < LARGEST for one in values)
-    )
-
-
-def _short(value: Any) -> str:
-    text = "missing" if value is ... else json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
-    return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-def _plain(value: Any) -> Any:
-    """Whole floats as integers, as JavaScript writes them."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _row(point: Point) -> list[Any]:
     into, out = point.into or (None, None), point.out or (None, None)
     row = [point.x, point.y, point.time, *into, *out]
     used = 7 if point.into or point.out else 2 if point.time is None else 3
-    return [_plain(value) for value in row[:used]]
+    return [plain(value) for value in row[:used]]
 
 
 def _kept(path: Sequence[Offset], times: Sequence[float], first: int, last: int, tolerance: float) -> list[int]:

@@ -14,8 +14,9 @@ from typing import Any, Literal, TypeAlias
 import torch
 
 from ..core import InputError
+from ..parse import finite, read_json, short
 from .arrays import of_ati, of_core, of_npy, of_pred_tracks
-from .document import LARGEST, Document, Point, Track, labels
+from .document import Document, Point, Track, labels
 from .sampled import Size, Tracks
 
 Read: TypeAlias = "Document | Tracks"
@@ -81,7 +82,7 @@ def of_data(data: Any, size: Size | None = None) -> Read:
         document = Document.of_data(data)
         return document if size is None else document.scaled(size)
     if not isinstance(data, list):
-        raise InputError(f"the tracks are {_short(data)}: a list or an object is needed")
+        raise InputError(f"the tracks are {short(data)}: a list or an object is needed")
     if not data:
         return Document(_needed(size))
     first = data[0]
@@ -121,18 +122,14 @@ def dumps(read: Read, form: Form, frames: int | None = None) -> str:
 
 
 def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        if "'" in text and '"' not in text:
-            return _json(text.replace("'", '"'))
-        raise InputError(f"the tracks are not valid JSON: {error}") from error
+    single = "'" in text and '"' not in text
+    return read_json(text.replace("'", '"') if single else text, "the tracks are")
 
 
 def _strip(text: Any, index: int) -> Any:
     """The track in one string of a list of strings."""
     if not isinstance(text, str):
-        raise InputError(f"track {index} is {_short(text)}, and those before are text: all must be of one kind")
+        raise InputError(f"track {index} is {short(text)}, and those before are text: all must be of one kind")
     try:
         track = _json(text)
     except InputError as error:
@@ -163,7 +160,7 @@ def _store(data: list[Any], size: Size) -> Document:
     for index, one in enumerate(data):
         where = f"track {index}"
         if not isinstance(one, Mapping) or "points" not in one:
-            raise InputError(f"{where} is {_short(one)}: an object with points is needed")
+            raise InputError(f"{where} is {short(one)}: an object with points is needed")
         points = _places(one["points"], where, _with_handles)
         given = labels(index)
         given |= {ours: one[key] for key, ours in (("name", "name"), ("color", "colour")) if isinstance(one.get(key), str)}
@@ -186,7 +183,7 @@ def _stored(track: Track) -> dict[str, Any]:
 
 def _places(data: Any, where: str, read: Callable[[Any, str], Any]) -> list[Any]:
     if not isinstance(data, list):
-        raise InputError(f"{where} is {_short(data)}: a list of points is needed")
+        raise InputError(f"{where} is {short(data)}: a list of points is needed")
     if not data:
         raise InputError(f"{where} has no points: at least one is needed")
     return [read(one, f"{where}, point {index}") for index, one in enumerate(data)]
@@ -194,7 +191,7 @@ def _places(data: Any, where: str, read: Callable[[Any, str], Any]) -> list[Any]
 
 def _xy(data: Any, where: str) -> tuple[float, float]:
     if not isinstance(data, Mapping):
-        raise InputError(f'{where} is {_short(data)}: {{"x": ..., "y": ...}} is needed')
+        raise InputError(f'{where} is {short(data)}: {{"x": ..., "y": ...}} is needed')
     return _number(data, "x", where), _number(data, "y", where)
 
 
@@ -209,19 +206,19 @@ def _with_handles(data: Any, where: str) -> Point:
 
 def _pair(data: Any, where: str) -> tuple[float, float]:
     if not isinstance(data, list) or len(data) != 2:
-        raise InputError(f"{where} is {_short(data)}: [x, y] is needed")
+        raise InputError(f"{where} is {short(data)}: [x, y] is needed")
     return _finite(data[0], where), _finite(data[1], where)
 
 
 def _number(data: Mapping[str, Any], key: str, where: str) -> float:
     if key not in data:
-        raise InputError(f"{where} is {_short(data)}: it has no {key}")
+        raise InputError(f"{where} is {short(data)}: it has no {key}")
     return _finite(data[key], f"{key} of {where}")
 
 
 def _finite(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -LARGEST < value < LARGEST:
-        raise InputError(f"{where} is {_short(value)}: a finite number is needed")
+    if not finite(value):
+        raise InputError(f"{where} is {short(value)}: a finite number is needed")
     return float(value)
 
 
@@ -233,8 +230,3 @@ def _needed(size: Size | None) -> Size:
 
 def _compact(data: Sequence[Any]) -> str:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -5,21 +5,16 @@ Owns the names and allowed values. Knows nothing of how any setting is carried o
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..core import InputError
+from ..parse import known, read_toml
 from .objective import Weights
 from .synthetic import Synthetic
 from .teachers import GRID
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 T = TypeVar("T")
 
@@ -121,32 +116,30 @@ class Recipe:
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe from a TOML file. Raises `InputError` for invalid files and unknown keys."""
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise InputError(f"{path} is not a recipe: {error}") from error
-    return made(Recipe, told, str(path))
+    return settings(Recipe, read_toml(text, f"{path} is"), str(path))
 
 
-def made(kind: type[T], told: Mapping[str, Any], where: str) -> T:
+def settings(kind: type[T], data: Mapping[str, Any], where: str) -> T:
     """Build a dataclass from plain values: tables become dataclasses, lists tuples. Raises `InputError`."""
-    known = {one.name: one for one in fields(kind)}  # type: ignore[arg-type]
-    values: dict[str, Any] = {}
+    known(data, [one.name for one in fields(kind)], where)  # type: ignore[arg-type]
     blank = kind()
-    for name, value in told.items():
-        if name not in known:
-            raise InputError(f"{where} has the unknown key {name!r}: valid keys are {', '.join(known)}")
-        default = getattr(blank, name)
-        if is_dataclass(default) and isinstance(value, Mapping):
-            values[name] = made(type(default), value, f"{where}, [{name}],")
-            continue
-        if isinstance(value, list):
-            value = tuple(value)
-        elif isinstance(default, float) and type(value) is int:
-            value = float(value)
-        if type(value) is not type(default):
-            raise InputError(f"{where} has {name} = {value!r}: {_named(default)} is needed")
-        values[name] = value
-    return kind(**values)
+    return kind(**{name: _like(getattr(blank, name), value, name, where) for name, value in data.items()})
+
+
+def _like(default: Any, value: Any, name: str, where: str) -> Any:
+    """``value`` in the type of ``default``."""
+    if is_dataclass(default) and isinstance(value, Mapping):
+        return settings(type(default), value, f"{where}, [{name}],")
+    if isinstance(value, list):
+        value = tuple(value)
+    elif isinstance(default, float) and type(value) is int:
+        value = float(value)
+    if type(value) is not type(default):
+        raise InputError(f"{where} has {name} = {value!r}: {_named(default)} is needed")
+    return value
 
 
 def _named(default: object) -> str:
