@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 
 from comfy_api.latest import Input, io
 from torch import Tensor
 
 from ..vfi.clips.clip import Encoding
-from ..vfi.core import Doubts
+from ..vfi.core import Doubts, Frame
 from ..vfi.edit.plan import Plan
 from ..vfi.model.wrappers import TTA_PASSES
 from ..vfi.render.run import run
@@ -99,14 +100,18 @@ class Interpolate(io.ComfyNode):
         shown = len(bridge.checked(images)) - (not hold_last)
         count = asked.grid.count(len(images), shown / source, tail)
         ready = over(model.ready(images.shape[1:3], bridge.unbound(images)), (len(images) - 1) / source)
-        frames = bridge.frames_of_images(images, source)
-        made = run(frames if plan is None else plan.marked(frames), ready, asked.grid, tail=tail)
+
+        def frames() -> Iterator[Frame]:
+            plain = bridge.frames_of_images(images, source)
+            return plain if plan is None else plan.marked(plain)
+
+        made = run(frames(), ready, asked.grid, tail=tail)
         disagreement = bridge.per_frame([False] * count, images)
         if isinstance(ready, Doubts):
             disagreement = disagreement.clone()
             made = bridge.noting_doubt(made, disagreement)
         out, originals = bridge.collected(bridge.watched(made, count), images, count)
-        instants = resample(bridge.frames_of_images(images, source), asked.grid, tail=tail)
+        instants = resample(frames(), asked.grid, tail=tail)
         places = (instant.place if instant.t else instant.before.time for instant in instants)
         return io.NodeOutput(out, float(asked.rate), count, originals, disagreement, inputs.listed_times(places))
 

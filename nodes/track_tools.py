@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from itertools import count
+from pathlib import Path
 from typing import Any, Literal
 
+import folder_paths
 import torch
 from comfy_api.latest import io
 from torch import Tensor
@@ -14,18 +18,26 @@ from ..vfi.core import InputError
 from ..vfi.motion import match
 from ..vfi.motion.follow import WITHIN, corners, follow
 from ..vfi.tracks import Document, Tracks
-from ..vfi.tracks.arrays import core_dict, of_core
-from ..vfi.tracks.formats import Read, dumps, loads, tracks_of
+from ..vfi.tracks.arrays import core_dict, of_core, save_ati, save_wan_move
+from ..vfi.tracks.formats import TRACK_ENDINGS, Read, dumps, loads, read_tracks, tracks_of
 from ..vfi.tracks.heatmap import heatmaps
 from ..vfi.tracks.sketch import Style, sketch
 from . import bridge
 from .model import Model, ModelType
 from .tracks import CATEGORY, FIRST, GROUND, LAST, drawing_output, frames_input, shown, size_inputs
 
+log = logging.getLogger(__name__)
+
 TEXT = "[[{x, y}, ...], ...] as in KJNodes, LTX-Video and Wan, Framer's points, a Track Editor drawing, and others"
 
 TOLERANCE = 1.0
 """How far, in pixels, a drawing may deviate from its tracks."""
+
+
+NO_FILE = "none"
+
+SAVED = ("JSON", "ATI", "Wan-Move")
+"""Formats of files that Edit Tracks writes."""
 
 
 class MatchKeyframes(io.ComfyNode):
@@ -223,7 +235,25 @@ class EditTracks(io.ComfyNode):
                 ),
                 io.Int.Input("to_width", default=0, min=0, max=16384, tooltip="Width to scale the tracks to. 0 keeps it."),
                 io.Int.Input("to_height", default=0, min=0, max=16384, tooltip="Height to scale the tracks to. 0 keeps it."),
+                io.Combo.Input(
+                    "file",
+                    options=[NO_FILE, *track_files()],
+                    default=NO_FILE,
+                    optional=True,
+                    tooltip="A file of tracks in ComfyUI's input folder, joined to the others: JSON, ATI's .npz or .pth, or "
+                    "Wan-Move's .npy.",
+                ),
+                io.Combo.Input(
+                    "save_as",
+                    display_name="save as",
+                    options=[NO_FILE, *SAVED],
+                    default=NO_FILE,
+                    optional=True,
+                    tooltip="Also writes the edited tracks to ComfyUI's output folder: JSON, ATI's .npz, or a folder with "
+                    "Wan-Move's track.npy and visibility.npy. Nothing is overwritten.",
+                ),
             ],
+            is_output_node=True,
             outputs=[
                 io.Tracks.Output("tracks", tooltip="The edited tracks."),
                 io.String.Output("coordinates", tooltip="The same as text, one position per frame, for KJNodes and Wan."),
@@ -244,16 +274,22 @@ class EditTracks(io.ComfyNode):
         frames: int,
         tracks: Mapping[str, Any] | None = None,
         more: Mapping[str, Any] | None = None,
+        file: str = NO_FILE,
+        save_as: str = NO_FILE,
         **changes: Any,
     ) -> io.NodeOutput:
         size = (width, height)
         given: list[Read] = [of_core(one, size) for one in (tracks, more) if one is not None]
         if text.strip():
             given.append(loads(text, size))
+        if file != NO_FILE:
+            given.append(read_tracks(Path(folder_paths.get_input_directory()) / Path(file).name, size))
         joined = joined_tracks(given, join, frames)
         edited = changed(joined.resampled(frames or joined.frames), **changes)
         drawn = Document.through(edited, TOLERANCE)
         texts = dumps(edited, "samples"), drawn.to_json()
+        if save_as != NO_FILE:
+            log.info("tracks saved to %s", save(edited, save_as))
         return io.NodeOutput(core_dict(edited), *texts, edited.frames, edited.count, dumps(drawn, "framer"))
 
 
@@ -315,6 +351,27 @@ class DrawTracks(io.ComfyNode):
         for index, ground in enumerate(bridge.watched(grounds_of(images, read), read.frames)):
             drawn[index] = sketch(ground, read, index, style=look).movedim(0, -1)
         return io.NodeOutput(drawn)
+
+
+def track_files() -> list[str]:
+    """The names of the files in ComfyUI's input folder that may hold tracks."""
+    folder = Path(folder_paths.get_input_directory())
+    return sorted(path.name for path in folder.glob("*") if path.suffix in TRACK_ENDINGS) if folder.is_dir() else []
+
+
+def save(tracks: Tracks, form: str) -> Path:
+    """Write ``tracks`` in a ``form`` of `SAVED` to ComfyUI's output folder, under the next free name; returns its path."""
+    folder, ending = Path(folder_paths.get_output_directory()), {"JSON": ".json", "ATI": ".npz", "Wan-Move": ""}[form]
+    paths = (folder / f"tracks_{number:05d}{ending}" for number in count(1))
+    path = next(path for path in paths if not path.exists())
+    if form == "Wan-Move":
+        path.mkdir(parents=True)
+        save_wan_move(tracks, path)
+    elif form == "ATI":
+        save_ati(tracks, path)
+    else:
+        path.write_text(dumps(tracks, "samples"), encoding="utf-8")
+    return path
 
 
 def joined_tracks(given: list[Read], join: Literal["beside", "after"], frames: int) -> Tracks:

@@ -63,7 +63,8 @@ def rows(text: str) -> list[list[str]]:
 def test_the_table_has_a_row_for_each_model_and_subset(triplets: Path, capsys: pytest.CaptureFixture[str]):
     assert vfi(triplets, "--models", "linear,nearest") == 0
     out = capsys.readouterr().out
-    assert out.splitlines()[1].split() == ["model", "subset", "frames", "PSNR", "SSIM", "IE", "LPIPS", "s/frame"]
+    headings = "model subset frames PSNR SSIM IE LPIPS flicker % s/frame"
+    assert out.splitlines()[1].split() == headings.split()
     cells = rows(out)
     assert [row[:3] for row in cells] == [
         [model, subset, count]
@@ -201,7 +202,7 @@ def test_models_of_four_frames_are_left_out_where_two_are_given(triplets: Path, 
     odd(lambda window: window[:, 0], window=4)
     assert vfi(triplets, "--models", "odd,linear") == 0
     out = capsys.readouterr().out
-    assert ["odd", "0", "-", "-", "-", "-", "-"] in [line.split() for line in out.splitlines()]
+    assert ["odd", "0", "-", "-", "-", "-", "-", "-"] in [line.split() for line in out.splitlines()]
     assert "odd: not scored: it takes 4 frames, and the others give fewer" in out
 
 

@@ -172,6 +172,9 @@ class Server:
         self.progress: list[tuple[int, int]] = []
         self.interrupt_at: int | None = None
         self.folder.mkdir(parents=True)
+        self.input, self.output = folder / "input", folder / "output"
+        self.input.mkdir()
+        self.output.mkdir()
 
     def check(self) -> None:
         if self.interrupt_at is not None and len(self.progress) >= self.interrupt_at:
@@ -232,6 +235,8 @@ class Server:
             "get_filename_list": lambda name: sorted(file.name for file in self.folder.iterdir()),
             "get_full_path": lambda name, file: next((str(path) for path in self.folder.iterdir() if path.name == file), None),
             "get_temp_directory": lambda: str(self.temp),
+            "get_input_directory": lambda: str(self.input),
+            "get_output_directory": lambda: str(self.output),
         }
         contents = {
             "comfy_api": {},

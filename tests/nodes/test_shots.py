@@ -129,3 +129,13 @@ def test_a_search_can_be_cancelled(run, server, at: int):
     with pytest.raises(server.Interrupted):
         run("InbetweenFindShots", images=stills(5, 4))
     assert len(server.progress) == at
+
+
+def test_listed_times_follow_the_plan(run, linear):
+    """At a held cut the last frame of the shot is shown twice: both lines give its own time."""
+    images = stills(5, 4)
+    plan, *_ = run("InbetweenFindShots", images=images, source_fps=24.0)
+    *_, listed = run("InbetweenInterpolate", model=linear, images=images, source_fps=24.0, mode=TWICE, plan=plan)
+    assert listed.splitlines()[8:11] == ["0.166667", "0.166667", "0.208333"]
+    *_, listed = run("InbetweenInterpolate", model=linear, images=images, source_fps=24.0, mode=TWICE)
+    assert listed.splitlines()[8:11] == ["0.166667", "0.187500", "0.208333"]

@@ -161,3 +161,24 @@ def test_heat_maps_are_framers(run):
     assert maps.max() <= 1
     assert maps[0, 32, 72, 0] == pytest.approx(0.573, abs=0.01)  # a standard deviation away
     assert not maps[1].any()
+
+
+@pytest.mark.parametrize(("form", "name"), [("JSON", "tracks_{}.json"), ("ATI", "tracks_{}.npz"), ("Wan-Move", "tracks_{}")])
+def test_tracks_are_written_to_files_and_read_again(run, server, form: str, name: str):
+    text = "[[[1, 2], [5, 8], [9, 9.5]], [[30, 20]]]"
+    for number in ("00001", "00002"):  # nothing is overwritten
+        tracks, *_ = run("InbetweenEditTracks", text=text, frames=121, width=32, height=24, save_as=form)
+        assert (server.output / name.format(number)).exists()
+    written = server.output / name.format("00002")
+    for file in written.iterdir() if written.is_dir() else [written]:
+        file.rename(server.input / file.name)
+    file = "track.npy" if form == "Wan-Move" else written.name
+    again, *_ = run("InbetweenEditTracks", text="", file=file, width=32, height=24)
+    torch.testing.assert_close(again["track_path"], tracks["track_path"], atol=1 / 16 + 1e-6, rtol=0)
+    assert torch.equal(again["track_visibility"], tracks["track_visibility"])
+
+
+def test_only_files_of_the_input_folder_are_read(run, server, tmp_path):
+    (tmp_path / "secret.json").write_text("[[[1, 2]]]")
+    with pytest.raises(ValueError, match="cannot be read"):
+        run("InbetweenEditTracks", text="", file="../../secret.json")

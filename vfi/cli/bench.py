@@ -26,11 +26,12 @@ from torch import Tensor
 from .. import __version__
 from ..clips import datasets
 from ..clips.datasets import Item
-from ..core import InputError, Interpolator
+from ..core import Frame, InputError, Interpolator
 from ..model import load, wrappers
 from ..model.load import Choice
 from ..model.quality import RUNGS
 from ..model.wrappers import TTA_PASSES, Pad
+from ..pixels.flicker import flicker
 from ..pixels.metrics import Lpips, Quality, compare
 from . import model_options
 from .arguments import argument, factor, whole
@@ -42,6 +43,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "ssim": ("SSIM", ".4f"),
     "ie": ("IE", ".2f"),
     "lpips": ("LPIPS", ".4f"),
+    "flicker": ("flicker %", "+.2f"),
     "seconds": ("s/frame", ".3f"),
 }
 """Heading and format of each measure."""
@@ -55,7 +57,8 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "quality",
         help="make frames whose truth is known, and compare",
         description="Make frames whose truth is known, and compare: PSNR and SSIM (more is better), IE and LPIPS (less is), "
-        "and the seconds that a frame takes, after one that is not timed. Means are over frames.",
+        "how much brighter made frames are than their neighbours (flicker), and the seconds per frame, after one that is not "
+        "timed. Means are over frames.",
     )
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="a test set")
     names = ", ".join(layout.name for layout in datasets.LAYOUTS)
@@ -168,11 +171,12 @@ class Score:
     item: Item
     t: Fraction
     quality: Quality
+    flicker: float
     seconds: float
 
     @property
     def values(self) -> dict[str, float | None]:
-        return {**vars(self.quality), "seconds": self.seconds}
+        return {**vars(self.quality), "flicker": self.flicker, "seconds": self.seconds}
 
 
 @dataclass
@@ -290,7 +294,14 @@ def scores(model: Interpolator, name: str, found: Sequence[Item], lpips: Lpips |
                 made = wrappers.at(model, prepared, torch.tensor([float(t)]))[0]
                 seconds = once + time.perf_counter() - started
                 check_numbers(made)
-            yield Score(item, t, compare(made, true, lpips), seconds)
+            yield Score(item, t, compare(made, true, lpips), flicker_of(window, made, t), seconds)
+
+
+def flicker_of(window: Tensor, made: Tensor, t: Fraction) -> float:
+    """The brightness of the frame made at ``t`` relative to those on either side, in percent; see `flicker.flicker`."""
+    before, after = window[0, window.shape[1] // 2 - 1 : window.shape[1] // 2 + 1]
+    frames = (Frame(before, Fraction(0)), Frame(made, t, made=True), Frame(after, Fraction(1)))
+    return 100 * flicker(frames).shift
 
 
 @contextmanager

@@ -19,6 +19,9 @@ from .arrays import of_ati, of_core, of_npy, of_pred_tracks
 from .document import Document, Point, Track, labels
 from .sampled import Size, Tracks
 
+TRACK_ENDINGS = (".json", ".npy", ".npz", ".pth", ".pt")
+"""Endings of the files that `read_tracks` knows."""
+
 Read: TypeAlias = "Document | Tracks"
 """The content of a format: points of a curve, or positions at frames."""
 
