@@ -209,7 +209,7 @@ def test_refinement_is_left_out_when_asked(tmp_path: Path):
     ("options", "sentence"),
     [
         (["--quality", "draft", "--model", "dis"], "quality draft uses no network: leave the model at auto"),
-        (["--quality", "best", "--tta", "duo"], "quality best has passes of its own"),
+        (["--quality", "best", "--tta", "duo"], "quality best has its own passes"),
         (["--quality", "fast", "--model", "linear"], "linear does not estimate motion"),
     ],
 )
@@ -276,7 +276,7 @@ def test_the_example_clip_becomes_smooth(tmp_path: Path):
         (["missing.mp4", "out.mp4"], "does not exist"),
         (["IN", "out.xyz"], "out.xyz"),
         (["IN", "nowhere/out.mp4"], "there is no folder"),
-        (["IN", "IN"], "is the input itself"),
+        (["IN", "IN"], "is an input: give the output another name"),
         (["IN", "out.mp4", "--model", "rife-9"], "no model is called"),
         (["IN", "out.mp4", "--model", "missing.safetensors"], "missing.safetensors"),
         (["IN", "out.mp4", "--codec", "prores"], "cannot hold prores"),
@@ -284,7 +284,7 @@ def test_the_example_clip_becomes_smooth(tmp_path: Path):
         (["IN", "out.mp4", "--dtype", "float16"], "float16"),
         (["IN", "out.mp4", "--pad", "wrap"], "is not a padding"),
         (["IN", "out.mp4", "--times", "2", "--fps", "60"], "drop one of the two"),
-        (["IN", "out.mp4", "--in-fps", "24"], "frame rate of its own"),
+        (["IN", "out.mp4", "--in-fps", "24"], "has its own frame rate"),
         (["IN", "images", "--crf", "18"], "crf"),
     ],
 )

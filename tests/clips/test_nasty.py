@@ -81,7 +81,7 @@ class TestNoVideo:
     def test_names_do_not_matter(self, clip: Path, tmp_path: Path):
         clip.rename(tmp_path / "clip.png")
         assert len(list(open_clip(tmp_path / "clip.png"))) == 48
-        with pytest.raises(InputError, match="holds a video, where one picture is wanted"):
+        with pytest.raises(InputError, match="holds a video: exactly one picture is needed"):
             read_image(tmp_path / "clip.png")
         (tmp_path / "image.mp4").write_bytes(png(np.full((4, 6), 100), 0))
         frames = list(open_clip(tmp_path / "image.mp4"))
@@ -99,11 +99,11 @@ class TestDamage:
         assert [frame.time for frame in frames][:10] == [F(k, 24) for k in range(10)]
         assert all(frame.time + frame.duration == after.time for frame, after in pairwise(frames))
         assert frames[-1].duration == F(1, 24)
-        assert "what could be decoded was used" in reader.notes[0]
+        assert "all frames that could be decoded were used" in reader.notes[0]
 
     def test_a_file_cut_before_its_index(self, tmp_path: Path):
         path = cut(film(tmp_path / "late.mp4", list(range(25)), F(1, 24)), 0.6)  # PyAV alone puts the index last
-        with pytest.raises(InputError, match="damaged or cut short"):
+        with pytest.raises(InputError, match="damaged or truncated"):
             VideoReader(path)
 
     def test_flipped_bytes(self, clip: Path):

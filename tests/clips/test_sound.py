@@ -213,7 +213,7 @@ def test_what_is_asked_for(tmp_path: Path, audio, ending: str, kept: str | None)
 def test_a_clip_of_unknown_length_gets_a_sentence(tmp_path: Path):
     source = film(tmp_path / "in.mp4", list(range(25)), F(1, 24), sound=F(1))
     with (
-        pytest.raises(InputError, match="does not say how long"),
+        pytest.raises(InputError, match="states no duration"),
         fitted_sound(source, shown(None), timing(F(24), slow=F(2)), ".mp4"),
     ):
         pass

@@ -376,7 +376,7 @@ class TestWriting:
 
     def test_alpha_that_cannot_be_kept_is_noted(self, tmp_path: Path):
         writer = write(tmp_path / "clip.mp4", replace(SMALL, alpha=True), moving(2, alpha=True))
-        assert "transparency is left out" in writer.notes[0]
+        assert "transparency is dropped" in writer.notes[0]
 
     @pytest.mark.parametrize(("codec", "chroma"), [("h264", "444"), ("hevc", "444"), ("vp9", "420"), ("av1", "420")])
     def test_odd_sizes_are_never_cropped(self, tmp_path: Path, codec: str, chroma: str):
@@ -395,7 +395,7 @@ class TestWriting:
 
     def test_less_depth_than_asked_for_is_noted(self, tmp_path: Path):
         writer = write(tmp_path / "clip.mp4", replace(SMALL, depth=16), moving(2))
-        assert writer.notes == ["h264 is written with 10 bits a sample, not 16"]
+        assert writer.notes == ["h264 is written with 10 bits per sample, not 16"]
         assert VideoReader(tmp_path / "clip.mp4").info.depth == 10
 
     def test_apple_plays_it_and_it_starts_while_it_loads(self, tmp_path: Path):
@@ -495,12 +495,12 @@ class TestSafety:
         [
             ("none/clip.mp4", Encoding(), "there is no folder"),
             ("folder.mp4", Encoding(), "is a folder"),
-            ("clip.avi", Encoding(), "cannot be written"),
-            ("clip.webm", Encoding("h264"), "cannot hold h264: vp9, av1"),
-            ("clip.mp4", Encoding("xvid"), "no codec that can be written"),
-            ("clip.mp4", Encoding(crf=60), "h264 knows 0 to 51"),
+            ("clip.avi", Encoding(), "has an unsupported ending"),
+            ("clip.webm", Encoding("h264"), "cannot hold h264: choose from vp9, av1"),
+            ("clip.mp4", Encoding("xvid"), "is not a codec that can be written"),
+            ("clip.mp4", Encoding(crf=60), "h264 takes 0 to 51"),
             ("clip.mkv", Encoding("ffv1", crf=3), "ffv1 has no crf"),
-            ("frame.png", Encoding(), "one image: give a folder"),
+            ("frame.png", Encoding(), "single image: give a folder"),
         ],
     )
     def test_what_cannot_be_written_is_said_before_any_work(self, tmp_path: Path, name: str, encoding: Encoding, message: str):
@@ -514,7 +514,7 @@ class TestSafety:
         before = path.read_bytes()
         (tmp_path / "link.mp4").symlink_to(path)
         for name in ("clip.mp4", "link.mp4"):
-            with pytest.raises(InputError, match="is the input itself"):
+            with pytest.raises(InputError, match="is an input: give the output another name"):
                 create_clip(tmp_path / name, VideoReader(path).info)
         assert path.read_bytes() == before
 

@@ -150,5 +150,5 @@ def test_a_cancelled_run_leaves_no_file(run, linear, file, from_file, server, at
 
 def test_what_is_no_video_gets_a_sentence(run, linear, tmp_path, from_file):
     (tmp_path / "text.mp4").write_text("not a video")
-    with pytest.raises(ValueError, match="is no video or image that can be read"):
+    with pytest.raises(ValueError, match="is not a readable video or image"):
         run("InbetweenInterpolateVideo", model=linear, video=from_file(str(tmp_path / "text.mp4")), mode=TWICE)

@@ -218,5 +218,5 @@ def test_a_file_of_packets_that_is_cut_short_is_noticed(tmp_path: Path):
     path = writer.commit()
     assert len(list(packets.packets_of(path))) == 6
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(InputError, match="is cut short"):
+    with pytest.raises(InputError, match="is truncated"):
         list(packets.packets_of(path))

@@ -33,7 +33,7 @@ def held():
 def work(left=2**22):
     start = held()
     with kept():
-        for power in (16, 17, 18, 19, 20, 21, 21, 21, 21):
+        for power in (16, 17, 18, 19, 20, *[21] * 16):  # where small ones come to lie, it takes several large ones
             faults(2**power)
         with kept():
             again = min(faults(2**21) for _ in range(4))  # a thread's heap may grow once more

@@ -94,11 +94,11 @@ def test_work_that_is_stopped_keeps_its_chunks_in_whatever_order(source: Path, t
     ("model", "error", "says"),
     [
         (labour.absent, InputError, r"^there is no such model$"),
-        (labour.wrong, RuntimeError, "a worker failed: its error stands above"),
+        (labour.wrong, RuntimeError, "a worker failed: its error is above"),
         (
             labour.deadly,
             InputError,
-            r"workers died 3 times before they began, the last by SIGKILL: fewer of them take less memory",
+            r"workers died 3 times before they began, the last by SIGKILL: fewer workers need less memory",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""What a clip is, whether it is a video file or a folder of images: its description, and what reads and writes one.
+"""Clips, whether video files or folders of images: their description, and the interfaces that read and write them.
 
 Owns `Info`, the options of writing and the promise of a safe output. Knows nothing of codecs or pixels.
 """
@@ -33,18 +33,18 @@ DEFAULT_RATE = Fraction(24)
 
 
 class DamagedError(InputError):
-    """A file whose frames cannot all be read."""
+    """Some frames of a file cannot be read."""
 
 
 @dataclass(frozen=True)
 class Info:
-    """What is known of a clip before its frames are read; for a writer, what is to be written.
+    """The description of a clip, known before its frames are read; for a writer, of the clip to write.
 
-    ``width`` and ``height`` are those of the upright picture. ``rate`` is the average frame rate; ``frames`` and
-    ``duration`` (seconds) are what the file says of itself. ``depth`` is 8, 10, 12, 16 or 32 bits a sample; ``chroma`` is
-    rgb, grey, 444, 422 or 420. ``floats`` says that samples may lie outside 0..1, ``curve`` names the transfer function (see
-    `transfer`) where the tags of ``colour`` do not tell it. ``path`` is None for a clip in memory. All times and durations of
-    its frames are multiples of ``time_base`` seconds, where that is known.
+    ``width`` and ``height`` are those of the upright picture. ``rate`` is the average frame rate; ``frames`` and ``duration``
+    (seconds) are as stated by the file. ``depth`` is 8, 10, 12, 16 or 32 bits per sample; ``chroma`` is rgb, grey, 444, 422 or
+    420. ``floats`` means that samples may lie outside 0..1. ``curve`` names the transfer function (see `transfer`) if the tags
+    of ``colour`` do not. ``path`` is None for a clip in memory. All frame times and durations are multiples of ``time_base``
+    seconds, if that is known.
     """
 
     width: int
@@ -68,10 +68,10 @@ class Info:
 
 @dataclass(frozen=True)
 class Encoding:
-    """How a clip is written; None leaves the choice to the file's ending and to the clip.
+    """Options for writing a clip; None leaves the choice to the file's ending and to the clip.
 
-    ``codec`` is one of `video.CODECS`; ``crf`` its quality, lower is better; ``depth`` bits a sample. ``repeatable``: the same
-    frames give the same bits each time, even where that makes the file larger.
+    ``codec`` is one of `video.CODECS`; ``crf`` its quality, lower is better; ``depth`` the bits per sample. ``repeatable``: the
+    same frames always give bit-identical output, even if that makes the file larger.
     """
 
     codec: str | None = None
@@ -84,9 +84,9 @@ DEFAULT_ENCODING = Encoding()
 
 
 class Reader(Protocol):
-    """A clip: iterating over it reads it from the start, one frame at a time, as often as wanted.
+    """A clip: each iteration reads it from the start, one frame at a time.
 
-    ``notes`` gains what a viewer should know, one sentence each, while frames are read.
+    While frames are read, messages for the viewer are added to ``notes``, one sentence each.
     """
 
     info: Info
@@ -97,19 +97,19 @@ class Reader(Protocol):
 
 @runtime_checkable
 class Seeks(Reader, Protocol):
-    """A clip that can also be read from anywhere within it."""
+    """A clip that can also be read from any time within it."""
 
     def since(self, time: Fraction, before: int = 0) -> Iterator[Frame]:
-        """The same frames at the same times, from the one shown at ``time`` on, or from ``before`` frames earlier.
+        """The same frames at the same times, starting ``before`` frames ahead of the one shown at ``time``.
 
-        There may be fewer than ``before``; after the end of the clip it is the last frame that is shown.
+        There may be fewer than ``before``. A ``time`` after the end of the clip means its last frame.
         """
         ...
 
 
 @dataclass
 class Edited:
-    """A clip whose frames are those of others, changed on their way; ``frames`` begins to read them anew."""
+    """A clip made by changing the frames of other clips; each call of ``frames`` reads them from the start."""
 
     info: Info
     notes: list[str]
@@ -120,7 +120,7 @@ class Edited:
 
 
 class Trimmed:
-    """The part of a clip from ``start`` until before ``end`` seconds (None: its end), with times that count from ``start``.
+    """The part of a clip from ``start`` to just before ``end`` seconds (None: its end), with times counted from ``start``.
 
     A clip that can seek is read from the key frame before ``start``, any other from its beginning.
     """
@@ -154,23 +154,23 @@ class Trimmed:
 
 @dataclass(frozen=True)
 class Done:
-    """What there is of an output: so many frames, shown from ``start`` until ``end`` seconds."""
+    """The finished part of an output: the number of frames, shown from ``start`` to ``end`` seconds."""
 
     frames: int = 0
     start: Fraction = Fraction(0)
     end: Fraction = Fraction(0)
 
     def with_frame(self, frame: Frame) -> Done:
-        """The same and a frame more."""
+        """The same part with one more frame."""
         return Done(self.frames + 1, self.start if self.frames else frame.time, frame.time + frame.duration)
 
 
 class Writer(ABC):
-    """A clip in the making, which gets its name only when it is whole.
+    """Writes a clip, which gets its name only when it is complete.
 
-    As a context manager it commits when all went well, keeps what there is on Ctrl-C (``partial`` says where), and
-    leaves nothing behind on any other error. ``notes`` says in a sentence each what the output could not keep. ``done`` is
-    what there is already, from an earlier run, where the writer can go on from that: the frames to write are those after it.
+    As a context manager it commits on success, keeps the frames written so far on Ctrl-C (in ``partial``), and leaves nothing
+    behind on any other error. ``notes`` lists what the output could not keep, one sentence each. ``done`` is the part left by
+    an earlier run, if the writer can resume it: write only the frames after it.
     """
 
     notes: list[str]
@@ -183,11 +183,11 @@ class Writer(ABC):
 
     @abstractmethod
     def commit(self) -> Path:
-        """Finish and give the clip its name; where there was one of that name, it is replaced."""
+        """Finish the clip and give it its name, replacing an existing clip of that name."""
 
     @abstractmethod
     def keep_partial(self) -> Path | None:
-        """Finish what there is, under a name that says so; None where there is nothing."""
+        """Finish the frames written so far under a name that marks them as partial; None if there are none."""
 
     @abstractmethod
     def discard(self) -> None:
@@ -206,9 +206,9 @@ class Writer(ABC):
 
 
 def read_since(clip: Reader, time: Fraction, before: int = 0) -> Iterator[Frame]:
-    """As `Seeks.since`, of any clip: one that cannot seek is read from its start.
+    """As `Seeks.since`, for any clip: one that cannot seek is read from its start.
 
-    Where frames are marked as repeats, they come with the frame that they repeat, and ``before`` does not count them.
+    Frames marked as repeats come with the frame that they repeat, and ``before`` does not count them.
     """
     if isinstance(clip, Seeks):
         return clip.since(time, before)
@@ -222,7 +222,7 @@ def from_shown_at(
     end: Callable[[T], Fraction],
     repeats: Callable[[T], bool] = lambda _: False,
 ) -> Iterator[T]:
-    """What of ``items``, which are shown one after another until ``end``, `since` gives; ``repeats`` says which repeat."""
+    """The part of ``items`` that `Seeks.since` gives; each is shown until ``end``, and ``repeats`` tells which are repeats."""
     early: deque[list[T]] = deque(maxlen=before + 1)
     items = iter(items)
     for item in items:
@@ -237,21 +237,21 @@ def from_shown_at(
 
 
 def transfer_of(info: Info) -> Transfer:
-    """The transfer function of a clip: as named or tagged, else sRGB for samples stored as RGB, and BT.1886 for the rest."""
+    """The transfer function of a clip: as named or tagged, else sRGB for samples stored as RGB and BT.1886 otherwise."""
     return named(info.curve or TAGGED.get(info.colour.transfer, "srgb" if info.colour.matrix == 0 else "bt1886"))
 
 
 def unbound(info: Info) -> Transfer | None:
     """The transfer function of a clip that reaches above white, for `hdr.Lit`; None if models take its codes directly.
 
-    Models know sRGB. PQ and log have less contrast: there `hdr.Lit` gains RIFE 4.25 0.4 and 0.5 dB. On HLG it gains nothing.
+    Models expect sRGB. PQ and log have less contrast: `hdr.Lit` gains RIFE 4.25 0.4 and 0.5 dB on them, but nothing on HLG.
     """
     transfer = transfer_of(info)
     return transfer if info.floats or float(transfer.light(torch.ones(()))) > 1 + 1e-3 else None
 
 
 def same_size(frames: Iterable[Frame]) -> Iterator[Frame]:
-    """The frames themselves. Raises `InputError` at one that differs in size from those before it."""
+    """The frames, unchanged. Raises `InputError` at one that differs in size from those before it."""
     size: torch.Size | None = None
     for frame in frames:
         size = size or frame.rgb.shape
@@ -264,21 +264,21 @@ def same_size(frames: Iterable[Frame]) -> Iterator[Frame]:
 
 
 def name_of(source: Source) -> str:
-    """What to call a clip in a message."""
+    """The name of a clip in messages."""
     return "the clip in memory" if isinstance(source, BytesIO) else os.fspath(source)
 
 
 class Staged:
-    """A file or folder that is made under a hidden name beside its own, which it gets when it is whole.
+    """A file or folder made under a hidden name beside ``target``, and renamed to it when it is complete.
 
-    Raises `InputError` at once where it could not be made.
+    Raises `InputError` at once if it cannot be made.
     """
 
     def __init__(self, target: Path, *, folder: bool = False) -> None:
         self.target = target
         if target.exists() and target.is_dir() != folder:
             raise InputError(
-                f"{target} is a {'file' if folder else 'folder'}: a {'folder' if folder else 'file'} is to be written"
+                f"{target} is a {'file' if folder else 'folder'}: the output must be a {'folder' if folder else 'file'}"
             )
         if folder and target.exists() and any(target.iterdir()):
             raise InputError(f"{target} is not empty: give a new or an empty folder")
@@ -294,13 +294,13 @@ class Staged:
             raise InputError(f"{target} cannot be written: {error.strerror}") from error
 
     def commit(self) -> Path:
-        """Give it its name; a file of that name is replaced."""
+        """Give it its final name, replacing a file of that name."""
         if self.target.is_dir():
             self.target.rmdir()
         return self.path.replace(self.target)
 
     def keep(self) -> Path:
-        """Give it a name that says it is not whole, one that is free."""
+        """Give it an unused name that marks it as partial."""
         names = (f"{self.target.stem}.partial{number}{self.target.suffix}" for number in chain([""], count(2)))
         return self.path.replace(next(path for name in names if not (path := self.target.with_name(name)).exists()))
 

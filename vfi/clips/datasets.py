@@ -1,7 +1,7 @@
-"""Test sets on disk: which frames are given, which are the true ones between them, and at what time.
+"""Test sets on disk: the input frames of each item, the ground truth between them, and its timesteps.
 
-Each `Layout` is how one public test set lies in folders, told by its own authors or by those whose evaluation became the
-custom; the docstring of its finder says which. A layout yields `Item`s. Knows nothing of models or measures.
+Each `Layout` describes the folder structure of one public test set. It follows the set's authors or the evaluation that became
+standard; the docstring of its finder says which. A layout yields `Item`s. Knows nothing of models or measures.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from .clip import IMAGE_ENDINGS
 from .images import image_files, read_image
 
 View = Literal["whole", "halved", "centre"]
-"""What is taken of a picture: all, all at half the size (2x2 pixels averaged, in 8 bits), or its middle of half the size."""
+"""The part of a picture that is used: all of it, all of it at half the size (2x2 pixels averaged, in 8 bits), or its central
+half in width and height."""
 
 HALF = Fraction(1, 2)
 XIPH = re.compile(
@@ -34,10 +35,10 @@ SNU_FILM = ("easy", "medium", "hard", "extreme")
 
 @dataclass(frozen=True)
 class Item:
-    """Frames that are given, and true ones between the middle two of them.
+    """Input frames, and the ground truth between the middle two of them.
 
-    ``given`` are two files or, where the set has them, four, evenly spaced; ``truths`` are those at ``times``, in (0,1)
-    between the middle two. ``subset`` is the part of the test set that the item belongs to, None where there are no parts.
+    ``given`` is two evenly spaced files, or four if the set has them. ``truths`` are the frames at ``times``, in (0,1) between
+    the middle two. ``subset`` names the part of the test set that the item belongs to; None if the set has no parts.
     """
 
     name: str
@@ -48,12 +49,12 @@ class Item:
     view: View = "whole"
 
     def read(self, window: int) -> tuple[Tensor, Iterator[tuple[Fraction, Tensor]]]:
-        """The middle ``window`` frames given, [1,N,3,H,W], and, read one by one, each time with its true frame, [3,H,W].
+        """The middle ``window`` input frames, [1,N,3,H,W], and an iterator over each time and its true frame, [3,H,W].
 
-        Raises `InputError` where a picture cannot be read or differs in size from the first, or too few are given.
+        Raises `InputError` if a picture cannot be read or differs in size from the first, or if there are too few inputs.
         """
         if len(self.given) < window:
-            raise InputError(f"{self.name} gives {len(self.given)} frames: {window} are needed")
+            raise InputError(f"{self.name} has {len(self.given)} input frames: {window} are needed")
         outer = (len(self.given) - window) // 2
         files = self.given[outer : len(self.given) - outer]
         first = _seen(files[0], self.view)
@@ -72,9 +73,9 @@ class Item:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a test set lies in a folder: ``holds`` says in words what is looked for, ``find`` yields the items.
+    """The folder structure of a test set: ``holds`` describes it in words, and ``find`` yields the items.
 
-    ``fits`` says whether a folder looks so.
+    ``fits`` tells whether a folder has this structure.
     """
 
     name: str
@@ -86,25 +87,25 @@ class Layout:
 def items(root: Path, layout: str = "auto") -> tuple[Layout, list[Item]]:
     """The layout of the folder ``root`` and all its items.
 
-    ``layout`` is a name, ``sequence:K`` for sequences of which every Kth frame is given, or "auto" for the first that fits.
-    Raises `InputError` where the folder is missing or holds nothing of the kind, and where a picture of an item is missing.
+    ``layout`` is a name, ``sequence:K`` for sequences in which every Kth frame is an input, or "auto" for the first that fits.
+    Raises `InputError` if the folder is missing or does not have the layout, or if a picture of an item is missing.
     """
     chosen = None if layout == "auto" else parse(layout)
     if not root.is_dir():
-        raise InputError(f"{root} is no folder" if root.exists() else f"{root} does not exist")
+        raise InputError(f"{root} is not a folder" if root.exists() else f"{root} does not exist")
     chosen = chosen or next((known for known in LAYOUTS if known.fits(root)), None)
     if chosen is None:
-        raise InputError(f"{root} holds no frames in a layout that is known: {', '.join(known.name for known in LAYOUTS)}")
+        raise InputError(f"{root} fits no known layout: {', '.join(known.name for known in LAYOUTS)}")
     found = list(chosen.find(root))
     if not found:
-        raise InputError(f"{root} holds no {chosen.name}: {chosen.holds} are looked for")
+        raise InputError(f"{root} holds no {chosen.name} items: {chosen.holds} are expected")
     return chosen, found
 
 
 def training_items(root: Path) -> list[Item]:
-    """The items of a folder that are there to learn from: of Vimeo-90K those of its training list, of others all.
+    """The training items of a folder: for Vimeo-90K those of its training list, for other layouts all.
 
-    Raises what `items` raises.
+    Raises as `items` does.
     """
     listing = "tri_trainlist.txt"
     return list(vimeo90k(root, listing)) if (root / listing).is_file() else items(root)[1]
@@ -115,7 +116,7 @@ def parse(text: str) -> Layout:
     name, _, number = text.partition(":")
     if name == "sequence":
         if number and (not number.isdecimal() or int(number) < 2):
-            raise InputError(f"{text!r} is not a layout: sequence:K takes a whole number from 2 up, every Kth frame is given")
+            raise InputError(f"{text!r} is not a layout: K in sequence:K must be a whole number of at least 2")
         return sequences(int(number or 2))
     found = next((layout for layout in LAYOUTS if layout.name == text), None)
     if found is None:
@@ -128,10 +129,10 @@ def parse(text: str) -> Layout:
 
 
 def triplets(root: Path) -> Iterator[Item]:
-    """Folders at any depth with the pictures im1, im2 and im3; im2 is the truth.
+    """Folders at any depth with the pictures im1, im2 and im3; im2 is the ground truth.
 
-    A ``manifest.json`` in ``root`` or beside it may tell the subset of each: ``{"triplets": [{"id": ..., "subset": ...}]}``,
-    where the id is the folder's path from ``root``.
+    A ``manifest.json`` in ``root`` or beside it may give the subset of each: ``{"triplets": [{"id": ..., "subset": ...}]}``.
+    The id is the folder's path relative to ``root``.
     """
     subsets = _subsets(root)
     for folder in _folders_with(root, "im1"):
@@ -141,7 +142,7 @@ def triplets(root: Path) -> Iterator[Item]:
 
 
 def vimeo90k(root: Path, listing: str = "tri_testlist.txt") -> Iterator[Item]:
-    """Vimeo-90K's triplets: of im1, im2 and im3, im2 is the truth.
+    """Vimeo-90K's triplets: im1, im2 and im3, with im2 as the ground truth.
 
     Xue et al., "Video Enhancement with Task-Oriented Flow", IJCV 2019: ``tri_testlist.txt`` lists 3782 in ``sequences``.
     """
@@ -151,9 +152,9 @@ def vimeo90k(root: Path, listing: str = "tri_testlist.txt") -> Iterator[Item]:
 
 
 def septuplets(root: Path) -> Iterator[Item]:
-    """Vimeo-90K's septuplets: of im1 to im7, im4 is the truth; 1, 3, 5 and 7 are given, to models of two frames 3 and 5.
+    """Vimeo-90K's septuplets, im1 to im7: inputs are 1, 3, 5 and 7 (3 and 5 for two-frame models), im4 is the ground truth.
 
-    ``sep_testlist.txt`` lists the folders in ``sequences``. Which frames are given is as in Kalluri et al., "FLAVR", WACV 2023.
+    ``sep_testlist.txt`` lists the folders in ``sequences``. The inputs are those of Kalluri et al., "FLAVR", WACV 2023.
     """
     for name in _lines(root / "sep_testlist.txt"):
         folder = root / "sequences" / name
@@ -161,12 +162,11 @@ def septuplets(root: Path) -> Iterator[Item]:
 
 
 def ucf101(root: Path) -> Iterator[Item]:
-    """UCF101's frames as used for interpolation, a folder each, at any depth.
+    """UCF101's frames as used for interpolation: one folder per item, at any depth.
 
-    Either the 379 triplets of Liu et al. ("Deep Voxel Flow", ICCV 2017) as Jiang et al. ("Super SloMo", CVPR 2018) publish
-    them: frame_00 and frame_02 are given and frame_01_gt is the truth. Or four frames as FLAVR (WACV 2023) reads them:
-    frame0 to frame3 are given and framet, between frame1 and frame2, is the truth. Frames are taken whole: no motion
-    masks, none of FLAVR's cropping.
+    Either the 379 triplets of Liu et al. ("Deep Voxel Flow", ICCV 2017) as published by Jiang et al. ("Super SloMo", CVPR
+    2018): inputs frame_00 and frame_02, ground truth frame_01_gt. Or four frames as in FLAVR (WACV 2023): inputs frame0 to
+    frame3, ground truth framet between frame1 and frame2. Whole frames are used, without motion masks or FLAVR's cropping.
     """
     for folder in _folders_with(root, "frame_01_gt"):
         ends = tuple(_picture(folder, name) for name in ("frame_00", "frame_02"))
@@ -177,29 +177,29 @@ def ucf101(root: Path) -> Iterator[Item]:
 
 
 def snu_film(root: Path) -> Iterator[Item]:
-    """SNU-FILM, 310 triplets in each of its four subsets.
+    """SNU-FILM: 310 triplets in each of its four subsets.
 
     Choi et al., "Channel Attention Is All You Need for Video Frame Interpolation", AAAI 2020: ``test-easy.txt`` and so on, in
-    ``root`` or its ``eval_modes``, list three paths a line, of which the middle one is the truth. They begin with
-    ``data/SNU-FILM/``, which may be ``root`` itself. Where they exist, the next frames at the same distance on either
-    side are given to models of four, as FLAVR (WACV 2023) does; frames are not cropped.
+    ``root`` or its ``eval_modes``, list three paths per line; the middle one is the ground truth. Paths begin with
+    ``data/SNU-FILM/``, which may be ``root`` itself. Four-frame models also get the next frames at the same distance on
+    either side, if they exist, as in FLAVR (WACV 2023). Frames are not cropped.
     """
     for subset in SNU_FILM:
         for folder in (root, root / "eval_modes"):
             listing = folder / f"test-{subset}.txt"
             for number, line in enumerate(_lines(listing) if listing.is_file() else [], start=1):
                 if len(line.split()) != 3:
-                    raise InputError(f"{listing} has the line {line!r}: three paths are needed")
+                    raise InputError(f"{listing} has the line {line!r}: it needs three paths")
                 before, true, after = (_snu_path(root, text) for text in line.split())
                 yield Item(f"{subset} {number}", _with_outer(before, after), (true,), subset=subset)
 
 
 def xiph(root: Path) -> Iterator[Item]:
-    """The eight clips of Xiph.org in 4096x2160: subset 2K is the frames at half the size, 4K their middle of half the size.
+    """The eight 4096x2160 clips of Xiph.org: subset 2K downscales frames to half the size, 4K crops the central half.
 
-    Niklaus and Liu, "Softmax Splatting for Video Frame Interpolation", CVPR 2020, and its published benchmark: of the first
-    100 frames every second one is given and those between are true, 49 a clip. Their files lie in one folder, as
-    ``Tango-001.png``; a folder for each clip is understood too.
+    Niklaus and Liu, "Softmax Splatting for Video Frame Interpolation", CVPR 2020, and its published benchmark: in the first
+    100 frames every second one is an input and those between are the ground truth, 49 per clip. Its files lie in one folder,
+    as ``Tango-001.png``; one folder per clip also works.
     """
     clips: dict[str, list[Path]] = {}
     for file in image_files(root) if _images_in(root) else []:
@@ -214,11 +214,11 @@ def xiph(root: Path) -> Iterator[Item]:
 
 
 def x_test(root: Path) -> Iterator[Item]:
-    """X-TEST of X4K1000FPS, times 8: subset 4K is the frames as they are, 2K those at half the size.
+    """X-TEST of X4K1000FPS, times 8: subset 4K uses the original frames, 2K downscales them to half the size.
 
     Sim et al., "XVFI: eXtreme Video Frame Interpolation", ICCV 2021: of 33 frames in ``Type1/TEST01/0000.png`` and so on, 0
-    and 32 are given and every fourth between is true, at t = 1/8 to 7/8. Half the size (2048x1080) as in the evaluation
-    of EMA-VFI (Zhang et al., CVPR 2023).
+    and 32 are the inputs and every fourth between is ground truth, at t = 1/8 to 7/8. Half the size (2048x1080) is as in the
+    evaluation of EMA-VFI (Zhang et al., CVPR 2023).
     """
     views: tuple[tuple[str, View], ...] = (("2K", "halved"), ("4K", "whole"))
     for subset, view in views:
@@ -228,7 +228,7 @@ def x_test(root: Path) -> Iterator[Item]:
 
 
 def davis_7(root: Path) -> Iterator[Item]:
-    """Folders of nine frames, times 8: the first and the last are given and the seven between are true.
+    """Folders of nine frames, times 8: the first and the last are the inputs, the seven between are the ground truth.
 
     Jain et al., "Video Interpolation with Diffusion Models" (VIDIM), CVPR 2024: its test sets DAVIS-7 and UCF101-7.
     """
@@ -237,10 +237,9 @@ def davis_7(root: Path) -> Iterator[Item]:
 
 
 def sequences(times: int) -> Layout:
-    """Folders of frames, at any depth, of which every ``times``-th frame is given and those between are true.
+    """Folders of frames, at any depth: every ``times``-th frame is an input, those between are the ground truth.
 
-    Where there is a given frame further out on either side, models of four are given it. Frames after the last one given are
-    left over.
+    Four-frame models also get the next input on either side, if both exist. Frames after the last input are not used.
     """
 
     def find(root: Path) -> Iterator[Item]:
@@ -289,14 +288,14 @@ LAYOUTS: tuple[Layout, ...] = (
     sequences(2),
     Layout("davis-7", "folders of nine frames", lambda root: False, davis_7),
 )
-"""In the order in which they are tried; davis-7 looks like any other sequences, and has to be named."""
+"""The layouts, in the order in which they are tried. davis-7 looks like any other sequence, so it must be named."""
 
 
 # --- files --------------------------------------------------------------------------------------------------------------------
 
 
 def _spaced(name: str, files: Sequence[Path], times: int, subset: str | None = None, view: View = "whole") -> Iterator[Item]:
-    """The items of a sequence of which every ``times``-th frame is given."""
+    """The items of a sequence in which every ``times``-th frame is an input."""
     last = (len(files) - 1) // times * times
     for start in range(0, last, times):
         end = start + times
@@ -313,7 +312,7 @@ def _spaced(name: str, files: Sequence[Path], times: int, subset: str | None = N
 
 
 def _seen(file: Path, view: View) -> Tensor:
-    """The colours of a picture, [3,H,W], as ``view`` shows it."""
+    """The colours of a picture, [3,H,W], cropped or downscaled as ``view`` says."""
     rgb = read_image(file).rgb
     if view == "halved":
         return F.avg_pool2d((rgb * 255).round(), 2).add_(0.5).floor_() / 255
@@ -324,7 +323,7 @@ def _seen(file: Path, view: View) -> Tensor:
 
 
 def _subsets(root: Path) -> dict[str, str | None]:
-    """The subset of each triplet, as a manifest in ``root`` or beside it tells."""
+    """The subset of each triplet, from a manifest in ``root`` or beside it."""
     manifest = next((path for path in (root / "manifest.json", root.parent / "manifest.json") if path.is_file()), None)
     try:
         told = json.loads(manifest.read_text(encoding="utf-8")) if manifest else {}
@@ -344,12 +343,12 @@ def _name(folder: Path, root: Path) -> str:
 
 def _lines(listing: Path) -> list[str]:
     if not listing.is_file():
-        raise InputError(f"{listing} does not exist, which lists the frames")
+        raise InputError(f"{listing}, the list of frames, does not exist")
     return [line.strip() for line in listing.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
 def _picture(folder: Path, stem: str) -> Path:
-    """The picture in ``folder`` that is called ``stem``, whatever its kind."""
+    """The picture in ``folder`` named ``stem``, with any image ending."""
     found = sorted(file for file in folder.glob(f"{stem}.*") if file.suffix.lower() in IMAGE_ENDINGS)
     if not found:
         raise InputError(f"{folder} has no picture {stem}: its ending must be one of {', '.join(IMAGE_ENDINGS)}")
@@ -357,7 +356,7 @@ def _picture(folder: Path, stem: str) -> Path:
 
 
 def _folders_with(root: Path, stem: str) -> list[Path]:
-    """The folders at any depth, in order, that hold a picture called ``stem``."""
+    """The folders at any depth, in order, that hold a picture named ``stem``."""
     return sorted({file.parent for file in root.rglob(f"{stem}.*") if file.suffix.lower() in IMAGE_ENDINGS})
 
 
@@ -373,12 +372,12 @@ def _images_in(folder: Path) -> bool:
 def _counted(folder: Path, count: int, layout: str) -> list[Path]:
     files = image_files(folder)
     if len(files) != count:
-        raise InputError(f"{folder} has {len(files)} frames: {layout} has {count}")
+        raise InputError(f"{folder} has {len(files)} frames: {layout} needs {count}")
     return files
 
 
 def _typed(root: Path) -> Iterator[Path]:
-    """The folders of X-TEST, told by its own names."""
+    """The folders of X-TEST, recognised by its own names."""
     return (first.parent for base in (root, root / "test") for first in base.glob("Type*/*/0000.*"))
 
 
@@ -389,16 +388,16 @@ def _scenes(root: Path) -> list[Path]:
 
 
 def _snu_path(root: Path, text: str) -> Path:
-    """A path as SNU-FILM lists it, from ``root`` or with ``root`` for its data/SNU-FILM."""
+    """The file for a path that SNU-FILM lists: relative to ``root``, or with ``root`` in place of data/SNU-FILM."""
     places = (root / text.rpartition("SNU-FILM/")[2], root / text)
     found = next((place for place in places if place.is_file()), None)
     if found is None:
-        raise InputError(f"{text} is listed but is not in {root}")
+        raise InputError(f"{text} is listed but missing from {root}")
     return found
 
 
 def _with_outer(before: Path, after: Path) -> tuple[Path, ...]:
-    """Two numbered frames and, where both exist, the next on either side at the same distance."""
+    """Two numbered frames and, if both exist, the next ones on either side at the same distance."""
     if not (before.stem.isdecimal() and after.stem.isdecimal()):
         return before, after
     low, high = int(before.stem), int(after.stem)

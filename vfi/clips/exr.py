@@ -1,4 +1,4 @@
-"""Whether an OpenEXR file is whole: FFmpeg decodes what is missing to black and says nothing.
+"""Detects truncated OpenEXR files: FFmpeg silently decodes missing parts as black.
 
 Knows the layout of the file (openexr.com, "OpenEXR File Layout") and nothing of pictures.
 """
@@ -12,7 +12,7 @@ TILED, PARTS = 0x200, 0x1000
 
 
 def is_cut(data: bytes) -> bool:
-    """Whether a part of an EXR file is missing; False for what is no EXR."""
+    """Whether a part of an EXR file is missing; False if the data is not EXR."""
     if not data.startswith(MAGIC):
         return False
     try:
@@ -29,18 +29,18 @@ def _is_cut(data: bytes) -> bool:
     place += bool(flags & PARTS)
     chunks: list[int] = []
     first = len(data)
-    while place < first:  # the table of chunks ends where the first of them begins
+    while place < first:  # the chunk table ends where the first chunk begins
         chunks.append(*struct.unpack_from("<Q", data, place))
         first = min(first, chunks[-1])
         place += 8
-    if flags & PARTS:  # each may be laid out in its own way
+    if flags & PARTS:  # each part may have its own layout
         return max(chunks) >= len(data) or 0 in chunks
-    before = 16 if flags & TILED else 4  # the chunk's place in the picture
+    before = 16 if flags & TILED else 4  # bytes for the chunk's position in the picture
     return any(start + before + 4 + struct.unpack_from("<i", data, start + before)[0] > len(data) for start in chunks)
 
 
 def _end_of_header(data: bytes, place: int) -> int:
-    """Where the attributes that begin at ``place`` end: each has a name, a type, a size and that many bytes."""
+    """The offset after the attributes that begin at ``place``; each has a name, a type, a size and that many bytes."""
     while data[place : place + 1] != b"\0":
         for _ in ("name", "type"):
             place = data.index(b"\0", place) + 1

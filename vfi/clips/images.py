@@ -1,8 +1,7 @@
-"""Images in and out: a single picture, and folders of numbered ones as clips.
+"""Image input and output: single pictures, and folders of numbered images as clips.
 
-Each image is decoded as a clip of one frame, so that depth, palette, CMYK and transparency are kept by the code that
-reads video, and a damaged image is an error and never half a picture. Float images hold light, of any value; others hold
-codes.
+Each image is decoded as a clip of one frame by the code that reads video. That keeps depth, palette, CMYK and transparency,
+and makes a damaged image an error, never half a picture. Float images hold linear light of any value; others hold codes.
 """
 
 from __future__ import annotations
@@ -51,25 +50,24 @@ WRITTEN = {
         {"compression": "zip16"},
     ),
 }
-HALF = 65504.0  # the largest number of 16 bits
-FAINT = 1e-6  # alpha from which EXR's colours are divided by it
+HALF = 65504.0  # the largest 16-bit float
+FAINT = 1e-6  # EXR colours are divided by alpha only above this alpha
 
 
 def read_image(path: str | os.PathLike[str]) -> Frame:
-    """The one picture in an image file, upright, at time 0.
+    """The only picture in an image file, upright, at time 0.
 
-    8 and 16 bit, float, grey, palette, CMYK and transparency are understood, and the file is known by what it holds, not by
-    its name. Raises `InputError` where it is no image, is damaged, or holds more than one picture.
+    Reads 8 and 16 bit, float, grey, palette, CMYK and transparency. The format is recognised by the file's content, not by its
+    name. Raises `InputError` if the file is not an image, is damaged, or holds more than one picture.
     """
     return _load(Path(path))[0]
 
 
 class ImageReader:
-    """Images as a clip of ``rate`` frames a second: those of a folder, in natural order, of a pattern, or the files listed.
+    """Images as a clip of ``rate`` frames per second: those of a folder or pattern, in natural order, or the files listed.
 
-    A folder's other files are left alone; a pattern is a path such as ``shot/%05d.png``. Frames are on ``device``. Raises
-    `InputError` where there are no images, where a folder's are of several kinds, and, while they are read, where one is
-    damaged or differs in size.
+    Other files in a folder are ignored; a pattern is a path such as ``shot/%05d.png``. Frames are on ``device``. Raises
+    `InputError` if there are no images or a folder mixes formats, and during reading if an image is damaged or differs in size.
     """
 
     def __init__(
@@ -108,13 +106,13 @@ class ImageReader:
 
 
 class ImageWriter(Writer):
-    """Writes every frame as an image, in a folder that gets its name only when it is whole.
+    """Writes every frame as an image, in a folder that gets its name only when it is complete.
 
-    ``path`` is a folder, whose images are named by `PATTERN`, or `FLOAT_PATTERN` where the clip is of floats, or a pattern such
-    as ``shot/%05d.tif``; numbers start at ``first``. The depth follows ``encoding`` or ``info``: 8 bits, or 16 where it is
-    more. EXR holds light: the codes of other clips are turned into it, in floats of 16 bits, or of 32 for that depth; its
-    colours are multiplied by alpha. Light in floats becomes sRGB in the other kinds, clipped to 0..1. Raises `InputError`,
-    before anything is written, where the folder is not empty or cannot be made, or where ``encoding`` asks for a codec.
+    ``path`` is a folder, whose images are named by `PATTERN` (`FLOAT_PATTERN` for a float clip), or a pattern such as
+    ``shot/%05d.tif``; numbers start at ``first``. The depth follows ``encoding`` or ``info``: 8 bits, or 16 for anything more.
+    EXR holds linear light as 16-bit floats, or 32-bit for that depth: codes are converted, and colours are multiplied by
+    alpha. In other formats linear float light becomes sRGB, clipped to 0..1. Raises `InputError`, before anything is written,
+    if the folder is not empty or cannot be made, or if ``encoding`` asks for a codec.
     """
 
     def __init__(
@@ -125,9 +123,9 @@ class ImageWriter(Writer):
         folder, self._pattern = (path.parent, path.name) if "%" in path.name else (path, usual)
         ending = Path(self._pattern).suffix.lower()
         if len(_NUMBER.findall(self._pattern)) != 1 or ending not in WRITTEN:
-            raise InputError(f"{path} is no pattern for images: one such as %06d{' or %06d'.join(WRITTEN)} is needed")
+            raise InputError(f"{path} is not an image pattern: use one such as %06d{' or %06d'.join(WRITTEN)}")
         if encoding.codec is not None or encoding.crf is not None:
-            raise InputError(f"{path} takes images, which have neither codec nor crf: those are for video files")
+            raise InputError(f"codec or crf was set, but {path} is written as images: only video files take them")
         self._encoder, layouts, self._options = WRITTEN[ending]
         self.notes = []
         wanted = encoding.depth or info.depth
@@ -162,7 +160,7 @@ class ImageWriter(Writer):
         self._count += 1
 
     def _rounded(self, plane: Tensor) -> Tensor:
-        """Numbers that fit, where the file has halves: FFmpeg cuts off where this rounds."""
+        """A plane rounded and clamped to half floats, if the file holds those: FFmpeg truncates instead of rounding."""
         return torch.where(plane.isfinite(), plane.clamp(-HALF, HALF), plane).half() if self._half else plane
 
     def commit(self) -> Path:
@@ -182,7 +180,7 @@ class ImageWriter(Writer):
 
 
 def join(folders: Iterable[Path], whole: Path) -> None:
-    """Move the images of ``folders`` into one, which may hold some of them already."""
+    """Move the images of ``folders`` into ``whole``, which may already hold some of them."""
     whole.mkdir(exist_ok=True)
     for folder in folders:
         for image in folder.iterdir():
@@ -193,24 +191,24 @@ _NUMBER = re.compile(r"%(?:0(\d+))?d")
 
 
 def image_files(path: Path) -> list[Path]:
-    """The images of a folder or a pattern, in natural order. Raises `InputError` where there are none, or several kinds."""
+    """The images of a folder or a pattern, in natural order. Raises `InputError` if there are none, or several formats."""
     folder, named = path, re.compile(".*")
     if "%" in path.name:
         head, tail = (re.escape(part) for part in _NUMBER.sub("\0", path.name, count=1).partition("\0")[::2])
         folder, named = path.parent, re.compile(rf"{head}\d+{tail}")
     if not folder.is_dir():
-        raise InputError(f"{folder} is no folder" if folder.exists() else f"{folder} does not exist")
+        raise InputError(f"{folder} is not a folder" if folder.exists() else f"{folder} does not exist")
     files = [
         file
         for file in folder.iterdir()
         if file.suffix.lower() in IMAGE_ENDINGS and named.fullmatch(file.name) and not file.name.startswith(".")
     ]
     if not files:
-        raise InputError(f"{path} has no images: {', '.join(IMAGE_ENDINGS)} are looked for")
+        raise InputError(f"{path} has no images: they must end in one of {', '.join(IMAGE_ENDINGS)}")
     endings = sorted({file.suffix.lower() for file in files})
     if len(endings) > 1:
         raise InputError(
-            f"{path} has images of several kinds, {', '.join(endings)}: name one, such as {path / f'%d{endings[0]}'}"
+            f"{path} mixes images of {', '.join(endings)}: choose one by a pattern such as {path / f'%d{endings[0]}'}"
         )
     return sorted(files, key=_natural)
 
@@ -227,16 +225,16 @@ def _load(path: Path, device: torch.device | str = "cpu") -> tuple[Frame, Info]:
     with opened(BytesIO(data), name) as container:
         stream = video_of(container, name)
         if stream.codec_context.name == "mjpeg":
-            stream.codec_context.options = {"err_detect": "explode"}  # else the rest of a picture cut short is grey
+            stream.codec_context.options = {"err_detect": "explode"}  # else the rest of a truncated picture is grey
 
         def damage(pts: int | None) -> None:
-            raise InputError(f"{name} cannot be decoded: it is damaged, cut short or too large")
+            raise InputError(f"{name} cannot be decoded: it is damaged, truncated or too large")
 
         if exr.is_cut(data):
             damage(None)
         pictures = list(islice(pictures_of(container, stream, damage), 2))
         if len(pictures) != 1:
-            raise InputError(f"{name} holds {'a video' if pictures else 'no picture'}, where one picture is wanted")
+            raise InputError(f"{name} holds {'a video' if pictures else 'no picture'}: exactly one picture is needed")
         info = describe(path, container, stream, pictures[0])
         rgb, alpha = decoded(pictures[0], info, device)
         if alpha is not None and info.codec == "exr":

@@ -1,4 +1,4 @@
-"""How a clip is opened, whether it is a video file or a folder of images: by what it is, not by who asks."""
+"""Opens and creates clips, whether video files or folders of images; the kind is recognised from the source."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def open_clip(
 ) -> Seeks:
     """The clip in a video file, in a folder of images or in images named by a pattern such as ``shot/%05d.png``.
 
-    ``rate`` is for images, which have none of their own: `DEFAULT_RATE` when None. Files are known by what they hold, not by
-    their names. ``damaged_ok`` reads what can be read of a damaged video. Frames are on ``device``, where they become RGB: what
-    is moved there is as small as the clip's own samples. Raises `InputError`.
+    ``rate`` is for images, which have none of their own; None means `DEFAULT_RATE`. Files are recognised by their content, not
+    by their names. ``damaged_ok`` reads as much as possible of a damaged video. Frames are converted to RGB on ``device``, so
+    only the clip's own samples are transferred. Raises `InputError`.
     """
     if isinstance(source, BytesIO) or not (Path(source).is_dir() or "%" in Path(source).name):
         if rate is not None:
-            raise InputError(f"{name_of(source)} is no folder of images: it has a frame rate of its own, {rate} cannot be set")
+            raise InputError(f"{name_of(source)} has its own frame rate: {rate} can only be set for a folder of images")
         return video.VideoReader(source, damaged_ok=damaged_ok, device=device)
     return images.ImageReader(Path(source), DEFAULT_RATE if rate is None else rate, device=device)
 
@@ -54,10 +54,10 @@ def create_clip(
     time_base: Fraction | None = None,
     audio: Source | None = None,
 ) -> Writer:
-    """A clip to be written to a video file, a folder or images named by a pattern, whichever ``path`` names.
+    """A writer for a video file, a folder of images or images named by a pattern, depending on ``path``.
 
-    ``info`` says what is to come: size, rate, depth, colour, ... . For ``time_base`` and ``audio`` see `video.VideoWriter`;
-    images have neither. Raises `InputError` before any work is done.
+    ``info`` describes the clip to be written: size, rate, depth, colour, ... . For ``time_base`` and ``audio`` see
+    `video.VideoWriter`; images have neither. Raises `InputError` before any work is done.
     """
     path = Path(path)
     if path.suffix.lower() in VIDEO_ENDINGS:
@@ -66,16 +66,16 @@ def create_clip(
         return images.ImageWriter(path, info, encoding=encoding)
     if path.suffix.lower() in IMAGE_ENDINGS:
         raise InputError(
-            f"{path} is one image: give a folder, or a pattern such as {path.with_name(path.stem)}/%06d{path.suffix}"
+            f"{path} is a single image: give a folder, or a pattern such as {path.with_name(path.stem)}/%06d{path.suffix}"
         )
-    raise InputError(f"{path} has an ending that cannot be written: {', '.join(VIDEO_ENDINGS)} or a folder can")
+    raise InputError(f"{path} has an unsupported ending: use {', '.join(VIDEO_ENDINGS)} or a folder")
 
 
 @dataclass(frozen=True)
 class ClipSource:
-    """A clip on disk that can be opened again and again, here or in another process: see `open_clip`.
+    """A clip on disk that can be opened any number of times, here or in another process; see `open_clip`.
 
-    Only the part from ``start`` until before ``end`` seconds is read; None: until the end.
+    Only the part from ``start`` to just before ``end`` seconds is read; None: to the end of the clip.
     """
 
     path: Path
@@ -90,13 +90,13 @@ class ClipSource:
         return clip if not self.start and self.end is None else Trimmed(clip, self.start, self.end)
 
     def sound(self) -> Source | None:
-        """The file with the sound of the clip or of its part, which starts at zero; None for a clip without sound."""
+        """A file with the sound of the clip or of its part, starting at zero; None for images and clips without sound."""
         if self.path.is_dir() or "%" in self.path.name:
             return None
         return sound_between(self.path, self.start, self.end)
 
     def between(self, start: Position | None, end: Position | None) -> ClipSource:
-        """The part from ``start`` until before ``end``. Raises `InputError` if no frame can lie between them."""
+        """The part from ``start`` to just before ``end``. Raises `InputError` if no frame can lie between them."""
         if start is None and end is None:
             return self
         clip = self.open()
@@ -108,13 +108,13 @@ class ClipSource:
             raise InputError(f"{name_of(self.path)}{ends}: the part cannot begin at {start.text if start else 0}")
         if last is not None and last <= first:
             raise InputError(
-                f"a part from {start.text if start else 0} to {end.text if end else ''} was asked for: its end must be later"
+                f"the part runs from {start.text if start else 0} to {end.text if end else ''}: its end must be after its start"
             )
         return replace(self, start=first, end=last)
 
 
 def _seconds(clip: Seeks, position: Position) -> Fraction | None:
-    """When ``position`` is, in seconds from the start of ``clip``; None after its last frame."""
+    """The time of ``position``, in seconds from the start of ``clip``; None if it is after the last frame."""
     if position.unit == "seconds":
         return position.number
     rate = clip.info.rate

@@ -1,4 +1,4 @@
-"""How a stored picture is turned upright: display matrices of containers, orientation tags of photographs.
+"""Turns stored pictures upright: display matrices of containers, orientation tags of photographs.
 
 Knows nothing of how pictures are decoded.
 """
@@ -48,7 +48,7 @@ def of_picture(picture: av.VideoFrame) -> Turn:
         matrix = struct.unpack("=9i", bytes(side_data["DISPLAYMATRIX"])[:36])
     except KeyError:
         return Turn()
-    except ValueError:  # side data of a kind that PyAV does not know hides the rest: the angle alone is left
+    except ValueError:  # side data of a kind unknown to PyAV hides the rest: only the angle is left
         return {0: Turn(), 1: TAGS[8], 2: TAGS[3], 3: TAGS[6]}[round(picture.rotation / 90) % 4]
     a, b, _, c, d = matrix[:5]
     swap = abs(b) > abs(a)
@@ -57,7 +57,7 @@ def of_picture(picture: av.VideoFrame) -> Turn:
 
 
 def of_photograph(data: bytes) -> Turn:
-    """The turn that the EXIF or TIFF orientation tag of an image file asks for; none where there is no tag."""
+    """The turn that the EXIF or TIFF orientation tag of an image file asks for; the identity if there is no tag."""
     start = _exif(data)
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[start : start + 4])
     if order is None or len(data) < start + 8:
@@ -74,7 +74,7 @@ def of_photograph(data: bytes) -> Turn:
 
 
 def _exif(data: bytes) -> int:
-    """Where the TIFF structure begins: EXIF holds one, whatever the image format round it."""
+    """The offset of the TIFF structure; EXIF holds one, whatever image format surrounds it."""
     for head, mark, skip in ((b"\xff\xd8", b"Exif\0\0", 6), (b"\x89PNG", b"eXIf", 4), (b"RIFF", b"EXIF", 8)):
         if data.startswith(head) and (found := data.find(mark)) >= 0:
             exif_prefix = data.startswith(b"Exif\0\0", found + skip)

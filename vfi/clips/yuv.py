@@ -1,8 +1,8 @@
 """Decoded pictures to RGB and back: Y'CbCr matrices, range, chroma subsampling, bit depth.
 
-The arithmetic is done here, in float and to the letter of ITU-T H.273, because that of libswscale differs between versions
-and is off by up to four codes at 10 bit. libswscale only unpacks packed layouts, which moves samples and changes none.
-Knows nothing of files, time or rotation.
+The arithmetic is done here, in float and exactly as in ITU-T H.273: libswscale's differs between versions and is off by up to
+four codes at 10 bit. libswscale only unpacks packed layouts, which moves samples and changes none. Knows nothing of files,
+time or rotation.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SUBSAMPLING = {(1, 1): "444", (2, 1): "422", (2, 2): "420", (1, 2): "440", (4, 1
 
 
 def depth_of(layout: av.VideoFormat) -> int:
-    """Bits a sample of a pixel format, rounded up to 8, 10, 12, 16 or 32."""
+    """Bits per sample of a pixel format, rounded up to 8, 10, 12, 16 or 32."""
     bits = max(component.bits for component in layout.components)
     return next((depth for depth in (8, 10, 12, 16) if bits <= depth), 32)
 
@@ -42,12 +42,12 @@ def is_float(layout: av.VideoFormat) -> bool:
 
 
 def has_alpha(layout: av.VideoFormat) -> bool:
-    """Whether a pixel format has transparency; a palette may hold it."""
+    """Whether a pixel format has transparency; palettes count, as they may hold it."""
     return layout.has_palette or len(layout.components) in (2, 4)
 
 
 def is_rgb(layout: av.VideoFormat) -> bool:
-    """Whether there is neither a matrix nor a range to undo."""
+    """Whether a pixel format has neither a matrix nor a range to undo."""
     return layout.is_rgb or layout.has_palette or layout.is_bit_stream or is_float(layout)
 
 
@@ -61,18 +61,18 @@ def chroma_of(layout: av.VideoFormat) -> str:
 
 
 def subsampling(layout: av.VideoFormat) -> tuple[int, int]:
-    """Width and height of the picture over those of its chroma planes."""
+    """Width and height of the picture divided by those of its chroma planes."""
     return 64 // layout.chroma_width(64), 64 // layout.chroma_height(64)
 
 
 def decode(
     picture: av.VideoFrame, colour: Colour, *, centred: bool = False, device: torch.device | str = "cpu"
 ) -> tuple[Tensor, Tensor | None]:
-    """The colours [3,H,W] and, where there is transparency, the alpha [1,H,W] of a decoded picture: float32, 0..1.
+    """The colours [3,H,W] of a decoded picture and, if it has transparency, its alpha [1,H,W]: float32, 0..1.
 
-    An unspecified matrix is taken for BT.601 below 720 lines and for BT.709 from there, an unspecified range for limited, as
-    players do; colours outside 0..1 are clipped, save those of float formats. Chroma is interpolated linearly, its samples
-    lying on every second column and between the lines (MPEG-2's siting) or, ``centred``, between the columns too (JPEG's).
+    As in players, an unspecified matrix means BT.601 below 720 lines and BT.709 from 720 on; an unspecified range means
+    limited. Colours outside 0..1 are clipped, except in float formats. Chroma is interpolated linearly. Its samples lie on
+    every second column and between the lines (MPEG-2 siting) or, if ``centred``, between the columns too (JPEG siting).
     """
     picture = _unpacked(picture)
     layout = picture.format
@@ -97,10 +97,10 @@ def decode(
 
 
 def encode(rgb: Tensor, alpha: Tensor | None, layout: av.VideoFormat, colour: Colour) -> av.VideoFrame:
-    """The picture in a pixel format, rounded to nearest, of colours [3,H,W] and alpha [1,H,W], see `core.Frame`, on any device.
+    """A picture in a pixel format from colours [3,H,W] and alpha [1,H,W] on any device, rounded to nearest; see `core.Frame`.
 
-    The inverse of `decode`: what came from 4:2:0 of even size returns to the very samples it had, unless it was clipped.
-    Missing alpha is opaque; alpha that the format cannot hold is left out. Float formats are given whatever there is.
+    The inverse of `decode`: 4:2:0 pictures of even size return to exactly the same samples, unless they were clipped. Missing
+    alpha is opaque; alpha that the format cannot hold is dropped. Float formats take values of any size.
     """
     height, width = rgb.shape[-2:]
     planar = _planar(layout)
@@ -131,7 +131,7 @@ def encode(rgb: Tensor, alpha: Tensor | None, layout: av.VideoFormat, colour: Co
 
 
 def _top(layout: av.VideoFormat) -> float:
-    """The sample that means 1."""
+    """The sample value that stands for 1."""
     return 1.0 if is_float(layout) else float((1 << layout.components[0].bits) - 1)
 
 
@@ -140,7 +140,7 @@ def _matrix(colour: Colour, lines: int) -> int:
 
 
 def _codes(matrix: int, full: bool, bits: int) -> tuple[np.ndarray, np.ndarray]:
-    """Code values [3,3] of Y', Cb, Cr for each unit of R', G', B', and those of black [3]: H.273, equations 20 to 31."""
+    """Code values [3,3] of Y', Cb, Cr per unit of R', G', B', and those of black [3]: H.273, equations 20 to 31."""
     kr, kb = COEFFICIENTS[matrix]
     luma = np.array([kr, 1 - kr - kb, kb])
     blue = (np.array([0, 0, 1]) - luma) / (2 * (1 - kb))
@@ -151,7 +151,7 @@ def _codes(matrix: int, full: bool, bits: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _planar(layout: av.VideoFormat) -> av.VideoFormat:
-    """The format with the same samples that `_planes` understands: each component in a plane of its own, or grey and alpha."""
+    """The format with the same samples that `planes_of` can split: one plane per component, or grey and alpha."""
     if is_float(layout):
         return layout
     bits = depth_of(layout)
@@ -172,7 +172,7 @@ def _unpacked(picture: av.VideoFrame) -> av.VideoFrame:
 
 
 def planes_of(picture: av.VideoFrame) -> list[np.ndarray]:
-    """The components in their order (R, G, B or Y, Cb, Cr, then alpha) as views [h,w] of the picture's memory."""
+    """The components in order (R, G, B or Y, Cb, Cr, then alpha) as views [h,w] of the picture's memory."""
     layout = picture.format
     bits = layout.components[0].bits
     sample = np.dtype(f"{'f' if is_float(layout) else 'u'}{-(-bits // 8)}")
@@ -181,7 +181,7 @@ def planes_of(picture: av.VideoFrame) -> list[np.ndarray]:
     for component in layout.components:
         plane: Any = picture.planes[component.plane]
         lines: np.ndarray = np.frombuffer(plane, sample).reshape(plane.height, -1)
-        step = len(layout.components) // len(picture.planes)  # above 1 where components share a plane
+        step = len(layout.components) // len(picture.planes)  # above 1 if components share a plane
         planes.append(lines[:, len(planes) % step : step * plane.width : step])
     return planes
 
@@ -207,7 +207,7 @@ def _halve(samples: Tensor, dim: int, centred: bool) -> Tensor:
     """Undo `_double` exactly: the analysis filters that are biorthogonal to linear interpolation.
 
     On the even samples this is (-1 2 6 2 -1)/8, the low-pass of the LeGall 5/3 wavelet of JPEG 2000; centred it is
-    (-1 3 3 -1)/4. The ends are repeated, an odd count is rounded up.
+    (-1 3 3 -1)/4. The ends are repeated, and an odd count is rounded up.
     """
     old = samples.movedim(dim, 0)
     if len(old) % 2:

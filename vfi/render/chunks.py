@@ -1,7 +1,7 @@
-"""Writing a clip in chunks that are kept when work is cut off, and put together without encoding again.
+"""Writes a clip in chunks that survive an interruption, and joins them without encoding again.
 
-Each chunk is a clip of its own, made and named as a whole by an ordinary writer, and no frame of it depends on another: which
-chunks are made in which run, in which order and by whom makes no difference to the result.
+Each chunk is a separate clip, written by an ordinary writer and named only when complete, and no chunk depends on another. The
+result is the same whichever run or worker makes a chunk, in any order.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from ..core import Frame, InputError
 from .journal import Journal, delete
 
 LENGTH = 96
-"""Frames of a chunk: what is lost at most. Each begins with a key frame."""
+"""Frames per chunk: at most this many are lost. Each chunk begins with a key frame."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """How the chunks of the clip ``path`` are written into ``folder``; it can be sent to another process."""
+    """Writes the chunks of the clip ``path`` into ``folder``. Picklable, so it can be sent to another process."""
 
     path: Path
     folder: Path
@@ -37,15 +37,15 @@ class Parts:
 
     @property
     def video(self) -> bool:
-        """Whether the clip is a video file, not images."""
+        """Whether the clip is a video file rather than images."""
         return self.path.suffix.lower() in VIDEO_ENDINGS
 
     def chunk(self, number: int) -> Path:
-        """Where the chunk of a number is, or is to be put."""
+        """The path of chunk ``number``, whether it exists or not."""
         return self.folder / f"{number:06d}"
 
     def writer(self, number: int, before: int) -> Writer:
-        """What writes the chunk of a number, whose frames come after ``before`` others, in place of what is there."""
+        """A writer for chunk ``number``, whose frames come after ``before`` others; an existing chunk is replaced."""
         path = self.chunk(number)
         delete(path)
         if self.video:
@@ -54,17 +54,17 @@ class Parts:
         return images.ImageWriter(path, self.info, encoding=self.encoding, first=before)
 
     def packets(self, path: Path) -> PacketWriter:
-        """What writes frames as the bare packets of a video."""
+        """A writer of frames as the bare packets of a video."""
         ending = self.path.suffix.lower()
         return PacketWriter(path, ending, self.info, encoding=self.encoding, time_base=self.time_base)
 
 
 class Chunks:
-    """The clip ``path`` in the making as chunks of ``length`` frames, by anyone who is given ``parts``.
+    """The clip ``path`` while it is made in chunks of ``length`` frames, by any worker that has ``parts``.
 
-    The chunks lie in a hidden folder beside the output, see `journal.Journal`, until the clip is whole; there must be room for
-    both. What is ``finished`` there, from an earlier run of the same ``recipe`` too, need not be made again, and stays when
-    this is closed. Raises `InputError` as `open.create_clip` does, before any work is done.
+    The chunks lie in a hidden folder beside the output (see `journal.Journal`) until the clip is complete; the disk needs room
+    for both. ``finished`` chunks, including those from an earlier run of the same ``recipe``, are reused and stay when this is
+    closed. Raises `InputError` as `open.create_clip` does, before any work is done.
     """
 
     def __init__(
@@ -92,29 +92,29 @@ class Chunks:
 
     @property
     def folder(self) -> Path:
-        """Where the chunks are."""
+        """The folder of the chunks."""
         return self._journal.folder
 
     @property
     def finished(self) -> dict[int, Done]:
-        """What is made, by the number of the chunk."""
+        """The finished chunks by number."""
         return dict(self._journal.chunks)
 
     @property
     def done(self) -> Done:
-        """What is made, up to the first chunk that is missing."""
+        """The finished part, up to the first missing chunk."""
         return self._journal.done
 
     def finish(self, number: int, chunk: Done) -> None:
-        """Count a chunk, which is in its place, among the finished."""
+        """Record a chunk as finished; its files must be in place."""
         self._journal.finish(number, chunk)
 
     def keep(self, first: int) -> None:
-        """Forget all chunks but so many of the first."""
+        """Forget all chunks except the first ``first``."""
         self._journal.keep(first)
 
     def join(self) -> Path:
-        """Put the finished chunks, none of which may be missing, together, and give the whole its name."""
+        """Join the finished chunks, none of which may be missing, and give the clip its name."""
         if not self.done.frames:
             raise InputError(f"{self.parts.path} was not written: there were no frames")
         parts = [self.parts.chunk(number) for number in sorted(self.finished)]
@@ -136,18 +136,18 @@ class Chunks:
         return self._target
 
     def close(self) -> None:
-        """Leave nothing behind but the finished chunks."""
+        """Leave only the finished chunks behind."""
         self._journal.close()
 
     def _whole(self, path: Path) -> Writer:
-        """What writes the whole clip."""
+        """A writer for the whole clip."""
         return create_clip(path, self._info, encoding=self._encoding, time_base=self._time_base, audio=self._audio)
 
 
 class ChunkWriter(Writer):
-    """Writes a clip as `open.create_clip` does, in ``chunks``, from the first that is missing on; ``done`` says what there is.
+    """Writes a clip as `open.create_clip` does, in ``chunks``, from the first missing one on; ``done`` is the part before it.
 
-    An interruption and an error leave the finished chunks: a later writer of the same recipe goes on from them.
+    Finished chunks survive an interruption or an error, and a later writer with the same recipe resumes from them.
     """
 
     def __init__(self, chunks: Chunks) -> None:
@@ -155,7 +155,7 @@ class ChunkWriter(Writer):
         self.notes = chunks.notes
         self.done = chunks.done
         self._number = next(number for number in count() if number not in chunks.finished)
-        chunks.keep(self._number)  # those that several processes left after a gap are made again
+        chunks.keep(self._number)  # chunks after a gap, left by several processes, are made again
         self._chunk: Writer | None = None
         self._begun = Done()
 
@@ -177,12 +177,12 @@ class ChunkWriter(Writer):
             raise
 
     def keep_partial(self) -> Path | None:
-        """Leave the finished chunks where they are, for a later run."""
+        """Leave the finished chunks in place for a later run."""
         self.discard()
         return self._chunks.folder if self.done.frames else None
 
     def discard(self) -> None:
-        """Leave nothing behind but the finished chunks."""
+        """Leave only the finished chunks behind."""
         try:
             if self._chunk is not None:
                 self._chunk.discard()

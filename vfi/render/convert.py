@@ -1,6 +1,6 @@
-"""The one road from clip to clip: an output is opened, frames are made and written to it, and sound follows.
+"""Converts one clip to another, for every caller: opens the output, makes and writes its frames, and fits the sound.
 
-Owns that order, and what is left when it is interrupted. Knows nothing of options, of networks or of who asks.
+Owns the order of these steps and the state left by an interruption. Knows nothing of options, networks or callers.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from .prefetch import Behind
 
 @dataclass(frozen=True)
 class Converted:
-    """A finished output: its frames, and what viewers should know of it, in a sentence each."""
+    """A finished output: its frames, and notes for the viewer, one sentence each."""
 
     done: Done
     notes: list[str]
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C came while an output was made: ``done`` of it is left, in ``partial``; nothing is if that is None."""
+    """Ctrl-C while an output was made: its part ``done`` is kept in ``partial``; nothing is kept if that is None."""
 
     def __init__(self, done: Done, partial: Path | None) -> None:
         super().__init__()
@@ -52,9 +52,9 @@ def convert(
 ) -> Converted:
     """Make the output of ``task`` from ``clip`` and write it to ``path``, with the ``sound`` of a file as ``audio`` asks.
 
-    ``model`` is called once the output could be opened. ``doubts``: also write the disagreement of several models there, as a
-    grey clip. With a ``recipe``, see `chunks.Chunks`, work that was cut off earlier is resumed. ``progress`` hears of the
-    frames that an earlier run left, then of each new frame. Raises `InputError`, and `Interrupted` on Ctrl-C.
+    ``model`` is called once the output is open. ``doubts``: also write the disagreement of several models there, as a grey
+    clip. With a ``recipe`` (see `chunks.Chunks`), an interrupted earlier run is resumed. ``progress`` is called with the part
+    finished by an earlier run, then after each new frame. Raises `InputError`, and `Interrupted` on Ctrl-C.
     """
     with fitted_sound(sound, clip, task.asked, path.suffix, audio) as heard:
 
@@ -82,9 +82,9 @@ def write(
     *,
     progress: Callable[[Done], object] = bool,
 ) -> Converted:
-    """Write the frames from the end of what ``create`` finds already done; see `convert` for ``doubts`` and ``progress``.
+    """Write the frames after the part that ``create`` finds finished; see `convert` for ``doubts`` and ``progress``.
 
-    ``notes`` are those of the clip. The writer works in a thread of its own.
+    ``notes`` are those of the clip. The writer runs in its own thread.
     """
     writer = Behind(create)
     done = writer.done

@@ -1,7 +1,7 @@
-"""What is done of an output, in a hidden folder beside it, so that work that was cut off can be taken up again.
+"""Records the finished chunks of an output in a hidden folder beside it, so that an interrupted run can be resumed.
 
-Owns that folder, the list of finished chunks, and the recipe: everything that decides the output, by which the same work is
-known again. Knows nothing of what is in a chunk.
+Owns that folder, the list of finished chunks, and the recipe: everything that decides the output, by which an earlier run of
+the same work is recognised. Knows nothing of the content of chunks.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from ..clips.images import image_files
 from ..core import InputError
 
 PACKAGES = ("torch", "numpy", "av", "opencv-python", "opencv-python-headless", "scenedetect")
-"""Those whose version may change a pixel."""
+"""Packages whose version may change a pixel."""
 
 
 class Journal:
-    """The folder ``.NAME.work`` beside ``target``, and what is finished in it; locked as long as the journal is open.
+    """The folder ``.NAME.work`` beside ``target`` and its finished chunks; locked while the journal is open.
 
-    ``recipe`` says by name what decides the output: where the folder was made by another, it is emptied, and ``notes`` says
-    why. ``chunks`` are the finished ones by their number. Raises `InputError` where the folder cannot be made, or another run
-    is at work in it.
+    ``recipe`` lists, by name, everything that decides the output. A folder made with another recipe is emptied, and ``notes``
+    says why. ``chunks`` are the finished ones by number. Raises `InputError` if the folder cannot be made or another run is
+    using it.
     """
 
     def __init__(self, target: Path, recipe: Mapping[str, str]) -> None:
@@ -58,33 +58,33 @@ class Journal:
 
     @property
     def done(self) -> Done:
-        """The finished chunks together, up to the first that is missing."""
+        """The finished chunks together, up to the first missing one."""
         row = [self.chunks[number] for number in takewhile(self.chunks.__contains__, count())]
         return Done(sum(chunk.frames for chunk in row), row[0].start, row[-1].end) if row else Done()
 
     def chunk(self, number: int) -> Path:
-        """Where the chunk of a number is, or is to be put."""
+        """The path of chunk ``number``, whether it exists or not."""
         return self.folder / f"{number:06d}"
 
     @property
     def whole(self) -> Path:
-        """Where the chunks are put together."""
+        """The path where the chunks are joined."""
         return self.folder / "whole"
 
     def finish(self, number: int, chunk: Done) -> None:
-        """Count a chunk, which is in its place, among the finished."""
+        """Record a chunk as finished; its files must be in place."""
         self.chunks[number] = chunk
         self._save()
 
     def keep(self, first: int) -> None:
-        """Forget all chunks but so many of the first."""
+        """Forget all chunks except the first ``first``."""
         for number in [number for number in self.chunks if number >= first]:
             del self.chunks[number]
             delete(self.chunk(number))
         self._save()
 
     def close(self) -> None:
-        """Leave what is finished for another run; nothing, where nothing is."""
+        """Leave the finished chunks for another run, or nothing if there are none."""
         if self.chunks:
             self._lock.release()
         else:
@@ -96,7 +96,7 @@ class Journal:
         shutil.rmtree(self.folder)
 
     def _take_up(self) -> None:
-        """Read what is finished, and delete all else."""
+        """Read the list of finished chunks and delete everything else."""
         before, chunks = self._read()
         other = sorted(name for name in before.keys() | self._recipe.keys() if before.get(name) != self._recipe.get(name))
         if before and other:
@@ -118,7 +118,7 @@ class Journal:
         return self.folder / "journal.json"
 
     def _read(self) -> tuple[dict[str, str], dict[int, Done]]:
-        """The recipe and the chunks that are written down: none where there is no journal, or where it makes no sense."""
+        """The recorded recipe and chunks; empty if there is no journal or it is damaged."""
         if not self._file.exists():
             return {}, {}
         try:
@@ -148,7 +148,7 @@ class Journal:
 
 
 def delete(path: Path) -> None:
-    """Delete a file, or a folder with all that is in it, where there is one."""
+    """Delete a file, or a folder with its content, if it exists."""
     if path.is_dir():
         shutil.rmtree(path)
     else:
@@ -156,7 +156,7 @@ def delete(path: Path) -> None:
 
 
 def versions() -> str:
-    """The versions of what this library is built on, as far as they may change a pixel."""
+    """The versions of the packages that may change a pixel."""
     found = []
     for package in PACKAGES:
         try:
@@ -167,7 +167,7 @@ def versions() -> str:
 
 
 def recipe(**decisions: object) -> dict[str, str]:
-    """By name, as text, all that decides an output: what is not named here does not make kept chunks worthless.
+    """Everything that decides an output, as text by name. Anything not listed here does not invalidate kept chunks.
 
     A dataclass counts field by field. A file or a folder of images counts by its content, not by its name.
     """
@@ -181,7 +181,7 @@ def recipe(**decisions: object) -> dict[str, str]:
 
 
 def identity(value: object) -> str:
-    """A text that is the same for the same value; files and folders of images are known by their content."""
+    """A text that is the same for the same value; files and folders of images are identified by their content."""
     if isinstance(value, Path):
         return digest([value] if value.is_file() else image_files(value))
     if isinstance(value, list | tuple):
@@ -190,7 +190,7 @@ def identity(value: object) -> str:
 
 
 def digest(files: Iterable[Path]) -> str:
-    """The SHA-256 of what files hold, one after another, and of their sizes. Raises `InputError` where one cannot be read."""
+    """The SHA-256 of the sizes and contents of files, in order. Raises `InputError` if one cannot be read."""
     total = hashlib.sha256()
     for path in files:
         try:

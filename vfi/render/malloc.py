@@ -1,11 +1,10 @@
-"""The C library's allocator, set to keep freed memory at hand while frames are made, in processes that are our own.
+"""Sets the C library's allocator to keep freed memory while frames are made, in this program's own processes.
 
-A network asks for the same large buffers for each frame. glibc returns them to the system as soon as they are freed. Every
-frame then touches its pages for the first time, and the system clears them, 4 KiB by 4 KiB. For RIFE 4.25 at 1280x720 that is a
-third of the time on one thread. In threads other than a program's first, glibc keeps buffers of up to 64 MiB, and the gain is a
-tenth.
+A network allocates the same large buffers for each frame. glibc returns them to the system as soon as they are freed. Every
+frame then faults its pages in again, and the system clears them, 4 KiB by 4 KiB. For RIFE 4.25 at 1280x720 that is a third of
+the time on one thread. In threads other than a program's first, glibc keeps buffers of up to 64 MiB, and the gain is a tenth.
 
-The thresholds hold for a whole process and cannot be read back, so a host such as ComfyUI is left alone: nothing happens before
+The thresholds apply to a whole process and cannot be read back, so a host such as ComfyUI is left alone: nothing happens before
 `take_over`. Knows nothing of frames; without glibc it does nothing.
 """
 
@@ -23,17 +22,17 @@ from typing import TypeVar
 T = TypeVar("T")
 
 TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -3, -4, -8
-"""Parameters of mallopt(3): the free bytes at the top of the heap that are returned, the bytes from which a buffer is mapped by
-itself, how many buffers may be, and how many heaps threads may have."""
+"""Parameters of mallopt(3): free bytes at the top of the heap before they are returned, size above which a buffer is mapped
+separately, maximum number of such buffers, and maximum number of heaps."""
 
 KEEPING = {MMAP_MAX: 0, TRIM_THRESHOLD: 2**31 - 1}
 
 GIVING_BACK = {MMAP_MAX: 65536, MMAP_THRESHOLD: 2**25, TRIM_THRESHOLD: 2**26}
-"""The thresholds at which glibc itself arrives in a program that uses buffers of many megabytes."""
+"""The thresholds that glibc itself reaches in a program with buffers of many megabytes."""
 
 EVERY, GROWN = 8, 1.02
-"""Every this many items the memory held is checked; if it has grown by this factor, holes are returned. At 1280x720 that takes
-40 ms, and 16 frames with RIFE 4.25 some 4 s."""
+"""Number of items between checks of the memory held, and the growth factor from which holes are returned. At 1280x720 that
+takes 40 ms; 16 frames with RIFE 4.25 take about 4 s."""
 
 _lock = Lock()
 _users = 0
@@ -43,7 +42,7 @@ _ours = False
 def take_over() -> None:
     """Let this module manage the allocator of this process, whose threads share one heap from now on. It cannot be undone.
 
-    Frames that one thread reads, another makes and a third writes leave holes in a heap for each: 120 MB at 1280x720.
+    With one heap per thread, frames read in one thread, made in another and written in a third leave holes: 120 MB at 1280x720.
     """
     global _ours
     _ours = True
@@ -67,9 +66,9 @@ def kept() -> Iterator[None]:
 
 
 def keeping(items: Iterable[T]) -> Iterator[T]:
-    """The same items, made one by one while freed memory is kept; holes that add up are returned at times.
+    """The same items, made one by one while freed memory is kept; accumulated holes are returned now and then.
 
-    Buffers of many sizes and ages do not fit into each other's places for ever.
+    Holes accumulate because buffers of many sizes and lifetimes do not always fit where others were.
     """
     if not _ours:
         yield from items
@@ -104,13 +103,13 @@ def _leave() -> None:
 
 
 def _trim() -> None:
-    """Give all free pages back."""
+    """Return all free pages to the system."""
     if (libc := _glibc()) is not None:
         libc.malloc_trim(0)
 
 
 def _held() -> int:
-    """Pages that the process holds."""
+    """The number of pages that the process holds."""
     if _glibc() is None:
         return 0
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
@@ -124,6 +123,6 @@ def _set(parameters: dict[int, int]) -> None:
 
 @cache
 def _glibc() -> ctypes.CDLL | None:
-    """The C library where it is glibc."""
+    """The C library if it is glibc, else None."""
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     return libc if libc is not None and hasattr(libc, "gnu_get_libc_version") else None

@@ -1,6 +1,6 @@
-"""From a clip to the frames of its output: read ahead, made along a grid or a curve, and exposed if wished.
+"""From a clip to the frames of its output: reads ahead, makes frames along a grid or a curve, and optionally exposes them.
 
-Owns the task and the order of these steps. Knows nothing of files, options or who asks.
+Owns the task and the order of these steps. Knows nothing of files, options or callers.
 """
 
 from __future__ import annotations
@@ -25,18 +25,19 @@ from .run import run
 from .segments import Segment
 
 LIBRARIES = 550_000_000
-"""Bytes that Python and the libraries take by themselves."""
+"""Bytes that Python and the libraries take on their own."""
 
 ENCODER = 250
-"""Bytes per pixel that an encoder takes for the frames that it looks ahead."""
+"""Bytes per pixel that an encoder takes for its lookahead frames."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """How an output is made from a clip that ``info`` describes: everything that decides its frames but the clip and the model.
+    """The settings for an output of a clip that ``info`` describes: all that decides its frames except the clip and the model.
 
-    ``asked`` gives the output times and ``tail`` says what follows the last frame (see `grids.resample`). ``batch`` frames of a
-    pair are made at once, and ``shutter`` blurs motion in the light that ``info`` tells of. ``encoding`` is the writer's.
+    ``asked`` gives the output times, and ``tail`` what follows the last frame (see `grids.resample`). ``batch`` frames of a
+    pair are made at once. ``shutter`` blurs motion in linear light, by the transfer function in ``info``. ``encoding`` is the
+    writer's.
     """
 
     info: Info
@@ -74,7 +75,7 @@ class Task:
         return self.asked.tick(self.info.time_base, self.info.duration)
 
     def ceiling(self, spec: Spec) -> int:
-        """Bytes of memory, video memory included, that a model of ``spec`` takes at most, beside its weights."""
+        """The most bytes of memory, including video memory, that a model of ``spec`` takes besides its weights."""
         info = self.info
         waiting = spec.window + self.batch + shots.AHEAD + duplicates.LONGEST + 2 * prefetch.AHEAD + 2
         frame = (4 if info.alpha else 3) * torch.float32.itemsize
@@ -90,7 +91,7 @@ def render_frames(
 ) -> Generator[Frame, None, None]:
     """The output frames of ``task``; close the generator to stop early.
 
-    A thread reads ahead, and memory is kept at hand, see `malloc`. ``since``: only the frames from this output time on;
+    A thread reads ahead, and freed memory is kept (see `malloc`). ``since``: only the frames from this output time on;
     ``segment``: only its frames, and reading begins at its stamps. Raises `InputError`.
     """
     grid = task.grid

@@ -1,7 +1,7 @@
-"""Reading ahead and writing behind, each in a thread of its own, so that decoding, models and encoding overlap.
+"""Reads ahead and writes behind, each in its own thread, so that decoding, models and encoding overlap.
 
-Owns the threads and the order of what comes out of them. Knows nothing of what is read or written; whatever is opened,
-PyAV's containers above all, is used and closed in the thread that opened it.
+Owns the threads and the order of their results. Knows nothing of the items read or written. Resources, above all PyAV's
+containers, are used and closed in the thread that opened them.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from ..core import Frame
 T = TypeVar("T")
 
 AHEAD = 2
-"""How many frames wait between two threads: enough to even out their speeds, and each takes 25 MB in 1080p."""
+"""Number of frames queued between two threads: enough to even out their speeds. Each takes 25 MB at 1080p."""
 
 _END: Any = object()
 
 
 def ahead(items: Iterable[T], count: int = AHEAD) -> Generator[T, None, None]:
-    """The same items, of which up to ``count`` are read, in a thread, before they are asked for.
+    """The same items; a thread reads up to ``count`` of them ahead.
 
-    What reading raises comes out after the items before it. Close the generator to stop early: that waits for the item that
-    is being read, and closes ``items`` in the thread.
+    An error in reading is raised after the items before it. Close the generator to stop early: that waits for the item being
+    read, and closes ``items`` in the thread.
     """
     with ThreadPoolExecutor(1, "vfi-reading") as thread:
         iterator = thread.submit(iter, items).result()
@@ -48,13 +48,13 @@ def ahead(items: Iterable[T], count: int = AHEAD) -> Generator[T, None, None]:
 
 
 def _nothing() -> None:
-    """What closes an iterator that holds nothing open."""
+    """Stand-in for the ``close`` of an iterator that has none."""
 
 
 class Behind(Writer):
-    """Has another writer write in a thread, up to ``count`` frames behind; ``opened`` opens it there.
+    """Runs another writer in a thread, up to ``count`` frames behind; ``opened`` opens it there.
 
-    What writing raises comes out of the next call, and no frame is written after it.
+    An error in writing is raised by the next call, and no frame is written after it.
     """
 
     def __init__(self, opened: Callable[[], Writer], count: int = AHEAD) -> None:
@@ -84,7 +84,7 @@ class Behind(Writer):
         self._waiting.append(self._thread.submit(self._write, frame))
 
     def commit(self) -> Path:
-        """As the writer's; on Ctrl-C ``partial`` says where what was written is: it may be the whole clip."""
+        """As the writer's. On Ctrl-C ``partial`` is the path of the frames written so far, possibly the whole clip."""
         try:
             self._settle(0)
         except KeyboardInterrupt:
@@ -118,7 +118,7 @@ class Behind(Writer):
             self._thread.submit(self._writer.discard).result()
 
     def _settle(self, left: int) -> None:
-        """Wait until no more than ``left`` frames are still to be written. Raises the first error of those that were."""
+        """Wait until at most ``left`` frames are still unwritten. Raises the first error of those written."""
         while self._waiting and (len(self._waiting) > left or self._waiting[0].done()):
             self._waiting[0].result()
             self._waiting.popleft()

@@ -1,7 +1,7 @@
-"""Playing a clip along a curve of its speed, backwards too, in constant memory.
+"""Plays a clip along a speed curve, backwards too, in constant memory.
 
-A model only ever sees frames in their own order: what plays backwards is made forwards, a block at a time from the end, and
-given out in reverse. Knows nothing of files: a clip is read from within by `clip.read_since`.
+A model only ever sees frames in their original order: reversed parts are made forwards, block by block from the end, and
+emitted in reverse. Knows nothing of files: `clip.read_since` reads a clip from any time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .prefetch import ahead
 from .run import run
 
 BLOCK = 2**28
-"""Numbers that the frames of a block may hold: 1 GiB as float32, some 40 frames of 1080p."""
+"""Numbers that the frames of a block may hold: 1 GiB as float32, about 40 frames at 1080p."""
 
 
 def remap(
@@ -35,12 +35,12 @@ def remap(
     since: Fraction | None = None,
     count: int | None = None,
 ) -> Generator[Frame, None, None]:
-    """The frames of a clip along a curve, in order of the output.
+    """The frames of a clip along a curve, in output order.
 
-    Instants on an input frame show that very picture, and one that is shown for several outputs is made once. ``batch`` as in
-    `run.run`. While the clip runs backwards up to ``block`` outputs are held, as many as `BLOCK` allows when None; each block
-    is read from the key frame before it, or from the start of a clip that cannot seek. Outputs before ``since`` are left out,
-    and those after ``count`` others. Raises `InputError` when the clip has no frame.
+    Instants on an input frame show that frame unchanged, and an instant shown by several outputs is made once. ``batch`` is as
+    in `run.run`. While the clip plays backwards, up to ``block`` outputs are held (None: as many as `BLOCK` allows). Each block
+    is read from the key frame before it, or from the start of a clip that cannot seek. Only outputs from ``since`` on are
+    made, at most ``count``. Raises `InputError` if the clip has no frames.
     """
     opening = next(iter(clip), None)
     if opening is None:
@@ -60,7 +60,7 @@ def remap(
 
 
 def _between(outputs: range, begin: int, end: int | None) -> range:
-    """Those of ``outputs``, which rise or fall by 1, from ``begin`` to before ``end``."""
+    """The part of ``outputs``, which rise or fall by 1, that is at least ``begin`` and below ``end``."""
     if not outputs:
         return outputs
     lowest, highest = sorted((outputs[0], outputs[-1]))
@@ -69,7 +69,7 @@ def _between(outputs: range, begin: int, end: int | None) -> range:
 
 
 def _forwards(clip: Reader, model: Interpolator, part: Along, first: Fraction, batch: int, wanted: range) -> Iterator[Frame]:
-    """The frames of the outputs of ``part`` that are ``wanted``, in the order of what they show."""
+    """The frames of the ``wanted`` outputs of ``part``, ordered by clip time."""
     if not wanted:
         return
     lowest, highest = (first + part.place(wanted[end]) for end in (0, -1))
@@ -84,7 +84,7 @@ def _forwards(clip: Reader, model: Interpolator, part: Along, first: Fraction, b
 
 @dataclass(frozen=True)
 class _Shown:
-    """The instants that outputs show, each once, where the clip's first frame is at ``first``, wherever reading begins."""
+    """The instants that outputs show, each once; ``first`` is the time of the clip's first frame, wherever reading begins."""
 
     part: Along
     first: Fraction
@@ -100,7 +100,7 @@ class _Shown:
 
 
 def _until(frames: Iterable[Frame], highest: Fraction, more: int) -> Iterator[Frame]:
-    """The frames up to ``highest`` and ``more`` distinct ones; the last is shown beyond that, however early the clip ends."""
+    """The frames up to ``highest`` and ``more`` distinct ones; the last is held beyond ``highest`` if the clip ends early."""
     last: Frame | None = None
     for frame in frames:
         if last is not None:

@@ -1,7 +1,7 @@
 """The streaming loop: frames in, frames out, in constant memory.
 
-Asks `time` where each output lies, lets input frames through untouched and has a model make the others. Knows nothing
-of files, networks or ComfyUI.
+Asks `grids` where each output lies, passes input frames through unchanged, and has a model make the others. Knows nothing of
+files, networks or ComfyUI.
 """
 
 from __future__ import annotations
@@ -33,14 +33,13 @@ def run(
     batch: int = 1,
     since: Fraction | None = None,
 ) -> Iterator[Frame]:
-    """Make the frames at the times of ``grid``, one by one; those whose time is before ``since`` are passed over.
+    """Make the frames at the times of ``grid``, one by one, skipping those before ``since``.
 
-    A time that falls on an input frame passes that very picture through. ``tail``: see `grids.resample`, as for the marks of
-    frames. Up to ``batch`` timesteps of one pair are made at once. Holds one window of frames and one batch. Frames with alpha
-    are mixed premultiplied, and their alpha follows the same motion where the model estimates any. Frames of 8-bit codes stay
-    what they are, and new ones are rounded to them; of float frames new ones are floats. Between two frames that are equal bit
-    by bit, that picture is shown and no model is asked. Raises `InputError` when a frame differs in size from those before it,
-    or ``batch`` is below 1.
+    A time on an input frame passes that frame through unchanged. For ``tail`` and the marks of frames see `grids.resample`. Up
+    to ``batch`` timesteps of one pair are made at once. Holds one window of frames and one batch. Frames with alpha are blended
+    premultiplied, and alpha follows the same motion if the model estimates any. 8-bit input gives new frames rounded to 8 bits;
+    float input gives floats. Between two bit-identical frames, that picture is repeated without running the model. Raises
+    `InputError` if a frame differs in size from those before it, or if ``batch`` is below 1.
     """
     if batch < 1:
         raise InputError(f"a batch of {batch} frames cannot be made: it must be at least 1")
@@ -57,7 +56,7 @@ def run(
                 made = [instant.before for instant in some]
             else:
                 between = between or _between(model, window, blend, seen)
-                made = between.at([instant.t for instant in some])  # all of them: in other batches bits may differ
+                made = between.at([instant.t for instant in some])  # even unwanted ones: another batch size may change bits
             yield from compress(map(_shown, made, some), wanted)
             del made
 
@@ -71,11 +70,11 @@ def interpolate(
     tail: Tail = "stop",
     batch: int = 1,
 ) -> Tensor:
-    """More frames for a clip [T,C,H,W], 0..1 or 8-bit codes in uint8, of 3 colours or 4 with alpha.
+    """More frames for a clip [T,C,H,W], 0..1 or uint8, with 3 colour channels or 4 including alpha.
 
-    Either ``times`` as many, (T-1) * times + 1 in all, or from one frame rate to another, ``fps=(source, target)``.
-    ``tail="hold"`` also holds the last frame for as long as a frame lasts: T * times. Returns [T',C,H,W] on the device and in
-    the dtype of ``frames``; input frames are in it bit by bit.
+    Either ``times`` as many, (T-1) * times + 1 in total, or from one frame rate to another, ``fps=(source, target)``.
+    ``tail="hold"`` also holds the last frame for one frame interval: T * times. Returns [T',C,H,W] on the device and in the
+    dtype of ``frames``; input frames are kept bit-exactly.
     """
     source, target = (Fraction(1), None) if fps is None else (exact_rate(fps[0]), exact_rate(fps[1]))
     grid: Grid = Subdivide(times) if target is None else Uniform(target)
@@ -85,18 +84,18 @@ def interpolate(
 
 
 def retime(frames: Tensor, model: Interpolator, at: Iterable[int | float | Fraction], *, batch: int = 1) -> Tensor:
-    """The clip [T,C,H,W] at the instants ``at``: 0 is the first frame, 1.5 midway from the second to the third.
+    """The clip [T,C,H,W] at the instants ``at``: 0 is the first frame, 1.5 is halfway from the second to the third.
 
-    The instants must not decrease and lie in 0..T-1. Returns one frame [C,H,W] for each, stacked.
+    The instants must not decrease and must lie in 0..T-1. Returns one frame [C,H,W] per instant, stacked.
     """
     grid = At(tuple(Fraction(instant) for instant in at))
     if grid.times and not 0 <= grid.times[0] <= grid.times[-1] <= len(frames) - 1:
-        raise InputError(f"instants {float(grid.times[0])} to {float(grid.times[-1])} reach beyond 0 to {len(frames) - 1}")
+        raise InputError(f"instants {float(grid.times[0])} to {float(grid.times[-1])} must lie in 0 to {len(frames) - 1}")
     return _collect(run(frames_of_tensor(frames, Fraction(1)), model, grid, batch=batch), frames, len(grid.times))
 
 
 def frames_of_tensor(pictures: Tensor, rate: Fraction) -> Iterator[Frame]:
-    """The frames of a clip [T,C,H,W] with 3 or 4 channels, ``rate`` a second."""
+    """The frames of a clip [T,C,H,W] with 3 or 4 channels, ``rate`` per second."""
     if pictures.ndim != 4 or pictures.shape[1] not in (3, 4):
         raise InputError(f"frames of shape {list(pictures.shape)} were given: [T,3,H,W] or, with alpha, [T,4,H,W] is needed")
     for index, picture in enumerate(pictures):
@@ -119,7 +118,7 @@ def _shown(frame: Frame, instant: Instant) -> Frame:
 
 
 def _between(model: Interpolator, window: Sequence[Frame], blend: bool, seen: dict[Frame, _Seen]) -> _Between | _Still:
-    """What makes the frames between the middle two of ``window``."""
+    """The maker of the frames between the middle two of ``window``."""
     middle = len(window) // 2
     before, after = window[middle - 1 : middle + 1]
     if _alike(before, after):
@@ -128,8 +127,8 @@ def _between(model: Interpolator, window: Sequence[Frame], blend: bool, seen: di
 
 
 class _Seen(NamedTuple):
-    """A frame as a model sees it, on its device: colours multiplied by alpha, and alpha, [1,C,H,W] float32; and what the model
-    computes of it alone."""
+    """A frame as a model sees it, on its device: premultiplied colours and alpha, [1,C,H,W] float32, and the model's features
+    of this frame."""
 
     rgb: Tensor
     alpha: Tensor | None
@@ -144,9 +143,9 @@ class _Seen(NamedTuple):
 
 
 class _Between:
-    """The frames between the middle two of a window: what does not depend on the timestep is computed once.
+    """Makes the frames between the middle two of a window; everything independent of the timestep is computed once.
 
-    ``seen`` gains what its frames are to the model.
+    ``seen`` caches the window's frames as the model sees them.
     """
 
     def __init__(self, model: Interpolator, window: Sequence[Frame], seen: dict[Frame, _Seen]) -> None:
@@ -160,7 +159,7 @@ class _Between:
         self.prepared = wrappers.prepare(model, [one.features for one in self.seen], [one.rgb for one in self.seen])
 
     def at(self, steps: Sequence[Fraction]) -> list[Frame]:
-        """The frames at ``steps``, without a time, of the kind and on the device of the frame before."""
+        """The frames at ``steps``, without times, in the dtype and on the device of the frame before."""
         t = torch.tensor([float(step) for step in steps], device=self.seen[0].rgb.device)
         rgb, doubt = self._judged(t)
         alpha = None
@@ -188,7 +187,7 @@ class _Between:
         return wrappers.at(self.model, self.prepared, t), None
 
     def _alpha(self, t: Tensor) -> Tensor:
-        """[B,1,H,W]: the alpha at ``t``, moved as the model says the picture moves, else blended."""
+        """[B,1,H,W]: the alpha at ``t``, moved along the model's motion if it estimates any, else blended."""
         middle = len(self.seen) // 2
         before, after = (
             torch.ones_like(one.rgb[:, :1]) if one.alpha is None else one.alpha for one in self.seen[middle - 1 : middle + 1]
@@ -200,7 +199,7 @@ class _Between:
 
 
 class _Still:
-    """What is to be seen between two frames that are one picture: that picture, and no model is asked."""
+    """Repeats the picture between two identical frames, without running a model."""
 
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
@@ -210,13 +209,13 @@ class _Still:
 
 
 def _alike(before: Frame, after: Frame) -> bool:
-    """Whether two frames show the same picture, bit by bit."""
+    """Whether two frames are bit-identical pictures."""
     if before.alpha is None or after.alpha is None:
         return before.alpha is after.alpha and torch.equal(before.rgb, after.rgb)
     return torch.equal(before.rgb, after.rgb) and torch.equal(before.alpha, after.alpha)
 
 
 def _range(frames: Sequence[Frame]) -> tuple[float, float]:
-    """Where the colours of frames lie: 0 to 1, or as far beyond as they reach."""
+    """The range of the frames' colours: at least 0 to 1, wider if they reach beyond."""
     ends = [torch.aminmax(frame.rgb.nan_to_num()) for frame in frames if frame.rgb.is_floating_point()]
     return min([0.0, *(float(low) for low, _ in ends)]), max([1.0, *(float(high) for _, high in ends)])

@@ -1,7 +1,7 @@
-"""Segments of an output, each of which can be made apart from the others, by whoever opens the clip again.
+"""Segments of an output, each of which can be made independently by anyone who opens the clip again.
 
-Owns where in the clip a segment begins, what must be known of the frames there, and a clip that is read from there on. The
-frames that a segment makes are those of the whole, to the bit. Knows nothing of processes, models or files.
+Owns the start of a segment in the clip, the metadata of the frames it needs, and the clip read from there on. A segment's
+frames are bit-identical to those of a single run. Knows nothing of processes, models or files.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from ..timing.curves import Along
 from ..timing.grids import Grid, Instant, resample
 
 BEYOND = 3
-"""How many more windows of frames are known after a segment than it shows: a model that makes a batch asks for the next two."""
+"""Number of windows of frames included after the end of a segment: a model that makes a batch asks for the next two."""
 
 _NOTHING = torch.empty(3, 0, 0)
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """All of an input frame but its picture; see `core.Frame`."""
+    """An input frame without its picture; see `core.Frame`."""
 
     time: Fraction
     duration: Fraction
@@ -37,16 +37,16 @@ class Stamp:
 
     @classmethod
     def of(cls, frame: Frame) -> Stamp:
-        """That of a frame."""
+        """The stamp of a frame."""
         return cls(frame.time, frame.duration, frame.cut, frame.repeat)
 
 
 @dataclass(frozen=True)
 class Segment:
-    """``frames`` outputs in a row, from ``start`` seconds on, which come after ``before`` others.
+    """A run of ``frames`` outputs, from ``start`` seconds on, which come after ``before`` others.
 
-    They are made of the input frames of ``stamps`` and perhaps fewer; None: of any. The clip's first frame is at ``first``.
-    ``number`` counts segments from 0; ``more``: the clip goes on after the stamps.
+    Only input frames of ``stamps`` are needed, though perhaps not all of them; None: any may be needed. The clip's first frame
+    is at ``first``. ``number`` counts segments from 0; ``more``: the clip continues after the stamps.
     """
 
     number: int
@@ -59,11 +59,11 @@ class Segment:
 
 
 def segments(clip: Iterable[Frame], grid: Grid, *, window: int, length: int, skip: Iterable[int] = ()) -> Iterator[Segment]:
-    """The outputs of ``grid`` in segments of ``length``, of which the last may be shorter, but for the numbers in ``skip``.
+    """The outputs of ``grid`` in segments of ``length``, the last perhaps shorter, except for the numbers in ``skip``.
 
-    ``clip`` is read once, no further than is needed, and its frames come marked (see `core.Frame`); their pictures are not
-    looked at. The last is held for its duration. A grid that follows a curve may show any frame at any time: no stamps come
-    with its segments. ``window`` is the model's, see `grids.resample`. Raises `InputError` as that does.
+    ``clip`` is read once, only as far as needed. Its frames must be marked (see `core.Frame`); their pictures are not used. The
+    last frame is held for its duration. A grid along a curve may show any frame at any time, so its segments have no stamps.
+    ``window`` is the model's, see `grids.resample`. Raises `InputError` as that does.
     """
     done = frozenset(skip)
     found = _along(clip, grid, length) if isinstance(grid, Along) else _Cutting(clip, grid, window, length).cut(done)
@@ -81,7 +81,7 @@ def _along(clip: Iterable[Frame], grid: Along, length: int) -> Iterator[Segment]
 
 @dataclass
 class _Open:
-    """A segment that is not known in full: it begins at the input frame at ``begin``, and ``beyond`` windows follow it."""
+    """An incomplete segment: it begins at the input frame at ``begin``, and ``beyond`` windows after it are known."""
 
     segment: Segment
     begin: Fraction
@@ -89,7 +89,7 @@ class _Open:
 
 
 class _Cutting:
-    """Follows the outputs of a grid, and cuts them into segments; holds the stamps of one segment and a few more."""
+    """Cuts the outputs of a grid into segments; holds the stamps of one segment and a few more."""
 
     def __init__(self, clip: Iterable[Frame], grid: Grid, window: int, length: int) -> None:
         self._clip = clip
@@ -99,7 +99,7 @@ class _Cutting:
         self._first: Fraction | None = None
 
     def cut(self, skip: frozenset[int]) -> Iterator[Segment]:
-        """All segments, the stamps of those in ``skip`` left out."""
+        """All segments; those in ``skip`` have no stamps."""
         full: deque[_Open] = deque()
         growing: _Open | None = None
         time: Fraction | None = None
@@ -143,16 +143,16 @@ class _Cutting:
 
 
 def _asked_of(instant: Instant) -> tuple[object, ...]:
-    """What `run.run` makes together."""
+    """The key by which `run.run` groups instants that it makes together."""
     return instant.window, instant.blend, instant.t == 0
 
 
 class Stamped:
-    """The part of a clip whose frames have ``stamps``, marked as these say; ``info`` may differ from the clip's.
+    """The part of a clip with the frames of ``stamps``, marked as those say; ``info`` may differ from the clip's.
 
-    It is read from there, where the clip can be. Times that come out otherwise when reading begins within, as those of frames
-    without a time stamp may, are found again from the clip's start. Raises `InputError` when one is not found there either.
-    ``more``: the clip goes on after the stamps, and nobody may ask how.
+    Reading begins there if the clip can seek. Frame times may then differ, as for frames without a time stamp; such frames are
+    looked up from the clip's start. Raises `InputError` if one is not found there either. ``more``: the clip continues after
+    the stamps, and reading past them is an error.
     """
 
     def __init__(self, clip: Reader, info: Info, stamps: Sequence[Stamp], *, more: bool = False) -> None:
@@ -163,7 +163,7 @@ class Stamped:
         return self._from(0)
 
     def since(self, time: Fraction, before: int = 0) -> Iterator[Frame]:
-        """As `clip.Seeks.since`, but that a frame comes with what it repeats, and ``before`` counts none that repeats."""
+        """As `clip.Seeks.since`, but repeats come with the frame that they repeat, and ``before`` does not count them."""
         place = max(bisect_right(self._stamps, time, key=lambda stamp: stamp.time) - 1, 0)
         for last in (False,) * before + (True,):
             while place and self._stamps[place].repeat:
@@ -182,4 +182,4 @@ class Stamped:
                 raise InputError(f"the clip has changed: there was a frame at {float(stamp.time):.3f} s")
             yield replace(frame, duration=stamp.duration, cut=stamp.cut, repeat=stamp.repeat)
         if self._more:
-            raise RuntimeError("more of the clip was asked for than is known of it")
+            raise RuntimeError("the clip was read past the stamps of its segment")

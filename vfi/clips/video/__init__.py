@@ -1,4 +1,4 @@
-"""Video files in and out, through PyAV: `reader`, `writer`, and what `codecs` can hold."""
+"""Video file input and output through PyAV: `reader`, `writer`, and the formats that `codecs` offers."""
 
 from .codecs import CODECS, CONTAINERS
 from .packets import PacketWriter

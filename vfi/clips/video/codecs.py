@@ -1,6 +1,6 @@
-"""What can be written: the codecs, the containers that hold them, and the pixel format that suits a clip best.
+"""Output formats: the codecs, the containers that hold them, and the pixel format that suits a clip best.
 
-Policy alone: nothing is opened or encoded here.
+Policy only: nothing is opened or encoded here.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from ..clip import Colour, Info
 
 @dataclass(frozen=True)
 class Codec:
-    """What is known of an encoder.
+    """An encoder and its properties.
 
-    ``layouts``: its pixel formats that are of use. ``crf``: the default, None where quality is not steered so; ``worst``: the
-    largest. ``even``: subsampled pictures must have even sides. ``full``: it can say that the range is full. ``repeatable``:
-    options without which the same frames do not always give the same bits.
+    ``layouts``: its usable pixel formats. ``crf``: the default, None if it has no such option; ``worst``: the largest.
+    ``even``: subsampled pictures must have even sides. ``full``: it can tag the range as full. ``repeatable``: options that the
+    same frames need to always give the same bits.
     """
 
     encoder: str
@@ -38,8 +38,8 @@ def _yuv(depths: tuple[int, ...], chromas: tuple[str, ...] = ("420", "422", "444
 
 
 CODECS = {
-    # x264 (core 165) reads memory that it never wrote, and races, where it looks how far a macroblock is referred to. It looks
-    # 20 frames ahead, as in its preset "faster", and not 40, which takes 60 MB less in 1280x720.
+    # The mbtree of x264 (core 165), which tracks how much later frames refer to a macroblock, reads uninitialised memory and
+    # races. A lookahead of 20 frames, as in its preset "faster", instead of 40 takes 60 MB less at 1280x720.
     "h264": Codec(
         "libx264",
         _yuv((8, 10)),
@@ -65,7 +65,7 @@ CODECS = {
     "prores": Codec("prores_ks", ("yuv422p10le", "yuv444p10le", "yuva444p10le"), full=False),
 }
 
-# By ending: FFmpeg's name of the container, and what can be written to it, the default first.
+# By ending: FFmpeg's name of the container, and the codecs that can be written to it, the default first.
 CONTAINERS = {
     ".mp4": ("mp4", ("h264", "hevc", "av1", "vp9")),
     ".m4v": ("mp4", ("h264", "hevc")),
@@ -74,7 +74,7 @@ CONTAINERS = {
     ".webm": ("webm", ("vp9", "av1")),
 }
 
-# By a clip's chroma: what it becomes, the best first. RGB becomes 4:2:0, which plays everywhere, where it cannot stay RGB.
+# By a clip's chroma: the output's chroma, best first. RGB that cannot stay RGB becomes 4:2:0, which plays everywhere.
 CHROMA = {
     "rgb": ("rgb", "420", "422", "444"),
     "grey": ("420", "422", "444", "rgb"),
@@ -85,21 +85,21 @@ CHROMA = {
 
 
 def choose(ending: str, name: str | None) -> str:
-    """The codec ``name``, or the default of a file's ending. Raises `InputError` where the container cannot hold it."""
+    """The codec ``name``, or the default of a file's ending. Raises `InputError` if the container cannot hold it."""
     if ending not in CONTAINERS:
-        raise InputError(f"a video cannot be written to a file that ends in {ending!r}: {', '.join(CONTAINERS)} are known")
+        raise InputError(f"video files cannot end in {ending!r}: use one of {', '.join(CONTAINERS)}")
     held = CONTAINERS[ending][1]
     if name is not None and name not in CODECS:
-        raise InputError(f"{name!r} is no codec that can be written: {', '.join(CODECS)} are")
+        raise InputError(f"{name!r} is not a codec that can be written: choose from {', '.join(CODECS)}")
     if name is not None and name not in held:
-        raise InputError(f"{ending} files cannot hold {name}: {', '.join(held)} can be written to them")
+        raise InputError(f"{ending} files cannot hold {name}: choose from {', '.join(held)}")
     return name or held[0]
 
 
 def quality(name: str, crf: int | None, *, repeatable: bool = False) -> dict[str, str]:
     """The encoder's options for a codec at ``crf``; ``repeatable``: see `clip.Encoding`.
 
-    Raises `InputError` where ``crf`` is out of range or has no meaning.
+    Raises `InputError` if ``crf`` is out of range or the codec has none.
     """
     codec = CODECS[name]
     options = {**codec.options, **(codec.repeatable if repeatable else {})}
@@ -109,20 +109,20 @@ def quality(name: str, crf: int | None, *, repeatable: bool = False) -> dict[str
         return options
     crf = codec.crf if crf is None else crf
     if not 0 <= crf <= codec.worst:
-        raise InputError(f"a crf of {crf} was asked for: {name} knows 0 to {codec.worst}")
+        raise InputError(f"crf {crf} is out of range: {name} takes 0 to {codec.worst}")
     return {**options, "crf": str(crf)}
 
 
 def layout_for(name: str, info: Info, depth: int) -> tuple[av.VideoFormat, list[str]]:
-    """The pixel format that keeps most of a clip at ``depth`` bits a sample, and a sentence for each thing it cannot keep.
+    """The pixel format that keeps most of a clip at ``depth`` bits per sample, and a note on each property it loses.
 
-    Alpha counts first, then depth, then chroma. Raises `InputError` where the encoder is missing.
+    Alpha counts first, then depth, then chroma. Raises `InputError` if the encoder is missing.
     """
     codec = CODECS[name]
     try:
         known = {layout.name for layout in av.codec.Codec(codec.encoder, "w").video_formats or ()}
     except av.codec.codec.UnknownCodecError as error:
-        raise InputError(f"{name} cannot be written: this PyAV comes without {codec.encoder}") from error
+        raise InputError(f"{name} cannot be written: this build of PyAV lacks {codec.encoder}") from error
     layouts = [av.VideoFormat(layout) for layout in codec.layouts if layout in known]
     if codec.even:
         layouts = [layout for layout in layouts if _divides(layout, info)]
@@ -135,16 +135,16 @@ def layout_for(name: str, info: Info, depth: int) -> tuple[av.VideoFormat, list[
     best = min(layouts, key=loss)
     notes = []
     if info.alpha and not yuv.has_alpha(best):
-        notes.append(f"{name} has no alpha, and transparency is left out: prores, ffv1, vp9 and PNG images keep it")
+        notes.append(f"{name} has no alpha, so transparency is dropped: prores, ffv1, vp9 and PNG images keep it")
     if yuv.depth_of(best) < depth:
-        notes.append(f"{name} is written with {yuv.depth_of(best)} bits a sample, not {depth}")
+        notes.append(f"{name} is written with {yuv.depth_of(best)} bits per sample, not {depth}")
     if codec.even and info.chroma != "444" and (info.width % 2 or info.height % 2):
-        notes.append(f"{info.width}x{info.height} is odd, and is coded in 4:4:4, which some players cannot show")
+        notes.append(f"{info.width}x{info.height} is odd, so it is coded in 4:4:4, which some players cannot show")
     return best, notes
 
 
 def tags_for(name: str, layout: av.VideoFormat, colour: Colour) -> Colour:
-    """The colour tags of the output: those of the clip, where the pixel format and the codec allow. RGB becomes BT.709."""
+    """The colour tags of the output: those of the clip, if the pixel format and the codec allow it. RGB becomes BT.709."""
     if yuv.is_rgb(layout):
         return replace(colour, matrix=0, full=True)
     if colour.matrix == 0:

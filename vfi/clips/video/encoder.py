@@ -1,6 +1,6 @@
-"""Frames to packets: the stream of pictures of a container, with exact times.
+"""Encodes frames into the packets of a container's video stream, with exact times.
 
-Owns time stamps and durations. Which pixel format and tags suit a clip is `codecs`' to say; where packets go is `writer`'s.
+Owns time stamps and durations. `codecs` chooses the pixel format and the tags; `writer` decides where packets go.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from .. import yuv
 from ..clip import Colour, Encoding, Info, transfer_of
 from . import codecs, priority
 
-MAX_TICKS = 10**9  # a second: libvpx's limit; MP4's is 2^31
-FLICKS = 705_600_000  # a second: whole for every usual frame rate, NTSC's included
+MAX_TICKS = 10**9  # per second: libvpx's limit; MP4's is 2^31
+FLICKS = 705_600_000  # per second: a multiple of every common frame rate, NTSC included
 
 
 class Pictures:
-    """How the frames of a clip are encoded: the codec, the pixel format, the tags and the clock. See `writer.VideoWriter`.
+    """The encoding parameters of a clip: codec, pixel format, tags and clock. See `writer.VideoWriter`.
 
-    ``tick`` is the unit of time stamps, ``notes`` what the codec cannot keep. Raises `InputError` where it cannot be.
+    ``tick`` is the unit of time stamps; ``notes`` lists what the codec cannot keep. Raises `InputError` if it cannot encode it.
     """
 
     def __init__(self, ending: str, info: Info, encoding: Encoding, time_base: Fraction | None) -> None:
@@ -49,7 +49,7 @@ class Pictures:
         self.tick = Fraction(1, ticks if ticks <= MAX_TICKS else FLICKS)
 
     def stream(self, output: OutputContainer) -> VideoStream:
-        """A new stream of a container, whose encoder makes such pictures."""
+        """A new stream in a container, whose encoder uses these parameters."""
         encoder = codecs.CODECS[self.codec].encoder
         stream = cast(VideoStream, output.add_stream(encoder, rate=1 / self.interval, options=self.options))
         stream.width, stream.height, stream.pix_fmt = self.info.width, self.info.height, self.layout.name
@@ -62,16 +62,16 @@ class Pictures:
         if self.codec == "hevc" and output.format.name in ("mp4", "mov"):
             context.codec_tag = "hvc1"  # the tag that Apple's players know
         if encoder == "libsvtav1":
-            os.environ.setdefault("SVT_LOG", "0")  # it writes to standard error by itself
+            os.environ.setdefault("SVT_LOG", "0")  # it logs to standard error
             with priority.kept():
                 context.open()
         return stream
 
 
 class Encoder:
-    """Encodes frames with the encoder of a stream; each packet has its exact times and how long its frame is shown.
+    """Encodes frames with the encoder of a stream; each packet has the exact times and duration of its frame.
 
-    ``count`` frames came so far; ``last`` and ``end`` are the start and the end of the last of them, in ticks.
+    ``count`` is the number of frames so far; ``last`` and ``end`` are the start and the end of the last one, in ticks.
     """
 
     def __init__(self, pictures: Pictures, stream: VideoStream) -> None:
@@ -81,7 +81,7 @@ class Encoder:
         self._durations: dict[int, int] = {}
 
     def encode(self, frame: Frame) -> list[av.Packet]:
-        """The packets that come out when a frame goes in: none, or some of earlier frames."""
+        """The packets that come out when a frame goes in: none, or those of earlier frames."""
         wanted = self._pictures
         start = round(frame.time / wanted.tick)
         end = round((frame.time + (frame.duration or wanted.interval)) / wanted.tick)
@@ -97,7 +97,7 @@ class Encoder:
         return self._timed(self._stream.encode(picture))
 
     def rest(self) -> list[av.Packet]:
-        """The packets that the encoder still holds."""
+        """The remaining packets of the encoder."""
         packets = self._stream.encode(None) if self._durations else []
         for packet in packets:
             if self.count < 3:
@@ -105,7 +105,7 @@ class Encoder:
         return self._timed(packets)
 
     def passed(self, packet: av.Packet) -> None:
-        """Count a packet that another encoder of such pictures gave."""
+        """Count a packet from another encoder with the same parameters."""
         assert packet.pts is not None
         assert packet.duration is not None
         self.count += 1

@@ -1,6 +1,6 @@
-"""The sound of a part of a clip, as a file of its own: copied if MP4 holds the codec, else encoded as AAC.
+"""The sound of a part of a clip as a separate file: copied if MP4 holds the codec, else encoded as AAC.
 
-Knows nothing of pictures. How sound follows a new speed is `sound`'s business.
+Knows nothing of pictures. `sound` fits sound to a new speed.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from .reader import opened
 from .sound import LAYOUTS
 
 HELD = {"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "opus", "pcm_s16be", "pcm_s16le", "pcm_s24le", "vorbis"}
-"""The codecs that MP4 holds, by FFmpeg's names."""
+"""The codecs that MP4 can hold, by FFmpeg's names."""
 
 
 def sound_between(source: Source, start: Fraction, end: Fraction | None) -> Source | None:
-    """The sound from ``start`` until ``end`` seconds, with ``start`` as zero; None if there is none.
+    """The sound from ``start`` to ``end`` seconds, with ``start`` as zero; None if there is none.
 
-    It is ``source`` itself if all of it is wanted and MP4 holds its codecs.
+    Returns ``source`` itself if all of it is wanted and MP4 can hold its codecs.
     """
     with opened(source, name_of(source)) as container:
         streams = container.streams.audio
@@ -35,7 +35,7 @@ def sound_between(source: Source, start: Fraction, end: Fraction | None) -> Sour
         if held and not start and end is None:
             return source
         file = BytesIO()
-        clock = lcm(*(stream.time_base.denominator for stream in streams if stream.time_base))  # on which every start is exact
+        clock = lcm(*(stream.time_base.denominator for stream in streams if stream.time_base))  # makes every start exact
         with av.open(file, "w", format="mp4", options={"movie_timescale": str(min(clock, 2**31 - 1))}) as output:
             if held:
                 copies = {stream.index: output.add_stream_from_template(stream) for stream in streams}
@@ -56,7 +56,7 @@ def sound_between(source: Source, start: Fraction, end: Fraction | None) -> Sour
 
 
 def _packets(container: InputContainer, start: Fraction, end: Fraction | None) -> Iterator[av.Packet]:
-    """The packets of sound that begin between two times, moved so that ``start`` is zero."""
+    """The sound packets that begin between two times, shifted so that ``start`` is zero."""
     zero = Fraction(container.start_time or 0, av.time_base) + start
     for packet in container.demux(*container.streams.audio):
         if packet.pts is None or packet.dts is None:

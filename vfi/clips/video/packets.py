@@ -1,7 +1,7 @@
-"""A part of a clip as the bare packets of its pictures, to be put together with others into one file without encoding again.
+"""Parts of a clip as bare encoded packets, which are joined into one file without encoding again.
 
-The file is a packet after another: its header (time stamps, duration, whether it is a key frame, size), then its bytes.
-Containers are not used for it: they round times, rewrite packets, and tell streams by what they read of them.
+A file is a series of packets: a header (time stamps, duration, whether it is a key frame, size), then the bytes. Containers
+are not used: they round times, rewrite packets, and guess stream properties from the packets.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HEADER = Struct("<qqq?I")
 class PacketWriter(Writer):
     """Encodes a part of a clip into a file of packets for a container of the given ``ending``; see `writer.VideoWriter`.
 
-    The first packet is a key frame, and no packet refers to another part. Raises `InputError` where the file cannot be written,
+    The first packet is a key frame, and no packet refers to another part. Raises `InputError` if the file cannot be written,
     and for VP9 with alpha.
     """
 
@@ -42,8 +42,8 @@ class PacketWriter(Writer):
         time_base: Fraction | None = None,
     ) -> None:
         pictures = Pictures(ending, info, encoding, time_base)
-        if pictures.codec == "vp9" and has_alpha(pictures.layout):  # it travels beside the packets
-            raise InputError("the alpha of vp9 cannot be put together from parts: prores, ffv1 and images keep it")
+        if pictures.codec == "vp9" and has_alpha(pictures.layout):  # its alpha is not in the packets themselves
+            raise InputError("the alpha of vp9 cannot be joined from parts: prores, ffv1 and images keep it")
         self.notes = pictures.notes
         self._staged = Staged(path)
         self._file = self._staged.path.open("wb")
@@ -58,7 +58,7 @@ class PacketWriter(Writer):
             self._save(self._encoder.rest())
             with self._reported():
                 self._file.flush()
-                os.fsync(self._file.fileno())  # else its name may reach the disk before it does
+                os.fsync(self._file.fileno())  # else its name may reach the disk before its content
                 self._close()
         except BaseException:
             self.discard()
@@ -95,7 +95,7 @@ class PacketWriter(Writer):
 
 
 def packets_of(path: Path) -> Iterator[av.Packet]:
-    """The packets of a file. Raises `InputError` where it is cut short."""
+    """The packets of a file. Raises `InputError` if it is truncated."""
     with path.open("rb") as file:
         while header := file.read(HEADER.size):
             data = b""
@@ -103,7 +103,7 @@ def packets_of(path: Path) -> Iterator[av.Packet]:
                 pts, dts, duration, key, size = HEADER.unpack(header)
                 data = file.read(size)
             if not data or len(data) < size:
-                raise InputError(f"{path} is cut short: delete {path.parent} and begin again")
+                raise InputError(f"{path} is truncated: delete {path.parent} and start over")
             packet = av.Packet(data)
             packet.pts, packet.dts, packet.duration, packet.is_keyframe = pts, dts, duration, key
             yield packet

@@ -1,7 +1,7 @@
-"""The scheduling of this process's threads, which encoders may not change.
+"""Protects the scheduling of this process's threads from encoders.
 
-SVT-AV1, when root runs it, makes its own threads and the one that opened it real-time ones, that all other work on the machine
-must wait for; processes that such a thread starts are real-time, too.
+When run as root, SVT-AV1 gives real-time priority to its own threads and to the one that opened it. All other work on the
+machine then has to wait for them, and processes started by such a thread inherit the priority.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ TASKS = Path("/proc/self/task")
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """Within, this thread may be made a real-time one, and such threads begun; at the end they are as this one was before."""
+    """When this context ends, every thread whose policy changed or that is new gets back what this thread had before."""
     if not TASKS.is_dir():
         yield
         return

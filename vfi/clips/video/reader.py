@@ -1,6 +1,6 @@
-"""Video files in: frames with exact times, decoded one at a time.
+"""Video file input: frames with exact times, decoded one at a time.
 
-Owns what is known of containers, time stamps and damage. The arithmetic of colour is `yuv`'.
+Owns the handling of containers, time stamps and damage. The arithmetic of colour is in `yuv`.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from .. import orientation, yuv
 from ..clip import Colour, DamagedError, Info, Source, from_shown_at, name_of
 
 CENTRED = {"mjpeg", "webp"}  # codecs that put chroma samples between the columns
-SEEMING_ALPHA = {"gif", "mjpeg", "webp"}  # decoded with an alpha plane although the file may have none
+SEEMING_ALPHA = {"gif", "mjpeg", "webp"}  # decoded with an alpha plane even if the file has none
 
 
 @contextmanager
 def opened(source: Source, name: str) -> Iterator[InputContainer]:
-    """The container in a file, recognised by what the file holds; ``name`` is what to call it. Raises `InputError`."""
+    """The container in a file, recognised by its content; messages call it ``name``. Raises `InputError`."""
     target: Any = source
     if isinstance(source, BytesIO):
         target = BytesIO(source.getvalue())
@@ -50,7 +50,7 @@ def opened(source: Source, name: str) -> Iterator[InputContainer]:
     except PermissionError as error:
         raise InputError(f"{name} cannot be read: {error.strerror}") from error
     except av.FFmpegError as error:
-        raise InputError(f"{name} is no video or image that can be read: it is something else, damaged or cut short") from error
+        raise InputError(f"{name} is not a readable video or image: it is something else, damaged or truncated") from error
     with container:
         yield container
 
@@ -58,17 +58,17 @@ def opened(source: Source, name: str) -> Iterator[InputContainer]:
 class VideoReader:
     """The frames of a video file, in order, with exact times from the start of the clip (sound may start before the picture).
 
-    Iterate over it as often as needed: each time the file is opened and read from its start, one frame ahead. Pictures come
-    upright, in RGB on ``device`` (see `yuv.decode`), interlaced ones as they are. Time stamps that the container rounds
-    (Matroska: to milliseconds) are put back on the grid of the frame rate where that is less than one tick away. A frame
-    without a time stamp, or with one that is not after the frame before, comes one frame interval after that, and ``notes``
-    says so. The last frame lasts until the end that the container states, else as long as it says itself.
+    Each iteration opens the file and reads it from its start, one frame ahead. Pictures are upright, in RGB on ``device`` (see
+    `yuv.decode`); interlaced ones stay as they are. Time stamps that the container rounds (Matroska: to milliseconds) are
+    snapped back to the grid of the frame rate if it is less than one tick away. A frame whose time stamp is missing, or not
+    after that of the frame before, follows that frame by one frame interval, and a note says so. The last frame lasts until
+    the end stated by the container, else for its own stated duration.
 
-    `since` begins at any time: MP4, QuickTime and Matroska are read from the key frame before it, others from their start.
+    `since` starts at any time: MP4, QuickTime and Matroska are read from the key frame before it, others from their start.
 
-    Raises `InputError` when the file holds no video, and, while frames are read, when their size changes; `DamagedError` at
-    the first frame that is missing or damaged, unless ``damaged_ok``: then decoding goes on, and ``notes`` says so. FFmpeg
-    refuses pictures of more than some 2^28 pixels before it allocates them.
+    Raises `InputError` if the file holds no video and, during reading, if the frame size changes. Raises `DamagedError` at the
+    first missing or damaged frame; with ``damaged_ok`` it decodes on and adds a note instead. FFmpeg refuses pictures of more
+    than about 2^28 pixels before it allocates them.
     """
 
     def __init__(self, source: Source, *, damaged_ok: bool = False, device: torch.device | str = "cpu") -> None:
@@ -81,25 +81,25 @@ class VideoReader:
             stream = video_of(container, name)
             picture = next(pictures_of(container, stream, lambda pts: None), None)
             if picture is None:
-                raise InputError(f"{name} has no picture that can be decoded: it is damaged, cut short or too large")
+                raise InputError(f"{name} has no picture that can be decoded: it is damaged, truncated or too large")
             self._turn = orientation.of_picture(picture)
             self.info = describe(source, container, stream, picture, self._turn.swap)
             clock = _Clock(stream, origin_of(container), self.info.rate)
             self._first = picture.pts
             self.info = replace(self.info, alpha=decoded(picture, self.info)[1] is not None, time_base=clock.unit)
         if self.info.interlaced:
-            self._note("the clip is interlaced, and the two fields of a frame are taken as one picture")
+            self._note("the clip is interlaced: the two fields of a frame are treated as one picture")
 
     def __iter__(self) -> Iterator[Frame]:
         return (self._frame(*shown) for shown in self._timed(None))
 
     def since(self, time: Fraction, before: int = 0) -> Iterator[Frame]:
-        """As `clip.Seeks.since`: decoded from the key frame before, where the container says where that is."""
+        """As `clip.Seeks.since`: decoded from the key frame before, if the container gives its position."""
         shown = self._timed(self._key(time, before))
         return (self._frame(*one) for one in from_shown_at(shown, time, before, lambda one: one[1] + one[2]))
 
     def _key(self, time: Fraction, before: int) -> _Key | None:
-        """The key frame from which to decode what is shown at ``time`` and ``before`` frames earlier; None for the start."""
+        """The key frame to decode from to get the frame shown at ``time`` and ``before`` earlier ones; None for the start."""
         if self._first is None:
             return None
         name = name_of(self.source)
@@ -109,7 +109,7 @@ class VideoReader:
             return _key_before(container, stream, clock.stamp(time), self._first, before)
 
     def _timed(self, key: _Key | None) -> Iterator[tuple[av.VideoFrame, Fraction, Fraction]]:
-        """Each picture from ``key`` on, when it is shown and how long."""
+        """Each picture from ``key`` on, with its time and duration."""
         name = name_of(self.source)
         damaged: list[Fraction] = []
         with opened(self.source, name) as container:
@@ -144,9 +144,9 @@ class VideoReader:
             if waiting is not None:
                 yield *waiting, clock.last(waiting[0], whole=not damaged)
         if damaged:
-            self._note(f"{name} is damaged, first at {float(min(damaged)):.3f} s: what could be decoded was used")
+            self._note(f"{name} is damaged, first at {float(min(damaged)):.3f} s: all frames that could be decoded were used")
         if clock.moved:
-            self._note(f"{clock.moved} frames had no usable time stamp, and follow the frame before them at the frame rate")
+            self._note(f"{clock.moved} frames had no usable time stamp: they follow the frame before them at the frame rate")
 
     def _frame(self, picture: av.VideoFrame, time: Fraction, duration: Fraction) -> Frame:
         rgb, alpha = decoded(picture, self.info, self._device)
@@ -158,7 +158,7 @@ class VideoReader:
 
 
 class _Clock:
-    """Tells the times of pictures from their time stamps, in seconds from the start of the clip."""
+    """Converts the time stamps of pictures to times, in seconds from the start of the clip."""
 
     def __init__(self, stream: VideoStream, origin: Fraction, rate: Fraction | None) -> None:
         self.count = self.moved = 0
@@ -173,20 +173,20 @@ class _Clock:
 
     @property
     def unit(self) -> Fraction:
-        """What all times are multiples of."""
+        """The unit of which all times are multiples."""
         units = self._tick.denominator, self._origin.denominator, self._interval.denominator if self._rounded else 1
         return Fraction(1, lcm(*units))
 
     def of(self, pts: int) -> Fraction:
-        """What a time stamp says."""
+        """The time of a time stamp."""
         return pts * self._tick - self._origin
 
     def stamp(self, time: Fraction) -> int:
-        """The time stamp of ``time``, or that just before it; rounded time stamps may lie a tick off."""
+        """The time stamp of ``time``, or the one just before it; rounded time stamps may be off by a tick."""
         return floor((time + self._origin) / self._tick) - self._rounded
 
     def resume(self, first: Fraction) -> None:
-        """Go on within a clip whose first picture was shown at ``first``."""
+        """Continue within a clip whose first picture was shown at ``first``."""
         self.count = 1
         self._first = first
         self._before = first
@@ -208,7 +208,7 @@ class _Clock:
         return time
 
     def last(self, picture: av.VideoFrame, *, whole: bool) -> Fraction:
-        """How long the last picture is shown; ``whole`` says that nothing of the stream is missing."""
+        """The duration of the last picture; ``whole`` means that no part of the stream is missing."""
         stream = self._stream
         rest = Fraction(0)
         if whole and _stated(stream) and stream.duration is not None:
@@ -226,22 +226,22 @@ def origin_of(container: InputContainer) -> Fraction:
 
 
 def video_of(container: InputContainer, name: str) -> VideoStream:
-    """The first stream of pictures that is not a cover. Raises `InputError`."""
+    """The first video stream that is not cover art. Raises `InputError`."""
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
-            # Threads within a frame only: those across frames lose decoding errors, and hold many frames in memory.
+            # Threads within a frame only: threads across frames lose decoding errors and hold many frames in memory.
             stream.thread_type = "SLICE"
             return stream
-    found = "only sound" if container.streams.audio else "it is something else, damaged or cut short"
+    found = "only sound" if container.streams.audio else "it is something else, damaged or truncated"
     raise InputError(f"{name} has no video: {found}")
 
 
 def pictures_of(
     container: InputContainer, stream: VideoStream, damage: Callable[[int | None], None], key: _Key | None = None
 ) -> Iterator[av.VideoFrame]:
-    """What a stream decodes to; ``damage`` is told the time stamp, if there is one, of what is damaged or missing.
+    """The pictures of a stream; ``damage`` is called with the time stamp, or None, of each damaged or missing one.
 
-    With ``key``, to which the container was sought, that is what is shown from this key frame on.
+    With ``key``, only the pictures shown from this key frame on; the container must already be seeked to it.
     """
     decoder = _decoder(stream)
     packets = 0
@@ -256,7 +256,7 @@ def pictures_of(
             if packet.stream.index != stream.index or not found:
                 continue
             packets += bool(packet.size)
-            leading = first is not None and packet.pts is not None and packet.pts < first  # it needs frames before the key
+            leading = first is not None and packet.pts is not None and packet.pts < first  # it refers to frames before the key
             if packet.is_corrupt and not leading:
                 damage(packet.pts)
             try:
@@ -279,21 +279,21 @@ def pictures_of(
 
 
 SOUGHT = ("mp4", "matroska")
-"""Containers, by FFmpeg's names, that say where key frames are, and whose time stamps are the same wherever one begins."""
+"""Containers, by FFmpeg's names, that index key frames and whose time stamps do not depend on where reading starts."""
 
 
 @dataclass(frozen=True)
 class _Key:
-    """A key frame by its time stamp, and where to seek to come upon it."""
+    """A key frame by its time stamp, and the seek target that leads to it."""
 
     stamp: int
     target: int
 
 
 def _key_before(container: InputContainer, stream: VideoStream, stamp: int, first: int, before: int) -> _Key | None:
-    """The last key frame shown at ``stamp`` or earlier that leaves time for ``before`` pictures before the one at ``stamp``.
+    """The last key frame shown at ``stamp`` or earlier that leaves room for ``before`` pictures before the one at ``stamp``.
 
-    None where all of the stream must be decoded. ``first`` is the time stamp of its first picture.
+    None if the whole stream must be decoded. ``first`` is the time stamp of its first picture.
     """
     if not any(name in container.format.name for name in SOUGHT):
         return None
@@ -305,7 +305,7 @@ def _key_before(container: InputContainer, stream: VideoStream, stamp: int, firs
         if found is None:
             return None
         assert found.pts is not None
-        if found.pts > stamp:  # it is decoded before, and shown after
+        if found.pts > stamp:  # it is decoded before the stamp but shown after it
             target = min(target, found.pts if found.dts is None else found.dts) - 1
         elif before:
             before -= 1
@@ -316,12 +316,12 @@ def _key_before(container: InputContainer, stream: VideoStream, stamp: int, firs
 
 
 def _stated(stream: VideoStream) -> int:
-    """The number of packets, where the container states it and can be believed: in MP4 and QuickTime. Else 0."""
+    """The number of packets, if the container states it reliably, as MP4 and QuickTime do; else 0."""
     return stream.frames if "mp4" in stream.container.format.name else 0
 
 
 def _decoder(stream: VideoStream) -> Any:
-    """The stream's own decoder, or libvpx's for the transparency of VP8 and VP9, which FFmpeg's own leaves out."""
+    """The stream's own decoder, or libvpx for VP8 and VP9 with transparency, which FFmpeg's own decoders drop."""
     libvpx = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.name)
     if libvpx is None or stream.metadata.get("alpha_mode") != "1":
         return stream.codec_context
@@ -331,7 +331,7 @@ def _decoder(stream: VideoStream) -> Any:
 def describe(
     source: Source, container: InputContainer, stream: VideoStream, picture: av.VideoFrame, swap: bool = False
 ) -> Info:
-    """What a container and its first picture say of a clip; ``swap`` when upright means that rows become columns."""
+    """The description of a clip from its container and first picture; ``swap`` if turning upright swaps rows and columns."""
     context, layout = stream.codec_context, picture.format
     colour = Colour(0, context.color_primaries, context.color_trc, True)
     if not yuv.is_rgb(layout):
@@ -339,7 +339,7 @@ def describe(
         if colour.matrix not in (0, 2, *yuv.COEFFICIENTS):
             raise InputError(
                 f"{name_of(source)} has the colour matrix {colour.matrix} of H.273: "
-                "BT.601, BT.709, BT.2020, FCC and SMPTE 240M are known"
+                "BT.601, BT.709, BT.2020, FCC and SMPTE 240M are supported"
             )
     rate = _nominal(stream.average_rate or stream.guessed_rate)
     duration = _duration(container, stream, rate)
@@ -364,7 +364,7 @@ def describe(
 
 
 def decoded(picture: av.VideoFrame, info: Info, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor | None]:
-    """The colours and the alpha of a picture of a clip; no alpha where ``info`` says that there is none."""
+    """The colours and the alpha of a clip's picture; no alpha if ``info`` says that there is none."""
     colour = replace(info.colour, full=_full(picture, info.codec))
     rgb, alpha = yuv.decode(picture, colour, centred=info.codec in CENTRED, device=device)
     opaque = info.codec in SEEMING_ALPHA or picture.format.has_palette
@@ -374,7 +374,7 @@ def decoded(picture: av.VideoFrame, info: Info, device: torch.device | str = "cp
 
 
 def _duration(container: InputContainer, stream: VideoStream, rate: Fraction | None) -> Fraction | None:
-    """How long the file says that its picture is shown; Matroska says it in a tag, else only of the longest stream."""
+    """The duration of the video as stated by the file. Matroska has it in a tag, or else only that of the longest stream."""
     if stream.time_base is None or (stream.duration is None and container.duration is None):
         return None
     if stream.duration:
@@ -389,7 +389,7 @@ def _duration(container: InputContainer, stream: VideoStream, rate: Fraction | N
 
 
 def _nominal(rate: Fraction | None) -> Fraction | None:
-    """The whole or NTSC frame rate that a container's rounding hides: Matroska's 19001/317 is 60000/1001."""
+    """The whole or NTSC frame rate behind a container's rounding: Matroska's 19001/317 is 60000/1001."""
     if rate is None or rate < 1:
         return rate
     usual = Fraction(round(rate)), Fraction(round(rate * 1001 / 1000) * 1000, 1001)

@@ -1,7 +1,7 @@
-"""Sound that follows time: copied where time is kept, else stretched by the same map as the picture, its pitch kept.
+"""Sound that follows the picture: copied if time is unchanged, else time-stretched by the same map with its pitch kept.
 
-Owns the reading, stretching and encoding of samples, a few seconds of them at a time. FFmpeg's ``atempo`` does the stretching
-(overlap and add of similar waves). Knows nothing of pictures; how sound gets into a clip's file is `writer`'s.
+Owns the reading, stretching and encoding of samples, a few seconds at a time. FFmpeg's ``atempo`` does the stretching
+(waveform-similarity overlap-add). Knows nothing of pictures; `writer` puts sound into a clip's file.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ Samples = NDArray[np.float32]
 
 Audio = Literal["auto", "copy", "stretch", "drop"]
 AUDIO: tuple[Audio, ...] = get_args(Audio)
-"""What becomes of the sound. ``auto`` and ``stretch``: copied where time is kept, else stretched; ``copy``: always copied."""
+"""Sound modes. ``auto`` and ``stretch``: copied if time is unchanged, else stretched; ``copy``: always copied."""
 
 LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 """Channel layouts by the number of channels; other numbers are mixed to stereo."""
 
 RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 BIT_RATE = 96_000
-"""Of one channel, in bits a second."""
+"""Bits per second and channel."""
 
 SLOWEST, FASTEST = Fraction(1, 64), Fraction(64)
-"""Speeds between which sound can be told; beyond them, and where the clip stands still, there is silence."""
+"""Range of speeds at which sound is intelligible; outside it, and while the clip stands still, there is silence."""
 
 BLOCK = 2**16
-"""Samples handled at once."""
+"""Samples processed at once."""
 
 
 @contextmanager
 def fitted_sound(
     source: Source | None, clip: Reader, asked: Timing, ending: str, audio: Audio = "auto"
 ) -> Iterator[Source | None]:
-    """The sound for what is made of ``clip``: ``source`` itself, None, or a file with what became of it, gone afterwards.
+    """The sound for an output of ``clip``: ``source`` itself, None, or a temporary file with the stretched sound.
 
-    ``ending`` is that of the output's name. Sound before the first frame is kept as it is. Raises `InputError` where the sound
-    cannot be stretched.
+    ``ending`` is that of the output's name. Sound before the first frame is unchanged. Raises `InputError` if the sound cannot
+    be stretched.
     """
     duration = clip.info.duration
     if source is None or audio == "drop" or ending.lower() not in CONTAINERS:
@@ -63,7 +63,7 @@ def fitted_sound(
     elif audio == "copy" or asked.keeps_time(duration):
         yield source
     elif duration is None:
-        raise InputError(f"{name_of(source)} does not say how long it is, so that its sound cannot be stretched: drop it")
+        raise InputError(f"{name_of(source)} states no duration: its sound can only be copied or dropped")
     else:
         first = next((frame.time for frame in clip), Fraction(0))
         knots = [(first + here, first + there) for here, there in asked.grid.knots(duration)]
@@ -74,17 +74,17 @@ def fitted_sound(
 
 
 def codec_for(ending: str) -> str:
-    """What stretched sound is encoded with: WebM holds Opus, all others hold AAC."""
+    """The codec for stretched sound: Opus in WebM, AAC in all others."""
     return "libopus" if ending.lower() == ".webm" else "aac"
 
 
 def stretch(source: Source, path: Path, knots: Knots, codec: str = "aac") -> None:
-    """Write the sound of a clip as it runs along ``knots``, in seconds from the clip's start, to an MP4 file.
+    """Write the sound of a clip, time-stretched along ``knots`` (in seconds from the clip's start), to an MP4 file.
 
-    Every stream of sound lasts until the last knot, to the sample. Backwards it is heard backwards. Raises `InputError`.
+    Every sound stream ends at the last knot, exact to the sample. Sound plays backwards if the clip does. Raises `InputError`.
     """
     name = name_of(source)
-    clock = {"movie_timescale": str(lcm(*RATES))}  # on which the end of every stream is exact
+    clock = {"movie_timescale": str(lcm(*RATES))}  # makes the end of every stream exact
     with av.open(str(path), "w", format="mp4", options=clock) as output, opened(source, name) as container:
         tracks = [(stream.index, *_made_for(stream, output, codec)) for stream in container.streams.audio]
         output.start_encoding()
@@ -101,7 +101,7 @@ def stretch(source: Source, path: Path, knots: Knots, codec: str = "aac") -> Non
 
 
 def _made_for(stream: AudioStream, output: Any, codec: str) -> tuple[AudioStream, int, str]:
-    """A new stream for what becomes of ``stream``, its sample rate and its layout."""
+    """A new output stream for ``stream``, with its sample rate and its layout."""
     rate = stream.rate if codec == "aac" and stream.rate in RATES else 48000
     layout = LAYOUTS.get(stream.channels, "stereo")
     track = output.add_stream(codec, rate=rate, layout=layout)
@@ -110,9 +110,9 @@ def _made_for(stream: AudioStream, output: Any, codec: str) -> tuple[AudioStream
 
 
 class _Tape:
-    """The samples of a stream by their place from the clip's start; there is silence where it has none.
+    """The samples of a stream, addressed from the clip's start; gaps are silent.
 
-    A place a little before the last one read is still there, any other is sought.
+    Samples shortly before the last ones read are still held; earlier or distant ones are reached by seeking.
     """
 
     def __init__(self, container: InputContainer, stream: AudioStream, rate: int, layout: str, name: str) -> None:
@@ -123,7 +123,7 @@ class _Tape:
         self._at, self._kept, self._decoded = self._anew(0)
 
     def read(self, start: int, stop: int) -> Iterator[Samples]:
-        """The samples from ``start`` to ``stop``, in order; backwards, the last first, where ``stop`` comes first."""
+        """The samples from ``start`` to ``stop``, in reverse order if ``stop`` is before ``start``."""
         if stop < start:
             for end in range(start, stop, -BLOCK):
                 yield np.concatenate([*self.read(max(end - BLOCK, stop), end)], axis=1)[:, ::-1]
@@ -146,7 +146,7 @@ class _Tape:
         return part
 
     def _more(self, start: int) -> bool:
-        """Decode on; forget what lies a second before ``start``."""
+        """Decode the next frame; drop samples more than a second before ``start``. False at the end."""
         found = next(self._decoded, None)
         if found is None:
             return False
@@ -162,7 +162,7 @@ class _Tape:
         return True
 
     def _seek(self, start: int) -> None:
-        """Go to half a second before ``start``: a decoder needs some run-up."""
+        """Seek to half a second before ``start``: a decoder needs some run-up."""
         time = Fraction(start, self.rate) - Fraction(1, 2) + self._origin
         begin = self._stream.start_time or 0
         self._container.seek(max(int(time / cast(Fraction, self._stream.time_base)), begin), stream=self._stream)
@@ -172,7 +172,7 @@ class _Tape:
         return start, np.zeros((self.channels, 0), np.float32), self._decode()
 
     def _decode(self) -> Iterator[tuple[int, Samples]]:
-        """The place and the samples of each frame. Those that follow on are so, whatever the container rounds."""
+        """The position and the samples of each frame. Frames that nearly follow on do so exactly, despite rounded times."""
         resampler = av.AudioResampler("fltp", self.layout, self.rate)
         following: int | None = None
         try:
@@ -194,7 +194,7 @@ class _Tape:
 
 
 def _along(tape: _Tape, knots: Knots) -> Iterator[Samples]:
-    """The samples of a tape as it runs along ``knots``, faded from each straight line into the next."""
+    """The samples of a tape played along ``knots``, crossfaded from each segment into the next."""
     fade = tape.rate // 200
     pieces = []
     for (here, start), (there, end) in pairwise(knots):
@@ -206,7 +206,7 @@ def _along(tape: _Tape, knots: Knots) -> Iterator[Samples]:
 
 
 def _piece(tape: _Tape, here: float, there: float, count: int, fade: int) -> Iterator[Samples]:
-    """What lies from ``here`` to ``there`` in ``count`` samples, and ``fade`` more at each end."""
+    """The samples from ``here`` to ``there``, stretched to ``count`` samples, and ``fade`` more at each end."""
     tempo = abs(there - here) / count
     way = 1 if there > here else -1
     if not SLOWEST <= tempo <= FASTEST:
@@ -215,9 +215,9 @@ def _piece(tape: _Tape, here: float, there: float, count: int, fade: int) -> Ite
         start = round(here)
         yield from tape.read(start - way * fade, start + way * (count + fade))
         return
-    filters = max(ceil(abs(log2(tempo))), 1)  # each takes 0.5 to 2: below is impossible, above skips samples
+    filters = max(ceil(abs(log2(tempo))), 1)  # each takes 0.5 to 2: lower is impossible, higher skips samples
     each = tempo ** (1 / filters)
-    half = 2 ** ceil(log2(tape.rate // 24)) // 2  # what atempo swallows at its start: half of its window
+    half = 2 ** ceil(log2(tape.rate // 24)) // 2  # atempo drops half of its window at the start
     early = fade * tempo + half * sum(each**k for k in range(filters))
     late = fade * tempo + 4 * half
     graph = av.filter.Graph()
@@ -235,7 +235,7 @@ def _piece(tape: _Tape, here: float, there: float, count: int, fade: int) -> Ite
 
 
 def _pulled(end: Any) -> Iterator[Samples]:
-    """What a filter graph has ready."""
+    """The samples that a filter graph has ready."""
     while True:
         try:
             yield end.pull().to_ndarray()
@@ -244,7 +244,7 @@ def _pulled(end: Any) -> Iterator[Samples]:
 
 
 def _exactly(blocks: Iterable[Samples], count: int, channels: int) -> Iterator[Samples]:
-    """Blocks cut, or followed by silence, to ``count`` samples in all."""
+    """Blocks cut or padded with silence to ``count`` samples in total."""
     for block in blocks:
         yield block[:, :count]
         count -= min(block.shape[1], count)
@@ -256,7 +256,7 @@ def _exactly(blocks: Iterable[Samples], count: int, channels: int) -> Iterator[S
 
 
 def _joined(pieces: Iterable[Iterable[Samples]], fade: int) -> Iterator[Samples]:
-    """Pieces one after another, each faded into the next where ``fade`` samples of both lie over each other, twice as many."""
+    """Concatenated pieces, each crossfaded into the next over the 2 * ``fade`` samples that overlap."""
     rising = np.linspace(0, 1, 2 * fade, dtype=np.float32)
     before: Samples | None = None
     for piece in pieces:

@@ -1,6 +1,6 @@
-"""Video files out: frames encoded one at a time, with exact times, beside the sound of another file.
+"""Video file output: frames encoded one at a time, with exact times, alongside the sound of another file.
 
-Owns muxing and the copying of sound. How frames become packets is `encoder`'s to know.
+Owns muxing and the copying of sound. `encoder` turns frames into packets.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from .reader import opened, origin_of
 
 
 class VideoWriter(Writer):
-    """Encodes frames into a video file, which gets its name only when it is whole.
+    """Encodes frames into a video file, which gets its name only when it is complete.
 
-    ``info`` says what comes: size, rate, depth, chroma, alpha, colour tags, pixel aspect. What is not asked for in
-    ``encoding`` follows it where the codec can, and ``notes`` says where it cannot. Light in floats becomes BT.1886 of 0..1.
-    Time stamps are exact when all times and ends are multiples of ``time_base`` (default: a frame at ``info.rate``), up to
-    10^9 ticks a second, else rounded to 1/705600000 s; Matroska and WebM round to milliseconds. ``audio`` is the file whose
-    sound is copied, packet by packet and untouched, at its place in time.
+    ``info`` describes the clip: size, rate, depth, chroma, alpha, colour tags, pixel aspect. Anything not set in ``encoding``
+    follows it if the codec allows; ``notes`` lists the exceptions. Linear float light becomes BT.1886, clipped to 0..1.
+    Time stamps are exact if all times and ends are multiples of ``time_base`` (default: one frame at ``info.rate``), up to
+    10^9 ticks per second, else rounded to 1/705600000 s; Matroska and WebM round to milliseconds. ``audio`` is a file whose
+    sound is copied packet by packet, unchanged and in sync.
 
-    Raises `InputError`, before anything is encoded, where the file cannot be written, or cannot hold the codec, the size or
-    the sound.
+    Raises `InputError`, before anything is encoded, if the file cannot be written or cannot hold the codec, the size or the
+    sound.
     """
 
     def __init__(
@@ -48,10 +48,10 @@ class VideoWriter(Writer):
         path = Path(path)
         self._pictures = Pictures(path.suffix.lower(), info, encoding, time_base)
         self.notes = self._pictures.notes
-        self._lead: int | None = None  # how far the first packet comes before it is shown
+        self._lead: int | None = None  # ticks from decoding the first packet to showing it
         for source in (info.path, audio):
             if isinstance(source, str | os.PathLike) and path.exists() and path.samefile(source):
-                raise InputError(f"{path} is the input itself: give the output another name")
+                raise InputError(f"{path} is an input: give the output another name")
         self._staged = Staged(path)
         self._files = ExitStack()
         try:
@@ -74,14 +74,14 @@ class VideoWriter(Writer):
                 self._mux(packet)
 
     def take(self, packets: Iterable[av.Packet]) -> None:
-        """Add what encoders of such pictures made of all the frames, part after part, instead of the frames themselves."""
+        """Add all packets, part after part, from encoders with the same parameters, instead of frames."""
         before: int | None = None
         with self._reported():
             for packet, following in pairwise(chain(packets, (None,))):
                 assert packet is not None
                 assert packet.dts is not None
                 packet.stream, packet.time_base = self._stream, self._pictures.tick
-                if before is not None:  # an encoder's first packets come early, and may not come before those of the last
+                if before is not None:  # an encoder's first dts may lie before the last part's
                     packet.dts = max(packet.dts, before + 1)
                 before = packet.dts
                 self._encoder.passed(packet)
@@ -103,7 +103,7 @@ class VideoWriter(Writer):
             self._staged.discard()
 
     def _finished(self, *, sound: bool) -> Staged:
-        """Write what the encoder still holds, the rest of the sound if asked for, and the index."""
+        """Write the encoder's remaining packets, the rest of the sound if ``sound`` is set, and the index."""
         try:
             if not self._encoder.count:
                 raise InputError(f"{self._staged.target} was not written: there were no frames")
@@ -120,7 +120,7 @@ class VideoWriter(Writer):
         return self._staged
 
     def _mux(self, packet: av.Packet, *, last: bool = False) -> None:
-        """Add a packet, and the sound before it. With B-frames the last is not the last frame, yet it ends the track."""
+        """Add a packet and the sound before it. With B-frames the last packet is not the last frame, but it ends the track."""
         assert packet.pts is not None
         assert packet.dts is not None
         if self._lead is None:
@@ -140,12 +140,12 @@ class VideoWriter(Writer):
 
 
 class _Sound:
-    """The sound of another file, packet by packet as it is, moved to where the clip starts at zero."""
+    """The sound of another file, copied packet by packet and shifted so that the clip starts at zero."""
 
     def __init__(self, container: InputContainer, name: str, output: OutputContainer, path: Path) -> None:
         self._name = name
         self._output = output
-        # Sound with a picture beside it starts where the clip does; a file of sound alone counts from zero.
+        # In a file with video, sound is timed from the start of the clip; in a file with only sound, from zero.
         self._origin = origin_of(container) if container.streams.video else Fraction(0)
         streams = container.streams.audio
         try:
@@ -153,13 +153,13 @@ class _Sound:
         except ValueError as error:
             sounds = ", ".join(sorted({stream.codec_context.name for stream in streams}))
             raise InputError(
-                f"{path.suffix} files cannot hold the {sounds} sound of {name}: write to .mkv, or leave the sound out"
+                f"{path.suffix} files cannot hold the {sounds} sound of {name}: write to .mkv, or drop the sound"
             ) from error
         self._packets = container.demux(*streams) if streams else iter(())
         self._next = self._read()
 
     def copy(self, until: Fraction | None) -> None:
-        """Add the packets that come before ``until`` seconds; all of them when None."""
+        """Add the packets that come before ``until`` seconds, or all of them if it is None."""
         while self._next is not None:
             packet = self._next
             assert packet.dts is not None
@@ -180,9 +180,9 @@ class _Sound:
 
 
 def _clock(tick: Fraction, audio: Source | None) -> int:
-    """Ticks per second on which the times of the picture are exact, and the start of the sound where 31 bits allow it.
+    """Ticks per second that make the video's times exact and, if they fit in 31 bits, also the start of the sound.
 
-    MP4 rounds the start of a stream down to this clock: sound that begins within a frame would slip to its start.
+    MP4 rounds the start of a stream down to this clock, so sound that begins within a frame would move to the frame's start.
     """
     if audio is None:
         return tick.denominator
@@ -194,7 +194,7 @@ def _clock(tick: Fraction, audio: Source | None) -> int:
 
 @contextmanager
 def _created(path: Path, clock: int) -> Iterator[OutputContainer]:
-    """A new file without random numbers; MP4 and QuickTime get their index first, and a clock on which all times are exact."""
+    """A new file without random identifiers; MP4 and QuickTime get their index first, and a clock that keeps times exact."""
     container = codecs.CONTAINERS[path.suffix.lower()][0]
     options = {"fflags": "+bitexact"}
     if container in ("mp4", "mov"):

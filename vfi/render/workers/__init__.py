@@ -1,7 +1,7 @@
-"""Several workers make one clip: what each of them gets, how one makes its segment, and how the whole comes together.
+"""Makes one clip with several workers: assigns segments, makes them, and joins the results.
 
-A worker has its own reader, model and encoder; `segments` says what it reads, `chunks` where it writes. `processes` and `ray`
-are two ways to run workers, each a `Pool`. Knows nothing of options.
+A worker has its own reader, model and encoder; `segments` defines what it reads, `chunks` where it writes. `processes` and
+`ray` are two ways to run workers, each a `Pool`. Knows nothing of options.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ TRIES = 3
 class Job:
     """Everything a worker needs except its segment. Pickled and sent to other processes, so every field must be picklable.
 
-    ``clip`` opens the clip, described by ``task.info``, and ``model`` the model on a device. ``parts`` says where segments are
-    written. ``stamps`` are those of the whole clip, for segments that come without.
+    ``clip`` opens the clip, described by ``task.info``, and ``model`` loads the model on a device. ``parts`` says where
+    segments are written. ``stamps`` are those of the whole clip, for segments without their own.
     """
 
     clip: Callable[[], Reader]
@@ -45,7 +45,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Made:
-    """The ``frames`` that are made of a segment; ``done`` describes it once it is finished."""
+    """Progress of a segment: the number of ``frames`` made; ``done`` describes the segment once it is finished."""
 
     number: int
     frames: int
@@ -53,7 +53,7 @@ class Made:
 
 
 class Pool(Protocol):
-    """``count`` workers that make the segments of a job at the same time; each takes the next one that is still to be made."""
+    """``count`` workers that make the segments of a job in parallel; each takes the next one that is still to be made."""
 
     count: int
 
@@ -81,11 +81,11 @@ def convert(
     watched: Callable[[Reader], Iterable[Frame]] = iter,
     progress: Callable[[int], object] = bool,
 ) -> Converted:
-    """As `convert.convert`, by the workers of ``pool``, in chunks that are kept if work is cut off.
+    """As `convert.convert`, by the workers of ``pool``, in chunks that survive an interruption.
 
-    ``source`` opens the clip in a worker, and ``model``, whose window is ``window`` frames, loads it on a device. ``clip``
-    carries the marks. ``watched`` iterates over the clip if a curve needs all of its times first. ``progress`` hears how many
-    frames there are.
+    ``source`` opens the clip in a worker; ``model`` loads the model, whose window is ``window`` frames, on a device. ``clip``
+    carries the marks. ``watched`` iterates over the clip if a curve needs all of its times first. ``progress`` is called with
+    the number of frames made so far.
     """
     with fitted_sound(sound, clip, task.asked, path.suffix, audio) as heard:
         chunks = Chunks(path.absolute(), task.output, recipe, encoding=task.encoding, time_base=task.tick, audio=heard)
@@ -118,13 +118,13 @@ def make_segments(pool: Pool, job: Job, segments: Iterable[Segment], chunks: Chu
 
 
 def died(segment: Segment | None, how: str) -> InputError:
-    """The error to raise if workers keep dying; ``how`` says in words what became of the last."""
+    """The error to raise if workers keep dying; ``how`` describes in words how the last one died."""
     at = "before they began" if segment is None else f"at frames {segment.before} to {segment.before + segment.frames - 1}"
-    return InputError(f"workers died {TRIES} times {at}, the last {how}: fewer of them take less memory")
+    return InputError(f"workers died {TRIES} times {at}, the last {how}: fewer workers need less memory")
 
 
 class Worker:
-    """Makes segments of a job in this process, with ``threads`` of torch, by a model on ``device``."""
+    """Makes segments of a job in this process, with ``threads`` torch threads and a model on ``device``."""
 
     def __init__(self, job: Job, device: torch.device, threads: int) -> None:
         torch.set_num_threads(threads)
@@ -133,7 +133,7 @@ class Worker:
         self._model = job.model(device)
 
     def make_segment(self, segment: Segment, progress: Callable[[int], object] = bool) -> Done:
-        """Write a segment and describe it; ``progress`` hears the number of frames after each."""
+        """Write a segment and describe it; ``progress`` is called with the number of frames after each."""
         job = self._job
         stamps = job.stamps if segment.stamps is None else segment.stamps
         clip = Stamped(self._clip, job.task.info, stamps, more=segment.more)

@@ -1,6 +1,6 @@
-"""Workers as processes of this machine, each told its segments through a pipe.
+"""Workers as processes on this machine, each of which gets its segments through a pipe.
 
-Owns their lives: that they start, that one which dies is replaced, and that none is left when the work ends in any way.
+Owns their lifetime: starts them, replaces any that die, and leaves none running however the work ends.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from ..segments import Segment
 from . import TRIES, Job, Made, Worker, died
 
 ERROR = 1
-"""The exit code of a process that ends by an error of Python."""
+"""The exit code of a process that ends with a Python error."""
 
 
 @dataclass
 class _Hand:
-    """A process and what it is at; None: it is getting ready, or has nothing to do, which ``idle`` says."""
+    """A process and its current segment; None while it starts up, or has nothing to do and is ``idle``."""
 
     process: BaseProcess
     device: torch.device
@@ -39,9 +39,9 @@ class _Hand:
 
 
 class Processes:
-    """A `Pool` of ``count`` processes with ``threads`` threads of torch each, on ``device``.
+    """A `Pool` of ``count`` processes with ``threads`` torch threads each, on ``device``.
 
-    A device without a number, where there are several of its kind, stands for all of them in turn.
+    If there are several CUDA devices, one without a number stands for all of them in turn.
     """
 
     def __init__(self, count: int, threads: int, device: torch.device) -> None:
@@ -50,7 +50,7 @@ class Processes:
         self.devices = [torch.device("cuda", k) for k in range(here)] if here > 1 else [device]
 
     def made(self, job: Job, segments: Iterable[Segment]) -> Generator[Made, None, None]:
-        """As `Pool.made`. A process that fails for any other reason than its input says why on standard error."""
+        """As `Pool.made`. A process that fails for any reason but its input prints the error to standard error."""
         with closing(ahead(segments, self.count)) as waiting:
             crew = _Crew(job, self.threads, waiting)
             try:
@@ -64,7 +64,7 @@ class Processes:
 
 
 class _Crew:
-    """The processes that are at work on a job, by the pipe to each, and the segments that are to be made."""
+    """The worker processes of a job, keyed by their pipe, and the queue of segments still to be made."""
 
     def __init__(self, job: Job, threads: int, segments: Iterator[Segment]) -> None:
         self.hands: dict[Any, _Hand] = {}
@@ -73,7 +73,7 @@ class _Crew:
         self._tries: Counter[int | None] = Counter()
 
     def start(self, device: torch.device) -> None:
-        """Begin a process."""
+        """Start a process."""
         context = get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self._job, device, self._threads), name="vfi", daemon=True)
@@ -83,7 +83,7 @@ class _Crew:
         self.hands[ours] = _Hand(process, device)
 
     def heard(self, pipe: Any) -> Iterator[Made]:
-        """Take what a process has to say, and send it its next segment if it asks for one."""
+        """Receive a message from a process, and send it a segment if it is ready for one."""
         try:
             told = pipe.recv()
         except (EOFError, OSError):
@@ -99,7 +99,7 @@ class _Crew:
             self._give(pipe)
 
     def dismiss(self) -> None:
-        """End all processes, those that are at work at once."""
+        """End all processes; busy ones are killed at once."""
         for pipe, hand in self.hands.items():
             pipe.close()
             if not hand.idle:
@@ -112,16 +112,16 @@ class _Crew:
         hand.segment = self._again.popleft() if self._again else next(self._segments, None)
         hand.idle = hand.segment is None
         if hand.segment is not None:
-            with suppress(ConnectionError):  # it died, which is heard next
+            with suppress(ConnectionError):  # it died, as the next read will show
                 pipe.send(hand.segment)
 
     def _died(self, pipe: Any) -> Iterator[Made]:
-        """Have another process do what a dead one was at. Raises `InputError` where that does not help."""
+        """Retry a dead process's segment in a new process. Raises `InputError` after too many tries."""
         hand = self.hands.pop(pipe)
         pipe.close()
         hand.process.join()
         if hand.process.exitcode == ERROR:
-            raise RuntimeError("a worker failed: its error stands above")
+            raise RuntimeError("a worker failed: its error is above")
         segment = hand.segment
         number = None if segment is None else segment.number
         self._tries[number] += 1
@@ -134,7 +134,7 @@ class _Crew:
 
 
 def _how(code: int | None) -> str:
-    """The end of a process, in words."""
+    """How a process ended, in words."""
     try:
         return f"by {signal.Signals(-(code or 0)).name}"
     except ValueError:
@@ -143,7 +143,7 @@ def _how(code: int | None) -> str:
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """What is started hears no Ctrl-C, which is for the process that started it: that sees to the others."""
+    """Child processes started within ignore Ctrl-C; the parent handles it and stops them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -155,7 +155,7 @@ def _deaf() -> Iterator[None]:
 
 
 def _serve(pipe: Connection, job: Job, device: torch.device, threads: int) -> None:
-    """What a process does: make segments until no more come. It also ends when the process that started it is gone."""
+    """Make segments in a worker process until no more come. It also ends if its parent process is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     malloc.take_over()
     with suppress(EOFError, ConnectionError):

@@ -1,6 +1,6 @@
-"""Workers as actors of Ray, on this machine or on a cluster, whose machines find the clip and the output at the same paths.
+"""Workers as Ray actors, on this machine or on a cluster whose machines see the clip and the output at the same paths.
 
-Ray starts an actor again that dies, and has it do again what it was at. Needs the package `ray`.
+Ray restarts an actor that dies and retries its task. Needs the package `ray`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from ..segments import Segment
 from . import TRIES, Job, Made, Worker, died
 
 LOCAL = "local"
-"""The address of a Ray that is started on this machine, for this work alone."""
+"""The address that starts a Ray instance on this machine, only for this work."""
 
 
 class Ray:
-    """A `Pool` of ``count`` actors with ``threads`` threads of torch each, on Ray at ``address``; see `ray.init`.
+    """A `Pool` of ``count`` actors with ``threads`` torch threads each, on Ray at ``address``; see `ray.init`.
 
-    As many as Ray has room for where ``count`` is None. On CUDA each has a GPU of its own. What is known of a segment before it
-    is finished is nothing. Raises `InputError` where Ray is not installed or not to be reached.
+    With ``count`` None, there are as many as Ray has room for. On CUDA each has its own GPU. Segments report no progress until
+    they are finished. Raises `InputError` if Ray is not installed or cannot be reached.
     """
 
     def __init__(self, count: int | None, threads: int, device: torch.device, address: str = LOCAL) -> None:
@@ -59,7 +59,7 @@ class Ray:
             tasks: dict[Any, tuple[Any, Segment | None]] = {actor.ready.remote(): (actor, None) for actor in actors}
             left = True
             try:
-                while left or any(segment for _, segment in tasks.values()):  # some actors may never find room
+                while left or any(segment for _, segment in tasks.values()):  # Ray may never have room for some actors
                     (task,), _ = ray.wait(list(tasks), num_returns=1)
                     actor, segment = tasks.pop(task)
                     done = self._result(task, segment)
@@ -74,17 +74,17 @@ class Ray:
                     ray.kill(actor)
 
     def _result(self, task: Any, segment: Segment | None) -> Done:
-        """What a task gave. Raises the `InputError` that it raised, or one that says that it died."""
+        """The result of a task. Raises the task's `InputError`, or one that says that its actor died."""
         try:
             return self._ray.get(task)
-        except InputError as error:  # Ray makes it one of its own too, whose text is the traceback
+        except InputError as error:  # Ray wraps it in its own error, whose text is the traceback
             raise getattr(error, "cause", error) from None
         except self._ray.exceptions.RayActorError as error:
             raise died(segment, "as Ray's logs say") from error
 
 
 class _Actor:
-    """A worker that comes to be when it is needed, so that what is wrong with its job is told by a task."""
+    """A worker created on first use, so that errors in its job are raised by a task."""
 
     def __init__(self, *given: Any) -> None:
         self._given = given
@@ -95,7 +95,7 @@ class _Actor:
         return Worker(*self._given)
 
     def ready(self) -> None:
-        """Get ready."""
+        """Create the worker."""
         assert self.worker
 
     def make_segment(self, segment: Segment) -> Done:
