@@ -131,12 +131,17 @@ def filled(name: str, manifest_text: str) -> dict[str, Tensor]:
     arrays = {
         key: drawn(key, shape, manifest["recipe"]["rules"], dtype) for key, (shape, dtype) in manifest["state_dict"].items()
     }
-    digest = hashlib.sha256()
-    for key in sorted(arrays):
-        digest.update(f"{key}{list(arrays[key].shape)}".encode())
-        digest.update(arrays[key].astype(arrays[key].dtype.newbyteorder("<"), copy=False).tobytes())
-    assert digest.hexdigest() == manifest["recipe"]["sha256"], f"{name}: the weights are not those of the manifest"
+    assert digest(arrays) == manifest["recipe"]["sha256"], f"{name}: the weights are not those of the manifest"
     return {key: torch.from_numpy(array) for key, array in arrays.items()}
+
+
+def digest(arrays: dict[str, np.ndarray]) -> str:
+    """The SHA-256 of weights, by name, shape and value."""
+    total = hashlib.sha256()
+    for key in sorted(arrays):
+        total.update(f"{key}{list(arrays[key].shape)}".encode())
+        total.update(arrays[key].astype(arrays[key].dtype.newbyteorder("<"), copy=False).tobytes())
+    return total.hexdigest()
 
 
 def drawn(key: str, shape: list[int], rules: list[dict[str, Any]], dtype: str) -> np.ndarray:

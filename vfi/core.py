@@ -135,7 +135,7 @@ class Doubts(Prepares, Protocol):
 
 
 @runtime_checkable
-class Moves(Protocol):
+class Moves(Interpolator, Protocol):
     """A model that estimates motion at t [B], from the result of `Prepares.prepare`, or from the window if it does not
     prepare."""
 

@@ -134,4 +134,4 @@ def motions(frames: Iterable[Frame], model: Interpolator, t: float = 0.5) -> Ite
             yield instant, Motion(still, still, still[:, :1], still[:, :1])
         else:
             prepared = wrappers.prepare(model, [wrappers.encode(model, rgb) for rgb in pictures], pictures)
-            yield instant, model.motion_at(prepared, pictures[0].new_tensor([t]))  # type: ignore[attr-defined]
+            yield instant, model.motion_at(prepared, pictures[0].new_tensor([t]))

@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..archs.dis import Dis
-from ..core import InputError, Interpolator, Motion
+from ..core import InputError, Interpolator, Motion, Moves
 from ..model import wrappers
 from ..ops.warp import sample, targets, warp_corners, warp_cubic
 from ..tracks import Tracks
@@ -121,7 +121,7 @@ class Guided(wrappers.Wrapper):
         self.guide = guide
         self.seeks = guide.auto and guide.strength > 0
         self.place = place
-        self.eye: Interpolator = model if wrappers.estimates_motion(model) else wrappers.Padded(Dis())
+        self.eye: Moves = model if wrappers.estimates_motion(model) else wrappers.Padded(Dis())
 
     def during(self, start: Fraction, end: Fraction) -> Guided:
         """The guide for the frames between two instants of the clip; see `core.Timed`."""
@@ -176,7 +176,7 @@ class Pair:
         """The motion half-way, as estimated without a guide, [4,H,W] float32."""
         eye = self.by.eye
         seen = self.inner if eye is self.by.model else _prepared(eye, self.frames)
-        motion = eye.motion_at(seen, self._time(0.5))  # type: ignore[attr-defined]
+        motion = eye.motion_at(seen, self._time(0.5))
         return torch.cat((motion.flow0, motion.flow1), dim=1)[0].float()
 
     @cached_property

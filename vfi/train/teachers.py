@@ -38,7 +38,7 @@ def teach_motion(shard: Path, model: Interpolator, name: str) -> None:
     """
     if beside(shard, "motion").is_file():
         return
-    if not (isinstance(model, Wrapper) and estimates_motion(model)):
+    if not (estimates_motion(model) and isinstance(model, Wrapper)):
         raise InputError(f"{name} does not estimate motion: a motion teacher must")
     flows, errors = [], []
     for window, t, truth in each(shard):
