@@ -13,10 +13,12 @@ from torch import Tensor
 import vfi
 from vfi.clips.clip import Info
 from vfi.clips.images import ImageWriter
+from vfi.clips.open import ClipSource
 from vfi.core import Frame, InputError
 from vfi.model.weights.files import read
 from vfi.ops.warp import warp_corners
 from vfi.render.run import frames_of_tensor
+from vfi.timing.positions import Position
 from vfi.train.shards import LONGEST, cut, runs, shrunk, windows
 from vfi.train.sources import Shards
 from vfi.train.teachers import beside, each, teach_motion, teach_pictures
@@ -87,9 +89,9 @@ def test_large_frames_are_made_smaller():
 
 def test_a_clip_is_cut_once(tmp_path: Path):
     clip = folder(tmp_path / "clip", pan(9))
-    (shard,) = cut(clip, tmp_path / "shards", (2, 4), 720)
+    (shard,) = cut(ClipSource(clip), tmp_path / "shards", (2, 4), 720)
     stamp = shard.stat().st_mtime_ns
-    assert cut(clip, tmp_path / "shards", (2, 4), 720) == [shard]
+    assert cut(ClipSource(clip), tmp_path / "shards", (2, 4), 720) == [shard]
     assert shard.stat().st_mtime_ns == stamp
     tensors = read(shard)
     assert tensors["frames"].shape == (9, 3, 96, 128)
@@ -100,7 +102,7 @@ def test_a_clip_is_cut_once(tmp_path: Path):
 
 
 def test_teachers_keep_motion_and_pictures(tmp_path: Path):
-    (shard,) = cut(folder(tmp_path / "clip", pan(6)), tmp_path / "shards", (2, 4), 720)
+    (shard,) = cut(ClipSource(folder(tmp_path / "clip", pan(6))), tmp_path / "shards", (2, 4), 720)
     dis = vfi.load("dis")
     teach_motion(shard, dis, "dis")
     teach_pictures(shard, dis, "dis", longest=2)
@@ -114,13 +116,15 @@ def test_teachers_keep_motion_and_pictures(tmp_path: Path):
         wanted = dis(window, t) if number < 4 else truth
         torch.testing.assert_close(pictures["picture"][number].float() / 255, wanted[0], atol=0.003, rtol=0)
     with pytest.raises(InputError, match="linear does not estimate motion"):
-        teach_motion(cut(folder(tmp_path / "b", pan(4)), tmp_path / "shards", (2,), 720)[0], vfi.load("linear"), "linear")
+        teach_motion(
+            cut(ClipSource(folder(tmp_path / "b", pan(4))), tmp_path / "shards", (2,), 720)[0], vfi.load("linear"), "linear"
+        )
 
 
 def test_an_example_keeps_its_motion_however_it_is_cropped_and_turned(tmp_path: Path):
     """The teacher's flow still leads to the same colours after zooming, mirroring, turning and reversing."""
     pictures = [picture.repeat(1, 2, 2)[:, :144, :192] for picture in pan(6)]
-    (shard,) = cut(folder(tmp_path / "clip", pictures), tmp_path / "shards", (2,), 720)
+    (shard,) = cut(ClipSource(folder(tmp_path / "clip", pictures)), tmp_path / "shards", (2,), 720)
     teach_motion(shard, vfi.load("dis"), "dis")
     source = Shards([shard])
     for seed in range(12):
@@ -136,8 +140,17 @@ def test_an_example_keeps_its_motion_however_it_is_cropped_and_turned(tmp_path: 
 
 
 def test_crops_larger_than_the_frames_are_refused(tmp_path: Path):
-    shards = cut(folder(tmp_path / "clip", pan(4)), tmp_path / "shards", (2,), 720)
+    shards = cut(ClipSource(folder(tmp_path / "clip", pan(4))), tmp_path / "shards", (2,), 720)
     with pytest.raises(InputError, match="frames of 128x96: crops of 128 were asked for"):
         Shards(shards).draw(128, random.Random(0))
     with pytest.raises(InputError, match="hold no frames to learn from"):
         Shards([])
+
+
+def test_a_part_of_a_clip_makes_shards_of_its_own(tmp_path: Path):
+    clip = ClipSource(folder(tmp_path / "clip", pan(9)))
+    (whole,) = cut(clip, tmp_path / "shards", (2,), 720)
+    (part,) = cut(clip.between(Position.parse("2f"), Position.parse("6f")), tmp_path / "shards", (2,), 720)
+    assert whole != part
+    frames = read(whole)["frames"][2:6]
+    assert torch.equal(read(part)["frames"], frames)

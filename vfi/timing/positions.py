@@ -12,7 +12,7 @@ from typing import Literal
 
 from ..core import InputError
 
-_SECONDS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s?", re.ASCII)
+_SECONDS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?|\.\d{1,9})s?", re.ASCII)
 _CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2}(?:\.\d{1,9})?)", re.ASCII)
 _TIMECODE = re.compile(r"(\d{1,4}):(\d{1,2}):(\d{1,2})([:;])(\d{1,3})", re.ASCII)
 _FRAME = re.compile(r"(\d{1,9})f", re.ASCII)
@@ -20,9 +20,9 @@ _FRAME = re.compile(r"(\d{1,9})f", re.ASCII)
 
 @dataclass(frozen=True)
 class Position:
-    """``number`` seconds or frames from the start of the clip, or a timecode: ``number`` seconds and ``rest`` frames more.
+    """``number`` seconds or frames from the start of the clip, or a timecode: ``number`` seconds and ``rest`` more frames.
 
-    A number of frames counts the clip's own, however long each is shown. ``drop``: the timecode drops frame numbers.
+    Frame numbers count the clip's own frames, however long each is shown. ``drop``: a drop-frame timecode.
     """
 
     number: Fraction

@@ -12,6 +12,7 @@ from pathlib import Path
 from ..clips import datasets
 from ..clips.clip import IMAGE_ENDINGS, VIDEO_ENDINGS
 from ..clips.images import image_files
+from ..clips.open import ClipSource
 from ..core import InputError
 from ..model.load import load
 from .recipe import Recipe
@@ -50,7 +51,7 @@ def _prepared(recipe: Recipe, home: Path, folder: Path, told: Told, device: str)
     shards: dict[bool, list[Path]] = {False: [], True: []}
     for clip in [*files, *(clip for clip in out if clip not in files)]:
         told(f"cutting {clip.name}")
-        shards[clip in out] += cut(clip, folder, data.spans, data.side)
+        shards[clip in out] += cut(ClipSource(clip).between(*data.part), folder, data.spans, data.side)
     teach(recipe, shards[False], told, device)
     real: list[tuple[Source, float]] = []
     if shards[False]:

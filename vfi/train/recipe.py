@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from ..core import InputError
 from ..parse import known, read_toml
+from ..timing.positions import Position
 from .objective import Weights
 from .synthetic import Synthetic
 from .teachers import GRID
@@ -23,7 +24,8 @@ T = TypeVar("T")
 class Data:
     """Training data; paths are relative to the recipe's folder.
 
-    ``clips``: videos and folders of numbered images, or folders of these; ``held_out``: clips, by name or path, excluded from
+    ``clips``: videos and folders of numbered images, or folders of these, from ``start`` until before ``end`` (positions as in
+    `positions.Position.parse`, or empty); ``held_out``: clips, by name or path, excluded from
     training and used for validation. ``triplets``: folders laid out as a test set, see `datasets`. ``stills``: pictures, or
     folders of them, for synthetic ``motion``, which makes up the share ``synthetic`` of all examples. ``spans``: allowed
     distances between the ends of a window, in frames. ``side``: frames with a longer shorter side are downscaled to it.
@@ -40,12 +42,20 @@ class Data:
     side: int = 384
     size: int = 192
     augment: bool = True
+    start: str = ""
+    end: str = ""
 
     def __post_init__(self) -> None:
         if self.size % 32 or self.size < 64 or self.size % GRID:
             raise InputError(f"size {self.size} was given: a multiple of 32, at least 64, is needed")
         if not 0 <= self.synthetic <= 1:
             raise InputError(f"synthetic {self.synthetic:g} was given: it must be between 0 and 1")
+
+    @property
+    def part(self) -> tuple[Position | None, Position | None]:
+        """The part of each clip that is read: its start and end, None where none is given. Raises `InputError`."""
+        start, end = (Position.parse(text) if text else None for text in (self.start, self.end))
+        return start, end
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..clips.open import open_clip
+from ..clips.open import ClipSource
 from ..core import Frame, InputError
 from ..edit.find import Finder
 from ..model.weights.files import write
@@ -27,21 +27,22 @@ LONGEST = 64
 """Maximum frames per shard, all of which are held in memory while it is cut."""
 
 
-def cut(clip: Path, folder: Path, spans: Sequence[int], side: int) -> list[Path]:
+def cut(clip: ClipSource, folder: Path, spans: Sequence[int], side: int) -> list[Path]:
     """Cut a clip (a video or a folder of images) into shards in ``folder``; existing ones are reused.
 
     ``spans``: allowed distances between the ends of a window, in frames. Frames with a shorter side above ``side`` are
     downscaled.
     """
-    name = f"{clip.stem}-{hashlib.sha256(str(clip.resolve()).encode()).hexdigest()[:8]}"
+    part = f"{clip.start} to {clip.end}" if clip.start or clip.end else ""
+    name = f"{clip.path.stem}-{hashlib.sha256(f'{clip.path.resolve()}{part}'.encode()).hexdigest()[:8]}"
     done = folder / f"{name}.done"
     if not done.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        for number, run in enumerate(runs(open_clip(clip), side)):
+        for number, run in enumerate(runs(clip.open(), side)):
             found = windows(len(run), spans)
             if len(found):
                 tensors = {"frames": torch.stack(run), "windows": found}
-                write(folder / f"{name}-{number:04d}.safetensors", tensors, {"clip": clip.name})
+                write(folder / f"{name}-{number:04d}.safetensors", tensors, {"clip": clip.path.name})
         done.touch()
     return sorted(folder.glob(f"{name}-[0-9][0-9][0-9][0-9].safetensors"))
 
