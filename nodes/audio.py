@@ -1,4 +1,4 @@
-"""A new sound of AUDIO, as a file that an MP4 can take over."""
+"""AUDIO encoded as a file in memory, whose sound an MP4 can copy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..vfi.clips.video.sound import LAYOUTS
 
 
 def of_audio(audio: dict[str, Any]) -> BytesIO:
-    """An AUDIO, ``{"waveform": [1,C,S], "sample_rate": Hz}``; an unusual number of channels is mixed to one."""
+    """Encode an AUDIO, ``{"waveform": [1,C,S], "sample_rate": Hz}``; an unusual number of channels is mixed to mono."""
     wave, rate = audio["waveform"][0].float().cpu(), int(audio["sample_rate"])
     if len(wave) not in LAYOUTS:
         wave = wave.mean(0, keepdim=True)

@@ -1,7 +1,7 @@
-"""IMAGE and the library's frames, one as the other; progress and cancel.
+"""Conversion between IMAGE and the library's frames; progress and cancelling.
 
-IMAGE is [T,H,W,C] float, 0..1 save in HDR, of 1 (grey), 3 (colour) or 4 channels (colour and straight alpha). Knows nothing of
-models or of how frames are made.
+IMAGE is [T,H,W,C] float, 0..1 except in HDR, with 1 (grey), 3 (colour) or 4 channels (colour and straight alpha). Knows nothing
+of models or of how frames are made.
 """
 
 from __future__ import annotations
@@ -24,43 +24,43 @@ from ..vfi.render.run import frames_of_tensor as frames_of_clip
 T = TypeVar("T")
 
 ROUNDING = 1 / 512
-"""Half a step of 8 bits."""
+"""Half an 8-bit step."""
 
 
 def checked(images: Tensor) -> Tensor:
-    """``images`` themselves. Raises `InputError` when they hold no frame, no pixel, an odd channel count or NaN or infinity."""
+    """Return ``images``. Raises `InputError` if they have no frame or pixel, another channel count, or NaN or infinity."""
     if images.ndim != 4 or images.shape[-1] not in (1, 3, 4) or 0 in images.shape[:3]:
         raise InputError(
             f"images of shape {list(images.shape)} were given: at least one frame is needed, "
             "as [frames, height, width, channels] with 1, 3 or 4 channels"
         )
     for index, picture in enumerate(images):
-        if not all(end.isfinite() for end in picture.aminmax()):  # a tenth of the time of asking every value
+        if not all(end.isfinite() for end in picture.aminmax()):  # takes a tenth of the time of checking every value
             raise InputError(f"frame {index} of the images holds NaN or infinity: only finite values can be used")
     return images
 
 
 def unbound(*images: Tensor) -> Transfer | None:
-    """The curve of IMAGEs that have a colour below 0 or above 1, by more than a rounding error; None where all lie within."""
+    """The transfer function of IMAGEs with a colour outside 0..1, beyond rounding error; None if there is no such colour."""
     ends = (float(end) for batch in images for one in batch for end in one[..., :3].aminmax())
     return named("srgb") if any(end < -ROUNDING or end > 1 + ROUNDING for end in ends) else None
 
 
 def frames_of_images(images: Tensor, rate: Fraction) -> Iterator[Frame]:
-    """The frames of an IMAGE, ``rate`` a second, as views: nothing is copied."""
+    """The frames of an IMAGE, ``rate`` per second, as views: nothing is copied."""
     coloured = images.expand(-1, -1, -1, 3) if images.shape[-1] == 1 else images
     return frames_of_clip(coloured.movedim(-1, 1), rate)
 
 
 def clip_of(images: Tensor, rate: Fraction) -> Edited:
-    """An IMAGE as a clip of ``rate`` frames a second, which can be read as often as wanted."""
+    """An IMAGE as a clip of ``rate`` frames per second, which can be read any number of times."""
     count, height, width, channels = checked(images).shape
     info = Info(width, height, None, rate, count, count / rate, alpha=channels == 4, time_base=Fraction(1, rate.numerator))
     return Edited(info, [], lambda: frames_of_images(images, rate))
 
 
 def collected(frames: Iterable[Frame], like: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """``count`` frames as an IMAGE of the size and channels of ``like``, and a MASK that is white where one is the source's."""
+    """``count`` frames as an IMAGE with the size and channels of ``like``, and a MASK that is white for source frames."""
     images = like.new_empty((count, *like.shape[1:]))
     originals = []
     for image, frame in zip(images, frames, strict=True):
@@ -78,13 +78,13 @@ def write(frame: Frame, image: Tensor) -> None:
 
 
 def per_frame(flags: Iterable[bool], like: Tensor) -> Tensor:
-    """A MASK [T,H,W] for the IMAGE ``like``, white where the flag is set; all pixels of a frame share one number in memory."""
+    """A MASK [T,H,W] for the IMAGE ``like``, white where the flag is set; the pixels of a frame share one number in memory."""
     values = torch.tensor([float(flag) for flag in flags])
     return values[:, None, None].expand(-1, *like.shape[1:3])
 
 
 def noting_doubt(frames: Iterable[Frame], masks: Tensor) -> Iterator[Frame]:
-    """``frames``, while the doubt of each is copied into its one of ``masks`` [T,H,W]; no doubt leaves that as it is."""
+    """Pass ``frames`` on and copy the doubt of each into its mask in ``masks`` [T,H,W], unless it has none."""
     for mask, frame in zip(masks, frames, strict=True):
         if frame.doubt is not None:
             mask[:] = frame.doubt[0]
@@ -92,9 +92,9 @@ def noting_doubt(frames: Iterable[Frame], masks: Tensor) -> Iterator[Frame]:
 
 
 def watched(frames: Iterable[T], total: int) -> Iterator[T]:
-    """``frames``, or what there is for each, under ComfyUI's progress bar for ``total`` or more.
+    """Pass ``frames`` on, counted by ComfyUI's progress bar for ``total`` or more.
 
-    A cancelled run stops here, before the next is made.
+    A cancelled run stops here, before the next frame is made.
     """
     show = progress(total)
     show(0)
@@ -104,12 +104,12 @@ def watched(frames: Iterable[T], total: int) -> Iterator[T]:
 
 
 def progress(total: int) -> Callable[[int], None]:
-    """A function that shows how many frames are done of ``total`` or more, and ends a cancelled run."""
+    """A function that shows the number of frames done, of ``total`` or more, and ends a cancelled run."""
     bar = ProgressBar(total)
 
     def show(done: int) -> None:
         if done:
             bar.update_absolute(done, max(total, done))
-        throw_exception_if_processing_interrupted()  # the bar asks too, but not at every frame
+        throw_exception_if_processing_interrupted()  # the bar checks too, but not for every frame
 
     return show

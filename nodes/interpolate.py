@@ -17,7 +17,7 @@ from ..vfi.timing.grids import Timing, exact_rate, resample, timing
 from . import bridge, inputs
 from .model import Model, ModelType, Several, over
 from .shots import plan_input
-from .video import Clip, make
+from .video import Clip, make_video
 
 CATEGORY = "Inbetween/interpolate"
 
@@ -143,7 +143,7 @@ class InterpolateVideo(io.ComfyNode):
         if plan is not None:
             clip = clip.planned(plan)
         asked = timing_of(mode, clip.reader.info.rate)
-        result, count = make(model, clip, asked, Encoding(codec, crf))
+        result, count = make_video(model, clip, asked, Encoding(codec, crf))
         return io.NodeOutput(result, float(asked.rate or result.get_frame_rate()), count)
 
 

@@ -14,7 +14,7 @@ from ..vfi.render.run import run
 from ..vfi.timing.grids import Subdivide, exact_rate, timing
 from . import bridge, inputs
 from .model import Model, ModelType
-from .video import Clip, make
+from .video import Clip, make_video
 
 CATEGORY = "Inbetween/time"
 DESCRIPTION = (
@@ -156,5 +156,5 @@ class JoinVideos(io.ComfyNode):
         seams = seams_of(clips, overlap, match_colours, bridge_frames)
         info = described([clip.info for clip in clips], seams)
         together = Clip(Edited(info, [], lambda: joined(clips, seams)))
-        result, count = make(model, together, timing(info.rate, times=1), Encoding(codec, crf))
+        result, count = make_video(model, together, timing(info.rate, times=1), Encoding(codec, crf))
         return io.NodeOutput(result, count, report_of(seams))

@@ -1,6 +1,6 @@
-"""The node that loads a model: from ComfyUI's folders, from the library's cache or, when allowed, from its hub.
+"""Node that loads a model: from ComfyUI's folders, from the library's cache or, if allowed, from the Hugging Face hub.
 
-Owns what the picker shows. Knows nothing of how weights become a network.
+Owns the entries of the picker. Knows nothing of how weights become a network.
 """
 
 from __future__ import annotations
@@ -34,23 +34,24 @@ class LoadModel(io.ComfyNode):
             node_id="InbetweenLoadModel",
             display_name="Load Interpolation Model",
             category="Inbetween/models",
-            description="Loads a model that makes in-between frames. Two ways need no weights: dis follows the motion, linear "
-            "only blends.",
+            description="Loads a model that makes the frames between two frames. dis, which follows the motion, and linear, "
+            "which only blends, need no weights.",
             search_aliases=["rife", "film", "frame interpolation model", "vfi", "dis", "optical flow"],
             inputs=[
                 io.Combo.Input(
                     "model",
                     options=choices(),
                     default="auto",
-                    tooltip="auto takes the best model on disk, else inbetween-s, which comes with the pack. dis, linear and "
-                    "nearest need no weights. "
-                    "Files lie in models/frame_interpolation; those marked download are fetched when that is allowed below.",
+                    tooltip="auto uses the best RIFE on disk, or inbetween-s, which comes with the pack, if there is none. "
+                    "dis, linear and nearest need no weights. Put your own files into models/frame_interpolation. Models "
+                    "marked download are fetched if allow download is on.",
                 ),
                 io.Boolean.Input(
                     "allow_download",
                     display_name="allow download",
                     default=False,
-                    tooltip="May a model marked download be fetched from the Hugging Face hub? Off, nothing is downloaded.",
+                    tooltip="Allow models marked download to be fetched from the Hugging Face hub. If off, nothing is ever "
+                    "downloaded.",
                 ),
                 io.Combo.Input(
                     "flow_scale",
@@ -59,24 +60,24 @@ class LoadModel(io.ComfyNode):
                     default="1",
                     optional=True,
                     advanced=True,
-                    tooltip="The size at which motion is estimated, as a fraction of the frame's. Use 0.5 for 4K and fast "
-                    "motion, 2 for small frames with fine motion.",
+                    tooltip="Fraction of the frame size at which motion is estimated. 0.5 suits 4K and fast motion, 2 suits "
+                    "small frames with fine motion.",
                 ),
                 io.Boolean.Input(
                     "ensemble",
                     default=False,
                     optional=True,
                     advanced=True,
-                    tooltip="Estimate motion in both directions of time and average it, in networks made for that. About twice "
-                    "the time.",
+                    tooltip="Estimate motion in both time directions and average it, in networks that support it. Takes about "
+                    "twice as long.",
                 ),
                 io.Boolean.Input(
                     "refine",
                     default=True,
                     optional=True,
                     advanced=True,
-                    tooltip="Use the refinement network of RIFE 4.0, and the finest block of RIFE 4.25 and later. Without "
-                    "that block RIFE 4.25 takes three quarters of the time, and measured a little better.",
+                    tooltip="Use the refinement network of RIFE 4.0, and the finest block of RIFE 4.25 and later. Off is "
+                    "faster for both: RIFE 4.0 loses 0.8 dB, while RIFE 4.25 measured 0.15 dB better.",
                 ),
                 io.Combo.Input(
                     "precision",
@@ -84,8 +85,8 @@ class LoadModel(io.ComfyNode):
                     default="auto",
                     optional=True,
                     advanced=True,
-                    tooltip="auto is float16 on a GPU where it is fast and the model bears it, else float32. bfloat16 is "
-                    "faster on recent CPUs, and slower on all others.",
+                    tooltip="auto is float16 on a GPU where that is fast and the model supports it, else float32. bfloat16 is "
+                    "faster on recent CPUs and slower on all others.",
                 ),
                 io.Int.Input(
                     "sampling_steps",
@@ -95,8 +96,8 @@ class LoadModel(io.ComfyNode):
                     max=999,
                     optional=True,
                     advanced=True,
-                    tooltip="For diffusion models alone: the steps in which noise becomes a frame. 0 is the model's own "
-                    "number. More steps take longer and hardly change the picture.",
+                    tooltip="Only for diffusion models: number of denoising steps; 0 is the default, 20. More steps take "
+                    "longer and hardly change the picture.",
                 ),
                 io.Float.Input(
                     "sampling_eta",
@@ -107,26 +108,26 @@ class LoadModel(io.ComfyNode):
                     step=0.05,
                     optional=True,
                     advanced=True,
-                    tooltip="For diffusion models alone: how much noise is drawn anew at each step. 0 suits few steps, 1 many.",
+                    tooltip="Only for diffusion models: share of fresh noise added at each step. 0 suits few steps, 1 many.",
                 ),
                 io.Int.Input(
-                    "sampling_seed",  # were it called seed, ComfyUI would draw another one after every run
+                    "sampling_seed",  # if called seed, ComfyUI would change it after every run
                     display_name="sampling seed",
                     default=0,
                     min=0,
                     max=2**64 - 1,
                     optional=True,
                     advanced=True,
-                    tooltip="For diffusion models alone: the same seed makes the same frames.",
+                    tooltip="Only for diffusion models: seed of the noise. The same seed makes the same frames.",
                 ),
                 io.Combo.Input(
                     "quality",
                     options=list(RUNGS),
                     default="normal",
                     optional=True,
-                    tooltip="From the quickest to the best. "
+                    tooltip="Quality preset, from the fastest to the best. "
                     + " ".join(f"{name}: {rung.does}, {rung.psnr:.2f} dB." for name, rung in RUNGS.items())
-                    + " The dB are means over 50 frames; 0.5 can be seen. linear and draft need model to be auto.",
+                    + " PSNR is the mean over 50 frames; 0.5 dB is visible. linear and draft need model to be auto.",
                 ),
                 io.Combo.Input(
                     "backend",
@@ -134,9 +135,10 @@ class LoadModel(io.ComfyNode):
                     default="torch",
                     optional=True,
                     advanced=True,
-                    tooltip="What runs RIFE 4.7 and later. openvino is faster on CPUs; onnx is ONNX Runtime, with TensorRT or "
-                    "CUDA where its build has them. Both are packages that you install; the first frame of a size takes "
-                    "seconds more. Where one is missing or cannot, torch runs the model and the log says why.",
+                    tooltip="Engine that runs RIFE 4.7 and later. openvino is faster on CPUs; onnx is ONNX Runtime, with "
+                    "TensorRT or CUDA if its build has them. You install either package yourself. The first frame of each size "
+                    "takes a few seconds longer. If an engine is missing or cannot run the model, torch does, and the log "
+                    "says why.",
                 ),
             ],
             outputs=[ModelType.Output("model", tooltip="The model, for the other Inbetween nodes.")],
@@ -191,12 +193,12 @@ class LoadModel(io.ComfyNode):
 
 
 def folders() -> list[Path]:
-    """Where models are looked for: ComfyUI's folders, then the library's cache."""
+    """The folders searched for models: ComfyUI's, then the library's cache."""
     return [*map(Path, folder_paths.get_folder_paths(FOLDER)), weights.cache_folder()]
 
 
 def choices() -> list[str]:
-    """What the picker shows: auto, the models without weights, those of the catalogue that can be had, and all other files."""
+    """The entries of the picker: auto, models without weights, catalogue models on disk, other files, models to download."""
     places = folders()
     catalogue = registry.checkpoints().values()
     there = [labelled(row) for row in catalogue if weights.on_disk(row, places)]
@@ -207,23 +209,23 @@ def choices() -> list[str]:
 
 
 def labelled(row: Checkpoint, *notes: str) -> str:
-    """A model of the catalogue as the picker shows it: its name, and in brackets what to know before using it."""
+    """The picker entry of a catalogue model: its name, with what to know before using it in brackets."""
     notes = notes if row.commercial else (*notes, "non-commercial")
     return f"{row.name} ({', '.join(notes)})" if notes else row.name
 
 
 def name_of(choice: str) -> str:
-    """The model that a line of the picker means, whether or not it was on disk when the workflow was saved."""
+    """The model that a picker entry means, whether or not it was on disk when the workflow was saved."""
     return re.sub(r" \((download|non-commercial|, )+\)$", "", choice)
 
 
 def chosen(choice: str, quality: str) -> tuple[Member, ...]:
-    """The models that a line of the picker means in a quality. Raises `InputError` where the two contradict each other."""
+    """The models that a picker entry means at a quality. Raises `InputError` if the two contradict each other."""
     return members(quality, [name_of(choice)], there=lambda name: loading.there(name, folders()))
 
 
 def find_file(name: str, allow_download: bool) -> Path | None:
-    """The file of a model. None for one that needs none, and for one that is to be fetched. Raises `InputError`."""
+    """The file of a model; None for one that needs none or must be downloaded first. Raises `InputError`."""
     places = folders()
     if name == "auto":
         name = loading.auto(places)
@@ -244,7 +246,7 @@ def find_file(name: str, allow_download: bool) -> Path | None:
 
 
 def file_of(name: str, allow_download: bool) -> Path | str:
-    """The file of a model, fetched where it is to be, or the name of one that needs none. Raises `InputError`."""
+    """The file of a model, downloaded if necessary, or the name of one that needs none. Raises `InputError`."""
     file = find_file(name, allow_download)
     if file is None and name in registry.checkpoints():
         file = fetch(name)
@@ -252,7 +254,7 @@ def file_of(name: str, allow_download: bool) -> Path | str:
 
 
 def fetch(name: str) -> Path:
-    """Download a model of the catalogue into ComfyUI's folder, under ComfyUI's progress bar."""
+    """Download a catalogue model into ComfyUI's folder, with ComfyUI's progress bar."""
     bar = ProgressBar(1)
 
     def tell(done: int, total: int | None) -> None:

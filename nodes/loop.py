@@ -14,7 +14,7 @@ from ..vfi.render.run import run
 from ..vfi.timing.grids import Timing, exact_rate, timing
 from . import bridge, inputs
 from .model import Model
-from .video import Clip, make
+from .video import Clip, make_video
 
 CATEGORY = "Inbetween/time"
 DESCRIPTION = (
@@ -136,5 +136,5 @@ class LoopVideo(io.ComfyNode):
     ) -> io.NodeOutput:
         clip = Clip.of(video)
         loop, asked, turn = looped(clip.reader, mode, part, gap)
-        result, count = make(model, Clip(turn), asked, Encoding(codec, crf))
+        result, count = make_video(model, Clip(turn), asked, Encoding(codec, crf))
         return io.NodeOutput(result, float(asked.rate or result.get_frame_rate()), count, loop.jump)

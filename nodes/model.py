@@ -1,6 +1,6 @@
-"""The model socket: a network that lives in ComfyUI's memory, beside every other model.
+"""The model socket: a network that ComfyUI's memory management holds like any other model.
 
-Weights are loaded to the GPU before use and give way to other models after. Knows nothing of files or frames.
+Weights are loaded to the GPU before use and may make room for other models afterwards. Knows nothing of files or frames.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ModelType = io.Custom("INBETWEEN_MODEL")
 
 @dataclass(frozen=True)
 class Model:
-    """What the socket carries, or `Several` of it, or `Following`: a network in ComfyUI's memory and how it is used.
+    """Value of the socket, as are `Several` and `Following`: a network in ComfyUI's memory and how it is used.
 
     ``patcher`` is None for a model without weights. The rest is as in `vfi.model.load.Part`.
     """
@@ -53,39 +53,39 @@ class Model:
 
     @property
     def part(self) -> Part:
-        """The network on the device that it runs on, once it is loaded."""
+        """The network as the assembler takes it, on the device that it is loaded to."""
         device = model_management.get_torch_device() if self.patcher is None else self.patcher.load_device
         return Part(self.network, device, self.dtype, self.tta, self.half_size)
 
     def ready(self, size: tuple[int, int], transfer: Transfer | None = None) -> Interpolator:
-        """The model in memory and wrapped, for frames of ``size`` (height, width) and any other.
+        """Load and wrap the model, for frames of ``size`` (height, width) and any other.
 
-        ``transfer``: that of frames whose light goes beyond black and white, see `vfi.model.hdr.Lit`.
+        ``transfer``: transfer function of frames with values beyond black and white, see `vfi.model.hdr.Lit`.
         """
         return loaded([self], size, transfer)
 
     def augmented(self, tta: str) -> Model:
-        """The same model with another ``tta``. Raises `InputError` for one of several that has a view of its own."""
+        """The same model with another ``tta``. Raises `InputError` if it is a pass of quality best with its own view."""
         if self.tta in VIEWS:
-            raise InputError("a model of quality best has passes of its own: load it at normal or fast to augment it")
+            raise InputError("a model of quality best has its own passes: load it at normal or fast to augment it")
         return replace(self, tta=tta)
 
 
 @dataclass(frozen=True)
 class Several:
-    """Models whose consensus the socket carries as one; none of them is itself of several. Some may share a ``patcher``."""
+    """Models that the socket carries as one, their consensus; no member is itself `Several`. Some may share a ``patcher``."""
 
     members: tuple[Model, ...]
 
     @classmethod
     def of(cls, models: Sequence[Model | Several]) -> Several:
-        """All of ``models``, and of those that are several each. Raises `InputError` for one that follows a guide."""
+        """Join ``models``, with `Several` replaced by their members. Raises `InputError` for one that follows a guide."""
         if any(isinstance(model, Following) for model in models):
-            raise InputError("a model that follows a guide was given: guide the models after they are joined to one")
+            raise InputError("a model that follows a guide was given: join the models first, then add the guide")
         return cls(tuple(one for model in models for one in (model.members if isinstance(model, Several) else (model,))))
 
     def ready(self, size: tuple[int, int], transfer: Transfer | None = None) -> Interpolator:
-        """As `Model.ready`: the median of all, which are in memory together."""
+        """As `Model.ready`: the median of all members, which are in memory together."""
         return loaded(self.members, size, transfer)
 
     def augmented(self, tta: str) -> Several:
@@ -94,7 +94,7 @@ class Several:
 
 @dataclass(frozen=True)
 class Following:
-    """A model that follows a ``guide``, and ``tracks``, ComfyUI's TRACKS in pixels of the frames that it is given."""
+    """A model that follows a ``guide`` and ``tracks``: ComfyUI's TRACKS, in pixels of the frames that it is given."""
 
     model: Model | Several
     guide: Guide
@@ -110,14 +110,14 @@ class Following:
 
 
 def over(model: Interpolator, seconds: Fraction | None) -> Interpolator:
-    """``model``, its tracks laid over a clip whose last frame is at ``seconds``, where that is known and it follows any."""
+    """``model`` with its tracks, if any, spread over a clip whose last frame is at ``seconds``, if that is known."""
     if not seconds or not isinstance(model, Guided) or model.guide.tracks is None:
         return model
     return Guided(model.model, replace(model.guide, span=(Fraction(0), seconds)))
 
 
 def loaded(models: Sequence[Model], size: tuple[int, int], transfer: Transfer | None) -> Interpolator:
-    """``models`` as one, in memory, with room for what all of them hold for frames of ``size``."""
+    """Load ``models`` and assemble them into one, with memory reserved for frames of ``size``."""
     held = [model for model in models if model.patcher is not None]
     if held:
         needed = sum(model.network.spec.memory(*size, model.dtype.itemsize) for model in held)

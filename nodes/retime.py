@@ -16,7 +16,7 @@ from ..vfi.timing.grids import Timing, exact_rate
 from . import bridge, inputs
 from .model import Model
 from .shots import plan_input
-from .video import Clip, make
+from .video import Clip, make_video
 
 CATEGORY = "Inbetween/time"
 DESCRIPTION = (
@@ -205,5 +205,5 @@ class RetimeVideo(io.ComfyNode):
         if plan is not None:
             clip = clip.planned(plan)
         grid = along_of(curve, duration, target_fps, clip.reader.info)
-        result, count = make(model, clip, Timing(grid, grid.rate), Encoding(codec, crf), audio=audio)
+        result, count = make_video(model, clip, Timing(grid, grid.rate), Encoding(codec, crf), audio=audio)
         return io.NodeOutput(result, float(grid.rate), count, inputs.listed_times(map(grid.place, grid.outputs)))

@@ -15,7 +15,7 @@ from ..vfi.timing.grids import Uniform, exact_rate, timing
 from ..vfi.timing.shutter import Shutter, exposed
 from . import bridge, inputs
 from .model import Model
-from .video import Clip, make
+from .video import Clip, make_video
 
 CATEGORY = "Inbetween/interpolate"
 
@@ -134,7 +134,7 @@ class ShutterVideo(io.ComfyNode):
         if light != "auto":
             reader = Edited(replace(reader.info, curve=light), reader.notes, lambda: iter(clip.reader))
         asked, shutter = timing(reader.info.rate, fps=target), shutter_of(angle, samples)
-        result, count = make(model, replace(clip, reader=reader), asked, Encoding(codec, crf), shutter)
+        result, count = make_video(model, replace(clip, reader=reader), asked, Encoding(codec, crf), shutter)
         return io.NodeOutput(result, float(target), count)
 
 

@@ -1,6 +1,6 @@
-"""VIDEO as a clip that is read frame by frame, and a new clip as VIDEO.
+"""Conversion of VIDEO to a clip that is read frame by frame, and of a new clip to VIDEO.
 
-A VIDEO may be a file, a part of one, or frames and sound in memory; all become one `Clip`.
+A VIDEO may be a file, a part of one, or frames and sound in memory; each becomes a `Clip`.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Clip:
-    """The frames of a VIDEO, read one at a time and as often as wanted, and a file with the sound that goes with them."""
+    """The frames of a VIDEO, read one at a time and any number of times, and a file with their sound."""
 
     reader: Reader
     sound: Source | None = None
 
     @classmethod
     def of(cls, video: Input.Video) -> Clip:
-        """The clip that a VIDEO stands for."""
-        if type(video).get_stream_source is Input.Video.get_stream_source:  # no file of its own: it would be encoded
+        """The clip of a VIDEO."""
+        if type(video).get_stream_source is Input.Video.get_stream_source:  # without a file, asking for one would encode it
             return cls.of_components(video.get_components(), video.get_bit_depth())
         source = video.get_stream_source()
         reader = VideoReader(source)
@@ -52,17 +52,17 @@ class Clip:
 
     @classmethod
     def of_components(cls, components: Any, depth: int) -> Clip:
-        """The clip of frames and sound that are in memory."""
+        """The clip of frames and sound in memory."""
         clip = bridge.clip_of(components.images, exact_rate(float(components.frame_rate)))
         clip = replace(clip, info=replace(clip.info, depth=depth))
         return cls(clip, components.audio and of_audio(components.audio))
 
     def planned(self, plan: Plan) -> Clip:
-        """The same, its frames marked as ``plan`` says."""
+        """The same clip, its frames marked by ``plan``."""
         return replace(self, reader=plan.applied(self.reader))
 
 
-def make(
+def make_video(
     model: Model,
     clip: Clip,
     asked: Timing,
@@ -70,10 +70,10 @@ def make(
     shutter: Shutter | None = None,
     audio: Audio = "auto",
 ) -> tuple[Input.Video, int]:
-    """Make the frames that are asked for, as a VIDEO in ComfyUI's temporary folder; and how many they are.
+    """Make the frames that are ``asked`` for: a VIDEO in ComfyUI's temporary folder, and its number of frames.
 
-    ``shutter`` blurs their motion. Reading, the model and the encoder each have a thread. Sound is kept where time is,
-    else stretched.
+    ``shutter`` adds motion blur. The reader, the model and the encoder each have a thread. Sound is copied if the speed is
+    kept, else time-stretched.
     """
     reader = clip.reader
     info = reader.info

@@ -14,7 +14,7 @@ from .cli.openmp import wait_asleep
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     wait_asleep()
-    from .cli.command import command  # it imports torch, which reads the environment then
+    from .cli.command import command  # imports torch, which then reads the environment
 
     return command(arguments)
 

@@ -76,12 +76,12 @@ class Editor:
         """Wait until the editor lies still where it is."""
         before, now = None, self.part("stage").bounding_box()
         while before != now:
-            self.page.wait_for_timeout(400)
+            self.page.let_pass(400)
             before, now = now, self.part("stage").bounding_box()
 
     def settle(self) -> None:
         """Wait for what is shown at the next frame of the screen, and for the front end's own delays."""
-        self.page.wait_for_timeout(150)
+        self.page.let_pass(150)
 
     def part(self, name: str) -> Any:
         return self.page.get_by_test_id(name)
@@ -373,7 +373,7 @@ def test_matched_points_of_a_run_are_snapped_to(editor: Editor):
     assert near(editor.tracks[1]["pts"], (100, 60), (200, 90), within=0.01)
     editor.press("Escape", "Control+z")
     editor.wait_for(1)
-    editor.page.wait_for_timeout(800)
+    editor.page.let_pass(800)
     editor.drag((60, 20), (202, 91))
     assert near(editor.tracks[1]["pts"], (60, 20), (200, 90), within=0.75)
 
@@ -394,7 +394,7 @@ def test_play_moves_a_dot_along(editor: Editor):
 def test_without_pictures_the_canvas_has_the_size_of_the_widgets(page: Any):
     editor = Editor(page, connected=False)
     editor.page.evaluate(f"{EDITOR}.widgets.find(widget => widget.name === 'width').value = 400")
-    editor.page.wait_for_timeout(700)
+    editor.page.let_pass(700)
     editor.take("anchor")
     box = editor.part("stage").bounding_box()
     editor.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)

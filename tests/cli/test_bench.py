@@ -195,7 +195,7 @@ def test_models_of_four_frames_are_scored_where_four_are_given(tmp_path: Path, o
     models = told(capsys)["models"]
     assert (models["odd"]["subsets"]["all"]["items"], models["linear"]["subsets"]["all"]["items"]) == (1, 3)
     assert models["odd"]["subsets"]["all"]["ie"] == 0
-    assert models["odd"]["note"] == "scored on 1 of 3 items: it takes 4 frames, and the others give fewer"
+    assert models["odd"]["note"] == "scored on 1 of 3 items: it needs 4 frames, and the others have fewer"
 
 
 def test_models_of_four_frames_are_left_out_where_two_are_given(triplets: Path, odd, capsys: pytest.CaptureFixture[str]):
@@ -203,7 +203,7 @@ def test_models_of_four_frames_are_left_out_where_two_are_given(triplets: Path, 
     assert vfi(triplets, "--models", "odd,linear") == 0
     out = capsys.readouterr().out
     assert ["odd", "0", "-", "-", "-", "-", "-", "-"] in [line.split() for line in out.splitlines()]
-    assert "odd: not scored: it takes 4 frames, and the others give fewer" in out
+    assert "odd: not scored: it needs 4 frames, and the others have fewer" in out
 
 
 def broken(window: Tensor) -> Tensor:
@@ -221,7 +221,7 @@ def refused(window: Tensor) -> Tensor:
     [
         (broken, 1, "out of memory"),
         (refused, 0, "no such size"),
-        (lambda window: window[:, 0] * float("nan"), 0, "values that are no numbers"),
+        (lambda window: window[:, 0] * float("nan"), 0, "values that are not finite"),
     ],
 )
 def test_a_model_that_fails_stops_with_its_name_and_the_item(
@@ -270,7 +270,7 @@ def test_what_is_unknown_is_said_before_any_work(
     [
         (["--tta", "none,all8"], "'all8' is not a test-time augmentation"),
         (["--pad", "edge,grey"], "'grey' is not a padding"),
-        (["--quality", "fast,great"], "'great' is no quality: give some of linear, draft"),
+        (["--quality", "fast,great"], "'great' is not a quality: give some of linear, draft"),
         (["--models", ","], "one or more names are needed"),
         (["--limit", "0"], "a whole number from 1 up is needed"),
         (["--scale", "0"], "it must be above 0"),

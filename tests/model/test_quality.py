@@ -85,12 +85,12 @@ def test_models_and_augmentation_of_ones_own_go_with_the_middle_rungs(rung: str)
 @pytest.mark.parametrize(
     ("rung", "models", "tta", "sentence"),
     [
-        ("great", ["auto"], "none", "'great' is no quality: give linear, draft, fast, normal, best"),
+        ("great", ["auto"], "none", "'great' is not a quality: give one of linear, draft, fast, normal, best"),
         ("linear", ["film"], "none", "quality linear uses no network: leave the model at auto"),
         ("draft", ["auto", "dis"], "none", "quality draft uses no network"),
         ("draft", ["auto"], "duo", "quality draft uses no network"),
-        ("best", ["auto"], "flip", "quality best has passes of its own"),
-        ("best", ["film", "dis"], "none", "quality best has passes of its own: give no more than one model"),
+        ("best", ["auto"], "flip", "quality best has its own passes"),
+        ("best", ["film", "dis"], "none", "quality best has its own passes: give at most one model"),
     ],
 )
 def test_what_contradicts_a_rung_is_one_sentence(rung: str, models: list[str], tta: str, sentence: str):

@@ -108,9 +108,9 @@ def test_what_was_found_is_remembered_and_said_once(caplog: pytest.LogCaptureFix
     with caplog.at_level(logging.WARNING):
         list(run(frames_of_tensor(clip(), F(1)), Tiled(model, 16), Subdivide(4), batch=3))
     assert [record.getMessage() for record in caplog.records] == [
-        "memory ran out over 3 frames at once: from here on 1 are made",
-        "memory ran out over 420x300 pixels: from here on frames are made in tiles of 272x300",
-        "memory ran out over 272x300 pixels: from here on frames are made in tiles of 272x208",
+        "memory ran out with 3 frames at once: 1 at once from here on",
+        "memory ran out at 420x300 pixels: frames are made in tiles of 272x300 from here on",
+        "memory ran out at 272x300 pixels: frames are made in tiles of 272x208 from here on",
     ]
     assert model.calls == 3 + 2 * 3 * 4
 
@@ -162,7 +162,9 @@ def test_smaller_frames_are_whole_again():
 def test_where_nothing_helps_a_sentence_says_so(room: int, cuttable: bool):
     model = small(SmallBlend, room)
     model.spec = type(model.spec)("blend", tiles=cuttable)
-    with pytest.raises(InputError, match=r"blend ran out of memory over \d+x\d+ pixels of a frame of 420x300: smaller frames"):
+    with pytest.raises(
+        InputError, match=r"blend ran out of memory at \d+x\d+ pixels of a frame of 420x300: use smaller frames"
+    ):
         interpolate(clip(), Tiled(model), 2)
 
 

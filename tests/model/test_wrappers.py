@@ -195,7 +195,7 @@ def test_bisection_says_when_it_rounds(caplog):
     with caplog.at_level(logging.WARNING):
         made = model(clip(), torch.tensor([1 / 3]))
     torch.testing.assert_close(made, Blend()(clip(), torch.tensor([21 / 64])))
-    assert "only knows t = 1/2" in caplog.text
+    assert "only supports t = 1/2" in caplog.text
 
 
 def test_placed_computes_without_gradients():

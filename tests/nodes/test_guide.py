@@ -87,5 +87,5 @@ def test_what_cannot_be_guided_is_one_sentence(run, linear):
     (model,) = run("InbetweenGuide", model=linear, strength=1.0, auto=True)
     with pytest.raises(ValueError, match="already follows a guide"):
         run("InbetweenGuide", model=model, strength=1.0, auto=True)
-    with pytest.raises(ValueError, match="guide the models after they are joined"):
+    with pytest.raises(ValueError, match="join the models first, then add the guide"):
         run("InbetweenConsensus", model_1=linear, model_2=model)

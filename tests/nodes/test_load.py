@@ -84,7 +84,7 @@ def test_the_best_quality_takes_both_networks_and_one_of_them_twice(run, two):
     made, *_, disagreement, _ = run("InbetweenInterpolate", model=model, images=images, mode={"mode": "times", "times": 2})
     assert torch.equal(made[::2], images)
     assert disagreement[1].any()
-    with pytest.raises(ValueError, match="a model of quality best has passes of its own"):
+    with pytest.raises(ValueError, match="a model of quality best has its own passes"):
         run("InbetweenTTA", model=model, mode="duo")
 
 

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Motion, Options, Spec
+from ..ops.channels import side_by_side
 from ..ops.checks import check_frames, check_options, check_size, check_times, load_weights
 from ..ops.refinement import UNet, conv
 from ..ops.warp import warp_corners
@@ -248,15 +249,9 @@ class Head(nn.Module):
         small = [resize(image, 1 / self.grain) for image in images]
         if flow is not None:
             small.append(resize(flow, 1 / self.grain) / self.grain)
-        x = joined((self.upsample(joined(features)), *small))
+        x = side_by_side((self.upsample(side_by_side(features)), *small))
         out = resize(self.conv(x.to(next(self.parameters()).dtype)).float(), self.grain)
         return out[:, :4] * self.grain, out[:, 4:]
-
-
-def joined(parts: Sequence[Tensor]) -> Tensor:
-    """Concatenate along the channels; parts of batch 1 broadcast to the batch of the others."""
-    batch = max(part.shape[0] for part in parts)
-    return torch.cat([part.expand(batch, -1, -1, -1) for part in parts], dim=1)
 
 
 class MultiScaleFlow(nn.Module):
@@ -299,7 +294,7 @@ class MultiScaleFlow(nn.Module):
         before, after = frames
         warped0, warped1 = warp_corners(before, flow[:, :2]), warp_corners(after, flow[:, 2:])
         weight = torch.sigmoid(mask)
-        return warped0 * weight + warped1 * (1 - weight), joined((before, after, warped0, warped1, mask, flow))
+        return warped0 * weight + warped1 * (1 - weight), side_by_side((before, after, warped0, warped1, mask, flow))
 
 
 class Encoded(NamedTuple):

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Motion, Options, Spec
+from ..ops.channels import side_by_side
 from ..ops.checks import check_frames, check_options, check_size, check_times, load_weights
 from ..ops.correlation import correlation
 from ..ops.splat import splat_softmax, splat_sum
@@ -51,12 +52,6 @@ class Config:
 
 def resize(image: Tensor, factor: float, *, corners: bool = False) -> Tensor:
     return image if factor == 1 else F.interpolate(image, scale_factor=factor, mode="bilinear", align_corners=corners)
-
-
-def joined(parts: Sequence[Tensor]) -> Tensor:
-    """Concatenate along the channels; parts of batch 1 broadcast to the batch of the others."""
-    batch = max(part.shape[0] for part in parts)
-    return torch.cat([part.expand(batch, -1, -1, -1) for part in parts], dim=1)
 
 
 # --- flow by matching ---------------------------------------------------------------------------------------------------------
@@ -454,7 +449,7 @@ class Network(nn.Module):
             before, after = prepared.halves
             images = [before, *images, after]
         fused = [torch.cat(pair, dim=1) for pair in zip(*levels, strict=True)]
-        return self.fusionnet(joined(images).to(fused[0].dtype), fused).float()
+        return self.fusionnet(side_by_side(images).to(fused[0].dtype), fused).float()
 
     def rife_frame(self, features: Sequence[rife.Features], t: Tensor) -> Tensor:
         """RIFE's frame [K,3,H/2,W/2] at t."""

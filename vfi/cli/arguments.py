@@ -1,4 +1,4 @@
-"""How the words of a command become values, and the arguments that name clips; what is wrong is one sentence, an `InputError`.
+"""Parsers of command-line values, and the arguments that name clips. Errors are an `InputError` of one sentence.
 
 Knows nothing of what the values are for.
 """
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 def argument(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """``parse`` as argparse wants it: an `InputError` becomes argparse's own."""
+    """``parse`` for argparse: an `InputError` becomes argparse's own error."""
 
     def parsed(text: str) -> T:
         try:
@@ -57,10 +57,10 @@ def count(text: str) -> int:
 
 
 def names(text: str) -> tuple[str, ...]:
-    """Names with commas between them."""
+    """Names separated by commas."""
     found = tuple(name.strip() for name in text.split(","))
     if not all(found):
-        raise InputError(f"{text!r} was given: names with commas between them are needed")
+        raise InputError(f"{text!r} was given: names separated by commas are needed")
     return found
 
 
@@ -70,12 +70,12 @@ def auto_or(parse: Callable[[str], T]) -> Callable[[str], T | None]:
 
 
 def moment(text: str) -> Fraction:
-    """A number from 0 up, of seconds."""
+    """A number of seconds, from 0 up."""
     return factor(text) if text.strip("0.") else Fraction(0)
 
 
 def text_of(path: Path) -> str:
-    """What a text file holds."""
+    """The content of a text file."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -83,27 +83,27 @@ def text_of(path: Path) -> str:
 
 
 def add_input(parser: ArgumentParser, *, damaged: bool = True) -> None:
-    """Declare the clip that is read; ``damaged``: a damaged one too, where it is asked for."""
+    """Declare the input clip; ``damaged``: with the option to read a damaged one."""
     parser.add_argument("input", metavar="IN", type=Path, help="a video file or a folder of numbered images")
     parser.add_argument(
         "--in-fps", type=argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
     )
     if damaged:
-        parser.add_argument("--damaged-ok", action="store_true", help="use what can be read of a damaged video")
+        parser.add_argument("--damaged-ok", action="store_true", help="use the readable part of a damaged video")
     add_part(parser)
 
 
 def add_part(parser: ArgumentParser) -> None:
-    """Declare the part of a clip that is read."""
+    """Declare the options for the part of a clip that is read."""
     forms = "seconds (1.5), a time (0:01:30.5), a timecode (00:01:30:12) or a frame (48f)"
     parser.add_argument(
-        "--from", dest="from_", type=argument(Position.parse), metavar="T", help=f"read the clip from here on: {forms}"
+        "--from", dest="from_", type=argument(Position.parse), metavar="T", help=f"start of the part to read: {forms}"
     )
-    parser.add_argument("--to", type=argument(Position.parse), metavar="T", help="read the clip until before this position")
+    parser.add_argument("--to", type=argument(Position.parse), metavar="T", help="end of the part to read, exclusive")
 
 
 def clip_source(args: Namespace, path: Path | None = None) -> ClipSource:
-    """The clip that `add_input` declared, or the one at ``path``, and the part of it that is read. Raises `InputError`."""
+    """The part to read of the input clip, or of the one at ``path``. Raises `InputError`."""
     images = path is None or path.is_dir() or "%" in path.name
     path = args.input if path is None else path
     rate = args.in_fps if images else None
@@ -111,5 +111,5 @@ def clip_source(args: Namespace, path: Path | None = None) -> ClipSource:
 
 
 def add_output(parser: ArgumentParser) -> None:
-    """Declare the clip that is written."""
+    """Declare the output clip."""
     parser.add_argument("output", metavar="OUT", type=Path, help="a video file, or a folder for numbered images")

@@ -1,4 +1,4 @@
-"""``vfi bench``: how good and how fast models are, on frames whose truth is known."""
+"""``vfi bench``: measures the quality and speed of models on frames with known ground truth."""
 
 from __future__ import annotations
 
@@ -51,19 +51,19 @@ COLUMNS: dict[str, tuple[str, str]] = {
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     """Declare ``bench`` and its commands."""
-    bench = subparsers.add_parser("bench", help="measure how good and how fast models are")
+    bench = subparsers.add_parser("bench", help="measure the quality and speed of models")
     commands = bench.add_subparsers(required=True, metavar="COMMAND")
     parser = commands.add_parser(
         "quality",
-        help="make frames whose truth is known, and compare",
-        description="Make frames whose truth is known, and compare: PSNR and SSIM (more is better), IE and LPIPS (less is), "
-        "how much brighter made frames are than their neighbours (flicker), and the seconds per frame, after one that is not "
-        "timed. Means are over frames.",
+        help="compare made frames with the ground truth",
+        description="Compare made frames with the ground truth: PSNR and SSIM (higher is better), IE and LPIPS (lower is), how "
+        "much brighter made frames are than their neighbours (flicker), and seconds per frame, after one untimed frame. Means "
+        "are over frames.",
     )
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="a test set")
     names = ", ".join(layout.name for layout in datasets.LAYOUTS)
     parser.add_argument(
-        "--layout", default="auto", help=f"how it lies in the folder: auto, {names}; sequence:K gives every Kth frame"
+        "--layout", default="auto", help=f"layout of the test set: auto, {names}; sequence:K gives every Kth frame"
     )
     parser.add_argument(
         "--subsets",
@@ -85,7 +85,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         type=argument(qualities),
         default=["normal"],
         metavar="A,B",
-        help=f"each with each model: {', '.join(RUNGS)}; linear and draft only with --models auto",
+        help=f"quality presets, each with each model: {', '.join(RUNGS)}; linear and draft only with --models auto",
     )
     model.add_argument(
         "--tta",
@@ -99,21 +99,21 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         type=argument(paddings),
         default=["auto"],
         metavar="A,B",
-        help="each with each model: auto, zeros, edge or reflect, with :centre or a multiple such as :128",
+        help="paddings, each with each model: auto, zeros, edge or reflect, with :centre or a multiple such as :128",
     )
-    model.add_argument("--scale", type=argument(factor), default=Fraction(1), help="size at which motion is estimated (1)")
+    model.add_argument("--scale", type=argument(factor), default=Fraction(1), help="flow scale: fraction of the frame size (1)")
     model_options.add_device(model)
     output = parser.add_argument_group("output")
-    output.add_argument("--json", action="store_true", help="print the result for machines, on standard output")
-    output.add_argument("--scores", action="store_true", help="list every frame in it too")
+    output.add_argument("--json", action="store_true", help="print the result as JSON, on standard output")
+    output.add_argument("--scores", action="store_true", help="with --json: also list the scores of every frame")
     parser.set_defaults(run=quality)
 
 
 def listed(text: str) -> list[str]:
-    """Names between commas, each once."""
+    """Names separated by commas, without duplicates."""
     names = list(dict.fromkeys(filter(None, (name.strip() for name in text.split(",")))))
     if not names:
-        raise InputError(f"{text!r} was given: one or more names are needed, with commas between")
+        raise InputError(f"{text!r} was given: one or more names are needed, separated by commas")
     return names
 
 
@@ -129,7 +129,7 @@ def qualities(text: str) -> list[str]:
     """Rungs of the quality ladder."""
     for name in listed(text):
         if name not in RUNGS:
-            raise InputError(f"{name!r} is no quality: give some of {', '.join(RUNGS)}")
+            raise InputError(f"{name!r} is not a quality: give some of {', '.join(RUNGS)}")
     return listed(text)
 
 
@@ -143,7 +143,7 @@ def paddings(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Way:
-    """A model and how it is used, all as asked."""
+    """A model and how it is used, as requested."""
 
     model: str
     quality: str
@@ -166,7 +166,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Score:
-    """How good one made frame is, and how long it took."""
+    """The quality of one made frame, and the time that it took."""
 
     item: Item
     t: Fraction
@@ -181,7 +181,7 @@ class Score:
 
 @dataclass
 class Result:
-    """What came of one way: ``facts`` about the model, and a ``note`` where not all items suit it."""
+    """The result of one way: ``facts`` about the model, and a ``note`` if not all items suit it."""
 
     way: Way
     facts: dict[str, Any] = field(default_factory=dict)
@@ -190,8 +190,8 @@ class Result:
 
 
 def quality(args: Namespace) -> int:
-    """Measure, print the table and, where asked, the JSON."""
-    ladder = args.quality != ["normal"]  # where auto is more than the name of a model
+    """Measure; print the table and, if requested, the JSON."""
+    ladder = args.quality != ["normal"]  # then auto is more than the name of a model
     names = dict.fromkeys(load.auto() if name == "auto" and not ladder else name for name in args.models)
     ways = [Way(*one) for one in product(names, args.quality, args.tta, args.pad)]
     for member in {member for way in ways for member in way.choice.members}:
@@ -229,7 +229,7 @@ def quality(args: Namespace) -> int:
     if args.json:
         sys.stdout.write(json.dumps(finite(facts), indent=1) + "\n")
     if interrupted:
-        console.print("vfi: interrupted: this is of the frames that were done")
+        console.print("vfi: interrupted: only the finished frames are included")
     return INTERRUPTED if interrupted else 0
 
 
@@ -245,7 +245,7 @@ def chosen(found: Sequence[Item], subsets: Sequence[str] | None, limit: int | No
 
 
 def perceptual(device: torch.device) -> tuple[Lpips | None, str | None]:
-    """LPIPS, or why it cannot be measured."""
+    """LPIPS, or the reason why it cannot be measured."""
     try:
         return Lpips(device), None
     except InputError as error:
@@ -271,14 +271,14 @@ def measure(
     suited = [item for item in found if len(item.given) >= model.spec.window]
     if len(suited) < len(found):
         some = f"scored on {len(suited)} of {len(found)} items" if suited else "not scored"
-        result.note = f"{some}: it takes {model.spec.window} frames, and the others give fewer"
+        result.note = f"{some}: it needs {model.spec.window} frames, and the others have fewer"
     total = sum(len(item.times) for item in suited)
     for score in tracked(scores(model, way.name, suited, lpips), escape(way.name), total, console):
         result.scores.append(score)
 
 
 def scores(model: Interpolator, name: str, found: Sequence[Item], lpips: Lpips | None = None) -> Iterator[Score]:
-    """The score of each true frame of the items, one item at a time; pictures go to the model's device and back in the time."""
+    """The score of each true frame of the items, one item at a time; times include transfers to and from the device."""
     for index, item in enumerate(found):
         window, truths = item.read(model.spec.window)
         with blamed(name, item):
@@ -306,7 +306,7 @@ def flicker_of(window: Tensor, made: Tensor, t: Fraction) -> float:
 
 @contextmanager
 def blamed(name: str, item: Item) -> Iterator[None]:
-    """Says of what fails inside with which model, and on which item."""
+    """Adds the model and the item to errors raised inside."""
     try:
         yield
     except (InputError, RuntimeError) as error:
@@ -315,11 +315,11 @@ def blamed(name: str, item: Item) -> Iterator[None]:
 
 def check_numbers(made: Tensor) -> None:
     if not bool(made.isfinite().all()):
-        raise InputError("the frame that it made has values that are no numbers")
+        raise InputError("the frame that it made has values that are not finite")
 
 
 def result_as_json(result: Result, every: bool) -> dict[str, Any]:
-    """What a result says: facts, means by subset and, with ``every``, all scores."""
+    """A result for JSON: facts, means per subset and, with ``every``, all scores."""
     subsets: dict[str, list[Score]] = {"all": result.scores}
     for score in result.scores:
         if score.item.subset is not None:
@@ -330,7 +330,7 @@ def result_as_json(result: Result, every: bool) -> dict[str, Any]:
 
 
 def mean(some: Sequence[Score]) -> dict[str, Any]:
-    """The number of items and frames, the mean of each measure and, where there are several times, those at each t."""
+    """The number of items and frames, the mean of each measure and, if there are several times, those at each t."""
     times = sorted({score.t for score in some})
     means: dict[str, Any] = {"items": len({score.item for score in some}), "frames": len(some)}
     for measure in COLUMNS:
@@ -342,7 +342,7 @@ def mean(some: Sequence[Score]) -> dict[str, Any]:
 
 
 def show(facts: dict[str, Any], notes: Sequence[str], console: Console) -> None:
-    """The table, a row for each model and subset, and what there is to say of it."""
+    """Print the table, with one row per model and subset, and the notes."""
     parted = any(len(told["subsets"]) > 1 for told in facts["models"].values())
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("model")
@@ -365,7 +365,7 @@ def format_of(value: float | None, style: str) -> str:
 
 
 def finite(value: Any) -> Any:
-    """The same with None, which JSON has, for infinity, which it has not: the PSNR of equal pictures."""
+    """``value`` with infinity, the PSNR of equal pictures, replaced by None: JSON has no infinity."""
     if isinstance(value, dict):
         return {key: finite(inner) for key, inner in value.items()}
     if isinstance(value, list):

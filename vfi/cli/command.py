@@ -1,4 +1,4 @@
-"""The parser of the ``vfi`` command, and what becomes of its errors."""
+"""The parser of the ``vfi`` command, and the exit codes of its errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from . import bench, flow, interpolate, join, loop, models, retime, shots, train
 
 def command(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    parser = argparse.ArgumentParser(prog="vfi", description="Make the frames between frames.")
+    parser = argparse.ArgumentParser(prog="vfi", description="Make in-between frames for video.")
     parser.add_argument("--version", action="version", version=f"vfi {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for one in (interpolate, retime, tween, loop, join, shots, flow, models, train, bench):

@@ -1,4 +1,4 @@
-"""``vfi flow``: a clip in, the motion that a model sees in it out, as colours."""
+"""``vfi flow``: draws the motion that a model estimates in a clip, as colours."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..model.load import build
 from ..motion import flow
 from ..timing.grids import timing
 from .arguments import add_input, add_output, argument, auto_or, clip_source, factor
-from .output import Settings, add_options, console_for_people, make
+from .output import Settings, add_options, console_for_people, make_clip
 from .progress import tracked
 
 
@@ -21,19 +21,24 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     """Declare ``flow``."""
     parser = subparsers.add_parser(
         "flow",
-        help="show the motion that a model sees in a clip",
-        description="Show the motion between each frame of a clip and the next, as the model sees it half-way, in colours: red "
-        "moves to the right, yellow down, cyan to the left, blue up, white not at all. The last picture is white.",
+        help="draw the motion that a model estimates in a clip",
+        description="Draw the optical flow between each frame of a clip and the next, as the model estimates it half-way. Red "
+        "moves right, yellow down, cyan left, blue up; white stands still. The last picture is white.",
     )
     add_input(parser)
     add_output(parser)
-    parser.add_argument("--toward", choices=get_args(flow.Toward), default="next", help="where the motion leads: next")
+    parser.add_argument(
+        "--toward",
+        choices=get_args(flow.Toward),
+        default="next",
+        help="draw the motion to the next frame (default) or to the previous one",
+    )
     parser.add_argument(
         "--radius",
         type=argument(auto_or(factor)),
         metavar="PX",
-        help="pixels of motion that the fullest colour stands for; auto looks at the clip first, and takes what 99 of 100 "
-        "pixels of its fastest frame do not exceed",
+        help="motion, in pixels, that is drawn in full colour; auto (default): the 99th percentile of the fastest frame, found "
+        "in a first pass over the clip",
     )
     add_options(parser)
     parser.set_defaults(run=run)
@@ -42,7 +47,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 def run(args: Namespace) -> int:
     for option in ("quality", "tta", "shutter", "consensus", "disagreement"):
         if getattr(args, option) not in ("normal", "none", None, ()):
-            raise InputError(f"--{option} was given: it acts on new frames, and vfi flow shows the motion that one model sees")
+            raise InputError(f"--{option} was given: it acts on new frames, and vfi flow only draws the motion of one model")
     source, settings = clip_source(args), Settings.of(args)
     reader = source.open()
     console, info = console_for_people(), reader.info
@@ -60,4 +65,4 @@ def run(args: Namespace) -> int:
     drawn = replace(info, depth=8, alpha=False, colour=Colour(), audio=False)
     clip = Edited(drawn, reader.notes, pictures)
     decisions = {"command": "flow", "input": source, "toward": args.toward, "radius": radius}
-    return make(clip, timing(info.rate, times=1), settings, decisions, model=model)
+    return make_clip(clip, timing(info.rate, times=1), settings, decisions, model=model)

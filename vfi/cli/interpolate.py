@@ -1,4 +1,4 @@
-"""``vfi interpolate``: a clip in, a smoother or slower one out."""
+"""``vfi interpolate``: makes a clip smoother or slower."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..timing.grids import exact_rate
 from . import parallel, shot_options
 from .arguments import add_input, add_output, argument, clip_source, factor, whole
 from .model_options import home_of
-from .output import Settings, add_audio, add_options, make
+from .output import Settings, add_audio, add_options, make_clip
 from .parallel import Crew
 from .shot_options import ShotOptions, read_plan
 
@@ -19,18 +19,18 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     """Declare ``interpolate``."""
     parser = subparsers.add_parser(
         "interpolate",
-        help="make more frames for a clip",
-        description="Make more frames for a clip: twice as many unless --times, --fps or --slow says otherwise. "
-        "Frames at the input's own times are the input's, and the duration is kept. Sound is copied, in slow motion stretched.",
+        help="make a clip smoother or slower with in-between frames",
+        description="Add in-between frames to a clip: twice as many frames unless --times, --fps or --slow is given. Frames at "
+        "the input's own times are copied. The duration and the sound are kept, or stretched by --slow.",
     )
     add_input(parser)
     add_output(parser)
     parser.add_argument("--times", type=argument(whole), metavar="K", help="K times as many frames")
-    parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="F frames a second: 60, 23.976, 30000/1001")
+    parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="F frames per second: 60, 23.976, 30000/1001")
     parser.add_argument("--slow", type=argument(factor), metavar="K", help="K times slower at the same frame rate")
     shot_options.add_options(parser)
     parser.add_argument(
-        "--plan", metavar="FILE", type=Path, help="cuts, duplicates and times from `vfi shots --plan`, edited or not"
+        "--plan", metavar="FILE", type=Path, help="take cuts, duplicates and times from a file of `vfi shots --plan`"
     )
     add_audio(parser)
     add_options(parser)
@@ -50,4 +50,4 @@ def run(args: Namespace) -> int:
         output = plan.output if output == TWICE else output
     asked, crew = output.timing(reader.info.rate), Crew.of(args)
     decisions = {"command": "interpolate", "input": source, "shots": marks, "plan": args.plan, "audio": args.audio}
-    return make(clip, asked, settings, decisions, source=source, audio=args.audio, crew=crew)
+    return make_clip(clip, asked, settings, decisions, source=source, audio=args.audio, crew=crew)

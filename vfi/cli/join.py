@@ -1,4 +1,4 @@
-"""``vfi join``: clips one after the other, without a seam."""
+"""``vfi join``: puts clips one after the other, without a visible seam."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..clips.clip import Edited
 from ..edit.join import Seam, described, joined, seam, seam_in_words
 from ..timing.grids import exact_rate, timing
 from .arguments import add_output, add_part, argument, auto_or, clip_source, count, whole
-from .output import Settings, add_options, console_for_people, make
+from .output import Settings, add_options, console_for_people, make_clip
 from .progress import tracked
 
 
@@ -18,7 +18,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     """Declare ``join``."""
     parser = subparsers.add_parser(
         "join",
-        help="put clips together without a seam",
+        help="join clips without a visible seam",
         description="Put clips one after the other. Frames that the next clip repeats are left out, its colours are matched to "
         "the first clip, and frames near a seam are re-interpolated if the motion jumps there. --from and --to cut each clip.",
     )
@@ -61,4 +61,4 @@ def run(args: Namespace) -> int:
     notes = ["the sound is left out"] if any(reader.info.audio for reader in readers) else []
     clip = Edited(info, notes, lambda: joined(readers, seams))
     seaming = {"overlap": args.overlap, "match": not args.no_match, "bridge": args.bridge}
-    return make(clip, asked, settings, {"command": "join", "input": sources, **seaming})
+    return make_clip(clip, asked, settings, {"command": "join", "input": sources, **seaming})

@@ -1,4 +1,4 @@
-"""``vfi loop``: a clip that runs into its own beginning."""
+"""``vfi loop``: makes a clip loop seamlessly."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..clips.clip import Edited
 from ..edit.loop import Loop, best_loop, turn_of, whole_loop
 from ..timing.grids import exact_rate, timing
 from .arguments import add_input, add_output, argument, auto_or, clip_source, factor, whole
-from .output import Settings, add_options, console_for_people, make
+from .output import Settings, add_options, console_for_people, make_clip
 from .progress import tracked
 
 
@@ -17,7 +17,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     """Declare ``loop``."""
     parser = subparsers.add_parser(
         "loop",
-        help="make a clip loop, with frames from its last to its first",
+        help="make a clip loop seamlessly",
         description="Make a clip loop seamlessly: in-between frames are also made between the last frame and the first, so "
         "that N frames become N x K. --find takes the part of the clip that loops best.",
     )
@@ -27,7 +27,10 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="F frames per second: 60, 23.976, 30000/1001")
     parser.add_argument("--find", action="store_true", help="look for the part of the clip that loops best")
     parser.add_argument(
-        "--shortest", type=argument(factor), metavar="S", help="with --find: at least S seconds (half of the clip)"
+        "--shortest",
+        type=argument(factor),
+        metavar="S",
+        help="with --find: shortest loop to accept, in seconds (half of the clip)",
     )
     parser.add_argument(
         "--gap",
@@ -54,10 +57,10 @@ def run(args: Namespace) -> int:
     if info.audio:
         reader.notes.append("the sound is left out: it does not loop")
     clip = Edited(turn, reader.notes, lambda: loop.wound(reader))
-    return make(clip, asked, settings, {"command": "loop", "input": source, "loop": loop})
+    return make_clip(clip, asked, settings, {"command": "loop", "input": source, "loop": loop})
 
 
 def loop_in_words(loop: Loop) -> str:
-    """Where a clip loops, in words."""
+    """The loop in words: frames, times and how visible its end is."""
     lasts = f"{float(loop.start):.3f} s to {float(loop.end):.3f} s, {float(loop.period):.3f} s per turn"
-    return f"loop of {loop.frames} frames, {lasts}; its wrap is {loop.jump:.1f} steps from seamless"
+    return f"loop of {loop.frames} frames, {lasts}; {loop.jump:.1f} frame steps from seamless at the loop point"

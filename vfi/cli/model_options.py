@@ -1,4 +1,4 @@
-"""The options of the model: which one makes the frames, how, and on which device."""
+"""Model options: which model makes the frames, how, and on which device."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ def add_options(parser: ArgumentParser) -> None:
     """Declare the options of the model."""
     model = parser.add_argument_group("model")
     model.add_argument(
-        "--model", default="auto", help="a name from `vfi models`, or a file; auto: the best on disk, else inbetween-s"
+        "--model", default="auto", help="a name from `vfi models`, or a file; auto: the best RIFE on disk, else inbetween-s"
     )
     rungs = "; ".join(f"{name}: {rung.does}" for name, rung in RUNGS.items())
-    model.add_argument("--quality", choices=RUNGS, default="normal", help=f"from the quickest to the best: {rungs}")
+    model.add_argument(
+        "--quality", choices=RUNGS, default="normal", help=f"quality preset, from the fastest to the best: {rungs}"
+    )
     model.add_argument(
         "--consensus",
         type=argument(names),
@@ -31,12 +33,17 @@ def add_options(parser: ArgumentParser) -> None:
         help="more models: each pixel becomes the median of all models",
     )
     model.add_argument("--tta", choices=TTA_PASSES, default="none", help="test-time augmentation: better frames for more time")
-    model.add_argument("--ensemble", action="store_true", help="average both directions of time, in networks that can")
+    model.add_argument(
+        "--ensemble",
+        action="store_true",
+        help="estimate motion in both time directions and average it, in networks that support it",
+    )
     model.add_argument(
         "--no-refine",
         dest="refine",
         action="store_false",
-        help="skip the refinement net of RIFE 4.0, or the finest block of 4.25 and later: quicker and no worse",
+        help="skip the refinement network of RIFE 4.0 (faster, 0.8 dB worse) or the finest block of RIFE 4.25 and later "
+        "(faster, no worse)",
     )
     model.add_argument(
         "--scale",
@@ -48,25 +55,29 @@ def add_options(parser: ArgumentParser) -> None:
         "--eta", type=float, metavar="E", help="diffusion models: eta, the share of fresh noise added at each step, 0 to 1 (0)"
     )
     model.add_argument("--seed", type=argument(count), metavar="N", help="diffusion models: seed of the noise (0)")
-    model.add_argument("--pad", default="auto", help="auto, zeros, edge or reflect, with :centre or a multiple such as :128")
+    model.add_argument(
+        "--pad", default="auto", help="padding: auto, zeros, edge or reflect, with :centre or a multiple such as :128"
+    )
     engines = "; ".join(f"{name}: {does}" for name, does in BACKENDS.items() if does)
     model.add_argument(
         "--backend", choices=BACKENDS, default="torch", help=f"engine that runs the network, if it can: {engines}"
     )
     add_device(model)
     model.add_argument(
-        "--batch", type=argument(auto_or(whole)), help="new frames of a pair made at once; auto: 1 on a CPU, 8 elsewhere"
+        "--batch", type=argument(auto_or(whole)), help="in-between frames of a pair made at once; auto: 1 on a CPU, else 8"
     )
 
 
 def add_device(group: _ArgumentGroup) -> None:
     """Declare the device and the precision."""
-    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps ...")
-    group.add_argument("--dtype", choices=PRECISIONS, default="auto", help="auto: float16 on CUDA, else float32")
+    group.add_argument("--device", default="auto", help="auto (the fastest available), cpu, cuda, cuda:1, mps ...")
+    group.add_argument(
+        "--dtype", choices=PRECISIONS, default="auto", help="auto: float16 on CUDA if the model supports it, else float32"
+    )
 
 
 def choice_of(args: Namespace) -> Choice:
-    """The models that the options mean, without a look at any of them."""
+    """The `Choice` that the options mean; no file is read."""
     drawn = {name: given for name in ("steps", "eta", "seed") if (given := getattr(args, name)) is not None}
     return Choice(
         models=(args.model, *args.consensus),
@@ -83,7 +94,7 @@ def choice_of(args: Namespace) -> Choice:
 
 
 def device_of(text: str) -> torch.device:
-    """The device that ``--device`` means; auto is the fastest at hand."""
+    """The device that ``--device`` means; auto is the fastest available."""
     if text == "auto":
         text = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
@@ -93,5 +104,5 @@ def device_of(text: str) -> torch.device:
 
 
 def home_of(device: torch.device) -> torch.device:
-    """The device that frames are read to: CUDA, so that they cross to it once, as samples; the CPU for all others."""
+    """The device that frames are read to: CUDA, so that they are transferred once, as raw samples; otherwise the CPU."""
     return device if device.type == "cuda" else torch.device("cpu")

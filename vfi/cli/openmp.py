@@ -1,7 +1,7 @@
-"""How the threads of torch wait for one another: asleep. Only the command's own process and its children are set so.
+"""Makes the threads of torch sleep while they wait, only in the command's own process and its children.
 
-OpenMP's threads wait for each other in a busy loop. If other programs use the cores too, each such wait can cost a turn of the
-scheduler: frames that take 0.15 s then take 2 s. Waiting asleep is no slower on an idle machine.
+OpenMP's threads wait for each other in a busy loop. If other programs use the cores too, each such wait can cost a scheduler
+time slice: frames that take 0.15 s then take 2 s. Sleeping is no slower on an idle machine.
 """
 
 from __future__ import annotations
@@ -11,6 +11,6 @@ import sys
 
 
 def wait_asleep() -> None:
-    """Have OpenMP's threads wait asleep, unless the environment says otherwise. Without effect once torch is imported."""
+    """Make OpenMP's threads sleep while waiting, unless the environment says otherwise. No effect once torch is imported."""
     if "torch" not in sys.modules:
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -1,4 +1,4 @@
-"""The options of output, and the one road of all commands that make a clip: the run itself and what is said of it."""
+"""Output options, and the code shared by all commands that make a clip: the run itself and its report."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from rich.markup import escape
 from .. import __version__
 from ..clips.clip import DamagedError, Encoding, Reader, unbound
 from ..clips.open import ClipSource
+from ..clips.video.codecs import CODECS
 from ..clips.video.sound import AUDIO, Audio
 from ..core import Frame, InputError, Interpolator, Spec
 from ..model import load
@@ -41,24 +42,29 @@ INTERRUPTED = 130
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """Declare the options of model, motion blur and output."""
+    """Declare the options for the model, motion blur and output."""
     model_options.add_options(parser)
     blur = parser.add_argument_group("motion blur")
     blur.add_argument(
-        "--shutter", type=argument(factor), metavar="ANGLE", help="exposure of each frame, of 360 degrees: film has 180"
+        "--shutter",
+        type=argument(factor),
+        metavar="ANGLE",
+        help="motion blur: shutter angle in degrees, up to 360; film uses 180",
     )
     blur.add_argument("--shutter-samples", type=argument(whole), default=8, metavar="N", help="instants averaged per frame (8)")
     blur.add_argument(
         "--transfer",
         choices=TRANSFERS,
         metavar="NAME",
-        help="transfer function of the pixel values, if tags do not tell: " + ", ".join(TRANSFERS),
+        help="transfer function of the pixel values, instead of that in the tags: " + ", ".join(TRANSFERS),
     )
     output = parser.add_argument_group("output")
     output.add_argument(
-        "--codec", choices=("h264", "hevc", "vp9", "av1", "ffv1", "prores"), help="by the file ending if not given"
+        "--codec",
+        choices=CODECS,
+        help="video codec; chosen by the file ending if not given",
     )
-    output.add_argument("--crf", type=int, help="quality of the codec: lower is better and larger")
+    output.add_argument("--crf", type=int, help="quality of the codec: lower is better, with larger files")
     output.add_argument("--depth", type=int, choices=(8, 10, 16, 32), help="bits per sample; the input's if not given")
     output.add_argument(
         "--disagreement",
@@ -69,19 +75,19 @@ def add_options(parser: ArgumentParser) -> None:
     output.add_argument(
         "--resume",
         action="store_true",
-        help="make the clip in chunks that are kept if the run is cut off; the same command resumes after them",
+        help="make the clip in chunks, which are kept if the run is interrupted; run the same command again to resume",
     )
-    output.add_argument("--json", action="store_true", help="print the result for machines, on standard output")
+    output.add_argument("--json", action="store_true", help="print the result as JSON, on standard output")
 
 
 def add_audio(parser: ArgumentParser) -> None:
-    """Declare what becomes of the sound."""
+    """Declare the option for the sound."""
     parser.add_argument(
         "--audio",
         choices=AUDIO,
         default="auto",
-        help="copy: as it is; stretch: at the clip's new speed, with its pitch kept; auto: copied if the speed is kept, "
-        "else stretched; drop: none",
+        help="copy: unchanged; stretch: time-stretched to the new speed, with the pitch kept; auto: copy if the speed is kept, "
+        "else stretch; drop: no sound",
     )
 
 
@@ -92,9 +98,9 @@ def console_for_people() -> Console:
 
 @dataclass(frozen=True)
 class Settings:
-    """The options that every command which makes a clip has in common.
+    """The options shared by all commands that make a clip.
 
-    All decide its pixels but ``resume``, ``json`` and ``disagreement``.
+    All of them affect its pixels, except ``resume``, ``json`` and ``disagreement``.
     """
 
     path: Path
@@ -110,7 +116,7 @@ class Settings:
 
     @classmethod
     def of(cls, args: Namespace) -> Settings:
-        """The settings that the options mean. Raises `InputError` if two of them contradict each other."""
+        """The settings that the options mean. Raises `InputError` if two contradict each other."""
         device = model_options.device_of(args.device)
         if args.disagreement is not None:
             if not args.consensus:
@@ -133,13 +139,13 @@ class Settings:
         )
 
     def task(self, clip: Reader, asked: Timing, tail: Tail) -> Task:
-        """The task of making the frames that are ``asked`` for from ``clip``."""
+        """The task of making the frames ``asked`` for from ``clip``."""
         return Task(replace(clip.info, curve=self.transfer), asked, tail, self.batch, self.shutter, self.encoding)
 
     def recipe(self, task: Task, decisions: Mapping[str, object], threads: int) -> dict[str, str]:
-        """All that decides the output, by name; ``decisions`` are those of the command, such as its input.
+        """Everything that determines the output, by name; ``decisions`` are those of the command, such as its input.
 
-        On a CPU another number of ``threads`` rounds sums differently.
+        On a CPU that includes ``threads``: another number rounds sums differently.
         """
         cpu = self.device.type == "cpu"
         return journal.recipe(
@@ -159,7 +165,7 @@ class Settings:
         )
 
 
-def make(
+def make_clip(
     clip: Reader,
     asked: Timing,
     settings: Settings,
@@ -171,11 +177,11 @@ def make(
     crew: Crew = ALONE,
     model: Interpolator | None = None,
 ) -> int:
-    """Make the clip that is asked for, say so, and return the exit code.
+    """Make the clip that is asked for, report it, and return the exit code.
 
-    ``decisions`` name whatever decides the frames beside the settings, see `Settings.recipe`. ``source`` is where the ``clip``
-    with its marks comes from, for its sound and for workers; ``model`` replaces the one of the settings. On Ctrl-C the frames
-    that are done are kept under another name.
+    ``decisions`` name everything besides the settings that determines the frames, see `Settings.recipe`. ``source`` is where
+    ``clip`` comes from, for its sound and for workers; ``model`` replaces the one of the settings. On Ctrl-C the finished
+    frames are kept under another name.
     """
     started = time.perf_counter()
     console = console_for_people()
@@ -202,7 +208,7 @@ def make(
                     progress=lambda done: report.at(done.frames),
                 )
     except DamagedError as error:
-        raise InputError(f"{error}: --damaged-ok uses what can be read") from error
+        raise InputError(f"{error}: --damaged-ok uses the readable part") from error
     except Interrupted as stopped:
         console.print(escape(f"vfi: interrupted: {_left(stopped, resumable=settings.resume or crew.several)}"))
         return INTERRUPTED
@@ -252,16 +258,16 @@ def _looked_at(clip: Reader, console: Console) -> Iterable[Frame]:
 
 
 def _left(stopped: Interrupted, *, resumable: bool) -> str:
-    """What an interrupted run leaves, in words."""
+    """The frames that an interrupted run leaves, in words."""
     if stopped.partial is None:
         return "nothing was written"
     if resumable:
         return f"{stopped.done.frames} frames are done: run the same command again to resume"
-    return f"the {stopped.done.frames} frames that were done are in {stopped.partial}"
+    return f"the {stopped.done.frames} finished frames are in {stopped.partial}"
 
 
 class _Report:
-    """Tells people how a run goes on, and machines what came of it."""
+    """Reports the progress of a run to people, and its result to machines."""
 
     def __init__(self, settings: Settings, task: Task, console: Console) -> None:
         self.console = console
@@ -277,7 +283,7 @@ class _Report:
         self._bar.close()
 
     def promise(self, spec: Spec, workers: int | None = None) -> None:
-        """Say what will be made, and in how much memory, before the work starts."""
+        """Print the frames to be made and the memory they need, before the work starts."""
         task, info = self._task, self._task.info
         self._name = spec.name
         source = length_in_words(info.frames, info.rate, info.duration)
@@ -286,16 +292,16 @@ class _Report:
         self.console.print(escape(f"{info.width}x{info.height}, {source} -> {to}"))
         most = decimal(task.ceiling(spec))
         each = "memory: at most" if workers is None else f"{workers} workers, memory of each: at most"
-        self.console.print(f"{each} {most}, beside the model's weights")
+        self.console.print(f"{each} {most}, plus the model's weights")
 
     def begun(self, model: Interpolator) -> Interpolator:
-        """``model`` itself, once its frames are promised and a bar for them is shown."""
+        """Announce the frames of ``model``, show a progress bar for them, and return ``model``."""
         self.promise(model.spec)
         self._show(self._done or 0)
         return model
 
     def at(self, done: int) -> None:
-        """So many frames are done. The first call tells those of an earlier run."""
+        """Show that ``done`` frames are done. The first call reports those of an earlier run."""
         if self._done is None and done:
             self.console.print(f"{done} frames are done already: resuming")
         elif self._done is not None:
@@ -310,7 +316,7 @@ class _Report:
     _bar_at: Any = None
 
     def finished(self, result: Converted, seconds: float) -> None:
-        """Say what was made: to people, and on standard output for machines."""
+        """Report the result: to people, and as JSON on standard output."""
         self._bar.close()
         for note in result.notes:
             self.console.print(escape(f"note: {note}"))
@@ -338,7 +344,7 @@ class _Report:
 
 
 def length_in_words(frames: int | None, rate: Fraction | None, duration: Fraction | None) -> str:
-    """The length of a clip in words, as far as it is known."""
+    """The length of a clip in words, as far as known."""
     parts = (
         None if frames is None else f"{frames} frames",
         None if rate is None else f"{float(rate):.6g} fps",

@@ -1,4 +1,4 @@
-"""The options of several processes, and the pool of workers that they mean."""
+"""The options for several processes, and the pool of workers that they describe."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .arguments import argument, whole
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """Declare the options of several processes."""
+    """Declare the options for several processes."""
     group = parser.add_argument_group("several processes")
     group.add_argument(
         "--workers",
@@ -33,16 +33,16 @@ def add_options(parser: ArgumentParser) -> None:
         nargs="?",
         const=LOCAL,
         metavar="ADDRESS",
-        help="let Ray run the workers, on this machine or on the cluster at ADDRESS; its machines must find the input and the "
-        "output's folder at the same paths, and need the same CPUs for the same bits; needs pip install inbetween-vfi[ray]",
+        help="let Ray run the workers, on this machine or on the cluster at ADDRESS; its machines must see the input and the "
+        "output folder at the same paths, and need identical CPUs for bit-identical output (pip install inbetween-vfi[ray])",
     )
 
 
 @dataclass(frozen=True)
 class Crew:
-    """``workers`` processes (None: as many as fit) with ``threads`` threads each; by Ray at an address if ``ray`` is given.
+    """``workers`` processes (None: as many as fit) with ``threads`` threads each; run by Ray at the address ``ray``, if given.
 
-    Without workers and Ray, this process does the work.
+    Without workers or Ray, this process does the work.
     """
 
     workers: int | None = None

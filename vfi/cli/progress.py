@@ -1,4 +1,4 @@
-"""The progress bar of long work: frames done, frames a second, time left. Drawn on standard error, for people only."""
+"""Progress bar for long work: frames done, frames per second, time left. Drawn on standard error, for people only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Speed(ProgressColumn):
-    """Frames a second, or what is counted instead."""
+    """Frames, or another unit, per second."""
 
     def __init__(self, unit: str) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Speed(ProgressColumn):
 
 @contextmanager
 def bar(what: str, total: int | None, console: Console, done: int = 0, unit: str = "frames") -> Iterator[Callable[[int], None]]:
-    """A bar that starts at ``done`` and is told how many are done."""
+    """A bar that starts at ``done``; yields a function that sets the number done."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -51,7 +51,7 @@ def bar(what: str, total: int | None, console: Console, done: int = 0, unit: str
 
 
 def tracked(frames: Iterable[T], what: str, total: int | None, console: Console, done: int = 0) -> Iterator[T]:
-    """The same frames, counted by a bar while they pass, after ``done`` others."""
+    """Pass ``frames`` on, counted by a bar that starts at ``done``."""
     with bar(what, total, console, done) as at:
         for count, frame in enumerate(frames, start=done + 1):
             yield frame

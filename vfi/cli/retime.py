@@ -11,7 +11,7 @@ from ..timing.grids import Timing, exact_rate
 from . import parallel, shot_options
 from .arguments import add_input, add_output, argument, clip_source, factor, moment, text_of
 from .model_options import home_of
-from .output import Settings, add_audio, add_options, make
+from .output import Settings, add_audio, add_options, make_clip
 from .parallel import Crew
 from .shot_options import ShotOptions
 
@@ -21,21 +21,26 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     parser = subparsers.add_parser(
         "retime",
         help="change the speed of a clip over time",
-        description="Play a clip along a curve: time:value, seconds of the output and the speed there, parted by commas. 1 is "
-        "as filmed, 0 a freeze, 2 twice as fast, below 0 backwards. After a value stands the easing to the next: "
-        f"{', '.join(EASINGS)}. Sound is stretched along and keeps its pitch.",
+        description="Play a clip along a speed curve: time:value keys separated by commas, with the time in seconds of output. "
+        "Speed 1 is as filmed, 0 a freeze, 2 twice as fast, below 0 backwards. An easing after a value leads to the next key: "
+        f"{', '.join(EASINGS)}. Sound is time-stretched and keeps its pitch.",
     )
     add_input(parser)
     add_output(parser)
     curve = parser.add_mutually_exclusive_group(required=True)
-    curve.add_argument("--speed", metavar="CURVE", help='"0:1, 2:0.25 ease, 4:1", or one number for all of it')
-    curve.add_argument("--position", metavar="CURVE", help='seconds of the clip instead of speeds: "0:0, 2:3 ease, 4:3.5"')
-    curve.add_argument("--curve", metavar="FILE", type=Path, help="a curve in JSON, or what ComfyUI's curve editor gives")
-    parser.add_argument("--start", type=argument(moment), metavar="S", help="second of the clip where a speed begins")
+    curve.add_argument("--speed", metavar="CURVE", help='speed over time: "0:1, 2:0.25 ease, 4:1", or one number')
+    curve.add_argument("--position", metavar="CURVE", help='second of the clip over time: "0:0, 2:3 ease, 4:3.5"')
+    curve.add_argument("--curve", metavar="FILE", type=Path, help="a curve in JSON, or one from ComfyUI's curve editor")
     parser.add_argument(
-        "--duration", type=argument(factor), metavar="S", help="seconds of output; a speed else uses the clip up"
+        "--start", type=argument(moment), metavar="S", help="with a speed curve: second of the clip to start from"
     )
-    parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="frames a second; the input's if not given")
+    parser.add_argument(
+        "--duration",
+        type=argument(factor),
+        metavar="S",
+        help="seconds of output; otherwise a speed curve runs to the end of the clip",
+    )
+    parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="frames per second; the input's if not given")
     shot_options.add_options(parser)
     add_audio(parser)
     add_options(parser)
@@ -51,7 +56,7 @@ def run(args: Namespace) -> int:
     grid = along(chosen, args.fps or info.rate, info.duration, info.frames, start=args.start, length=args.duration)
     clip = marks.found(reader) if grid.path.forward or crew.several else marks.looked_at(reader)
     decisions = {"command": "retime", "input": source, "shots": marks, "audio": args.audio}
-    return make(clip, Timing(grid, grid.rate), settings, decisions, source=source, audio=args.audio, crew=crew)
+    return make_clip(clip, Timing(grid, grid.rate), settings, decisions, source=source, audio=args.audio, crew=crew)
 
 
 def curve(args: Namespace, duration: Fraction) -> TimeCurve:

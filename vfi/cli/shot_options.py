@@ -1,4 +1,4 @@
-"""The options of cuts and duplicates, and a clip that is marked as they ask."""
+"""The options for cuts and duplicates, and clips marked accordingly."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NO_EDIT = Edit()
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """Declare the options of cuts and duplicates."""
+    """Declare the options for cuts and duplicates."""
     group = parser.add_argument_group("cuts and duplicates")
     group.add_argument(
         "--cuts",
@@ -50,7 +50,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class ShotOptions:
-    """What becomes of cuts and duplicates; None leaves it to a plan, else to the defaults."""
+    """Treatment of cuts and duplicates; None leaves it to a plan, or without one to the defaults."""
 
     cuts: Cuts | None = None
     duplicates: Duplicates | None = None
@@ -63,11 +63,11 @@ class ShotOptions:
         return cls(args.cuts, args.duplicates, args.edit, args.longest_hold)
 
     def finder(self, *, thorough: bool = False) -> Finder:
-        """A finder that acts on them."""
+        """A finder with these options."""
         return Finder(self.cuts or "hold", self.duplicates or "keep", self.edit, thorough, self.longest)
 
     def planned(self, reader: Reader, plan: Plan) -> Reader:
-        """The clip marked as ``plan`` says, unless the options say otherwise."""
+        """The clip marked by ``plan``, except where the options override it."""
         if self.edit != NO_EDIT:
             raise InputError("--edit cannot be combined with --plan: edit the plan instead")
         plan = plan.with_policies(self.cuts, self.duplicates)
@@ -75,7 +75,7 @@ class ShotOptions:
         return plan.applied(reader)
 
     def looked_at(self, reader: Reader) -> Reader:
-        """The clip marked by a pass of its own, for one that is then read in pieces and out of order."""
+        """The clip marked in a separate pass, for a clip that is then read in pieces and out of order."""
         if self._nothing_to_find:
             return reader
         frames = tracked(reader, "looking at the clip", reader.info.frames, console_for_people())
@@ -84,7 +84,7 @@ class ShotOptions:
         return plan.applied(reader)
 
     def found(self, reader: Reader) -> Reader:
-        """The clip marked while it is read; notes of what is found follow at its end."""
+        """The clip marked while it is read; notes on the findings follow at its end."""
         if self._nothing_to_find:
             return reader
 

@@ -1,4 +1,4 @@
-"""``vfi shots``: the cuts and duplicates of a clip, as a table and as a plan to be edited."""
+"""``vfi shots``: the cuts and duplicates of a clip, as a table and as an editable plan."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     parser = subparsers.add_parser(
         "shots",
         help="list the cuts and duplicates of a clip",
-        description="List where the shots of a clip begin, its fades and flashes, and the frames that repeat the one before. "
-        "--plan writes it to a file, which can be edited and given to `vfi interpolate --plan`.",
+        description="List the shots of a clip, its fades and flashes, and the frames that repeat the one before. "
+        "--plan writes them to a file, which can be edited and given to `vfi interpolate --plan`.",
     )
     add_input(parser)
     parser.add_argument("--plan", metavar="OUT", type=Path, help="write the plan, as JSON")
-    parser.add_argument("--json", action="store_true", help="print the plan for machines, on standard output")
+    parser.add_argument("--json", action="store_true", help="print the plan as JSON, on standard output")
     parser.add_argument("--times", type=argument(whole), metavar="K", help="plan for K times as many frames")
     parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="plan for F frames per second")
     parser.add_argument("--slow", type=argument(factor), metavar="K", help="plan for K times slower")
@@ -55,7 +55,7 @@ def run(args: Namespace) -> int:
             staged.path.write_text(plan.to_json(), encoding="utf-8")
             staged.commit()
     except DamagedError as error:
-        raise InputError(f"{error}: --damaged-ok uses what can be read") from error
+        raise InputError(f"{error}: --damaged-ok uses the readable part") from error
     finally:
         if staged is not None:
             staged.discard()
@@ -69,7 +69,7 @@ def run(args: Namespace) -> int:
 
 
 def show(plan: Plan) -> None:
-    """Print the shots as a table, and the rest in a line each."""
+    """Print the shots as a table, and everything else on one line each."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("shot", "from", "frame", "frames", "begins", "score"):
         table.add_column(heading, justify="left" if heading == "begins" else "right")

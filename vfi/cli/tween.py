@@ -1,4 +1,4 @@
-"""``vfi tween``: two keyframes in, the frames between them out."""
+"""``vfi tween``: makes the frames between two keyframes."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from ..timing.curves import Key, along, keyed
 from ..timing.grids import Grid, Subdivide, Timing, exact_rate
 from ..tracks.formats import read_tracks
 from .arguments import add_output, argument, whole
-from .output import Settings, add_options, make
+from .output import Settings, add_options, make_clip
 
 EASES = {"linear": "linear", "in": "ease-in", "out": "ease-out", "inout": "ease-in-out"}
-"""How time may run between the keyframes, and what `curves.EASINGS` calls it."""
+"""Easings between the keyframes, and their names in `curves.EASINGS`."""
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -42,10 +42,10 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         type=argument(whole),
         required=True,
         metavar="N",
-        help="how many new frames to make between the two",
+        help="number of new frames between the two",
     )
     parser.add_argument(
-        "--fps", type=argument(exact_rate), default=Fraction(24), metavar="F", help="frames a second of the output (24)"
+        "--fps", type=argument(exact_rate), default=Fraction(24), metavar="F", help="frames per second of the output (24)"
     )
     parser.add_argument(
         "--ease", choices=EASES, default="linear", help="slow at the start (in), the end (out) or both (inout); linear: even"
@@ -55,21 +55,21 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "--tracks",
         type=Path,
         metavar="FILE",
-        help="how points move from A to B: a drawing of ComfyUI's Track Editor, or what KJNodes, Framer, ATI or Wan-Move have",
+        help="tracks of points from A to B: a file of ComfyUI's Track Editor, KJNodes, Framer, ATI or Wan-Move",
     )
     guidance.add_argument(
         "--guide",
         type=guide,
         default="none",
         metavar="auto|none|FILE",
-        help="auto: points found in both keyframes lead where the model loses them; none: only drawn ones; FILE: as --tracks",
+        help="auto: points matched in both keyframes lead where the model loses them; none: drawn ones only; FILE: as --tracks",
     )
     guidance.add_argument(
         "--parts",
         type=Path,
         nargs="+",
         metavar="MASK",
-        help="things in A, an image each, white where the thing is: a track that begins in one moves all of it alone",
+        help="masks of parts of A, one image each, white on the part: a track that starts in one moves it, and only it",
     )
     add_options(parser)
     parser.set_defaults(run=run)
@@ -92,11 +92,11 @@ def run(args: Namespace) -> int:
         "input": [args.first, args.last],
         "guide": [args.tracks, args.guide, args.parts],
     }
-    return make(keyframes, asked, settings, decisions, tail="stop", model=model)
+    return make_clip(keyframes, asked, settings, decisions, tail="stop", model=model)
 
 
 def grid(steps: int, rate: Fraction, ease: str, info: Info) -> Grid:
-    """The instants that the frames show: ``steps`` from keyframe to keyframe, in time that runs as ``ease`` says."""
+    """The times of the frames: ``steps`` from keyframe to keyframe, with the easing ``ease``."""
     if ease == "linear":
         return Subdivide(steps)
     way = steps / rate
@@ -105,7 +105,7 @@ def grid(steps: int, rate: Fraction, ease: str, info: Info) -> Grid:
 
 
 def guide(text: str) -> str | Path:
-    """The argument of ``--guide``: a word, or a file of tracks."""
+    """Value of ``--guide``: a word, or a file of tracks."""
     return text if text in ("auto", "none") else Path(text)
 
 
@@ -115,7 +115,7 @@ def leading(tracks: Path | None, guide: str | Path, parts: Sequence[Path] | None
     if len(files) > 1:
         raise InputError(f"--tracks {files[0]} and --guide {files[1]} were both given: give one file of tracks")
     if parts and not files:
-        raise InputError("--parts was given without --tracks: a part moves with the track that begins in it")
+        raise InputError("--parts was given without --tracks: a part moves with the track that starts in it")
     if not files and guide == "none":
         return None
     drawn = read_tracks(files[0], (info.width, info.height)) if files else None
@@ -123,12 +123,12 @@ def leading(tracks: Path | None, guide: str | Path, parts: Sequence[Path] | None
 
 
 def masks(files: Sequence[Path]) -> Tensor:
-    """How bright images are, [P,H,W] 0..1. Raises `InputError`."""
+    """The brightness of images, [P,H,W] 0..1. Raises `InputError`."""
     pictures = [floats(read_image(path).rgb).mean(0) for path in files]
     for path, picture in zip(files, pictures, strict=True):
         if picture.shape != pictures[0].shape:
             (height, width), (first_height, first_width) = picture.shape, pictures[0].shape
             raise InputError(
-                f"the mask {path} is {width}x{height} and {files[0]} {first_width}x{first_height}: all must have one size"
+                f"the mask {path} is {width}x{height} and {files[0]} {first_width}x{first_height}: all must be the same size"
             )
     return torch.stack(pictures)

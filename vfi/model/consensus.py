@@ -1,7 +1,7 @@
-"""Several models as one: the frame that lies in their middle, and where they disagree.
+"""Several models as one: the median of their frames, and where they disagree.
 
-Models go wrong in different places, so that the median pixel is often better than that of the best of them, and where they
-disagree is where to look for mistakes. Knows nothing of any particular model.
+Models fail in different places, so the median pixel is often better than that of the best model, and disagreement shows where
+to look for mistakes. Knows nothing of any particular model.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from . import wrappers
 class Consensus(wrappers.Wrapper):
     """The per-pixel median of the frames that several models make; with an even number of them, the mean of the middle two.
 
-    ``models`` are ready to use: they take any size, and t as far as they can. The window is that of the widest; each sees the
-    middle frames of it that it needs. What a model computes once a frame or once a window stays that. Motion, which a median
-    would tear apart, is that of the first model that estimates any. Raises `InputError` where there is but one model.
+    ``models`` are ready to use: they take any size, and every t that they support. The window is the widest of theirs; each
+    model sees the middle frames that it needs. Per-frame and per-window work is not repeated. Motion is that of the first
+    model that estimates any, since a median would tear it apart. Raises `InputError` for fewer than two models.
     """
 
     def __init__(self, models: Sequence[Interpolator]) -> None:
@@ -46,9 +46,9 @@ class Consensus(wrappers.Wrapper):
         return self.judged(prepared, t)[0]
 
     def judged(self, prepared: Sequence[Any], t: Tensor) -> tuple[Tensor, Tensor]:
-        """The frames [B,3,H,W] at ``t``, and how far the models disagree about them, [B,1,H,W].
+        """The frames [B,3,H,W] at ``t``, and the disagreement of the models about them, [B,1,H,W].
 
-        That is twice the mean absolute deviation from the median, averaged over the colours: 0 where all models agree, 1 where
+        It is twice the mean absolute deviation from the median, averaged over the colours: 0 where all models agree, 1 where
         half of them see black and half see white.
         """
         made = ordered([wrappers.at(model, inner, t) for model, inner in zip(self.models, prepared, strict=True)])
@@ -62,13 +62,13 @@ class Consensus(wrappers.Wrapper):
         return super().motion_at(prepared[self.models.index(self.model)], t)
 
     def _seen(self, model: Interpolator) -> slice:
-        """Which frames of the window ``model`` sees."""
+        """The frames of the window that ``model`` sees."""
         margin = (self.spec.window - model.spec.window) // 2
         return slice(margin, self.spec.window - margin)
 
 
 def spec_of(specs: Sequence[Spec]) -> Spec:
-    """The `Spec` of the consensus of models with these; a single one stays itself."""
+    """The `Spec` of the consensus of models with ``specs``; a single one is returned unchanged."""
     if len(specs) == 1:
         return specs[0]
     return Spec(
@@ -83,7 +83,7 @@ def spec_of(specs: Sequence[Spec]) -> Spec:
 
 
 def shown_doubt(frame: Frame) -> Frame:
-    """A frame whose picture is the doubt of ``frame``, in grey; black where it has none."""
+    """A frame that shows the doubt of ``frame`` in grey; black if it has none."""
     doubt = torch.zeros_like(frame.rgb[:1], dtype=torch.float32) if frame.doubt is None else frame.doubt
     return replace(frame, rgb=doubt.expand_as(frame.rgb), alpha=None)
 
@@ -91,7 +91,7 @@ def shown_doubt(frame: Frame) -> Frame:
 def ordered(frames: Sequence[Tensor]) -> list[Tensor]:
     """Frames of the same shape, sorted pixel by pixel, lowest first.
 
-    Two neighbours at a time change places where they must: for so few it is several times faster than to sort them stacked.
+    Swaps neighbouring frames, as bubble sort does: for so few it is several times faster than sorting them stacked.
     """
     frames = list(frames)
     for last in range(len(frames) - 1, 0, -1):

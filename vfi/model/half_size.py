@@ -1,4 +1,4 @@
-"""A network at half the size: motion is estimated there, and the frame is made of its neighbours at full size.
+"""A network at half size: it estimates the motion, along which the frames are warped at full size.
 
 Knows nothing of any particular network.
 """
@@ -18,11 +18,11 @@ from ..ops.warp import warp_corners
 from . import wrappers
 
 OWN = 40
-"""How many numbers are held for each pixel at full size, beside what the network holds for each at half the size."""
+"""Numbers held per full-size pixel, besides those that the network holds per half-size pixel."""
 
 
 class Prepared(NamedTuple):
-    """Of a window, whatever t: what the network made of it at half the size, and its middle two frames."""
+    """Everything of a window that is independent of t: the network's part, at half size, and the middle two frames."""
 
     inner: Any
     before: Tensor
@@ -30,20 +30,20 @@ class Prepared(NamedTuple):
 
 
 class HalfSize(wrappers.Wrapper):
-    """Shows the model frames of half the size, doubles the motion that it finds there and warps the frames themselves along it.
+    """Gives the model half-size frames, doubles the motion that it estimates and warps the full-size frames along it.
 
-    The model takes any size. About a quarter of the model's time. Raises `InputError` for a model that does not estimate
-    motion: its pictures could only be enlarged.
+    The model must take any size. Takes about a quarter of the model's time. Raises `InputError` for a model that does not
+    estimate motion: its pictures could only be enlarged.
     """
 
     def __init__(self, model: Interpolator) -> None:
         if not wrappers.estimates_motion(model):
-            raise InputError(f"{model.spec.name} does not estimate motion, which is what can be done at half the size")
+            raise InputError(f"{model.spec.name} does not estimate motion: half size needs a model that does")
         super().__init__(model, spec_of(model.spec))
 
     def encode(self, rgb: Tensor) -> tuple[Tensor, Any]:
         size = [-(-side // 2) for side in rgb.shape[-2:]]
-        # Weights that fall off towards the neighbours measured best: 0.4 dB above the mean of 2x2 pixels, 0.2 above bicubic.
+        # Antialiased bilinear downsampling measured best: 0.4 dB above the mean of 2x2 pixels, 0.2 above bicubic.
         small = F.interpolate(rgb.float(), size=size, mode="bilinear", antialias=True).to(rgb.dtype)
         return small, wrappers.encode(self.model, small)
 
@@ -68,5 +68,5 @@ class HalfSize(wrappers.Wrapper):
 
 
 def spec_of(spec: Spec) -> Spec:
-    """The `Spec` of a model of ``spec`` at half the size."""
+    """The `Spec` of a model of ``spec`` at half size."""
     return replace(spec, activations=OWN + -(-spec.activations // 4))

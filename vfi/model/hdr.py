@@ -1,6 +1,6 @@
-"""Light without bounds, for models that take codes of 0..1.
+"""Unbounded light (HDR) for models that take codes in 0..1.
 
-Knows nothing of any particular network, nor of files.
+Knows nothing of any particular network or of files.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from ..pixels.transfer import Transfer, named
 from .wrappers import Wrapper, at, encode, prepare
 
 LARGEST = 65504.0
-"""The light of code 1: the largest number of 16 bits."""
+"""The light of code 1: the largest float16 number."""
 
 BLACK, WHITE = 0.05, 0.7
-"""The codes of no light and of 1. Networks find motion worse in less contrast: with RIFE 4.25 sRGB loses 0.1 dB when it is
-shrunk to 0.7, 0.4 dB at 0.5, and 1.2 dB as a logarithm over the whole range."""
+"""The codes of light 0 and 1. Networks estimate motion less well at lower contrast: with RIFE 4.25, sRGB loses 0.1 dB when
+scaled to 0.7, 0.4 dB at 0.5, and 1.2 dB as a logarithm over the whole range."""
 
 BEND = 13.0
-"""How the logarithm above 1 runs: its slope at 1 is that of sRGB below, to one in a thousand."""
+"""Curvature of the logarithm above 1: its slope at 1 is that of sRGB below, to one in a thousand."""
 
 _SRGB = named("srgb")
 _STEP = (1 - WHITE) / math.log1p(BEND * (LARGEST - 1))
 
 
 def code(light: Tensor) -> Tensor:
-    """Codes in 0..1 for light of any value: sRGB, shrunk, from -0.006 up to 1 and a logarithm from there.
+    """Codes in 0..1 for light of any value: scaled sRGB from -0.006 up to 1, and a logarithm above.
 
-    What is not finite is taken for the end of the range, or for black.
+    Infinities are taken for the ends of the range, NaN for black.
     """
     light = light.nan_to_num(0.0, LARGEST, -LARGEST)
     below = BLACK + (WHITE - BLACK) * _SRGB.code(light.clamp(max=1))
@@ -42,16 +42,16 @@ def code(light: Tensor) -> Tensor:
 
 
 def light(code: Tensor) -> Tensor:
-    """Undo `code`."""
+    """The inverse of `code`."""
     below = _SRGB.light((code.clamp(max=WHITE) - BLACK) / (WHITE - BLACK))
     above = torch.expm1((code - WHITE).clamp(min=0) / _STEP) / BEND
     return below + above
 
 
 class Lit(Wrapper):
-    """Runs the model on `code` of the light of frames, below 0 and above 1 too, and gives back frames like them.
+    """Runs the model on the `code` of the frames' light, which may be below 0 or above 1, and returns frames like them.
 
-    ``curve`` says what light the frames mean.
+    ``curve``: transfer function of the frames.
     """
 
     def __init__(self, model: Interpolator, curve: Transfer) -> None:

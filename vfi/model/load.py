@@ -1,6 +1,6 @@
 """The assembler: from a name, a file or a state dict to a model that is ready to use.
 
-Owns the choice of networks and the order of the wrappers round them. Knows nothing of how files are found (`weights`) or
+Owns the choice of networks and the order of the wrappers around them. Knows nothing of how files are found (`weights`) or
 networks recognised (`registry`).
 """
 
@@ -33,17 +33,17 @@ AUTO = ("rife-4.25", "rife-4.26", "rife-4.25-heavy", "rife-4.25-lite", "rife-4.0
 CPU = torch.device("cpu")
 
 HUGE = 2160 * 3840
-"""Pixels of a frame from which motion is estimated at half the size if no scale is given, as RIFE's authors advise for 4K."""
+"""Pixels per frame from which motion is estimated at half size if no scale is given, as RIFE's authors advise for 4K."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Which models make the frames, and how: everything that decides a model but the device. Picklable if its models are.
+    """Which models make the frames, and how: everything that determines a model except the device. Picklable if its models are.
 
     ``models`` are names (see `models`), safetensors files or state dicts; of several, each pixel is their median (see
     `consensus.Consensus`). ``quality`` is one of `quality.RUNGS`, ``tta`` a mode of `wrappers.Tta`, ``pad`` as in
     `wrappers.Pad.parse` or "auto", ``precision`` one of `precision.PRECISIONS` or a type, and ``backend`` one of
-    `backends.BACKENDS`. A ``scale`` of None suits the frame size, see `HUGE`. The rest is as in `core.Options`.
+    `backends.BACKENDS`. A ``scale`` of None depends on the frame size, see `HUGE`. The rest is as in `core.Options`.
     """
 
     models: tuple[Source, ...] = ("auto",)
@@ -64,17 +64,17 @@ class Choice:
         return members(self.quality, self.models, self.tta, there=there)
 
     def options(self, size: tuple[int, int] | None = None) -> Options:
-        """How the networks are built for frames of ``size`` (height, width)."""
+        """The options to build networks with, for frames of ``size`` (height, width)."""
         scale = self.scale or (0.5 if size is not None and size[0] * size[1] >= HUGE else 1.0)
         return Options(scale, self.ensemble, self.refine, self.variant, self.sampling)
 
 
 @dataclass(frozen=True)
 class Part:
-    """A network on its ``device`` and how it is used; one or several parts are assembled to a model.
+    """A network on its ``device`` and how it is used; one or more parts are assembled into a model.
 
-    ``half_size``: motion is estimated at half the size and, without ``tta``, only the moving region is made, see `half_size`
-    and `moving_region`. ``pad`` is None for what suits the network.
+    ``half_size``: motion is estimated at half size and, without ``tta``, only the moving region is made, see `half_size`
+    and `moving_region`. ``pad``: None for the network's own.
     """
 
     network: Interpolator
@@ -85,7 +85,7 @@ class Part:
     pad: Pad | None = None
 
     def ready(self) -> Interpolator:
-        """The network wrapped so that it takes frames of any size and any t, in the memory at hand. Moves it to ``device``."""
+        """Wrap the network to take any frame size and any t within the memory available. Moves it to ``device``."""
         dtype_of(self.dtype, self.network.spec, self.device)
         if isinstance(self.network, nn.Module):
             self.network.to(device=self.device, dtype=self.dtype)
@@ -101,7 +101,7 @@ class Part:
 
 
 def assemble(parts: Sequence[Part], transfer: Transfer | None = None) -> Interpolator:
-    """The model of ``parts``: the median of several. ``transfer``: that of frames beyond black and white, see `hdr.Lit`."""
+    """The model of ``parts``, if several their median. ``transfer``: of frames beyond black and white, see `hdr.Lit`."""
     models = [part.ready() if transfer is None else Lit(part.ready(), transfer) for part in parts]
     return models[0] if len(models) == 1 else Consensus(models)
 
@@ -133,7 +133,7 @@ def build(
 
 
 def spec_of(choice: Choice) -> Spec:
-    """What `build` would make: its name, window and memory, from the headers of the files, without a network."""
+    """The `Spec` of what `build` would make, from the headers of the files, without building a network."""
     specs = []
     for member in choice.members:
         if isinstance(member.source, Mapping):
@@ -163,13 +163,14 @@ def load(
     """A model ready to use: any size from 1x1 up, ``model(window [B,N,3,H,W] in 0..1, t [B]) -> [B,3,H,W]``.
 
     ``model`` is a name (see `models`), a safetensors file or a state dict; a list of these is their `consensus.Consensus`, and
-    the other arguments apply to each. ``quality``: how good frames are and how long they take, one of `quality.RUNGS`.
+    the other arguments apply to each. ``quality``: trade-off between quality and time, one of `quality.RUNGS`.
 
-    ``scale``: flow is estimated at this fraction of the frame's size; ``ensemble``: both directions inside the network;
-    ``tta``: see `wrappers.Tta`; ``pad``: see `wrappers.Pad.parse`, or "auto" for what suits the network; ``refine``: use the
-    refinement net of RIFE 4.0, and the finest block of RIFE 4.25 and later; ``variant``: names a network that its keys cannot
-    tell; ``sampling``: how a diffusion model draws its frames, see `core.Sampling`; ``dtype``: of the weights, float32 unless
-    given; ``backend``: the engine that runs the network, one of `backends.BACKENDS`. Never downloads. Raises `InputError`.
+    ``scale``: fraction of the frame size at which flow is estimated; ``ensemble``: average both time directions inside the
+    network; ``tta``: see `wrappers.Tta`; ``pad``: see `wrappers.Pad.parse`, or "auto" for the network's own; ``refine``: use
+    the refinement network of RIFE 4.0, and the finest block of RIFE 4.25 and later; ``variant``: name of the network, if its
+    keys do not tell; ``sampling``: how a diffusion model samples frames, see `core.Sampling`; ``dtype``: of the weights,
+    float32 by default; ``backend``: the engine that runs the network, one of `backends.BACKENDS`. Never downloads. Raises
+    `InputError`.
     """
     models = (model,) if isinstance(model, str | Path | Mapping) else tuple(model)
     precision = dtype or torch.float32
@@ -211,18 +212,18 @@ def _variant(file: Path) -> str | None:
 
 
 def there(name: str, folders: Iterable[Path] | None = None) -> bool:
-    """Whether a model of this name can be used: it is on disk or needs no weights. ``folders`` as for `auto`."""
+    """Whether a model of this name is available: on disk, or without weights. ``folders`` as for `auto`."""
     return name in registry.builtins() or weights.on_disk(name, folders) is not None
 
 
 def auto(folders: Iterable[Path] | None = None) -> str:
-    """The best model on disk, in ``folders`` or else in `weights.search_folders`, or with the library."""
+    """The best model in ``folders`` (default: `weights.search_folders`) or shipped with the library."""
     places = weights.search_folders() if folders is None else list(folders)
     return next((name for name in AUTO if weights.on_disk(name, places)), "dis")
 
 
 def detect(state: Mapping[str, Tensor]) -> Spec:
-    """The network that a state dict belongs to, read off its keys and shapes. Raises `InputError` for an unknown one."""
+    """The network that a state dict belongs to, recognised by its keys and shapes. Raises `InputError` for an unknown one."""
     return registry.detect(state)
 
 

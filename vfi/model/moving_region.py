@@ -1,4 +1,4 @@
-"""What stands still is not made anew: the model works on the part of the frame in which something moves.
+"""Skips static areas: the model only sees the region of the frame that moves.
 
 Knows nothing of any particular model.
 """
@@ -18,21 +18,21 @@ from ..core import Interpolator, Motion
 from . import wrappers
 
 EQUAL = 2 / 255
-"""Colours that differ by no more than this are one: coding alone does as much."""
+"""Colours that differ by at most this count as equal: compression alone causes as much."""
 
 CELL = 4
-"""The side of the cells, in pixels, in which frames are compared."""
+"""Side of the cells in which frames are compared, in pixels."""
 
 MARGIN, ALIGNED = 32, 64
-"""How far around what moves the model still sees, and of what the sides of that part are multiples, in pixels: with both,
-RIFE 4.25 at half the size loses 0.01 dB by it, with a margin of 64 and sides of any length 0.04."""
+"""Margin of the moving region, and the multiple that its sides are rounded to, in pixels. With both, RIFE 4.25 at half size
+loses 0.01 dB; with a margin of 64 and sides of any length, 0.04 dB."""
 
 MOST = 0.6
-"""The share that moves from which all is done: features of a whole frame serve two pairs, those of a part one."""
+"""Moving share above which the whole frame is processed: its features serve two pairs, those of a region only one."""
 
 
 class Box(NamedTuple):
-    """A part of a frame, in pixels; ``bottom`` and ``right`` lie outside."""
+    """A part of a frame, in pixels; ``bottom`` and ``right`` are exclusive."""
 
     top: int
     bottom: int
@@ -43,13 +43,13 @@ class Box(NamedTuple):
         return plane[..., self.top : self.bottom, self.left : self.right]
 
     def share(self, frame: Tensor) -> float:
-        """Of the pixels of ``frame``, how many lie inside."""
+        """The share of the pixels of ``frame`` that lie inside."""
         return (self.bottom - self.top) * (self.right - self.left) / (frame.shape[-2] * frame.shape[-1])
 
 
 @dataclass(eq=False)
 class Features:
-    """A frame [B,3,H,W], and what ``model`` computes of it alone once that is asked for."""
+    """A frame [B,3,H,W] and its features by ``model``, computed on first use."""
 
     model: Interpolator
     rgb: Tensor
@@ -60,9 +60,9 @@ class Features:
 
 
 class Prepared(NamedTuple):
-    """Of a window, whatever t: its middle two frames, the ``box`` in which something moves, what the model prepared of that.
+    """Everything of a window that is independent of t: its middle two frames, the moving ``box`` and the model's part of it.
 
-    The last two are None where nothing moves."""
+    The last two are None if nothing moves."""
 
     before: Tensor
     after: Tensor
@@ -71,9 +71,9 @@ class Prepared(NamedTuple):
 
 
 class MovingRegion(wrappers.Wrapper):
-    """Gives the model the part of the frames that moves, with a margin, and blends the rest, which is the same in both.
+    """Gives the model the moving region of the frames, with a margin, and blends the rest, which is the same in both.
 
-    The model takes any size.
+    The model must take any size.
     """
 
     def encode(self, rgb: Tensor) -> Features:
@@ -101,7 +101,7 @@ class MovingRegion(wrappers.Wrapper):
         return made
 
     def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
-        """None outside of the part that moves."""
+        """No motion outside the moving region."""
         before, _, box, inner = prepared
         share = (1 - t.float()).view(-1, 1, 1, 1)
         if box is None:
@@ -115,7 +115,7 @@ class MovingRegion(wrappers.Wrapper):
 
 
 def moving(before: Tensor, after: Tensor) -> Box | None:
-    """The part of frames [B,3,H,W] in which two of them differ, and a margin; None where they do not."""
+    """The region in which two frames [B,3,H,W] differ, with a margin; None if they do not."""
     differ = F.max_pool2d((after - before).abs().amax((0, 1))[None], CELL, ceil_mode=True)[0] > EQUAL
     sides = []
     for other, side in ((1, before.shape[-2]), (0, before.shape[-1])):

@@ -1,4 +1,4 @@
-"""The floating-point type that a network computes in: its names, the choice of ``auto``, and what is refused."""
+"""The floating-point type that a network computes in: its names, the choice of ``auto``, and unsupported cases."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.
 """The types by name."""
 
 PRECISIONS = ("auto", *DTYPES)
-"""The names of precisions: ``auto`` is float16 if the device is fast at it and the network keeps its picture, else float32."""
+"""The names of precisions: ``auto`` is float16 if it is fast on the device and the network supports it, else float32."""
 
 
 def dtype_of(
     precision: str | torch.dtype, spec: Spec, device: torch.device, *, half_is_fast: bool | None = None
 ) -> torch.dtype:
-    """The type for a network of ``spec`` on ``device``; ``half_is_fast``: ``auto`` may take float16 (None: on CUDA only).
+    """The type for a network of ``spec`` on ``device``; ``half_is_fast``: ``auto`` may choose float16 (None: on CUDA only).
 
     Raises `InputError` for a type that the device or the network cannot use.
     """

@@ -1,7 +1,6 @@
-"""The quality ladder: one word for how good frames are, and how long they take.
+"""The quality ladder: presets for the trade-off between quality and time.
 
-Owns what each rung means: which models make a frame, and how each of them is used. Knows nothing of files or of what is in a
-model.
+Owns the meaning of each rung: which models make a frame, and how each of them is used. Knows nothing of files or networks.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from torch import Tensor
 from ..core import InputError
 
 Source: TypeAlias = str | Path | Mapping[str, Tensor]
-"""What a model is made of: a name, a file or a state dict."""
+"""A model by name, file or state dict."""
 
 
 @dataclass(frozen=True)
 class Rung:
-    """What a quality ``does``, and with RIFE 4.25 and 4.0 on disk its mean PSNR, in dB, on the README's 50 triplets and its
-    ``time`` for a frame of 1280x720 on one CPU thread, as a multiple of that of ``normal``."""
+    """How a quality makes frames (``does``), its mean PSNR in dB on the README's 50 triplets, and its ``time`` relative to
+    ``normal``, for 1280x720 on one CPU thread; both with RIFE 4.25 and 4.0 on disk."""
 
     does: str
     psnr: float
@@ -30,13 +29,13 @@ class Rung:
 
 
 RUNGS: dict[str, Rung] = {
-    "linear": Rung("blends the two frames", 24.03, 0.01),
-    "draft": Rung("follows the motion roughly, without a network", 28.32, 0.08),
-    "fast": Rung("inbetween-s, or the model asked for, at half the size, on the part of the frame that moves", 29.08, 0.2),
+    "linear": Rung("a blend of the two frames", 24.03, 0.01),
+    "draft": Rung("rough motion, without a network", 28.32, 0.08),
+    "fast": Rung("inbetween-s, or the model you choose, at half size, on the moving part of the frame", 29.08, 0.2),
     "normal": Rung("the model as it is", 29.94, 1),
-    "best": Rung("several passes; of RIFE 4.25, RIFE 4.0 and dis, where both are on disk", 30.65, 5.5),
+    "best": Rung("the median of four passes, of RIFE 4.25, RIFE 4.0 and dis, if both RIFE models are on disk", 30.65, 5.5),
 }
-"""From the quickest up."""
+"""From the fastest to the best."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Member:
 WITHOUT_NETWORK = {"linear": "linear", "draft": "dis-fast"}
 
 QUICK = "inbetween-s"
-"""What is fast at half the size: quicker there than RIFE 4.25, and nearer to the truth but where motion is widest."""
+"""The model of ``fast``: faster at half size than RIFE 4.25, and more accurate except for the largest motion."""
 
 VOTERS = (
     Member("rife-4.25"),
@@ -59,31 +58,31 @@ VOTERS = (
     Member("rife-4.0", tta="back"),
     Member("dis", tta="turned"),
 )
-"""Whose median is best: different networks, and one that looks the other way, go wrong in different places.
+"""The passes with the best median: different networks, and one that sees reversed frames, fail in different places.
 
-Of the mixes tried on the 50 triplets it is the cheapest that gains 0.7 dB over the first alone. The mean of the first three
-gains 0.57, and both networks with ``duo``, a pass more, 0.68.
+Of the mixes tried on the 50 triplets, it is the cheapest that gains 0.7 dB over the first pass alone. The mean of the first
+three gains 0.57 dB; both networks with ``duo``, one pass more, gain 0.68 dB.
 """
 
 
 def members(
     quality: str, models: Sequence[Source] = ("auto",), tta: str = "none", *, there: Callable[[str], bool]
 ) -> tuple[Member, ...]:
-    """The models that make a frame in ``quality``; of several, it is their `consensus.Consensus`.
+    """The models that make a frame at ``quality``; if several, by their `consensus.Consensus`.
 
-    ``models`` and ``tta`` are those asked for; ``there`` says whether one of a name is on disk. Raises `InputError` for a
-    quality that there is not, and where what is asked for contradicts it.
+    ``models`` and ``tta`` are the requested ones; ``there`` tells whether a model is available by name. Raises `InputError`
+    for an unknown quality, or if the request contradicts it.
     """
     if quality not in RUNGS:
-        raise InputError(f"{quality!r} is no quality: give {', '.join(RUNGS)}")
+        raise InputError(f"{quality!r} is not a quality: give one of {', '.join(RUNGS)}")
     of_its_own = len(models) == 1 and models[0] == "auto"
     if quality in WITHOUT_NETWORK:
         if tta != "none" or not of_its_own:
-            raise InputError(f"quality {quality} uses no network: leave the model at auto, and test-time augmentation at none")
+            raise InputError(f"quality {quality} uses no network: leave the model at auto and test-time augmentation at none")
         return (Member(WITHOUT_NETWORK[quality]),)
     if quality == "best":
         if tta != "none" or len(models) > 1:
-            raise InputError("quality best has passes of its own: give no more than one model, and no test-time augmentation")
+            raise InputError("quality best has its own passes: give at most one model and no test-time augmentation")
         if of_its_own and all(there(str(voter.source)) for voter in VOTERS):
             return VOTERS
         return (Member(models[0], tta="duo"),)

@@ -1,6 +1,6 @@
-"""Which architectures there are, and which of them a state dict belongs to.
+"""The known architectures, and which of them a state dict belongs to.
 
-Owns the search through ``archs`` and the tidying of state dicts that every architecture relies on. Knows nothing of files.
+Owns the search through ``archs`` and the normalisation of state dicts for every architecture. Knows nothing of files.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from .. import archs
 from ..core import Checkpoint, InputError, Interpolator, Options, Spec
 
 WRAPPERS = ("state_dict", "params_ema", "params", "model")
-"""Keys under which training scripts keep the weights, the one to prefer first."""
+"""Keys under which training scripts keep the weights, in order of preference."""
 
 PREFIXES = ("module.", "flownet.", "model.", "net.", "generator.")
-"""What training wrappers put before every name."""
+"""Prefixes that training wrappers put before every name."""
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ def checkpoints() -> dict[str, Checkpoint]:
 
 
 def names() -> list[str]:
-    """Every name that there is: those that need no weights, then the catalogue."""
+    """All names: models that need no weights, then the catalogue."""
     return [*builtins(), *checkpoints()]
 
 
@@ -59,7 +59,7 @@ def architecture(name: str) -> str:
 
 
 def unwrap(state: object) -> object:
-    """What training scripts saved the weights in, taken off: ``{'state_dict': weights, ...}`` gives ``weights``."""
+    """Remove the containers of training scripts: ``{'state_dict': weights, ...}`` gives ``weights``."""
     while isinstance(state, Mapping):
         inner = next((state[key] for key in WRAPPERS if isinstance(state.get(key), Mapping)), None)
         if inner is None:
@@ -69,7 +69,7 @@ def unwrap(state: object) -> object:
 
 
 def normalise(state: object) -> dict[str, Tensor]:
-    """A plain state dict: unwrapped, and without the prefixes in `PREFIXES` that all of its names share.
+    """A plain state dict: unwrapped, and without the `PREFIXES` that all of its names share.
 
     Raises `InputError` for anything that is not a mapping of names to tensors, and for an empty one.
     """
@@ -88,7 +88,7 @@ def normalise(state: object) -> dict[str, Tensor]:
 
 
 def detect(state: Mapping[str, Tensor]) -> Spec:
-    """What network a state dict is of, read off its names and shapes alone. Raises `InputError` for an unknown one."""
+    """The network that a state dict belongs to, recognised by its names and shapes. Raises `InputError` for an unknown one."""
     return _recognise(normalise(state))[1]
 
 
@@ -116,9 +116,7 @@ def _recognise(plain: dict[str, Tensor]) -> tuple[ModuleType, Spec]:
     for module in architectures().values():
         if hasattr(module, "detect") and (spec := module.detect(plain)) is not None:
             return module, spec
-    raise InputError(
-        f"not a frame-interpolation network that is known here: first key {next(iter(plain))}, {len(plain)} tensors"
-    )
+    raise InputError(f"not a known frame-interpolation network: first key {next(iter(plain))}, {len(plain)} tensors")
 
 
 def _as_float32(value: Tensor) -> Tensor:

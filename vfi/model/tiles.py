@@ -1,7 +1,7 @@
-"""When memory runs out: fewer timesteps at once, then the frame in tiles, as small as it takes.
+"""When memory runs out: fewer timesteps at once, then the frame in tiles, as small as needed.
 
-What there was room for is remembered, and each step is said. Tiles cost time, for they overlap, and a little quality where
-motion reaches across a seam: nothing is cut up before memory has run out. Knows nothing of devices or of any particular model.
+Each step is remembered and logged. Tiles cost time, because they overlap, and a little quality where motion crosses a seam:
+no frame is tiled before memory has run out. Knows nothing of devices or of any particular model.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ Make: TypeAlias = Callable[[Any, Tensor], Tensor]
 log = logging.getLogger(__name__)
 
 OVERLAP = 96
-"""The least pixels that neighbouring tiles share. A frame that RIFE 4.25 makes in four tiles is within 54 dB of the whole's."""
+"""Minimum overlap of neighbouring tiles, in pixels. RIFE 4.25 in four tiles agrees with the untiled frame to within 54 dB."""
 
 REFUSED = ("can't allocate memory", "not enough memory", "out of memory")
-"""What torch says where it has no type of its own for it: the CPU's allocator on Linux and on Windows, and Apple's."""
+"""Messages of errors for which torch has no type: from the CPU allocators of Linux and Windows, and from Apple's."""
 
 
 class Tile(NamedTuple):
-    """A part of a frame, in pixels, and its weights down [h,1] and across [w], which fall off where another tile overlaps."""
+    """A part of a frame, in pixels, and its blending weights down [h,1] and across [w], which fall off in the overlap."""
 
     top: int
     left: int
@@ -45,7 +45,7 @@ class Tile(NamedTuple):
 
 @dataclass(eq=False)
 class Features:
-    """A frame [B,3,H,W], and what the model computes of the whole of it, once that is ``known``."""
+    """A frame [B,3,H,W], and the model's features of the whole frame, once ``known``."""
 
     rgb: Tensor
     inner: Any = None
@@ -54,7 +54,7 @@ class Features:
 
 @dataclass(eq=False)
 class Prepared:
-    """The frames of a window, and what the model prepares of the whole of them, once that is ``known``."""
+    """The frames of a window, and what the model prepares of the whole frames, once ``known``."""
 
     features: Sequence[Features]
     inner: Any = None
@@ -62,10 +62,10 @@ class Prepared:
 
 
 class Tiled(wrappers.Wrapper):
-    """Has a model of any size do as much at once as there is memory for, which is everything until it runs out.
+    """Makes a model of any size do as much at once as memory allows, which is everything until it runs out.
 
-    First fewer timesteps are made at once, half as many each time, then the frame is cut, where ``spec.tiles`` allows it, into
-    ever smaller tiles whose sides are multiples of ``multiple``. Raises `InputError` where nothing is left to be done.
+    First it halves the number of timesteps made at once. Then, if ``spec.tiles`` allows it, it cuts the frame into ever
+    smaller tiles whose sides are multiples of ``multiple``. Raises `InputError` if nothing is left to try.
     """
 
     def __init__(self, model: Interpolator, multiple: int = 1) -> None:
@@ -73,7 +73,7 @@ class Tiled(wrappers.Wrapper):
         self.multiple = multiple
         self.batch: int | None = None
         self.room: float = float("inf")
-        """Pixels that a tile may have."""
+        """Maximum pixels per tile."""
 
     def encode(self, rgb: Tensor) -> Features:
         seen = Features(rgb)
@@ -98,7 +98,7 @@ class Tiled(wrappers.Wrapper):
         return Motion(made[:, :2], made[:, 2:4], made[:, 4:5], made[:, 5:] if made.shape[1] > 5 else None)
 
     def _known(self, seen: Features) -> Any:
-        """What the model computes of a whole frame; None once frames are cut up."""
+        """The model's features of a whole frame; None once frames are tiled."""
         if self._cuts(seen.rgb):
             seen.inner = None
         elif not seen.known:
@@ -106,7 +106,7 @@ class Tiled(wrappers.Wrapper):
         return seen.inner
 
     def _ready(self, prepared: Prepared) -> Any:
-        """What the model prepares of a whole window; None once frames are cut up."""
+        """What the model prepares of a whole window; None once frames are tiled."""
         parts = [self._known(seen) for seen in prepared.features]
         if self._cuts(prepared.features[0].rgb):
             prepared.inner = None
@@ -116,7 +116,7 @@ class Tiled(wrappers.Wrapper):
         return prepared.inner
 
     def _made(self, prepared: Prepared, t: Tensor, make: Make) -> Tensor:
-        """What ``make`` makes at ``t`` [B] of what the model prepares."""
+        """The output of ``make`` at ``t`` [B], from what the model prepares."""
         made: list[Tensor] = []
         while len(t):
             made.append(self._trying(prepared.features[0].rgb, partial(self._some, prepared, t, make), len(t)))
@@ -124,7 +124,7 @@ class Tiled(wrappers.Wrapper):
         return made[0] if len(made) == 1 else torch.cat(made)
 
     def _some(self, prepared: Prepared, t: Tensor, make: Make) -> Tensor:
-        """The first of ``t``, as many as there is room for; all where each belongs to a window of its own."""
+        """The frames at the first of ``t``, as many as fit in memory; at all if each has a window of its own."""
         frames = [seen.rgb for seen in prepared.features]
         t = t[: self.batch] if len(frames[0]) == 1 else t
         inner = self._ready(prepared)
@@ -141,39 +141,39 @@ class Tiled(wrappers.Wrapper):
         return total
 
     def _trying(self, rgb: Tensor, work: Callable[[], T], batch: int = 1) -> T:
-        """What ``work`` returns, which asks for no more than there is said to be room for; that is less after each refusal."""
+        """The result of ``work``, which keeps to the current limits; they are lowered and it is retried if memory runs out."""
         while True:
             try:
                 return work()
             except RuntimeError as error:
                 if not of_memory(error):
                     raise
-            # Not within the handler: what the error's traceback holds is free only here.
+            # Outside the handler: only here is the memory free that the error's traceback held.
             self._give_way(rgb, batch if len(rgb) == 1 else 1)
 
     def _give_way(self, rgb: Tensor, batch: int) -> None:
-        """Say that there is room for less than was just asked for."""
+        """Lower the limits below what was just tried. Raises `InputError` if that is impossible."""
         height, width = rgb.shape[-2:]
         batch = min(batch, self.batch or batch)
         if batch > 1:
             self.batch = batch // 2
-            log.warning("memory ran out over %d frames at once: from here on %d are made", batch, self.batch)
+            log.warning("memory ran out with %d frames at once: %d at once from here on", batch, self.batch)
             return
         tall, wide = self._sizes(height, width) or (height, width)
         self.room = tall * wide - 1
         smaller = self._sizes(height, width) if self.spec.tiles else None
         if smaller is None:
-            asked = f"{self.spec.name} ran out of memory over {wide}x{tall} pixels of a frame of {width}x{height}"
-            raise InputError(f"{asked}: smaller frames, another model or a device with more memory are needed")
+            asked = f"{self.spec.name} ran out of memory at {wide}x{tall} pixels of a frame of {width}x{height}"
+            raise InputError(f"{asked}: use smaller frames, another model or a device with more memory")
         log.warning(
-            "memory ran out over %dx%d pixels: from here on frames are made in tiles of %dx%d", wide, tall, *smaller[::-1]
+            "memory ran out at %dx%d pixels: frames are made in tiles of %dx%d from here on", wide, tall, *smaller[::-1]
         )
 
     def _cuts(self, rgb: Tensor) -> bool:
         return rgb.shape[-2] * rgb.shape[-1] > self.room
 
     def _sizes(self, height: int, width: int) -> tuple[int, int] | None:
-        """Height and width of the largest tiles that there is room for; None where they would be all overlap."""
+        """Height and width of the largest tiles that fit in memory; None if they would be all overlap."""
         sides, counts = (height, width), [1, 1]
         while True:
             tall, wide = (self._size(side, count) for side, count in zip(sides, counts, strict=True))
@@ -184,7 +184,7 @@ class Tiled(wrappers.Wrapper):
             counts[wide > tall] += 1
 
     def _size(self, side: int, count: int) -> int:
-        """How long ``count`` tiles are that cover ``side`` pixels."""
+        """Length of each of ``count`` tiles that cover ``side`` pixels."""
         size = ceil((side + (count - 1) * OVERLAP) / count)
         return min(side, -(-size // self.multiple) * self.multiple)
 
@@ -197,7 +197,7 @@ class Tiled(wrappers.Wrapper):
 
 
 def _spread(side: int, size: int, device: torch.device) -> list[tuple[int, Tensor]]:
-    """Where along ``side`` pixels pieces of ``size`` begin, and their weights [size], which sum to 1 at each pixel."""
+    """Starts of pieces of ``size`` along ``side`` pixels, and their weights [size], which sum to 1 at each pixel."""
     count = 1 if size == side else ceil((side - OVERLAP) / (size - OVERLAP))
     starts = [index * (side - size) // max(count - 1, 1) for index in range(count)]
     place = torch.arange(size, device=device) + 0.5

@@ -1,7 +1,7 @@
-"""Interpolators round an interpolator: padding, test-time augmentation, bisection, placing on a device.
+"""Wrappers around an interpolator: padding, test-time augmentation, bisection, device placement.
 
-A wrapper works in the steps of the model inside: `encode` once a frame, `prepare` once a window, `at` once a timestep.
-Knows nothing of any particular network, nor of time beyond t.
+A wrapper works in the steps of the model inside: `encode` once per frame, `prepare` once per window, `at` once per timestep.
+Knows nothing of any particular network, or of time beyond t.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeGuard, get_args
 
 import torch
 from torch import Tensor
@@ -20,12 +20,12 @@ log = logging.getLogger(__name__)
 
 
 def encode(model: Interpolator, rgb: Tensor) -> Any:
-    """What ``model`` computes of one frame [B,3,H,W] alone; None when it has no such part."""
+    """The features that ``model`` computes of a single frame [B,3,H,W]; None if it has no such step."""
     return model.encode(rgb) if isinstance(model, Encodes) else None
 
 
 def prepare(model: Interpolator, features: Sequence[Any], frames: Sequence[Tensor]) -> Any:
-    """What ``model`` computes of a window, whatever t, from its frames [B,3,H,W] and what `encode` gave for each of them."""
+    """Everything of a window that is independent of t, from its frames [B,3,H,W] and their features."""
     return model.prepare(features, frames) if isinstance(model, Prepares) else torch.stack(tuple(frames), dim=1)
 
 
@@ -35,21 +35,21 @@ def at(model: Interpolator, prepared: Any, t: Tensor) -> Tensor:
 
 
 def device_of(model: Interpolator) -> torch.device | None:
-    """Where ``model`` runs, if a `Placed` says so; None where it runs wherever its frames are."""
+    """The device of ``model``, if a `Placed` sets it; None if it runs on the device of its frames."""
     while isinstance(model, Wrapper) and not isinstance(model, Placed):
         model = model.model
     return model.device if isinstance(model, Placed) else None
 
 
 def placed(tensor: Tensor, device: torch.device) -> Tensor:
-    """``tensor`` on ``device``: itself where it is there already."""
+    """``tensor`` on ``device``; not copied if it is there already."""
     if device.type == "cuda" and tensor.device.type == "cpu":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
 
 
 class Wrapper:
-    """An interpolator round another; motion is that of the model inside."""
+    """An interpolator around another; its motion is that of the model inside."""
 
     def __init__(self, model: Interpolator, spec: Spec | None = None) -> None:
         self.model = model
@@ -59,7 +59,7 @@ class Wrapper:
         return self.at(self._prepared(window), t)
 
     def motion(self, window: Tensor, t: Tensor) -> Motion:
-        """The motion at ``t`` [B] between the frames of ``window`` [B or 1,N,3,H,W]. Raises `InputError` without any."""
+        """The motion at ``t`` [B] between the frames of ``window`` [B or 1,N,3,H,W]. Raises `InputError` if there is none."""
         return self.motion_at(self._prepared(window), t)
 
     def encode(self, rgb: Tensor) -> Any:
@@ -81,8 +81,8 @@ class Wrapper:
         return self.prepare([self.encode(rgb) for rgb in frames], frames)
 
 
-def estimates_motion(model: Interpolator) -> bool:
-    """Whether the model inside all wrappers hands out its motion."""
+def estimates_motion(model: Interpolator) -> TypeGuard[Moves]:
+    """Whether the model inside all wrappers provides its motion."""
     while isinstance(model, Wrapper):
         model = model.model
     return isinstance(model, Moves)
@@ -93,11 +93,11 @@ PadMode = Literal["zeros", "edge", "reflect"]
 
 @dataclass(frozen=True)
 class Pad:
-    """How a frame is grown to the size that a network needs.
+    """How a frame is padded to the size that a network needs.
 
-    ``mode`` fills with black, the repeated edge or the mirrored picture; ``centre`` grows all sides instead of the right
-    and the bottom; ``multiple``, when given, is used if it suits the network's own. Black is what
-    measured best with RIFE 4.25 and 4.0 on triplets whose sides need growing.
+    ``mode`` fills with black, the repeated edge or the mirrored picture; ``centre`` pads all sides instead of the right and
+    the bottom; ``multiple`` is used if it is a multiple of the network's own. Black measured best with RIFE 4.25 and 4.0 on
+    triplets whose sides need padding.
     """
 
     mode: PadMode = "zeros"
@@ -117,7 +117,7 @@ class Pad:
 
 
 class Padded(Wrapper):
-    """Grows frames to the network's multiple and smallest size, and cuts the result back."""
+    """Pads frames to the network's multiple and minimum size, and crops the result."""
 
     def __init__(self, model: Interpolator, pad: Pad | None = None) -> None:
         super().__init__(model, replace(model.spec, multiple=1, min_size=1))
@@ -157,7 +157,7 @@ class Padded(Wrapper):
         return rgb.index_select(-2, rows).index_select(-1, columns)
 
     def _sources(self, size: int, before: int, after: int, device: torch.device) -> Tensor:
-        """For each grown row or column, the one that it repeats; pads larger than the picture mirror it again."""
+        """The source row or column of each padded one; padding larger than the picture mirrors it again."""
         index = torch.arange(-before, size + after, device=device)
         if self.pad.mode == "edge":
             return index.clamp(0, size - 1)
@@ -184,15 +184,15 @@ TTA_PASSES: dict[str, tuple[tuple[tuple[int, ...], bool], ...]] = {
 """The passes of each mode: which axes are mirrored, and whether time is reversed."""
 
 VIEWS: dict[str, tuple[tuple[tuple[int, ...], bool], ...]] = {"back": ((_PLAIN, True),), "turned": ((_BOTH, True),)}
-"""One pass of another kind than the plain one, for models that look at the same frames differently: see `quality.VOTERS`."""
+"""Single passes over transformed frames, so that members of a consensus see different views: see `quality.VOTERS`."""
 
 
 class Tta(Wrapper):
     """Test-time augmentation: the mean over mirrored and time-reversed passes.
 
-    ``flip`` is mirrored left-right, ``rot180`` turned by 180 degrees (RIFE's own), ``swap`` reversed in time, ``duo`` one
-    extra pass turned and reversed, ``flip4`` all four flips, ``all`` those in both directions of time (8 passes). One of
-    `VIEWS` is one pass: ``back`` reversed in time, ``turned`` turned and reversed.
+    ``flip`` adds a pass mirrored left-right, ``rot180`` one rotated by 180 degrees (RIFE's own), ``swap`` one reversed in
+    time, ``duo`` one rotated and reversed; ``flip4`` makes all four flips, ``all`` those in both time directions (8 passes).
+    Each of `VIEWS` is a single pass: ``back`` reversed in time, ``turned`` rotated and reversed.
     """
 
     def __init__(self, model: Interpolator, mode: str) -> None:
@@ -223,7 +223,7 @@ class Tta(Wrapper):
         return total / len(self.passes)
 
     def motion_at(self, prepared: Sequence[Any], t: Tensor) -> Motion:
-        """That of the first pass, as the frame has it."""
+        """Motion of the first pass, mapped back to the frame."""
         dims, swap = self.passes[0]
         found = super().motion_at(prepared[0], 1 - t if swap else t)
         found = found.mapped(lambda plane: plane.flip(dims)) if dims else found
@@ -234,9 +234,9 @@ class Tta(Wrapper):
 
 @dataclass
 class Halves:
-    """Frames [1,3,H,W] about one pair by their place, in 1/64 from its first to its second, and what is computed of each alone.
+    """Frames [1,3,H,W] around one pair, by position in 1/64 from its first to its second, and the features of each.
 
-    Only those a quarter apart and those through which the last place was reached are kept.
+    Only those at the quarters and those on the path to the last position are kept.
     """
 
     frames: dict[int, Tensor]
@@ -244,11 +244,11 @@ class Halves:
 
 
 class Recursive(Wrapper):
-    """Any t from a model that only knows t = 1/2, by bisection to the nearest 1/64.
+    """Any t from a model that only supports t = 1/2, by bisection to the nearest 1/64.
 
-    A model of more frames than two sees those that are as far apart, half-way frames of the neighbouring pairs among them;
-    beyond the window the last that is known is repeated. Half-way frames are kept while t increases: x8 takes 7 calls a pair
-    of a model of two frames.
+    A model of more than two frames sees equally spaced ones, which include half-way frames of the neighbouring pairs; beyond
+    the window the last known frame is repeated. Half-way frames are kept while t increases: for a two-frame model, x8 takes
+    7 calls per pair.
     """
 
     depth = 6
@@ -258,7 +258,7 @@ class Recursive(Wrapper):
         self._said = False
 
     def prepare(self, features: Sequence[Any], frames: Sequence[Tensor]) -> list[Halves]:
-        """One for each window of the batch; ``features`` are those of its frames where there is one window, else taken anew."""
+        """One per window of the batch; ``features`` are reused if there is only one window, otherwise recomputed."""
         places = [(index + 1 - self.spec.window // 2) * 2**self.depth for index in range(self.spec.window)]
         if len(frames[0]) == 1:
             return [Halves(dict(zip(places, frames, strict=True)), dict(zip(places, features, strict=True)))]
@@ -272,7 +272,7 @@ class Recursive(Wrapper):
         return torch.cat([self._bisect(halves, step) for halves, step in zip(windows, t.tolist(), strict=True)])
 
     def motion_at(self, prepared: Sequence[Halves], t: Tensor) -> Motion:
-        """That of the half-way frame, at an even speed, with each frame weighing more the nearer it is."""
+        """Motion of the half-way frame, scaled linearly with t; the nearer frame weighs more."""
         middle = 2 ** (self.depth - 1)
         each = [super(Recursive, self).motion_at(self._between(middle, halves), t.new_full((1,), 0.5)) for halves in prepared]
         half = each[0] if len(each) == 1 else joined_motion(each)
@@ -286,7 +286,7 @@ class Recursive(Wrapper):
         place = round(t * whole)
         if place != t * whole and not self._said:
             self._said = True
-            log.warning("%s only knows t = 1/2: t = %.4f is taken as %d/%d", self.spec.name, t, place, whole)
+            log.warning("%s only supports t = 1/2: t = %.4f is rounded to %d/%d", self.spec.name, t, place, whole)
         path: set[int] = set()
         self._reach(place, halves, path)
         for known in (halves.frames, halves.features):
@@ -295,7 +295,7 @@ class Recursive(Wrapper):
         return halves.frames[place]
 
     def _reach(self, place: int, halves: Halves, path: set[int]) -> None:
-        """See that there is a frame at ``place``; ``path`` gains all places that lead there."""
+        """Ensure that there is a frame at ``place``, and add all places that lead there to ``path``."""
         if place in path or place % 2**self.depth == 0:
             return
         path.add(place)
@@ -306,7 +306,7 @@ class Recursive(Wrapper):
             halves.frames[place] = at(self.model, self._between(place, halves), half)
 
     def _between(self, place: int, halves: Halves) -> Any:
-        """What the model prepares of the frames of which the one at ``place`` is half-way."""
+        """What the model prepares of the frames around ``place``, which lies half-way between them."""
         around = self._around(place)
         for other in around:
             if other not in halves.features:
@@ -314,7 +314,7 @@ class Recursive(Wrapper):
         return prepare(self.model, [halves.features[other] for other in around], [halves.frames[other] for other in around])
 
     def _around(self, place: int) -> list[int]:
-        """The places, as far apart as can be, of which the frame at ``place`` is half-way between the middle two."""
+        """The places, as far apart as possible, whose middle two have ``place`` half-way between them."""
         half = self.spec.window // 2
         step, whole = place & -place, 2**self.depth
         places = [place + step * (2 * index + 1) for index in range(-half, half)]
@@ -323,13 +323,13 @@ class Recursive(Wrapper):
 
 
 def joined_motion(motions: Sequence[Motion]) -> Motion:
-    """As one batch."""
+    """``motions`` as one batch."""
     planes = zip(*((one.flow0, one.flow1, one.mask, one.occlusion) for one in motions), strict=True)
     return Motion(*(None if plane[0] is None else torch.cat(plane) for plane in planes))  # type: ignore[arg-type]
 
 
 class Placed(Wrapper):
-    """Runs the model on its device, without gradients; frames come from and go back to where the caller keeps them."""
+    """Runs the model on its device, without gradients; frames come from and return to the caller's device."""
 
     def __init__(self, model: Interpolator, device: torch.device | str = "cpu") -> None:
         super().__init__(model)

@@ -193,7 +193,7 @@ class _Between:
             torch.ones_like(one.rgb[:, :1]) if one.alpha is None else one.alpha for one in self.seen[middle - 1 : middle + 1]
         )
         if wrappers.estimates_motion(self.model):
-            return moved(before, after, self.model.motion_at(self.prepared, t)).clamp(0, 1)  # type: ignore[attr-defined]
+            return moved(before, after, self.model.motion_at(self.prepared, t)).clamp(0, 1)
         weight = t[:, None, None, None]
         return before * (1 - weight) + after * weight
 

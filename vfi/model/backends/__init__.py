@@ -1,6 +1,6 @@
-"""Other engines than torch that run a network, where they are installed and can; torch does otherwise, and says so.
+"""Optional inference engines; falls back to torch with a warning if one is missing or cannot run the network.
 
-An engine compiles functions of tensors for one size; what is a function of tensors alone in a network, the network says. Knows
+An engine compiles functions of tensors for one frame size; the network says which of its parts are such functions. Knows
 nothing of any particular network.
 """
 
@@ -28,22 +28,22 @@ BACKENDS = {
     "openvino": "OpenVINO, on a CPU",
     "onnx": "ONNX Runtime, on a GPU with TensorRT or CUDA, or on a CPU",
 }
-"""What a network can be run by. The names are those of modules of this room, save torch."""
+"""The engines that can run a network. Their names are those of modules of this package, except torch."""
 
 SIZES = 2
-"""For how many sizes of frame what was compiled is kept."""
+"""Number of frame sizes whose compiled functions are kept."""
 
 Function: TypeAlias = Callable[..., tuple[Tensor, ...]]
-"""From tensors of the shapes that it was compiled for to tensors."""
+"""Maps tensors of the shapes that it was compiled for to tensors."""
 
 
 class BackendError(Exception):
-    """An engine is missing or cannot run a network: why, in a sentence."""
+    """An engine is missing or cannot run a network; the message is one sentence that says why."""
 
 
 class Engine(Protocol):
-    """``compiled(part, example)``: the function that ``part`` is, to 100 dB, for tensors on the device and of the shapes of
-    ``example``. ``half`` says that weights need not be float32. Raises `BackendError`.
+    """``compiled(part, example)``: the function ``part``, accurate to 100 dB, for tensors on the device and of the shapes of
+    ``example``. ``half``: weights need not be float32. Raises `BackendError`.
     """
 
     half: bool
@@ -53,14 +53,14 @@ class Engine(Protocol):
 
 @runtime_checkable
 class Exports(Protocol):
-    """A network of two frames that is two functions of tensors alone, `parts`: what is computed of a frame [1,3,H,W], and of
-    that of both frames, in order, and t [1], the frame [1,3,H,W] at t. Both return tuples."""
+    """A network of two frames that splits into two functions of tensors, `parts`. The first maps a frame [1,3,H,W] to its
+    features; the second maps those of both frames, in order, and t [1] to the frame [1,3,H,W] at t. Both return tuples."""
 
     def parts(self) -> tuple[nn.Module, nn.Module]: ...
 
 
 def on(model: Interpolator, backend: str) -> Interpolator:
-    """``model`` run by ``backend``, one of `BACKENDS`; ``model`` itself, with a warning, where that cannot be.
+    """``model`` run by ``backend``, one of `BACKENDS`; ``model`` itself, with a warning, if that is impossible.
 
     Raises `InputError` for an unknown backend.
     """
@@ -70,18 +70,18 @@ def on(model: Interpolator, backend: str) -> Interpolator:
         return model
     try:
         if not isinstance(model, Exports):
-            raise BackendError("it has no form for other engines")
+            raise BackendError("the network cannot be exported")
         engine: Engine = importlib.import_module(f".{backend}", __package__).Engine()
         if not engine.half and any(weight.dtype != torch.float32 for part in model.parts() for weight in part.parameters()):
-            raise BackendError("it computes in float32 alone")
+            raise BackendError("the engine computes only in float32")
     except BackendError as error:
-        log.warning("%s is not run by %s but by torch: %s", model.spec.name, backend, error)
+        log.warning("%s cannot be run by %s, only by torch: %s", model.spec.name, backend, error)
         return model
     return Compiled(model, engine, backend)
 
 
 class Compiled(Wrapper):
-    """A network whose two parts are compiled for each size of frame. Frames are made one by one; torch estimates motion."""
+    """A network whose two parts are compiled per frame size. Frames are made one at a time; torch estimates motion."""
 
     def __init__(self, model: Interpolator, engine: Engine, backend: str) -> None:
         super().__init__(model)
@@ -109,7 +109,7 @@ class Compiled(Wrapper):
         return super().motion_at(wrappers.prepare(self.model, features, prepared.frames), t)
 
     def _run(self, part: int, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """What one of the parts makes of ``tensors``, compiled the first time that it meets their size."""
+        """Run one of the parts on ``tensors``; it is compiled the first time that it sees their size."""
         size = (part, *tensors[0].shape)
         if size not in self._compiled:
             while len(self._compiled) >= 2 * SIZES:
@@ -120,17 +120,17 @@ class Compiled(Wrapper):
 
     def _function(self, part: nn.Module, tensors: tuple[Tensor, ...]) -> Function:
         if self._engine is not None:
-            part(*tensors)  # what it keeps for a size must be there before an engine traces it
+            part(*tensors)  # fills its per-size caches before an engine traces it
             try:
                 return self._engine.compiled(part, tensors)
             except BackendError as error:
                 self._engine = None
-                log.warning("%s is not run by %s but by torch: %s", self.spec.name, self._backend, error)
+                log.warning("%s cannot be run by %s, only by torch: %s", self.spec.name, self._backend, error)
         return part
 
 
 class Pairs(NamedTuple):
-    """For each window what was computed of both its frames, in order, and the frames themselves, [B,3,H,W] each."""
+    """The features of both frames of each window, in order, and the frames themselves, [B,3,H,W] each."""
 
     tensors: list[tuple[Tensor, ...]]
     frames: Sequence[Tensor]

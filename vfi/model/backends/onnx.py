@@ -1,4 +1,4 @@
-"""ONNX Runtime: TensorRT or CUDA on a GPU, where its build has them, else the CPU."""
+"""ONNX Runtime: TensorRT or CUDA on a GPU, if its build has them, or the CPU."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from . import BackendError, Function
 
 try:
     import onnxruntime
-    import onnxscript  # noqa: F401 - what torch exports with
+    import onnxscript  # noqa: F401 - torch exports with it
 except ImportError as error:
     raise BackendError("ONNX Runtime is not installed (pip install onnxruntime onnxscript)") from error
 
@@ -23,7 +23,7 @@ PROVIDERS = {"cuda": ["TensorrtExecutionProvider", "CUDAExecutionProvider"], "cp
 
 
 class Engine:
-    """Compiles for the device of the tensors, in float32; tensors are read and written where they are."""
+    """Compiles for the device of the tensors, in float32, and binds their memory directly."""
 
     half = False
 
@@ -32,7 +32,7 @@ class Engine:
         there = onnxruntime.get_available_providers()
         providers = [provider for provider in PROVIDERS.get(device.type, []) if provider in there]
         if not providers:
-            raise BackendError(f"this build of ONNX Runtime has nothing for {device}: it has {', '.join(there)}")
+            raise BackendError(f"this build of ONNX Runtime does not support {device}: it has {', '.join(there)}")
         log.info("ONNX Runtime compiles for %s with %s", device, providers[0])
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
@@ -41,7 +41,7 @@ class Engine:
             assert program is not None
             session = onnxruntime.InferenceSession(program.model_proto.SerializeToString(), options, providers)
         except Exception as error:
-            raise BackendError(f"ONNX Runtime cannot compile it: {error}") from error
+            raise BackendError(f"ONNX Runtime cannot compile the network: {error}") from error
         shapes = [output.shape for output in part(*example)]
         inputs, outputs = ([port.name for port in ports] for ports in (session.get_inputs(), session.get_outputs()))
 

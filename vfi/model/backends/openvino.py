@@ -17,7 +17,7 @@ except ImportError as error:
 
 
 class Engine:
-    """Compiles for the CPU, in float32, for as many threads as torch has."""
+    """Compiles for the CPU, in float32, with as many threads as torch has."""
 
     half = False
 
@@ -32,7 +32,7 @@ class Engine:
             graph = openvino.convert_model(torch.export.export(part, tuple(example)))
             request: Any = self._core.compile_model(graph, "CPU", settings).create_infer_request()
         except Exception as error:
-            raise BackendError(f"OpenVINO cannot compile it: {error}") from error
+            raise BackendError(f"OpenVINO cannot compile the network: {error}") from error
 
         def run(*tensors: Tensor) -> tuple[Tensor, ...]:
             made = request.infer([tensor.contiguous().numpy() for tensor in tensors], share_inputs=True)

@@ -1,7 +1,6 @@
-"""Networks restructured: the same function of the same weights, in less time and memory.
+"""Restructured networks: the same function of the same weights, in less time and memory.
 
-`archs` holds networks as they were published; a module here turns one of them into another form of itself. Knows nothing of
-files or of who asks.
+`archs` holds networks as they were published; each module here restructures one of them. Knows nothing of files or callers.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from .rife import restructured
 
 
 def fast(model: Interpolator) -> Interpolator:
-    """The fastest form that is known of ``model``: for making frames, not for training. Takes its weights over."""
+    """The fastest known form of ``model``, for making frames, not for training. Takes over its weights."""
     if isinstance(model, Rife):
         return restructured(model)
     return model

@@ -1,20 +1,20 @@
 """RIFE 4.7 and later, restructured: the same function of the same weights, in half the time.
 
-Every block of RIFE looks at its frames at 1/s of their size. As published, frames and features are warped at full size and
-then sampled down, and what a block gives is sampled up to full size and down again for the next. But bilinear sampling by 1/s
-reads the four pixels in the middle of each cell of s x s, and sampling up by 2s and then down by s reads what sampling up by 2
-gives. So here
+Every block of RIFE works at 1/s of the frame size. As published, frames and features are warped at full size and then
+downsampled, and each block's output is upsampled to full size and downsampled again for the next. But bilinear downsampling by
+s reads only the four central pixels of each s x s cell, and upsampling by 2s followed by downsampling by s gives the same as
+upsampling by 2. So here:
 
-- frames are warped only where the next block looks, colours and features of both frames in one call;
-- what a block hands on goes up to the next block's size in one step;
-- a residual convolution is one convolution: its weight for each channel and its skip are in its kernel, as the factors s are
-  in those of the first and the last convolution of a block;
-- outputs that nobody reads are not computed;
-- the first convolution is several, of so few channels each that CPUs take planes as they lie; all others run channels-last;
-- places are constants of the size, and are kept.
+- frames are warped only at the pixels that the next block reads, with colours and features of both frames in one call;
+- the output of a block is resampled to the next block's size in one step;
+- a residual convolution is a single convolution: its per-channel weight and its skip are folded into the kernel, as are the
+  factors s into the first and the last convolution of a block;
+- unused outputs are not computed;
+- the first convolution is split into several with so few channels that CPUs take planar input; all others run channels-last;
+- sampling positions depend only on the size and are cached.
 
-Flow, places and sampling are float32, convolutions have the type of the weights; of bfloat16, whose eight bits are too few for
-coarse motion, that is true of the two finest blocks, which take most of the time. Knows nothing of padding, files or devices.
+Flow, positions and sampling are float32; convolutions use the dtype of the weights. bfloat16, whose eight bits are too few for
+coarse motion, is used only in the two finest blocks, which take most of the time. Knows nothing of padding, files or devices.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from ...ops.checks import check_frames, check_size, check_times
 from ...ops.warp import look_up
 
 NARROW = 16
-"""Fewer channels than this are convolved as planes: on a CPU that takes half the time of putting them channels-last first."""
+"""Fewer input channels than this are convolved as planes: on a CPU, half the time of converting to channels-last first."""
 
 
 def restructured(net: Rife) -> Rife | FastRife:
     """``net`` in its fast form.
 
-    Itself where there is none (before 4.7, in an ensemble, at a flow scale above 1), with its convolutions channels-last: that
-    takes a sixth off the time of RIFE 4.0 with refinement in 960x540.
+    If there is none (before 4.7, in an ensemble, at a flow scale above 1), ``net`` itself with channels-last convolutions: that
+    saves a sixth of the time of RIFE 4.0 with refinement at 960x540.
     """
     config, scales = net.flownet.config, net.flownet.scales
     if config.head is None or net.flownet.ensemble or min(scales) < 1:
@@ -53,11 +53,11 @@ def restructured(net: Rife) -> Rife | FastRife:
     return FastRife(net)
 
 
-# --- what depends on the size alone -------------------------------------------------------------------------------------------
+# --- tables that depend only on the size --------------------------------------------------------------------------------------
 
 
 def looked_at(side: int, scale: int, device: torch.device) -> Tensor:
-    """The pixels of a side of ``side`` that sampling by 1/``scale`` reads, in order: the two in the middle of each cell."""
+    """The pixels of a side of ``side`` that downsampling by ``scale`` reads, in order: the middle two of each cell."""
     if scale <= 2:
         return torch.arange(side, device=device)
     middle = torch.arange(scale // 2, side, scale, device=device)
@@ -66,14 +66,14 @@ def looked_at(side: int, scale: int, device: torch.device) -> Tensor:
 
 @lru_cache(maxsize=32)
 def places(height: int, width: int, scale: int, device: torch.device) -> Tensor:
-    """Where a block of ``scale`` looks at a frame, from -1 to 1: x and y, [2,h,w]."""
+    """The positions at which a block of ``scale`` reads a frame, from -1 to 1: x and y, [2,h,w]."""
     sides = (torch.linspace(-1, 1, side, device=device)[looked_at(side, scale, device)] for side in (width, height))
     return torch.stack(torch.meshgrid(*sides, indexing="xy"))
 
 
 @lru_cache(maxsize=64)
 def spread(side: int, coarse: int, scale: int, device: torch.device) -> Tensor:
-    """Sampling a side up by ``coarse``, at the pixels that a block of ``scale`` looks at: a matrix [side / coarse, h]."""
+    """The matrix [side / coarse, h] that upsamples a side by ``coarse``, at the pixels that a block of ``scale`` reads."""
     points = torch.eye(side // coarse, device=device)[None]
     up = F.interpolate(points, scale_factor=coarse, mode="linear", align_corners=False)[0]
     return up[:, looked_at(side, scale, device)]
@@ -84,7 +84,7 @@ def resize(planes: Tensor, factor: float) -> Tensor:
 
 
 def unpacked(planes: Tensor) -> Tensor:
-    """Pixel shuffling by 2, [B,4C,h,w] in channels-last order to [B,C,2h,2w] in planes, in one pass."""
+    """Pixel shuffle by 2, from channels-last [B,4C,h,w] to planar [B,C,2h,2w], in one pass."""
     cells = planes.movedim(1, -1).unflatten(-1, (-1, 2, 2))
     return cells.permute(0, 3, 1, 4, 2, 5).flatten(4, 5).flatten(2, 3)
 
@@ -93,7 +93,7 @@ def unpacked(planes: Tensor) -> Tensor:
 
 
 class Layers(nn.Module):
-    """Convolutions that may not be worth the error of bfloat16; ``fine`` says that they are."""
+    """Convolutions that stay float32 if the network becomes bfloat16, unless they are ``fine``."""
 
     def __init__(self, *, fine: bool) -> None:
         super().__init__()
@@ -108,15 +108,15 @@ class Layers(nn.Module):
 
 
 class FastBlock(Layers):
-    """A block of RIFE with what surrounds its convolutions folded into them."""
+    """A block of RIFE with the operations around its convolutions folded into them."""
 
     def __init__(self, block: Block, frames: int, scale: int, kept: int, *, fine: bool) -> None:
-        """``frames``: channels of both warped frames; ``scale``: that the block works at; ``kept``: outputs that are read."""
+        """``frames``: channels of both warped frames; ``scale``: that the block works at; ``kept``: outputs that are used."""
         super().__init__(fine=fine)
         first, second = (cast(nn.Conv2d, layer[0]) for layer in cast(Sequence[nn.Sequential], block.conv0))
         weight = first.weight.detach().clone()
         if weight.shape[1] > frames + 1:
-            weight[:, -4:] /= scale  # of the flow, in pixels of the full size
+            weight[:, -4:] /= scale  # the flow, in full-size pixels
         features = (frames - 6) // 2
         of_frames = [0, 1, 2, *range(6, 6 + features), 3, 4, 5, *range(6 + features, 6 + 2 * features)]
         handed = range(frames + 1, max(weight.shape[1] - 4, frames + 1))
@@ -135,11 +135,11 @@ class FastBlock(Layers):
         self.last.bias = nn.Parameter(cast(Tensor, last.bias).detach()[: 4 * kept] * factor)
 
     def forward(self, seen: Iterator[Tensor]) -> Tensor:
-        """What to add to the flow, in pixels, the mask and what is carried: [B,K,h,w] float32, at the block's scale.
+        """The change to the flow, in pixels, the mask and the carried features: [B,K,h,w] float32, at the block's scale.
 
-        ``seen`` yields, one after another so that no two are in memory, [B,*,h,w] each: colours and features of the frame
-        before, then after, as seen from t; t and, where there is any, flow in pixels; then, of the block before, mask and what
-        is carried.
+        ``seen`` yields the inputs [B,*,h,w] one at a time, so that no two are in memory: colours and features of the frame
+        before, then after, warped to t; then t and the flow in pixels, if any; then mask and carried features of the previous
+        block.
         """
         x = convolved(self.of_frames, next(seen))
         for layer in self.of_rest:
@@ -151,7 +151,7 @@ class FastBlock(Layers):
 
 
 class FastHead(Layers):
-    """The encoder of a frame, its transposed convolution as one of all four phases."""
+    """The encoder of a frame, with its transposed convolution as one convolution of all four phases."""
 
     def __init__(self, head: nn.Sequential) -> None:
         super().__init__(fine=False)
@@ -171,11 +171,11 @@ class FastHead(Layers):
 
 
 def phases(transposed: nn.ConvTranspose2d) -> nn.Conv2d:
-    """A transposed convolution of kernel 4 and stride 2 as a 3x3 one that gives, for each output, its 2 x 2 cell of pixels."""
+    """A transposed convolution of kernel 4 and stride 2 as a 3x3 one that gives the 2 x 2 cell of each output."""
     kernel = transposed.weight.detach()
     inputs, outputs = kernel.shape[:2]
     weight = kernel.new_zeros(outputs, 2, 2, inputs, 3, 3)
-    taps = ((0, 3), (1, 1)), ((1, 2), (2, 0))  # of the rows 2i and 2i + 1: which row of the input meets which of the kernel
+    taps = ((0, 3), (1, 1)), ((1, 2), (2, 0))  # for the rows 2i and 2i + 1: (input row, kernel row) of each tap
     for down, right in product(range(2), repeat=2):
         for (to_row, from_row), (to_column, from_column) in product(taps[down], taps[right]):
             weight[:, down, right, :, to_row, to_column] = kernel[:, :, from_row, from_column].T
@@ -184,7 +184,7 @@ def phases(transposed: nn.ConvTranspose2d) -> nn.Conv2d:
 
 
 def convolution(weight: Tensor, bias: Tensor | None, *, stride: int = 1, groups: int = 1) -> nn.Conv2d:
-    """A 3x3 convolution with these weights, in the order of memory that suits it."""
+    """A 3x3 convolution with these weights, in the memory format that suits it."""
     outputs, inputs = weight.shape[0], weight.shape[1] * groups
     layer = nn.Conv2d(inputs, outputs, 3, stride, 1, groups=groups, bias=bias is not None)
     layer.weight.data = weight.detach().clone(memory_format=order(inputs))
@@ -207,7 +207,7 @@ def folded(residual: Residual) -> nn.Conv2d:
 
 
 def convolved(layer: nn.Conv2d, planes: Tensor) -> Tensor:
-    """``layer`` on float32 planes."""
+    """Apply ``layer`` to float32 planes."""
     return layer(planes.to(layer.weight.dtype).contiguous(memory_format=order(layer.in_channels)))
 
 
@@ -215,7 +215,7 @@ def convolved(layer: nn.Conv2d, planes: Tensor) -> Tensor:
 
 
 class Features(NamedTuple):
-    """Colours and features of a frame, [B,3,H,W] and [B,C,H,W], and as the first block sees them, ``coarse``; all float32."""
+    """Colours and features of a frame, [B,3,H,W] and [B,C,H,W], and both at the first block's scale, ``coarse``; float32."""
 
     rgb: Tensor
     features: Tensor
@@ -225,7 +225,7 @@ class Features(NamedTuple):
 
 @dataclass(frozen=True)
 class Prepared:
-    """Both frames of each window in turn, ``planes`` [2B,3+C,H,W], and as the first block sees them, [B,2(3+C),h,w]."""
+    """Both frames of each window in turn, ``planes`` [2B,3+C,H,W], and at the first block's scale, [B,2(3+C),h,w]."""
 
     planes: Tensor
     coarse: Tensor
@@ -233,7 +233,7 @@ class Prepared:
 
 
 class FastRife(nn.Module):
-    """RIFE 4.7 and later as an `Interpolator` that `Encodes` and `Moves`, as `archs.rife.Rife` is."""
+    """RIFE 4.7 and later as an `Interpolator` that `Encodes` and `Moves`, like `archs.rife.Rife`."""
 
     def __init__(self, net: Rife) -> None:
         super().__init__()
@@ -256,13 +256,13 @@ class FastRife(nn.Module):
         return self.at(self.prepare([self.encode(rgb) for rgb in frames], frames), t)
 
     def encode(self, rgb: Tensor) -> Features:
-        """What is computed of one frame [B,3,H,W] alone."""
+        """The features of one frame [B,3,H,W]."""
         check_size(self.spec, rgb)
         planes = rgb.float(), self.head(rgb)
         return Features(*planes, torch.cat([resize(plane, 1 / self.scales[0]) for plane in planes], dim=1), rgb.dtype)
 
     def prepare(self, features: Sequence[Features], frames: Sequence[Tensor]) -> Prepared:
-        """What does not depend on t, from what `encode` gave for both frames."""
+        """Everything independent of t, from the features of both frames."""
         check_frames(self.spec, frames)
         before, after = features
         planes = torch.cat((before.rgb, before.features, after.rgb, after.features), dim=1).unflatten(1, (2, -1))
@@ -275,7 +275,7 @@ class FastRife(nn.Module):
         return torch.lerp(after, before, mask).clamp_(0, 1).to(prepared.dtype)
 
     def parts(self) -> tuple[nn.Module, nn.Module]:
-        """As `backends.Exports` says; what is computed of a frame is its `Features`, without the last."""
+        """See `backends.Exports`; the features of a frame are its `Features` without the last field."""
         return _Encoding(self).eval(), _Making(self).eval()
 
     def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
@@ -284,7 +284,7 @@ class FastRife(nn.Module):
         return Motion(flow[:, :2], flow[:, 2:], mask)
 
     def estimate(self, prepared: Prepared, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Flow to the frame before and to that after, [B,4,H,W] in pixels, and the weight [B,1,H,W] of the frame before."""
+        """Flow to the frames before and after, [B,4,H,W] in pixels, and the weight [B,1,H,W] of the frame before."""
         check_times(self.spec, t, len(prepared.coarse))
         t = t.float().reshape(-1, 1, 1, 1)
         size = prepared.planes.shape[-2:]
@@ -297,14 +297,14 @@ class FastRife(nn.Module):
         return flow_at(motions, size, 1), resize(last, self.scales[-1]).sigmoid()
 
     def _first(self, prepared: Prepared, t: Tensor) -> Iterator[Tensor]:
-        """What the first block sees."""
+        """The inputs of the first block."""
         yield prepared.coarse.expand(len(t), -1, -1, -1)
         yield t.expand(-1, -1, *prepared.coarse.shape[-2:])
 
     def _later(
         self, prepared: Prepared, t: Tensor, motions: list[tuple[int, Tensor]], last: Tensor, scale: int
     ) -> Iterator[Tensor]:
-        """What a block of ``scale`` sees after ``motions``, the last of which came with ``last``."""
+        """The inputs of a block of ``scale`` after ``motions``, the last of which came with ``last``."""
         coarse = motions[-1][0]
         flow = flow_at(motions, prepared.planes.shape[-2:], scale)
         yield shrunk(warped(prepared.planes, flow, scale), scale)
@@ -333,9 +333,9 @@ class _Making(nn.Module):
 
 
 def flow_at(motions: list[tuple[int, Tensor]], size: torch.Size, scale: int) -> Tensor:
-    """The sum of ``motions``, each with its scale, where a block of ``scale`` looks at frames of ``size``: [B,4,h,w].
+    """The sum of ``motions``, each with its scale, at the pixels that a block of ``scale`` reads of ``size``: [B,4,h,w].
 
-    From scale 2 on that is everywhere; the sum then takes the place of what it is of.
+    At scales 2 and 1 these are all pixels; the sum then replaces the contents of ``motions``.
     """
     height, width = size
     if scale > 2:
@@ -354,20 +354,20 @@ def flow_at(motions: list[tuple[int, Tensor]], size: torch.Size, scale: int) -> 
 
 
 def shrunk(planes: Tensor, scale: int) -> Tensor:
-    """What a block of ``scale`` sees of ``planes``, which are known where it looks."""
+    """``planes``, given at the pixels that a block of ``scale`` reads, downsampled to the block's size."""
     return planes if scale == 1 else resize(planes, 0.5)
 
 
 def warped(planes: Tensor, flow: Tensor, scale: int) -> Tensor:
-    """Both frames ``planes`` [2B,C,H,W] as seen from t where a block of ``scale`` looks, side by side: [T,2C,h,w].
+    """Both frames ``planes`` [2B,C,H,W] warped to t, at the pixels that a block of ``scale`` reads: [T,2C,h,w].
 
-    ``flow`` is [T,4,h,w]; T is B, or B is 1.
+    ``flow`` is [T,4,h,w]; T equals B, or B is 1.
     """
     windows, steps = len(planes) // 2, len(flow) // (len(planes) // 2)
     height, width = planes.shape[-2:]
     base = places(height, width, scale, flow.device)[:, None]
     to_grid = flow.new_tensor([2 / max(side - 1, 1) for side in (width, height)])[:, None, None, None]
-    # The steps of a window go below one another: [windows, steps, frames, xy, h, w] -> [windows, frames, xy, steps, h, w].
+    # The steps of a window are stacked vertically: [windows, steps, frames, xy, h, w] -> [windows, frames, xy, steps, h, w].
     moved = flow.unflatten(1, (2, 2)).unflatten(0, (windows, steps)).permute(0, 2, 3, 1, 4, 5)
     grid = torch.addcmul(base, moved, to_grid).flatten(0, 1).flatten(2, 3).permute(0, 2, 3, 1)
     seen = look_up(planes, grid).unflatten(2, (steps, -1)).unflatten(0, (windows, 2))

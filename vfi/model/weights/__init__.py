@@ -1,7 +1,7 @@
-"""From the name of a model to a file on disk, and never a download that was not asked for.
+"""From the name of a model to a file on disk; downloads only on request.
 
-Owns where weights lie, how they are fetched, checked and converted. Knows nothing of networks: to it a model is a row of the
-catalogue, and a file is tensors by name.
+Owns where weights are stored and how they are fetched, verified and converted. Knows nothing of networks: here a model is a row
+of the catalogue, and a file maps names to tensors.
 """
 
 from .catalogue import find, on_disk

@@ -1,6 +1,6 @@
 """From the name of a model to its file.
 
-Knows the rows of the catalogue and the folders. Knows nothing of networks, and never reaches for the net.
+Knows the rows of the catalogue and the folders. Knows nothing of networks, and never goes online.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .folders import SHIPPED, search_folders
 
 
 def on_disk(model: str | Checkpoint, folders: Iterable[Path] | None = None) -> Path | None:
-    """The file of a model of the catalogue, or None. ``folders`` are `search_folders` unless given; what ships comes last."""
+    """The file of a catalogue model, or None. Searches ``folders`` (default: `search_folders`), then the shipped weights."""
     checkpoint = registry.checkpoints().get(model) if isinstance(model, str) else model
     if checkpoint is None:
         return None
@@ -25,9 +25,9 @@ def on_disk(model: str | Checkpoint, folders: Iterable[Path] | None = None) -> P
 
 
 def find(model: str | Path, folders: Iterable[Path] | None = None) -> Path:
-    """The file of a model: of a name of the catalogue, a path, or the name of a file in one of ``folders``.
+    """The file of a model, given its catalogue name, its path, or the name of a file in one of ``folders``.
 
-    ``folders`` are `search_folders` unless given. Raises `InputError`, which says where it was looked for and how it is had.
+    ``folders`` default to `search_folders`. Raises `InputError`, which says where it searched and how to get the model.
     """
     folders = search_folders() if folders is None else list(folders)
     if isinstance(model, str) and (checkpoint := registry.checkpoints().get(model)):
@@ -49,7 +49,7 @@ def find(model: str | Path, folders: Iterable[Path] | None = None) -> Path:
 
 
 def catalogued(name: str) -> Checkpoint:
-    """The row of a name. Raises `InputError` for a name that has none."""
+    """The catalogue row of a name. Raises `InputError` if there is none."""
     if name in registry.builtins():
         raise InputError(f"{name} needs no weights: there is nothing to fetch")
     if name not in registry.checkpoints():
@@ -67,7 +67,7 @@ def how_to_get(checkpoint: Checkpoint, folders: Sequence[Path]) -> str:
 
 def _close_to(name: str) -> str:
     close = difflib.get_close_matches(name, registry.names(), n=4)
-    return f"did you mean {', '.join(close)}?" if close else "`vfi models` lists what there is"
+    return f"did you mean {', '.join(close)}?" if close else "`vfi models` lists all models"
 
 
 def _listed(folders: Sequence[Path]) -> str:

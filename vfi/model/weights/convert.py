@@ -1,4 +1,4 @@
-"""Files that training scripts leave behind, made into one safetensors file that holds tensors and nothing else.
+"""Conversion of the files of training scripts to one safetensors file, which holds only tensors.
 
 The only place that opens a pickle, and then only as tensors and plain values.
 """
@@ -21,17 +21,17 @@ from .files import first_line, kind_of, read_safetensors, sha256_of, write
 
 
 def convert(files: Sequence[Path | str], out: Path | str, force: bool = False) -> Path:
-    """Make one safetensors file of pickles, TorchScript or safetensors files; numbers and their type stay as they are.
+    """Convert pickles, TorchScript or safetensors files to one safetensors file; values and dtypes are kept.
 
     Several files are parts of one model: the tensors of each get the file's stem as a prefix, or that of ``PREFIX=FILE``. A
-    pickle is read as tensors and plain values only; one that holds anything else is refused and nothing of it is run. Raises
-    `InputError`; ``out`` is overwritten only with ``force``, and only by a whole file.
+    pickle is read as tensors and plain values only; one that holds anything else is refused and none of it is run. Raises
+    `InputError`; ``out`` is overwritten only with ``force``, and only by a complete file.
     """
     out = Path(out).expanduser()
     if out.suffix != ".safetensors":
-        raise InputError(f"the result is a safetensors file, and {out} does not end in .safetensors")
+        raise InputError(f"{out} was given: the output file must end in .safetensors")
     if out.exists() and not force:
-        raise InputError(f"{out} is already there: --force overwrites it")
+        raise InputError(f"{out} already exists: --force overwrites it")
     parts = [_part(file, several=len(files) > 1) for file in files]
     state: dict[str, Tensor] = {}
     for prefix, path in parts:
@@ -60,7 +60,7 @@ def read_published(path: Path) -> dict[str, Tensor]:
     """The tensors of a model file of any kind, as plain as `registry.normalise` makes them."""
     kind = kind_of(path)
     if kind is None:
-        raise InputError(f"{path} is not a model: a pickle, TorchScript or safetensors file is wanted")
+        raise InputError(f"{path} is not a model: a pickle, TorchScript or safetensors file is needed")
     loaders = {"safetensors": read_safetensors, "pickle": _unpickled, "TorchScript": _unscripted}
     state = registry.unwrap(loaders[kind](path))
     if isinstance(state, Mapping):
@@ -72,7 +72,7 @@ def read_published(path: Path) -> dict[str, Tensor]:
 
 
 def _tensors(state: Mapping[Any, Any]) -> dict[str, Tensor]:
-    """The tensors of ``state``, or, where it holds whole networks instead, theirs as ``network.name``."""
+    """The tensors of ``state``, or, if it holds whole networks instead, theirs as ``network.name``."""
     tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
     if tensors:
         return tensors
@@ -89,10 +89,10 @@ def _unpickled(path: Path) -> object:
     if torch.__version__ < "2.10":
         raise InputError(f"torch {torch.__version__} cannot read a pickle safely: 2.10 or later is needed")
     try:
-        with torch.serialization.safe_globals([datetime]):  # Super SloMo's file says when it was made
+        with torch.serialization.safe_globals([datetime]):  # Super SloMo's file holds its date
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise InputError(f"{path} holds more than tensors and plain values, or is damaged: nothing of it was run") from error
+        raise InputError(f"{path} holds more than tensors and plain values, or is damaged: none of it was run") from error
     except Exception as error:  # a damaged pickle can fail in any way
         raise InputError(f"{path} is damaged: {first_line(error)}") from error
 

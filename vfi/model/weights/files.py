@@ -1,6 +1,6 @@
-"""Model files: what kind they are, how they are read, and how they are written whole or not at all.
+"""Model files: their kind, reading them, and writing them completely or not at all.
 
-Knows nothing of where files lie or what networks their tensors make.
+Knows nothing of where files are or which networks their tensors form.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from torch import Tensor
 from ...core import InputError
 
 _DTYPES = {"F64": torch.float64, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64, "I32": torch.int32}
-"""Types of a safetensors header that a network may hold beside float32."""
+"""Dtypes in a safetensors header that a network may hold besides float32."""
 
 
 def read(path: Path | str, prefixes: tuple[str, ...] = ("",)) -> dict[str, Tensor]:
     """The tensors of a safetensors file whose names begin with one of ``prefixes``; no others are read.
 
-    Raises `InputError` for anything else; a pickle is not opened.
+    Raises `InputError` for any other file; pickles are not opened.
     """
     path = Path(path)
     kind = kind_of(path)
     if kind in ("pickle", "TorchScript"):
         raise InputError(
-            f"{path} is a {kind} file, which can hold code: make it safe once with "
+            f"{path} is a {kind} file, which can hold code: convert it once with "
             f"`vfi models convert {path} {path.with_suffix('.safetensors').name}`"
         )
     if kind != "safetensors":
-        raise InputError(f"{path} is not a model: a safetensors file is wanted")
+        raise InputError(f"{path} is not a model: a safetensors file is needed")
     return read_safetensors(path, prefixes)
 
 
 def read_safetensors(path: Path, prefixes: tuple[str, ...] = ("",)) -> dict[str, Tensor]:
-    """As `read`, of a file that is of this kind. Raises `InputError` for a damaged one."""
+    """As `read`, for a file known to be safetensors. Raises `InputError` for a damaged one."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -65,7 +65,7 @@ def read_shapes(path: Path) -> dict[str, Tensor]:
 
 
 def kind_of(path: Path) -> str | None:
-    """``safetensors``, ``pickle``, ``TorchScript`` or None, from a look at the file; nothing in it is run."""
+    """``safetensors``, ``pickle``, ``TorchScript`` or None, from the content; nothing in it is run."""
     try:
         if path.is_dir():
             raise InputError(f"{path} is a folder, not a model file")
@@ -86,7 +86,7 @@ def kind_of(path: Path) -> str | None:
 
 
 def write(target: Path, state: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    """Save tensors under another name beside ``target``, and rename when all is written. Raises `InputError`."""
+    """Save tensors to a temporary file beside ``target``, and rename it once complete. Raises `InputError`."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
@@ -96,7 +96,7 @@ def write(target: Path, state: Mapping[str, Tensor], metadata: dict[str, str]) -
         part.touch()
         mode = part.stat().st_mode
         save_file(own, part, {"format": "pt", **metadata})
-        part.chmod(mode)  # save_file makes a file that only its owner may read
+        part.chmod(mode)  # save_file makes the file readable by its owner only
         part.replace(target)
     except (SafetensorError, OSError) as error:
         raise InputError(f"{target} cannot be written: {first_line(error)}") from error
@@ -114,6 +114,6 @@ def sha256_of(path: Path) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """What an exception says, on one line."""
+    """The first line of an exception's message."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".:") if lines else type(error).__name__

@@ -1,6 +1,6 @@
-"""Where weights may lie: ComfyUI's folders for them and the library's own.
+"""The folders of weights: ComfyUI's and the library's own.
 
-Follows ComfyUI's rules for its folders without ComfyUI. Knows nothing of what lies in them.
+Follows ComfyUI's rules for its folders without importing it. Knows nothing of their contents.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from ...core import InputError
 from .files import first_line
 
 COMFYUI_FOLDER = "frame_interpolation"
-"""What ComfyUI calls its folder for these models."""
+"""ComfyUI's name for its folder of these models."""
 
 
 SHIPPED = Path(__file__).parent / "shipped"
-"""Weights that come with the library, beside cards that say how they were made."""
+"""Weights that ship with the library, beside model cards that say how they were trained."""
 
 
 def cache_folder() -> Path:
@@ -35,10 +35,10 @@ def cache_folder() -> Path:
 
 
 def comfyui_folders() -> list[Path]:
-    """Where ComfyUI looks for frame-interpolation models, its default first; nothing where there is no ComfyUI.
+    """The folders that ComfyUI searches for frame-interpolation models, its default first; none without ComfyUI.
 
-    ComfyUI is the folder in ``$COMFYUI_PATH``, else the one whose ``custom_nodes`` this library lies in. Raises
-    `InputError` for a ``$COMFYUI_PATH`` that is no folder and for an unreadable ``extra_model_paths.yaml``.
+    ComfyUI is the folder in ``$COMFYUI_PATH``, else the one whose ``custom_nodes`` contains this library. Raises
+    `InputError` for a ``$COMFYUI_PATH`` that is not a folder and for an unreadable ``extra_model_paths.yaml``.
     """
     root = _comfyui()
     if root is None:
@@ -53,7 +53,7 @@ def comfyui_folders() -> list[Path]:
 
 
 def search_folders(extra: Iterable[Path | str] = ()) -> list[Path]:
-    """The folders that are searched, in order: those given, ComfyUI's, the cache."""
+    """The folders to search, in order: ``extra``, ComfyUI's, the cache."""
     folders = [*(Path(folder).expanduser() for folder in extra), *comfyui_folders(), cache_folder()]
     return list(dict.fromkeys(folders))
 
@@ -71,8 +71,8 @@ def _comfyui() -> Path | None:
 def _extra_model_paths(config: Path) -> Iterator[tuple[Path, bool]]:
     """The folders that an ``extra_model_paths.yaml`` gives for these models, and whether each goes before the others.
 
-    A section may have a ``base_path``, which is expanded, and is relative to the file; its folders, one a line, are relative
-    to that.
+    A section may have a ``base_path``, which is expanded and relative to the file; its folders, one per line, are relative to
+    that.
     """
     if not config.is_file():
         return
