@@ -86,7 +86,7 @@ GROUPS = 32
 """Groups of group normalisation."""
 
 CHUNK = 8192
-"""Windows times heads that attend at once; bounds memory on large frames."""
+"""Maximum windows times heads per attention call, which bounds memory on large frames."""
 
 
 def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:

@@ -35,8 +35,9 @@ from ..pixels.flicker import flicker
 from ..pixels.metrics import Lpips, Quality, compare
 from . import model_options
 from .arguments import argument, factor, whole
-from .output import INTERRUPTED, console_for_people
+from .output import INTERRUPTED
 from .progress import tracked
+from .report import console_for_people
 
 COLUMNS: dict[str, tuple[str, str]] = {
     "psnr": ("PSNR", ".2f"),

@@ -13,8 +13,9 @@ from ..model.load import build
 from ..motion import flow
 from ..timing.grids import timing
 from .arguments import add_input, add_output, argument, auto_or, clip_source, factor
-from .output import Settings, add_options, console_for_people, make_clip
+from .output import Settings, add_options, make_clip
 from .progress import tracked
+from .report import console_for_people
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:

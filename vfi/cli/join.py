@@ -10,8 +10,9 @@ from ..clips.clip import Edited
 from ..edit.join import Seam, described, joined, seam, seam_in_words
 from ..timing.grids import exact_rate, timing
 from .arguments import add_output, add_part, argument, auto_or, clip_source, count, whole
-from .output import Settings, add_options, console_for_people, make_clip
+from .output import Settings, add_options, make_clip
 from .progress import tracked
+from .report import console_for_people
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:

@@ -9,8 +9,9 @@ from ..clips.clip import Edited
 from ..edit.loop import Loop, best_loop, turn_of, whole_loop
 from ..timing.grids import exact_rate, timing
 from .arguments import add_input, add_output, argument, auto_or, clip_source, factor, whole
-from .output import Settings, add_options, console_for_people, make_clip
+from .output import Settings, add_options, make_clip
 from .progress import tracked
+from .report import console_for_people
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:

@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-import json
-import sys
-import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
-from rich.console import Console
-from rich.filesize import decimal
-from rich.markup import escape
 
 from .. import __version__
 from ..clips.clip import DamagedError, Encoding, Reader, unbound
 from ..clips.open import ClipSource
 from ..clips.video.codecs import CODECS
 from ..clips.video.sound import AUDIO, Audio
-from ..core import Frame, InputError, Interpolator, Spec
+from ..core import InputError, Interpolator
 from ..model import load
 from ..model.load import Choice
 from ..pixels.transfer import TRANSFERS
 from ..render import journal, workers
-from ..render.convert import Converted, Interrupted, convert
+from ..render.convert import Interrupted, convert
 from ..render.pipeline import Task
 from ..timing.grids import Tail, Timing
 from ..timing.shutter import Shutter
 from . import model_options
 from .arguments import argument, factor, whole
 from .parallel import ALONE, Crew
-from .progress import bar, tracked
+from .progress import tracked
+from .report import Report
 
 INTERRUPTED = 130
 
@@ -89,11 +81,6 @@ def add_audio(parser: ArgumentParser) -> None:
         help="copy: unchanged; stretch: time-stretched to the new speed, with the pitch kept; auto: copy if the speed is kept, "
         "else stretch; drop: no sound",
     )
-
-
-def console_for_people() -> Console:
-    """The console for everything but results: standard error."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)
@@ -183,171 +170,50 @@ def make_clip(
     ``clip`` comes from, for its sound and for workers; ``model`` replaces the one of the settings. On Ctrl-C the finished
     frames are kept under another name.
     """
-    started = time.perf_counter()
-    console = console_for_people()
     task = settings.task(clip, asked, tail)
-    report = _Report(settings, task, console)
     sound = source.sound() if source is not None and clip.info.audio else None
+    size, transfer = (clip.info.height, clip.info.width), unbound(task.info)
+    if crew.threads is not None and not crew.several:
+        torch.set_num_threads(crew.threads)
+    recipe = settings.recipe(task, decisions, crew.threads_each) if settings.resume or crew.several else None
+    report = Report(settings.path, task, settings.device)
     try:
-        if source is not None and crew.several:
-            result = _by_workers(clip, task, settings, report, source, crew, decisions, sound=sound, audio=audio)
-        else:
-            if crew.threads is not None:
-                torch.set_num_threads(crew.threads)
-            recipe = settings.recipe(task, decisions, torch.get_num_threads()) if settings.resume else None
-            with report:
+        with report:
+            if source is None or recipe is None or not crew.several:
                 result = convert(
                     clip,
-                    lambda: report.begun(model or load.build(settings.choice, settings.device, *_frames(task))),
+                    lambda: report.promised(model or load.build(settings.choice, settings.device, size, transfer)),
                     task,
                     settings.path,
                     sound=sound,
                     audio=audio,
                     doubts=settings.disagreement,
                     recipe=recipe,
-                    progress=lambda done: report.at(done.frames),
+                    progress=lambda done: report.progress(done.frames),
+                )
+            else:
+                if settings.disagreement is not None:
+                    raise InputError("--disagreement cannot be combined with several processes: they make one output only")
+                pool, spec = crew.pool(settings.device), load.spec_of(settings.choice)
+                report.promise(spec, pool.count)
+                result = workers.convert(
+                    pool,
+                    clip,
+                    replace(source, path=source.path.absolute()).open,
+                    partial(load.build, settings.choice, size=size, transfer=transfer),
+                    task,
+                    settings.path,
+                    recipe,
+                    window=spec.window,
+                    sound=sound,
+                    audio=audio,
+                    watched=lambda whole: tracked(whole, "looking at the clip", whole.info.frames, report.console),
+                    progress=report.progress,
                 )
     except DamagedError as error:
         raise InputError(f"{error}: --damaged-ok uses the readable part") from error
     except Interrupted as stopped:
-        console.print(escape(f"vfi: interrupted: {_left(stopped, resumable=settings.resume or crew.several)}"))
+        report.interrupted(stopped, resumable=recipe is not None)
         return INTERRUPTED
-    report.finished(result, time.perf_counter() - started)
+    report.finished(result, for_machines=settings.json)
     return 0
-
-
-def _by_workers(
-    clip: Reader,
-    task: Task,
-    settings: Settings,
-    report: _Report,
-    source: ClipSource,
-    crew: Crew,
-    decisions: Mapping[str, object],
-    **sound: Any,
-) -> Converted:
-    if settings.disagreement is not None:
-        raise InputError("--disagreement cannot be combined with several processes: they make one output only")
-    pool = crew.pool(settings.device)
-    spec = load.spec_of(settings.choice)
-    size, transfer = _frames(task)
-    with report:
-        report.promise(spec, pool.count)
-        return workers.convert(
-            pool,
-            clip,
-            replace(source, path=source.path.absolute()).open,
-            partial(load.build, settings.choice, size=size, transfer=transfer),
-            task,
-            settings.path,
-            settings.recipe(task, decisions, crew.threads_each),
-            window=spec.window,
-            watched=partial(_looked_at, console=report.console),
-            progress=report.at,
-            **sound,
-        )
-
-
-def _frames(task: Task) -> tuple[tuple[int, int], Any]:
-    """The size (height, width) of the frames of a task, and their transfer function if it goes beyond white."""
-    return (task.info.height, task.info.width), unbound(task.info)
-
-
-def _looked_at(clip: Reader, console: Console) -> Iterable[Frame]:
-    return tracked(clip, "looking at the clip", clip.info.frames, console)
-
-
-def _left(stopped: Interrupted, *, resumable: bool) -> str:
-    """The frames that an interrupted run leaves, in words."""
-    if stopped.partial is None:
-        return "nothing was written"
-    if resumable:
-        return f"{stopped.done.frames} frames are done: run the same command again to resume"
-    return f"the {stopped.done.frames} finished frames are in {stopped.partial}"
-
-
-class _Report:
-    """Reports the progress of a run to people, and its result to machines."""
-
-    def __init__(self, settings: Settings, task: Task, console: Console) -> None:
-        self.console = console
-        self._settings, self._task = settings, task
-        self._name = ""
-        self._done: int | None = None
-        self._bar = ExitStack()
-
-    def __enter__(self) -> _Report:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._bar.close()
-
-    def promise(self, spec: Spec, workers: int | None = None) -> None:
-        """Print the frames to be made and the memory they need, before the work starts."""
-        task, info = self._task, self._task.info
-        self._name = spec.name
-        source = length_in_words(info.frames, info.rate, info.duration)
-        made = length_in_words(task.total, task.asked.rate, task.length)
-        to = f"{self._settings.path}: {made}, by {spec.name} on {self._settings.device}"
-        self.console.print(escape(f"{info.width}x{info.height}, {source} -> {to}"))
-        most = decimal(task.ceiling(spec))
-        each = "memory: at most" if workers is None else f"{workers} workers, memory of each: at most"
-        self.console.print(f"{each} {most}, plus the model's weights")
-
-    def begun(self, model: Interpolator) -> Interpolator:
-        """Announce the frames of ``model``, show a progress bar for them, and return ``model``."""
-        self.promise(model.spec)
-        self._show(self._done or 0)
-        return model
-
-    def at(self, done: int) -> None:
-        """Show that ``done`` frames are done. The first call reports those of an earlier run."""
-        if self._done is None and done:
-            self.console.print(f"{done} frames are done already: resuming")
-        elif self._done is not None:
-            self._show(done)
-        self._done = done
-
-    def _show(self, done: int) -> None:
-        if self._bar_at is None:
-            self._bar_at = self._bar.enter_context(bar("making frames", self._task.total, self.console, done))
-        self._bar_at(done)
-
-    _bar_at: Any = None
-
-    def finished(self, result: Converted, seconds: float) -> None:
-        """Report the result: to people, and as JSON on standard output."""
-        self._bar.close()
-        for note in result.notes:
-            self.console.print(escape(f"note: {note}"))
-        done, path, info = result.done, self._settings.path, self._task.info
-        made = f"{done.frames} frames, {float(done.end - done.start):.3f} s"
-        self.console.print(escape(f"{path}: {made}, in {seconds:.1f} s"))
-        if self._settings.json:
-            sys.stdout.write(
-                json.dumps(
-                    {
-                        "output": str(path),
-                        "model": self._name,
-                        "device": str(self._settings.device),
-                        "frames": done.frames,
-                        "fps": None if self._task.asked.rate is None else str(self._task.asked.rate),
-                        "duration": str(done.end - done.start),
-                        "width": info.width,
-                        "height": info.height,
-                        "seconds": round(seconds, 3),
-                        "notes": result.notes,
-                    }
-                )
-                + "\n"
-            )
-
-
-def length_in_words(frames: int | None, rate: Fraction | None, duration: Fraction | None) -> str:
-    """The length of a clip in words, as far as known."""
-    parts = (
-        None if frames is None else f"{frames} frames",
-        None if rate is None else f"{float(rate):.6g} fps",
-        None if duration is None else f"{float(duration):.3f} s",
-    )
-    return ", ".join(filter(None, parts)) or "length unknown"

@@ -13,8 +13,8 @@ from ..edit.duplicates import LONGEST
 from ..edit.find import Edit, Finder, find_plan
 from ..edit.plan import CUTS, DUPLICATES, Cuts, Duplicates, Plan
 from .arguments import argument, text_of, whole
-from .output import console_for_people
 from .progress import tracked
+from .report import console_for_people
 
 NO_EDIT = Edit()
 

@@ -19,8 +19,8 @@ from ..edit.plan import Output, Plan
 from ..timing.grids import exact_rate
 from . import shot_options
 from .arguments import add_input, argument, clip_source, factor, whole
-from .output import console_for_people, length_in_words
 from .progress import tracked
+from .report import console_for_people, length_in_words
 from .shot_options import ShotOptions
 
 

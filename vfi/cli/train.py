@@ -13,8 +13,8 @@ from ..train.data import prepare
 from ..train.loop import Progress, train
 from ..train.recipe import Data, Recipe, Schedule, read_recipe
 from .arguments import add_part, argument, whole
-from .output import console_for_people
 from .progress import bar
+from .report import console_for_people
 
 OWN = "inbetween-s"
 """The network that is fine-tuned on clips given without a recipe."""

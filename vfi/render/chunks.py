@@ -110,7 +110,7 @@ class Chunks:
         self._journal.finish(number, chunk)
 
     def keep(self, first: int) -> None:
-        """Forget all chunks except the first ``first``."""
+        """Forget the chunks from number ``first`` on."""
         self._journal.keep(first)
 
     def join(self) -> Path:

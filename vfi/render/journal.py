@@ -77,7 +77,7 @@ class Journal:
         self._save()
 
     def keep(self, first: int) -> None:
-        """Forget all chunks except the first ``first``."""
+        """Forget the chunks from number ``first`` on."""
         for number in [number for number in self.chunks if number >= first]:
             del self.chunks[number]
             delete(self.chunk(number))

@@ -1,0 +1,113 @@
+"""What a command tells of a clip in the making: the promise, the progress bar and the result; people on standard error,
+machines on standard output."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.filesize import decimal
+from rich.markup import escape
+
+from ..core import Interpolator, Spec
+from ..render.convert import Converted, Interrupted
+from ..render.pipeline import Task
+from .progress import bar
+
+
+def console_for_people() -> Console:
+    """The console for everything but results: standard error."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Report:
+    """Reports on the making of ``path``; as a context manager it takes its progress bar away at the end."""
+
+    def __init__(self, path: Path, task: Task, device: torch.device) -> None:
+        self.console = console_for_people()
+        self._path, self._task, self._device = path, task, device
+        self._started = time.perf_counter()
+        self._model = ""
+        self._done: int | None = None
+        self._bar = ExitStack()
+        self._move: Callable[[int], None] | None = None
+
+    def __enter__(self) -> Report:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()
+
+    def promise(self, spec: Spec, workers: int | None = None) -> None:
+        """Print the frames to be made and the memory they need, and show a progress bar for them."""
+        task, info = self._task, self._task.info
+        self._model = spec.name
+        source = length_in_words(info.frames, info.rate, info.duration)
+        made = length_in_words(task.total, task.asked.rate, task.length)
+        self.console.print(
+            escape(f"{info.width}x{info.height}, {source} -> {self._path}: {made}, by {spec.name} on {self._device}")
+        )
+        each = "memory: at most" if workers is None else f"{workers} workers, memory of each: at most"
+        self.console.print(f"{each} {decimal(task.ceiling(spec))}, plus the model's weights")
+        self._move = self._bar.enter_context(bar("making frames", task.total, self.console, self._done or 0))
+
+    def promised(self, model: Interpolator) -> Interpolator:
+        """``model`` itself, after the promise of its frames."""
+        self.promise(model.spec)
+        return model
+
+    def progress(self, done: int) -> None:
+        """Show that ``done`` frames are done. The first call reports those of an earlier run."""
+        if self._done is None and done:
+            self.console.print(f"{done} frames are done already: resuming")
+        self._done = done
+        if self._move is not None:
+            self._move(done)
+
+    def interrupted(self, stopped: Interrupted, *, resumable: bool) -> None:
+        """Say what an interrupted run leaves."""
+        left = f"the {stopped.done.frames} finished frames are in {stopped.partial}"
+        if stopped.partial is None:
+            left = "nothing was written"
+        elif resumable:
+            left = f"{stopped.done.frames} frames are done: run the same command again to resume"
+        self.console.print(escape(f"vfi: interrupted: {left}"))
+
+    def finished(self, result: Converted, *, for_machines: bool) -> None:
+        """Report the result: to people, and as JSON on standard output ``for_machines``."""
+        seconds, done, asked, info = time.perf_counter() - self._started, result.done, self._task.asked, self._task.info
+        for note in result.notes:
+            self.console.print(escape(f"note: {note}"))
+        made = f"{done.frames} frames, {float(done.end - done.start):.3f} s"
+        self.console.print(escape(f"{self._path}: {made}, in {seconds:.1f} s"))
+        facts = {
+            "output": str(self._path),
+            "model": self._model,
+            "device": str(self._device),
+            "frames": done.frames,
+            "fps": None if asked.rate is None else str(asked.rate),
+            "duration": str(done.end - done.start),
+            "width": info.width,
+            "height": info.height,
+            "seconds": round(seconds, 3),
+            "notes": result.notes,
+        }
+        if for_machines:
+            sys.stdout.write(json.dumps(facts) + "\n")
+
+
+def length_in_words(frames: int | None, rate: Fraction | None, duration: Fraction | None) -> str:
+    """The length of a clip in words, as far as known."""
+    parts = (
+        None if frames is None else f"{frames} frames",
+        None if rate is None else f"{float(rate):.6g} fps",
+        None if duration is None else f"{float(duration):.3f} s",
+    )
+    return ", ".join(filter(None, parts)) or "length unknown"
