@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
+from ..clips.clip import DamagedError
 from ..core import InputError
 from ..render import malloc
 from . import bench, flow, interpolate, join, loop, models, retime, shots, train, tween
@@ -26,7 +27,8 @@ def command(arguments: Sequence[str] | None = None) -> int:
     try:
         return args.run(args)
     except InputError as error:
-        sys.stderr.write(f"vfi: {error}\n")
+        advice = ": --damaged-ok uses the readable part" if isinstance(error, DamagedError) and "damaged_ok" in args else ""
+        sys.stderr.write(f"vfi: {error}{advice}\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("vfi: interrupted\n")

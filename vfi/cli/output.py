@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from .. import __version__
-from ..clips.clip import DamagedError, Encoding, Reader, unbound
+from ..clips.clip import Encoding, Reader, unbound
 from ..clips.open import ClipSource
 from ..clips.video.codecs import CODECS
 from ..clips.video.sound import AUDIO, Audio
@@ -210,8 +210,6 @@ def make_clip(
                     watched=lambda whole: tracked(whole, "looking at the clip", whole.info.frames, report.console),
                     progress=report.progress,
                 )
-    except DamagedError as error:
-        raise InputError(f"{error}: --damaged-ok uses the readable part") from error
     except Interrupted as stopped:
         report.interrupted(stopped, resumable=recipe is not None)
         return INTERRUPTED

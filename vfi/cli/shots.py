@@ -12,8 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..clips.clip import DamagedError, Staged
-from ..core import InputError
+from ..clips.clip import Staged
 from ..edit.find import find_plan
 from ..edit.plan import Output, Plan
 from ..timing.grids import exact_rate
@@ -54,8 +53,6 @@ def run(args: Namespace) -> int:
         if staged is not None:
             staged.path.write_text(plan.to_json(), encoding="utf-8")
             staged.commit()
-    except DamagedError as error:
-        raise InputError(f"{error}: --damaged-ok uses the readable part") from error
     finally:
         if staged is not None:
             staged.discard()

@@ -12,13 +12,14 @@ from math import lcm
 from typing import cast
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from ..clip import Source, name_of
 from .reader import opened
 from .sound import LAYOUTS
 
-HELD = {"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "opus", "pcm_s16be", "pcm_s16le", "pcm_s24le", "vorbis"}
+HELD = {"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "mp3float", "opus", "pcm_s16be", "pcm_s16le", "pcm_s24le", "vorbis"}
 """The codecs that MP4 can hold, by FFmpeg's names."""
 
 
@@ -56,12 +57,14 @@ def sound_between(source: Source, start: Fraction, end: Fraction | None) -> Sour
 
 
 def _packets(container: InputContainer, start: Fraction, end: Fraction | None) -> Iterator[av.Packet]:
-    """The sound packets that begin between two times, shifted so that ``start`` is zero."""
+    """The packets of sound that begin between two times, shifted so that ``start`` is zero, to the sample."""
     zero = Fraction(container.start_time or 0, av.time_base) + start
     for packet in container.demux(*container.streams.audio):
         if packet.pts is None or packet.dts is None:
             continue
-        shift = round(zero / packet.time_base)
-        packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-        if packet.pts >= 0 and (end is None or packet.pts * packet.time_base < end - start):
+        unit = Fraction(1, cast(AudioStream, packet.stream).rate)  # AVI counts in blocks of many samples
+        packet.pts, packet.dts = (round((stamp * packet.time_base - zero) / unit) for stamp in (packet.pts, packet.dts))
+        packet.duration = round((packet.duration or 0) * packet.time_base / unit)
+        packet.time_base = unit
+        if packet.pts >= 0 and (end is None or packet.pts * unit < end - start):
             yield packet
