@@ -53,7 +53,7 @@ def pictures(path: Path) -> list[Frame]:
         ("0:00.5", "1.25s", range(12, 30)),
         (None, "3f", range(3)),
         ("45f", None, range(45, 48)),
-        ("0.51", "99", range(13, 48)),
+        ("0.51", "99", range(12, 48)),
     ],
 )
 def test_a_part_is_made_of_its_frames_alone(source: Path, tmp_path: Path, start: str | None, end: str | None, frames: range):

@@ -122,7 +122,8 @@ class Edited:
 class Trimmed:
     """The part of a clip from ``start`` to just before ``end`` seconds (None: its end), with times counted from ``start``.
 
-    A clip that can seek is read from the key frame before ``start``, any other from its beginning.
+    It begins with the frame that is shown at ``start``, cut to what remains of it. A clip that can seek is read from the key
+    frame before ``start``, any other from its beginning.
     """
 
     def __init__(self, clip: Reader, start: Fraction = Fraction(0), end: Fraction | None = None) -> None:
@@ -147,9 +148,11 @@ class Trimmed:
         for frame in frames:
             if self._end is not None and frame.time >= self._end:
                 return
-            if frame.time >= self._start:
-                shown = frame.duration if self._end is None else min(frame.duration, self._end - frame.time)
-                yield replace(frame, time=frame.time - self._start, duration=shown)
+            ends = frame.time + frame.duration
+            if frame.time < self._start and ends <= self._start:
+                continue
+            begins, ends = max(frame.time, self._start), ends if self._end is None else min(ends, self._end)
+            yield replace(frame, time=begins - self._start, duration=ends - begins)
 
 
 @dataclass(frozen=True)
