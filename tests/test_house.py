@@ -121,6 +121,17 @@ def test_only_warp_samples_grids_for_it_knows_in_what_precision():
     assert calls(ROOT / "vfi" / "ops" / "warp.py", "grid_sample") == 1
 
 
+@pytest.mark.parametrize("path", [*LIBRARY, *NODES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_runs_the_code_of_a_model_file(path: Path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            said, given = ast.unparse(node.func), {word.arg: ast.unparse(word.value) for word in node.keywords}
+            where = f"{path.name}:{node.lineno}"
+            assert said not in ("torch.jit.load", "jit.load", "pickle.load", "pickle.loads"), f"{where} calls {said}"
+            assert said != "torch.load" or given.get("weights_only") == "True", f"{where} loads more than weights"
+            assert given.get("allow_pickle", "False") == "False", f"{where} allows pickles"
+
+
 def calls(path: Path, name: str) -> int:
     """How often a module calls a function of that name, by whatever path."""
     nodes = [node.func for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]

@@ -545,6 +545,136 @@ def test_convert_reads_torchscript(tmp_path: Path):
     assert same(weights.read(out), network.state_dict())
 
 
+class Odd(nn.Module):
+    """A module with as many kinds of attributes as TorchScript stores."""
+
+    table: dict[str, int]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Sequential(nn.Conv2d(2, 3, 1), nn.Linear(1, 1))
+        self.shared = self.inner[0].weight
+        self.turned = nn.Parameter(torch.rand(3, 2).T)
+        self.register_buffer("halves", torch.rand(4).half())
+        self.register_buffer("steps", torch.tensor(7))
+        self.register_buffer("empty", torch.zeros(0, 3))
+        self.whole, self.parts, self.word, self.flags = [1, 2], [0.5], "word", [True]
+        self.table = {"a": 1}
+        self.place, self.nothing = torch.device("cpu"), None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.whole[0] + self.parts[0] + self.table["a"] + int(self.flags[0])
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_convert_reads_every_kind_of_attribute_of_torchscript(tmp_path: Path):
+    network = Odd()
+    torch.jit.script(network).save(tmp_path / "a.pt")
+    found = weights.read(weights.convert([tmp_path / "a.pt"], tmp_path / "a.safetensors"))
+    wanted = network.state_dict()
+    assert same(found, wanted)
+    assert all(found[name].dtype == wanted[name].dtype for name in wanted)
+
+
+class Packed(nn.Module):
+    """A module whose loading runs code of the file: it writes to a path, or never ends."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.x = torch.ones(3)
+        self.path = path
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+    @torch.jit.export
+    def __getstate__(self) -> tuple[Tensor, str, bool]:
+        return self.x, self.path, self.training
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[Tensor, str, bool]) -> None:
+        self.x, self.path, self.training = state
+        torch.save(self.x, self.path)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_convert_runs_nothing_of_a_malicious_torchscript_file(tmp_path: Path):
+    path, victim = tmp_path / "evil.pt", tmp_path / "mine"
+    torch.jit.script(Packed(str(victim))).save(path)
+    with pytest.raises(InputError, match=r"packs its weights with code of its own.* none of it was run"):
+        weights.convert([path], tmp_path / "a.safetensors")
+    assert not victim.exists()
+    torch.jit.load(path)
+    assert victim.exists(), "the file is harmless, so this test shows nothing"
+
+
+def scripted(path: Path, pickled: bytes, compressed: bool = False, storage: bytes = bytes(16)) -> Path:
+    """An archive like a TorchScript file."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED) as archive:
+        for name, content in (("data.pkl", pickled), ("constants.pkl", b""), ("data/0", storage)):
+            archive.writestr(f"a/{name}", content)
+    return path
+
+
+def one_tensor(offset: int = 0, size: int = 4, stride: int = 1, of: bytes = b"torch\nFloatStorage\n") -> bytes:
+    """The pickle of a module that holds one tensor, ``x``."""
+    numbers = b"(" + pickle.dumps(size, 2)[2:-1] + b"t(" + pickle.dumps(stride, 2)[2:-1] + b"t"
+    stored = b"((U\x07storagec" + of + b"U\x010U\x03cpuK\x04tQ" + pickle.dumps(offset, 2)[2:-1] + numbers
+    return b"\x80\x02c__torch__\nNet\n)\x81}(U\x01xctorch._utils\n_rebuild_tensor_v2\n" + stored + b"\x89NtRub."
+
+
+HOLLOW = b"c__torch__\nA\n)\x81"
+"""A module without attributes, in a pickle."""
+
+
+def nested(count: int) -> bytes:
+    """Modules that each hold the one before twice: 2**count paths."""
+    parts = [b"\x80\x02", HOLLOW, b"}bq\x00"]
+    for index in range(count):
+        here, before = bytes([index + 1]), bytes([index])
+        parts += [HOLLOW, b"}(U\x01ah", before, b"U\x01bh", before, b"ubq", here]
+    return b"".join([*parts, b"."])
+
+
+def test_convert_reads_an_archive_like_a_torchscript_file(tmp_path: Path):
+    path = scripted(tmp_path / "a.pt", one_tensor(1, 2, 2), storage=torch.arange(4.0).numpy().tobytes())
+    assert same(weights.read(weights.convert([path], tmp_path / "a.safetensors")), {"x": torch.tensor([1.0, 3.0])})
+
+
+@pytest.mark.parametrize(
+    ("pickled", "says"),
+    [
+        (one_tensor(stride=0, size=10**13), "larger than what is stored"),
+        (one_tensor(stride=2), "reaches beyond"),
+        (one_tensor(offset=1), "reaches beyond"),
+        (one_tensor(offset=-1), "larger than what is stored"),
+        (one_tensor(of=b"os\nsystem\n"), r"names os\.system"),
+        (one_tensor(of=b"torch\nload\n"), r"names torch\.load"),
+        (b"\x80\x02cbuiltins\neval\n(U\x011tR.", r"names builtins\.eval"),
+        (b"\x80\x02" + HOLLOW + b"r\xff\xff\xff\x7f.", "memo"),
+        (b"\x80\x04\x8c\x02os\x8c\x06system\x93.", "opcode SHORT_BINUNICODE"),
+        (b"\x80\x02ctorch\ndevice\n}b.", "is given a state"),
+        (b"\x80\x02c__torch__\nA\n}b.", "is damaged"),
+        (b"\x80\x02" + HOLLOW + b"q\x00}U\x01ah\x00sb.", "modules within modules"),
+        (nested(60), "modules within modules"),
+        (b"\x80\x02].", "code of its own"),
+        (b"\x80\x02", "is damaged"),
+        (b"", "is damaged"),
+    ],
+)
+def test_convert_refuses_an_odd_torchscript_file_in_a_sentence(pickled: bytes, says: str, tmp_path: Path):
+    with pytest.raises(InputError, match=says) as caught:
+        weights.convert([scripted(tmp_path / "bad.pt", pickled)], tmp_path / "a.safetensors")
+    assert "\n" not in str(caught.value)
+    assert visible(tmp_path) == ["bad.pt"]
+
+
+def test_convert_unpacks_no_compressed_torchscript_file(tmp_path: Path):
+    path = scripted(tmp_path / "bomb.pt", one_tensor(), compressed=True, storage=bytes(1 << 22))
+    with pytest.raises(InputError, match="compressed or too large"):
+        weights.convert([path], tmp_path / "a.safetensors")
+
+
 def test_convert_joins_the_files_of_one_model(tmp_path: Path):
     torch.save({"weight": torch.ones(1)}, tmp_path / "flow.pkl")
     torch.save({"weight": torch.ones(2)}, tmp_path / "fusion.pkl")

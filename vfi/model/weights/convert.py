@@ -1,6 +1,6 @@
 """Conversion of the files of training scripts to one safetensors file, which holds only tensors.
 
-The only place that opens a pickle, and then only as tensors and plain values.
+The only place, with `torchscript`, that opens a pickle, and then only as tensors and plain values.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from torch import Tensor
 from ...core import InputError
 from .. import registry
 from .files import first_line, kind_of, read_safetensors, sha256_of, write
+from .torchscript import read_torchscript
 
 
 def convert(files: Sequence[Path | str], out: Path | str, force: bool = False) -> Path:
     """Convert pickles, TorchScript or safetensors files to one safetensors file; values and dtypes are kept.
 
     Several files are parts of one model: the tensors of each get the file's stem as a prefix, or that of ``PREFIX=FILE``. A
-    pickle is read as tensors and plain values only; one that holds anything else is refused and none of it is run. Raises
-    `InputError`; ``out`` is overwritten only with ``force``, and only by a complete file.
+    pickle is read as tensors and plain values only; one that holds anything else is refused and none of it is run. Of a
+    TorchScript file the tensors of its modules are read; its code is not opened. Raises `InputError`; ``out`` is overwritten
+    only with ``force``, and only by a complete file.
     """
     out = Path(out).expanduser()
     if out.suffix != ".safetensors":
@@ -61,7 +63,7 @@ def read_published(path: Path) -> dict[str, Tensor]:
     kind = kind_of(path)
     if kind is None:
         raise InputError(f"{path} is not a model: a pickle, TorchScript or safetensors file is needed")
-    loaders = {"safetensors": read_safetensors, "pickle": _unpickled, "TorchScript": _unscripted}
+    loaders = {"safetensors": read_safetensors, "pickle": _unpickled, "TorchScript": read_torchscript}
     state = registry.unwrap(loaders[kind](path))
     if isinstance(state, Mapping):
         state = _tensors(state)
@@ -94,11 +96,4 @@ def _unpickled(path: Path) -> object:
     except pickle.UnpicklingError as error:
         raise InputError(f"{path} holds more than tensors and plain values, or is damaged: none of it was run") from error
     except Exception as error:  # a damaged pickle can fail in any way
-        raise InputError(f"{path} is damaged: {first_line(error)}") from error
-
-
-def _unscripted(path: Path) -> object:
-    try:
-        return torch.jit.load(path, map_location="cpu").state_dict()
-    except RuntimeError as error:
         raise InputError(f"{path} is damaged: {first_line(error)}") from error
