@@ -548,8 +548,6 @@ def test_convert_reads_torchscript(tmp_path: Path):
 class Odd(nn.Module):
     """A module with as many kinds of attributes as TorchScript stores."""
 
-    table: dict[str, int]
-
     def __init__(self) -> None:
         super().__init__()
         self.inner = nn.Sequential(nn.Conv2d(2, 3, 1), nn.Linear(1, 1))
