@@ -140,6 +140,11 @@ def quoted(text: object) -> str:
     return told if len(told) <= 42 else f"{told[:38]}...{told[0]}"
 
 
+def shown(name: str) -> str:
+    """A name from outside for a sentence: as it is if it fits into a line, else in quotes and cut."""
+    return name if name.isprintable() and len(name) <= 100 else quoted(name)
+
+
 def plain(value: Any) -> Any:
     """Whole numbers without their point, as JavaScript writes them."""
     if isinstance(value, float) and value.is_integer():

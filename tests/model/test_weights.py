@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import pickle
 import shutil
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 
 from vfi.core import Checkpoint, HubFile, InputError, WheelFile
 from vfi.model import registry, weights
+from vfi.model.weights.files import read_shapes
 
 STATE = {"first.weight": torch.arange(6.0).reshape(2, 3), "last.bias": torch.zeros(3)}
 REPO = "someone/models"
@@ -740,6 +742,56 @@ def test_convert_refuses_what_is_no_model(write: Callable[[Path], object], says:
         weights.convert([tmp_path / "bad.pth"], tmp_path / "a.safetensors")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "a.safetensors").exists()
+
+
+def write_cycle(path: Path) -> None:
+    state: dict[str, Any] = {}
+    state["state_dict"] = state
+    torch.save(state, path)
+
+
+@pytest.mark.parametrize(
+    ("write", "says"),
+    [
+        (write_cycle, "weights must be a mapping"),
+        (lambda path: torch.save({"a": torch.zeros(1).expand(10**7)}, path), r"the tensor a: it repeats its numbers"),
+        (lambda path: torch.save({"a": torch.zeros(1).expand(10**13)}, path), r"the tensor a has a side of"),
+        (lambda path: torch.save({"a": torch.zeros(4, device="meta")}, path), "the tensor a: it has no content"),
+        (lambda path: torch.save({"a": torch.eye(3).to_sparse()}, path), "the tensor a is sparse"),
+        (lambda path: torch.save({"\ud800": torch.zeros(1)}, path), "names need printable characters"),
+        (lambda path: torch.save({"a\x1b[2J\nb": torch.zeros(1)}, path), "names need printable characters"),
+    ],
+)
+def test_convert_refuses_odd_tensors_in_a_sentence(write: Callable[[Path], object], says: str, tmp_path: Path):
+    write(tmp_path / "bad.pth")
+    with pytest.raises(InputError, match=says) as caught:
+        weights.convert([tmp_path / "bad.pth"], tmp_path / "a.safetensors")
+    assert "\n" not in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+    assert visible(tmp_path) == ["bad.pth"]
+
+
+def test_convert_unpacks_no_compressed_pickle(tmp_path: Path):
+    torch.save({"a": torch.zeros(1 << 20)}, tmp_path / "plain.pth")
+    made = zipfile.ZipFile(tmp_path / "a.pth", "w", zipfile.ZIP_DEFLATED)
+    with zipfile.ZipFile(tmp_path / "plain.pth") as read, made:
+        for name in read.namelist():
+            made.writestr(name, read.read(name))
+    with pytest.raises(InputError, match=r"a\.pth is compressed"):
+        weights.convert([tmp_path / "a.pth"], tmp_path / "a.safetensors")
+
+
+def safetensors_of(path: Path, name: str, shape: list[int], content: bytes = b"") -> Path:
+    head = json.dumps({name: {"dtype": "F32", "shape": shape, "data_offsets": [0, len(content)]}}).encode()
+    path.write_bytes(len(head).to_bytes(8, "little") + head + content)
+    return path
+
+
+def test_an_absurd_shape_in_a_header_gets_a_sentence(tmp_path: Path):
+    path = safetensors_of(tmp_path / "a.safetensors", "a", [0, 2**63])
+    for read in (weights.read, read_shapes):
+        with pytest.raises(InputError, match="is damaged"):
+            read(path)
 
 
 def test_convert_overwrites_only_when_told(tmp_path: Path):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import zipfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ...core import InputError
+from ...parse import shown
 from .. import registry
 from .files import first_line, kind_of, read_safetensors, sha256_of, write
 from .torchscript import read_torchscript
@@ -39,7 +41,7 @@ def convert(files: Sequence[Path | str], out: Path | str, force: bool = False) -
     for prefix, path in parts:
         tensors = {prefix + name: value for name, value in read_published(path).items()}
         if twice := next(filter(state.__contains__, tensors), None):
-            raise InputError(f"{twice} is in two of the files: tell them apart with PREFIX=FILE")
+            raise InputError(f"{shown(twice)} is in two of the files: tell them apart with PREFIX=FILE")
         state |= tensors
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -87,9 +89,18 @@ def _tensors(state: Mapping[Any, Any]) -> dict[str, Tensor]:
     }
 
 
+def _check_not_compressed(path: Path) -> None:
+    """Raise `InputError` for an archive that unfolds to more than its size; torch stores tensors as they are."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
+                raise InputError(f"{path} is compressed: only tensors stored as they are can be read")
+
+
 def _unpickled(path: Path) -> object:
     if torch.__version__ < "2.10":
         raise InputError(f"torch {torch.__version__} cannot read a pickle safely: 2.10 or later is needed")
+    _check_not_compressed(path)
     try:
         with torch.serialization.safe_globals([datetime]):  # Super SloMo's file holds its date
             return torch.load(path, map_location="cpu", weights_only=True)
