@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -269,6 +270,10 @@ class Hub(ThreadingHTTPServer):
         self.breaks: list[int] = []
         """After how many bytes each of the next downloads breaks."""
         self.knows_ranges = True
+        self.encoding: str | None = None
+        """The Content-Encoding that is sent, whatever was asked for."""
+        self.surplus = 0
+        """How many bytes are sent beyond the file."""
         self.asked: list[tuple[str, str | None]] = []
         """Method and range of each request."""
 
@@ -298,6 +303,10 @@ class Answer(BaseHTTPRequestHandler):
         start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and hub.knows_ranges else 0
         content = hub.content[start:]
         self.send_response(206 if wanted and hub.knows_ranges else 200)
+        content += bytes(hub.surplus if self.command == "GET" else 0)
+        if hub.encoding and self.command == "GET":
+            self.send_header("Content-Encoding", hub.encoding)
+            content = gzip.compress(content)
         self.send_header("Content-Length", str(len(content)))
         self.send_header("ETag", '"0123"')
         self.send_header("X-Linked-Etag", hub.etag)
@@ -398,6 +407,21 @@ def test_a_dead_connection_is_one_sentence_and_nothing_gets_the_name(hub: Hub, c
     hub.breaks = [0]
     with pytest.raises(InputError, match="broke off"):
         weights.fetch(toy(), endpoint=hub.url)
+
+
+def test_no_more_than_the_stated_size_is_written(hub: Hub, cache: Path):
+    hub.surplus = 1 << 20
+    told: list[int] = []
+    weights.fetch(toy(), folder=cache, endpoint=hub.url, progress=lambda done, total: told.append(done))
+    assert max(told) == len(hub.content)
+    assert (cache / "toy.safetensors").read_bytes() == hub.content
+
+
+def test_an_encoding_that_was_not_asked_for_is_not_unpacked(hub: Hub, cache: Path):
+    hub.encoding = "gzip"
+    with pytest.raises(InputError, match="in the encoding 'gzip', which was not asked for"):
+        weights.fetch(toy(), folder=cache, endpoint=hub.url)
+    assert max(file.stat().st_size for file in cache.iterdir()) == 0
 
 
 def test_a_file_that_is_not_what_the_hub_says_is_thrown_away(hub: Hub, cache: Path):
