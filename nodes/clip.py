@@ -9,6 +9,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..vfi.core import InputError
+from ..vfi.parse import quoted
 
 CATEGORY = "Inbetween/frames"
 
@@ -246,9 +247,9 @@ def listed(text: str, total: int) -> list[int]:
     """Frame numbers of a list such as ``0, 4, 10-20, -1``; ranges include both ends and may run backwards."""
     frames: list[int] = []
     for part in filter(None, re.split(r"[\s,;]+", text.strip())):
-        found = re.fullmatch(r"(-?\d+)(?:-(-?\d+))?", part)
+        found = re.fullmatch(r"(-?\d{1,12})(?:-(-?\d{1,12}))?", part, re.ASCII)
         if found is None:
-            raise InputError(f"{part!r} is neither a frame nor a range: give a list such as 0, 4, 10-20, -1")
+            raise InputError(f"{quoted(part)} is neither a frame nor a range: give a list such as 0, 4, 10-20, -1")
         first, last = (position(int(number), total) for number in (found[1], found[2] or found[1]))
         frames += range(first, last + 1) if first <= last else range(first, last - 1, -1)
     if not frames:

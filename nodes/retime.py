@@ -9,7 +9,9 @@ from comfy_api.latest import Input, io
 from torch import Tensor
 
 from ..vfi.clips.clip import Encoding, Info
+from ..vfi.core import InputError
 from ..vfi.edit.plan import Plan
+from ..vfi.parse import number, quoted
 from ..vfi.render.remap import remap
 from ..vfi.timing.curves import Along, TimeCurve, along, drawn, parse
 from ..vfi.timing.grids import Timing, exact_rate
@@ -98,9 +100,9 @@ def curve_inputs() -> list[io.Input]:
 
 def along_of(curve: dict, duration: float, target_fps: float, info: Info) -> Along:
     """The grid of output frames that the answers to `curve_inputs` ask for."""
-    length = Fraction(str(duration)) if duration else None
+    length = _exact(duration) if duration else None
     rate = exact_rate(target_fps) if target_fps else info.rate
-    start = Fraction(str(curve["start"])) if curve.get("start", -1) >= 0 else None
+    start = _exact(curve["start"]) if curve.get("start", -1) >= 0 else None
     path = curve_of(curve, length or info.duration or Fraction(1), info.duration or Fraction(1))
     return along(path, rate, info.duration, info.frames, start=start, length=length)
 
@@ -112,8 +114,16 @@ def curve_of(curve: dict, width: Fraction, duration: Fraction) -> TimeCurve:
         return parse(curve[kind], kind)
     kind = kind.removeprefix("drawn ")
     given = CurveInput.from_raw(curve[f"{kind}_curve"])
-    height = Fraction(str(curve["fastest"])) if kind == "speed" else duration
+    height = _exact(curve["fastest"]) if kind == "speed" else duration
     return drawn(given.points, kind, smooth=not isinstance(given, LinearCurve), width=width, height=height)
+
+
+def _exact(value: float) -> Fraction:
+    """The decimal number that a widget shows. Raises `InputError`."""
+    try:
+        return number(str(value))
+    except ValueError as error:
+        raise InputError(f"{quoted(value)} was given: {error}") from error
 
 
 class RetimeFrames(io.ComfyNode):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -119,6 +121,76 @@ def test_only_warp_samples_grids_for_it_knows_in_what_precision():
     found = [path.name for path in (*LIBRARY, *NODES) if calls(path, "grid_sample")]
     assert found == ["warp.py"]
     assert calls(ROOT / "vfi" / "ops" / "warp.py", "grid_sample") == 1
+
+
+@pytest.mark.parametrize("path", [*LIBRARY, *NODES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_runs_the_code_of_a_model_file(path: Path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            said, given = ast.unparse(node.func), {word.arg: ast.unparse(word.value) for word in node.keywords}
+            where = f"{path.name}:{node.lineno}"
+            assert said not in ("torch.jit.load", "jit.load", "pickle.load", "pickle.loads"), f"{where} calls {said}"
+            assert said != "torch.load" or given.get("weights_only") == "True", f"{where} loads more than weights"
+            assert given.get("allow_pickle", "False") == "False", f"{where} allows pickles"
+
+
+def regexes(path: Path) -> Iterator[tuple[str, str]]:
+    """(pattern, method of `re`) of each regular expression that a module uses, except those made from its data."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    named = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "re.compile":
+            assert isinstance(node.targets[0], ast.Name)
+            named[node.targets[0].id] = getattr(importlib.import_module(module), node.targets[0].id).pattern
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
+            if node.func.value.id == "re" and node.args and isinstance(node.args[0], ast.Constant):
+                yield str(node.args[0].value), node.func.attr
+            elif node.func.value.id in named:
+                yield named[node.func.value.id], node.func.attr
+
+
+HURRY = """
+import itertools, json, re, sys
+parser = getattr(re, "_parser", None) or __import__("sre_parse")
+SAMPLES = {"CATEGORY_DIGIT": "1", "CATEGORY_SPACE": " ", "CATEGORY_WORD": "a"}
+
+def classes(tree):
+    for code, value in tree:
+        if str(code) == "LITERAL":
+            yield chr(value)
+        elif str(code) == "RANGE":
+            yield chr(value[0])
+        elif str(code) == "CATEGORY":
+            yield SAMPLES.get(str(value), "~")
+        elif str(code) in ("ANY", "NOT_LITERAL"):
+            yield "~"
+        elif str(code) == "IN":
+            yield from classes(value)
+        elif str(code) == "BRANCH":
+            yield from itertools.chain.from_iterable(map(classes, value[1]))
+        elif isinstance(value, tuple):
+            yield from itertools.chain.from_iterable(classes(part) for part in value if isinstance(part, parser.SubPattern))
+
+for pattern, method in json.loads(sys.stdin.read()):
+    print(repr(pattern), flush=True)
+    read = re.compile(pattern)
+    for one, end in itertools.product(set(classes(parser.parse(pattern))), ("", "!", "1")):
+        text = one * 100_000 + end
+        getattr(read, method)(*(("", text) if method == "sub" else (text,)))
+"""
+
+
+def test_every_regular_expression_takes_time_in_proportion_to_its_text():
+    found = sorted({pair for path in (*LIBRARY, *NODES) for pair in regexes(path)})
+    assert len(found) > 25
+    given = json.dumps([(pattern, method) for pattern, method in found if method != "compile"])
+    code = [sys.executable, "-c", HURRY]  # a process of its own, since `re` hears no signal; a quadratic one takes minutes
+    try:
+        subprocess.run(code, input=given, capture_output=True, text=True, check=True, timeout=60)
+    except subprocess.TimeoutExpired as error:
+        pytest.fail(f"quadratic: {(error.stdout or b'').decode().splitlines()[-1]}")
 
 
 def calls(path: Path, name: str) -> int:

@@ -1,11 +1,12 @@
-"""Text from outside becomes checked values: JSON and TOML, field by field, with the place of every fault in its error.
+"""Text from outside becomes checked values: numbers, and JSON and TOML, field by field, with the place of every fault.
 
-Owns the reading and the words of its errors. Knows nothing of plans, tracks or recipes.
+Owns the reading, its bounds and the words of its errors. Knows nothing of plans, tracks or recipes.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
@@ -21,7 +22,48 @@ else:
 T = TypeVar("T")
 
 LARGEST = 1e300
-"""Numbers must be smaller than this in absolute value."""
+"""Numbers of JSON must be smaller than this in absolute value."""
+
+MOST = 10**12
+"""The largest number that a text may give, and the largest whole number of JSON."""
+
+DIGITS = 40
+"""The most characters of a number, and of each side of a fraction."""
+
+_NUMBER = re.compile(r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,2})?", re.ASCII)
+
+
+def number(text: Any) -> Fraction:
+    """The exact number that a text gives, such as 2, 2.5, 1e-3 or 5/2, up to `MOST`.
+
+    Its cost is bounded, whatever the text: each side of a fraction has at most 40 characters, and an exponent is at most 12.
+    Raises `ValueError`, which says what is allowed.
+    """
+    above, slash, below = text.strip().partition("/") if isinstance(text, str) else ("", "", "")
+    value = _decimal(above)
+    if slash and not below.isdecimal():
+        raise ValueError("it must be a number such as 2, 2.5 or 5/2")
+    value = value / _decimal(below) if slash else value
+    if abs(value) > MOST:
+        raise ValueError(f"it must be at most {MOST}")
+    return value
+
+
+def _decimal(text: str) -> Fraction:
+    if len(text) > DIGITS:
+        raise ValueError(f"it must have at most {DIGITS} characters")
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("it must be a number such as 2, 2.5 or 5/2")
+    if abs(int(text.lower().partition("e")[2] or 0)) > 12:
+        raise ValueError("its exponent must be from -12 to 12")
+    return Fraction(text)
+
+
+def whole(text: str) -> int:
+    """The whole number of at most 40 digits that a text gives. Raises `ValueError`."""
+    if not re.fullmatch(r"[+-]?\d{1,40}", text, re.ASCII):
+        raise ValueError("it must be a whole number")
+    return int(text)
 
 
 def read_json(text: str, what: str, **how: Any) -> Any:
@@ -92,6 +134,17 @@ def short(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
+def quoted(text: object) -> str:
+    """A text for a sentence, in quotes, cut to 40 characters."""
+    told = repr(text)
+    return told if len(told) <= 42 else f"{told[:38]}...{told[0]}"
+
+
+def shown(name: str) -> str:
+    """A name from outside for a sentence: as it is if it fits into a line, else in quotes and cut."""
+    return name if name.isprintable() and len(name) <= 100 else quoted(name)
+
+
 def plain(value: Any) -> Any:
     """Whole numbers without their point, as JavaScript writes them."""
     if isinstance(value, float) and value.is_integer():
@@ -117,6 +170,8 @@ def count(least: int) -> Callable[[Any], int]:
     def read(value: Any) -> int:
         if type(value) is not int or value < least:
             raise ValueError(f"it must be a whole number from {least} up")
+        if value > MOST:
+            raise ValueError(f"it must be at most {MOST}")
         return value
 
     return read
@@ -124,20 +179,20 @@ def count(least: int) -> Callable[[Any], int]:
 
 def seconds(value: Any) -> Fraction:
     """Exact seconds: a text such as "1001/24000" or "0.96", or a whole number."""
-    try:
-        if isinstance(value, str) or type(value) is int:
-            return Fraction(value)
-    except (ValueError, ZeroDivisionError) as error:
-        raise ValueError('it must be seconds such as "1001/24000" or "0.96"') from error
+    if isinstance(value, str) or type(value) is int:
+        try:
+            return number(str(value))
+        except (ValueError, ZeroDivisionError) as error:
+            raise ValueError(f'it must be seconds such as "1001/24000" or "0.96", at most {MOST}') from error
     raise ValueError('it must be seconds such as "1001/24000" or "0.96", in quotes so that they stay exact')
 
 
 def positive(value: Any) -> Fraction:
     """An exact number above 0."""
-    number = seconds(value)
-    if number <= 0:
+    found = seconds(value)
+    if found <= 0:
         raise ValueError("it must be above 0")
-    return number
+    return found
 
 
 def share(value: Any) -> float:

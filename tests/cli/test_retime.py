@@ -137,3 +137,33 @@ def test_bad_input_is_one_sentence(
     assert vfi("retime", source, tmp_path / "out.mp4", *arguments) == 2
     assert says in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("interpolate", ["--fps", "1e999999999"]),
+        ("interpolate", ["--fps", "1e9"]),
+        ("interpolate", ["--slow", "1e-99999999"]),
+        ("interpolate", ["--times", "999999999"]),
+        ("interpolate", ["--times", "9" * 5000]),
+        ("interpolate", ["--from", "9" * 5000]),
+        ("interpolate", ["--seed", "9" * 5000]),
+        ("interpolate", ["--edit", "9" * 5000]),
+        ("retime", ["--speed", "9" * 5000]),
+        ("retime", ["--speed", "0.000000001"]),
+        ("retime", ["--speed", "1", "--duration", "1e999999999"]),
+        ("retime", ["--speed", "1", "--duration", "1e12"]),
+        ("retime", ["--speed", "1", "--start", "1e999999999"]),
+    ],
+)
+def test_numbers_that_cost_too_much_are_one_sentence(
+    source: Path, tmp_path: Path, command: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
+):
+    try:
+        code = vfi(command, source, tmp_path / "out.mp4", "--model", "nearest", *arguments)
+    except SystemExit as left:
+        code = left.code
+    assert code == 2
+    assert len(capsys.readouterr().err.splitlines()[-1]) < 400
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]

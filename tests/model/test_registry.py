@@ -84,6 +84,51 @@ def test_detect_asks_every_architecture_and_names_what_nobody_knows():
         registry.detect({"a.weight": torch.ones(1), "b.weight": torch.ones(1)})
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.usefixtures("architectures")
+def test_build_refuses_weights_that_are_no_numbers(bad: float, dtype: torch.dtype):
+    weights = torch.ones(2, 3, dtype=dtype)
+    weights[1, 2] = bad
+    with pytest.raises(InputError, match=r"first\.weight holds NaN or infinite numbers"):
+        registry.build({**STATE, "first.weight": weights})
+
+
+@pytest.mark.usefixtures("architectures")
+def test_build_refuses_weights_that_are_only_shapes():
+    with pytest.raises(InputError, match=r"first\.weight has no content"):
+        registry.build({name: value.to("meta") for name, value in STATE.items()})
+
+
+def test_what_no_network_can_be_built_from_gets_a_sentence(architectures: dict[str, Any]):
+    def stumble(state: dict[str, Tensor], options: Options) -> None:
+        torch.zeros(3).view(2, 2)
+
+    architectures["toy"].build = stumble
+    with pytest.raises(InputError, match=r"look like has first\.weight, but their shapes or types make no such network"):
+        registry.build(STATE)
+    architectures["toy"].detect = lambda state: state["missing"]
+    with pytest.raises(InputError, match="not a known"):
+        registry.detect(STATE)
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
+def test_odd_tensors_and_names_get_a_sentence():
+    holds_itself: dict[str, Any] = {}
+    holds_itself["state_dict"] = holds_itself
+    for bad, says in (
+        (holds_itself, "is a dict"),
+        ({"a": torch.eye(3).to_sparse()}, "a is sparse"),
+        ({"a": torch.quantize_per_tensor(torch.rand(4), 0.1, 0, torch.quint8)}, "a is quantised"),
+        ({"a": torch.zeros(0, 2**40)}, "a has a side of 1099511627776"),
+        ({"a\x1b[2J\nb": 3}, r"but 'a\\x1b\[2J\\nb' is a int"),
+    ):
+        with pytest.raises(InputError, match=says):
+            registry.normalise(bad)
+    with pytest.raises(InputError, match=r"first key 'a\\x1b\[2J\\nb', 1 tensors"):
+        registry.detect({"a\x1b[2J\nb": torch.ones(1)})
+
+
 @pytest.mark.usefixtures("architectures")
 def test_build_gives_a_network_for_inference_in_float32():
     state = {"first.weight": torch.ones(2, 3, dtype=torch.float16), "steps": torch.tensor([7])}

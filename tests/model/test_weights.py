@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gzip
 import hashlib
+import json
 import os
 import pickle
 import shutil
@@ -23,6 +25,7 @@ from torch import Tensor, nn
 
 from vfi.core import Checkpoint, HubFile, InputError, WheelFile
 from vfi.model import registry, weights
+from vfi.model.weights.files import read_shapes
 
 STATE = {"first.weight": torch.arange(6.0).reshape(2, 3), "last.bias": torch.zeros(3)}
 REPO = "someone/models"
@@ -267,6 +270,10 @@ class Hub(ThreadingHTTPServer):
         self.breaks: list[int] = []
         """After how many bytes each of the next downloads breaks."""
         self.knows_ranges = True
+        self.encoding: str | None = None
+        """The Content-Encoding that is sent, whatever was asked for."""
+        self.surplus = 0
+        """How many bytes are sent beyond the file."""
         self.asked: list[tuple[str, str | None]] = []
         """Method and range of each request."""
 
@@ -296,6 +303,10 @@ class Answer(BaseHTTPRequestHandler):
         start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and hub.knows_ranges else 0
         content = hub.content[start:]
         self.send_response(206 if wanted and hub.knows_ranges else 200)
+        content += bytes(hub.surplus if self.command == "GET" else 0)
+        if hub.encoding and self.command == "GET":
+            self.send_header("Content-Encoding", hub.encoding)
+            content = gzip.compress(content)
         self.send_header("Content-Length", str(len(content)))
         self.send_header("ETag", '"0123"')
         self.send_header("X-Linked-Etag", hub.etag)
@@ -396,6 +407,21 @@ def test_a_dead_connection_is_one_sentence_and_nothing_gets_the_name(hub: Hub, c
     hub.breaks = [0]
     with pytest.raises(InputError, match="broke off"):
         weights.fetch(toy(), endpoint=hub.url)
+
+
+def test_no_more_than_the_stated_size_is_written(hub: Hub, cache: Path):
+    hub.surplus = 1 << 20
+    told: list[int] = []
+    weights.fetch(toy(), folder=cache, endpoint=hub.url, progress=lambda done, total: told.append(done))
+    assert max(told) == len(hub.content)
+    assert (cache / "toy.safetensors").read_bytes() == hub.content
+
+
+def test_an_encoding_that_was_not_asked_for_is_not_unpacked(hub: Hub, cache: Path):
+    hub.encoding = "gzip"
+    with pytest.raises(InputError, match="in the encoding 'gzip', which was not asked for"):
+        weights.fetch(toy(), folder=cache, endpoint=hub.url)
+    assert max(file.stat().st_size for file in cache.iterdir()) == 0
 
 
 def test_a_file_that_is_not_what_the_hub_says_is_thrown_away(hub: Hub, cache: Path):
@@ -545,6 +571,134 @@ def test_convert_reads_torchscript(tmp_path: Path):
     assert same(weights.read(out), network.state_dict())
 
 
+class Odd(nn.Module):
+    """A module with as many kinds of attributes as TorchScript stores."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Sequential(nn.Conv2d(2, 3, 1), nn.Linear(1, 1))
+        self.shared = self.inner[0].weight
+        self.turned = nn.Parameter(torch.rand(3, 2).T)
+        self.register_buffer("halves", torch.rand(4).half())
+        self.register_buffer("steps", torch.tensor(7))
+        self.register_buffer("empty", torch.zeros(0, 3))
+        self.whole, self.parts, self.word, self.flags = [1, 2], [0.5], "word", [True]
+        self.table = {"a": 1}
+        self.place, self.nothing = torch.device("cpu"), None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.whole[0] + self.parts[0] + self.table["a"] + int(self.flags[0])
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_convert_reads_every_kind_of_attribute_of_torchscript(tmp_path: Path):
+    network = Odd()
+    torch.jit.script(network).save(tmp_path / "a.pt")
+    found = weights.read(weights.convert([tmp_path / "a.pt"], tmp_path / "a.safetensors"))
+    wanted = network.state_dict()
+    assert same(found, wanted)
+    assert all(found[name].dtype == wanted[name].dtype for name in wanted)
+
+
+class Packed(nn.Module):
+    """A module whose loading runs code of the file: it writes to a path, or never ends."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.x = torch.ones(3)
+        self.path = path
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+    @torch.jit.export
+    def __getstate__(self) -> tuple[Tensor, str, bool]:
+        return self.x, self.path, self.training
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[Tensor, str, bool]) -> None:
+        self.x, self.path, self.training = state
+        torch.save(self.x, self.path)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_convert_runs_nothing_of_a_malicious_torchscript_file(tmp_path: Path):
+    path, victim = tmp_path / "evil.pt", tmp_path / "mine"
+    torch.jit.script(Packed(str(victim))).save(path)
+    with pytest.raises(InputError, match=r"packs its weights with code of its own.* none of it was run"):
+        weights.convert([path], tmp_path / "a.safetensors")
+    assert not victim.exists()
+    torch.jit.load(path)
+    assert victim.exists(), "the file is harmless, so this test shows nothing"
+
+
+def scripted(path: Path, pickled: bytes, compressed: bool = False, storage: bytes = bytes(16)) -> Path:
+    """An archive like a TorchScript file."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED) as archive:
+        for name, content in (("data.pkl", pickled), ("constants.pkl", b""), ("data/0", storage)):
+            archive.writestr(f"a/{name}", content)
+    return path
+
+
+def one_tensor(offset: int = 0, size: int = 4, stride: int = 1, of: bytes = b"torch\nFloatStorage\n") -> bytes:
+    """The pickle of a module that holds one tensor, ``x``."""
+    numbers = b"(" + pickle.dumps(size, 2)[2:-1] + b"t(" + pickle.dumps(stride, 2)[2:-1] + b"t"
+    stored = b"((U\x07storagec" + of + b"U\x010U\x03cpuK\x04tQ" + pickle.dumps(offset, 2)[2:-1] + numbers
+    return b"\x80\x02c__torch__\nNet\n)\x81}(U\x01xctorch._utils\n_rebuild_tensor_v2\n" + stored + b"\x89NtRub."
+
+
+HOLLOW = b"c__torch__\nA\n)\x81"
+"""A module without attributes, in a pickle."""
+
+
+def nested(count: int) -> bytes:
+    """Modules that each hold the one before twice: 2**count paths."""
+    parts = [b"\x80\x02", HOLLOW, b"}bq\x00"]
+    for index in range(count):
+        here, before = bytes([index + 1]), bytes([index])
+        parts += [HOLLOW, b"}(U\x01ah", before, b"U\x01bh", before, b"ubq", here]
+    return b"".join([*parts, b"."])
+
+
+def test_convert_reads_an_archive_like_a_torchscript_file(tmp_path: Path):
+    path = scripted(tmp_path / "a.pt", one_tensor(1, 2, 2), storage=torch.arange(4.0).numpy().tobytes())
+    assert same(weights.read(weights.convert([path], tmp_path / "a.safetensors")), {"x": torch.tensor([1.0, 3.0])})
+
+
+@pytest.mark.parametrize(
+    ("pickled", "says"),
+    [
+        (one_tensor(stride=0, size=10**13), "larger than what is stored"),
+        (one_tensor(stride=2), "reaches beyond"),
+        (one_tensor(offset=1), "reaches beyond"),
+        (one_tensor(offset=-1), "larger than what is stored"),
+        (one_tensor(of=b"os\nsystem\n"), r"names os\.system"),
+        (one_tensor(of=b"torch\nload\n"), r"names torch\.load"),
+        (b"\x80\x02cbuiltins\neval\n(U\x011tR.", r"names builtins\.eval"),
+        (b"\x80\x02" + HOLLOW + b"r\xff\xff\xff\x7f.", "memo"),
+        (b"\x80\x04\x8c\x02os\x8c\x06system\x93.", "opcode SHORT_BINUNICODE"),
+        (b"\x80\x02ctorch\ndevice\n}b.", "is given a state"),
+        (b"\x80\x02c__torch__\nA\n}b.", "is damaged"),
+        (b"\x80\x02" + HOLLOW + b"q\x00}U\x01ah\x00sb.", "modules within modules"),
+        (nested(60), "modules within modules"),
+        (b"\x80\x02].", "code of its own"),
+        (b"\x80\x02", "is damaged"),
+        (b"", "is damaged"),
+    ],
+)
+def test_convert_refuses_an_odd_torchscript_file_in_a_sentence(pickled: bytes, says: str, tmp_path: Path):
+    with pytest.raises(InputError, match=says) as caught:
+        weights.convert([scripted(tmp_path / "bad.pt", pickled)], tmp_path / "a.safetensors")
+    assert "\n" not in str(caught.value)
+    assert visible(tmp_path) == ["bad.pt"]
+
+
+def test_convert_unpacks_no_compressed_torchscript_file(tmp_path: Path):
+    path = scripted(tmp_path / "bomb.pt", one_tensor(), compressed=True, storage=bytes(1 << 22))
+    with pytest.raises(InputError, match="compressed or too large"):
+        weights.convert([path], tmp_path / "a.safetensors")
+
+
 def test_convert_joins_the_files_of_one_model(tmp_path: Path):
     torch.save({"weight": torch.ones(1)}, tmp_path / "flow.pkl")
     torch.save({"weight": torch.ones(2)}, tmp_path / "fusion.pkl")
@@ -612,6 +766,56 @@ def test_convert_refuses_what_is_no_model(write: Callable[[Path], object], says:
         weights.convert([tmp_path / "bad.pth"], tmp_path / "a.safetensors")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "a.safetensors").exists()
+
+
+def write_cycle(path: Path) -> None:
+    state: dict[str, Any] = {}
+    state["state_dict"] = state
+    torch.save(state, path)
+
+
+@pytest.mark.parametrize(
+    ("write", "says"),
+    [
+        (write_cycle, "weights must be a mapping"),
+        (lambda path: torch.save({"a": torch.zeros(1).expand(10**7)}, path), r"the tensor a: it repeats its numbers"),
+        (lambda path: torch.save({"a": torch.zeros(1).expand(10**13)}, path), r"the tensor a has a side of"),
+        (lambda path: torch.save({"a": torch.zeros(4, device="meta")}, path), "the tensor a: it has no content"),
+        (lambda path: torch.save({"a": torch.eye(3).to_sparse()}, path), "the tensor a is sparse"),
+        (lambda path: torch.save({"\ud800": torch.zeros(1)}, path), "names need printable characters"),
+        (lambda path: torch.save({"a\x1b[2J\nb": torch.zeros(1)}, path), "names need printable characters"),
+    ],
+)
+def test_convert_refuses_odd_tensors_in_a_sentence(write: Callable[[Path], object], says: str, tmp_path: Path):
+    write(tmp_path / "bad.pth")
+    with pytest.raises(InputError, match=says) as caught:
+        weights.convert([tmp_path / "bad.pth"], tmp_path / "a.safetensors")
+    assert "\n" not in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+    assert visible(tmp_path) == ["bad.pth"]
+
+
+def test_convert_unpacks_no_compressed_pickle(tmp_path: Path):
+    torch.save({"a": torch.zeros(1 << 20)}, tmp_path / "plain.pth")
+    made = zipfile.ZipFile(tmp_path / "a.pth", "w", zipfile.ZIP_DEFLATED)
+    with zipfile.ZipFile(tmp_path / "plain.pth") as read, made:
+        for name in read.namelist():
+            made.writestr(name, read.read(name))
+    with pytest.raises(InputError, match=r"a\.pth is compressed"):
+        weights.convert([tmp_path / "a.pth"], tmp_path / "a.safetensors")
+
+
+def safetensors_of(path: Path, name: str, shape: list[int], content: bytes = b"") -> Path:
+    head = json.dumps({name: {"dtype": "F32", "shape": shape, "data_offsets": [0, len(content)]}}).encode()
+    path.write_bytes(len(head).to_bytes(8, "little") + head + content)
+    return path
+
+
+def test_an_absurd_shape_in_a_header_gets_a_sentence(tmp_path: Path):
+    path = safetensors_of(tmp_path / "a.safetensors", "a", [0, 2**63])
+    for read in (weights.read, read_shapes):
+        with pytest.raises(InputError, match="is damaged"):
+            read(path)
 
 
 def test_convert_overwrites_only_when_told(tmp_path: Path):

@@ -113,11 +113,42 @@ def test_text_is_read_as_an_editor_writes_it(text: str, wanted: list):
         ("0:1, 0:2", "must increase"),
         ("-1:1", "must increase from 0"),
         ("0:1/0", "divides by zero"),
+        ("9" * 5000, "is not a keyframe"),
+        ("1" * 100_000 + "!", "is not a keyframe"),
+        ("0:" + "9" * 30, "at most 1000000000000"),
+        ("0:1 " + "a" * 50, "is not a keyframe"),
+        (",".join(f"{k}:1" for k in range(1001)), "at most 1000 are possible"),
     ],
 )
 def test_text_that_is_no_curve_gets_a_sentence(text: str, says: str):
     with pytest.raises(InputError, match=says):
         parse(text, "speed")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"speed": [[0, 1e999999999]]}',
+        '{"speed": [["0", "1e999999999"]]}',
+        '{"speed": [[1e-99999999, 1]]}',
+        '{"points": [[0, 0], [1, 1e999999999]]}',
+        '{"points": [[0, 0], ["1e999999999", 1]]}',
+        '{"points": ' + str([[k, k] for k in range(1001)]) + "}",
+        '{"speed": [[0, ' + "9" * 5000 + "]]}",
+        '{"speed": [[0, 1, ["ease"]], [1, 1]]}',
+        '{"speed": [[0, NaN]]}',
+    ],
+)
+def test_numbers_of_json_that_cost_too_much_get_a_sentence(text: str):
+    with pytest.raises(InputError) as caught:
+        of_json(text, F(9))
+    assert len(str(caught.value)) < 600
+
+
+def test_a_curve_makes_no_more_frames_than_possible():
+    for text, length in (("0.000000001", None), ("1", F(10**12)), ("0:1, 999999999:-1", None)):
+        with pytest.raises(InputError, match="at most 100000000 are possible"):
+            along(parse(text, "speed"), F(24), F(2), 48, length=length)
 
 
 def test_json_holds_what_text_does_and_what_a_curve_editor_draws():

@@ -47,6 +47,22 @@ def test_rates_are_exact(given, rate):
     assert exact_rate(given) == rate
 
 
+@pytest.mark.parametrize("given", ["1e9", "1" + "0" * 30, "1e999999999", "1e-7", 2e9, "9" * 5000, "0.123456789123"])
+def test_an_absurd_frame_rate_gets_a_sentence(given: str | float):
+    with pytest.raises(InputError, match="is not a frame rate") as caught:
+        exact_rate(given)
+    assert len(str(caught.value)) < 150
+
+
+def test_an_output_has_no_more_frames_than_possible():
+    for asked in ({"times": 10**8}, {"slow": F(10**6)}):
+        with pytest.raises(InputError, match="at most"):
+            timing(F(24), **asked)
+    for asked in ({"times": 10**5}, {"fps": F(10**6)}, {"slow": F(10**5)}):
+        with pytest.raises(InputError, match="at most 100000000 are possible"):
+            timing(F(24), **asked).expected(24_000, F(1000), "hold")
+
+
 @pytest.mark.parametrize("given", [0, -24, "fast", "1/0", float("nan"), float("inf"), ""])
 def test_what_is_no_rate_is_one_sentence(given):
     with pytest.raises(InputError, match="not a frame rate"):

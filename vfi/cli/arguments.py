@@ -13,6 +13,8 @@ from typing import TypeVar
 
 from ..clips.open import ClipSource
 from ..core import InputError
+from ..parse import number, quoted
+from ..parse import whole as whole_number
 from ..timing.grids import exact_rate
 from ..timing.positions import Position
 
@@ -34,9 +36,9 @@ def argument(parse: Callable[[str], T]) -> Callable[[str], T]:
 def factor(text: str) -> Fraction:
     """A number above 0, such as 2, 2.5 or 5/2."""
     try:
-        value = Fraction(text)
+        value = number(text)
     except (ValueError, ZeroDivisionError) as error:
-        raise InputError(f"{text!r} is not a number: give one such as 2, 2.5 or 5/2") from error
+        raise InputError(f"{quoted(text)} is not a number that can be used: give one such as 2, 2.5 or 5/2") from error
     if value <= 0:
         raise InputError(f"{text} was given: it must be above 0")
     return value
@@ -44,16 +46,21 @@ def factor(text: str) -> Fraction:
 
 def whole(text: str) -> int:
     """A whole number from 1 up."""
-    if not text.isdecimal() or int(text) < 1:
-        raise InputError(f"{text!r} was given: a whole number from 1 up is needed")
-    return int(text)
+    return _from(text, 1)
 
 
 def count(text: str) -> int:
     """A whole number from 0 up."""
-    if not text.isdecimal():
-        raise InputError(f"{text!r} was given: a whole number from 0 up is needed")
-    return int(text)
+    return _from(text, 0)
+
+
+def _from(text: str, least: int) -> int:
+    try:
+        if (value := whole_number(text)) >= least:
+            return value
+    except ValueError:
+        value = None
+    raise InputError(f"{quoted(text)} was given: a whole number from {least} up is needed")
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -71,7 +78,7 @@ def auto_or(parse: Callable[[str], T]) -> Callable[[str], T | None]:
 
 def moment(text: str) -> Fraction:
     """A number of seconds, from 0 up."""
-    return factor(text) if text.strip("0.") else Fraction(0)
+    return factor(text) if text.strip("0.") or text in ("", ".") else Fraction(0)
 
 
 def text_of(path: Path) -> str:

@@ -115,7 +115,7 @@ def parse(text: str) -> Layout:
     """A layout by its name, or ``sequence:K``. Raises `InputError`."""
     name, _, number = text.partition(":")
     if name == "sequence":
-        if number and (not number.isdecimal() or int(number) < 2):
+        if number and (not re.fullmatch(r"\d{1,6}", number, re.ASCII) or int(number) < 2):
             raise InputError(f"{text!r} is not a layout: K in sequence:K must be a whole number of at least 2")
         return sequences(int(number or 2))
     found = next((layout for layout in LAYOUTS if layout.name == text), None)
@@ -203,7 +203,7 @@ def xiph(root: Path) -> Iterator[Item]:
     """
     clips: dict[str, list[Path]] = {}
     for file in image_files(root) if _images_in(root) else []:
-        clips.setdefault(re.sub(r"[-_.]?\d+$", "", file.stem), []).append(file)
+        clips.setdefault(re.sub(r"[-_.]?(?<!\d)\d+$", "", file.stem), []).append(file)
     for folder in _folders(root):
         if folder != root:
             clips[_name(folder, root)] = image_files(folder)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from ..core import Frame, InputError
+from ..parse import number, quoted, whole
 from .duplicates import LONGEST, Repeats, duplicates
 from .plan import TWICE, Cuts, Duplicates, Event, Output, Plan, Shot, Source
 from .shots import Found, shots
@@ -39,11 +40,11 @@ class Edit:
         """
         places: dict[str, list[int | Fraction]] = {"+": [], "-": [], "": []}
         for word in filter(None, re.split(r"[\s,;]+", text.strip())):
-            match = re.fullmatch(r"([+-]?)(\d+(?=s?$)|\d+\.\d+(?=s$))(s?)", word)
+            match = re.fullmatch(r"([+-]?)(\d{1,12}(?=s?$)|\d{1,9}\.\d{1,20}(?=s$))(s?)", word, re.ASCII)
             if match is None:
-                raise InputError(f"{word!r} is not a cut: write frames or times such as 24, +24, -50 or +1.5s")
-            sign, number, seconds = match.groups()
-            places[sign].append(Fraction(number) if seconds else int(number))
+                raise InputError(f"{quoted(word)} is not a cut: write frames or times such as 24, +24, -50 or +1.5s")
+            sign, place, seconds = match.groups()
+            places[sign].append(number(place) if seconds else whole(place))
         if places[""] and (places["+"] or places["-"]):
             raise InputError(f"{text!r} both lists cuts and changes them: write 24, 50 for all cuts, or +24, -50")
         return cls((*places[""], *places["+"]), tuple(places["-"]), only=bool(places[""]))

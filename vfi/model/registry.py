@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from .. import archs
 from ..core import Checkpoint, InputError, Interpolator, Options, Spec
+from ..parse import quoted, shown
 
 WRAPPERS = ("state_dict", "params_ema", "params", "model")
 """Keys under which training scripts keep the weights, in order of preference."""
@@ -24,7 +25,17 @@ WRAPPERS = ("state_dict", "params_ema", "params", "model")
 PREFIXES = ("module.", "flownet.", "model.", "net.", "generator.")
 """Prefixes that training wrappers put before every name."""
 
+DEEPEST = 8
+"""The most containers around the weights, and the most prefixes before every name."""
+
+WIDEST = 2**24
+"""The longest side of a tensor of weights."""
+
 T = TypeVar("T")
+
+
+_ODD = (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
+"""What reading names and shapes raises if they are not those of a network."""
 
 
 @cache
@@ -60,7 +71,9 @@ def architecture(name: str) -> str:
 
 def unwrap(state: object) -> object:
     """Remove the containers of training scripts: ``{'state_dict': weights, ...}`` gives ``weights``."""
-    while isinstance(state, Mapping):
+    for _ in range(DEEPEST):
+        if not isinstance(state, Mapping):
+            break
         inner = next((state[key] for key in WRAPPERS if isinstance(state.get(key), Mapping)), None)
         if inner is None:
             break
@@ -80,9 +93,17 @@ def normalise(state: object) -> dict[str, Tensor]:
         raise InputError("weights must be a mapping of names to tensors, and this one is empty")
     for name, value in weights.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
-            raise InputError(f"weights must be a mapping of names to tensors, but {name!r} is a {type(value).__name__}")
+            raise InputError(f"weights must be a mapping of names to tensors, but {quoted(name)} is a {type(value).__name__}")
+        if value.layout != torch.strided or value.is_quantized:
+            kind = "quantised" if value.is_quantized else "sparse"
+            raise InputError(f"the tensor {shown(name)} is {kind}: weights must be dense")
+        if max(value.shape, default=0) > WIDEST:
+            raise InputError(f"the tensor {shown(name)} has a side of {max(value.shape)}: at most {WIDEST} is possible")
     plain: dict[str, Tensor] = dict(weights)
-    while prefix := next((p for p in PREFIXES if all(name.startswith(p) for name in plain)), None):
+    for _ in range(DEEPEST):
+        prefix = next((p for p in PREFIXES if all(name.startswith(p) for name in plain)), None)
+        if prefix is None:
+            break
         plain = {name.removeprefix(prefix): value for name, value in plain.items()}
     return plain
 
@@ -95,11 +116,18 @@ def detect(state: Mapping[str, Tensor]) -> Spec:
 def build(state: Mapping[str, Tensor], options: Options = Options()) -> Interpolator:  # noqa: B008
     """The network of a state dict with its weights: float32, on the CPU, in eval mode, without gradients.
 
-    Raises `InputError` for an unknown network and for options that it cannot be built with.
+    Raises `InputError` for an unknown network, for weights that are no numbers (NaN or infinite), and for options that it
+    cannot be built with.
     """
     plain = normalise(state)
-    module, _ = _recognise(plain)
-    model = module.build({name: _as_float32(value) for name, value in plain.items()}, options)
+    module, spec = _recognise(plain)
+    weights = {name: _as_float32(name, value) for name, value in plain.items()}
+    try:
+        model: Interpolator = module.build(weights, options)
+    except InputError:
+        raise
+    except _ODD as error:
+        raise InputError(f"the weights look like {spec.name}, but their shapes or types make no such network") from error
     if isinstance(model, nn.Module):
         model.eval().requires_grad_(False)
     return model
@@ -114,13 +142,22 @@ def builtin(name: str, options: Options = Options()) -> Interpolator:  # noqa: B
 
 def _recognise(plain: dict[str, Tensor]) -> tuple[ModuleType, Spec]:
     for module in architectures().values():
-        if hasattr(module, "detect") and (spec := module.detect(plain)) is not None:
+        try:
+            spec = module.detect(plain) if hasattr(module, "detect") else None
+        except _ODD:
+            spec = None
+        if spec is not None:
             return module, spec
-    raise InputError(f"not a known frame-interpolation network: first key {next(iter(plain))}, {len(plain)} tensors")
+    raise InputError(f"not a known frame-interpolation network: first key {shown(next(iter(plain)))}, {len(plain)} tensors")
 
 
-def _as_float32(value: Tensor) -> Tensor:
-    return value.to("cpu", torch.float32 if value.is_floating_point() else value.dtype)
+def _as_float32(name: str, value: Tensor) -> Tensor:
+    if value.is_meta:
+        raise InputError(f"the tensor {shown(name)} has no content, only a shape: weights need numbers")
+    weights = value.to("cpu", torch.float32 if value.is_floating_point() else value.dtype)
+    if weights.is_floating_point() and not bool(weights.isfinite().all()):
+        raise InputError(f"the tensor {shown(name)} holds NaN or infinite numbers: the weights are damaged")
+    return weights
 
 
 def _unique(pairs: Iterable[tuple[str, T]]) -> dict[str, T]:

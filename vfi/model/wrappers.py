@@ -7,6 +7,7 @@ Knows nothing of any particular network, or of time beyond t.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeGuard, get_args
@@ -108,8 +109,8 @@ class Pad:
     def parse(cls, text: str) -> Pad:
         """A mode with options: "zeros", "edge:centre", "zeros:128"."""
         mode, *rest = text.split(":")
-        numbers = [int(word) for word in rest if word.isdecimal()]
-        if mode not in get_args(PadMode) or any(word != "centre" and not word.isdecimal() for word in rest) or 0 in numbers:
+        numbers = [int(word) for word in rest if re.fullmatch(r"\d{1,4}", word, re.ASCII)]
+        if mode not in get_args(PadMode) or len(numbers) + rest.count("centre") < len(rest) or 0 in numbers:
             raise InputError(
                 f"{text!r} is not a padding: give auto, zeros, edge or reflect, with :centre or a multiple such as :128"
             )

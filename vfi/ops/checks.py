@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from torch import Tensor, nn
 
 from ..core import InputError, Options, Spec
+from ..parse import shown
 
 
 def check_frames(spec: Spec, frames: Sequence[Tensor]) -> None:
@@ -85,7 +86,7 @@ def load_weights(net: nn.Module, state: Mapping[str, Tensor], name: str, *, assi
     if wrong:
         raise InputError(
             f"the weights look like {name}, but {len(wrong)} tensors are missing, unknown or of the wrong shape: "
-            f"{', '.join(wrong[:3])}{', ...' if len(wrong) > 3 else ''}"
+            f"{', '.join(map(shown, wrong[:3]))}{', ...' if len(wrong) > 3 else ''}"
         )
     net.load_state_dict(state, assign=assign)
 

@@ -12,7 +12,6 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
-from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count, takewhile
 from pathlib import Path
@@ -22,6 +21,7 @@ from filelock import FileLock, Timeout
 from ..clips.clip import Done
 from ..clips.images import image_files
 from ..core import InputError
+from ..parse import seconds
 
 PACKAGES = ("torch", "numpy", "av", "opencv-python", "opencv-python-headless", "scenedetect")
 """Packages whose version may change a pixel."""
@@ -124,7 +124,7 @@ class Journal:
         try:
             written = json.loads(self._file.read_text(encoding="utf-8"))
             chunks = {
-                number: Done(int(chunk[0]), Fraction(chunk[1]), Fraction(chunk[2]))
+                number: Done(int(chunk[0]), seconds(chunk[1]), seconds(chunk[2]))
                 for number, chunk in enumerate(written["chunks"])
                 if chunk is not None
             }

@@ -17,14 +17,20 @@ from math import ceil, comb, floor, sqrt
 from typing import Any, Literal, TypeAlias
 
 from ..core import InputError
-from ..parse import read_json
-from .grids import Knots, Tail
+from ..parse import number, quoted, read_json
+from .grids import Knots, Tail, bounded
 
 Kind = Literal["speed", "position"]
 Polynomial: TypeAlias = "tuple[Fraction, ...]"
 """Coefficients, constant term first."""
 Easing: TypeAlias = "tuple[tuple[Fraction, Polynomial], ...]"
 """The pieces of an easing: the u from which each applies, and its polynomial in u."""
+
+MOST_KEYS = 1000
+"""The most keyframes or points of a curve."""
+
+LONGEST = 100
+"""The most characters of a keyframe."""
 
 CLOSE = Fraction(1, 100)
 """Tolerance of `Along.knots`: how far its straight lines may miss the curve, in seconds of the input."""
@@ -143,6 +149,7 @@ def keyed(keys: Iterable[Key], kind: Kind) -> TimeCurve:
     keys = list(keys)
     if not keys:
         raise InputError(f"a {kind} curve needs at least one keyframe, such as 0:1")
+    _few(len(keys), kind)
     if keys[0].time < 0 or any(late.time <= early.time for early, late in pairwise(keys)):
         raise InputError(f"the times of a {kind} curve must increase from 0 up")
     spans = [_constant(Fraction(0), keys[0].value)] if keys[0].time else []
@@ -159,7 +166,12 @@ def drawn(points: Iterable[tuple[Any, Any]], kind: Kind, *, smooth: bool, width:
 
     ``smooth``: the monotone cubic of ComfyUI's curve editor (Fritsch and Carlson 1980); otherwise straight lines.
     """
-    at = sorted({Fraction(str(x)): Fraction(str(y)) for x, y in points}.items())
+    points = list(points)
+    _few(len(points), kind)
+    try:
+        at = sorted({number(str(x)): number(str(y)) for x, y in points}.items())
+    except (ValueError, ZeroDivisionError) as error:
+        raise InputError(f"a point of the {kind} curve is not two numbers: {error}") from error
     if not smooth or len(at) < 2:
         return keyed([Key(x * width, y * height) for x, y in at], kind)
     if at[0][0] < 0:
@@ -194,8 +206,13 @@ def _constant(start: Fraction, value: Fraction) -> Span:
     return Span(start, start, Fraction(1), (value,))
 
 
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:/\d+)?"
-_KEY = re.compile(rf"(?:({_NUMBER})\s*s?\s*[:=])?\s*({_NUMBER})(?:\s+([A-Za-z][\w -]*))?")
+def _few(count: int, kind: Kind) -> None:
+    if count > MOST_KEYS:
+        raise InputError(f"a {kind} curve of {count} keyframes was given: at most {MOST_KEYS} are possible")
+
+
+_NUMBER = r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:/\d{1,40})?"
+_KEY = re.compile(rf"(?:({_NUMBER})\s{{0,9}}(?:s\s{{0,9}})?[:=])?\s{{0,9}}({_NUMBER})(?:\s{{1,9}}([A-Za-z][\w -]{{0,40}}))?")
 
 
 def parse(text: str, kind: Kind) -> TimeCurve:
@@ -206,10 +223,10 @@ def parse(text: str, kind: Kind) -> TimeCurve:
     parts = [part.strip() for part in re.split(r"[,;\n]", text) if part.strip()]
     keys = []
     for part in parts:
-        found = _KEY.fullmatch(part)
+        found = _KEY.fullmatch(part) if len(part) <= LONGEST else None
         if found is None or (found[1] is None and len(parts) > 1):
             raise InputError(
-                f"{part!r} is not a keyframe of a {kind} curve: write time:value and an easing, such as 2:0.25 ease-in"
+                f"{quoted(part)} is not a keyframe of a {kind} curve: write time:value and an easing, such as 2:0.25 ease-in"
             )
         keys.append(Key(_number(found[1] or "0"), _number(found[2]), named_easing(found[3] or "linear")))
     return keyed(keys, kind)
@@ -223,7 +240,7 @@ def of_json(text: str, duration: Fraction, length: Fraction | None = None) -> Ti
     the end of the clip, over an output of ``length`` seconds (default: ``duration``).
     """
     try:
-        data = read_json(text, "the curve is", parse_float=Fraction, parse_int=Fraction)
+        data = read_json(text, "the curve is", parse_float=number, parse_int=number)
         if isinstance(data, Mapping) and "points" in data:
             smooth = data.get("interpolation", "monotone_cubic") != "linear"
             points = [(x, y) for x, y in data["points"]]
@@ -231,7 +248,7 @@ def of_json(text: str, duration: Fraction, length: Fraction | None = None) -> Ti
         ((kind, rows),) = data.items()
         if kind not in ("speed", "position"):
             raise KeyError(kind)
-        return keyed([Key(Fraction(time), Fraction(value), *ease) for time, value, *ease in rows], kind)
+        return keyed([Key(number(str(time)), number(str(value)), *ease) for time, value, *ease in rows], kind)
     except InputError:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
@@ -243,6 +260,8 @@ def of_json(text: str, duration: Fraction, length: Fraction | None = None) -> Ti
 
 def named_easing(name: str) -> str:
     """An easing's name as in `EASINGS`; also takes easeInOutCubic or ease_in_out_cubic. Raises `InputError`."""
+    if not isinstance(name, str) or len(name) > LONGEST:
+        raise InputError(f"{quoted(name)} is not an easing: choose from {', '.join(EASINGS)}")
     plain = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name.strip())
     plain = re.sub(r"[\s_-]+", "-", plain).lower()
     if plain not in EASINGS:
@@ -251,11 +270,12 @@ def named_easing(name: str) -> str:
 
 
 def _number(text: str) -> Fraction:
-    above, _, below = text.partition("/")
     try:
-        return Fraction(above) / Fraction(below or 1)
+        return number(text)
     except ZeroDivisionError as error:
         raise InputError(f"{text} is not a number: it divides by zero") from error
+    except ValueError as error:
+        raise InputError(f"{quoted(text)} is not a number that can be used: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -374,7 +394,7 @@ def along(
         length = _used_up(path, curve.forward, rate, duration, -frame) if length is None else length
     if length <= 0:
         raise InputError(f"this {curve.kind} curve makes an output of no length: give its length in seconds")
-    return Along(path, rate, length, duration, range(ceil(length * rate)))
+    return Along(path, rate, length, duration, range(bounded(ceil(length * rate))))
 
 
 def _used_up(path: TimeCurve, forward: bool, rate: Fraction, top: Fraction, bottom: Fraction) -> Fraction:
@@ -383,7 +403,7 @@ def _used_up(path: TimeCurve, forward: bool, rate: Fraction, top: Fraction, bott
     def outside(output: int) -> bool:
         return not bottom < path.at(output / rate) < top
 
-    outputs = range(ceil(path.end * rate))
+    outputs = range(bounded(ceil(path.end * rate)))
     left = bisect_left(outputs, True, key=outside) if forward else next(filter(outside, outputs), len(outputs))
     at = left / rate if left < len(outputs) else path.end
     span = path.spans[bisect_right([one.start for one in path.spans], at) - 1]

@@ -16,8 +16,18 @@ from math import ceil, floor, lcm
 from typing import Literal, Protocol, TypeAlias
 
 from ..core import Frame, InputError
+from ..parse import number, quoted
 
 Tail = Literal["stop", "hold"]
+
+MOST_FRAMES = 10**8
+"""The most frames of an output: seven weeks at 24 per second."""
+
+FASTEST = 10**6
+"""The highest frame rate; its inverse is the lowest."""
+
+MOST_TIMES = 10**5
+"""The largest factor by which frames may become more, or a clip slower."""
 
 
 def exact_rate(value: int | float | str | Fraction) -> Fraction:
@@ -25,20 +35,32 @@ def exact_rate(value: int | float | str | Fraction) -> Fraction:
 
     Takes 60, "60", "30000/1001", "23.976" or 29.97. A decimal that is an NTSC rate rounded to two or three places
     (23.976, 29.97, 59.94, 119.88) means that rate, n * 1000/1001, and so does its float. Raises `InputError` unless it is a
-    positive number.
+    number above 0, within `FASTEST`, of two whole numbers that a container can hold.
     """
     try:
-        rate = Fraction(value).limit_denominator(1001) if isinstance(value, float) else Fraction(value)
+        rate = number(value) if isinstance(value, str) else Fraction(value)
+        rate = rate.limit_denominator(1001) if isinstance(value, float) else rate
     except (ValueError, OverflowError, ZeroDivisionError) as error:
-        raise InputError(f"{value!r} is not a frame rate: give a number such as 60, 23.976 or 30000/1001") from error
+        raise InputError(f"{quoted(value)} is not a frame rate: give a number such as 60, 23.976 or 30000/1001") from error
     if rate <= 0:
         raise InputError(f"{value} is not a frame rate: it must be above 0")
+    if not Fraction(1, FASTEST) <= rate <= FASTEST or max(rate.numerator, rate.denominator) >= 2**31:
+        raise InputError(
+            f"{quoted(str(value))} is not a frame rate: it must be from 1/{FASTEST} to {FASTEST}, of whole numbers below 2**31"
+        )
     if 1 < rate.denominator <= 1000:
         whole = round(rate * Fraction(1001, 1000))
         ntsc = Fraction(whole * 1000, 1001)
         if abs(rate - ntsc) <= Fraction(1, 200 if rate.denominator <= 100 else 2000) and whole % 6 == 0:
             return ntsc
     return rate
+
+
+def bounded(frames: int) -> int:
+    """A number of output frames. Raises `InputError` if it is above `MOST_FRAMES`."""
+    if frames > MOST_FRAMES:
+        raise InputError(f"this makes {float(min(frames, 10**300)):.3g} frames: at most {MOST_FRAMES} are possible")
+    return frames
 
 
 Knots: TypeAlias = "tuple[tuple[Fraction, Fraction], ...]"
@@ -89,7 +111,7 @@ class Subdivide:
             yield time + step * self.late, first + (time - first) * self.stretch
 
     def count(self, frames: int, span: Fraction, tail: Tail) -> int:
-        return frames * self.times if tail == "hold" else (frames - 1) * self.times + 1
+        return bounded(frames * self.times if tail == "hold" else (frames - 1) * self.times + 1)
 
     def knots(self, span: Fraction) -> Knots:
         return (Fraction(0), Fraction(0)), (span, span * self.stretch)
@@ -115,7 +137,7 @@ class Uniform:
 
     def count(self, frames: int, span: Fraction, tail: Tail) -> int:
         steps = span * self.stretch * self.rate
-        return ceil(steps) if tail == "hold" else floor(steps) + 1
+        return bounded(ceil(steps) if tail == "hold" else floor(steps) + 1)
 
     def knots(self, span: Fraction) -> Knots:
         return (Fraction(0), Fraction(0)), (span, span * self.stretch)
@@ -213,6 +235,10 @@ def timing(
     stretch = Fraction(1) if slow is None else slow
     if stretch <= 0:
         raise InputError(f"{stretch} times slower was given: it must be above 0")
+    if stretch > MOST_TIMES:
+        raise InputError(f"{float(stretch):g} times slower was given: it must be at most {MOST_TIMES}")
+    if times is not None and times > MOST_TIMES:
+        raise InputError(f"{quoted(times)} times as many frames were given: at most {MOST_TIMES} are possible")
     if fps is not None:
         return Timing(Uniform(fps, stretch), fps)
     if times is None:

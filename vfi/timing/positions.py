@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Literal
 
 from ..core import InputError
+from ..parse import quoted
 
 _SECONDS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?|\.\d{1,9})s?", re.ASCII)
 _CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2}(?:\.\d{1,9})?)", re.ASCII)
@@ -47,7 +48,8 @@ class Position:
         if match := _TIMECODE.fullmatch(word):
             return cls(_clock(*match.group(1, 2, 3)), "timecode", int(match[5]), match[4] == ";", word)
         raise InputError(
-            f"{text!r} is not a position: give seconds (1.5), a time (0:01:30.5), a timecode (00:01:30:12) or a frame (48f)"
+            f"{quoted(text)} is not a position: give seconds (1.5), a time (0:01:30.5), a timecode (00:01:30:12) "
+            "or a frame (48f)"
         )
 
     def timecode_frame(self, rate: Fraction) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -147,7 +148,7 @@ def _like(default: Any, value: Any, name: str, where: str) -> Any:
         value = tuple(value)
     elif isinstance(default, float) and type(value) is int:
         value = float(value)
-    if type(value) is not type(default):
+    if type(value) is not type(default) or (isinstance(value, float) and not isfinite(value)):
         raise InputError(f"{where} has {name} = {value!r}: {_named(default)} is needed")
     return value
 

@@ -380,7 +380,7 @@ def _duration(container: InputContainer, stream: VideoStream, rate: Fraction | N
     if stream.duration:
         return stream.duration * stream.time_base
     end = Fraction(container.duration or 0, 1_000_000)
-    if tag := re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", "")):
+    if tag := re.fullmatch(r"(\d{1,9}):(\d{1,9}):(\d{1,9}(?:\.\d{0,40})?)", stream.metadata.get("DURATION", "")):
         hours, minutes, seconds = (Fraction(part) for part in tag.groups())
         end = hours * 3600 + minutes * 60 + seconds
     duration = end - (stream.start_time or 0) * stream.time_base

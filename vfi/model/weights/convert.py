@@ -1,12 +1,13 @@
 """Conversion of the files of training scripts to one safetensors file, which holds only tensors.
 
-The only place that opens a pickle, and then only as tensors and plain values.
+The only place, with `torchscript`, that opens a pickle, and then only as tensors and plain values.
 """
 
 from __future__ import annotations
 
 import pickle
 import re
+import zipfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,16 +17,19 @@ import torch
 from torch import Tensor
 
 from ...core import InputError
+from ...parse import shown
 from .. import registry
 from .files import first_line, kind_of, read_safetensors, sha256_of, write
+from .torchscript import read_torchscript
 
 
 def convert(files: Sequence[Path | str], out: Path | str, force: bool = False) -> Path:
     """Convert pickles, TorchScript or safetensors files to one safetensors file; values and dtypes are kept.
 
     Several files are parts of one model: the tensors of each get the file's stem as a prefix, or that of ``PREFIX=FILE``. A
-    pickle is read as tensors and plain values only; one that holds anything else is refused and none of it is run. Raises
-    `InputError`; ``out`` is overwritten only with ``force``, and only by a complete file.
+    pickle is read as tensors and plain values only; one that holds anything else is refused and none of it is run. Of a
+    TorchScript file the tensors of its modules are read; its code is not opened. Raises `InputError`; ``out`` is overwritten
+    only with ``force``, and only by a complete file.
     """
     out = Path(out).expanduser()
     if out.suffix != ".safetensors":
@@ -37,7 +41,7 @@ def convert(files: Sequence[Path | str], out: Path | str, force: bool = False) -
     for prefix, path in parts:
         tensors = {prefix + name: value for name, value in read_published(path).items()}
         if twice := next(filter(state.__contains__, tensors), None):
-            raise InputError(f"{twice} is in two of the files: tell them apart with PREFIX=FILE")
+            raise InputError(f"{shown(twice)} is in two of the files: tell them apart with PREFIX=FILE")
         state |= tensors
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +65,7 @@ def read_published(path: Path) -> dict[str, Tensor]:
     kind = kind_of(path)
     if kind is None:
         raise InputError(f"{path} is not a model: a pickle, TorchScript or safetensors file is needed")
-    loaders = {"safetensors": read_safetensors, "pickle": _unpickled, "TorchScript": _unscripted}
+    loaders = {"safetensors": read_safetensors, "pickle": _unpickled, "TorchScript": read_torchscript}
     state = registry.unwrap(loaders[kind](path))
     if isinstance(state, Mapping):
         state = _tensors(state)
@@ -85,20 +89,22 @@ def _tensors(state: Mapping[Any, Any]) -> dict[str, Tensor]:
     }
 
 
+def _check_not_compressed(path: Path) -> None:
+    """Raise `InputError` for an archive that unfolds to more than its size; torch stores tensors as they are."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
+                raise InputError(f"{path} is compressed: only tensors stored as they are can be read")
+
+
 def _unpickled(path: Path) -> object:
     if torch.__version__ < "2.10":
         raise InputError(f"torch {torch.__version__} cannot read a pickle safely: 2.10 or later is needed")
+    _check_not_compressed(path)
     try:
         with torch.serialization.safe_globals([datetime]):  # Super SloMo's file holds its date
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(f"{path} holds more than tensors and plain values, or is damaged: none of it was run") from error
     except Exception as error:  # a damaged pickle can fail in any way
-        raise InputError(f"{path} is damaged: {first_line(error)}") from error
-
-
-def _unscripted(path: Path) -> object:
-    try:
-        return torch.jit.load(path, map_location="cpu").state_dict()
-    except RuntimeError as error:
         raise InputError(f"{path} is damaged: {first_line(error)}") from error

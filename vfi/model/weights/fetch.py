@@ -10,13 +10,15 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from ...core import Checkpoint, HubFile, InputError, WheelFile
+from ...parse import quoted
 from .catalogue import catalogued, how_to_get, on_disk
 from .convert import read_published
 from .files import first_line, sha256_of, write
@@ -129,11 +131,14 @@ def _download(url: str, part: Path, size: int, progress: Progress) -> None:
         while done < size:
             reason = "the server sent nothing"
             try:
-                for position, chunk in _stream(url, done):
-                    if position != file.tell():
-                        file.truncate(file.seek(position))
-                    file.write(chunk)
-                    progress(file.tell(), size)
+                with closing(_stream(url, done)) as stream:
+                    for position, chunk in stream:
+                        if position != file.tell():
+                            file.truncate(file.seek(position))
+                        file.write(chunk[: size - position])  # a server may send more than it said
+                        progress(file.tell(), size)
+                        if file.tell() >= size:
+                            break
             except _BrokenError as error:
                 reason = str(error)
             if file.tell() <= done:
@@ -141,7 +146,7 @@ def _download(url: str, part: Path, size: int, progress: Progress) -> None:
             done = file.tell()
 
 
-def _stream(url: str, start: int) -> Iterator[tuple[int, bytes]]:
+def _stream(url: str, start: int) -> Generator[tuple[int, bytes], None, None]:
     """The bytes of ``url`` from ``start`` on with their positions; from 0 if the server does not support ranges."""
     from huggingface_hub import get_session
     from huggingface_hub.errors import HTTPError
@@ -156,6 +161,8 @@ def _stream(url: str, start: int) -> Iterator[tuple[int, bytes]]:
             request = session.get(url, headers=headers, timeout=TIMEOUT, stream=True)
         with request as reply:
             hf_raise_for_status(reply)
+            if (encoding := reply.headers.get("Content-Encoding", "identity")) != "identity":
+                raise _BrokenError(f"the server sent it in the encoding {quoted(encoding)}, which was not asked for")
             position = start if reply.status_code == 206 else 0
             for chunk in reply.iter_bytes(CHUNK) if hasattr(reply, "iter_bytes") else reply.iter_content(CHUNK):
                 yield position, chunk

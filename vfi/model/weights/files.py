@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ...core import InputError
+from ...parse import quoted, shown
 
 _DTYPES = {"F64": torch.float64, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64, "I32": torch.int32}
 """Dtypes in a safetensors header that a network may hold besides float32."""
@@ -40,18 +41,18 @@ def read(path: Path | str, prefixes: tuple[str, ...] = ("",)) -> dict[str, Tenso
 
 def read_safetensors(path: Path, prefixes: tuple[str, ...] = ("",)) -> dict[str, Tensor]:
     """As `read`, for a file known to be safetensors. Raises `InputError` for a damaged one."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys() if name.startswith(prefixes)}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+    except Exception as error:  # a damaged header can fail in any way
         raise InputError(f"{path} is damaged: {first_line(error)}") from error
 
 
 def read_shapes(path: Path) -> dict[str, Tensor]:
     """The names, shapes and types of the tensors of a safetensors file, as tensors on the meta device: no weights are read."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
@@ -60,7 +61,7 @@ def read_shapes(path: Path) -> dict[str, Tensor]:
                 name: torch.empty(part.get_shape(), dtype=_DTYPES.get(part.get_dtype()), device="meta")
                 for name, part in slices.items()
             }
-    except (SafetensorError, OSError) as error:
+    except Exception as error:  # a damaged header can fail in any way
         raise InputError(f"{path} is damaged: {first_line(error)}") from error
 
 
@@ -90,6 +91,8 @@ def write(target: Path, state: Mapping[str, Tensor], metadata: dict[str, str]) -
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
+    for name, value in state.items():
+        _check_storable(target, name, value)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     own = {name: value.detach().clone(memory_format=torch.contiguous_format) for name, value in state.items()}
     try:
@@ -102,6 +105,16 @@ def write(target: Path, state: Mapping[str, Tensor], metadata: dict[str, str]) -
         raise InputError(f"{target} cannot be written: {first_line(error)}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _check_storable(target: Path, name: str, value: Tensor) -> None:
+    """Raise `InputError` for a tensor that cannot be stored, or whose copy would be larger than what it is a view of."""
+    if not name.isprintable():
+        raise InputError(f"{target} cannot hold a tensor called {quoted(name)}: names need printable characters")
+    if value.is_meta:
+        raise InputError(f"{target} cannot hold the tensor {shown(name)}: it has no content, only a shape")
+    if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+        raise InputError(f"{target} cannot hold the tensor {shown(name)}: it repeats its numbers to {list(value.shape)}")
 
 
 def sha256_of(path: Path) -> str:
