@@ -44,6 +44,6 @@ def _end_of_header(data: bytes, place: int) -> int:
     while data[place : place + 1] != b"\0":
         for _ in ("name", "type"):
             place = data.index(b"\0", place) + 1
-        (size,) = struct.unpack_from("<i", data, place)
+        (size,) = struct.unpack_from("<I", data, place)  # unsigned: a negative size would lead backwards, for ever
         place += 4 + size
     return place + 1
