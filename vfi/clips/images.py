@@ -27,7 +27,7 @@ from ..pixels import transfer as light
 from ..pixels.uint8 import floats
 from . import exr, orientation, yuv
 from .clip import DEFAULT_ENCODING, DEFAULT_RATE, IMAGE_ENDINGS, Colour, Encoding, Info, Staged, Writer, transfer_of
-from .video.reader import decoded, describe, opened, pictures_of, video_of
+from .video.reader import decoded, describe, first_look, opened, pictures_of, video_of
 
 RGB = Colour(matrix=0, full=True)
 LINEAR = replace(RGB, transfer=8)
@@ -222,7 +222,7 @@ def _load(path: Path, device: torch.device | str = "cpu") -> tuple[Frame, Info]:
     if not path.is_file():
         raise InputError(f"{name} is a folder, not an image" if path.exists() else f"{name} does not exist")
     data = path.read_bytes()
-    with opened(BytesIO(data), name) as container:
+    with opened(BytesIO(data), name) as container, first_look(name):
         stream = video_of(container, name)
         if stream.codec_context.name == "mjpeg":
             stream.codec_context.options = {"err_detect": "explode"}  # else the rest of a truncated picture is grey

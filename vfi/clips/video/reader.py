@@ -30,10 +30,81 @@ from ..clip import Colour, DamagedError, Info, Source, from_shown_at, name_of
 CENTRED = {"mjpeg", "webp"}  # codecs that put chroma samples between the columns
 SEEMING_ALPHA = {"gif", "mjpeg", "webp"}  # decoded with an alpha plane even if the file has none
 
+FORMATS = (
+    *(
+        "mp4",
+        "matroska",
+        "webm",
+        "avi",
+        "mpeg",
+        "mpegts",
+        "flv",
+        "live_flv",
+        "asf",
+        "ogg",
+        "mxf",
+        "nut",
+        "gxf",
+        "wtv",
+        "rm",
+        "dv",
+    ),
+    *(
+        "ivf",
+        "obu",
+        "av1",
+        "h264",
+        "hevc",
+        "vvc",
+        "evc",
+        "m4v",
+        "mpegvideo",
+        "vc1",
+        "dirac",
+        "cavsvideo",
+        "h261",
+        "h263",
+        "mjpeg",
+    ),
+    *("yuv4mpegpipe", "smjpeg", "flic", "swf", "gif", "apng", "jpegxl_anim", "aac", "ac3", "eac3", "mp3", "flac", "wav", "w64"),
+    *("aiff", "caf", "au", "dts", "truehd", "amr", "ape", "tta", "wv"),
+    *(
+        f"{image}_pipe"
+        for image in (
+            *(
+                "bmp",
+                "dds",
+                "dpx",
+                "exr",
+                "gem",
+                "gif",
+                "hdr",
+                "j2k",
+                "jpeg",
+                "jpegls",
+                "jpegxl",
+                "pam",
+                "pbm",
+                "pcx",
+                "pfm",
+                "pgm",
+            ),
+            *("pgx", "phm", "png", "ppm", "psd", "qoi", "sgi", "sunrast", "tiff", "webp", "xbm", "xpm", "xwd"),
+        )
+    ),
+)
+"""The containers that are read, by FFmpeg's names. Playlists and descriptions (HLS, DASH, SDP, ffconcat, numbered images, SVG)
+are not among them: they name other files and addresses, which FFmpeg would open."""
+
+ONLY_THIS = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
+
 
 @contextmanager
 def opened(source: Source, name: str) -> Iterator[InputContainer]:
-    """The container in a file, recognised by its content; messages call it ``name``. Raises `InputError`."""
+    """The container in a file, recognised by its content; messages call it ``name``. Raises `InputError`.
+
+    Only this file is read, whatever it names: see `FORMATS`. Bytes of its tags that are not UTF-8 are replaced.
+    """
     target: Any = source
     if isinstance(source, BytesIO):
         target = BytesIO(source.getvalue())
@@ -46,13 +117,30 @@ def opened(source: Source, name: str) -> Iterator[InputContainer]:
     else:
         target = f"file:{os.fspath(source)}"
     try:
-        container = av.open(target)
+        container = av.open(target, container_options=ONLY_THIS, metadata_errors="replace")
     except PermissionError as error:
         raise InputError(f"{name} cannot be read: {error.strerror}") from error
-    except av.FFmpegError as error:
+    except (av.FFmpegError, *ODD) as error:
         raise InputError(f"{name} is not a readable video or image: it is something else, damaged or truncated") from error
     with container:
         yield container
+
+
+ODD = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
+"""What PyAV raises besides its own errors where a file states impossible values."""
+
+
+@contextmanager
+def first_look(name: str) -> Iterator[None]:
+    """Any error of PyAV between opening a file and its first picture becomes a `DamagedError`."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (av.FFmpegError, *ODD) as error:
+        raise DamagedError(
+            f"{name} cannot be read: it states impossible values, so it is damaged or of an unknown kind"
+        ) from error
 
 
 class VideoReader:
@@ -77,7 +165,7 @@ class VideoReader:
         self.notes: list[str] = []
         self._damaged_ok = damaged_ok
         self._device = device
-        with opened(source, name) as container:
+        with opened(source, name) as container, first_look(name):
             stream = video_of(container, name)
             picture = next(pictures_of(container, stream, lambda pts: None), None)
             if picture is None:
@@ -229,6 +317,8 @@ def video_of(container: InputContainer, name: str) -> VideoStream:
     """The first video stream that is not cover art. Raises `InputError`."""
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
+            if stream.codec_context is None:
+                raise InputError(f"the video of {name} has a codec that this build of PyAV does not know: convert it first")
             # Threads within a frame only: threads across frames lose decoding errors and hold many frames in memory.
             stream.thread_type = "SLICE"
             return stream
@@ -380,7 +470,7 @@ def _duration(container: InputContainer, stream: VideoStream, rate: Fraction | N
     if stream.duration:
         return stream.duration * stream.time_base
     end = Fraction(container.duration or 0, 1_000_000)
-    if tag := re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", "")):
+    if tag := re.fullmatch(r"(\d{1,6}):(\d{1,2}):(\d{1,2}(?:\.\d{0,12})?)", stream.metadata.get("DURATION", "")):
         hours, minutes, seconds = (Fraction(part) for part in tag.groups())
         end = hours * 3600 + minutes * 60 + seconds
     duration = end - (stream.start_time or 0) * stream.time_base
