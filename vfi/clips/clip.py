@@ -42,9 +42,9 @@ class Info:
 
     ``width`` and ``height`` are those of the upright picture. ``rate`` is the average frame rate; ``frames`` and ``duration``
     (seconds) are as stated by the file. ``depth`` is 8, 10, 12, 16 or 32 bits per sample; ``chroma`` is rgb, grey, 444, 422 or
-    420. ``floats`` means that samples may lie outside 0..1. ``curve`` names the transfer function (see `transfer`) and
-    overrides the tags of ``colour``. ``path`` is None for a clip in memory. All frame times and durations are multiples of
-    ``time_base`` seconds, if that is known.
+    420. ``floats`` means that samples are numbers of any size; others lie outside 0..1 only below black and above white.
+    ``curve`` names the transfer function (see `transfer`) and overrides the tags of ``colour``. ``path`` is None for a clip in
+    memory. All frame times and durations are multiples of ``time_base`` seconds, if that is known.
     """
 
     width: int

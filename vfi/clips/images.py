@@ -240,6 +240,7 @@ def _load(path: Path, device: torch.device | str = "cpu") -> tuple[Frame, Info]:
         if alpha is not None and info.codec == "exr":
             rgb = torch.where(alpha > FAINT, rgb / alpha, rgb)
         floats = yuv.is_float(pictures[0].format)
+        rgb = rgb if floats else rgb.clamp_(0, 1)  # JPEG codes colours that no screen shows
     turn = orientation.of_photograph(data)
     frame = Frame(turn(rgb), Fraction(0), alpha=None if alpha is None else turn(alpha))
     height, width = frame.rgb.shape[1:]
