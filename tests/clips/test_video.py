@@ -409,6 +409,23 @@ class TestWriting:
         write(tmp_path / "clip.mp4", SMALL, frames, time_base=F(1, 3 * 10**12))
         assert [frame.time for frame in VideoReader(tmp_path / "clip.mp4")] == [F(k, 24) for k in range(3)]
 
+    @pytest.mark.parametrize(("ending", "encoding"), [("mp4", "h264"), ("mov", "hevc"), ("mkv", "h264"), ("webm", "vp9")])
+    def test_more_frames_than_the_clock_counts_are_refused(self, tmp_path: Path, ending: str, encoding: str):
+        with pytest.raises(InputError, match=r"5e\+09 frames per second were given: .* hold at most"):
+            VideoWriter(tmp_path / f"clip.{ending}", replace(SMALL, rate=F(5 * 10**9)), encoding=Encoding(encoding))
+        assert not list(tmp_path.iterdir())
+
+    def test_a_picture_held_for_long_leaves_the_order_readable(self, tmp_path: Path):
+        """FFmpeg 5 drops all composition offsets of an MP4 if one passes 2^28 ticks."""
+        starts = [F(k, 30) + (50 if k > 20 else 0) for k in range(41)]
+        frames = [replace(frame, time=start, duration=F(1, 30)) for frame, start in zip(moving(41), starts, strict=True)]
+        write(tmp_path / "clip.mp4", SMALL, frames, time_base=F(1, 89_820_000))
+        data = (tmp_path / "clip.mp4").read_bytes()
+        at = data.index(b"ctts") + 8
+        offsets = struct.iter_unpack(">Ii", data[at + 4 : at + 4 + 8 * int.from_bytes(data[at : at + 4], "big")])
+        assert max(abs(offset) for _, offset in offsets) <= 2**28
+        assert [frame.time for frame in VideoReader(tmp_path / "clip.mp4")] == starts
+
     def test_times_must_increase(self, tmp_path: Path):
         one, two = moving(2)
         with pytest.raises(ValueError, match="does not come after"):
