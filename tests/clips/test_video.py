@@ -184,6 +184,44 @@ def grouped(path: Path, encoder: str, stamps: list[int], tick: F, *, open_gop: b
 UNEVEN = list(accumulate(([40, 33, 50, 17] * 12), initial=100))
 
 
+def gif(path: Path, pictures: list[np.ndarray]) -> Path:
+    """A GIF of indices [H,W] of four colours, of which 0 is transparent; a clear code before each sample spares the table."""
+
+    def coded(indices: np.ndarray) -> bytes:
+        bits = "".join(f"{code:03b}"[::-1] for index in indices.flat for code in (4, int(index))) + f"{5:03b}"[::-1]
+        data = bytes(int(bits[at : at + 8].ljust(8, "0")[::-1], 2) for at in range(0, len(bits), 8))
+        return (
+            b"\x02"
+            + b"".join(bytes([len(data[at : at + 255])]) + data[at : at + 255] for at in range(0, len(data), 255))
+            + b"\0"
+        )
+
+    height, width = pictures[0].shape
+    data = b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF1, 0, 0) + bytes([0, 0, 0, 0, 80, 200, 255, 0, 0, 9, 9, 9])
+    for picture in pictures:
+        data += b"\x21\xf9\x04" + struct.pack("<BHB", 2 << 2 | 1, 10, 0) + b"\0"
+        data += b"\x2c" + struct.pack("<HHHHB", 0, 0, width, height, 0) + coded(picture)
+    path.write_bytes(data + b"\x3b")
+    return path
+
+
+class TestLateAlpha:
+    def test_of_a_gif_counts(self, tmp_path: Path):
+        opaque = np.ones((8, 12), int)
+        holed = opaque.copy()
+        holed[2:4, 3:9] = 0
+        reader = open_clip(gif(tmp_path / "a.gif", [opaque, opaque, holed, opaque]))
+        assert reader.info.alpha
+        alphas = [None if frame.alpha is None else frame.alpha[0].numpy() for frame in reader]
+        assert [alpha is None or bool(alpha.all()) for alpha in alphas] == [True, True, False, True]
+        assert np.array_equal(alphas[2], holed)
+
+    def test_a_gif_without_has_none(self, tmp_path: Path):
+        reader = open_clip(gif(tmp_path / "a.gif", [np.ones((8, 12), int)] * 3))
+        assert not reader.info.alpha
+        assert [frame.alpha for frame in reader] == [None] * 3
+
+
 class TestReadingFromWithin:
     @pytest.mark.parametrize("before", [0, 1, 3])
     @pytest.mark.parametrize(

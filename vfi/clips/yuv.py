@@ -65,6 +65,12 @@ def subsampling(layout: av.VideoFormat) -> tuple[int, int]:
     return 64 // layout.chroma_width(64), 64 // layout.chroma_height(64)
 
 
+def is_opaque(picture: av.VideoFrame) -> bool:
+    """Whether no sample of a picture is transparent."""
+    picture = _unpacked(picture)
+    return not has_alpha(picture.format) or bool((planes_of(picture)[-1] >= _top(picture.format)).all())
+
+
 def decode(
     picture: av.VideoFrame, colour: Colour, *, centred: bool = False, device: torch.device | str = "cpu"
 ) -> tuple[Tensor, Tensor | None]:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from io import BytesIO
+from itertools import chain
 from math import floor, lcm
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,19 @@ def opened(source: Source, name: str) -> Iterator[InputContainer]:
     except (av.FFmpegError, *ODD) as error:
         raise InputError(f"{name} is not a readable video or image: it is something else, damaged or truncated") from error
     with container:
+        if _is_animated_webp(source):
+            raise InputError(f"{name} is an animated WebP, which cannot be read: give a GIF, a video or a folder of images")
         yield container
+
+
+def _is_animated_webp(source: Source) -> bool:
+    """By its header; FFmpeg skips every picture of one."""
+    if isinstance(source, BytesIO):
+        head = source.getvalue()[:21]
+    else:
+        with Path(source).open("rb") as file:
+            head = file.read(21)
+    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20:] and head[20] & 2)
 
 
 ODD = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
@@ -167,14 +180,18 @@ class VideoReader:
         self._device = device
         with opened(source, name) as container, first_look(name):
             stream = video_of(container, name)
-            picture = next(pictures_of(container, stream, lambda pts: None), None)
+            pictures = pictures_of(container, stream, lambda pts: None)
+            picture = next(pictures, None)
             if picture is None:
                 raise InputError(f"{name} has no picture that can be decoded: it is damaged, truncated or too large")
             self._turn = orientation.of_picture(picture)
             self.info = describe(source, container, stream, picture, self._turn.swap)
             clock = _Clock(stream, origin_of(container), self.info.rate)
             self._first = picture.pts
-            self.info = replace(self.info, alpha=decoded(picture, self.info)[1] is not None, time_base=clock.unit)
+            alpha = self.info.alpha
+            if alpha and _may_seem(picture, self.info.codec):  # the first picture of a GIF is often opaque, later ones are not
+                alpha = not all(map(yuv.is_opaque, chain((picture,), pictures)))
+            self.info = replace(self.info, alpha=alpha, time_base=clock.unit)
         if self.info.interlaced:
             self._note("the clip is interlaced: the two fields of a frame are treated as one picture")
 
@@ -238,6 +255,10 @@ class VideoReader:
 
     def _frame(self, picture: av.VideoFrame, time: Fraction, duration: Fraction) -> Frame:
         rgb, alpha = decoded(picture, self.info, self._device)
+        if not self.info.alpha and yuv.has_alpha(picture.format) and not yuv.is_opaque(picture):
+            self._note(
+                f"the clip becomes transparent at {float(time):.3f} s, but its first picture cannot be: its alpha is dropped"
+            )
         return Frame(self._turn(rgb), time, duration, None if alpha is None else self._turn(alpha))
 
     def _note(self, note: str) -> None:
@@ -457,10 +478,14 @@ def decoded(picture: av.VideoFrame, info: Info, device: torch.device | str = "cp
     """The colours and the alpha of a clip's picture; no alpha if ``info`` says that there is none."""
     colour = replace(info.colour, full=_full(picture, info.codec))
     rgb, alpha = yuv.decode(picture, colour, centred=info.codec in CENTRED, device=device)
-    opaque = info.codec in SEEMING_ALPHA or picture.format.has_palette
-    if alpha is not None and (not info.alpha or (opaque and bool((alpha == 1).all()))):
+    if alpha is not None and (not info.alpha or (_may_seem(picture, info.codec) and bool((alpha == 1).all()))):
         alpha = None
     return rgb, alpha
+
+
+def _may_seem(picture: av.VideoFrame, codec: str) -> bool:
+    """Whether a picture's format may have an alpha plane though nothing of the clip is transparent."""
+    return codec in SEEMING_ALPHA or picture.format.has_palette
 
 
 def _duration(container: InputContainer, stream: VideoStream, rate: Fraction | None) -> Fraction | None:
