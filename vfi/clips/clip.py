@@ -6,6 +6,7 @@ Owns `Info`, the options of writing and the promise of a safe output. Knows noth
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from abc import ABC, abstractmethod
@@ -264,6 +265,15 @@ def same_size(frames: Iterable[Frame]) -> Iterator[Frame]:
                 f"those before it {size[2]}x{size[1]}: all frames of a clip must have one size"
             )
         yield frame
+
+
+NUMBER = re.compile(r"%(?:0(\d{1,2}))?d")
+"""Where the number of an image stands in a pattern; any other percent sign is itself."""
+
+
+def is_pattern(path: Path) -> bool:
+    """Whether ``path`` is a pattern of numbered images such as ``shot/%05d.png``: an existing file or folder never is."""
+    return NUMBER.search(path.name) is not None and path.suffix.lower() not in VIDEO_ENDINGS and not path.exists()
 
 
 def name_of(source: Source) -> str:
