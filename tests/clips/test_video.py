@@ -18,7 +18,7 @@ import av
 import numpy as np
 import pytest
 import torch
-from footage import fail, film, moving, sounds
+from footage import fail, film, moving, sounds, tone
 
 from vfi.clips.clip import Colour, Edited, Encoding, Info, read_since
 from vfi.clips.open import create_clip, open_clip
@@ -491,11 +491,25 @@ class TestSound:
         write(tmp_path / "again.mp4", reader.info, reader, audio=data)
         assert sounds(tmp_path / "again.mp4") == sounds(path)
 
-    def test_a_container_that_cannot_hold_it_says_so_at_once(self, tmp_path: Path):
-        path = film(tmp_path / "source.mp4", list(range(5)), F(1, 24), sound=F(1, 5))
-        with pytest.raises(InputError, match=r"\.webm files cannot hold the aac sound"):
-            VideoWriter(tmp_path / "again.webm", SMALL, audio=path)
-        assert list(tmp_path.iterdir()) == [path]
+    @pytest.mark.parametrize(("codec", "ending", "wanted"), [("aac", "webm", "opus"), ("libopus", "mov", "aac")])
+    def test_what_a_container_cannot_hold_is_encoded_anew_and_said(self, tmp_path: Path, codec: str, ending: str, wanted: str):
+        path = tmp_path / "source.mkv"
+        with av.open(str(path), "w") as out:
+            stream = out.add_stream(codec, rate=48000, layout="mono")
+            for packet in tone(stream, F(1)):
+                out.mux(packet)
+        writer = write(tmp_path / f"again.{ending}", SMALL, moving(24), audio=path)
+        assert writer.notes[-1].startswith(f".{ending} files cannot hold ")
+        with av.open(str(tmp_path / f"again.{ending}")) as again:
+            assert again.streams.audio[0].codec_context.name == wanted
+            assert float(sum(frame.samples for frame in again.decode(audio=0)) / 48000) == pytest.approx(1, abs=0.05)
+
+    def test_an_unknown_codec_of_sound_is_named(self, tmp_path: Path):
+        path = film(tmp_path / "source.mkv", list(range(5)), F(1, 24), sound=F(1, 5))
+        path.write_bytes(path.read_bytes().replace(b"A_AAC", b"A_ZZZ"))
+        with pytest.raises(InputError, match=r"the sound of .* has a codec that"):
+            write(tmp_path / "again.mp4", SMALL, moving(2), audio=path)
+        assert [found.name for found in tmp_path.iterdir()] == ["source.mkv"]
 
     def test_a_file_without_sound_adds_none(self, tmp_path: Path):
         path = film(tmp_path / "source.mp4", list(range(5)), F(1, 24))

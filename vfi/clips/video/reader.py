@@ -19,6 +19,7 @@ from typing import Any
 
 import av
 import torch
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
@@ -332,6 +333,22 @@ def origin_of(container: InputContainer) -> Fraction:
     streams = (*container.streams.video, *container.streams.audio)
     starts = [stream.start_time * stream.time_base for stream in streams if stream.start_time is not None and stream.time_base]
     return min(starts, default=Fraction(0))
+
+
+def zero_of_sound(container: InputContainer) -> Fraction:
+    """The time on the container's clock at which the clip starts that its sound belongs to.
+
+    In a file with video this is the start of the clip; a file with only sound counts from zero, even if it begins later.
+    """
+    return origin_of(container) if container.streams.video else Fraction(0)
+
+
+def sounds_of(container: InputContainer, name: str) -> tuple[AudioStream, ...]:
+    """The streams of sound. Raises `InputError` if the codec of one is unknown."""
+    streams = tuple(container.streams.audio)
+    if any(stream.codec_context is None for stream in streams):
+        raise InputError(f"the sound of {name} has a codec that this build of PyAV does not know: drop the sound")
+    return streams
 
 
 def video_of(container: InputContainer, name: str) -> VideoStream:
