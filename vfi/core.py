@@ -27,7 +27,8 @@ class Frame:
 
     ``rgb`` is [3,H,W] float, 0..1, gamma-encoded as decoded; ``alpha`` is [1,H,W] float, 0..1, straight (not multiplied into
     ``rgb``). Either may be uint8, 0..255, instead; frames made from it are then uint8 too (see `uint8`). ``time`` is exact,
-    in seconds from the start of the clip; ``duration`` is how long the picture is shown, zero if unknown.
+    in seconds from the start of the clip; ``duration`` is how long the picture is shown, zero if unknown. Frames of a video may
+    also reach below black, 0, and above white, 1: these samples are kept.
 
     Two marks control how an input frame is used. ``cut``: it begins a new shot; until it begins, the frame before is held, or
     both are blended, and no window reaches across. ``repeat``: it repeats the frame before, and motion continues through its

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from vfi.clips.video.excerpt import sound_between
+from vfi.clips.video.excerpt import sound_between, sound_for
 
 RATE = 16000
 LENGTH = Fraction(2)
@@ -37,8 +37,9 @@ def heard(file: BytesIO) -> tuple[str, np.ndarray]:
         return container.streams.audio[0].codec_context.name, np.concatenate([part.to_ndarray()[0] for part in parts])
 
 
-def test_sound_that_mp4_holds_is_taken_as_it_is():
-    source = recorded("aac", "mp4")
+@pytest.mark.parametrize(("codec", "container"), [("aac", "mp4"), ("adpcm_ms", "avi")])
+def test_all_sound_is_taken_as_it_is(codec: str, container: str):
+    source = recorded(codec, container)
     assert sound_between(source, Fraction(0), None) is source
 
 
@@ -47,8 +48,8 @@ def test_sound_that_mp4_holds_is_taken_as_it_is():
     [
         ("aac", "matroska", "aac"),
         ("pcm_s16le", "mov", "pcm_s16le"),
-        ("pcm_mulaw", "mov", "aac"),
-        ("adpcm_ms", "avi", "aac"),
+        ("pcm_mulaw", "mov", "pcm_mulaw"),
+        ("adpcm_ms", "avi", "adpcm_ms"),
         ("mp3", "avi", "mp3float"),
     ],
 )
@@ -67,6 +68,37 @@ def onset(file: BytesIO) -> float:
     with av.open(BytesIO(file.getvalue())) as container:
         begins = container.streams.audio[0].start_time * container.streams.audio[0].time_base
     return float(begins) + int(np.argmax(np.abs(heard(file)[1]) > 0.2)) / RATE
+
+
+@pytest.mark.parametrize(
+    ("codec", "container", "ending", "wanted"),
+    [
+        ("adpcm_ms", "avi", ".mkv", "aac"),
+        ("adpcm_ms", "avi", ".mp4", "aac"),
+        ("libopus", "ogg", ".mp4", None),
+        ("libopus", "ogg", ".mov", "aac"),
+        ("pcm_s16le", "mov", ".webm", "opus"),
+        ("aac", "mp4", ".m4v", None),
+    ],
+)
+def test_sound_that_a_container_cannot_hold_is_encoded_anew(
+    tmp_path: Path, codec: str, container: str, ending: str, wanted: str | None
+):
+    source = recorded(codec, container)
+    file, note = sound_for(source, ending, tmp_path / "sound.mp4")
+    if wanted is None:
+        assert (file, note) == (source, None)
+        return
+    found = BytesIO(Path(file).read_bytes())
+    assert heard(found)[0] == wanted
+    assert note is not None
+    assert note.startswith(f"{ending} files cannot hold ")
+    assert onset(found) == pytest.approx(onset(source), abs=0.004)
+    assert len(heard(found)[1]) / RATE == pytest.approx(2, abs=0.15)
+
+
+def test_a_part_after_the_end_of_the_sound_has_none():
+    assert sound_between(recorded("aac", "mp4"), Fraction(5), None) is None
 
 
 def test_a_clip_without_sound_has_none(file: Path):

@@ -13,10 +13,10 @@ import pytest
 import torch
 from footage import exif, fail, moving, png
 
-from vfi.clips import yuv
+from vfi.clips import exr, yuv
 from vfi.clips.clip import Colour, Encoding, Info, transfer_of
 from vfi.clips.images import ImageReader, ImageWriter, read_image
-from vfi.clips.open import create_clip, open_clip
+from vfi.clips.open import ClipSource, create_clip, open_clip
 from vfi.core import Frame, InputError
 from vfi.pixels.transfer import named
 
@@ -233,7 +233,7 @@ class TestSafety:
         ("name", "encoding", "message"),
         [
             ("shot/%d%d.png", Encoding(), "is not an image pattern"),
-            ("shot/%s.png", Encoding(), "is not an image pattern"),
+            ("shot/%s.png", Encoding(), "is a single image"),
             ("shot/%d.jpg", Encoding(), "is not an image pattern"),
             ("shot", Encoding("h264"), "codec or crf was set"),
             ("shot", Encoding(crf=3), "codec or crf was set"),
@@ -322,3 +322,121 @@ def test_pyav_reads_what_is_written(tmp_path: Path):
         write(tmp_path / f"{codec}/%d{ending}", SMALL, moving(1))
         with av.open(str(tmp_path / codec / f"0{ending}")) as container:
             assert container.streams.video[0].codec_context.name == codec
+
+
+class TestNames:
+    """A pattern is what has exactly one %d; other percent signs are themselves, as is an existing file or folder."""
+
+    @pytest.mark.parametrize("name", ["50% speed.mp4", "100%.mkv", "%d.mp4", "%05d%d.mov"])
+    def test_of_videos(self, tmp_path: Path, name: str):
+        with create_clip(tmp_path / name, SMALL) as writer:
+            for frame in moving(3):
+                writer.write(frame)
+        assert len(list(open_clip(tmp_path / name))) == 3
+        assert ClipSource(tmp_path / name).sound() is None
+        assert [path.name for path in tmp_path.iterdir()] == [name]
+
+    @pytest.mark.parametrize("name", ["50%", "50% d", "%"])
+    def test_of_folders(self, tmp_path: Path, name: str):
+        write(tmp_path / name, SMALL, moving(2))
+        assert sorted(path.name for path in (tmp_path / name).iterdir()) == ["000000.png", "000001.png"]
+        assert len(list(open_clip(tmp_path / name))) == 2
+
+    @pytest.mark.parametrize("pattern", ["50%_%05d.png", "%d%.png", "%s%d.png", "%%d.png"])
+    def test_of_images(self, tmp_path: Path, pattern: str):
+        write(tmp_path / "shot" / pattern, SMALL, moving(3))
+        assert len(list((tmp_path / "shot").iterdir())) == 3
+        assert len(list(open_clip(tmp_path / "shot" / pattern))) == 3
+        assert ClipSource(tmp_path / "shot" / pattern).sound() is None
+
+    def test_an_existing_folder_is_no_pattern(self, tmp_path: Path):
+        (tmp_path / "take %d").mkdir()
+        (tmp_path / "take %d" / "1.png").write_bytes(png(np.zeros((4, 4)), 0))
+        assert len(list(open_clip(tmp_path / "take %d"))) == 1
+
+    def test_two_numbers_are_refused(self, tmp_path: Path):
+        with pytest.raises(InputError, match="exactly one %d"):
+            open_clip(tmp_path / "%d_%d.png")
+
+
+class TestAdvice:
+    @pytest.mark.parametrize("ending", ["webp", "jpg", "png", "exr"])
+    def test_on_a_single_image_can_be_taken(self, tmp_path: Path, ending: str):
+        with pytest.raises(InputError, match="is a single image") as raised:
+            create_clip(tmp_path / f"o.{ending}", SMALL)
+        write(Path(str(raised.value).rpartition("such as ")[2]), SMALL, moving(2))
+
+    def test_on_mixed_formats_can_be_taken(self, tmp_path: Path):
+        for name in ("f1.jpg", "f2.jpg", "f3.jpeg"):
+            encoded = cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1]
+            (tmp_path / name).write_bytes(bytes(encoded))
+        with pytest.raises(InputError, match=r"mixes images of \.jpeg, \.jpg") as raised:
+            open_clip(tmp_path)
+        assert len(list(open_clip(Path(str(raised.value).rpartition("such as ")[2])))) == 2
+
+
+class TestNotes:
+    @pytest.mark.parametrize(
+        ("numbers", "note"),
+        [
+            ([1, 2, 3, 9, 10], ["{} lacks 5 images of its series, first after f0003.png: "]),
+            ([1, 3], []),
+            ([10, 20, 30], []),
+            ([10, 20, 40], ["{} lacks 1 image of its series, first after f0020.png: "]),
+        ],
+    )
+    def test_missing_numbers(self, tmp_path: Path, numbers: list[int], note: list[str]):
+        for number in numbers:
+            (tmp_path / f"f{number:04d}.png").write_bytes(png(np.zeros((4, 4)), 0))
+        for source in (tmp_path, tmp_path / "f%04d.png"):
+            notes = open_clip(source).notes
+            assert len(notes) == len(note)
+            assert all(found.startswith(wanted.format(tmp_path)) for found, wanted in zip(notes, note, strict=True))
+
+    def test_images_of_several_series_have_no_gaps(self, tmp_path: Path):
+        for name in ("a1", "a2", "b7", "c"):
+            (tmp_path / f"{name}.png").write_bytes(png(np.zeros((4, 4)), 0))
+        assert not open_clip(tmp_path).notes
+
+    def test_alpha_that_comes_late(self, tmp_path: Path):
+        for number, (kind, channels) in enumerate([(2, 3), (6, 4), (6, 4)]):
+            (tmp_path / f"{number}.png").write_bytes(png(np.zeros((4, 4, channels)), kind))
+        reader = open_clip(tmp_path)
+        assert [frame.alpha for frame in reader] == [None] * 3
+        assert reader.notes == [
+            f"{tmp_path / '1.png'} has transparency, which is dropped, as from all images of a clip whose first one has none"
+        ]
+
+    @pytest.mark.parametrize(
+        ("channels", "parts", "said"),
+        [
+            (["A", "B", "G", "R"], 1, None),
+            (["Y"], 1, None),
+            (["B", "G", "R", "Z"], 1, "the channel Z"),
+            (["B", "G", "R", "diffuse.B", "diffuse.R"], 1, "the channels diffuse.B, diffuse.R"),
+            (["B", "G", "R"], 2, "2 parts"),
+        ],
+    )
+    def test_layers_of_exr(self, channels: list[str], parts: int, said: str | None):
+        listed = b"".join(name.encode() + b"\0" + bytes(16) for name in channels) + b"\0"
+        header = b"channels\0chlist\0" + len(listed).to_bytes(4, "little") + listed + b"\0"
+        flags = 0x1000 if parts > 1 else 0
+        data = exr.MAGIC + (2 | flags).to_bytes(4, "little") + header * parts + bytes(64)
+        assert exr.unread(data) == (said and f"EXR images hold {said}: only one picture, in R, G, B and A, is read")
+
+    def test_an_exr_of_our_own_has_no_notes(self, tmp_path: Path):
+        write(tmp_path / "shot", Info(4, 4, alpha=True, floats=True), [Frame(torch.rand(3, 4, 4), F(0), F(1, 24))])
+        assert open_clip(tmp_path / "shot").notes == []
+
+
+def test_an_animated_webp_is_named(tmp_path: Path):
+    with av.open(str(tmp_path / "a.webp"), "w") as out:
+        stream = out.add_stream("libwebp_anim", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "bgra"
+        for k in range(4):
+            picture = np.random.default_rng(k).integers(0, 255, (48, 64, 4), np.uint8)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgra")))
+        out.mux(stream.encode(None))
+    for read in (open_clip, read_image):
+        with pytest.raises(InputError, match="is an animated WebP"):
+            read(tmp_path / "a.webp")

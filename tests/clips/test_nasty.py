@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import struct
 from fractions import Fraction as F
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from footage import film, moving, png, sounds
 
+from vfi.clips import exr
 from vfi.clips.clip import DamagedError, Info
 from vfi.clips.images import read_image
 from vfi.clips.open import open_clip
@@ -190,3 +192,85 @@ class TestSize:
     def test_very_short_clips(self, tmp_path: Path, count: int):
         frames = list(VideoReader(film(tmp_path / "short.mp4", list(range(count + 1)), F(1, 25))))
         assert [(frame.time, frame.duration) for frame in frames] == [(F(k, 25), F(1, 25)) for k in range(count)]
+
+
+class TestLies:
+    """Files that state what is impossible, or that lead to other files."""
+
+    def test_tags_in_latin_1(self, tmp_path: Path):
+        path = film(tmp_path / "clip.avi", range(6), F(1, 24), codec="mpeg4")
+        data = path.read_bytes()
+        info = b"INFOINAM" + struct.pack("<I", 4) + "Café".encode("latin-1")
+        at = data.index(b"LIST", data.index(b"movi") - 8)
+        titled = bytearray(data[:at] + b"LIST" + struct.pack("<I", len(info)) + info + data[at:])
+        struct.pack_into("<I", titled, 4, len(titled) - 8)
+        path.write_bytes(titled)
+        assert len(list(open_clip(path))) == 5
+
+    @pytest.mark.parametrize("digits", [b"0:0:" + b"1" * 5000, b"9" * 4000 + b":0:0"])
+    def test_a_duration_of_many_digits(self, tmp_path: Path, digits: bytes):
+        data = film(tmp_path / "clip.mkv", range(6), F(1, 24)).read_bytes().replace(b"DURATION", b"DURATIOX")
+
+        def element(kind: str, body: bytes) -> bytes:
+            return bytes.fromhex(kind) + struct.pack(">Q", len(body) | 1 << 56) + body
+
+        at = data.index(bytes.fromhex("73C5"))
+        track = data[at + 3 : at + 3 + (data[at + 2] & 0x7F)]
+        tag = element("67C8", element("45A3", b"DURATION") + element("4487", digits))
+        tags = element("1254C367", element("7373", element("63C0", element("63C5", track)) + tag))
+        segment, cluster = data.index(bytes.fromhex("18538067")), data.index(bytes.fromhex("1F43B675"))
+        whole = bytearray(data[:cluster] + tags + data[cluster:])
+        whole[segment + 4 : segment + 12] = bytes.fromhex("01FFFFFFFFFFFFFF")  # of unknown size
+        (tmp_path / "tagged.mkv").write_bytes(whole)
+        assert len(list(open_clip(tmp_path / "tagged.mkv"))) == 5
+
+    def test_an_unknown_codec(self, tmp_path: Path):
+        path = film(tmp_path / "clip.mkv", range(6), F(1, 24))
+        path.write_bytes(path.read_bytes().replace(b"V_MPEG4/ISO/AVC", b"V_ZZZZZ/ISO/AVC"))
+        with pytest.raises(InputError, match="has a codec that"):
+            open_clip(path)
+
+    @pytest.mark.parametrize("error", [av.FFmpegError(1, "odd"), AttributeError(), ValueError(), OverflowError(), KeyError()])
+    def test_whatever_pyav_raises_is_a_sentence(self, clip: Path, tmp_path: Path, monkeypatch, error: Exception):
+        def fail(*_):
+            raise error
+
+        monkeypatch.setattr("vfi.clips.video.reader.yuv.depth_of", fail)
+        (tmp_path / "a.png").write_bytes(png(np.zeros((4, 4, 3)), 2))
+        for read, path in ((open_clip, clip), (read_image, tmp_path / "a.png")):
+            with pytest.raises(InputError, match=f"{path} cannot be read"):
+                read(path)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 45004 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+            "ffconcat version 1.0\nfile clip.mp4\n",
+            "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:2,\nclip.mp4\n#EXT-X-ENDLIST\n",
+            '<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"/>',
+            '<?xml version="1.0"?>\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:full:2011"/>',
+        ],
+        ids=["sdp", "concat", "hls", "svg", "dash"],
+    )
+    @pytest.mark.parametrize("ending", ["png", "mp4", "txt", "sdp", "m3u8"])
+    def test_what_names_other_files_is_not_opened(self, clip: Path, text: str, ending: str):
+        path = clip.with_name(f"list.{ending}")
+        path.write_text(text)
+        for read in (open_clip, read_image, lambda path: open_clip(BytesIO(path.read_bytes()))):
+            with pytest.raises(InputError, match="is not a readable video or image"):
+                read(path)
+
+    def test_numbered_images_are_opened_by_their_pattern_only(self, tmp_path: Path):
+        for number in range(3):
+            (tmp_path / f"{number}.png").write_bytes(png(np.zeros((4, 4, 3)), 2))
+        (tmp_path / "%d.png").write_text("nothing")
+        with pytest.raises(InputError, match="is not a readable video or image"):
+            read_image(tmp_path / "%d.png")
+
+    @pytest.mark.parametrize("size", [-1, -2, -40, -(2**31)])
+    def test_an_exr_whose_header_leads_backwards(self, tmp_path: Path, size: int):
+        name = b"\x76\x2f\x31\x01\x02\0\0\0" + b"a\0b\0"
+        (tmp_path / "a.exr").write_bytes(name + struct.pack("<i", size) + bytes(400))
+        with pytest.raises(InputError, match=r"a\.exr"):
+            read_image(tmp_path / "a.exr")
+        assert exr.is_cut((tmp_path / "a.exr").read_bytes())

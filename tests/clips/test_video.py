@@ -18,7 +18,7 @@ import av
 import numpy as np
 import pytest
 import torch
-from footage import fail, film, moving, sounds
+from footage import fail, film, moving, sounds, tone
 
 from vfi.clips.clip import Colour, Edited, Encoding, Info, read_since
 from vfi.clips.open import create_clip, open_clip
@@ -182,6 +182,44 @@ def grouped(path: Path, encoder: str, stamps: list[int], tick: F, *, open_gop: b
 
 
 UNEVEN = list(accumulate(([40, 33, 50, 17] * 12), initial=100))
+
+
+def gif(path: Path, pictures: list[np.ndarray]) -> Path:
+    """A GIF of indices [H,W] of four colours, of which 0 is transparent; a clear code before each sample spares the table."""
+
+    def coded(indices: np.ndarray) -> bytes:
+        bits = "".join(f"{code:03b}"[::-1] for index in indices.flat for code in (4, int(index))) + f"{5:03b}"[::-1]
+        data = bytes(int(bits[at : at + 8].ljust(8, "0")[::-1], 2) for at in range(0, len(bits), 8))
+        return (
+            b"\x02"
+            + b"".join(bytes([len(data[at : at + 255])]) + data[at : at + 255] for at in range(0, len(data), 255))
+            + b"\0"
+        )
+
+    height, width = pictures[0].shape
+    data = b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF1, 0, 0) + bytes([0, 0, 0, 0, 80, 200, 255, 0, 0, 9, 9, 9])
+    for picture in pictures:
+        data += b"\x21\xf9\x04" + struct.pack("<BHB", 2 << 2 | 1, 10, 0) + b"\0"
+        data += b"\x2c" + struct.pack("<HHHHB", 0, 0, width, height, 0) + coded(picture)
+    path.write_bytes(data + b"\x3b")
+    return path
+
+
+class TestLateAlpha:
+    def test_of_a_gif_counts(self, tmp_path: Path):
+        opaque = np.ones((8, 12), int)
+        holed = opaque.copy()
+        holed[2:4, 3:9] = 0
+        reader = open_clip(gif(tmp_path / "a.gif", [opaque, opaque, holed, opaque]))
+        assert reader.info.alpha
+        alphas = [None if frame.alpha is None else frame.alpha[0].numpy() for frame in reader]
+        assert [alpha is None or bool(alpha.all()) for alpha in alphas] == [True, True, False, True]
+        assert np.array_equal(alphas[2], holed)
+
+    def test_a_gif_without_has_none(self, tmp_path: Path):
+        reader = open_clip(gif(tmp_path / "a.gif", [np.ones((8, 12), int)] * 3))
+        assert not reader.info.alpha
+        assert [frame.alpha for frame in reader] == [None] * 3
 
 
 class TestReadingFromWithin:
@@ -409,6 +447,23 @@ class TestWriting:
         write(tmp_path / "clip.mp4", SMALL, frames, time_base=F(1, 3 * 10**12))
         assert [frame.time for frame in VideoReader(tmp_path / "clip.mp4")] == [F(k, 24) for k in range(3)]
 
+    @pytest.mark.parametrize(("ending", "encoding"), [("mp4", "h264"), ("mov", "hevc"), ("mkv", "h264"), ("webm", "vp9")])
+    def test_more_frames_than_the_clock_counts_are_refused(self, tmp_path: Path, ending: str, encoding: str):
+        with pytest.raises(InputError, match=r"5e\+09 frames per second were given: .* hold at most"):
+            VideoWriter(tmp_path / f"clip.{ending}", replace(SMALL, rate=F(5 * 10**9)), encoding=Encoding(encoding))
+        assert not list(tmp_path.iterdir())
+
+    def test_a_picture_held_for_long_leaves_the_order_readable(self, tmp_path: Path):
+        """FFmpeg 5 drops all composition offsets of an MP4 if one passes 2^28 ticks."""
+        starts = [F(k, 30) + (50 if k > 20 else 0) for k in range(41)]
+        frames = [replace(frame, time=start, duration=F(1, 30)) for frame, start in zip(moving(41), starts, strict=True)]
+        write(tmp_path / "clip.mp4", SMALL, frames, time_base=F(1, 89_820_000))
+        data = (tmp_path / "clip.mp4").read_bytes()
+        at = data.index(b"ctts") + 8
+        offsets = struct.iter_unpack(">Ii", data[at + 4 : at + 4 + 8 * int.from_bytes(data[at : at + 4], "big")])
+        assert max(abs(offset) for _, offset in offsets) <= 2**28
+        assert [frame.time for frame in VideoReader(tmp_path / "clip.mp4")] == starts
+
     def test_times_must_increase(self, tmp_path: Path):
         one, two = moving(2)
         with pytest.raises(ValueError, match="does not come after"):
@@ -436,11 +491,25 @@ class TestSound:
         write(tmp_path / "again.mp4", reader.info, reader, audio=data)
         assert sounds(tmp_path / "again.mp4") == sounds(path)
 
-    def test_a_container_that_cannot_hold_it_says_so_at_once(self, tmp_path: Path):
-        path = film(tmp_path / "source.mp4", list(range(5)), F(1, 24), sound=F(1, 5))
-        with pytest.raises(InputError, match=r"\.webm files cannot hold the aac sound"):
-            VideoWriter(tmp_path / "again.webm", SMALL, audio=path)
-        assert list(tmp_path.iterdir()) == [path]
+    @pytest.mark.parametrize(("codec", "ending", "wanted"), [("aac", "webm", "opus"), ("libopus", "mov", "aac")])
+    def test_what_a_container_cannot_hold_is_encoded_anew_and_said(self, tmp_path: Path, codec: str, ending: str, wanted: str):
+        path = tmp_path / "source.mkv"
+        with av.open(str(path), "w") as out:
+            stream = out.add_stream(codec, rate=48000, layout="mono")
+            for packet in tone(stream, F(1)):
+                out.mux(packet)
+        writer = write(tmp_path / f"again.{ending}", SMALL, moving(24), audio=path)
+        assert writer.notes[-1].startswith(f".{ending} files cannot hold ")
+        with av.open(str(tmp_path / f"again.{ending}")) as again:
+            assert again.streams.audio[0].codec_context.name == wanted
+            assert float(sum(frame.samples for frame in again.decode(audio=0)) / 48000) == pytest.approx(1, abs=0.05)
+
+    def test_an_unknown_codec_of_sound_is_named(self, tmp_path: Path):
+        path = film(tmp_path / "source.mkv", list(range(5)), F(1, 24), sound=F(1, 5))
+        path.write_bytes(path.read_bytes().replace(b"A_AAC", b"A_ZZZ"))
+        with pytest.raises(InputError, match=r"the sound of .* has a codec that"):
+            write(tmp_path / "again.mp4", SMALL, moving(2), audio=path)
+        assert [found.name for found in tmp_path.iterdir()] == ["source.mkv"]
 
     def test_a_file_without_sound_adds_none(self, tmp_path: Path):
         path = film(tmp_path / "source.mp4", list(range(5)), F(1, 24))

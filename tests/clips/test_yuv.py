@@ -175,3 +175,24 @@ def test_any_size_will_do(height: int, width: int, layout: str):
 )
 def test_the_words_for_a_layout(layout: str, chroma: str, depth: int):
     assert (chroma_of(av.VideoFormat(layout)), depth_of(av.VideoFormat(layout))) == (chroma, depth)
+
+
+@pytest.mark.parametrize("layout", ["yuv420p", "yuv422p", "yuv444p", "yuva420p", "yuv420p10le", "yuv444p12le", "yuv420p16le"])
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("matrix", WEIGHTS)
+def test_every_sample_comes_back_bit_exactly(layout: str, full: bool, matrix: int):
+    """Also below black and above white, in colours that no screen shows."""
+    picture = av.VideoFrame(64, 32, layout)
+    top = 2 ** picture.format.components[0].bits
+    for plane in planes_of(picture):
+        plane[:] = np.random.default_rng(0).integers(0, top, plane.shape)
+        plane.flat[: min(top, plane.size)] = np.linspace(0, top - 1, min(top, plane.size)).round()
+    back = encode(*decode(picture, Colour(matrix, full=full)), picture.format, Colour(matrix, full=full))
+    for before, after in zip(planes_of(picture), planes_of(back), strict=True):
+        assert np.array_equal(before, after)
+
+
+def test_rgb_formats_clip():
+    rgb = torch.tensor([-0.2, 0.0, 1.0, 1.2]).expand(3, 2, 4)
+    back, _ = decode(encode(rgb, None, av.VideoFormat("rgb24"), Colour(0)), Colour(0))
+    assert back[0, 0].tolist() == [0, 0, 1, 1]

@@ -211,3 +211,39 @@ def test_outputs_before_a_time_are_passed_over_and_change_nothing_after_it(batch
     assert all(torch.equal(one.rgb, other.rgb) for one, other in zip(rest, whole[done:], strict=True))
     by_the_model = sum(frame.made and not 2 < frame.time < 3 and frame.time < 4 for frame in whole[done:])
     assert by_the_model <= sum(made) <= by_the_model + batch - 1
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [ramp(3)[:0], ramp(3)[..., :0], ramp(3)[0], ramp(3)[:, :2], ramp(3).numpy(), (ramp(3) * 10).long(), ramp(3) > 0, None, [1]],
+    ids=["none", "no pixels", "one picture", "two channels", "numpy", "int64", "bool", "None", "list"],
+)
+def test_what_is_no_clip_is_said(frames):
+    for call in (lambda: interpolate(frames, Blend()), lambda: retime(frames, Blend(), [0])):
+        with pytest.raises(InputError, match="frames of"):
+            call()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"times": 1.5}, {"times": True}, {"times": "2"}, {"times": 0}, {"fps": 60}, {"fps": (24,)}, {"fps": "24"},
+        {"fps": (0, 1)}, {"fps": ("a", 1)}, {"tail": "loop"}, {"batch": 0}, {"batch": 1.5},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_options_without_meaning_are_said(options: dict):
+    with pytest.raises(InputError):
+        interpolate(ramp(3), Blend(), **options)
+
+
+@pytest.mark.parametrize("at", [[float("nan")], [float("inf")], [None], ["x"], [1j], [2, 1], [3], 5])
+def test_instants_without_meaning_are_said(at):
+    with pytest.raises(InputError):
+        retime(ramp(3), Blend(), at)
+
+
+def test_gradients_are_left_out():
+    made = interpolate(ramp(3).requires_grad_(), Blend(), 2)
+    assert not made.requires_grad
+    assert len(made) == 5

@@ -284,3 +284,19 @@ def test_a_late_grid_shows_later_instants_at_the_same_times(grid, tail):
         assert before.place < here.place < after.place
         if isinstance(grid, Uniform):
             assert here.place - before.place == 1 / (grid.rate * grid.stretch) / 3
+
+
+def test_the_tick_counts_the_start_of_the_first_frame():
+    clip = [replace(frame, time=frame.time + F(51, 100)) for frame in frames(VARIABLE, F(40, 1000))]
+    for rate in (F(1), F(10), F(24), F(60000, 1001)):
+        asked = timing(F(20), fps=rate)
+        tick = asked.tick(F(1, 1000), F(291, 1000))
+        assert tick is not None
+        for instant in resample(clip, asked.grid, tail="hold"):
+            assert (instant.time / tick).denominator == 1
+            assert (instant.duration / tick).denominator == 1
+
+
+def test_an_odd_average_rate_does_not_make_the_clock_finer():
+    rate = F(2 * 211 * 90000, 1353499)
+    assert Timing(Subdivide(2), rate).tick(F(1, 90000), F(1353499, 90000)) == F(1, 180000)

@@ -6,6 +6,7 @@ Owns `Info`, the options of writing and the promise of a safe output. Knows noth
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from abc import ABC, abstractmethod
@@ -42,9 +43,9 @@ class Info:
 
     ``width`` and ``height`` are those of the upright picture. ``rate`` is the average frame rate; ``frames`` and ``duration``
     (seconds) are as stated by the file. ``depth`` is 8, 10, 12, 16 or 32 bits per sample; ``chroma`` is rgb, grey, 444, 422 or
-    420. ``floats`` means that samples may lie outside 0..1. ``curve`` names the transfer function (see `transfer`) and
-    overrides the tags of ``colour``. ``path`` is None for a clip in memory. All frame times and durations are multiples of
-    ``time_base`` seconds, if that is known.
+    420. ``floats`` means that samples are numbers of any size; others lie outside 0..1 only below black and above white.
+    ``curve`` names the transfer function (see `transfer`) and overrides the tags of ``colour``. ``path`` is None for a clip in
+    memory. All frame times and durations are multiples of ``time_base`` seconds, if that is known.
     """
 
     width: int
@@ -264,6 +265,15 @@ def same_size(frames: Iterable[Frame]) -> Iterator[Frame]:
                 f"those before it {size[2]}x{size[1]}: all frames of a clip must have one size"
             )
         yield frame
+
+
+NUMBER = re.compile(r"%(?:0(\d{1,2}))?d")
+"""Where the number of an image stands in a pattern; any other percent sign is itself."""
+
+
+def is_pattern(path: Path) -> bool:
+    """Whether ``path`` is a pattern of numbered images such as ``shot/%05d.png``: an existing file or folder never is."""
+    return NUMBER.search(path.name) is not None and path.suffix.lower() not in VIDEO_ENDINGS and not path.exists()
 
 
 def name_of(source: Source) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
-from itertools import islice
+from itertools import islice, pairwise
 from math import floor
 from pathlib import Path
 from typing import cast
@@ -26,8 +26,20 @@ from ..core import Frame, InputError
 from ..pixels import transfer as light
 from ..pixels.uint8 import floats
 from . import exr, orientation, yuv
-from .clip import DEFAULT_ENCODING, DEFAULT_RATE, IMAGE_ENDINGS, Colour, Encoding, Info, Staged, Writer, transfer_of
-from .video.reader import decoded, describe, opened, pictures_of, video_of
+from .clip import (
+    DEFAULT_ENCODING,
+    DEFAULT_RATE,
+    IMAGE_ENDINGS,
+    NUMBER,
+    Colour,
+    Encoding,
+    Info,
+    Staged,
+    Writer,
+    is_pattern,
+    transfer_of,
+)
+from .video.reader import decoded, describe, first_look, opened, pictures_of, video_of
 
 RGB = Colour(matrix=0, full=True)
 LINEAR = replace(RGB, transfer=8)
@@ -82,6 +94,8 @@ class ImageReader:
         path = Path(source) if isinstance(source, str | os.PathLike) else None
         self._files = image_files(path) if path else [Path(file) for file in cast(Sequence[str], source)]
         _, info = _load(self._files[0])
+        notes = (path and _gap(self._files), info.codec == "exr" and exr.unread(self._files[0].read_bytes()))
+        self.notes += [note for note in notes if note]
         count = len(self._files)
         self.info = replace(
             info, path=path, rate=rate, frames=count, duration=count / rate, time_base=Fraction(1, rate.numerator)
@@ -102,7 +116,12 @@ class ImageReader:
                     f"{file} is {info.width}x{info.height}, but {self._files[0]} is {self.info.width}x{self.info.height}: "
                     "all images of a clip must have one size"
                 )
-            yield replace(frame, time=index / rate, duration=1 / rate, alpha=frame.alpha if self.info.alpha else None)
+            if frame.alpha is not None and not self.info.alpha:
+                note = f"{file} has transparency, which is dropped, as from all images of a clip whose first one has none"
+                if not any("transparency" in before for before in self.notes) and bool((frame.alpha < 1).any()):
+                    self.notes.append(note)
+                frame = replace(frame, alpha=None)
+            yield replace(frame, time=index / rate, duration=1 / rate)
 
 
 class ImageWriter(Writer):
@@ -120,9 +139,9 @@ class ImageWriter(Writer):
     ) -> None:
         path, curve = Path(path), transfer_of(info)
         usual = FLOAT_PATTERN if info.floats else PATTERN
-        folder, self._pattern = (path.parent, path.name) if "%" in path.name else (path, usual)
+        folder, self._pattern = (path.parent, path.name) if is_pattern(path) else (path, usual)
         ending = Path(self._pattern).suffix.lower()
-        if len(_NUMBER.findall(self._pattern)) != 1 or ending not in WRITTEN:
+        if len(NUMBER.findall(self._pattern)) != 1 or ending not in WRITTEN:
             raise InputError(f"{path} is not an image pattern: use one such as %06d{' or %06d'.join(WRITTEN)}")
         if encoding.codec is not None or encoding.crf is not None:
             raise InputError(f"codec or crf was set, but {path} is written as images: only video files take them")
@@ -154,7 +173,7 @@ class ImageWriter(Writer):
         encoder.time_base, encoder.options = Fraction(1), self._options
         data = b"".join(bytes(packet) for packet in (*encoder.encode(picture), *encoder.encode(None)))
         try:
-            (self._staged.path / (self._pattern % (self._first + self._count))).write_bytes(data)
+            (self._staged.path / numbered(self._pattern, self._first + self._count)).write_bytes(data)
         except OSError as error:
             raise InputError(f"{self._staged.target} cannot be written: {error.strerror}") from error
         self._count += 1
@@ -187,14 +206,18 @@ def join(folders: Iterable[Path], whole: Path) -> None:
             image.replace(whole / image.name)
 
 
-_NUMBER = re.compile(r"%(?:0(\d+))?d")
+def numbered(pattern: str, number: int) -> str:
+    """The name of image ``number`` by a pattern."""
+    return NUMBER.sub(lambda place: f"{number:0{place[1] or 1}d}", pattern)
 
 
 def image_files(path: Path) -> list[Path]:
     """The images of a folder or a pattern, in natural order. Raises `InputError` if there are none, or several formats."""
     folder, named = path, re.compile(".*")
-    if "%" in path.name:
-        head, tail = (re.escape(part) for part in _NUMBER.sub("\0", path.name, count=1).partition("\0")[::2])
+    if is_pattern(path):
+        if len(NUMBER.findall(path.name)) > 1:
+            raise InputError(f"{path} has several numbers: a pattern has exactly one %d, such as %05d.png")
+        head, tail = map(re.escape, NUMBER.split(path.name)[::2])
         folder, named = path.parent, re.compile(rf"{head}\d+{tail}")
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder" if folder.exists() else f"{folder} does not exist")
@@ -205,12 +228,37 @@ def image_files(path: Path) -> list[Path]:
     ]
     if not files:
         raise InputError(f"{path} has no images: they must end in one of {', '.join(IMAGE_ENDINGS)}")
+    files.sort(key=_natural)
     endings = sorted({file.suffix.lower() for file in files})
     if len(endings) > 1:
-        raise InputError(
-            f"{path} mixes images of {', '.join(endings)}: choose one by a pattern such as {path / f'%d{endings[0]}'}"
-        )
-    return sorted(files, key=_natural)
+        series = next((_series(file) for file in files if _series(file)), None)
+        advice = "leave those of one" if series is None else f"choose one by a pattern such as {folder / '%d'.join(series)}"
+        raise InputError(f"{path} mixes images of {', '.join(endings)}: {advice}")
+    return files
+
+
+def _series(file: Path) -> tuple[str, str] | None:
+    """What comes before and after the number in an image's name; None if it has none."""
+    found = re.fullmatch(r"(.*?)\d+(\D*)", file.name)
+    return found and (found[1], found[2])
+
+
+def _gap(files: Sequence[Path]) -> str | None:
+    """A note if numbers are missing among the images of one series; those in equal steps are not."""
+    if len({_series(file) for file in files}) != 1 or _series(files[0]) is None:
+        return None
+    head, tail = _series(files[0]) or ("", "")
+    numbers = [int(file.name[len(head) : len(file.name) - len(tail)]) for file in files]
+    steps = [after - before for before, after in pairwise(numbers)]
+    usual = min(steps, default=1)
+    if usual < 1 or all(step == usual for step in steps):
+        return None
+    wide = next(index for index, step in enumerate(steps) if step > usual)
+    lacking = sum((step - 1) // usual for step in steps)
+    return (
+        f"{files[0].parent} lacks {lacking} {'image' if lacking == 1 else 'images'} of its series, "
+        f"first after {files[wide].name}: the images around each gap follow one another"
+    )
 
 
 def _natural(file: Path) -> list[str | int]:
@@ -222,7 +270,7 @@ def _load(path: Path, device: torch.device | str = "cpu") -> tuple[Frame, Info]:
     if not path.is_file():
         raise InputError(f"{name} is a folder, not an image" if path.exists() else f"{name} does not exist")
     data = path.read_bytes()
-    with opened(BytesIO(data), name) as container:
+    with opened(BytesIO(data), name) as container, first_look(name):
         stream = video_of(container, name)
         if stream.codec_context.name == "mjpeg":
             stream.codec_context.options = {"err_detect": "explode"}  # else the rest of a truncated picture is grey
@@ -240,6 +288,7 @@ def _load(path: Path, device: torch.device | str = "cpu") -> tuple[Frame, Info]:
         if alpha is not None and info.codec == "exr":
             rgb = torch.where(alpha > FAINT, rgb / alpha, rgb)
         floats = yuv.is_float(pictures[0].format)
+        rgb = rgb if floats else rgb.clamp_(0, 1)  # JPEG codes colours that no screen shows
     turn = orientation.of_photograph(data)
     frame = Frame(turn(rgb), Fraction(0), alpha=None if alpha is None else turn(alpha))
     height, width = frame.rgb.shape[1:]

@@ -25,6 +25,7 @@ from .clip import (
     Source,
     Trimmed,
     Writer,
+    is_pattern,
     name_of,
 )
 from .video.excerpt import sound_between
@@ -39,7 +40,7 @@ def open_clip(
     by their names. ``damaged_ok`` reads as much as possible of a damaged video. Frames are converted to RGB on ``device``, so
     only the clip's own samples are transferred. Raises `InputError`.
     """
-    if isinstance(source, BytesIO) or not (Path(source).is_dir() or "%" in Path(source).name):
+    if isinstance(source, BytesIO) or not (Path(source).is_dir() or is_pattern(Path(source))):
         if rate is not None:
             raise InputError(f"{name_of(source)} has its own frame rate: {rate} can only be set for a folder of images")
         return video.VideoReader(source, damaged_ok=damaged_ok, device=device)
@@ -62,11 +63,12 @@ def create_clip(
     path = Path(path)
     if path.suffix.lower() in VIDEO_ENDINGS:
         return video.VideoWriter(path, info, encoding=encoding, time_base=time_base, audio=audio)
-    if "%" in path.name or not path.suffix or path.is_dir():
+    if is_pattern(path) or not path.suffix or path.is_dir():
         return images.ImageWriter(path, info, encoding=encoding)
     if path.suffix.lower() in IMAGE_ENDINGS:
+        ending = path.suffix if path.suffix.lower() in images.WRITTEN else ".png"
         raise InputError(
-            f"{path} is a single image: give a folder, or a pattern such as {path.with_name(path.stem)}/%06d{path.suffix}"
+            f"{path} is a single image: give a folder, or a pattern such as {path.with_name(path.stem)}/%06d{ending}"
         )
     raise InputError(f"{path} has an unsupported ending: use {', '.join(VIDEO_ENDINGS)} or a folder")
 
@@ -91,7 +93,7 @@ class ClipSource:
 
     def sound(self) -> Source | None:
         """A file with the sound of the clip or of its part, starting at zero; None for images and clips without sound."""
-        if self.path.is_dir() or "%" in self.path.name:
+        if self.path.is_dir() or is_pattern(self.path):
             return None
         return sound_between(self.path, self.start, self.end)
 

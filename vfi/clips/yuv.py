@@ -65,13 +65,20 @@ def subsampling(layout: av.VideoFormat) -> tuple[int, int]:
     return 64 // layout.chroma_width(64), 64 // layout.chroma_height(64)
 
 
+def is_opaque(picture: av.VideoFrame) -> bool:
+    """Whether no sample of a picture is transparent."""
+    picture = _unpacked(picture)
+    return not has_alpha(picture.format) or bool((planes_of(picture)[-1] >= _top(picture.format)).all())
+
+
 def decode(
     picture: av.VideoFrame, colour: Colour, *, centred: bool = False, device: torch.device | str = "cpu"
 ) -> tuple[Tensor, Tensor | None]:
-    """The colours [3,H,W] of a decoded picture and, if it has transparency, its alpha [1,H,W]: float32, 0..1.
+    """The colours [3,H,W] of a decoded picture and, if it has transparency, its alpha [1,H,W]: float32.
 
     As in players, an unspecified matrix means BT.601 below 720 lines and BT.709 from 720 on; an unspecified range means
-    limited. Colours outside 0..1 are clipped, except in float formats. Chroma is interpolated linearly. Its samples lie on
+    limited. Black is 0 and white is 1. Colours lie outside 0..1 where samples lie below black or above white, and in float
+    formats: nothing is clipped. Chroma is interpolated linearly. Its samples lie on
     every second column and between the lines (MPEG-2 siting) or, if ``centred``, between the columns too (JPEG siting).
     """
     picture = _unpacked(picture)
@@ -85,7 +92,7 @@ def decode(
     codes, zero = _codes(_matrix(colour, picture.height), bool(colour.full), layout.components[0].bits)
     luma = (planes[0] - zero[0]).div_(codes[0].sum())
     if len(planes) == 1:
-        return luma.clamp_(0, 1).expand(3, -1, -1).contiguous(), alpha
+        return luma.expand(3, -1, -1).contiguous(), alpha
     blue, red = (plane.sub_(zero[1]) for plane in planes[1:])
     inverse = np.linalg.inv(codes)
     rgb = torch.stack([blue * inverse[channel, 1] + red * inverse[channel, 2] for channel in range(3)])
@@ -93,14 +100,15 @@ def decode(
         rgb = _double(rgb, -2, True)
     while rgb.shape[-1] < picture.width:
         rgb = _double(rgb, -1, centred)
-    return rgb[:, : picture.height, : picture.width].add_(luma).clamp_(0, 1).contiguous(), alpha
+    return rgb[:, : picture.height, : picture.width].add_(luma).contiguous(), alpha
 
 
 def encode(rgb: Tensor, alpha: Tensor | None, layout: av.VideoFormat, colour: Colour) -> av.VideoFrame:
     """A picture in a pixel format from colours [3,H,W] and alpha [1,H,W] on any device, rounded to nearest; see `core.Frame`.
 
-    The inverse of `decode`: 4:2:0 pictures of even size return to exactly the same samples, unless they were clipped. Missing
-    alpha is opaque; alpha that the format cannot hold is dropped. Float formats take values of any size.
+    The inverse of `decode`: 4:2:0 pictures of even size return to exactly the same samples, below black and above white too.
+    RGB formats clip to 0..1, float formats take values of any size. Missing alpha is opaque; alpha that the format cannot hold
+    is dropped.
     """
     height, width = rgb.shape[-2:]
     planar = _planar(layout)

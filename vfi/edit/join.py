@@ -46,12 +46,12 @@ class Colours:
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def of(self, rgb: Tensor) -> Tensor:
-        """``rgb`` [3,H,W] corrected, in 0..1 or up to its own maximum if that is above 1; untouched if nothing changes."""
+        """``rgb`` [3,H,W] corrected, within 0..1 or its own range if that is wider; untouched if nothing changes."""
         if self == Colours():
             return rgb
         rgb = floats(rgb)
         gain, offset = (rgb.new_tensor(values)[:, None, None] for values in (self.gain, self.offset))
-        return (rgb * gain + offset).clamp(0, max(1.0, float(rgb.max())))
+        return (rgb * gain + offset).clamp(min(0.0, float(rgb.min())), max(1.0, float(rgb.max())))
 
     def after(self, other: Colours) -> Colours:
         """First ``other``, then this."""

@@ -90,7 +90,7 @@ _C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
 
 
 def _pq_light(code: Tensor) -> Tensor:
-    root = code.clamp(min=0) ** (1 / _M2)
+    root = code.clamp(0, 1.2) ** (1 / _M2)  # the curve has a pole at 1.9
     return 100 * ((root - _C1).clamp(min=0) / (_C2 - _C3 * root)) ** (1 / _M1)
 
 

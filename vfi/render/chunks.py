@@ -14,7 +14,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from ..clips import images
-from ..clips.clip import DEFAULT_ENCODING, VIDEO_ENDINGS, Done, Encoding, Info, Source, Writer
+from ..clips.clip import DEFAULT_ENCODING, VIDEO_ENDINGS, Done, Encoding, Info, Source, Writer, is_pattern
 from ..clips.open import create_clip
 from ..clips.video import PacketWriter, VideoWriter
 from ..clips.video.packets import packets_of
@@ -50,7 +50,7 @@ class Parts:
         delete(path)
         if self.video:
             return self.packets(path)
-        path = path / self.path.name if "%" in self.path.name else path
+        path = path / self.path.name if is_pattern(self.path) else path
         return images.ImageWriter(path, self.info, encoding=self.encoding, first=before)
 
     def packets(self, path: Path) -> PacketWriter:
@@ -83,7 +83,7 @@ class Chunks:
         self._info, self._encoding, self._time_base, self._audio = info, encoding, time_base, audio
         probe = self._whole(path)
         probe.discard()
-        self._target = path.parent if "%" in path.name else path
+        self._target = path.parent if is_pattern(path) else path
         if isinstance(probe, VideoWriter):
             Parts(path, path.parent, info, encoding, time_base).packets(path).discard()
         self._journal = Journal(self._target, {**recipe, "length of a chunk": str(length)})

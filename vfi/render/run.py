@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import compress, groupby, islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -41,6 +41,8 @@ def run(
     float input gives floats. Between two bit-identical frames, that picture is repeated without running the model. Raises
     `InputError` if a frame differs in size from those before it, or if ``batch`` is below 1.
     """
+    if isinstance(batch, bool) or not isinstance(batch, int):
+        raise InputError(f"{batch!r} was given as the batch: it must be a whole number from 1 up")
     if batch < 1:
         raise InputError(f"a batch of {batch} frames cannot be made: it must be at least 1")
     instants = resample(same_size(frames), grid, tail=tail, window=model.spec.window)
@@ -76,6 +78,13 @@ def interpolate(
     ``tail="hold"`` also holds the last frame for one frame interval: T * times. Returns [T',C,H,W] on the device and in the
     dtype of ``frames``; input frames are kept bit-exactly.
     """
+    frames = _checked(frames)
+    if isinstance(times, bool) or not isinstance(times, int):
+        raise InputError(f"{times!r} was given as the frame multiple: it must be a whole number from 1 up")
+    if fps is not None and not (isinstance(fps, tuple | list) and len(fps) == 2):
+        raise InputError(f"{fps!r} was given as fps: a pair of frame rates is needed, (source, target), such as (24, 60)")
+    if tail not in get_args(Tail):
+        raise InputError(f"{tail!r} was given as the tail: it must be one of {', '.join(get_args(Tail))}")
     source, target = (Fraction(1), None) if fps is None else (exact_rate(fps[0]), exact_rate(fps[1]))
     grid: Grid = Subdivide(times) if target is None else Uniform(target)
     made = run(frames_of_tensor(frames, source), model, grid, tail=tail, batch=batch)
@@ -88,7 +97,11 @@ def retime(frames: Tensor, model: Interpolator, at: Iterable[int | float | Fract
 
     The instants must not decrease and must lie in 0..T-1. Returns one frame [C,H,W] per instant, stacked.
     """
-    grid = At(tuple(Fraction(instant) for instant in at))
+    frames = _checked(frames)
+    try:
+        grid = At(tuple(Fraction(instant) for instant in at))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"the instants hold what is no finite number ({error}): give numbers in 0 to T-1") from error
     if grid.times and not 0 <= grid.times[0] <= grid.times[-1] <= len(frames) - 1:
         raise InputError(f"instants {float(grid.times[0])} to {float(grid.times[-1])} must lie in 0 to {len(frames) - 1}")
     return _collect(run(frames_of_tensor(frames, Fraction(1)), model, grid, batch=batch), frames, len(grid.times))
@@ -96,11 +109,24 @@ def retime(frames: Tensor, model: Interpolator, at: Iterable[int | float | Fract
 
 def frames_of_tensor(pictures: Tensor, rate: Fraction) -> Iterator[Frame]:
     """The frames of a clip [T,C,H,W] with 3 or 4 channels, ``rate`` per second."""
-    if pictures.ndim != 4 or pictures.shape[1] not in (3, 4):
-        raise InputError(f"frames of shape {list(pictures.shape)} were given: [T,3,H,W] or, with alpha, [T,4,H,W] is needed")
+    pictures = _checked(pictures)
     for index, picture in enumerate(pictures):
         alpha = picture[3:] if picture.shape[0] == 4 else None
         yield Frame(picture[:3], index / rate, 1 / rate, alpha)
+
+
+def _checked(pictures: Tensor) -> Tensor:
+    """A clip [T,C,H,W], without its gradient. Raises `InputError` unless it has frames with 3 or 4 channels, float or uint8."""
+    if not isinstance(pictures, Tensor):
+        raise InputError(f"frames of type {type(pictures).__name__} were given: a torch.Tensor is needed")
+    if pictures.ndim != 4 or pictures.shape[1] not in (3, 4) or not pictures.numel():
+        raise InputError(
+            f"frames of shape {list(pictures.shape)} were given: at least one frame is needed, "
+            "as [T,3,H,W] or, with alpha, [T,4,H,W]"
+        )
+    if not pictures.is_floating_point() and pictures.dtype != torch.uint8:
+        raise InputError(f"frames of {pictures.dtype} were given: floats in 0..1 or uint8 are needed")
+    return pictures.detach()
 
 
 def _collect(made: Iterator[Frame], like: Tensor, count: int) -> Tensor:

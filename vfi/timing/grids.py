@@ -215,9 +215,12 @@ class Timing:
 
         ``source`` is the time base of the input, ``duration`` its length.
         """
-        units = [self.rate and 1 / self.rate, duration and self.length(duration)]
-        if isinstance(self.grid, Subdivide):
-            units.append(source and source * self.grid.stretch / self.grid.times)
+        spacing, end = self.rate and 1 / self.rate, duration and self.length(duration)
+        units = [source, spacing, end]  # the first frame of the input may be shown at any multiple of its unit
+        if source and isinstance(self.grid, Subdivide):
+            units = [source, source * self.grid.stretch / self.grid.times]  # an average rate may be an odd fraction
+        elif source and isinstance(self.grid, Uniform):
+            units = [source, source * self.grid.stretch, spacing]
         known = [unit.denominator for unit in units if unit]
         return Fraction(1, lcm(*known)) if known else None
 

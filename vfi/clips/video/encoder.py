@@ -15,7 +15,7 @@ from av.container import OutputContainer
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from ...core import Frame
+from ...core import Frame, InputError
 from ...pixels.transfer import Change, named
 from ...pixels.uint8 import floats
 from .. import yuv
@@ -24,6 +24,10 @@ from . import codecs, priority
 
 MAX_TICKS = 10**9  # per second: libvpx's limit; MP4's is 2^31
 FLICKS = 705_600_000  # per second: a multiple of every common frame rate, NTSC included
+REORDERED, MAX_REORDERED, COARSE = ("h264", "hevc"), 4_000_000, 3_600_000
+"""Codecs with B-frames. MP4 states in ticks how much later they are shown than decoded, and FFmpeg before 6 drops all of these
+offsets if one passes 2^28: at this many ticks per second, when a picture is held for 67 s. A finer clock becomes the coarse
+one, a multiple of the common frame rates."""
 
 
 class Pictures:
@@ -46,7 +50,15 @@ class Pictures:
             self.notes.append(f"{ending} files of {self.codec} do not keep the pixel aspect of {info.sample_aspect_ratio}")
         self.interval = 1 / (info.rate or Fraction(25))
         ticks = (time_base or self.interval).denominator
-        self.tick = Fraction(1, ticks if ticks <= MAX_TICKS else FLICKS)
+        reordered = ending not in (".mkv", ".webm") and self.codec in REORDERED
+        most, coarse = (MAX_REORDERED, COARSE) if reordered else (MAX_TICKS, FLICKS)
+        self.tick = Fraction(1, ticks if ticks <= most else coarse)
+        fastest = 1000 if ending in (".mkv", ".webm") else coarse  # Matroska counts milliseconds
+        if self.interval < Fraction(1, fastest):
+            raise InputError(
+                f"{float(1 / self.interval):g} frames per second were given: "
+                f"{ending} files of {self.codec} hold at most {fastest}"
+            )
 
     def stream(self, output: OutputContainer) -> VideoStream:
         """A new stream in a container, whose encoder uses these parameters."""
@@ -86,7 +98,10 @@ class Encoder:
         start = round(frame.time / wanted.tick)
         end = round((frame.time + (frame.duration or wanted.interval)) / wanted.tick)
         if self.count and start <= self.last:
-            raise ValueError(f"the frame at {float(frame.time):.6f} s does not come after the one before it")
+            raise InputError(
+                f"the frame at {float(frame.time):.6f} s does not come after the one before it: "
+                f"frames must be at least {float(wanted.tick):.1e} s apart"
+            )
         self.count += 1
         self.last, self.end = start, end
         self._durations[start] = end - start

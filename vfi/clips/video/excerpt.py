@@ -1,64 +1,124 @@
-"""The sound of a part of a clip as a separate file: copied if MP4 holds the codec, else encoded as AAC.
+"""The sound of a part of a clip, and sound that a container cannot hold, as a separate file.
 
 Knows nothing of pictures. `sound` fits sound to a new speed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from io import BytesIO
 from math import lcm
+from pathlib import Path
 from typing import cast
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
-from ..clip import Source, name_of
-from .reader import opened
-from .sound import LAYOUTS
+from ..clip import DamagedError, Source, name_of
+from .codecs import CONTAINERS
+from .reader import opened, sounds_of, zero_of_sound
+from .sound import RATES, codec_for, made_for
 
-HELD = {"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "mp3float", "opus", "pcm_s16be", "pcm_s16le", "pcm_s24le", "vorbis"}
-"""The codecs that MP4 can hold, by FFmpeg's names."""
+EXACT = ("mp4", "mov", "nut")
+"""Containers that keep the start of sound to the sample, in order of preference."""
+
+
+def holds(container: str, streams: Sequence[AudioStream]) -> bool:
+    """Whether a container, by FFmpeg's name, can hold the sound of ``streams`` as it is."""
+    try:
+        with av.open(BytesIO(), "w", format=container) as output:
+            for stream in streams:
+                output.add_stream_from_template(stream)
+            output.start_encoding()
+    except (ValueError, av.FFmpegError):
+        return False
+    return True
 
 
 def sound_between(source: Source, start: Fraction, end: Fraction | None) -> Source | None:
     """The sound from ``start`` to ``end`` seconds, with ``start`` as zero; None if there is none.
 
-    Returns ``source`` itself if all of it is wanted and MP4 can hold its codecs.
+    Returns ``source`` itself if all of it is wanted. A part is copied, or encoded as AAC if no exact container holds its codec.
     """
-    with opened(source, name_of(source)) as container:
-        streams = container.streams.audio
+    name = name_of(source)
+    with opened(source, name) as container:
+        streams = sounds_of(container, name)
         if not streams:
             return None
-        held = all(stream.codec_context.name in HELD for stream in streams)
-        if held and not start and end is None:
+        if not start and end is None:
             return source
+        exact = next((known for known in EXACT if holds(known, streams)), None)
         file = BytesIO()
         clock = lcm(*(stream.time_base.denominator for stream in streams if stream.time_base))  # makes every start exact
-        with av.open(file, "w", format="mp4", options={"movie_timescale": str(min(clock, 2**31 - 1))}) as output:
-            if held:
-                copies = {stream.index: output.add_stream_from_template(stream) for stream in streams}
-                for packet in _packets(container, start, end):
-                    packet.stream = copies[packet.stream.index]
-                    output.mux(packet)
+        options = {"movie_timescale": str(min(clock, 2**31 - 1))} if exact != "nut" else {}
+        empty = True
+        with av.open(file, "w", format=exact or "mp4", options=options) as output:
+            if exact is None:
+                packets = _encoded(container, streams, name, output, "aac", start, end)
             else:
-                encoders = {
-                    stream.index: output.add_stream("aac", stream.rate, layout=LAYOUTS.get(stream.channels, "stereo"))
-                    for stream in streams
-                }
-                for packet in _packets(container, start, end):
-                    for sound in cast("list[av.AudioFrame]", packet.decode()):
-                        output.mux(encoders[packet.stream.index].encode(sound))
-                for encoder in encoders.values():
-                    output.mux(encoder.encode(None))
-    return file
+                copies = {stream.index: output.add_stream_from_template(stream) for stream in streams}
+                packets = _copied(container, copies, start, end)
+            for packet in packets:
+                empty = False
+                output.mux(packet)
+    return None if empty else file
+
+
+def sound_for(source: Source, ending: str, file: Path) -> tuple[Source, str | None]:
+    """The sound of ``source`` in codecs that files of ``ending`` hold, and a note if it was encoded anew, into ``file``.
+
+    Raises `InputError`, also if sound that must be encoded is damaged.
+    """
+    name = name_of(source)
+    with opened(source, name) as container:
+        streams = sounds_of(container, name)
+        if not streams or holds(CONTAINERS[ending][0], streams):
+            return source, None
+        codec = codec_for(ending)
+        with av.open(f"file:{file}", "w", format="mp4", options={"movie_timescale": str(lcm(*RATES))}) as output:
+            for packet in _encoded(container, streams, name, output, codec, Fraction(0), None):
+                output.mux(packet)
+        found = ", ".join(sorted({stream.codec_context.name for stream in streams}))
+        spoken = {"aac": "AAC", "libopus": "Opus"}[codec]
+    return file, f"{ending} files cannot hold {found} sound: it is encoded anew as {spoken}"
+
+
+def _copied(
+    container: InputContainer, copies: dict[int, AudioStream], start: Fraction, end: Fraction | None
+) -> Iterator[av.Packet]:
+    for packet in _packets(container, start, end):
+        packet.stream = copies[packet.stream.index]
+        yield packet
+
+
+def _encoded(
+    container: InputContainer,
+    streams: Sequence[AudioStream],
+    name: str,
+    output: av.container.OutputContainer,
+    codec: str,
+    start: Fraction,
+    end: Fraction | None,
+) -> Iterator[av.Packet]:
+    encoders = {stream.index: made_for(stream, output, codec)[0] for stream in streams}
+    try:
+        for packet in _packets(container, start, end):
+            for sound in cast("list[av.AudioFrame]", packet.decode()):
+                yield from encoders[packet.stream.index].encode(sound)
+        for stream in streams:
+            for sound in stream.codec_context.decode(None):
+                yield from encoders[stream.index].encode(sound)
+    except av.FFmpegError as error:
+        raise DamagedError(f"the sound of {name} is damaged: {error.strerror}") from error
+    for encoder in encoders.values():
+        yield from encoder.encode(None)
 
 
 def _packets(container: InputContainer, start: Fraction, end: Fraction | None) -> Iterator[av.Packet]:
     """The packets of sound that begin between two times, shifted so that ``start`` is zero, to the sample."""
-    zero = Fraction(container.start_time or 0, av.time_base) + start
+    zero = zero_of_sound(container) + start
     for packet in container.demux(*container.streams.audio):
         if packet.pts is None or packet.dts is None:
             continue

@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from io import BytesIO
+from itertools import chain
 from math import floor, lcm
 from pathlib import Path
 from typing import Any
 
 import av
 import torch
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
@@ -30,10 +32,81 @@ from ..clip import Colour, DamagedError, Info, Source, from_shown_at, name_of
 CENTRED = {"mjpeg", "webp"}  # codecs that put chroma samples between the columns
 SEEMING_ALPHA = {"gif", "mjpeg", "webp"}  # decoded with an alpha plane even if the file has none
 
+FORMATS = (
+    *(
+        "mp4",
+        "matroska",
+        "webm",
+        "avi",
+        "mpeg",
+        "mpegts",
+        "flv",
+        "live_flv",
+        "asf",
+        "ogg",
+        "mxf",
+        "nut",
+        "gxf",
+        "wtv",
+        "rm",
+        "dv",
+    ),
+    *(
+        "ivf",
+        "obu",
+        "av1",
+        "h264",
+        "hevc",
+        "vvc",
+        "evc",
+        "m4v",
+        "mpegvideo",
+        "vc1",
+        "dirac",
+        "cavsvideo",
+        "h261",
+        "h263",
+        "mjpeg",
+    ),
+    *("yuv4mpegpipe", "smjpeg", "flic", "swf", "gif", "apng", "jpegxl_anim", "aac", "ac3", "eac3", "mp3", "flac", "wav", "w64"),
+    *("aiff", "caf", "au", "dts", "truehd", "amr", "ape", "tta", "wv"),
+    *(
+        f"{image}_pipe"
+        for image in (
+            *(
+                "bmp",
+                "dds",
+                "dpx",
+                "exr",
+                "gem",
+                "gif",
+                "hdr",
+                "j2k",
+                "jpeg",
+                "jpegls",
+                "jpegxl",
+                "pam",
+                "pbm",
+                "pcx",
+                "pfm",
+                "pgm",
+            ),
+            *("pgx", "phm", "png", "ppm", "psd", "qoi", "sgi", "sunrast", "tiff", "webp", "xbm", "xpm", "xwd"),
+        )
+    ),
+)
+"""The containers that are read, by FFmpeg's names. Playlists and descriptions (HLS, DASH, SDP, ffconcat, numbered images, SVG)
+are not among them: they name other files and addresses, which FFmpeg would open."""
+
+ONLY_THIS = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
+
 
 @contextmanager
 def opened(source: Source, name: str) -> Iterator[InputContainer]:
-    """The container in a file, recognised by its content; messages call it ``name``. Raises `InputError`."""
+    """The container in a file, recognised by its content; messages call it ``name``. Raises `InputError`.
+
+    Only this file is read, whatever it names: see `FORMATS`. Bytes of its tags that are not UTF-8 are replaced.
+    """
     target: Any = source
     if isinstance(source, BytesIO):
         target = BytesIO(source.getvalue())
@@ -46,13 +119,42 @@ def opened(source: Source, name: str) -> Iterator[InputContainer]:
     else:
         target = f"file:{os.fspath(source)}"
     try:
-        container = av.open(target)
+        container = av.open(target, container_options=ONLY_THIS, metadata_errors="replace")
     except PermissionError as error:
         raise InputError(f"{name} cannot be read: {error.strerror}") from error
-    except av.FFmpegError as error:
+    except (av.FFmpegError, *ODD) as error:
         raise InputError(f"{name} is not a readable video or image: it is something else, damaged or truncated") from error
     with container:
+        if _is_animated_webp(source):
+            raise InputError(f"{name} is an animated WebP, which cannot be read: give a GIF, a video or a folder of images")
         yield container
+
+
+def _is_animated_webp(source: Source) -> bool:
+    """By its header; FFmpeg skips every picture of one."""
+    if isinstance(source, BytesIO):
+        head = source.getvalue()[:21]
+    else:
+        with Path(source).open("rb") as file:
+            head = file.read(21)
+    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20:] and head[20] & 2)
+
+
+ODD = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
+"""What PyAV raises besides its own errors where a file states impossible values."""
+
+
+@contextmanager
+def first_look(name: str) -> Iterator[None]:
+    """Any error of PyAV between opening a file and its first picture becomes a `DamagedError`."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (av.FFmpegError, *ODD) as error:
+        raise DamagedError(
+            f"{name} cannot be read: it states impossible values, so it is damaged or of an unknown kind"
+        ) from error
 
 
 class VideoReader:
@@ -77,16 +179,20 @@ class VideoReader:
         self.notes: list[str] = []
         self._damaged_ok = damaged_ok
         self._device = device
-        with opened(source, name) as container:
+        with opened(source, name) as container, first_look(name):
             stream = video_of(container, name)
-            picture = next(pictures_of(container, stream, lambda pts: None), None)
+            pictures = pictures_of(container, stream, lambda pts: None)
+            picture = next(pictures, None)
             if picture is None:
                 raise InputError(f"{name} has no picture that can be decoded: it is damaged, truncated or too large")
             self._turn = orientation.of_picture(picture)
             self.info = describe(source, container, stream, picture, self._turn.swap)
             clock = _Clock(stream, origin_of(container), self.info.rate)
             self._first = picture.pts
-            self.info = replace(self.info, alpha=decoded(picture, self.info)[1] is not None, time_base=clock.unit)
+            alpha = self.info.alpha
+            if alpha and _may_seem(picture, self.info.codec):  # the first picture of a GIF is often opaque, later ones are not
+                alpha = not all(map(yuv.is_opaque, chain((picture,), pictures)))
+            self.info = replace(self.info, alpha=alpha, time_base=clock.unit)
         if self.info.interlaced:
             self._note("the clip is interlaced: the two fields of a frame are treated as one picture")
 
@@ -150,6 +256,10 @@ class VideoReader:
 
     def _frame(self, picture: av.VideoFrame, time: Fraction, duration: Fraction) -> Frame:
         rgb, alpha = decoded(picture, self.info, self._device)
+        if not self.info.alpha and yuv.has_alpha(picture.format) and not yuv.is_opaque(picture):
+            self._note(
+                f"the clip becomes transparent at {float(time):.3f} s, but its first picture cannot be: its alpha is dropped"
+            )
         return Frame(self._turn(rgb), time, duration, None if alpha is None else self._turn(alpha))
 
     def _note(self, note: str) -> None:
@@ -225,10 +335,28 @@ def origin_of(container: InputContainer) -> Fraction:
     return min(starts, default=Fraction(0))
 
 
+def zero_of_sound(container: InputContainer) -> Fraction:
+    """The time on the container's clock at which the clip starts that its sound belongs to.
+
+    In a file with video this is the start of the clip; a file with only sound counts from zero, even if it begins later.
+    """
+    return origin_of(container) if container.streams.video else Fraction(0)
+
+
+def sounds_of(container: InputContainer, name: str) -> tuple[AudioStream, ...]:
+    """The streams of sound. Raises `InputError` if the codec of one is unknown."""
+    streams = tuple(container.streams.audio)
+    if any(stream.codec_context is None for stream in streams):
+        raise InputError(f"the sound of {name} has a codec that this build of PyAV does not know: drop the sound")
+    return streams
+
+
 def video_of(container: InputContainer, name: str) -> VideoStream:
     """The first video stream that is not cover art. Raises `InputError`."""
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
+            if stream.codec_context is None:
+                raise InputError(f"the video of {name} has a codec that this build of PyAV does not know: convert it first")
             # Threads within a frame only: threads across frames lose decoding errors and hold many frames in memory.
             stream.thread_type = "SLICE"
             return stream
@@ -367,10 +495,14 @@ def decoded(picture: av.VideoFrame, info: Info, device: torch.device | str = "cp
     """The colours and the alpha of a clip's picture; no alpha if ``info`` says that there is none."""
     colour = replace(info.colour, full=_full(picture, info.codec))
     rgb, alpha = yuv.decode(picture, colour, centred=info.codec in CENTRED, device=device)
-    opaque = info.codec in SEEMING_ALPHA or picture.format.has_palette
-    if alpha is not None and (not info.alpha or (opaque and bool((alpha == 1).all()))):
+    if alpha is not None and (not info.alpha or (_may_seem(picture, info.codec) and bool((alpha == 1).all()))):
         alpha = None
     return rgb, alpha
+
+
+def _may_seem(picture: av.VideoFrame, codec: str) -> bool:
+    """Whether a picture's format may have an alpha plane though nothing of the clip is transparent."""
+    return codec in SEEMING_ALPHA or picture.format.has_palette
 
 
 def _duration(container: InputContainer, stream: VideoStream, rate: Fraction | None) -> Fraction | None:
@@ -380,7 +512,7 @@ def _duration(container: InputContainer, stream: VideoStream, rate: Fraction | N
     if stream.duration:
         return stream.duration * stream.time_base
     end = Fraction(container.duration or 0, 1_000_000)
-    if tag := re.fullmatch(r"(\d{1,9}):(\d{1,9}):(\d{1,9}(?:\.\d{0,40})?)", stream.metadata.get("DURATION", "")):
+    if tag := re.fullmatch(r"(\d{1,6}):(\d{1,2}):(\d{1,2}(?:\.\d{0,12})?)", stream.metadata.get("DURATION", "")):
         hours, minutes, seconds = (Fraction(part) for part in tag.groups())
         end = hours * 3600 + minutes * 60 + seconds
     duration = end - (stream.start_time or 0) * stream.time_base

@@ -25,7 +25,7 @@ from ...core import InputError
 from ...timing.grids import Knots, Timing
 from ..clip import DamagedError, Reader, Source, name_of
 from .codecs import CONTAINERS
-from .reader import opened, origin_of
+from .reader import opened, sounds_of, zero_of_sound
 
 Samples = NDArray[np.float32]
 """[C,n], -1..1."""
@@ -86,7 +86,7 @@ def stretch(source: Source, path: Path, knots: Knots, codec: str = "aac") -> Non
     name = name_of(source)
     clock = {"movie_timescale": str(lcm(*RATES))}  # makes the end of every stream exact
     with av.open(str(path), "w", format="mp4", options=clock) as output, opened(source, name) as container:
-        tracks = [(stream.index, *_made_for(stream, output, codec)) for stream in container.streams.audio]
+        tracks = [(stream.index, *made_for(stream, output, codec)) for stream in sounds_of(container, name)]
         output.start_encoding()
         for index, track, rate, layout in tracks:
             with opened(source, name) as own:
@@ -100,7 +100,7 @@ def stretch(source: Source, path: Path, knots: Knots, codec: str = "aac") -> Non
             output.mux(track.encode(None))
 
 
-def _made_for(stream: AudioStream, output: Any, codec: str) -> tuple[AudioStream, int, str]:
+def made_for(stream: AudioStream, output: Any, codec: str) -> tuple[AudioStream, int, str]:
     """A new output stream for ``stream``, with its sample rate and its layout."""
     rate = stream.rate if codec == "aac" and stream.rate in RATES else 48000
     layout = LAYOUTS.get(stream.channels, "stereo")
@@ -119,7 +119,7 @@ class _Tape:
         self.rate, self.layout = rate, layout
         self.channels = av.AudioLayout(layout).nb_channels
         self._container, self._stream, self._name = container, stream, name
-        self._origin = origin_of(container)
+        self._origin = zero_of_sound(container)
         self._at, self._kept, self._decoded = self._anew(0)
 
     def read(self, start: int, stop: int) -> Iterator[Samples]:

@@ -12,6 +12,7 @@ from fractions import Fraction
 from itertools import chain, pairwise
 from math import lcm
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import av
 from av.container import InputContainer, OutputContainer
@@ -20,7 +21,8 @@ from ...core import Frame, InputError
 from ..clip import DEFAULT_ENCODING, DamagedError, Encoding, Info, Source, Staged, Writer, name_of
 from . import codecs
 from .encoder import Encoder, Pictures
-from .reader import opened, origin_of
+from .excerpt import sound_for
+from .reader import opened, zero_of_sound
 
 
 class VideoWriter(Writer):
@@ -29,11 +31,11 @@ class VideoWriter(Writer):
     ``info`` describes the clip: size, rate, depth, chroma, alpha, colour tags, pixel aspect. Anything not set in ``encoding``
     follows it if the codec allows; ``notes`` lists the exceptions. Linear float light becomes BT.1886, clipped to 0..1.
     Time stamps are exact if all times and ends are multiples of ``time_base`` (default: one frame at ``info.rate``), up to
-    10^9 ticks per second, else rounded to 1/705600000 s; Matroska and WebM round to milliseconds. ``audio`` is a file whose
-    sound is copied packet by packet, unchanged and in sync.
+    10^9 ticks per second, else rounded to 1/705600000 s (H.264 and HEVC in MP4 and QuickTime: 4 * 10^6 and 1/3600000 s);
+    Matroska and WebM round to milliseconds. ``audio`` is a file whose sound is copied packet by packet, unchanged and in sync,
+    or encoded anew if the container cannot hold its codec.
 
-    Raises `InputError`, before anything is encoded, if the file cannot be written or cannot hold the codec, the size or the
-    sound.
+    Raises `InputError`, before anything is encoded, if the file cannot be written or cannot hold the codec or the size.
     """
 
     def __init__(
@@ -55,10 +57,14 @@ class VideoWriter(Writer):
         self._staged = Staged(path)
         self._files = ExitStack()
         try:
+            if audio is not None:
+                folder = Path(self._files.enter_context(TemporaryDirectory(prefix="vfi-")))
+                audio, note = sound_for(audio, path.suffix.lower(), folder / "sound.mp4")
+                self.notes += [note] if note else []
             self._output = self._files.enter_context(_created(self._staged.path, _clock(self._pictures.tick, audio)))
             self._stream = self._pictures.stream(self._output)
             self._encoder = Encoder(self._pictures, self._stream)
-            self._sound = None if audio is None else self._files.enter_context(_copied(audio, self._output, path))
+            self._sound = None if audio is None else self._files.enter_context(_copied(audio, self._output))
             self._output.start_encoding()
         except av.FFmpegError as error:
             self.discard()
@@ -142,19 +148,12 @@ class VideoWriter(Writer):
 class _Sound:
     """The sound of another file, copied packet by packet and shifted so that the clip starts at zero."""
 
-    def __init__(self, container: InputContainer, name: str, output: OutputContainer, path: Path) -> None:
+    def __init__(self, container: InputContainer, name: str, output: OutputContainer) -> None:
         self._name = name
         self._output = output
-        # In a file with video, sound is timed from the start of the clip; in a file with only sound, from zero.
-        self._origin = origin_of(container) if container.streams.video else Fraction(0)
+        self._origin = zero_of_sound(container)
         streams = container.streams.audio
-        try:
-            self._copies = {stream.index: output.add_stream_from_template(stream) for stream in streams}
-        except ValueError as error:
-            sounds = ", ".join(sorted({stream.codec_context.name for stream in streams}))
-            raise InputError(
-                f"{path.suffix} files cannot hold the {sounds} sound of {name}: write to .mkv, or drop the sound"
-            ) from error
+        self._copies = {stream.index: output.add_stream_from_template(stream) for stream in streams}
         self._packets = container.demux(*streams) if streams else iter(())
         self._next = self._read()
 
@@ -204,7 +203,7 @@ def _created(path: Path, clock: int) -> Iterator[OutputContainer]:
 
 
 @contextmanager
-def _copied(source: Source, output: OutputContainer, path: Path) -> Iterator[_Sound]:
+def _copied(source: Source, output: OutputContainer) -> Iterator[_Sound]:
     name = name_of(source)
     with opened(source, name) as container:
-        yield _Sound(container, name, output, path)
+        yield _Sound(container, name, output)
