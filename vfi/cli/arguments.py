@@ -15,6 +15,7 @@ from ..clips.open import ClipSource
 from ..core import InputError
 from ..timing.grids import exact_rate
 from ..timing.positions import Position
+from .files import add_overwrite
 
 T = TypeVar("T")
 
@@ -113,3 +114,4 @@ def clip_source(args: Namespace, path: Path | None = None) -> ClipSource:
 def add_output(parser: ArgumentParser) -> None:
     """Declare the output clip."""
     parser.add_argument("output", metavar="OUT", type=Path, help="a video file, or a folder for numbered images")
+    add_overwrite(parser, "output", "disagreement")

@@ -11,7 +11,7 @@ from .. import __version__
 from ..clips.clip import DamagedError
 from ..core import InputError
 from ..render import malloc
-from . import bench, flow, interpolate, join, loop, models, retime, shots, train, tween
+from . import bench, files, flow, interpolate, join, loop, models, retime, shots, train, tween
 
 
 def command(arguments: Sequence[str] | None = None) -> int:
@@ -25,6 +25,7 @@ def command(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="vfi: %(message)s")
     malloc.take_over()
     try:
+        files.tell_apart(args)
         return args.run(args)
     except InputError as error:
         advice = ": --damaged-ok uses the readable part" if isinstance(error, DamagedError) and "damaged_ok" in args else ""

@@ -18,6 +18,7 @@ from ..edit.plan import Output, Plan
 from ..timing.grids import exact_rate
 from . import shot_options
 from .arguments import add_input, argument, clip_source, factor, whole
+from .files import add_overwrite
 from .progress import tracked
 from .report import console_for_people, length_in_words
 from .shot_options import ShotOptions
@@ -33,6 +34,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     add_input(parser)
     parser.add_argument("--plan", metavar="OUT", type=Path, help="write the plan, as JSON")
+    add_overwrite(parser, "plan")
     parser.add_argument("--json", action="store_true", help="print the plan as JSON, on standard output")
     parser.add_argument("--times", type=argument(whole), metavar="K", help="plan for K times as many frames")
     parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="plan for F frames per second")
