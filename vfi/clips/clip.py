@@ -271,13 +271,25 @@ def name_of(source: Source) -> str:
     return "the clip in memory" if isinstance(source, BytesIO) else os.fspath(source)
 
 
+def aimed(path: Path) -> Path:
+    """The path to write for an output: itself, or what it names if it is a symbolic link. Raises `InputError` for a circle."""
+    if not path.is_symlink():
+        return path
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise InputError(f"{path} is a symbolic link in a circle: give a file or a folder")
+    return target
+
+
 class Staged:
     """A file or folder made under a hidden name beside ``target``, and renamed to it when it is complete.
 
-    Raises `InputError` at once if it cannot be made.
+    A symbolic link stays: what it names is made. Raises `InputError` at once if it cannot be made, also if ``target`` is
+    write-protected.
     """
 
     def __init__(self, target: Path, *, folder: bool = False) -> None:
+        ending, target = target.suffix, aimed(target)
         self.target = target
         if target.exists() and target.is_dir() != folder:
             raise InputError(
@@ -285,7 +297,12 @@ class Staged:
             )
         if folder and target.exists() and any(target.iterdir()):
             raise InputError(f"{target} is not empty: give a new or an empty folder")
-        self.path = target.with_name(f".{target.stem}.partial-{secrets.token_hex(4)}{target.suffix}")
+        if not folder and target.exists():
+            if not target.is_file():
+                raise InputError(f"{target} is a device or a pipe: the output must be a file")
+            if not os.access(target, os.W_OK) or not target.stat().st_mode & 0o222:  # root may write to any
+                raise InputError(f"{target} is write-protected: give another name, or allow writing to it")
+        self.path = target.with_name(f".{target.stem}.partial-{secrets.token_hex(4)}{ending}")
         try:
             if folder:
                 self.path.mkdir()

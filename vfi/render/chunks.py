@@ -14,7 +14,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from ..clips import images
-from ..clips.clip import DEFAULT_ENCODING, VIDEO_ENDINGS, Done, Encoding, Info, Source, Writer
+from ..clips.clip import DEFAULT_ENCODING, VIDEO_ENDINGS, Done, Encoding, Info, Source, Writer, aimed
 from ..clips.open import create_clip
 from ..clips.video import PacketWriter, VideoWriter
 from ..clips.video.packets import packets_of
@@ -83,9 +83,9 @@ class Chunks:
         self._info, self._encoding, self._time_base, self._audio = info, encoding, time_base, audio
         probe = self._whole(path)
         probe.discard()
-        self._target = path.parent if "%" in path.name else path
+        self._target = aimed(path.parent if "%" in path.name else path)
         if isinstance(probe, VideoWriter):
-            Parts(path, path.parent, info, encoding, time_base).packets(path).discard()
+            Parts(path, self._target.parent, info, encoding, time_base).packets(path).discard()
         self._journal = Journal(self._target, {**recipe, "length of a chunk": str(length)})
         self.parts = Parts(path, self._journal.folder, info, encoding, time_base)
         self.notes = [*probe.notes, *self._journal.notes]
