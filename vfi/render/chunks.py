@@ -117,6 +117,8 @@ class Chunks:
         """Join the finished chunks, none of which may be missing, and give the clip its name."""
         if not self.done.frames:
             raise InputError(f"{self.parts.path} was not written: there were no frames")
+        if not self._journal.whole.is_dir():  # else the images were verified before they were moved there
+            self._journal.verify()
         parts = [self.parts.chunk(number) for number in sorted(self.finished)]
         whole = self._journal.whole
         if self.parts.video:
