@@ -38,7 +38,7 @@ def vfi(*arguments: object) -> int:
 
 
 def test_no_input_is_written_over(folder: Path, capsys: pytest.CaptureFixture[str]):
-    for name in ("b.mp4", "linked.mp4"):
+    for name in ("b.mp4", "linked.mp4", "100%.mp4"):
         shutil.copy("clip.mp4", name)
     os.link("linked.mp4", "hard.mp4")
     Path("soft.mp4").symlink_to("linked.mp4")
@@ -52,6 +52,7 @@ def test_no_input_is_written_over(folder: Path, capsys: pytest.CaptureFixture[st
     for victim, *words in (
         ("b.mp4", "interpolate", "b.mp4", "b.mp4"),
         ("b.mp4", "interpolate", "b.mp4", "o/../b.mp4"),
+        ("100%.mp4", "interpolate", "100%.mp4", "100%.mp4"),
         ("linked.mp4", "interpolate", "hard.mp4", "linked.mp4"),
         ("linked.mp4", "interpolate", "linked.mp4", "soft.mp4"),
         ("b.mp4", "join", "clip.mp4", "b.mp4", "b.mp4"),
@@ -145,7 +146,10 @@ def test_at_a_terminal_it_is_asked(folder: Path, answer: str, code: int, monkeyp
     assert (Path("o.json").read_text() == "dear to me") == (code == 2)
 
 
-def test_an_empty_folder_is_written_to_without_a_word(folder: Path):
+def test_an_empty_file_or_folder_is_written_to_without_a_word(folder: Path):
+    Path("empty.json").touch()
+    assert vfi("shots", "clip.mp4", "--plan", "empty.json") == 0
+    assert Path("empty.json").stat().st_size
     Path("new").mkdir()
     assert vfi("interpolate", "images", "new", *NEAREST) == 0
     assert len(list(open_clip(Path("new")))) == 8

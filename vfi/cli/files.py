@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from ..clips.clip import IMAGE_ENDINGS
 from ..clips.images import image_files
 from ..core import InputError
 from ..model import load
@@ -34,7 +35,8 @@ def tell_apart(args: Namespace) -> None:
     for path in outputs:
         if str(path) == "-":
             raise InputError("- was given as an output: clips and plans go to files, give a name")
-        place = path.parent if "%" in path.name else path
+        pattern = "%" in path.name and path.suffix.lower() in IMAGE_ENDINGS and not path.exists()
+        place = path.parent if pattern else path
         there = _identity(place)
         if there is not None and there in read:
             raise InputError(f"{path} is an input: give the output another name")
@@ -42,7 +44,8 @@ def tell_apart(args: Namespace) -> None:
             if written.setdefault(known, path) is not path:
                 raise InputError(f"{written[known]} and {path} are one output: give each a name of its own")
     for path in outputs:
-        if path.is_file() and not getattr(args, "overwrite", True) and not _asked(path):
+        something = path.is_file() and path.stat().st_size > 0  # an empty file, as of `mktemp`, is nothing to lose
+        if something and not getattr(args, "overwrite", True) and not _asked(path):
             raise InputError(f"{path} exists already: give another name, or --overwrite to replace it")
 
 
@@ -79,6 +82,12 @@ def _identity(path: Path) -> object:
     except (OSError, ValueError):
         return None
     return found.st_dev, found.st_ino
+
+
+def same_file(one: str | Path, other: Path) -> bool:
+    """Whether two names are those of one existing file."""
+    found = _identity(Path(one).expanduser())
+    return found is not None and found == _identity(other)
 
 
 def _asked(path: Path) -> bool:
