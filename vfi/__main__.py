@@ -1,6 +1,6 @@
 """The ``vfi`` command: sets up the process and hands over to `vfi.cli.command`.
 
-Exit codes: 0 done, 2 bad arguments or input, 130 interrupted.
+Exit codes: 0 done, 2 bad arguments, bad input or a failing machine, 130 interrupted, 141 nobody reads the output.
 """
 
 from __future__ import annotations
@@ -14,8 +14,11 @@ from .cli.openmp import wait_asleep
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     wait_asleep()
-    from .cli.command import command  # imports torch, which then reads the environment
-
+    try:
+        from .cli.command import command  # imports torch, which then reads the environment
+    except KeyboardInterrupt:
+        sys.stderr.write("vfi: interrupted\n")
+        return 130
     return command(arguments)
 
 

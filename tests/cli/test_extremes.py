@@ -85,7 +85,7 @@ def vfi_shots(source: Path, plan: Path) -> int:
 def test_the_shortest_clips(tmp_path: Path, count: int):
     source = written(tmp_path / "in.mp4", [F(k, 24) for k in range(count + 1)])
     for asked in (("--times", 5), ("--fps", 60), ("--slow", "2.5")):
-        assert vfi("interpolate", source, tmp_path / "out.mp4", *asked) == 0
+        assert vfi("interpolate", source, tmp_path / "out.mp4", *asked, "--overwrite") == 0
         made, end = times_of(tmp_path / "out.mp4")
         assert end == F(count, 24) * (F(5, 2) if asked[0] == "--slow" else 1)
         assert made[0] == 0

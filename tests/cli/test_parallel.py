@@ -186,7 +186,7 @@ def test_damage_is_told_with_what_helps(source: Path, tmp_path: Path, capsys: py
     assert "--damaged-ok uses the readable part" in capsys.readouterr().err
     assert vfi(*command, "--workers", 2, "--damaged-ok") == 0
     by_workers = (tmp_path / "out.mp4").read_bytes()
-    assert vfi(*command, "--resume", "--damaged-ok") == 0
+    assert vfi(*command, "--resume", "--damaged-ok", "--overwrite") == 0
     assert (tmp_path / "out.mp4").read_bytes() == by_workers
 
 

@@ -43,7 +43,9 @@ def test_a_clip_is_played_along_a_curve(source: Path, tmp_path: Path, capsys: py
     assert (told["frames"], told["duration"], told["fps"], told["notes"]) == (48, "2", "24", [])
     assert brightness(out)[:24] == list(range(16, 40))
     shown = brightness(out)
-    assert vfi("retime", source, out, "--speed", "0:1, 1:0.5, 2:0.5", "--model", "nearest", "--codec", "ffv1") == 0
+    assert (
+        vfi("retime", source, out, "--speed", "0:1, 1:0.5, 2:0.5", "--model", "nearest", "--codec", "ffv1", "--overwrite") == 0
+    )
     assert shown != brightness(out)
 
 

@@ -25,7 +25,7 @@ def vfi(*arguments: object) -> int:
 
 def made(tmp_path: Path, source: Path, *options: object) -> list[Frame]:
     out = tmp_path / "out.mkv"
-    assert vfi("interpolate", source, out, "--codec", "ffv1", "--model", "linear", *options) == 0
+    assert vfi("interpolate", source, out, "--codec", "ffv1", "--model", "linear", "--overwrite", *options) == 0
     return list(open_clip(out))
 
 

@@ -109,3 +109,13 @@ def test_what_cannot_be_learned_from_is_said(
 ):
     assert main(["train", *(text.format(tmp_path) for text in inputs), "--out", str(tmp_path / "out")]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_model_to_start_from_is_not_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    clip = pan(tmp_path / "clip", 1)
+    model = tmp_path / "out" / "weights.safetensors"
+    model.parent.mkdir()
+    model.write_bytes(b"dear to me")
+    assert main(["train", str(clip), "--start", str(model), "--out", str(tmp_path / "out")]) == 2
+    assert "holds the model to start from" in capsys.readouterr().err
+    assert [path.name for path in model.parent.iterdir()] == ["weights.safetensors"]

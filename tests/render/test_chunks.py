@@ -220,3 +220,56 @@ def test_a_file_of_packets_that_is_cut_short_is_noticed(tmp_path: Path):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(InputError, match="is truncated"):
         list(packets.packets_of(path))
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "images"])
+def test_a_chunk_that_was_damaged_is_made_again(tmp_path: Path, name: str):
+    written(ChunkWriter(Chunks(tmp_path / f"whole-{name}", INFO, RECIPE, length=4)), moving(12))
+    begun = ChunkWriter(Chunks(tmp_path / name, INFO, RECIPE, length=4))
+    with pytest.raises(RuntimeError):
+        broken_off(begun, moving(9), RuntimeError)
+    chunk = begun._chunks.folder / "000001"
+    file = next(chunk.iterdir()) if chunk.is_dir() else chunk
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1  # the size stays
+    file.write_bytes(data)
+    last = ChunkWriter(Chunks(tmp_path / name, INFO, RECIPE, length=4))
+    assert last.done.frames == 4
+    assert "damaged chunks from an earlier run are made again: 000001" in last.notes
+    written(last, islice(moving(12), 4, None))
+    one, other = (sorted([path, *path.rglob("*")]) for path in (tmp_path / name, tmp_path / f"whole-{name}"))
+    assert [path.read_bytes() for path in one if path.is_file()] == [path.read_bytes() for path in other if path.is_file()]
+
+
+def test_a_chunk_damaged_before_it_is_joined_is_never_part_of_the_clip(tmp_path: Path):
+    chunks = Chunks(tmp_path / "a.mkv", INFO, RECIPE, length=4)
+    writer = ChunkWriter(chunks)
+    for frame in moving(9):
+        writer.write(frame)
+    file = chunks.folder / "000000"
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    with pytest.raises(InputError, match="damaged chunks, 000000: run the same command again"):
+        writer.commit()
+    assert [path.name for path in tmp_path.iterdir()] == [".a.mkv.work"]
+    written(ChunkWriter(Chunks(tmp_path / "a.mkv", INFO, RECIPE, length=4)), moving(9))
+    assert len(list(open_clip(tmp_path / "a.mkv"))) == 9
+
+
+def test_images_damaged_while_they_are_moved_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def cut_off(folders: Iterable[Path], whole: Path) -> None:
+        whole.mkdir()
+        image = next(next(iter(folders)).iterdir())
+        image.replace(whole / image.name)
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr("vfi.render.chunks.images.join", cut_off)
+    with pytest.raises(OSError, match="broken"):
+        written(ChunkWriter(Chunks(tmp_path / "a", INFO, RECIPE, length=4)), moving(8))
+    monkeypatch.undo()
+    (image,) = (tmp_path / ".a.work" / "whole").iterdir()
+    image.write_bytes(image.read_bytes()[:-1] + b"x")
+    last = ChunkWriter(Chunks(tmp_path / "a", INFO, RECIPE, length=4))
+    assert last.done.frames == 0
+    assert any("are damaged: starting over" in note for note in last.notes)
+    written(last, moving(8))
+    assert len(list(open_clip(tmp_path / "a"))) == 8

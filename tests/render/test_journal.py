@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction as F
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from vfi.clips.clip import Done
 from vfi.core import InputError
-from vfi.render.journal import Journal, digest, versions
+from vfi.render.journal import Journal, delete, digest, sealed, versions
 
 CHUNKS = [Done(4, F(0), F(1, 6)), Done(4, F(1, 6), F(1, 3))]
 RECIPE = {"input": "abc", "crf": "18"}
@@ -71,6 +72,7 @@ def test_another_recipe_begins_afresh(tmp_path: Path, recipe: dict[str, str], ot
         '{"chunks": 3, "recipe": {}}',
         '{"chunks": [], "recipe": 3}',
         "\x00\x00\x00",
+        "[" * 100_000,
     ],
 )
 def test_a_damaged_journal_begins_afresh(tmp_path: Path, text: str):
@@ -94,10 +96,81 @@ def test_a_missing_chunk_begins_afresh(tmp_path: Path):
 
 def test_the_journal_is_plain_json(tmp_path: Path):
     folder = begun(tmp_path / "a.mp4")
-    assert json.loads((folder / "journal.json").read_text()) == {
+    written = json.loads((folder / "journal.json").read_text())
+    content = sha256(b"5;chunk").hexdigest()
+    assert written.pop("sha256") == sealed(written)
+    assert written == {
         "recipe": RECIPE,
-        "chunks": [[4, "0", "1/6"], [4, "1/6", "1/3"]],
+        "chunks": [[4, "0", "1/6", 5, content], [4, "1/6", "1/3", 5, content]],
     }
+
+
+def test_numbers_of_a_journal_that_were_changed_are_not_believed(tmp_path: Path):
+    folder = begun(tmp_path / "a.mp4")
+    text = (folder / "journal.json").read_text()
+    (folder / "journal.json").write_text(text.replace("[4, ", "[5, ", 1))
+    journal = Journal(tmp_path / "a.mp4", RECIPE)
+    assert journal.chunks == {}
+    assert "is damaged: starting over" in journal.notes[0]
+    journal.close()
+
+
+@pytest.mark.parametrize("content", [b"CHUNK", b"chunk more", b""])
+def test_a_chunk_that_changed_is_made_again(tmp_path: Path, content: bytes):
+    folder = begun(tmp_path / "a.mp4")
+    (folder / "000001").write_bytes(content)
+    journal = Journal(tmp_path / "a.mp4", RECIPE)
+    assert journal.chunks == {0: CHUNKS[0]}
+    assert journal.notes == ["damaged chunks from an earlier run are made again: 000001"]
+    assert not journal.chunk(1).exists()
+    journal.chunk(0).write_bytes(content)
+    with pytest.raises(InputError, match="damaged chunks, 000000: run the same command again"):
+        journal.verify()
+    assert journal.chunks == {}
+    journal.close()
+
+
+@pytest.mark.parametrize("change", ["link", "file", "of others", "linked journal", "linked lock", "another's"])
+def test_a_folder_that_no_journal_made_is_left_alone(tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch):
+    photos, work = tmp_path / "photos", tmp_path / ".a.mp4.work"
+    photos.mkdir()
+    (photos / "000000").write_text("dear to me")
+    (photos / "trip.jpg").write_text("dear to me")
+    if change == "link":
+        work.symlink_to(photos)
+    elif change == "file":
+        work.write_text("dear to me")
+    elif change == "of others":
+        photos.rename(work)
+    else:
+        begun(tmp_path / "a.mp4")
+    if change.startswith("linked"):
+        name = "journal.new" if change == "linked journal" else "lock"
+        (work / name).unlink(missing_ok=True)
+        (work / name).symlink_to(photos / "000000")
+    if change == "another's":
+        monkeypatch.setattr("os.geteuid", lambda: 12345)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match="is not a work folder of yours; move it away"):
+        Journal(tmp_path / "a.mp4", RECIPE)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_only_what_was_made_is_deleted(tmp_path: Path):
+    folder = begun(tmp_path / "a.mp4")
+    (folder / "notes.txt").write_text("dear to me")
+    journal = Journal(tmp_path / "a.mp4", {"input": "other"})
+    assert sorted(path.name for path in folder.iterdir()) == ["journal.json", "lock", "notes.txt"]
+    journal.close()
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+
+
+def test_a_link_in_place_of_a_chunk_is_not_followed(tmp_path: Path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "trip.jpg").write_text("dear to me")
+    (tmp_path / "link").symlink_to(tmp_path / "photos")
+    delete(tmp_path / "link")
+    assert [path.name for path in tmp_path.rglob("*")] == ["photos", "trip.jpg"]
 
 
 def test_chunks_finish_in_any_order(tmp_path: Path):

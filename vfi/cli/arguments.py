@@ -18,6 +18,7 @@ from ..parse import number, quoted
 from ..parse import whole as whole_number
 from ..timing.grids import exact_rate
 from ..timing.positions import Position
+from .files import add_overwrite
 
 T = TypeVar("T")
 
@@ -121,3 +122,4 @@ def clip_source(args: Namespace, path: Path | None = None) -> ClipSource:
 def add_output(parser: ArgumentParser) -> None:
     """Declare the output clip."""
     parser.add_argument("output", metavar="OUT", type=Path, help="a video file, or a folder for numbered images")
+    add_overwrite(parser, "output", "disagreement")

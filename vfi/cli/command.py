@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import torch
 
 from .. import __version__
 from ..clips.clip import DamagedError
 from ..core import InputError
 from ..render import malloc
-from . import bench, flow, interpolate, join, loop, models, retime, shots, train, tween
+from . import bench, files, flow, interpolate, join, loop, models, retime, shots, train, tween
+
+UNFORESEEN = (ArithmeticError, MemoryError, RecursionError, OSError, ValueError, torch.OutOfMemoryError)
+"""Errors that an argument, an input or the machine may cause where nothing foresaw it: told in one sentence."""
 
 
 def command(arguments: Sequence[str] | None = None) -> int:
@@ -21,11 +32,16 @@ def command(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for one in (interpolate, retime, tween, loop, join, shots, flow, models, train, bench):
         one.add_parser(commands)
-    args = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="vfi: %(message)s")
-    malloc.take_over()
+    args = argparse.Namespace()
     try:
-        return args.run(args)
+        with _ended_as_by_ctrl_c():
+            args = parser.parse_args(arguments)
+            logging.basicConfig(level=logging.WARNING, format="vfi: %(message)s")
+            malloc.take_over()
+            files.tell_apart(args)
+            code: int = args.run(args)
+            sys.stdout.flush()  # else a closed pipe shows only after the end
+            return code
     except InputError as error:
         advice = ": --damaged-ok uses the readable part" if isinstance(error, DamagedError) and "damaged_ok" in args else ""
         sys.stderr.write(f"vfi: {error}{advice}\n")
@@ -33,3 +49,49 @@ def command(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("vfi: interrupted\n")
         return 130
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # as rich ends
+            return 141
+        raise
+    except BrokenPipeError:
+        with suppress(OSError, ValueError):  # Python flushes once more when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except UNFORESEEN as error:
+        if os.environ.get("VFI_DEBUG"):
+            traceback.print_exc()
+        sys.stderr.write(f"vfi: {_in_words(error)} (VFI_DEBUG=1 shows where)\n")
+        return 2
+
+
+def _in_words(error: BaseException) -> str:
+    """An unforeseen error in one sentence."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return "there is not enough memory: smaller frames, a smaller batch or fewer workers need less"
+    if isinstance(error, RecursionError):
+        return "an input is nested too deeply to be read"
+    if isinstance(error, OSError) and error.strerror:
+        name = "" if error.filename is None else f"{str(error.filename)[:200]}: "
+        return f"{name}{error.strerror}"
+    text = " ".join(str(error).split())[:200]
+    return f"a value is out of bounds, or an input is damaged: {text or type(error).__name__}"
+
+
+@contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    """Within, a process that is told to end does so as by Ctrl-C: what is finished is kept, and nothing hidden is left."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # `nohup` ignores the second
+                before[number] = signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -23,7 +23,8 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         description="Put clips one after the other. Frames that the next clip repeats are left out, its colours are matched to "
         "the first clip, and frames near a seam are re-interpolated if the motion jumps there. --from and --to cut each clip.",
     )
-    parser.add_argument("inputs", metavar="IN", type=Path, nargs="+", help="two or more video files or folders of images")
+    parser.add_argument("first", metavar="IN", type=Path, help="a video file or a folder of images")
+    parser.add_argument("others", metavar="IN", type=Path, nargs="+", help="one or more to follow it")
     add_output(parser)
     add_part(parser)
     parser.add_argument("--times", type=argument(whole), metavar="K", help="K times as many frames (1)")
@@ -49,7 +50,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 
 def run(args: Namespace) -> int:
-    sources, settings = [clip_source(args, path) for path in args.inputs], Settings.of(args)
+    sources, settings = [clip_source(args, path) for path in (args.first, *args.others)], Settings.of(args)
     readers = [source.open() for source in sources]
     console = console_for_people()
     seams: list[Seam] = []

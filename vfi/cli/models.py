@@ -45,7 +45,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     convert.add_argument("out", metavar="OUT", type=Path, help="the output file, which must end in .safetensors")
     convert.add_argument("--force", action="store_true", help="overwrite OUT")
-    convert.set_defaults(run=convert_files)
+    convert.set_defaults(run=convert_files, writes=("out",))
 
     show = commands.add_parser("show", help="show which network a file holds, or where to get a model")
     show.add_argument("file", metavar="FILE", help="a safetensors file, or a name that `vfi models` lists")

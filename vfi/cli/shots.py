@@ -13,11 +13,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..clips.clip import Staged
+from ..core import InputError
 from ..edit.find import find_plan
 from ..edit.plan import Output, Plan
 from ..timing.grids import exact_rate
 from . import shot_options
 from .arguments import add_input, argument, clip_source, factor, whole
+from .files import add_overwrite
 from .progress import tracked
 from .report import console_for_people, length_in_words
 from .shot_options import ShotOptions
@@ -33,6 +35,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     add_input(parser)
     parser.add_argument("--plan", metavar="OUT", type=Path, help="write the plan, as JSON")
+    add_overwrite(parser, "plan")
     parser.add_argument("--json", action="store_true", help="print the plan as JSON, on standard output")
     parser.add_argument("--times", type=argument(whole), metavar="K", help="plan for K times as many frames")
     parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="plan for F frames per second")
@@ -51,7 +54,10 @@ def run(args: Namespace) -> int:
         frames = tracked(reader, "looking at the clip", reader.info.frames, console)
         plan = find_plan(frames, reader.info.rate, ShotOptions.of(args).finder(thorough=True), output)
         if staged is not None:
-            staged.path.write_text(plan.to_json(), encoding="utf-8")
+            try:
+                staged.path.write_text(plan.to_json(), encoding="utf-8")
+            except OSError as error:
+                raise InputError(f"{args.plan} cannot be written: {error.strerror}") from error
             staged.commit()
     finally:
         if staged is not None:

@@ -13,6 +13,7 @@ from ..train.data import prepare
 from ..train.loop import Progress, train
 from ..train.recipe import Data, Recipe, Schedule, read_recipe
 from .arguments import add_part, argument, whole
+from .files import same_file
 from .progress import bar
 from .report import console_for_people
 
@@ -47,6 +48,8 @@ def run(args: Namespace) -> int:
     recipe = replace(recipe, data=replace(recipe.data, **part))
     if args.start:
         recipe = replace(recipe, start=args.start)
+    if recipe.start and same_file(recipe.start, args.out / "weights.safetensors"):
+        raise InputError(f"{args.out} holds the model to start from, {recipe.start}: give --out another folder")
     console = console_for_people()
     with malloc.kept():
         with console.status("") as status:

@@ -5,20 +5,23 @@ Owns `Info`, the options of writing and the promise of a safe output. Knows noth
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
 import shutil
+import socket
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from io import BytesIO
 from itertools import chain, count
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import ClassVar, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import torch
 
@@ -281,13 +284,27 @@ def name_of(source: Source) -> str:
     return "the clip in memory" if isinstance(source, BytesIO) else os.fspath(source)
 
 
+def aimed(path: Path) -> Path:
+    """The path to write for an output: itself, or what it names if it is a symbolic link. Raises `InputError` for a circle."""
+    if not path.is_symlink():
+        return path
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise InputError(f"{path} is a symbolic link in a circle: give a file or a folder")
+    return target
+
+
 class Staged:
     """A file or folder made under a hidden name beside ``target``, and renamed to it when it is complete.
 
-    Raises `InputError` at once if it cannot be made.
+    A symbolic link stays: what it names is made. The hidden name holds the process: what one that is gone has left under such
+    names is deleted. Raises `InputError` at once if it cannot be made, also if ``target`` is write-protected.
     """
 
+    _making: ClassVar[set[Path]] = set()
+
     def __init__(self, target: Path, *, folder: bool = False) -> None:
+        ending, target = target.suffix, aimed(target)
         self.target = target
         if target.exists() and target.is_dir() != folder:
             raise InputError(
@@ -295,7 +312,15 @@ class Staged:
             )
         if folder and target.exists() and any(target.iterdir()):
             raise InputError(f"{target} is not empty: give a new or an empty folder")
-        self.path = target.with_name(f".{target.stem}.partial-{secrets.token_hex(4)}{target.suffix}")
+        if not folder and target.exists():
+            if not target.is_file():
+                raise InputError(f"{target} is a device or a pipe: the output must be a file")
+            if not os.access(target, os.W_OK) or not target.stat().st_mode & 0o222:  # root may write to any
+                raise InputError(f"{target} is write-protected: give another name, or allow writing to it")
+        maker = f".{target.stem}.partial-{_host()}"
+        _clear(target.parent, re.compile(rf"{re.escape(maker)}-(\d+)-[0-9a-f]{{8}}{re.escape(ending)}"), self._making)
+        self.path = target.with_name(f"{maker}-{os.getpid()}-{secrets.token_hex(4)}{ending}")
+        self._making.add(self.path)
         try:
             if folder:
                 self.path.mkdir()
@@ -307,19 +332,66 @@ class Staged:
             raise InputError(f"{target} cannot be written: {error.strerror}") from error
 
     def commit(self) -> Path:
-        """Give it its final name, replacing a file of that name."""
-        if self.target.is_dir():
-            self.target.rmdir()
-        return self.path.replace(self.target)
+        """Give it its final name, replacing a file of that name, once it is on the disk."""
+        try:
+            _flush(self.path)
+            if self.target.is_dir():
+                self.target.rmdir()
+            return self._renamed(self.target)
+        except OSError as error:
+            self.discard()
+            raise InputError(f"{self.target} cannot be written: {error.strerror}") from error
 
     def keep(self) -> Path:
         """Give it an unused name that marks it as partial."""
         names = (f"{self.target.stem}.partial{number}{self.target.suffix}" for number in chain([""], count(2)))
-        return self.path.replace(next(path for name in names if not (path := self.target.with_name(name)).exists()))
+        return self._renamed(next(path for name in names if not (path := self.target.with_name(name)).exists()))
 
     def discard(self) -> None:
-        """Leave nothing behind."""
-        if self.path.is_dir():
-            shutil.rmtree(self.path)
-        else:
-            self.path.unlink(missing_ok=True)
+        """Leave nothing behind, as far as possible: the error that led here is the one to tell."""
+        with suppress(OSError):
+            if self.path.is_dir():
+                shutil.rmtree(self.path)
+            else:
+                self.path.unlink(missing_ok=True)
+        self._making.discard(self.path)
+
+    def _renamed(self, name: Path) -> Path:
+        made = self.path.replace(name)
+        self._making.discard(self.path)
+        return made
+
+
+def _host() -> str:
+    """A short text for this machine: processes are numbered anew on each."""
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+
+
+def _clear(folder: Path, hidden: re.Pattern[str], making: Container[Path]) -> None:
+    """Delete what processes that are gone have left in ``folder`` under a ``hidden`` name, which holds their number."""
+    if os.name != "posix":
+        return  # there is no safe way to ask for a process
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if (found := hidden.fullmatch(path.name)) and path not in making and not _runs(int(found[1])):
+                own = path.lstat()
+                if own.st_uid == os.geteuid() and not path.is_symlink():
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _runs(process: int) -> bool:
+    """Whether another process of this number runs; this one knows by itself what it makes."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file, or the files of a folder, are on the disk: else a name may reach it before the content."""
+    for file in path.iterdir() if path.is_dir() else (path,):
+        with file.open("rb+") as opened:
+            os.fsync(opened.fileno())

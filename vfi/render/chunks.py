@@ -14,7 +14,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from ..clips import images
-from ..clips.clip import DEFAULT_ENCODING, VIDEO_ENDINGS, Done, Encoding, Info, Source, Writer, is_pattern
+from ..clips.clip import DEFAULT_ENCODING, VIDEO_ENDINGS, Done, Encoding, Info, Source, Writer, aimed, is_pattern
 from ..clips.open import create_clip
 from ..clips.video import PacketWriter, VideoWriter
 from ..clips.video.packets import packets_of
@@ -83,9 +83,9 @@ class Chunks:
         self._info, self._encoding, self._time_base, self._audio = info, encoding, time_base, audio
         probe = self._whole(path)
         probe.discard()
-        self._target = path.parent if is_pattern(path) else path
+        self._target = aimed(path.parent if is_pattern(path) else path)
         if isinstance(probe, VideoWriter):
-            Parts(path, path.parent, info, encoding, time_base).packets(path).discard()
+            Parts(path, self._target.parent, info, encoding, time_base).packets(path).discard()
         self._journal = Journal(self._target, {**recipe, "length of a chunk": str(length)})
         self.parts = Parts(path, self._journal.folder, info, encoding, time_base)
         self.notes = [*probe.notes, *self._journal.notes]
@@ -117,6 +117,8 @@ class Chunks:
         """Join the finished chunks, none of which may be missing, and give the clip its name."""
         if not self.done.frames:
             raise InputError(f"{self.parts.path} was not written: there were no frames")
+        if not self._journal.whole.is_dir():  # else the images were verified before they were moved there
+            self._journal.verify()
         parts = [self.parts.chunk(number) for number in sorted(self.finished)]
         whole = self._journal.whole
         if self.parts.video:

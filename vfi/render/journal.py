@@ -9,8 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterable, Mapping
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count, takewhile
@@ -23,6 +26,9 @@ from ..clips.images import image_files
 from ..core import InputError
 from ..parse import seconds
 
+MADE = re.compile(r"\d{6,}|whole[.\w]*|journal\.(json|new)|lock|\.(\d{6,}|whole)\.partial-[.\w-]+")
+"""The names in a work folder that this library makes: only these are deleted."""
+
 PACKAGES = ("torch", "numpy", "av", "opencv-python", "opencv-python-headless", "scenedetect")
 """Packages whose version may change a pixel."""
 
@@ -30,18 +36,22 @@ PACKAGES = ("torch", "numpy", "av", "opencv-python", "opencv-python-headless", "
 class Journal:
     """The folder ``.NAME.work`` beside ``target`` and its finished chunks; locked while the journal is open.
 
-    ``recipe`` lists, by name, everything that decides the output. A folder made with another recipe is emptied, and ``notes``
-    says why. ``chunks`` are the finished ones by number. Raises `InputError` if the folder cannot be made or another run is
-    using it.
+    ``recipe`` lists, by name, everything that decides the output. Chunks made with another recipe are deleted, and ``notes``
+    says why. ``chunks`` are the finished ones by number; one whose files changed since is made again. Nothing is deleted that
+    a journal did not make. Raises `InputError` if the folder cannot be made, is not a work folder of this user, or is in use.
     """
 
     def __init__(self, target: Path, recipe: Mapping[str, str]) -> None:
         self.folder = target.with_name(f".{target.name}.work")
         self.notes: list[str] = []
         self.chunks: dict[int, Done] = {}
+        self._sums: dict[int, tuple[int, str]] = {}
         self._recipe = dict(recipe)
         try:
-            self.folder.mkdir(exist_ok=True)
+            try:
+                self.folder.mkdir()
+            except FileExistsError:
+                self._require_own()
             self._lock = FileLock(self.folder / "lock")
             self._lock.acquire(blocking=False)
         except Timeout as error:
@@ -73,14 +83,22 @@ class Journal:
 
     def finish(self, number: int, chunk: Done) -> None:
         """Record a chunk as finished; its files must be in place."""
+        self._sums[number] = self._sum([number])
         self.chunks[number] = chunk
         self._save()
 
+    def verify(self) -> None:
+        """Forget the finished chunks whose files changed since. Raises `InputError` if there are any."""
+        if changed := self._changed():
+            self._forget(changed)
+            self._save()
+            raise InputError(
+                f"{self.folder} has damaged chunks, {named(changed)}: run the same command again to make them again"
+            )
+
     def keep(self, first: int) -> None:
         """Forget the chunks from number ``first`` on."""
-        for number in [number for number in self.chunks if number >= first]:
-            del self.chunks[number]
-            delete(self.chunk(number))
+        self._forget([number for number in self.chunks if number >= first])
         self._save()
 
     def close(self) -> None:
@@ -91,12 +109,51 @@ class Journal:
             self.remove()
 
     def remove(self) -> None:
-        """Delete the folder."""
+        """Delete the folder and all that was made in it; it stays if it holds anything else."""
         self._lock.release()
-        shutil.rmtree(self.folder)
+        for path in self._made():
+            delete(path)
+        with suppress(OSError):
+            self.folder.rmdir()
+
+    def _require_own(self) -> None:
+        """Raises `InputError` unless the existing folder is a work folder of this user: never one that a link leads to."""
+        found = self.folder.lstat()
+        own = stat.S_ISDIR(found.st_mode) and (not hasattr(os, "geteuid") or found.st_uid == os.geteuid())
+        if own:
+            inside = list(self.folder.iterdir())
+            own = not any(path.is_symlink() for path in inside)
+            own = own and (all(MADE.fullmatch(path.name) for path in inside) or bool(self._read()[0]))
+            self.notes.clear()
+        if not own:
+            raise InputError(
+                f"{self.folder.parent} cannot be written: {self.folder} is not a work folder of yours; "
+                "move it away, or give the output another name"
+            )
+
+    def _made(self) -> list[Path]:
+        """Everything in the folder that a journal or a writer made."""
+        return [path for path in self.folder.iterdir() if MADE.fullmatch(path.name)]
+
+    def _sum(self, numbers: Iterable[int], *beside: Path) -> tuple[int, str]:
+        """The size and a checksum of the files of chunks, and of those ``beside``, together: wherever each of them lies."""
+        size, total = 0, 0
+        for path in files_of([*map(self.chunk, numbers), *beside]):
+            size += path.stat().st_size
+            total += int(digest([path]), 16)
+        return size, f"{total % 2**256:064x}"
+
+    def _changed(self) -> list[int]:
+        """The finished chunks whose files changed since."""
+        return [number for number in sorted(self.chunks) if self._sum([number]) != self._sums[number]]
+
+    def _forget(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            del self.chunks[number]
+            delete(self.chunk(number))
 
     def _take_up(self) -> None:
-        """Read the list of finished chunks and delete everything else."""
+        """Read the list of finished chunks and delete everything else that was made."""
         before, chunks = self._read()
         other = sorted(name for name in before.keys() | self._recipe.keys() if before.get(name) != self._recipe.get(name))
         if before and other:
@@ -106,9 +163,18 @@ class Journal:
             self.notes.append(f"chunks from an earlier run are missing from {self.folder}: starting over")
             chunks = {}
         self.chunks = chunks
-        kept = {Path(self._lock.lock_file), *map(self.chunk, chunks)}
-        kept |= {self.whole} if self.chunks else set()  # images are moved there one by one
-        for path in self.folder.iterdir():
+        if self.chunks and self.whole.is_dir():  # images are moved there one by one
+            sums = [self._sums[number] for number in chunks]
+            wanted = sum(size for size, _ in sums), f"{sum(int(total, 16) for _, total in sums) % 2**256:064x}"
+            if self._sum([*chunks], self.whole) != wanted:
+                self.notes.append(f"images from an earlier run in {self.folder} are damaged: starting over")
+                self.chunks = {}
+        elif changed := self._changed():
+            self.notes.append(f"damaged chunks from an earlier run are made again: {named(changed)}")
+            self._forget(changed)
+        kept = {Path(self._lock.lock_file), *map(self.chunk, self.chunks)}
+        kept |= {self.whole} if self.chunks else set()
+        for path in self._made():
             if path not in kept:
                 delete(path)
         self._save()
@@ -123,23 +189,27 @@ class Journal:
             return {}, {}
         try:
             written = json.loads(self._file.read_text(encoding="utf-8"))
-            chunks = {
-                number: Done(int(chunk[0]), seconds(chunk[1]), seconds(chunk[2]))
-                for number, chunk in enumerate(written["chunks"])
-                if chunk is not None
-            }
+            if written.pop("sha256") != sealed(written):
+                raise ValueError("the journal is not as it was written")
+            rows = {number: chunk for number, chunk in enumerate(written["chunks"]) if chunk is not None}
+            chunks = {number: Done(int(row[0]), seconds(row[1]), seconds(row[2])) for number, row in rows.items()}
+            self._sums = {number: (int(row[3]), str(row[4])) for number, row in rows.items()}
             return dict(written["recipe"]), chunks
-        except (ValueError, KeyError, IndexError, TypeError, ZeroDivisionError):
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError, ZeroDivisionError, RecursionError):
             self.notes.append(f"{self._file} is damaged: starting over")
             return {}, {}
 
     def _save(self) -> None:
         found = map(self.chunks.get, range(max(self.chunks, default=-1) + 1))
-        chunks = [None if chunk is None else (chunk.frames, str(chunk.start), str(chunk.end)) for chunk in found]
+        chunks = [
+            None if chunk is None else (chunk.frames, str(chunk.start), str(chunk.end), *self._sums[number])
+            for number, chunk in enumerate(found)
+        ]
+        written = {"recipe": self._recipe, "chunks": chunks}
         beside = self._file.with_suffix(".new")
         try:
             with beside.open("w", encoding="utf-8") as file:
-                json.dump({"recipe": self._recipe, "chunks": chunks}, file)
+                json.dump({**written, "sha256": sealed(written)}, file)
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(self._file)
@@ -147,9 +217,28 @@ class Journal:
             raise InputError(f"{self._file} cannot be written: {error.strerror}") from error
 
 
+def sealed(written: Mapping[str, object]) -> str:
+    """The SHA-256 of the content of a journal."""
+    return hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()
+
+
+def files_of(paths: Iterable[Path]) -> Iterator[Path]:
+    """The files, and those in the folders, of ``paths``; never through a link."""
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
+            yield from files_of(path.iterdir())
+        elif path.is_file() and not path.is_symlink():
+            yield path
+
+
+def named(numbers: Iterable[int]) -> str:
+    """Chunks in words."""
+    return ", ".join(f"{number:06d}" for number in numbers)
+
+
 def delete(path: Path) -> None:
-    """Delete a file, or a folder with its content, if it exists."""
-    if path.is_dir():
+    """Delete a file, a link, or a folder with its content, if it exists."""
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

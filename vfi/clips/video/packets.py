@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -48,7 +48,11 @@ class PacketWriter(Writer):
         self._staged = Staged(path)
         self._file = self._staged.path.open("wb")
         self._container = av.open(BytesIO(), "w", format=CONTAINERS[ending][0])  # stays empty
-        self._encoder = Encoder(pictures, pictures.stream(self._container))
+        try:
+            self._encoder = Encoder(pictures, pictures.stream(self._container))
+        except BaseException:
+            self.discard()
+            raise
 
     def write(self, frame: Frame) -> None:
         self._save(self._encoder.encode(frame))
@@ -70,10 +74,11 @@ class PacketWriter(Writer):
         return None
 
     def discard(self) -> None:
-        try:
-            self._close()
-        finally:
-            self._staged.discard()
+        with suppress(av.FFmpegError, OSError, ValueError):  # a full disk fails again: the first error is told
+            self._container.close()
+        with suppress(OSError):
+            self._file.close()
+        self._staged.discard()
 
     def _close(self) -> None:
         self._container.close()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from itertools import chain, pairwise
 from math import lcm
@@ -103,10 +103,9 @@ class VideoWriter(Writer):
         return self._finished(sound=False).keep()
 
     def discard(self) -> None:
-        try:
+        with suppress(av.FFmpegError, OSError, ValueError):  # a full disk fails again: the first error is told
             self._files.close()
-        finally:
-            self._staged.discard()
+        self._staged.discard()
 
     def _finished(self, *, sound: bool) -> Staged:
         """Write the encoder's remaining packets, the rest of the sound if ``sound`` is set, and the index."""
