@@ -70,7 +70,7 @@ def looped(clip: Reader, mode: dict, part: dict, gap: int) -> tuple[Loop, Timing
         loop = whole_loop(clip, gap or None)
     rate = exact_rate(mode["target_fps"]) if mode["mode"] == "frame rate" else None
     asked = turn_of(timing(clip.info.rate, times=mode.get("times"), fps=rate), loop)
-    turn = replace(clip.info, frames=loop.frames, duration=loop.period)
+    turn = replace(clip.info, frames=loop.frames, duration=loop.period, start=None)
     return loop, asked, Edited(turn, clip.notes, lambda: loop.wound(clip))
 
 

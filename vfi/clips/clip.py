@@ -48,7 +48,8 @@ class Info:
     (seconds) are as stated by the file. ``depth`` is 8, 10, 12, 16 or 32 bits per sample; ``chroma`` is rgb, grey, 444, 422 or
     420. ``floats`` means that samples are numbers of any size; others lie outside 0..1 only below black and above white.
     ``curve`` names the transfer function (see `transfer`) and overrides the tags of ``colour``. ``path`` is None for a clip in
-    memory. All frame times and durations are multiples of ``time_base`` seconds, if that is known.
+    memory. All frame times and durations are multiples of ``time_base`` seconds, and the first frame is shown at ``start``, as
+    far as these are known.
     """
 
     width: int
@@ -68,6 +69,7 @@ class Info:
     time_base: Fraction | None = None
     floats: bool = False
     curve: str | None = None
+    start: Fraction | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,8 @@ class Trimmed:
         if info.duration is not None:
             duration = max(min(end or info.duration, info.duration) - start, Fraction(0))
             info = replace(info, duration=duration, frames=round(duration * info.rate) if info.rate else None)
+        if info.start is not None:
+            info = replace(info, start=max(info.start - start, Fraction(0)))
         self.info = info
 
     def __iter__(self) -> Iterator[Frame]:

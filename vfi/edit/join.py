@@ -148,7 +148,9 @@ def described(infos: Sequence[Info], seams: Sequence[Seam]) -> Info:
     """The info of all clips together, from that of each."""
     rate = infos[0].rate if len({info.rate for info in infos}) == 1 else None
     units = [info.time_base.denominator for info in infos if info.time_base]
-    whole = replace(infos[0], rate=rate, frames=None, duration=None, audio=False, time_base=Fraction(1, lcm(*units)))
+    whole = replace(
+        infos[0], rate=rate, frames=None, duration=None, audio=False, time_base=Fraction(1, lcm(*units)), start=None
+    )
     counts, lengths = [info.frames for info in infos], [info.duration for info in infos]
     if rate is None or None in counts or None in lengths:
         return whole

@@ -72,7 +72,7 @@ class Task:
     @property
     def tick(self) -> Fraction | None:
         """The unit of all output times, in seconds, if it is known."""
-        return self.asked.tick(self.info.time_base, self.info.duration)
+        return self.asked.tick(self.info.time_base, self.info.duration, self.info.start)
 
     def ceiling(self, spec: Spec) -> int:
         """The most bytes of memory, including video memory, that a model of ``spec`` takes besides its weights."""

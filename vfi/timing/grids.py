@@ -210,17 +210,17 @@ class Timing:
         knots = self.grid.knots(span)
         return knots[-1][0] == span and all(there == here for there, here in knots)
 
-    def tick(self, source: Fraction | None, duration: Fraction | None) -> Fraction | None:
+    def tick(self, source: Fraction | None, duration: Fraction | None, start: Fraction | None = None) -> Fraction | None:
         """A time base of which every output time, and the end, is a multiple; None if none is known.
 
-        ``source`` is the time base of the input, ``duration`` its length.
+        ``source`` is the time base of the input, ``duration`` its length, and ``start`` the time of its first frame.
         """
         spacing, end = self.rate and 1 / self.rate, duration and self.length(duration)
         units = [source, spacing, end]  # the first frame of the input may be shown at any multiple of its unit
         if source and isinstance(self.grid, Subdivide):
             units = [source, source * self.grid.stretch / self.grid.times]  # an average rate may be an odd fraction
         elif source and isinstance(self.grid, Uniform):
-            units = [source, source * self.grid.stretch, spacing]
+            units = [source, source * self.grid.stretch, spacing] if start is None else [start, spacing, end]
         known = [unit.denominator for unit in units if unit]
         return Fraction(1, lcm(*known)) if known else None
 

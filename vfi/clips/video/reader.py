@@ -192,7 +192,8 @@ class VideoReader:
             alpha = self.info.alpha
             if alpha and _may_seem(picture, self.info.codec):  # the first picture of a GIF is often opaque, later ones are not
                 alpha = not all(map(yuv.is_opaque, chain((picture,), pictures)))
-            self.info = replace(self.info, alpha=alpha, time_base=clock.unit)
+            start = None if picture.pts is None else clock.of(picture.pts)
+            self.info = replace(self.info, alpha=alpha, time_base=clock.unit, start=start)
         if self.info.interlaced:
             self._note("the clip is interlaced: the two fields of a frame are treated as one picture")
 
