@@ -79,6 +79,7 @@ def interpolate(
     dtype of ``frames``; input frames are kept bit-exactly.
     """
     frames = _checked(frames)
+    _check_numbers(frames)
     if isinstance(times, bool) or not isinstance(times, int):
         raise InputError(f"{times!r} was given as the frame multiple: it must be a whole number from 1 up")
     if fps is not None and not (isinstance(fps, tuple | list) and len(fps) == 2):
@@ -98,6 +99,7 @@ def retime(frames: Tensor, model: Interpolator, at: Iterable[int | float | Fract
     The instants must not decrease and must lie in 0..T-1. Returns one frame [C,H,W] per instant, stacked.
     """
     frames = _checked(frames)
+    _check_numbers(frames)
     try:
         grid = At(tuple(Fraction(instant) for instant in at))
     except (TypeError, ValueError, OverflowError) as error:
@@ -116,7 +118,7 @@ def frames_of_tensor(pictures: Tensor, rate: Fraction) -> Iterator[Frame]:
 
 
 def _checked(pictures: Tensor) -> Tensor:
-    """A clip [T,C,H,W], without its gradient. Raises `InputError` unless it has frames with 3 or 4 channels, float or uint8."""
+    """A clip [T,C,H,W], without its gradient. Raises `InputError` unless it has frames with 3 or 4 channels."""
     if not isinstance(pictures, Tensor):
         raise InputError(f"frames of type {type(pictures).__name__} were given: a torch.Tensor is needed")
     if pictures.ndim != 4 or pictures.shape[1] not in (3, 4) or not pictures.numel():
@@ -124,9 +126,13 @@ def _checked(pictures: Tensor) -> Tensor:
             f"frames of shape {list(pictures.shape)} were given: at least one frame is needed, "
             "as [T,3,H,W] or, with alpha, [T,4,H,W]"
         )
+    return pictures.detach()
+
+
+def _check_numbers(pictures: Tensor) -> None:
+    """Raises `InputError` unless a clip holds floats or uint8."""
     if not pictures.is_floating_point() and pictures.dtype != torch.uint8:
         raise InputError(f"frames of {pictures.dtype} were given: floats in 0..1 or uint8 are needed")
-    return pictures.detach()
 
 
 def _collect(made: Iterator[Frame], like: Tensor, count: int) -> Tensor:
