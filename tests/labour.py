@@ -80,6 +80,12 @@ def hold(folder: Path, numbers: Iterable[int]) -> Path:
     return folder
 
 
+def heed() -> None:
+    """Heed the signals that a background job of a shell ignores, or one of `nohup`."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def started(holds: Path, arguments: Sequence[str]) -> subprocess.Popen[str]:
     """The command in a process and a group of its own, with as many threads as here; the folder ``holds`` holds its chunks."""
     return subprocess.Popen(
@@ -89,7 +95,7 @@ def started(holds: Path, arguments: Sequence[str]) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job of a shell ignores it
+        preexec_fn=heed,
     )
 
 

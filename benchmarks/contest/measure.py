@@ -152,7 +152,7 @@ def command_growth(plan: Plan, lengths: Iterable[int]) -> Iterator[Record]:
     for case, frames in product(plan.cases, lengths):
         plan.tell(f"growth, the command, {frames} frames of {case}")
         source, made = film(plan.folder, case.width, case.height, frames), plan.folder / "command.mp4"
-        words = [source, made, "--model", "nearest", "--times", case.times]
+        words = [source, made, "--model", "nearest", "--times", case.times, "--overwrite"]
         threads = {"OMP_NUM_THREADS": str(plan.settings[0].threads)}
         start = time.perf_counter()
         process = subprocess.Popen(

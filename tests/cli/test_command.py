@@ -101,3 +101,18 @@ def test_signals_are_as_before_once_the_command_is_done(capsys: pytest.CaptureFi
     before = signal.getsignal(signal.SIGTERM)
     assert __main__.main(["models", "--json"]) == 0
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("option", ["--threads", "--workers"])
+def test_more_threads_or_processes_than_any_system_has_are_refused(option: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit, match="2"):
+        __main__.main(["interpolate", "in.mp4", "o.mp4", option, "1000000"])
+    assert "1000000 was given: a whole number from 1 to 1024 is needed" in capsys.readouterr().err
+
+
+def test_a_device_that_computes_nothing_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with create_clip(tmp_path / "in.mkv", Info(64, 48), encoding=Encoding("ffv1")) as writer:
+        for frame in moving(2):
+            writer.write(frame)
+    assert __main__.main(["interpolate", str(tmp_path / "in.mkv"), str(tmp_path / "o.mp4"), "--device", "meta"]) == 2
+    assert "there is no device 'meta' here" in capsys.readouterr().err

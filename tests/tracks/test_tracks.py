@@ -397,11 +397,19 @@ def npz(**named) -> bytes:
     return made.getvalue()
 
 
+def npy(shape: str) -> bytes:
+    """The header of an array that says it has this shape, without any numbers."""
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}".encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+
+
 def test_files_that_hold_no_tracks_are_refused_by_name(tmp_path):
     bad = {
         "text.json": b"[[",
         "latin.json": b"\xff\xfe\xff",
         "short.npy": b"\x93NUMPY",
+        "open.npy": npy("(((((((("),
+        "huge.npy": npy("(1000000000000,1,2)"),
         "cut.npz": npz(array=np.zeros((1, 121, 1, 3)))[:200],
         "shape.npz": npz(array=np.zeros((3, 3))),
         "empty.npz": npz(),

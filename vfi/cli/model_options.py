@@ -98,7 +98,10 @@ def device_of(text: str) -> torch.device:
     if text == "auto":
         text = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        return torch.empty(0, device=text).device
+        device = torch.empty(0, device=text).device
+        if device.type == "meta":
+            raise RuntimeError("it computes nothing")
+        return device
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"there is no device {text!r} here: give auto, cpu, cuda or mps") from error
 

@@ -7,10 +7,22 @@ from dataclasses import dataclass
 
 import torch
 
+from ..core import InputError
 from ..render.workers import Pool
 from ..render.workers.processes import Processes
 from ..render.workers.ray import LOCAL, Ray
 from .arguments import argument, whole
+
+MOST = 1024
+"""Most processes, and most threads of each: a system has far fewer cores, and refuses far more."""
+
+
+def some(text: str) -> int:
+    """A whole number from 1 to `MOST`."""
+    number = whole(text)
+    if number > MOST:
+        raise InputError(f"{text} was given: a whole number from 1 to {MOST} is needed")
+    return number
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -18,13 +30,13 @@ def add_options(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("several processes")
     group.add_argument(
         "--workers",
-        type=argument(whole),
+        type=argument(some),
         metavar="N",
         help="make the clip in N processes, in chunks as with --resume; several GPUs are used in turn",
     )
     group.add_argument(
         "--threads",
-        type=argument(whole),
+        type=argument(some),
         metavar="N",
         help="threads per process (the cores are shared out); the same number of threads gives bit-identical output",
     )

@@ -143,7 +143,7 @@ def _archive_in(pickled: bytes) -> bytes:
 def _npy(data: bytes) -> np.ndarray:
     try:
         array = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except Exception as error:  # a damaged header can fail in any way
         raise InputError(f"it is not an array of numbers: {error}") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
         raise InputError("it is not an array of numbers")
