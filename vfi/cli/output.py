@@ -172,6 +172,7 @@ def make_clip(
     """
     task = settings.task(clip, asked, tail)
     sound = source.sound() if source is not None and clip.info.audio else None
+    extras = None if source is None else source.extras()
     size, transfer = (clip.info.height, clip.info.width), unbound(task.info)
     if crew.threads is not None and not crew.several:
         torch.set_num_threads(crew.threads)
@@ -187,6 +188,7 @@ def make_clip(
                     settings.path,
                     sound=sound,
                     audio=audio,
+                    extras=extras,
                     doubts=settings.disagreement,
                     recipe=recipe,
                     progress=lambda done: report.progress(done.frames),
@@ -207,6 +209,7 @@ def make_clip(
                     window=spec.window,
                     sound=sound,
                     audio=audio,
+                    extras=extras,
                     watched=lambda whole: tracked(whole, "looking at the clip", whole.info.frames, report.console),
                     progress=report.progress,
                 )

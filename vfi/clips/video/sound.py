@@ -65,12 +65,22 @@ def fitted_sound(
     elif duration is None:
         raise InputError(f"{name_of(source)} states no duration: its sound can only be copied or dropped")
     else:
-        first = next((frame.time for frame in clip), Fraction(0))
-        knots = [(first + here, first + there) for here, there in asked.grid.knots(duration)]
         with TemporaryDirectory(prefix="vfi-") as folder:
             path = Path(folder) / "sound.mp4"
-            stretch(source, path, ((Fraction(0), Fraction(0)), (first, first), *knots), codec_for(ending))
+            stretch(source, path, _knots(clip, asked, duration), codec_for(ending))
             yield path
+
+
+def time_map(clip: Reader, asked: Timing) -> Knots | None:
+    """The times of ``clip`` and of its output, counted from the clip's start; None if they are equal."""
+    duration = clip.info.duration
+    return None if asked.keeps_time(duration) else _knots(clip, asked, duration or Fraction(10**6))
+
+
+def _knots(clip: Reader, asked: Timing, duration: Fraction) -> Knots:
+    first = next((frame.time for frame in clip), Fraction(0))
+    knots = [(first + here, first + there) for here, there in asked.grid.knots(duration)]
+    return (Fraction(0), Fraction(0)), (first, first), *knots
 
 
 def codec_for(ending: str) -> str:
