@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -130,7 +131,11 @@ class VideoReader:
                 damaged.append(time)
 
             waiting: tuple[av.VideoFrame, Fraction] | None = None
-            for picture in pictures_of(container, stream, damage, key):
+
+            def silent(end: Fraction) -> None:
+                self._note(f"the sound of {name} is damaged: it breaks off at {float(end - origin_of(container)):.3f} s")
+
+            for picture in pictures_of(container, stream, damage, key, silent):
                 time = clock.tell(picture.pts)
                 if waiting is not None:
                     before, start = waiting
@@ -226,25 +231,36 @@ def origin_of(container: InputContainer) -> Fraction:
 
 
 def video_of(container: InputContainer, name: str) -> VideoStream:
-    """The first video stream that is not cover art. Raises `InputError`."""
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            # Threads within a frame only: threads across frames lose decoding errors and hold many frames in memory.
-            stream.thread_type = "SLICE"
-            return stream
+    """The video stream that players show: of those that are not cover art, the default one, else the largest.
+
+    Raises `InputError`.
+    """
+    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    if streams:
+        stream = max(streams, key=lambda one: (bool(one.disposition & Disposition.default), one.width * one.height))
+        # Threads within a frame only: threads across frames lose decoding errors and hold many frames in memory.
+        stream.thread_type = "SLICE"
+        return stream
     found = "only sound" if container.streams.audio else "it is something else, damaged or truncated"
     raise InputError(f"{name} has no video: {found}")
 
 
 def pictures_of(
-    container: InputContainer, stream: VideoStream, damage: Callable[[int | None], None], key: _Key | None = None
+    container: InputContainer,
+    stream: VideoStream,
+    damage: Callable[[int | None], None],
+    key: _Key | None = None,
+    silent: Callable[[Fraction], object] = bool,
 ) -> Iterator[av.VideoFrame]:
     """The pictures of a stream; ``damage`` is called with the time stamp, or None, of each damaged or missing one.
 
+    ``silent`` is called with the end of a track of sound whose last packets are missing, in seconds on the file's clock.
     With ``key``, only the pictures shown from this key frame on; the container must already be seeked to it.
     """
     decoder = _decoder(stream)
     packets = 0
+    heard: Counter[int] = Counter()
+    ends: dict[int, Fraction] = {}
     end = Fraction(0)
     first = None if key is None else key.stamp
     found = first is None
@@ -252,6 +268,9 @@ def pictures_of(
         for packet in container.demux():
             if packet.pts is not None:
                 end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
+            if packet.size and not packet.is_corrupt:
+                heard[packet.stream.index] += 1
+                ends[packet.stream.index] = end
             found = found or (packet.stream.index == stream.index and packet.pts == first)
             if packet.stream.index != stream.index or not found:
                 continue
@@ -276,6 +295,10 @@ def pictures_of(
     stated = Fraction(container.duration or 0, 1_000_000) if "matroska" in container.format.name else end
     if (first is None and packets < _stated(stream)) or stated - end > Fraction(1, 10):
         damage(None)
+    if first is None and "mp4" in container.format.name:
+        for sound in container.streams.audio:
+            if heard[sound.index] < len(sound.index_entries):
+                silent(ends.get(sound.index, Fraction(0)))
 
 
 SOUGHT = ("mp4", "matroska")
@@ -341,8 +364,15 @@ def describe(
                 f"{name_of(source)} has the colour matrix {colour.matrix} of H.273: "
                 "BT.601, BT.709, BT.2020, FCC and SMPTE 240M are supported"
             )
-    rate = _nominal(stream.average_rate or stream.guessed_rate)
+    # FFmpeg times streams without time stamps, such as raw H.264, at 25 frames per second, whatever they state themselves.
+    rates = (stream.average_rate, stream.guessed_rate)
+    rate = _nominal(next(filter(None, reversed(rates) if picture.pts is None else rates), None))
     duration = _duration(container, stream, rate)
+    if picture.pts is not None and (duration is None or "matroska" in container.format.name):
+        end = end_of(source, stream.index)
+        measured = None if end is None or stream.time_base is None else end - (stream.start_time or 0) * stream.time_base
+        if measured and (duration is None or abs(measured - duration) > 2 / (rate or Fraction(25))):
+            duration = round(measured * rate) / rate if rate else measured
     aspect = stream.sample_aspect_ratio or Fraction(1)
     width, height = (picture.height, picture.width) if swap else (picture.width, picture.height)
     return Info(
@@ -350,7 +380,7 @@ def describe(
         height=height,
         path=None if isinstance(source, BytesIO) else Path(source),
         rate=rate,
-        frames=stream.frames or (round(duration * rate) if duration is not None and rate else None),
+        frames=_shown(stream) or (round(duration * rate) if duration is not None and rate else None),
         duration=duration,
         depth=yuv.depth_of(layout),
         chroma=yuv.chroma_of(layout),
@@ -386,6 +416,37 @@ def _duration(container: InputContainer, stream: VideoStream, rate: Fraction | N
     duration = end - (stream.start_time or 0) * stream.time_base
     whole = round(duration * rate) / rate if rate else duration
     return (whole if abs(whole - duration) < Fraction(1, 500) else duration) or None
+
+
+def end_of(source: Source, index: int) -> Fraction | None:
+    """The end of the last packet of a stream, in seconds on the file's clock: read from near the end, else from the start.
+
+    Stated lengths are missing from recordings that were not finished, and stale in edited files.
+    """
+    for from_end in (True, False):
+        with opened(source, name_of(source)) as container:
+            try:
+                if from_end:
+                    if not container.duration:
+                        continue
+                    container.seek((container.start_time or 0) + container.duration)
+                ends = [
+                    (packet.pts + (packet.duration or 0)) * packet.time_base
+                    for packet in container.demux(container.streams[index])
+                    if packet.pts is not None and packet.size
+                ]
+            except av.FFmpegError:
+                continue
+        if ends:
+            return max(ends)
+    return None
+
+
+def _shown(stream: VideoStream) -> int:
+    """The number of frames that the container states, less those that an edit list hides."""
+    if not _stated(stream):
+        return stream.frames
+    return stream.frames - sum(entry.is_discard for entry in stream.index_entries)
 
 
 def _nominal(rate: Fraction | None) -> Fraction | None:

@@ -25,7 +25,7 @@ from ...core import InputError
 from ...timing.grids import Knots, Timing
 from ..clip import DamagedError, Reader, Source, name_of
 from .codecs import CONTAINERS
-from .reader import opened, origin_of
+from .reader import end_of, opened, origin_of
 
 Samples = NDArray[np.float32]
 """[C,n], -1..1."""
@@ -67,7 +67,15 @@ def fitted_sound(
     else:
         with TemporaryDirectory(prefix="vfi-") as folder:
             path = Path(folder) / "sound.mp4"
-            stretch(source, path, _knots(clip, asked, duration), codec_for(ending))
+            knots = _knots(clip, asked, duration)
+            longer = _end_of_sound(source) - knots[-1][0]
+            if longer > Fraction(1, 10):
+                (here, there), (end, final) = knots[-2:]
+                if len(knots) == 4 and end > here:  # at one speed: it goes on at this speed
+                    knots = (*knots, (end + longer, final + longer * (final - there) / (end - here)))
+                else:
+                    clip.notes.append(f"the last {float(longer):.3f} s of the sound are left out: they come after the picture")
+            stretch(source, path, knots, codec_for(ending))
             yield path
 
 
@@ -81,6 +89,14 @@ def _knots(clip: Reader, asked: Timing, duration: Fraction) -> Knots:
     first = next((frame.time for frame in clip), Fraction(0))
     knots = [(first + here, first + there) for here, there in asked.grid.knots(duration)]
     return (Fraction(0), Fraction(0)), (first, first), *knots
+
+
+def _end_of_sound(source: Source) -> Fraction:
+    """The end of the longest track of sound, in seconds from the start of the clip."""
+    with opened(source, name_of(source)) as container:
+        origin, tracks = origin_of(container), [stream.index for stream in container.streams.audio]
+    ends = (end_of(source, index) for index in tracks)
+    return max((end - origin for end in ends if end is not None), default=Fraction(0))
 
 
 def codec_for(ending: str) -> str:
