@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction as F
+from itertools import pairwise
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 import torch
 from av.stream import Disposition
-from footage import film
+from footage import film, sounds
 
 from vfi.clips.clip import Edited, Info
+from vfi.clips.open import create_clip
 from vfi.clips.video import VideoReader
 from vfi.clips.video.sound import fitted_sound
 from vfi.core import Frame
@@ -108,3 +111,37 @@ def test_sound_after_the_end_of_a_curve_is_named(tmp_path):
         pass
     [note] = clip.notes
     assert re.fullmatch(r"the last [\d.]+ s of the sound are left out: they come after the picture", note)
+
+
+def test_joined_recordings_follow_on_each_other(tmp_path):
+    stamps = {start: list(range(start, start + 26)) for start in (0, 25)}
+    parts = [film(tmp_path / f"{start}.ts", stamps[start], F(1, 25), size=(128, 96), sound=F(1)) for start in stamps]
+    for name, chosen in {"again": [0, 0], "on": [0, 1], "back": [1, 0]}.items():
+        path = tmp_path / f"{name}.ts"
+        path.write_bytes(b"".join(parts[number].read_bytes() for number in chosen))
+        reader = VideoReader(path)
+        frames = list(reader)
+        late = [frame.time - frames[0].time - F(k, 25) for k, frame in enumerate(frames)]
+        assert late[:25] == [0] * 25
+        assert 0 <= late[25] < F(1, 20)  # the sound of a part may last a little longer than its picture
+        assert late[25:] == [late[25]] * 25
+        assert len(reader.notes) == 1
+        assert f"{name}.ts is joined from parts at 1." in reader.notes[0]
+        with create_clip(tmp_path / f"{name}.mp4", reader.info, audio=path) as writer:
+            for frame in frames:
+                writer.write(frame)
+        times = [time for _, time, _ in sounds(tmp_path / f"{name}.mp4")]
+        assert all(F(1, 60) < late - early < F(1, 20) for early, late in pairwise(times))
+        assert 1.95 < times[-1] - times[0] < 2.1
+
+
+def test_joined_sound_is_slowed_to_its_end(tmp_path):
+    part = film(tmp_path / "part.ts", list(range(26)), F(1, 25), size=(128, 96), sound=F(1))
+    path = tmp_path / "twice.ts"
+    path.write_bytes(part.read_bytes() * 2)
+    reader = VideoReader(path)
+    with fitted_sound(path, reader, timing(F(25), slow=F(2)), ".mp4") as slowed, av.open(str(slowed)) as file:
+        stream = file.streams.audio[0]
+        wave = np.concatenate([frame.to_ndarray()[0] for frame in file.decode(stream)])
+    loud = np.flatnonzero(np.abs(wave) > 0.1)
+    assert loud[-1] / 48000 == pytest.approx(4, abs=0.2)

@@ -16,7 +16,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from ..clip import Source, name_of
-from .reader import opened
+from .reader import joined, opened
 from .sound import LAYOUTS
 
 HELD = {"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "mp3float", "opus", "pcm_s16be", "pcm_s16le", "pcm_s24le", "vorbis"}
@@ -59,8 +59,8 @@ def sound_between(source: Source, start: Fraction, end: Fraction | None) -> Sour
 def _packets(container: InputContainer, start: Fraction, end: Fraction | None) -> Iterator[av.Packet]:
     """The packets of sound that begin between two times, shifted so that ``start`` is zero, to the sample."""
     zero = Fraction(container.start_time or 0, av.time_base) + start
-    for packet in container.demux(*container.streams.audio):
-        if packet.pts is None or packet.dts is None:
+    for packet in joined(container):
+        if packet.stream.type != "audio" or packet.pts is None or packet.dts is None:
             continue
         unit = Fraction(1, cast(AudioStream, packet.stream).rate)  # AVI counts in blocks of many samples
         packet.pts, packet.dts = (round((stamp * packet.time_base - zero) / unit) for stamp in (packet.pts, packet.dts))

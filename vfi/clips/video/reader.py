@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -135,7 +135,11 @@ class VideoReader:
             def silent(end: Fraction) -> None:
                 self._note(f"the sound of {name} is damaged: it breaks off at {float(end - origin_of(container)):.3f} s")
 
-            for picture in pictures_of(container, stream, damage, key, silent):
+            def seam(at: Fraction) -> None:
+                time = float(at - origin_of(container))
+                self._note(f"{name} is joined from parts at {time:.3f} s: the frame before may be incomplete")
+
+            for picture in pictures_of(container, stream, damage, key, silent, seam):
                 time = clock.tell(picture.pts)
                 if waiting is not None:
                     before, start = waiting
@@ -251,10 +255,12 @@ def pictures_of(
     damage: Callable[[int | None], None],
     key: _Key | None = None,
     silent: Callable[[Fraction], object] = bool,
+    seam: Callable[[Fraction], object] = bool,
 ) -> Iterator[av.VideoFrame]:
     """The pictures of a stream; ``damage`` is called with the time stamp, or None, of each damaged or missing one.
 
-    ``silent`` is called with the end of a track of sound whose last packets are missing, in seconds on the file's clock.
+    ``silent`` is called with the end of a track of sound whose last packets are missing, ``seam`` with the time of each seam of
+    joined parts; both in seconds on the file's clock.
     With ``key``, only the pictures shown from this key frame on; the container must already be seeked to it.
     """
     decoder = _decoder(stream)
@@ -265,7 +271,7 @@ def pictures_of(
     first = None if key is None else key.stamp
     found = first is None
     try:
-        for packet in container.demux():
+        for packet in joined(container, seam):
             if packet.pts is not None:
                 end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
             if packet.size and not packet.is_corrupt:
@@ -299,6 +305,75 @@ def pictures_of(
         for sound in container.streams.audio:
             if heard[sound.index] < len(sound.index_entries):
                 silent(ends.get(sound.index, Fraction(0)))
+
+
+def joined(container: InputContainer, told: Callable[[Fraction], object] = bool) -> Iterator[av.Packet]:
+    """All packets of a file. In MPEG-TS, parts that were joined follow on each other; ``told`` gets the time of each seam.
+
+    A clock jumps if a track of picture or sound goes back, or ahead by more than ten seconds; all tracks share the jumps.
+    """
+    if "mpegts" not in container.format.name:
+        yield from container.demux()
+        return
+    shifts = [Fraction(0)]
+    passed: Counter[int] = Counter()
+    own: dict[int, Fraction] = {}
+    due: dict[int, Fraction] = {}
+    seams: list[Fraction] = []
+
+    def tell(at: Fraction) -> None:
+        if not seams or abs(at - seams[-1]) > 1:  # one seam shows in every track
+            seams.append(at)
+            told(at)
+
+    for packet, follows in _seams(container.demux()):
+        if packet.dts is None or packet.pts is None or not packet.size:
+            yield packet
+            continue
+        index, unit = packet.stream.index, packet.time_base
+        shift = shifts[-1]
+        if packet.stream.type in ("video", "audio"):
+            time = packet.dts * unit
+            wanted = due.get(index, time)
+            if not Fraction(-1, 5) <= time + own.get(index, shift) - wanted <= 10:
+                if passed[index] + 1 == len(shifts):
+                    shifts.append(wanted - time)
+                    tell(wanted)
+                passed[index] += 1
+                own[index] = max(shifts[passed[index]], wanted - time)  # the last part of this track may end a little later
+            shift = own.setdefault(index, shift)
+            due[index] = time + (packet.duration or 0) * unit + shift
+        packet.dts, packet.pts = packet.dts + round(shift / unit), packet.pts + round(shift / unit)
+        if follows:
+            tell(packet.pts * unit)
+        yield packet
+
+
+def _seams(packets: Iterable[av.Packet]) -> Iterator[tuple[av.Packet, bool]]:
+    """The packets, and whether each is a key frame just after a picture that seems cut off, as the last of a joined part does.
+
+    Such a picture counts as whole.
+
+    FFmpeg's parser may mark the picture before it instead.
+    """
+    held: list[av.Packet] = []
+    later = 0
+    for packet in packets:
+        follows = False
+        if held and packet.size and packet.stream.index == held[0].stream.index:
+            later += 1
+            follows = packet.is_keyframe
+            if follows:
+                held[0].is_corrupt = False
+            if follows or packet.is_corrupt or later == 2:
+                yield from ((one, False) for one in held)
+                held = []
+        if held or (packet.size and packet.is_corrupt and packet.stream.type == "video"):
+            later = later if held else 0
+            held.append(packet)
+        else:
+            yield packet, follows
+    yield from ((one, False) for one in held)
 
 
 SOUGHT = ("mp4", "matroska")
@@ -427,13 +502,13 @@ def end_of(source: Source, index: int) -> Fraction | None:
         with opened(source, name_of(source)) as container:
             try:
                 if from_end:
-                    if not container.duration:
+                    if not container.duration or "mpegts" in container.format.name:
                         continue
                     container.seek((container.start_time or 0) + container.duration)
                 ends = [
                     (packet.pts + (packet.duration or 0)) * packet.time_base
-                    for packet in container.demux(container.streams[index])
-                    if packet.pts is not None and packet.size
+                    for packet in joined(container)
+                    if packet.stream.index == index and packet.pts is not None and packet.size
                 ]
             except av.FFmpegError:
                 continue

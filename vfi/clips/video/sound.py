@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from itertools import pairwise
+from itertools import chain, pairwise
 from math import ceil, lcm, log2
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,7 +25,7 @@ from ...core import InputError
 from ...timing.grids import Knots, Timing
 from ..clip import DamagedError, Reader, Source, name_of
 from .codecs import CONTAINERS
-from .reader import end_of, opened, origin_of
+from .reader import end_of, joined, opened, origin_of
 
 Samples = NDArray[np.float32]
 """[C,n], -1..1."""
@@ -202,7 +202,8 @@ class _Tape:
         resampler = av.AudioResampler("fltp", self.layout, self.rate)
         following: int | None = None
         try:
-            for frame in self._container.decode(self._stream):
+            packets = (packet for packet in joined(self._container) if packet.stream.index == self._stream.index)
+            for frame in chain.from_iterable(self._stream.decode(packet) for packet in packets):
                 place = following
                 if frame.pts is not None and frame.time_base is not None:
                     place = round((frame.pts * frame.time_base - self._origin) * self.rate)

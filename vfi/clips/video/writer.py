@@ -21,7 +21,7 @@ from ..clip import DEFAULT_ENCODING, DamagedError, Encoding, Info, Source, Stage
 from . import codecs
 from .encoder import Encoder, Pictures
 from .extras import Extras, Kept, label, labels
-from .reader import opened, origin_of
+from .reader import joined, opened, origin_of
 
 
 class VideoWriter(Writer):
@@ -178,7 +178,7 @@ class _Sound:
             ) from error
         for stream in streams:
             label(self._copies[stream.index], labels(stream))
-        self._packets = container.demux(*streams) if streams else iter(())
+        self._packets = (packet for packet in joined(container) if packet.stream.index in self._copies)
         self._next = self._read()
 
     def copy(self, until: Fraction | None) -> None:
