@@ -6,8 +6,9 @@ of models or of how frames are made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
+from math import prod
 from typing import TypeVar
 
 import torch
@@ -19,6 +20,7 @@ from ..vfi.clips.clip import Edited, Info
 from ..vfi.core import Frame, InputError
 from ..vfi.pixels.transfer import Transfer, named
 from ..vfi.pixels.uint8 import floats
+from ..vfi.render import memory
 from ..vfi.render.run import frames_of_tensor as frames_of_clip
 
 T = TypeVar("T")
@@ -59,8 +61,19 @@ def clip_of(images: Tensor, rate: Fraction) -> Edited:
     return Edited(info, [], lambda: frames_of_images(images, rate))
 
 
+def room(count: int, shape: Sequence[int]) -> None:
+    """Raises `InputError` if ``count`` pictures of ``shape``, in floats, need more memory than is free."""
+    needed, free = count * prod(shape) * torch.float32.itemsize, memory.free()
+    if free is not None and needed > free:
+        raise InputError(
+            f"{count} frames of {shape[1]}x{shape[0]} take {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB of memory are free: "
+            "ask for fewer frames, or use the node for video, which holds a few at a time"
+        )
+
+
 def collected(frames: Iterable[Frame], like: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """``count`` frames as an IMAGE with the size and channels of ``like``, and a MASK that is white for source frames."""
+    room(count, like.shape[1:])
     images = like.new_empty((count, *like.shape[1:]))
     originals = []
     for image, frame in zip(images, frames, strict=True):

@@ -99,6 +99,7 @@ class Interpolate(io.ComfyNode):
         asked = timing_of(mode, source)
         shown = len(bridge.checked(images)) - (not hold_last)
         count = asked.grid.count(len(images), shown / source, tail)
+        bridge.room(count, images.shape[1:])
         ready = over(model.ready(images.shape[1:3], bridge.unbound(images)), (len(images) - 1) / source)
 
         def frames() -> Iterator[Frame]:

@@ -97,6 +97,7 @@ class LoopFrames(io.ComfyNode):
     def execute(cls, model: Model, images: Tensor, source_fps: float, mode: dict, part: dict, gap: int = 1) -> io.NodeOutput:
         loop, asked, turn = looped(bridge.clip_of(images, exact_rate(source_fps)), mode, part, gap)
         count = asked.grid.count(loop.frames, loop.period, "hold")
+        bridge.room(count, images.shape[1:])
         ready = model.ready(images.shape[1:3], bridge.unbound(images))
         made = run(turn, ready, asked.grid, tail="hold")
         out, originals = bridge.collected(bridge.watched(made, count), images, count)

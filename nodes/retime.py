@@ -162,6 +162,7 @@ class RetimeFrames(io.ComfyNode):
             clip = plan.applied(clip)
         grid = along_of(curve, duration, target_fps, clip.info)
         count = len(grid.outputs)
+        bridge.room(count, images.shape[1:])
         ready = model.ready(images.shape[1:3], bridge.unbound(images))
         made = remap(clip, ready, grid)
         out, originals = bridge.collected(bridge.watched(made, count), images, count)

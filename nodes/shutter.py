@@ -92,6 +92,7 @@ class ShutterFrames(io.ComfyNode):
         source, target = exact_rate(source_fps), exact_rate(target_fps)
         shutter, outputs = shutter_of(angle, samples), Uniform(target)
         count = outputs.count(len(bridge.checked(images)), (len(images) - 1) / source, "stop")
+        bridge.room(count, images.shape[1:])
         ready = model.ready(images.shape[1:3], bridge.unbound(images))
         moments = run(bridge.frames_of_images(images, source), ready, shutter.grid(outputs))
         made, _ = bridge.collected(exposed(bridge.watched(moments, count * samples), named(light)), images, count)

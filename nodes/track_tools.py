@@ -286,7 +286,7 @@ class EditTracks(io.ComfyNode):
             given.append(read_tracks(Path(folder_paths.get_input_directory()) / Path(file).name, size))
         joined = joined_tracks(given, join, frames)
         edited = changed(joined.resampled(frames or joined.frames), **changes)
-        drawn = Document.through(edited, TOLERANCE)
+        drawn = Document.through(edited, TOLERANCE, bridge.watched(range(edited.count), edited.count))
         texts = dumps(edited, "samples"), drawn.to_json()
         if save_as != NO_FILE:
             log.info("tracks saved to %s", save(edited, save_as))
@@ -347,6 +347,7 @@ class DrawTracks(io.ComfyNode):
             return io.NodeOutput((heatmaps(read).float() / 255)[..., None].expand(-1, -1, -1, 3))
         line: Literal["path", "trail", "none"] = "none" if style == "dots" else style
         look = Style(line, hidden=False, arrows=arrows, thickness=thickness)
+        bridge.room(read.frames, (size[1], size[0], 3))
         drawn = torch.empty(read.frames, size[1], size[0], 3)
         for index, ground in enumerate(bridge.watched(grounds_of(images, read), read.frames)):
             drawn[index] = sketch(ground, read, index, style=look).movedim(0, -1)

@@ -93,6 +93,7 @@ class TrackEditor(io.ComfyNode):
         document = document_of(loads(drawing, size)) if drawing.strip() else Document(size)
         tracks = document.sampled(frames)
         colours = [track.colour for track in document.tracks if track.on] or ["#ffffff"]
+        bridge.room(frames, (size[1], size[0], 3))
         preview = torch.empty(frames, size[1], size[0], 3)
         for index, ground in enumerate(bridge.watched(grounds_of(ends, size, frames), frames)):
             preview[index] = sketch(ground, tracks, index, colours).movedim(0, -1)

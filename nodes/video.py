@@ -18,6 +18,7 @@ from comfy_api.latest import Input, InputImpl
 from ..vfi.clips.clip import Encoding, Reader, Source, Trimmed, unbound
 from ..vfi.clips.video import VideoReader
 from ..vfi.clips.video.excerpt import sound_between
+from ..vfi.clips.video.extras import Extras
 from ..vfi.clips.video.sound import Audio
 from ..vfi.edit.plan import Plan
 from ..vfi.render.convert import convert
@@ -33,10 +34,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Clip:
-    """The frames of a VIDEO, read one at a time and any number of times, and a file with their sound."""
+    """The frames of a VIDEO, read one at a time and any number of times, a file with their sound, and what else there is."""
 
     reader: Reader
     sound: Source | None = None
+    extras: Extras | None = None
 
     @classmethod
     def of(cls, video: Input.Video) -> Clip:
@@ -48,7 +50,8 @@ class Clip:
         start, duration = (Fraction(seconds).limit_denominator(10**6) for seconds in video.get_active_trim_window())
         end = start + duration if duration else None
         heard = sound_between(source, start, end)
-        return cls(reader if not start and end is None else Trimmed(reader, start, end), heard)
+        part = reader if not start and end is None else Trimmed(reader, start, end)
+        return cls(part, heard, Extras(source, start, end))
 
     @classmethod
     def of_components(cls, components: Any, depth: int) -> Clip:
@@ -83,7 +86,16 @@ def make_video(
     last = info.duration * (info.frames - 1) / info.frames if info.duration and info.frames else None
     ready = over(model.ready((info.height, info.width), unbound(info)), last)
     shown = bridge.progress(task.total or 0)
-    made = convert(reader, lambda: ready, task, path, sound=clip.sound, audio=audio, progress=lambda done: shown(done.frames))
+    made = convert(
+        reader,
+        lambda: ready,
+        task,
+        path,
+        sound=clip.sound,
+        audio=audio,
+        extras=clip.extras,
+        progress=lambda done: shown(done.frames),
+    )
     for note in made.notes:
         log.info("%s: %s", path.name, note)
     return InputImpl.VideoFromFile(str(path)), made.done.frames

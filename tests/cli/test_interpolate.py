@@ -26,6 +26,7 @@ from vfi.clips.clip import Encoding, Info
 from vfi.clips.open import create_clip, open_clip
 from vfi.clips.video import CODECS
 from vfi.core import Frame
+from vfi.render import memory
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "fox-16fps.mp4"
@@ -350,3 +351,11 @@ def test_interrupted_work_leaves_a_playable_part_under_another_name(tmp_path: Pa
     assert "out.partial.mp4" in err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "out.partial.mp4"]
     assert len(frames_of(tmp_path / "out.partial.mp4")) > 10
+
+
+def test_more_memory_than_is_free_is_refused_unless_allowed(source: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.setattr(memory, "free", lambda device=None: 10**6)
+    assert vfi("interpolate", source, tmp_path / "out.mkv", "--model", "linear") == 2
+    assert "give --memory-ok to try it anyway" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == [source.name]
+    assert vfi("interpolate", source, tmp_path / "out.mkv", "--model", "linear", "--memory-ok") == 0

@@ -206,3 +206,9 @@ def test_values_above_white_survive_in_new_frames_and_those_within_are_left_as_t
     made, *_ = run("InbetweenInterpolate", model=model, images=images, mode=times(2))
     assert torch.equal(made[::2], images)
     torch.testing.assert_close(made[1], images[0], rtol=1e-3, atol=1e-3 if level > 0 else 0.15)
+
+
+def test_more_frames_than_memory_holds_are_refused_before_any_work(run, linear, server):
+    mode = {"mode": "times", "times": 10**8}
+    with pytest.raises(Exception, match=r"frames of 8x4 take [\d.]+ GB and [\d.]+ GB of memory are free"):
+        run("InbetweenInterpolate", model=linear, images=torch.rand(3, 4, 8, 3), source_fps=24.0, mode=mode)

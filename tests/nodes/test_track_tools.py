@@ -182,3 +182,10 @@ def test_only_files_of_the_input_folder_are_read(run, server, tmp_path):
     (tmp_path / "secret.json").write_text("[[[1, 2]]]")
     with pytest.raises(ValueError, match="cannot be read"):
         run("InbetweenEditTracks", text="", file="../../secret.json")
+
+
+def test_cancel_is_heard_between_tracks(run, server):
+    text = json.dumps([[[1, 1], [2, 2]]] * 50)
+    server.interrupt_at = 3
+    with pytest.raises(server.Interrupted):
+        run("InbetweenEditTracks", text=text, frames=9)

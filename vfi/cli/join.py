@@ -61,6 +61,8 @@ def run(args: Namespace) -> int:
     info = described([reader.info for reader in readers], seams)
     asked = timing(info.rate, times=args.times or (None if args.fps else 1), fps=args.fps)
     notes = ["the sound is left out"] if any(reader.info.audio for reader in readers) else []
+    extras = [extras for source in sources if (extras := source.extras()) is not None]
+    notes += [note for one in extras if (note := one.left_out()) is not None]
     clip = Edited(info, notes, lambda: joined(readers, seams))
     seaming = {"overlap": args.overlap, "match": not args.no_match, "bridge": args.bridge}
     return make_clip(clip, asked, settings, {"command": "join", "input": sources, **seaming})

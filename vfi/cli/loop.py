@@ -57,6 +57,8 @@ def run(args: Namespace) -> int:
     turn = replace(info, frames=loop.frames, duration=loop.period, start=None)
     if info.audio:
         reader.notes.append("the sound is left out: it does not loop")
+    if (extras := source.extras()) is not None and (note := extras.left_out()) is not None:
+        reader.notes.append(note)
     clip = Edited(turn, reader.notes, lambda: loop.wound(reader))
     return make_clip(clip, asked, settings, {"command": "loop", "input": source, "loop": loop})
 

@@ -69,6 +69,7 @@ def add_options(parser: ArgumentParser) -> None:
         action="store_true",
         help="make the clip in chunks, which are kept if the run is interrupted; run the same command again to resume",
     )
+    output.add_argument("--memory-ok", action="store_true", help="start even if the clip may need more memory than is free")
     output.add_argument("--json", action="store_true", help="print the result as JSON, on standard output")
 
 
@@ -100,6 +101,7 @@ class Settings:
     disagreement: Path | None
     resume: bool
     json: bool
+    memory_ok: bool = False
 
     @classmethod
     def of(cls, args: Namespace) -> Settings:
@@ -123,6 +125,7 @@ class Settings:
             args.disagreement,
             args.resume,
             args.json,
+            args.memory_ok,
         )
 
     def task(self, clip: Reader, asked: Timing, tail: Tail) -> Task:
@@ -172,11 +175,12 @@ def make_clip(
     """
     task = settings.task(clip, asked, tail)
     sound = source.sound() if source is not None and clip.info.audio else None
+    extras = None if source is None else source.extras()
     size, transfer = (clip.info.height, clip.info.width), unbound(task.info)
     if crew.threads is not None and not crew.several:
         torch.set_num_threads(crew.threads)
     recipe = settings.recipe(task, decisions, crew.threads_each) if settings.resume or crew.several else None
-    report = Report(settings.path, task, settings.device)
+    report = Report(settings.path, task, settings.device, memory_ok=settings.memory_ok)
     try:
         with report:
             if source is None or recipe is None or not crew.several:
@@ -187,6 +191,7 @@ def make_clip(
                     settings.path,
                     sound=sound,
                     audio=audio,
+                    extras=extras,
                     doubts=settings.disagreement,
                     recipe=recipe,
                     progress=lambda done: report.progress(done.frames),
@@ -207,6 +212,7 @@ def make_clip(
                     window=spec.window,
                     sound=sound,
                     audio=audio,
+                    extras=extras,
                     watched=lambda whole: tracked(whole, "looking at the clip", whole.info.frames, report.console),
                     progress=report.progress,
                 )

@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.markup import escape
 
-from ..core import Interpolator, Spec
+from ..core import InputError, Interpolator, Spec
+from ..render import memory
 from ..render.convert import Converted, Interrupted
 from ..render.pipeline import Task
 from .progress import bar
@@ -30,9 +31,9 @@ def console_for_people() -> Console:
 class Report:
     """Reports on the making of ``path``; as a context manager it takes its progress bar away at the end."""
 
-    def __init__(self, path: Path, task: Task, device: torch.device) -> None:
+    def __init__(self, path: Path, task: Task, device: torch.device, *, memory_ok: bool = False) -> None:
         self.console = console_for_people()
-        self._path, self._task, self._device = path, task, device
+        self._path, self._task, self._device, self._memory_ok = path, task, device, memory_ok
         self._started = time.perf_counter()
         self._model = ""
         self._done: int | None = None
@@ -46,7 +47,10 @@ class Report:
         self._bar.close()
 
     def promise(self, spec: Spec, workers: int | None = None) -> None:
-        """Print the frames to be made and the memory they need, and show a progress bar for them."""
+        """Print the frames to be made and the memory they need, and show a progress bar for them.
+
+        Raises `InputError` if the memory is not free, unless that is allowed.
+        """
         task, info = self._task, self._task.info
         self._model = spec.name
         source = length_in_words(info.frames, info.rate, info.duration)
@@ -56,6 +60,11 @@ class Report:
         )
         each = "memory: at most" if workers is None else f"{workers} workers, memory of each: at most"
         self.console.print(f"{each} {decimal(task.ceiling(spec))}, plus the model's weights")
+        needed, free = task.ceiling(spec) * (workers or 1), memory.free(self._device)
+        if free is not None and needed > free and not self._memory_ok:
+            raise InputError(
+                f"this may take {decimal(needed)} of memory and {decimal(free)} is free: give --memory-ok to try it anyway"
+            )
         self._move = self._bar.enter_context(bar("making frames", task.total, self.console, self._done or 0))
 
     def promised(self, model: Interpolator) -> Interpolator:

@@ -29,6 +29,7 @@ from .clip import (
     name_of,
 )
 from .video.excerpt import sound_between
+from .video.extras import Extras
 
 
 def open_clip(
@@ -54,17 +55,21 @@ def create_clip(
     encoding: Encoding = DEFAULT_ENCODING,
     time_base: Fraction | None = None,
     audio: Source | None = None,
+    extras: Extras | None = None,
 ) -> Writer:
     """A writer for a video file, a folder of images or images named by a pattern, depending on ``path``.
 
     ``info`` describes the clip to be written: size, rate, depth, colour, ... . For ``time_base`` and ``audio`` see
-    `video.VideoWriter`; images have neither. Raises `InputError` before any work is done.
+    `video.VideoWriter`, and ``extras``; images have none of them. Raises `InputError` before any work is done.
     """
     path = Path(path)
     if path.suffix.lower() in VIDEO_ENDINGS:
-        return video.VideoWriter(path, info, encoding=encoding, time_base=time_base, audio=audio)
+        return video.VideoWriter(path, info, encoding=encoding, time_base=time_base, audio=audio, extras=extras)
     if is_pattern(path) or not path.suffix or path.is_dir():
-        return images.ImageWriter(path, info, encoding=encoding)
+        writer = images.ImageWriter(path, info, encoding=encoding)
+        note = None if extras is None else extras.left_out()
+        writer.notes += [] if note is None else [note]
+        return writer
     if path.suffix.lower() in IMAGE_ENDINGS:
         ending = path.suffix if path.suffix.lower() in images.WRITTEN else ".png"
         raise InputError(
@@ -96,6 +101,12 @@ class ClipSource:
         if self.path.is_dir() or is_pattern(self.path):
             return None
         return sound_between(self.path, self.start, self.end)
+
+    def extras(self) -> Extras | None:
+        """What the clip's file holds besides picture and sound, of this part; None for images."""
+        if self.path.is_dir() or "%" in self.path.name:
+            return None
+        return Extras(self.path, self.start, self.end)
 
     def between(self, start: Position | None, end: Position | None) -> ClipSource:
         """The part from ``start`` to just before ``end``. Raises `InputError` if no frame can lie between them."""

@@ -17,6 +17,7 @@ from ..clips import images
 from ..clips.clip import DEFAULT_ENCODING, VIDEO_ENDINGS, Done, Encoding, Info, Source, Writer, aimed, is_pattern
 from ..clips.open import create_clip
 from ..clips.video import PacketWriter, VideoWriter
+from ..clips.video.extras import Extras
 from ..clips.video.packets import packets_of
 from ..core import Frame, InputError
 from .journal import Journal, delete
@@ -76,11 +77,12 @@ class Chunks:
         encoding: Encoding = DEFAULT_ENCODING,
         time_base: Fraction | None = None,
         audio: Source | None = None,
+        extras: Extras | None = None,
         length: int = LENGTH,
     ) -> None:
         path, encoding = Path(path), replace(encoding, repeatable=True)
         self.length = length
-        self._info, self._encoding, self._time_base, self._audio = info, encoding, time_base, audio
+        self._info, self._encoding, self._time_base, self._audio, self._extras = info, encoding, time_base, audio, extras
         probe = self._whole(path)
         probe.discard()
         self._target = aimed(path.parent if is_pattern(path) else path)
@@ -143,7 +145,14 @@ class Chunks:
 
     def _whole(self, path: Path) -> Writer:
         """A writer for the whole clip."""
-        return create_clip(path, self._info, encoding=self._encoding, time_base=self._time_base, audio=self._audio)
+        return create_clip(
+            path,
+            self._info,
+            encoding=self._encoding,
+            time_base=self._time_base,
+            audio=self._audio,
+            extras=self._extras,
+        )
 
 
 class ChunkWriter(Writer):

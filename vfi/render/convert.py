@@ -13,7 +13,8 @@ from pathlib import Path
 
 from ..clips.clip import Done, Reader, Source, Writer
 from ..clips.open import create_clip
-from ..clips.video.sound import Audio, fitted_sound
+from ..clips.video.extras import Extras
+from ..clips.video.sound import Audio, fitted_sound, time_map
 from ..core import Frame, Interpolator
 from ..model.consensus import shown_doubt
 from ..pixels.transfer import Colour
@@ -46,22 +47,26 @@ def convert(
     *,
     sound: Source | None = None,
     audio: Audio = "auto",
+    extras: Extras | None = None,
     doubts: Path | None = None,
     recipe: Mapping[str, str] | None = None,
     progress: Callable[[Done], object] = bool,
 ) -> Converted:
     """Make the output of ``task`` from ``clip`` and write it to ``path``, with the ``sound`` of a file as ``audio`` asks.
 
+    ``extras``, what the clip's file holds besides, follow the picture.
+
     ``model`` is called once the output is open. ``doubts``: also write the disagreement of several models there, as a grey
     clip. With a ``recipe`` (see `chunks.Chunks`), an interrupted earlier run is resumed. ``progress`` is called with the part
     finished by an earlier run, then after each new frame. Raises `InputError`, and `Interrupted` on Ctrl-C.
     """
+    rest = None if extras is None else extras.along(time_map(clip, task.asked))
     with fitted_sound(sound, clip, task.asked, path.suffix, audio) as heard:
 
         def create() -> Writer:
             if recipe is None:
-                return create_clip(path, task.output, encoding=task.encoding, time_base=task.tick, audio=heard)
-            kept = Chunks(path, task.output, recipe, encoding=task.encoding, time_base=task.tick, audio=heard)
+                return create_clip(path, task.output, encoding=task.encoding, time_base=task.tick, audio=heard, extras=rest)
+            kept = Chunks(path, task.output, recipe, encoding=task.encoding, time_base=task.tick, audio=heard, extras=rest)
             return ChunkWriter(kept)
 
         def doubt_writer() -> AbstractContextManager[Writer | None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, get_args
@@ -181,18 +181,20 @@ class Document:
         return Document(self.size, tuple(joined))
 
     @classmethod
-    def through(cls, tracks: Tracks, tolerance: float = 1.0) -> Document:
+    def through(cls, tracks: Tracks, tolerance: float = 1.0, order: Iterable[int] | None = None) -> Document:
         """Simplify ``tracks`` to few timed points, joined by straight lines, that deviate by at most ``tolerance`` pixels.
 
         The deviation is measured at equal times (Meratnia and de By, "Spatiotemporal Compression Techniques for Moving Point
         Objects", EDBT 2004). Each track runs from its first to its last visible frame, which is also its span; tracks that are
-        never visible are off. Raises `InputError` unless ``tolerance`` is 0 or more.
+        never visible are off. ``order`` gives the indices of the tracks, one by one, so that a caller can watch and stop.
+
+        Raises `InputError` unless ``tolerance`` is 0 or more.
         """
         if not tolerance >= 0:
             raise InputError(f"a tolerance of {tolerance} pixels was given: it must be 0 or more")
         times = instants(tracks.frames).tolist()
         drawn = []
-        for index in range(tracks.count):
+        for index in range(tracks.count) if order is None else order:
             path = [(float(x), float(y)) for x, y in tracks.path[:, index].tolist()]
             seen = tracks.visible[:, index].nonzero().flatten().tolist()
             first, last = (seen[0], seen[-1]) if seen else (0, tracks.frames - 1)

@@ -18,7 +18,7 @@ from av.container import InputContainer
 
 from ..clip import DamagedError, Source, name_of
 from .codecs import CONTAINERS
-from .reader import opened, sounds_of, zero_of_sound
+from .reader import joined, opened, sounds_of, zero_of_sound
 from .sound import RATES, codec_for, made_for
 
 EXACT = ("mp4", "mov", "nut")
@@ -119,8 +119,8 @@ def _encoded(
 def _packets(container: InputContainer, start: Fraction, end: Fraction | None) -> Iterator[av.Packet]:
     """The packets of sound that begin between two times, shifted so that ``start`` is zero, to the sample."""
     zero = zero_of_sound(container) + start
-    for packet in container.demux(*container.streams.audio):
-        if packet.pts is None or packet.dts is None:
+    for packet in joined(container):
+        if packet.stream.type != "audio" or packet.pts is None or packet.dts is None:
             continue
         unit = Fraction(1, cast(AudioStream, packet.stream).rate)  # AVI counts in blocks of many samples
         packet.pts, packet.dts = (round((stamp * packet.time_base - zero) / unit) for stamp in (packet.pts, packet.dts))

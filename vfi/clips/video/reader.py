@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -237,7 +238,15 @@ class VideoReader:
                 damaged.append(time)
 
             waiting: tuple[av.VideoFrame, Fraction] | None = None
-            for picture in pictures_of(container, stream, damage, key):
+
+            def silent(end: Fraction) -> None:
+                self._note(f"the sound of {name} is damaged: it breaks off at {float(end - origin_of(container)):.3f} s")
+
+            def seam(at: Fraction) -> None:
+                time = float(at - origin_of(container))
+                self._note(f"{name} is joined from parts at {time:.3f} s: the frame before may be incomplete")
+
+            for picture in pictures_of(container, stream, damage, key, silent, seam):
                 time = clock.tell(picture.pts)
                 if waiting is not None:
                     before, start = waiting
@@ -353,34 +362,51 @@ def sounds_of(container: InputContainer, name: str) -> tuple[AudioStream, ...]:
 
 
 def video_of(container: InputContainer, name: str) -> VideoStream:
-    """The first video stream that is not cover art. Raises `InputError`."""
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            if stream.codec_context is None:
-                raise InputError(f"the video of {name} has a codec that this build of PyAV does not know: convert it first")
-            # Threads within a frame only: threads across frames lose decoding errors and hold many frames in memory.
-            stream.thread_type = "SLICE"
-            return stream
+    """The video stream that players show: of those that are not cover art, the default one, else the largest.
+
+    Raises `InputError`.
+    """
+    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    if streams:
+        known = [stream for stream in streams if stream.codec_context is not None]
+        if not known:
+            raise InputError(f"the video of {name} has a codec that this build of PyAV does not know: convert it first")
+        stream = max(known, key=lambda one: (bool(one.disposition & Disposition.default), one.width * one.height))
+        # Threads within a frame only: threads across frames lose decoding errors and hold many frames in memory.
+        stream.thread_type = "SLICE"
+        return stream
     found = "only sound" if container.streams.audio else "it is something else, damaged or truncated"
     raise InputError(f"{name} has no video: {found}")
 
 
 def pictures_of(
-    container: InputContainer, stream: VideoStream, damage: Callable[[int | None], None], key: _Key | None = None
+    container: InputContainer,
+    stream: VideoStream,
+    damage: Callable[[int | None], None],
+    key: _Key | None = None,
+    silent: Callable[[Fraction], object] = bool,
+    seam: Callable[[Fraction], object] = bool,
 ) -> Iterator[av.VideoFrame]:
     """The pictures of a stream; ``damage`` is called with the time stamp, or None, of each damaged or missing one.
 
+    ``silent`` is called with the end of a track of sound whose last packets are missing, ``seam`` with the time of each seam of
+    joined parts; both in seconds on the file's clock.
     With ``key``, only the pictures shown from this key frame on; the container must already be seeked to it.
     """
     decoder = _decoder(stream)
     packets = 0
+    heard: Counter[int] = Counter()
+    ends: dict[int, Fraction] = {}
     end = Fraction(0)
     first = None if key is None else key.stamp
     found = first is None
     try:
-        for packet in container.demux():
+        for packet in joined(container, seam):
             if packet.pts is not None:
                 end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
+            if packet.size and not packet.is_corrupt:
+                heard[packet.stream.index] += 1
+                ends[packet.stream.index] = end
             found = found or (packet.stream.index == stream.index and packet.pts == first)
             if packet.stream.index != stream.index or not found:
                 continue
@@ -405,6 +431,79 @@ def pictures_of(
     stated = Fraction(container.duration or 0, 1_000_000) if "matroska" in container.format.name else end
     if (first is None and packets < _stated(stream)) or stated - end > Fraction(1, 10):
         damage(None)
+    if first is None and "mp4" in container.format.name:
+        for sound in container.streams.audio:
+            if heard[sound.index] < len(sound.index_entries):
+                silent(ends.get(sound.index, Fraction(0)))
+
+
+def joined(container: InputContainer, told: Callable[[Fraction], object] = bool) -> Iterator[av.Packet]:
+    """All packets of a file. In MPEG-TS, parts that were joined follow on each other; ``told`` gets the time of each seam.
+
+    A clock jumps if a track of picture or sound goes back, or ahead by more than ten seconds; all tracks share the jumps.
+    """
+    if "mpegts" not in container.format.name:
+        yield from container.demux()
+        return
+    shifts = [Fraction(0)]
+    passed: Counter[int] = Counter()
+    own: dict[int, Fraction] = {}
+    due: dict[int, Fraction] = {}
+    seams: list[Fraction] = []
+
+    def tell(at: Fraction) -> None:
+        if not seams or abs(at - seams[-1]) > 1:  # one seam shows in every track
+            seams.append(at)
+            told(at)
+
+    for packet, follows in _seams(container.demux()):
+        if packet.dts is None or packet.pts is None or not packet.size:
+            yield packet
+            continue
+        index, unit = packet.stream.index, packet.time_base
+        shift = shifts[-1]
+        if packet.stream.type in ("video", "audio"):
+            time = packet.dts * unit
+            wanted = due.get(index, time)
+            if not Fraction(-1, 5) <= time + own.get(index, shift) - wanted <= 10:
+                if passed[index] + 1 == len(shifts):
+                    shifts.append(wanted - time)
+                    tell(wanted)
+                passed[index] += 1
+                own[index] = max(shifts[passed[index]], wanted - time)  # the last part of this track may end a little later
+            shift = own.setdefault(index, shift)
+            due[index] = time + (packet.duration or 0) * unit + shift
+        packet.dts, packet.pts = packet.dts + round(shift / unit), packet.pts + round(shift / unit)
+        if follows:
+            tell(packet.pts * unit)
+        yield packet
+
+
+def _seams(packets: Iterable[av.Packet]) -> Iterator[tuple[av.Packet, bool]]:
+    """The packets, and whether each is a key frame just after a picture that seems cut off, as the last of a joined part does.
+
+    Such a picture counts as whole.
+
+    FFmpeg's parser may mark the picture before it instead.
+    """
+    held: list[av.Packet] = []
+    later = 0
+    for packet in packets:
+        follows = False
+        if held and packet.size and packet.stream.index == held[0].stream.index:
+            later += 1
+            follows = packet.is_keyframe
+            if follows:
+                held[0].is_corrupt = False
+            if follows or packet.is_corrupt or later == 2:
+                yield from ((one, False) for one in held)
+                held = []
+        if held or (packet.size and packet.is_corrupt and packet.stream.type == "video"):
+            later = later if held else 0
+            held.append(packet)
+        else:
+            yield packet, follows
+    yield from ((one, False) for one in held)
 
 
 SOUGHT = ("mp4", "matroska")
@@ -470,8 +569,15 @@ def describe(
                 f"{name_of(source)} has the colour matrix {colour.matrix} of H.273: "
                 "BT.601, BT.709, BT.2020, FCC and SMPTE 240M are supported"
             )
-    rate = _nominal(stream.average_rate or stream.guessed_rate)
+    # FFmpeg times streams without time stamps, such as raw H.264, at 25 frames per second, whatever they state themselves.
+    rates = (stream.average_rate, stream.guessed_rate)
+    rate = _nominal(next(filter(None, reversed(rates) if picture.pts is None else rates), None))
     duration = _duration(container, stream, rate)
+    if picture.pts is not None and (duration is None or "matroska" in container.format.name):
+        end = end_of(source, stream.index)
+        measured = None if end is None or stream.time_base is None else end - (stream.start_time or 0) * stream.time_base
+        if measured and (duration is None or abs(measured - duration) > 2 / (rate or Fraction(25))):
+            duration = round(measured * rate) / rate if rate else measured
     aspect = stream.sample_aspect_ratio or Fraction(1)
     width, height = (picture.height, picture.width) if swap else (picture.width, picture.height)
     return Info(
@@ -479,7 +585,7 @@ def describe(
         height=height,
         path=None if isinstance(source, BytesIO) else Path(source),
         rate=rate,
-        frames=stream.frames or (round(duration * rate) if duration is not None and rate else None),
+        frames=_shown(stream) or (round(duration * rate) if duration is not None and rate else None),
         duration=duration,
         depth=yuv.depth_of(layout),
         chroma=yuv.chroma_of(layout),
@@ -519,6 +625,37 @@ def _duration(container: InputContainer, stream: VideoStream, rate: Fraction | N
     duration = end - (stream.start_time or 0) * stream.time_base
     whole = round(duration * rate) / rate if rate else duration
     return (whole if abs(whole - duration) < Fraction(1, 500) else duration) or None
+
+
+def end_of(source: Source, index: int) -> Fraction | None:
+    """The end of the last packet of a stream, in seconds on the file's clock: read from near the end, else from the start.
+
+    Stated lengths are missing from recordings that were not finished, and stale in edited files.
+    """
+    for from_end in (True, False):
+        with opened(source, name_of(source)) as container:
+            try:
+                if from_end:
+                    if not container.duration or "mpegts" in container.format.name:
+                        continue
+                    container.seek((container.start_time or 0) + container.duration)
+                ends = [
+                    (packet.pts + (packet.duration or 0)) * packet.time_base
+                    for packet in joined(container)
+                    if packet.stream.index == index and packet.pts is not None and packet.size
+                ]
+            except av.FFmpegError:
+                continue
+        if ends:
+            return max(ends)
+    return None
+
+
+def _shown(stream: VideoStream) -> int:
+    """The number of frames that the container states, less those that an edit list hides."""
+    if not _stated(stream):
+        return stream.frames
+    return stream.frames - sum(entry.is_discard for entry in stream.index_entries)
 
 
 def _nominal(rate: Fraction | None) -> Fraction | None:

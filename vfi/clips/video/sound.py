@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from itertools import pairwise
+from itertools import chain, pairwise
 from math import ceil, lcm, log2
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,7 +25,7 @@ from ...core import InputError
 from ...timing.grids import Knots, Timing
 from ..clip import DamagedError, Reader, Source, name_of
 from .codecs import CONTAINERS
-from .reader import opened, sounds_of, zero_of_sound
+from .reader import end_of, joined, opened, sounds_of, zero_of_sound
 
 Samples = NDArray[np.float32]
 """[C,n], -1..1."""
@@ -65,12 +65,38 @@ def fitted_sound(
     elif duration is None:
         raise InputError(f"{name_of(source)} states no duration: its sound can only be copied or dropped")
     else:
-        first = next((frame.time for frame in clip), Fraction(0))
-        knots = [(first + here, first + there) for here, there in asked.grid.knots(duration)]
         with TemporaryDirectory(prefix="vfi-") as folder:
             path = Path(folder) / "sound.mp4"
-            stretch(source, path, ((Fraction(0), Fraction(0)), (first, first), *knots), codec_for(ending))
+            knots = _knots(clip, asked, duration)
+            longer = _end_of_sound(source) - knots[-1][0]
+            if longer > Fraction(1, 10):
+                (here, there), (end, final) = knots[-2:]
+                if len(knots) == 4 and end > here:  # at one speed: it goes on at this speed
+                    knots = (*knots, (end + longer, final + longer * (final - there) / (end - here)))
+                else:
+                    clip.notes.append(f"the last {float(longer):.3f} s of the sound are left out: they come after the picture")
+            stretch(source, path, knots, codec_for(ending))
             yield path
+
+
+def time_map(clip: Reader, asked: Timing) -> Knots | None:
+    """The times of ``clip`` and of its output, counted from the clip's start; None if they are equal."""
+    duration = clip.info.duration
+    return None if asked.keeps_time(duration) else _knots(clip, asked, duration or Fraction(10**6))
+
+
+def _knots(clip: Reader, asked: Timing, duration: Fraction) -> Knots:
+    first = next((frame.time for frame in clip), Fraction(0))
+    knots = [(first + here, first + there) for here, there in asked.grid.knots(duration)]
+    return (Fraction(0), Fraction(0)), (first, first), *knots
+
+
+def _end_of_sound(source: Source) -> Fraction:
+    """The end of the longest track of sound, in seconds from the start of the clip."""
+    with opened(source, name_of(source)) as container:
+        origin, tracks = zero_of_sound(container), [stream.index for stream in container.streams.audio]
+    ends = (end_of(source, index) for index in tracks)
+    return max((end - origin for end in ends if end is not None), default=Fraction(0))
 
 
 def codec_for(ending: str) -> str:
@@ -176,7 +202,8 @@ class _Tape:
         resampler = av.AudioResampler("fltp", self.layout, self.rate)
         following: int | None = None
         try:
-            for frame in self._container.decode(self._stream):
+            packets = (packet for packet in joined(self._container) if packet.stream.index == self._stream.index)
+            for frame in chain.from_iterable(self._stream.decode(packet) for packet in packets):
                 place = following
                 if frame.pts is not None and frame.time_base is not None:
                     place = round((frame.pts * frame.time_base - self._origin) * self.rate)

@@ -6,7 +6,7 @@ Owns muxing and the copying of sound. `encoder` turns frames into packets.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from itertools import chain, pairwise
@@ -22,7 +22,8 @@ from ..clip import DEFAULT_ENCODING, DamagedError, Encoding, Info, Source, Stage
 from . import codecs
 from .encoder import Encoder, Pictures
 from .excerpt import sound_for
-from .reader import opened, zero_of_sound
+from .extras import Extras, Kept, label, labels
+from .reader import joined, opened, zero_of_sound
 
 
 class VideoWriter(Writer):
@@ -33,7 +34,7 @@ class VideoWriter(Writer):
     Time stamps are exact if all times and ends are multiples of ``time_base`` (default: one frame at ``info.rate``), up to
     10^9 ticks per second, else rounded to 1/705600000 s (H.264 and HEVC in MP4 and QuickTime: 4 * 10^6 and 1/3600000 s);
     Matroska and WebM round to milliseconds. ``audio`` is a file whose sound is copied packet by packet, unchanged and in sync,
-    or encoded anew if the container cannot hold its codec.
+    or encoded anew if the container cannot hold its codec. ``extras`` are what else the clip's file holds.
 
     Raises `InputError`, before anything is encoded, if the file cannot be written or cannot hold the codec or the size.
     """
@@ -46,6 +47,7 @@ class VideoWriter(Writer):
         encoding: Encoding = DEFAULT_ENCODING,
         time_base: Fraction | None = None,
         audio: Source | None = None,
+        extras: Extras | None = None,
     ) -> None:
         path = Path(path)
         self._pictures = Pictures(path.suffix.lower(), info, encoding, time_base)
@@ -61,11 +63,18 @@ class VideoWriter(Writer):
                 folder = Path(self._files.enter_context(TemporaryDirectory(prefix="vfi-")))
                 audio, note = sound_for(audio, path.suffix.lower(), folder / "sound.mp4")
                 self.notes += [note] if note else []
-            self._output = self._files.enter_context(_created(self._staged.path, _clock(self._pictures.tick, audio)))
+            container = codecs.CONTAINERS[path.suffix.lower()][0]
+            self._kept = None if extras is None else self._files.enter_context(extras.opened(container, info.rate))
+            options = {} if self._kept is None else self._kept.options
+            self._output = self._files.enter_context(_created(self._staged.path, _clock(self._pictures.tick, audio), options))
             self._stream = self._pictures.stream(self._output)
             self._encoder = Encoder(self._pictures, self._stream)
             self._sound = None if audio is None else self._files.enter_context(_copied(audio, self._output))
+            if self._kept is not None:
+                self._keep(self._kept)
             self._output.start_encoding()
+            if self._kept is not None:
+                self._kept.start(self._output)
         except av.FFmpegError as error:
             self.discard()
             size = f"{info.width}x{info.height}"
@@ -73,6 +82,14 @@ class VideoWriter(Writer):
         except BaseException:
             self.discard()
             raise
+
+    def _keep(self, kept: Kept) -> None:
+        """Put in what is neither picture nor sound, and label the tracks of sound as in the clip's file."""
+        kept.add(self._output, self._stream)
+        for stream, named in zip(self._output.streams.audio, kept.sounds, strict=False):
+            label(stream, named)
+        if kept.note is not None:
+            self.notes.append(kept.note)
 
     def write(self, frame: Frame) -> None:
         with self._reported():
@@ -118,6 +135,8 @@ class VideoWriter(Writer):
                     self._mux(packet, last=packet is packets[-1])
                 if self._sound is not None:
                     self._sound.copy(None if sound else self._encoder.end * self._pictures.tick)
+                if self._kept is not None:
+                    self._kept.copy(self._output, None if sound else self._encoder.end * self._pictures.tick)
                 self._files.close()
         except BaseException:
             self.discard()
@@ -134,6 +153,8 @@ class VideoWriter(Writer):
             packet.duration = self._encoder.end - max(packet.dts + self._lead, packet.pts)
         if self._sound is not None:
             self._sound.copy(packet.dts * self._pictures.tick)
+        if self._kept is not None:
+            self._kept.copy(self._output, packet.dts * self._pictures.tick)
         self._output.mux(packet)
 
     @contextmanager
@@ -153,7 +174,9 @@ class _Sound:
         self._origin = zero_of_sound(container)
         streams = container.streams.audio
         self._copies = {stream.index: output.add_stream_from_template(stream) for stream in streams}
-        self._packets = container.demux(*streams) if streams else iter(())
+        for stream in streams:
+            label(self._copies[stream.index], labels(stream))
+        self._packets = (packet for packet in joined(container) if packet.stream.index in self._copies)
         self._next = self._read()
 
     def copy(self, until: Fraction | None) -> None:
@@ -191,12 +214,13 @@ def _clock(tick: Fraction, audio: Source | None) -> int:
 
 
 @contextmanager
-def _created(path: Path, clock: int) -> Iterator[OutputContainer]:
+def _created(path: Path, clock: int, more: Mapping[str, str]) -> Iterator[OutputContainer]:
     """A new file without random identifiers; MP4 and QuickTime get their index first, and a clock that keeps times exact."""
     container = codecs.CONTAINERS[path.suffix.lower()][0]
     options = {"fflags": "+bitexact"}
     if container in ("mp4", "mov"):
         options |= {"movflags": "+faststart", "movie_timescale": str(clock)}
+    options |= more
     with av.open(f"file:{path}", "w", format=container, options=options) as output:
         yield output
 

@@ -16,7 +16,8 @@ from typing import Protocol
 import torch
 
 from ...clips.clip import Done, Reader, Source
-from ...clips.video.sound import Audio, fitted_sound
+from ...clips.video.extras import Extras
+from ...clips.video.sound import Audio, fitted_sound, time_map
 from ...core import Frame, InputError, Interpolator
 from ...timing.curves import Along
 from ..chunks import Chunks, Parts
@@ -78,6 +79,7 @@ def convert(
     window: int,
     sound: Source | None = None,
     audio: Audio = "auto",
+    extras: Extras | None = None,
     watched: Callable[[Reader], Iterable[Frame]] = iter,
     progress: Callable[[int], object] = bool,
 ) -> Converted:
@@ -87,8 +89,11 @@ def convert(
     carries the marks. ``watched`` iterates over the clip if a curve needs all of its times first. ``progress`` is called with
     the number of frames made so far.
     """
+    rest = None if extras is None else extras.along(time_map(clip, task.asked))
     with fitted_sound(sound, clip, task.asked, path.suffix, audio) as heard:
-        chunks = Chunks(path.absolute(), task.output, recipe, encoding=task.encoding, time_base=task.tick, audio=heard)
+        chunks = Chunks(
+            path.absolute(), task.output, recipe, encoding=task.encoding, time_base=task.tick, audio=heard, extras=rest
+        )
         counts = Counter({number: done.frames for number, done in chunks.finished.items()})
         try:
             progress(counts.total())
