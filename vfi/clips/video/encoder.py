@@ -24,9 +24,9 @@ from . import codecs, priority
 
 MAX_TICKS = 10**9  # per second: libvpx's limit; MP4's is 2^31
 FLICKS = 705_600_000  # per second: a multiple of every common frame rate, NTSC included
-REORDERED, MAX_REORDERED, COARSE = ("h264", "hevc"), 4_000_000, 3_600_000
+REORDERED, MAX_REORDERED, COARSE = ("h264", "hevc"), 9_000_000, 3_600_000
 """Codecs with B-frames. MP4 states in ticks how much later they are shown than decoded, and FFmpeg before 6 drops all of these
-offsets if one passes 2^28: at this many ticks per second, when a picture is held for 67 s. A finer clock becomes the coarse
+offsets if one passes 2^28: at this many ticks per second, when a picture is held for 30 s. A finer clock becomes the coarse
 one, a multiple of the common frame rates."""
 
 

@@ -32,7 +32,7 @@ class VideoWriter(Writer):
     ``info`` describes the clip: size, rate, depth, chroma, alpha, colour tags, pixel aspect. Anything not set in ``encoding``
     follows it if the codec allows; ``notes`` lists the exceptions. Linear float light becomes BT.1886, clipped to 0..1.
     Time stamps are exact if all times and ends are multiples of ``time_base`` (default: one frame at ``info.rate``), up to
-    10^9 ticks per second, else rounded to 1/705600000 s (H.264 and HEVC in MP4 and QuickTime: 4 * 10^6 and 1/3600000 s);
+    10^9 ticks per second, else rounded to 1/705600000 s (H.264 and HEVC in MP4 and QuickTime: 9 * 10^6 and 1/3600000 s);
     Matroska and WebM round to milliseconds. ``audio`` is a file whose sound is copied packet by packet, unchanged and in sync,
     or encoded anew if the container cannot hold its codec. ``extras`` are what else the clip's file holds.
 
