@@ -173,7 +173,7 @@ PIXELS = {
 ALONE = {"--model", "--quality", "--ensemble", "--backend"}
 """Options that say which model it is, or that the one without a network refuses."""
 
-KEEP = {"--help", "--json", "--resume", "--overwrite", "--workers", "--ray"}
+KEEP = {"--help", "--json", "--memory-ok", "--overwrite", "--resume", "--workers", "--ray"}
 """Options that change no frame: chunks are kept."""
 
 ELSEWHERE = {"--in-fps", "--plan", "--device", "--disagreement"}
