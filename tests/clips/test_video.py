@@ -55,7 +55,15 @@ class TestReading:
         assert {frame.duration for frame in frames} == {F(1001, 30000)}
         assert brightness(frames) == list(range(16, 26))
         assert reader.info == Info(
-            64, 48, tmp_path / "ntsc.mp4", F(30000, 1001), 10, F(1001, 3000), chroma="420", codec="h264", time_base=F(1, 30000),
+            64,
+            48,
+            tmp_path / "ntsc.mp4",
+            F(30000, 1001),
+            10,
+            F(1001, 3000),
+            chroma="420",
+            codec="h264",
+            time_base=F(1, 30000),
             start=F(0),
         )
         assert reader.notes == []

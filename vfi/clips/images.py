@@ -283,7 +283,7 @@ def _load(path: Path, device: torch.device | str = "cpu") -> tuple[Frame, Info]:
         pictures = list(islice(pictures_of(container, stream, damage), 2))
         if len(pictures) != 1:
             raise InputError(f"{name} holds {'a video' if pictures else 'no picture'}: exactly one picture is needed")
-        info = describe(path, container, stream, pictures[0])
+        info = replace(describe(BytesIO(data), container, stream, pictures[0]), path=path)
         rgb, alpha = decoded(pictures[0], info, device)
         if alpha is not None and info.codec == "exr":
             rgb = torch.where(alpha > FAINT, rgb / alpha, rgb)
