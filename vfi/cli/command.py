@@ -22,7 +22,7 @@ from ..render import malloc
 from . import bench, files, flow, interpolate, join, loop, models, retime, shots, train, tween
 
 UNFORESEEN = (ArithmeticError, MemoryError, RecursionError, OSError, ValueError, torch.OutOfMemoryError)
-"""Errors that an argument, an input or the machine may cause where nothing foresaw it: told in one sentence."""
+"""Unforeseen errors caused by an argument, an input or the machine, which become one sentence."""
 
 
 def command(arguments: Sequence[str] | None = None) -> int:

@@ -301,8 +301,8 @@ def aimed(path: Path) -> Path:
 class Staged:
     """A file or folder made under a hidden name beside ``target``, and renamed to it when it is complete.
 
-    A symbolic link stays: what it names is made. The hidden name holds the process: what one that is gone has left under such
-    names is deleted. Raises `InputError` at once if it cannot be made, also if ``target`` is write-protected.
+    A symbolic link is kept, and the file that it names is written. The hidden name holds the process id, so that leftovers of
+    dead processes can be deleted. Raises `InputError` at once if it cannot be made, also if ``target`` is write-protected.
     """
 
     _making: ClassVar[set[Path]] = set()
