@@ -12,7 +12,7 @@ from av.stream import Disposition
 from footage import film, moving, png, tone
 
 from vfi.clips.clip import Info
-from vfi.clips.open import create_clip
+from vfi.clips.open import ClipSource, create_clip
 from vfi.clips.video.extras import Extras, timecode
 
 INFO = Info(64, 48, rate=F(24))
@@ -173,3 +173,8 @@ def test_images_name_all(tmp_path, full):
 )
 def test_a_timecode_keeps_its_clock(text, rate, wanted, later, right):
     assert timecode(text, rate, wanted, later) == right
+
+
+def test_a_percent_sign_in_a_files_name_loses_nothing(tmp_path: Path):
+    clip = film(tmp_path / "100%.mp4", range(0, 5), F(1, 24))
+    assert ClipSource(clip).extras() is not None

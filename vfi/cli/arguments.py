@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
-from ..clips.clip import is_pattern
+from ..clips.clip import is_images
 from ..clips.open import ClipSource
 from ..core import InputError
 from ..parse import number, quoted
@@ -113,7 +113,7 @@ def add_part(parser: ArgumentParser) -> None:
 
 def clip_source(args: Namespace, path: Path | None = None) -> ClipSource:
     """The part to read of the input clip, or of the one at ``path``. Raises `InputError`."""
-    images = path is None or path.is_dir() or is_pattern(path)
+    images = path is None or is_images(path)
     path = args.input if path is None else path
     rate = args.in_fps if images else None
     return ClipSource(path, rate, getattr(args, "damaged_ok", False)).between(args.from_, args.to)

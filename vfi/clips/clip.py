@@ -283,6 +283,11 @@ def is_pattern(path: Path) -> bool:
     return NUMBER.search(path.name) is not None and path.suffix.lower() not in VIDEO_ENDINGS and not path.exists()
 
 
+def is_images(path: Path) -> bool:
+    """Whether ``path`` is a folder or a pattern of images, not a file."""
+    return path.is_dir() or is_pattern(path)
+
+
 def name_of(source: Source) -> str:
     """The name of a clip in messages."""
     return "the clip in memory" if isinstance(source, BytesIO) else os.fspath(source)

@@ -25,6 +25,7 @@ from .clip import (
     Source,
     Trimmed,
     Writer,
+    is_images,
     is_pattern,
     name_of,
 )
@@ -41,7 +42,7 @@ def open_clip(
     by their names. ``damaged_ok`` reads as much as possible of a damaged video. Frames are converted to RGB on ``device``, so
     only the clip's own samples are transferred. Raises `InputError`.
     """
-    if isinstance(source, BytesIO) or not (Path(source).is_dir() or is_pattern(Path(source))):
+    if isinstance(source, BytesIO) or not is_images(Path(source)):
         if rate is not None:
             raise InputError(f"{name_of(source)} has its own frame rate: {rate} can only be set for a folder of images")
         return video.VideoReader(source, damaged_ok=damaged_ok, device=device)
@@ -98,13 +99,13 @@ class ClipSource:
 
     def sound(self) -> Source | None:
         """A file with the sound of the clip or of its part, starting at zero; None for images and clips without sound."""
-        if self.path.is_dir() or is_pattern(self.path):
+        if is_images(self.path):
             return None
         return sound_between(self.path, self.start, self.end)
 
     def extras(self) -> Extras | None:
         """What the clip's file holds besides picture and sound, of this part; None for images."""
-        if self.path.is_dir() or "%" in self.path.name:
+        if is_images(self.path):
             return None
         return Extras(self.path, self.start, self.end)
 
