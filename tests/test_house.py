@@ -21,7 +21,7 @@ FLOORS = (
     ("parse",),
     ("ops", "tracks"),
     ("pixels",),
-    ("archs", "timing"),
+    ("archs", "timing", "timeline"),
     ("model", "clips"),
     ("motion", "edit"),
     ("train", "tween", "render"),
