@@ -22,8 +22,9 @@ class TimelineClip:
     ``map`` gives the time of the media at ``start + k / rate``; ``origin`` is what that time is at the media's first frame. If
     ``by_timecode``, it also counts the media's start timecode, which the timeline does not tell. ``media`` is the path that
     the timeline gives (see `paths`), relative to the timeline's folder, or a name, as in an EDL. ``media_rate`` is the rate at
-    which the timeline plays the media's frames; None: their own. ``sound``: the clip also carries its sound. ``notes`` are for
-    the user; ``line`` is where the clip stands in its file.
+    which the timeline plays the media's frames; None: their own. ``sound``: the clip also carries its sound. Transitions
+    need the ``handles``: frames before the first and after the last. ``notes`` are for the user; ``line`` is where the clip
+    stands in its file.
     """
 
     name: str
@@ -36,6 +37,7 @@ class TimelineClip:
     by_timecode: bool = False
     media_rate: Fraction | None = None
     sound: bool = False
+    handles: tuple[int, int] = (0, 0)
     notes: tuple[str, ...] = ()
     line: int | None = None
 
@@ -55,11 +57,15 @@ class TimelineClip:
 
 @dataclass(frozen=True)
 class Left:
-    """A clip that stays as it is, and why: one sentence. ``line`` is where it stands in its file."""
+    """A clip that stays as it is, and why: one sentence. ``line`` is where it stands in its file.
+
+    ``missed``: it may lack frames, unlike a title or a still.
+    """
 
     name: str
     reason: str
     line: int | None = None
+    missed: bool = True
 
 
 @dataclass(frozen=True)

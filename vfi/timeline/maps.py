@@ -68,7 +68,8 @@ class Polyline:
     def _times(self) -> list[Fraction]:
         return [time for time, _ in self.points]
 
-    def _piece(self, time: Fraction) -> int:
+    def piece(self, time: Fraction) -> int:
+        """The index of the straight line at a time: that of its first point."""
         return min(max(bisect_right(self._times, time) - 1, 0), max(len(self.points) - 2, 0))
 
     def slope(self, index: int) -> Fraction:
@@ -77,7 +78,7 @@ class Polyline:
         return (high - low) / (late - early)
 
     def at(self, time: Fraction) -> Fraction:
-        index = self._piece(time)
+        index = self.piece(time)
         start, value = self.points[index]
         return value if len(self.points) < 2 else value + self.slope(index) * (time - start)
 
@@ -107,7 +108,7 @@ class Smooth:
         return self.lines.last
 
     def at(self, time: Fraction) -> Fraction:
-        near = self.lines._piece(time)
+        near = self.lines.piece(time)
         for index in (near, near + 1):
             if not 0 < index < len(self.points) - 1:
                 continue
@@ -131,6 +132,27 @@ def _bezier_u(time: Fraction, before: Fraction, after: Fraction) -> Fraction:
 def square_root(value: Fraction) -> Fraction:
     """The square root of a number from 0 up, rounded down to a multiple of 1 / `ROOTS`; exact if it is one."""
     return Fraction(isqrt(value.numerator * ROOTS**2 // value.denominator), ROOTS)
+
+
+@dataclass(frozen=True)
+class LastFrames:
+    """A ``map`` whose times, where they fall, are the ends of the frames shown: each is ``frame`` seconds late there."""
+
+    map: Polyline | Smooth
+    frame: Fraction
+
+    @property
+    def first(self) -> Fraction:
+        return self.map.first
+
+    @property
+    def last(self) -> Fraction:
+        return self.map.last
+
+    def at(self, time: Fraction) -> Fraction:
+        lines = self.map if isinstance(self.map, Polyline) else self.map.lines
+        falling = len(lines.points) > 1 and lines.slope(lines.piece(time)) < 0
+        return self.map.at(time) - (self.frame if falling else 0)
 
 
 @dataclass(frozen=True)

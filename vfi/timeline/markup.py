@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass, field
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
@@ -84,10 +85,17 @@ class Document:
     def __init__(self, data: bytes, what: str) -> None:
         if len(data) > LARGEST:
             raise InputError(f"{what} has {len(data)} bytes: an XML timeline may have at most {LARGEST}")
-        self._what, self._edits = what, list[tuple[int, int, int, bytes]]()
+        self.what = what
+        self._edits = list[tuple[int, int, int, bytes]]()
         self._bom, self._encoding, text = _decoded(data, what)
         self._data = text.encode()
         self.root = self._parse()
+
+    def again(self) -> Document:
+        """The same document without its edits; elements of this one are its own too."""
+        other = copy(self)
+        other._edits = []
+        return other
 
     def _parse(self) -> Element:
         parser = expat.ParserCreate("utf-8")
@@ -131,12 +139,12 @@ class Document:
             parser.Parse(self._data, True)
         except expat.ExpatError as error:
             place = f"line {error.lineno}, column {error.offset + 1}"
-            raise InputError(f"{self._what} is not valid XML at {place}: {expat.ErrorString(error.code)}") from error
+            raise InputError(f"{self.what} is not valid XML at {place}: {expat.ErrorString(error.code)}") from error
         return roots[0]
 
     def where(self, at: Element | expat.XMLParserType) -> str:
         """The file and line of an element."""
-        return f"{self._what}, line {at.line if isinstance(at, Element) else at.CurrentLineNumber},"
+        return f"{self.what}, line {at.line if isinstance(at, Element) else at.CurrentLineNumber},"
 
     def _tag_end(self, begin: int) -> int:
         """The byte after a start tag."""
@@ -200,19 +208,23 @@ class Document:
         else:
             self._edit(element.inner, element.inner, markup)
 
-    def append(self, element: Element, markup: str) -> None:
-        """Insert markup as the last child of an element."""
+    def append(self, element: Element, parts: Iterable[str]) -> None:
+        """Insert markup as the last children of an element, each as its last child stands."""
         if element.children:
             last = element.children[-1]
-            self._edit(last.end, last.end, self._indent(last) + markup)
+            self._edit(last.end, last.end, "".join(self._indent(last) + markup for markup in parts))
         elif self._empty(element):
-            self._open(element, markup)
+            self._open(element, "".join(parts))
         else:
-            self._edit(element.close, element.close, markup)
+            self._edit(element.close, element.close, "".join(parts))
 
     def source(self, element: Element) -> str:
         """The markup of an element, as it stands."""
         return self._data[element.begin : element.end].decode()
+
+    def copied(self, element: Element) -> Document:
+        """An element as a document of its own, in UTF-8."""
+        return Document(self._data[element.begin : element.end], self.what)
 
     def _open(self, element: Element, content: str) -> None:
         self._edit(element.inner - 2, element.inner, f">{content}</{element.tag}>")

@@ -15,7 +15,7 @@ _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 def media_path(text: str) -> str:
     """The path in a URL of a file, or in a text that is a path already, with forward slashes.
 
-    ``file:///media/a%20b.mov``, ``file://localhost/C%3A/a.mov``, ``C:\\a.mov`` and ``\\\\server\\share\\a.mov`` are paths; other
+    Takes ``file:///media/a%20b.mov``, ``file://localhost/C%3A/a.mov``, ``C:\\a.mov`` and ``\\\\server\\share\\a.mov``. Other
     URLs are returned as they are.
     """
     if text[:5].lower() == "file:":
