@@ -1,8 +1,8 @@
 """FCP 7 XML (``xmeml``), which Premiere and Resolve read and write.
 
-Owns its arithmetic: ``start`` and ``end`` are frames of the timeline, ``in`` and ``out`` frames of the retimed clip. A Time Remap
-filter has a graph of straight lines from these to frames of the media, or a constant speed. Source: Apple's Final Cut Pro XML
-Interchange Format.
+Owns its arithmetic: ``start`` and ``end`` are frames of the timeline, ``in`` and ``out`` frames of the retimed clip. A Time
+Remap filter has a graph of straight lines from these to frames of the media, or a constant speed. Source: Apple's Final Cut Pro
+XML Interchange Format.
 """
 
 from __future__ import annotations

@@ -104,6 +104,17 @@ class MltTimeline:
                 except InputError as error:
                     self.left.append(Left(name, str(error), entry.line))
 
+    def _leave_nested(self, name: str, entry: Element, nested: Element) -> None:
+        """Name a clip that is a transition or a timeline of its own."""
+        parts = [self._named[one.get("producer")] for one in nested.all("track") if one.get("producer") in self._named]
+        retimed = any(
+            properties_of(part).get("mlt_service") == "timewarp" or any(part.all("link"))
+            for part in parts
+            if part.tag in ("producer", "chain")
+        )
+        reason = "it is a transition or a nested timeline: only clips with hard cuts are conformed"
+        self.left.append(Left(name, reason, entry.line, missed=retimed))
+
     def _clip(self, name: str, entry: Element, producer: Element, properties: Mapping[str, str], heard: bool) -> TimelineClip:
         start, frames = self._cut(entry, producer)
         warped = properties.get("mlt_service") == "timewarp"
