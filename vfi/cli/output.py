@@ -166,16 +166,17 @@ def make_clip(
     audio: Audio = "auto",
     crew: Crew = ALONE,
     model: Interpolator | None = None,
+    extras: bool = True,
 ) -> int:
     """Make the clip that is asked for, report it, and return the exit code.
 
     ``decisions`` name everything besides the settings that determines the frames, see `Settings.recipe`. ``source`` is where
-    ``clip`` comes from, for its sound and for workers; ``model`` replaces the one of the settings. On Ctrl-C the finished
-    frames are kept under another name.
+    ``clip`` comes from, for its sound and for workers; ``model`` replaces the one of the settings. ``extras``: what the
+    source's file holds besides follows the picture. On Ctrl-C the finished frames are kept under another name.
     """
     task = settings.task(clip, asked, tail)
     sound = source.sound() if source is not None and clip.info.audio else None
-    extras = None if source is None else source.extras()
+    rest = source.extras() if source is not None and extras else None
     size, transfer = (clip.info.height, clip.info.width), unbound(task.info)
     if crew.threads is not None and not crew.several:
         torch.set_num_threads(crew.threads)
@@ -191,7 +192,7 @@ def make_clip(
                     settings.path,
                     sound=sound,
                     audio=audio,
-                    extras=extras,
+                    extras=rest,
                     doubts=settings.disagreement,
                     recipe=recipe,
                     progress=lambda done: report.progress(done.frames),
@@ -212,7 +213,7 @@ def make_clip(
                     window=spec.window,
                     sound=sound,
                     audio=audio,
-                    extras=extras,
+                    extras=rest,
                     watched=lambda whole: tracked(whole, "looking at the clip", whole.info.frames, report.console),
                     progress=report.progress,
                 )

@@ -87,8 +87,11 @@ class NewMedia:
 class Timeline(Protocol):
     """A timeline that was read from a file: its clips, and those that stay as they are."""
 
-    clips: Sequence[TimelineClip]
-    left: Sequence[Left]
+    @property
+    def clips(self) -> Sequence[TimelineClip]: ...
+
+    @property
+    def left(self) -> Sequence[Left]: ...
 
     def with_media(self, new: Mapping[int, NewMedia]) -> bytes:
         """The file with new media for some clips, by their index in ``clips``; all else is unchanged, byte for byte."""

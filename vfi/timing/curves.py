@@ -14,7 +14,7 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 from math import ceil, comb, floor, sqrt
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from ..core import InputError
 from ..parse import number, quoted, read_json
@@ -135,6 +135,20 @@ class TimeCurve:
             spans.append(span.integral(start))
             start = start if following is None else spans[-1].at(following.start)
         return TimeCurve("position", tuple(spans), self.forward)
+
+
+class Path(Protocol):
+    """A position over output time: seconds from the clip's first frame."""
+
+    @property
+    def forward(self) -> bool:
+        """Whether the clip never plays backwards."""
+        ...
+
+    @property
+    def spans(self) -> tuple[Span, ...]: ...
+
+    def at(self, time: Fraction) -> Fraction: ...
 
 
 def _through(spans: Sequence[Span], kind: Kind) -> TimeCurve:
@@ -280,13 +294,13 @@ def _number(text: str) -> Fraction:
 
 @dataclass(frozen=True)
 class Along:
-    """A `grids.Grid` along ``path``, a position curve: outputs at k / ``rate`` seconds, ``length`` seconds in all.
+    """A `grids.Grid` along ``path``: outputs at k / ``rate`` seconds, ``length`` seconds in all.
 
     Before its first frame and past its end, at ``span`` seconds, the clip is frozen. ``outputs`` are the k, ordered by the
     position they show; `parts` splits them so.
     """
 
-    path: TimeCurve
+    path: Path
     rate: Fraction
     length: Fraction
     span: Fraction
