@@ -24,7 +24,9 @@ LARGEST = 256 * 2**20
 ENCODINGS = ("utf-8", "utf-16", "iso8859-1", "cp1252", "ascii")
 """The encodings of documents, by Python's names."""
 
-_ATTRIBUTE = re.compile(rb"\s+([^\s=/>\"']+)\s*=\s*(\"[^\"]*\"|'[^']*')")
+_ATTRIBUTE = re.compile(r"\s([^\s=/>\"']+)\s*=\s*(\"[^\"]*\"|'[^']*')")
+_QUOTE_OR_END = re.compile(r"[\"'>]")
+_DECLARED = re.compile(r"<\?xml[^>]{0,200}?encoding\s{0,9}=\s{0,9}[\"']([A-Za-z0-9._-]{1,40})[\"']")
 
 
 @dataclass(eq=False)
@@ -89,6 +91,7 @@ class Document:
         self._edits = list[tuple[int, int, int, bytes]]()
         self._bom, self._encoding, text = _decoded(data, what)
         self._data = text.encode()
+        self._characters = self._data.decode("latin-1")  # as long as the bytes, for regular expressions
         self.root = self._parse()
 
     def again(self) -> Document:
@@ -148,17 +151,11 @@ class Document:
 
     def _tag_end(self, begin: int) -> int:
         """The byte after a start tag."""
-        at, quote = begin, 0
-        while True:
-            byte = self._data[at]
-            if quote:
-                at = self._data.index(quote, at)
-                quote = 0
-            elif byte in b"\"'":
-                quote = byte
-            elif byte == ord(">"):
-                return at + 1
-            at += 1
+        at = begin
+        while (found := _QUOTE_OR_END.search(self._characters, at)) and found[0] != ">":
+            at = self._characters.index(found[0], found.end()) + 1
+        assert found is not None, "expat has seen the end of the tag"
+        return found.end()
 
     def _empty(self, element: Element) -> bool:
         return self._data[element.inner - 2 : element.inner] == b"/>"
@@ -168,8 +165,8 @@ class Document:
 
     def set(self, element: Element, **attributes: str | None) -> None:
         """Set attributes of an element; None removes one. Each may be set once."""
-        tag = self._data[element.begin : element.inner]
-        spans = {found[1].decode(): found.span() for found in _ATTRIBUTE.finditer(tag)}
+        tag = self._characters[element.begin : element.inner]
+        spans = {found[1].encode("latin-1").decode(): found.span() for found in _ATTRIBUTE.finditer(tag)}
         last = max((end for _, end in spans.values()), default=1 + len(element.tag.encode()))
         for name, value in attributes.items():
             begin, end = spans.get(name, (last, last))
@@ -256,8 +253,8 @@ def _decoded(data: bytes, what: str) -> tuple[bytes, str, str]:
     ):
         if data.startswith(bom):
             return bom, encoding, _text(data[len(bom) :], encoding, what)
-    declared = re.match(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']", data[:300])
-    name = declared[1].decode() if declared else "utf-8"
+    declared = _DECLARED.match(data[:300].decode("latin-1"))
+    name = declared[1] if declared else "utf-8"
     try:
         encoding = codecs.lookup(name).name
     except LookupError:
