@@ -169,3 +169,10 @@ def test_numbers_that_cost_too_much_are_one_sentence(
     assert code == 2
     assert len(capsys.readouterr().err.splitlines()[-1]) < 400
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_sound_ends_where_the_curve_is_asked_to_end(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    out = tmp_path / "out.mov"
+    assert vfi("retime", source, out, "--model", "linear", "--position", "0:0, 2:1") == 0
+    assert lengths(out) == {"video": 2, "audio": 2}
+    assert "left out" not in capsys.readouterr().err

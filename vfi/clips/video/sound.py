@@ -69,7 +69,8 @@ def fitted_sound(
             path = Path(folder) / "sound.mp4"
             knots = _knots(clip, asked, duration)
             longer = _end_of_sound(source) - knots[-1][0]
-            if longer > Fraction(1, 10):
+            whole = knots[-1][0] - knots[1][0] >= duration  # otherwise the output was asked to end earlier
+            if whole and longer > Fraction(1, 10):
                 (here, there), (end, final) = knots[-2:]
                 if len(knots) == 4 and end > here:  # at one speed: it goes on at this speed
                     knots = (*knots, (end + longer, final + longer * (final - there) / (end - here)))
