@@ -21,12 +21,12 @@ def test_a_speed_is_exact_at_any_time(speed: F, start: F, time: F):
 
 
 @given(st.lists(st.tuples(seconds, seconds), min_size=2, max_size=8, unique_by=lambda point: point[0]))
-def test_lines_pass_through_their_keyframes_and_go_straight_on(points: list[tuple[F, F]]):
+def test_lines_pass_through_their_keyframes_and_hold_their_ends(points: list[tuple[F, F]]):
     points.sort()
     line = Polyline(tuple(points))
     assert all(line.at(time) == value for time, value in points)
     assert (line.first, line.last) == (points[0][0], points[-1][0])
-    assert line.at(line.last + 1) == points[-1][1] + line.slope(len(points) - 2)
+    assert (line.at(line.first - 1), line.at(line.last + 1)) == (points[0][1], points[-1][1])
 
 
 def test_two_keyframes_at_one_time_make_no_map():
@@ -63,8 +63,8 @@ def test_backwards_the_last_frame_comes_first():
 
 
 def test_pieces_and_sums():
-    step = Cubics((F(0), F(1), F(3)), ((F(5),), (F(0), F(0), F(1))))
-    assert [step.at(F(time)) for time in (0, F(1, 2), 1, 2, 3)] == [5, 5, 0, F(1, 4), 1]
+    step = Cubics((F(0), F(1), F(3)), ((F(5),), (F(0), F(0), F(1))), F(7))
+    assert [step.at(F(time)) for time in (-1, 0, F(1, 2), 1, 2, 3, 4)] == [5, 5, 5, 0, F(1, 4), 7, 7]
     total = Summed(F(1), F(1, 2), (F(1), F(2), F(0)))
     assert [total.at(F(k, 2)) for k in range(4)] == [1, F(3, 2), F(5, 2), F(5, 2)]
 

@@ -7,7 +7,7 @@ of a ``timept`` counts on the media's axis, from the asset's ``start``. Source: 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 from xml.sax.saxutils import quoteattr
@@ -23,7 +23,7 @@ STORY = ("asset-clip", "clip", "video", "audio", "ref-clip", "sync-clip", "mc-cl
 """Elements that stand on a timeline."""
 
 LEFT = {
-    "clip": "it is a clip of several elements: only asset clips are conformed",
+    "clip": "it is a clip of several elements: only clips of one video and no sound of its own are conformed",
     "ref-clip": "it is a compound clip: open it and conform its own timeline",
     "sync-clip": "it is a synchronized clip: break it apart to conform it",
     "mc-clip": "it is a multicam clip: flatten it to conform it",
@@ -82,7 +82,9 @@ class FcpxmlTimeline:
             if element.parent is None or element.parent.tag in LEFT or _unseen(element):
                 continue  # the part of a clip that is named as a whole, or what shows no picture
             asset = self._assets.get(element.get("ref"))
-            if element.tag in LEFT:
+            if element.tag == "clip":
+                self._read_clip(element, sequence, rate)
+            elif element.tag in LEFT:
                 if any(element.within("timeMap", "conform-rate")):
                     self._leave(element, LEFT[element.tag])
             elif asset is not None and not asset.still:
@@ -93,6 +95,32 @@ class FcpxmlTimeline:
                     self._leave(element, str(error))
             elif asset is None and element.tag == "asset-clip":
                 self._leave(element, f"its media {quoted(element.get('ref'))} is not among the resources")
+
+    def _read_clip(self, element: Element, sequence: Element, rate: Fraction) -> None:
+        """Read a ``clip`` around one ``video``, which holds the media."""
+        retimed = any(element.within("timeMap", "conform-rate"))
+        inside = [one for one in element.children if one.tag in STORY and "lane" not in one.attributes]
+        asset = self._assets.get(inside[0].get("ref")) if [one.tag for one in inside] == ["video"] else None
+        if asset is None or asset.still or any(element.within("audio")):
+            if retimed:
+                self._leave(element, LEFT["clip"])
+            return
+        maps = [one.child("timeMap") for one in (element, inside[0])]
+        if None not in maps:
+            self._leave(element, "both the clip and the video in it have a time map: at most one is understood")
+            return
+        # the axis of the video is that of the clip, moved
+        moved = seconds(inside[0].get("start", "0s")) - seconds(inside[0].get("offset", "0s"))
+        try:
+            clip = self._clip(element, asset, rate, inside[0])
+        except InputError as error:
+            self._leave(element, str(error))
+            return
+        within = maps[1] is not None
+        self.clips.append(
+            replace(clip, start=clip.start + (moved if within else 0), origin=clip.origin - (0 if within else moved))
+        )
+        self._elements.append((element, sequence))
 
     def _leave(self, element: Element, reason: str) -> None:
         self.left.append(Left(element.get("name", element.tag), reason, element.line))
@@ -123,14 +151,18 @@ class FcpxmlTimeline:
             return None
         return _NAMED.get(digits) or Fraction(int(digits)) or None
 
-    def _clip(self, element: Element, asset: _Asset, rate: Fraction) -> TimelineClip:
+    def _clip(self, element: Element, asset: _Asset, rate: Fraction, video: Element | None = None) -> TimelineClip:
+        """The clip of an element, or of the ``video`` in it."""
         start, duration = seconds(element.get("start", "0s")), seconds(element.get("duration", "0s"))
         frames = duration * rate
         if frames < 1 or frames.denominator != 1:
             raise InputError(f"its duration of {element.get('duration', '0s')} is not a whole number of frames from 1 up")
         if any(name in element.attributes for name in ("audioStart", "audioDuration")):
             raise InputError("its sound is trimmed apart from its picture: detach the audio to conform it")
-        conform, time_map = element.child("conform-rate"), element.child("timeMap")
+        conform = (
+            element.child("conform-rate") if video is None else video.child("conform-rate") or element.child("conform-rate")
+        )
+        time_map = element.child("timeMap") or (None if video is None else video.child("timeMap"))
         scaled = conform is not None and conform.get("scaleEnabled", "1") == "1"
         played = frame_for_frame(asset.rate, rate) if scaled else None
         return TimelineClip(
@@ -187,11 +219,21 @@ class FcpxmlTimeline:
         """Point a clip at new media, with the times inside it moved to the new axis."""
         start = media.start / clip.rate
         gone = {name: None for name in ("format", "tcFormat") if name in element.attributes}
-        document.set(element, ref=asset, start=written(start), **gone)
-        moved = start - clip.start
+        if element.tag == "clip":
+            document.set(element, start=written(start), **gone)
+            video = next(one for one in element.all("video") if "lane" not in one.attributes)
+            document.set(video, ref=asset, offset="0s", start="0s", duration=written(media.frames / clip.rate))
+            for one in video.all("timeMap", "conform-rate"):
+                document.remove(one)
+        else:
+            video = element
+            document.set(element, ref=asset, start=written(start), **gone)
+        moved = start - seconds(element.get("start", "0s"))
         for one in element.children:
             if one.tag in ("timeMap", "conform-rate"):
                 document.remove(one)
+            elif one is video:
+                continue
             elif one.tag in STORY:
                 _move(document, one, "offset", moved)
             elif "start" in one.attributes:

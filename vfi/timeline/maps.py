@@ -22,7 +22,7 @@ ROOTS = 2**40
 class TimeMap(Protocol):
     """The time of the media at each time of a retimed clip, in seconds.
 
-    It is defined from ``first`` to ``last``; None: without end. Beyond them an editor has nothing to show.
+    It is defined from ``first`` to ``last``; None: without end. Beyond them the picture is held, so that there are no handles.
     """
 
     @property
@@ -78,7 +78,7 @@ class Polyline:
         return (high - low) / (late - early)
 
     def at(self, time: Fraction) -> Fraction:
-        index = self.piece(time)
+        index, time = self.piece(time), min(max(time, self.first), self.last)
         start, value = self.points[index]
         return value if len(self.points) < 2 else value + self.slope(index) * (time - start)
 
@@ -157,10 +157,14 @@ class LastFrames:
 
 @dataclass(frozen=True)
 class Cubics:
-    """Pieces of polynomials in u = (time - start) / (next start - start); ``starts`` holds one time more than ``pieces``."""
+    """Pieces of polynomials in u = (time - start) / (next start - start), and the value ``end`` at the last of ``starts``.
+
+    ``starts`` holds one time more than ``pieces``.
+    """
 
     starts: tuple[Fraction, ...]
     pieces: tuple[tuple[Fraction, ...], ...]
+    end: Fraction
 
     def __post_init__(self) -> None:
         rising(list(self.starts))
@@ -174,7 +178,10 @@ class Cubics:
         return self.starts[-1]
 
     def at(self, time: Fraction) -> Fraction:
-        index = min(max(bisect_right(self.starts, time) - 1, 0), len(self.pieces) - 1)
+        if time >= self.last:
+            return self.end
+        time = max(time, self.first)
+        index = bisect_right(self.starts, time) - 1
         u = (time - self.starts[index]) / (self.starts[index + 1] - self.starts[index])
         value = Fraction(0)
         for coefficient in reversed(self.pieces[index]):

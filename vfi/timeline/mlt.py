@@ -182,14 +182,14 @@ class MltTimeline:
         starts = tuple((position + first) / self.rate for position, _, _ in keys)
         if len(keys) == 1:
             return Speed(Fraction(0), keys[0][2])
-        return Cubics(starts, _pieces(keys))
+        return Cubics(starts, _pieces(keys), keys[-1][2])
 
     def _animation(self, text: str) -> Callable[[Fraction], Fraction]:
         """The value of an animated property at each frame, held before its first key and after its last."""
         keys = self._keys(text)
         if len(keys) == 1:
             return lambda frame: keys[0][2]
-        cubics = Cubics(tuple(Fraction(position) for position, _, _ in keys), _pieces(keys))
+        cubics = Cubics(tuple(Fraction(position) for position, _, _ in keys), _pieces(keys), keys[-1][2])
         return lambda frame: cubics.at(min(max(frame, cubics.first), cubics.last))
 
     def _keys(self, text: str) -> list[tuple[int, str, Fraction]]:
