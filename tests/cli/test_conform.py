@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from fractions import Fraction as F
 from pathlib import Path
 
@@ -119,6 +120,27 @@ def test_ntsc_rates_are_exact(name: str, rate: F, footage: Path, tmp_path: Path)
     assert unit in (tmp_path / "out.fcpxml").read_text()
     checked(Path(new.media), [F(k, 2) for k in range(28, 28 + 54)])
     assert open_clip(new.media).info.rate == rate
+
+
+@pytest.mark.skipif(shutil.which("melt") is None, reason="melt, which renders MLT projects, is not installed")
+def test_melt_renders_the_conformed_timeline(footage: Path, tmp_path: Path):
+    project = tmp_path / "in.mlt"
+    text = (DATA / "shots.mlt").read_text().replace('root="/media"', f'root="{footage}"')
+    text = text.replace('width="320" height="180"', 'width="64" height="48"')
+    project.write_text(text.replace('aspect_num="16" display_aspect_den="9"', 'aspect_num="4" display_aspect_den="3"'))
+    assert vfi(project, tmp_path / "out.mlt") == 0
+    rendered = tmp_path / "melt.mkv"
+    command = ["melt", str(tmp_path / "out.mlt"), "-consumer", f"avformat:{rendered}", "vcodec=ffv1", "real_time=-1"]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    got = shades(rendered)
+    wanted = json.loads((DATA / "shots.mlt.expected.json").read_text())
+    begin = 0
+    for clip in wanted:
+        begin += 12 if clip["name"] == "shots_004" else 0  # the gap
+        for place, shade in zip(map(F, clip["source_frame_of_each"]), got[begin:], strict=False):
+            assert abs(shade - 16 - float(place)) < 1.2  # melt scales the picture, and rounds
+        begin += clip["frames"]
+    assert len(got) == begin
 
 
 def test_sound_that_a_clip_carries_goes_along(tmp_path: Path):

@@ -109,9 +109,9 @@ class Fcp7Timeline:
         if speed == 0:
             raise InputError("its speed is 0: use a freeze frame")
         reverse = parameters.get("reverse")
-        if speed > 0 and reverse is not None and reverse.value("value").upper() == "TRUE":
+        if speed < 0 or (reverse is not None and reverse.value("value").upper() == "TRUE"):
             frames = _number(file, "duration")
-            return Speed(-speed, (frames - 1) / (_rate(file) or rate)), ()
+            return Speed(-abs(speed), (frames - 1) / (_rate(file) or rate)), ()
         return Speed(speed), ()
 
     def with_media(self, new: Mapping[int, NewMedia]) -> bytes:
