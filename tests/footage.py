@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -19,9 +19,18 @@ from vfi.core import Frame
 
 
 def film(
-    path: Path, stamps: Sequence[int], tick: Fraction, *, codec="libx264", layout="yuv420p", size=(64, 48), sound=None, **tags
+    path: Path,
+    stamps: Sequence[int],
+    tick: Fraction,
+    *,
+    codec="libx264",
+    layout="yuv420p",
+    size=(64, 48),
+    sound=None,
+    shade: Callable[[int], int] = lambda k: 16 + k,
+    **tags,
 ):
-    """A clip whose frame k is grey 16 + k, shown at ``stamps[k]`` ticks; the last of ``stamps`` is the end."""
+    """A clip whose frame k has the Y' ``shade(k)``, shown at ``stamps[k]`` ticks; the last of ``stamps`` is the end."""
     with av.open(str(path), "w", options={"movie_timescale": str(tick.denominator)} if path.suffix == ".mp4" else {}) as out:
         rate = Fraction(len(stamps) - 1, stamps[-1] - stamps[0]) / tick
         stream = out.add_stream(codec, rate=rate.limit_denominator(10**6), options={"bf": "0", "crf": "0", "g": "8"})
@@ -35,7 +44,7 @@ def film(
         for index, start in enumerate(lasts):
             picture = av.VideoFrame(*size, layout)
             for number, plane in enumerate(planes_of(picture)):
-                plane[:] = 16 + index if number == 0 else 128
+                plane[:] = shade(index) if number == 0 else 128
             picture.pts, picture.time_base = start, tick
             for packet in stream.encode(picture):
                 packet.duration = lasts[packet.pts]
