@@ -269,6 +269,11 @@ def _report(
     for one in left:
         place = "" if one.line is None else f" (line {one.line})"
         console.print(escape(f"left: {shown(one.name)}{place}: {one.reason}"))
+    stay = [clip for index, clip in enumerate(timeline.clips) if index not in new and _relative(clip.media)]
+    if stay and not args.input.suffix.lower() == ".edl" and args.input.absolute().parent != args.output.absolute().parent:
+        console.print(
+            f"note: {len(stay)} clips name their media relative to {escape(str(args.input.parent))}: keep OUT in there"
+        )
     made = f"{len(new)} of {len(timeline.clips)} clips have new media" if asked else "nothing to do"
     console.print(escape(f"{args.output}: {made}"))
     if args.json:
@@ -282,6 +287,10 @@ def _report(
         }
         sys.stdout.write(json.dumps(facts, ensure_ascii=False) + "\n")
     return SOME_LEFT if any(one.missed for one in left) else 0
+
+
+def _relative(media: str) -> bool:
+    return not media.startswith("/") and media[1:2] != ":"
 
 
 def _list(jobs: Sequence[Job], left: Sequence[Left], names: dict[int, str], *, for_machines: bool) -> None:
