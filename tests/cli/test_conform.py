@@ -14,8 +14,9 @@ import pytest
 from footage import film
 
 from vfi import __main__
-from vfi.cli import conform
+from vfi.cli import conform, new_media
 from vfi.clips.open import open_clip
+from vfi.core import InputError
 from vfi.timeline.open import read_timeline
 
 DATA = Path(__file__).parent.parent / "data" / "timelines"
@@ -313,7 +314,7 @@ def test_outputs_are_checked_before_any_work(footage: Path, tmp_path: Path, caps
 
 
 def test_ctrl_c_leaves_no_timeline(footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(conform, "make_clip", lambda *_, **__: conform.INTERRUPTED)
+    monkeypatch.setattr(new_media, "make_clip", lambda *_, **__: conform.INTERRUPTED)
     assert vfi(DATA / "remap.xml", tmp_path / "out.xml", "--find", footage) == conform.INTERRUPTED
     assert not (tmp_path / "out.xml").exists()
 
@@ -321,15 +322,15 @@ def test_ctrl_c_leaves_no_timeline(footage: Path, tmp_path: Path, monkeypatch: p
 def test_a_clip_that_fails_does_not_stop_the_rest(
     footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    real, failed = conform.make_clip, []
+    real, failed = new_media.make_clip, []
 
     def once(*arguments: object, **options: object) -> int:
         if not failed:
             failed.append(True)
-            raise conform.InputError("the disk is full")
+            raise InputError("the disk is full")
         return real(*arguments, **options)
 
-    monkeypatch.setattr(conform, "make_clip", once)
+    monkeypatch.setattr(new_media, "make_clip", once)
     assert vfi(DATA / "remap.xml", tmp_path / "out.xml", "--find", footage) == conform.SOME_LEFT
     assert "left: half (line 7): the disk is full" in capsys.readouterr().err
     half, ramp = read_timeline(tmp_path / "out.xml")[1].clips
