@@ -20,6 +20,7 @@ from ..vfi.model import registry, weights
 from ..vfi.model.precision import PRECISIONS
 from ..vfi.model.quality import RUNGS, Member, members
 from .model import Model, ModelType, Several
+from .node import Node
 
 FOLDER = weights.COMFYUI_FOLDER
 
@@ -27,7 +28,7 @@ if FOLDER not in folder_paths.folder_names_and_paths:
     folder_paths.add_model_folder_path(FOLDER, str(Path(folder_paths.models_dir) / FOLDER))
 
 
-class LoadModel(io.ComfyNode):
+class LoadModel(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

@@ -66,6 +66,11 @@ def whole(text: str) -> int:
     return int(text)
 
 
+def switch(text: str | None) -> bool:
+    """Whether the text of an environment variable, None if it is not set, switches it on: 0, no, off and false do not."""
+    return (text or "").strip().lower() not in ("", "0", "no", "off", "false")
+
+
 def read_json(text: str, what: str, **how: Any) -> Any:
     """The value of a JSON text; ``how`` goes to `json.loads`. Raises `InputError`, which calls the text ``what``."""
     try:
