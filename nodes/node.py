@@ -23,6 +23,9 @@ from . import servers
 LONGEST = 2**24
 """The most characters of a text."""
 
+TEXTS = ("STRING", "INBETWEEN_DRAWN_TRACKS")
+"""Types whose values are texts; the second is the widget of Track Editor."""
+
 Given = Mapping[str, Any]
 
 
@@ -88,7 +91,7 @@ def _read(one: Any, name: str, value: Any, judged: bool) -> Any:
         if type(value).__name__ not in ("bool", "bool_"):
             raise _refused(one, name, value)
         return bool(value)
-    if kind == "STRING" or (kind == "COMBO" and judged):
+    if kind in TEXTS or (kind == "COMBO" and judged):
         if not isinstance(value, str) or len(value) > LONGEST:
             raise _refused(one, name, value)
     elif kind == "COMBO":
@@ -153,8 +156,9 @@ def _allowed(one: Any) -> str:
         return f"one of {listed}" if options else "an option"
     if kind == "COMFY_AUTOGROW_V3":
         return f"a set of at most {len(one.template.names)} inputs"
-    named = {"BOOLEAN": "true or false", "STRING": f"a text of at most {LONGEST} characters"}
-    return named.get(kind, f"a value of type {kind}")
+    if kind in TEXTS:
+        return f"a text of at most {LONGEST} characters"
+    return "true or false" if kind == "BOOLEAN" else f"a value of type {kind}"
 
 
 def _plain(number: float) -> str:

@@ -6,7 +6,6 @@ Both are environment variables, so that no workflow and no prompt can change the
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,25 +15,16 @@ import folder_paths
 
 from ..vfi.core import InputError
 from ..vfi.model.weights import folders
-from ..vfi.parse import switch
+from ..vfi.parse import last_names, switch
 
 HIDE_PATHS = "INBETWEEN_HIDE_PATHS"
-
-_NAME = r"[^\s/\\'\"`:;,()\[\]{}<>|]+"
-"""A name within a path; only the known folders may hold a space."""
-
-_LOOSE = re.compile(rf"(?<![\w/\\:.~-])(?:~?/|~\\|[A-Za-z]:[/\\]|\\\\)(?:{_NAME}[/\\]+)*(?={_NAME})")
-"""What stands before the last name of a path from the root, from a drive, from a home or from a network."""
 
 
 def told(text: str) -> str:
     """``text`` as it may be shown: each path in it is its last name if ``INBETWEEN_HIDE_PATHS`` is set."""
     if not switch(os.environ.get(HIDE_PATHS)):
         return text
-    known = sorted(_known(), key=len, reverse=True)
-    inside = re.compile(rf"({'|'.join(map(re.escape, known))})(?![\w.-])(?:[/\\]+(?:{_NAME}[/\\]+)*(?={_NAME}))?")
-    text = inside.sub(lambda found: "" if found[0] != found[1] else re.split(r"[/\\]", found[1])[-1], text)
-    return _LOOSE.sub("", text)
+    return last_names(text, _known())
 
 
 @contextmanager

@@ -20,6 +20,7 @@ def usable(one: Any) -> Any:
         "FLOAT": one.default,
         "BOOLEAN": True,
         "STRING": "",
+        "INBETWEEN_DRAWN_TRACKS": "",
         "IMAGE": torch.zeros(1, 4, 4, 3),
         "MASK": torch.zeros(1, 4, 4),
         "TRACKS": {},
@@ -107,6 +108,7 @@ def test_every_other_widget_refuses_what_it_does_not_offer(nodes, part, server):
     wrong = {
         "BOOLEAN": [0, 1, "true", 0.5, [True]],
         "STRING": [3, b"text", ["text"], "x" * (2**24 + 1)],
+        "INBETWEEN_DRAWN_TRACKS": [3, {}, ["text"]],
         "COMBO": ["no such option", 3, ["a"], {}, "../../etc/passwd", float("nan")],
         CHOICE: ["no such option", {}, {"other": 1}, 3],
         GROUP: [[], 3, {f"one_{k}": 1 for k in range(101)}],
