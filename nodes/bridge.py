@@ -16,7 +16,7 @@ from comfy.model_management import throw_exception_if_processing_interrupted
 from comfy.utils import ProgressBar
 from torch import Tensor
 
-from ..vfi.clips.clip import Edited, Info
+from ..vfi.clips.clip import Edited, Info, Reader
 from ..vfi.core import Frame, InputError
 from ..vfi.pixels.transfer import Transfer, named
 from ..vfi.pixels.uint8 import floats
@@ -27,6 +27,9 @@ T = TypeVar("T")
 
 ROUNDING = 1 / 512
 """Half an 8-bit step."""
+
+TRACKED = 500
+"""Bytes of memory for a track's position in one frame: as numbers, as a list while it is written, and as text."""
 
 
 def checked(images: Tensor) -> Tensor:
@@ -63,12 +66,20 @@ def clip_of(images: Tensor, rate: Fraction) -> Edited:
 
 def room(count: int, shape: Sequence[int]) -> None:
     """Raises `InputError` if ``count`` pictures of ``shape``, in floats, need more memory than is free."""
-    needed, free = count * prod(shape) * torch.float32.itemsize, memory.free()
+    told = f"{count} frames of {shape[1]}x{shape[0]}"
+    fits(count * prod(shape) * torch.float32.itemsize, told, "ask for fewer frames, or use the node for video")
+
+
+def room_for_tracks(count: int, frames: int) -> None:
+    """Raises `InputError` if ``count`` tracks of ``frames`` frames, and their text, need more memory than is free."""
+    fits(count * frames * TRACKED, f"{count} tracks of {frames} frames", "ask for fewer tracks or frames")
+
+
+def fits(needed: int, what: str, advice: str) -> None:
+    """Raises `InputError` if ``what`` takes ``needed`` bytes and fewer are free."""
+    free = memory.free()
     if free is not None and needed > free:
-        raise InputError(
-            f"{count} frames of {shape[1]}x{shape[0]} take {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB of memory are free: "
-            "ask for fewer frames, or use the node for video, which holds a few at a time"
-        )
+        raise InputError(f"{what} take {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB of memory are free: {advice}")
 
 
 def collected(frames: Iterable[Frame], like: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -102,6 +113,18 @@ def noting_doubt(frames: Iterable[Frame], masks: Tensor) -> Iterator[Frame]:
         if frame.doubt is not None:
             mask[:] = frame.doubt[0]
         yield frame
+
+
+def heard(items: Iterable[T]) -> Iterator[T]:
+    """Pass ``items`` on; a cancelled run stops here, before the next."""
+    for item in items:
+        throw_exception_if_processing_interrupted()
+        yield item
+
+
+def heard_clip(clip: Reader) -> Edited:
+    """The same clip: a cancelled run stops before the next frame is read."""
+    return Edited(clip.info, clip.notes, lambda: heard(clip))
 
 
 def watched(frames: Iterable[T], total: int) -> Iterator[T]:

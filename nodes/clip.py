@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import torch
 from comfy_api.latest import io
@@ -10,11 +11,16 @@ from torch import Tensor
 
 from ..vfi.core import InputError
 from ..vfi.parse import quoted
+from . import bridge
+from .node import Node
 
 CATEGORY = "Inbetween/frames"
 
+MOST = 10**6
+"""The most frames that a list may name."""
 
-class SplitFrames(io.ComfyNode):
+
+class SplitFrames(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -43,11 +49,11 @@ class SplitFrames(io.ComfyNode):
 
     @classmethod
     def execute(cls, images: Tensor, size: int, overlap: int) -> io.NodeOutput:
-        chunks = [images[part.start : part.stop] for part in spans(len(images), size, overlap)]
+        chunks = [images[part.start : part.stop] for part in bridge.heard(spans(len(images), size, overlap))]
         return io.NodeOutput(chunks, len(chunks))
 
 
-class JoinFrames(io.ComfyNode):
+class JoinFrames(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -86,7 +92,7 @@ class JoinFrames(io.ComfyNode):
         return io.NodeOutput(images, len(images))
 
 
-class SelectFrames(io.ComfyNode):
+class SelectFrames(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -151,11 +157,13 @@ class SelectFrames(io.ComfyNode):
         elif select["select"] == "single frame":
             taken = images[position(select["frame"], total)][None]
         else:
-            taken = images[listed(select["frames"], total)]
+            frames = listed(select["frames"], total)
+            bridge.room(len(frames), images.shape[1:])
+            taken = stacked(images, frames)
         return io.NodeOutput(taken, len(taken))
 
 
-class ReverseFrames(io.ComfyNode):
+class ReverseFrames(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -170,10 +178,11 @@ class ReverseFrames(io.ComfyNode):
 
     @classmethod
     def execute(cls, images: Tensor) -> io.NodeOutput:
-        return io.NodeOutput(images.flip(0))
+        bridge.room(*counted(images))
+        return io.NodeOutput(stacked(images, range(len(images) - 1, -1, -1)))
 
 
-class PingPongFrames(io.ComfyNode):
+class PingPongFrames(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -199,9 +208,25 @@ class PingPongFrames(io.ComfyNode):
 
     @classmethod
     def execute(cls, images: Tensor, loop: bool) -> io.NodeOutput:
-        back = images[1:-1] if loop else images[:-1]
-        both = torch.cat([images, back.flip(0)])
-        return io.NodeOutput(both, len(both))
+        total, _ = counted(images)
+        frames = [*range(total), *range(total - 2, 0 if loop else -1, -1)]
+        bridge.room(len(frames), images.shape[1:])
+        return io.NodeOutput(stacked(images, frames), len(frames))
+
+
+def counted(images: Tensor) -> tuple[int, torch.Size]:
+    """The number of frames of an IMAGE, and their shape [H,W,C]. Raises `InputError` unless it has both."""
+    if images.ndim != 4 or not len(images):
+        raise InputError(f"images of shape {list(images.shape)} were given: at least one frame is needed")
+    return len(images), images.shape[1:]
+
+
+def stacked(images: Tensor, frames: Sequence[int]) -> Tensor:
+    """The pictures of an IMAGE that ``frames`` name, copied one by one, so that a cancelled run stops."""
+    out = images.new_empty((len(frames), *images.shape[1:]))
+    for picture, frame in zip(out, bridge.heard(frames), strict=True):
+        picture.copy_(images[frame])
+    return out
 
 
 def spans(count: int, size: int, overlap: int) -> list[range]:
@@ -221,10 +246,12 @@ def joined_batches(chunks: list[Tensor], overlap: int, seam: str) -> Tensor:
             )
         if len(chunks) > 1 and len(chunk) < overlap:
             raise InputError(f"chunk {index} has {len(chunk)} frames: it cannot share {overlap} with its neighbour")
-    out = chunks[0].new_empty((sum(map(len, chunks)) - overlap * (len(chunks) - 1), *chunks[0].shape[1:]))
+    total = sum(map(len, chunks)) - overlap * (len(chunks) - 1)
+    bridge.room(total, chunks[0].shape[1:])
+    out = chunks[0].new_empty((total, *chunks[0].shape[1:]))
     out[: len(chunks[0])] = chunks[0]
     end = len(chunks[0])
-    for chunk in chunks[1:]:
+    for chunk in bridge.heard(chunks[1:]):
         shared, fresh = out[end - overlap : end], chunk[overlap:]
         if seam == "later":
             shared.copy_(chunk[:overlap])
@@ -251,6 +278,8 @@ def listed(text: str, total: int) -> list[int]:
         if found is None:
             raise InputError(f"{quoted(part)} is neither a frame nor a range: give a list such as 0, 4, 10-20, -1")
         first, last = (position(int(number), total) for number in (found[1], found[2] or found[1]))
+        if len(frames) + abs(last - first) >= MOST:
+            raise InputError(f"the list of frames has more than {MOST} frames: shorten it")
         frames += range(first, last + 1) if first <= last else range(first, last - 1, -1)
     if not frames:
         raise InputError("the list of frames is empty: give one such as 0, 4, 10-20, -1")

@@ -25,6 +25,8 @@ from ..vfi.tween.fit import Fit, Pixels
 from ..vfi.tween.framer import Drawing
 from ..vfi.tween.keyframes import Coders
 from ..vfi.tween.vision import squeezed
+from . import bridge
+from .node import Node
 from .tracks import FIRST, LAST, shown
 
 D = TypeVar("D", bound=keyframes.Drawing)
@@ -62,7 +64,7 @@ def internals() -> ModuleType:
 # --- loading ------------------------------------------------------------------------------------------------------------------
 
 
-class FramerLoader(io.ComfyNode):
+class FramerLoader(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -191,7 +193,7 @@ def clip_inputs(motion: float = Drawing.motion) -> list[io.Input]:
     ]
 
 
-class FramerConditioning(io.ComfyNode):
+class FramerConditioning(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -247,6 +249,10 @@ class Settings(Generic[D]):
         guidance = tuple(rest.pop(end, usual) for end, usual in zip(("first", "last"), kind.guidance, strict=True))
         drawing = kind(motion=motion_bucket, guidance=guidance, **rest)
         return cls(coders_of(vae, clip_vision), (width, height), frames, drawing)
+
+    def check_room(self) -> None:
+        """Raises `InputError` if the clip needs more memory than is free."""
+        bridge.room(self.frames, (self.size[1], self.size[0], 3))
 
 
 def empty(frames: int, size: tuple[int, int]) -> Tensor:
@@ -309,7 +315,7 @@ def conditioned(settings: Settings[Drawing], first: Tensor, last: Tensor, fit: F
 # --- tracks -------------------------------------------------------------------------------------------------------------------
 
 
-class FramerApplyTracks(io.ComfyNode):
+class FramerApplyTracks(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -422,7 +428,7 @@ def steered(
 # --- guidance -----------------------------------------------------------------------------------------------------------------
 
 
-class CfgCurve(io.ComfyNode):
+class CfgCurve(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -508,7 +514,8 @@ class Painter:
 
     @classmethod
     def of(cls, model: Any, control_net: Any, settings: Settings[Drawing], clips: int) -> Painter:
-        """A painter for this many ``clips``."""
+        """A painter for this many ``clips``. Raises `InputError` if one of them needs more memory than is free."""
+        settings.check_room()
         drawing = settings.drawing
         made = guided(model, drawing.curve, *drawing.guidance)
         return cls(made, control_net, settings, internals().Progress(model, clips * drawing.steps))

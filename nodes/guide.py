@@ -11,9 +11,10 @@ from torch import Tensor
 from ..vfi.core import InputError
 from ..vfi.motion.guided import Guide
 from .model import Following, Model, ModelType, Several
+from .node import Node
 
 
-class GuideModel(io.ComfyNode):
+class GuideModel(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

@@ -16,6 +16,7 @@ from ..vfi.render.run import run
 from ..vfi.timing.grids import Timing, exact_rate, resample, timing
 from . import bridge, inputs
 from .model import Model, ModelType, Several, over
+from .node import Node
 from .shots import plan_input
 from .video import Clip, make_video
 
@@ -51,7 +52,7 @@ def timing_of(mode: dict, source: Fraction | None) -> Timing:
     return timing(source, slow=Fraction(mode["slower"]).limit_denominator(1001))
 
 
-class Interpolate(io.ComfyNode):
+class Interpolate(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -99,7 +100,8 @@ class Interpolate(io.ComfyNode):
         asked = timing_of(mode, source)
         shown = len(bridge.checked(images)) - (not hold_last)
         count = asked.grid.count(len(images), shown / source, tail)
-        bridge.room(count, images.shape[1:])
+        doubtful = isinstance(model, Several)  # then the disagreement has numbers of its own
+        bridge.room(count, (*images.shape[1:3], images.shape[3] + doubtful))
         ready = over(model.ready(images.shape[1:3], bridge.unbound(images)), (len(images) - 1) / source)
 
         def frames() -> Iterator[Frame]:
@@ -112,12 +114,12 @@ class Interpolate(io.ComfyNode):
             disagreement = disagreement.clone()
             made = bridge.noting_doubt(made, disagreement)
         out, originals = bridge.collected(bridge.watched(made, count), images, count)
-        instants = resample(frames(), asked.grid, tail=tail)
+        instants = bridge.heard(resample(frames(), asked.grid, tail=tail))
         places = (instant.place if instant.t else instant.before.time for instant in instants)
         return io.NodeOutput(out, float(asked.rate), count, originals, disagreement, inputs.listed_times(places))
 
 
-class InterpolateVideo(io.ComfyNode):
+class InterpolateVideo(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -148,7 +150,7 @@ class InterpolateVideo(io.ComfyNode):
         return io.NodeOutput(result, float(asked.rate or result.get_frame_rate()), count)
 
 
-class Augment(io.ComfyNode):
+class Augment(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -178,7 +180,7 @@ class Augment(io.ComfyNode):
         return io.NodeOutput(model.augmented(mode))
 
 
-class ModelConsensus(io.ComfyNode):
+class ModelConsensus(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         more = [

@@ -14,6 +14,7 @@ from ..vfi.render.run import run
 from ..vfi.timing.grids import Subdivide, exact_rate, timing
 from . import bridge, inputs
 from .model import Model, ModelType
+from .node import Node
 from .video import Clip, make_video
 
 CATEGORY = "Inbetween/time"
@@ -59,14 +60,14 @@ def seams_of(clips: list[Iterable[Frame]], overlap: int, match_colours: bool, br
         "match": match_colours,
         "bridge": None if bridge_frames < 0 else bridge_frames,
     }
-    return [seam(before, after, **asked) for before, after in pairwise(clips)]
+    return [seam(bridge.heard(before), bridge.heard(after), **asked) for before, after in pairwise(clips)]
 
 
 def report_of(seams: list[Seam]) -> str:
     return "\n".join(seam_in_words(number, found) for number, found in enumerate(seams, start=1))
 
 
-class JoinClips(io.ComfyNode):
+class JoinClips(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         clip = io.Image.Input("clip", tooltip="A clip.")
@@ -108,13 +109,14 @@ class JoinClips(io.ComfyNode):
         read = [bridge.clip_of(clip, exact_rate(source_fps)) for clip in images]
         seams = seams_of(read, overlap, match_colours, bridge_frames)
         count = sum(map(len, images)) - sum(found.overlap for found in seams)
+        bridge.room(count, images[0].shape[1:])
         ready = model.ready(images[0].shape[1:3], bridge.unbound(*images))
         made = run(joined(read, seams), ready, Subdivide(1), tail="hold")
         out, originals = bridge.collected(bridge.watched(made, count), images[0], count)
         return io.NodeOutput(out, count, originals, report_of(seams))
 
 
-class JoinVideos(io.ComfyNode):
+class JoinVideos(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         video = io.Video.Input("video", tooltip="A video.")

@@ -28,6 +28,7 @@ from .framer import (
     size_inputs,
     steering_inputs,
 )
+from .node import Node
 
 LED = 5
 """Number of matched points that lead in each pair of keyframes, as in Framer's own program."""
@@ -43,7 +44,7 @@ def network_inputs() -> list[io.Input]:
     ]
 
 
-class FramerTween(io.ComfyNode):
+class FramerTween(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -84,7 +85,7 @@ class FramerTween(io.ComfyNode):
         return io.NodeOutput(painter.between(first, last, settings.frames, led).movedim(1, -1))
 
 
-class KeyframeSequence(io.ComfyNode):
+class KeyframeSequence(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -146,6 +147,7 @@ class KeyframeSequence(io.ComfyNode):
         ways = sequence.distances(found) if timing == "motion" else [1.0] * pairs
         lengths = sequence.lengths(ways, pairs * (settings.frames - 1) + 1)
         places = sequence.places(lengths)
+        bridge.room(2 * (places[-1] + 1), (settings.size[1], settings.size[0], 3))  # the clips, and the clip that they form
         led = None if tracks is None else fitted_tracks(tracks, fit, places[-1] + 1)
         if follow:
             own = sequence.through(found, lengths, LED)

@@ -19,7 +19,9 @@ from ..vfi.model import load as loading
 from ..vfi.model import registry, weights
 from ..vfi.model.precision import PRECISIONS
 from ..vfi.model.quality import RUNGS, Member, members
+from . import servers
 from .model import Model, ModelType, Several
+from .node import Node
 
 FOLDER = weights.COMFYUI_FOLDER
 
@@ -27,7 +29,7 @@ if FOLDER not in folder_paths.folder_names_and_paths:
     folder_paths.add_model_folder_path(FOLDER, str(Path(folder_paths.models_dir) / FOLDER))
 
 
-class LoadModel(io.ComfyNode):
+class LoadModel(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -152,7 +154,7 @@ class LoadModel(io.ComfyNode):
             for member in chosen(model, quality):
                 find_file(str(member.source), allow_download)
         except InputError as error:
-            return str(error)
+            return servers.told(str(error))
         return True
 
     @classmethod
@@ -205,7 +207,7 @@ def choices() -> list[str]:
     elsewhere = [labelled(row, "download") for row in catalogue if row.hub and not weights.on_disk(row, places)]
     known = {file for row in catalogue for file in row.files}
     others = [file for file in folder_paths.get_filename_list(FOLDER) if file.endswith(".safetensors") and file not in known]
-    return ["auto", *registry.builtins(), *there, *others, *elsewhere]
+    return ["auto", *registry.builtins(), *there, *others, *([] if weights.forbidden() else elsewhere)]
 
 
 def labelled(row: Checkpoint, *notes: str) -> str:
@@ -237,6 +239,11 @@ def find_file(name: str, allow_download: bool) -> Path | None:
             return Path(own)
         raise InputError(f"no model is called {name!r}: put its .safetensors file into {places[0]}, or choose another")
     if row.hub and not weights.on_disk(row, places):
+        if weights.forbidden():
+            raise InputError(
+                f"{name} is not on disk and this server forbids downloads (INBETWEEN_NO_DOWNLOAD), whether allow download is "
+                f"on or off: its keeper can put {row.files[0]} into {places[0]}"
+            )
         if allow_download:
             return None
         raise InputError(

@@ -14,6 +14,7 @@ from ..vfi.render.run import run
 from ..vfi.timing.grids import Timing, exact_rate, timing
 from . import bridge, inputs
 from .model import Model
+from .node import Node
 from .video import Clip, make_video
 
 CATEGORY = "Inbetween/time"
@@ -64,6 +65,7 @@ def loop_inputs() -> list[io.Input]:
 
 def looped(clip: Reader, mode: dict, part: dict, gap: int) -> tuple[Loop, Timing, Edited]:
     """The loop that the answers to `loop_inputs` ask for, its timing and its frames."""
+    clip = bridge.heard_clip(clip)
     if part["part"] == "best loop":
         loop = best_loop(clip, Fraction(part["shortest"]).limit_denominator(1000) or None, gap or None)
     else:
@@ -74,7 +76,7 @@ def looped(clip: Reader, mode: dict, part: dict, gap: int) -> tuple[Loop, Timing
     return loop, asked, Edited(turn, clip.notes, lambda: loop.wound(clip))
 
 
-class LoopFrames(io.ComfyNode):
+class LoopFrames(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -104,7 +106,7 @@ class LoopFrames(io.ComfyNode):
         return io.NodeOutput(out, float(asked.rate), count, originals, loop.jump)
 
 
-class LoopVideo(io.ComfyNode):
+class LoopVideo(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

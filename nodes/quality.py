@@ -9,11 +9,12 @@ from ..vfi.clips.clip import DEFAULT_RATE
 from ..vfi.motion import flow
 from . import bridge
 from .model import Model, ModelType
+from .node import Node
 
 CATEGORY = "Inbetween/quality"
 
 
-class FlowPicture(io.ComfyNode):
+class FlowPicture(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -74,7 +75,9 @@ class FlowPicture(io.ComfyNode):
 
     @classmethod
     def execute(cls, model: Model, images: Tensor, toward: flow.Toward, radius: float, t: float = 0.5) -> io.NodeOutput:
-        ready = model.ready(bridge.checked(images).shape[1:3])
+        bridge.checked(images)
+        bridge.room(len(images), (*images.shape[1:3], 5))  # the picture, which begins as the flow, and two masks
+        ready = model.ready(images.shape[1:3])
         found = flow.motions(bridge.frames_of_images(images, DEFAULT_RATE), ready, t)
         pictures = images.new_empty((*images.shape[:3], 3))
         occlusion, weight = images.new_empty((2, *images.shape[:3]))
@@ -83,7 +86,7 @@ class FlowPicture(io.ComfyNode):
             fields[index] = flow.arm(motion, toward)[0]
             occlusion[index] = flow.occlusion(motion, images.new_tensor([t]))[0, 0]
             weight[index] = motion.mask[0, 0]
-        radius = radius or flow.radius_of(field[None] for field in fields)
-        for picture, field in zip(pictures, fields, strict=True):
+        radius = radius or flow.radius_of(field[None] for field in bridge.heard(fields))
+        for picture, field in bridge.heard(zip(pictures, fields, strict=True)):
             picture[:] = flow.colours(field[None], radius)[0].movedim(0, -1)
         return io.NodeOutput(pictures, occlusion, weight, radius)

@@ -13,9 +13,10 @@ from ..vfi.tween.framer import Drawing
 from ..vfi.tween.repair import Repair, repaired
 from . import bridge
 from .framer import CATEGORY, Painter, Settings, coloured, drawing_inputs, model_inputs, size_inputs
+from .node import Node
 
 
-class RepairFrames(io.ComfyNode):
+class RepairFrames(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -74,6 +75,7 @@ class RepairFrames(io.ComfyNode):
                 f"doubt has {len(doubt)} masks of {doubt.shape[-1]}x{doubt.shape[-2]} for {count} images of "
                 f"{columns}x{rows}: one mask per frame, or one for all, of their size is needed"
             )
+        bridge.room(2 * count, (rows, columns, 4))  # the repaired clip, its masks, and a copy of both
         settings = Settings.of(Drawing, **shared)
         repair = Repair(threshold, grow, settings.frames, settings.size)
         shares = repair.shares(doubt.expand(count, -1, -1).float())

@@ -17,6 +17,7 @@ from ..vfi.timing.curves import Along, TimeCurve, along, drawn, parse
 from ..vfi.timing.grids import Timing, exact_rate
 from . import bridge, inputs
 from .model import Model
+from .node import Node
 from .shots import plan_input
 from .video import Clip, make_video
 
@@ -113,7 +114,11 @@ def curve_of(curve: dict, width: Fraction, duration: Fraction) -> TimeCurve:
     if kind in ("speed", "position"):
         return parse(curve[kind], kind)
     kind = kind.removeprefix("drawn ")
-    given = CurveInput.from_raw(curve[f"{kind}_curve"])
+    raw = curve[f"{kind}_curve"]
+    try:
+        given = CurveInput.from_raw(raw)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"the {kind} curve is {quoted(raw)}: points with an x and a y each are needed") from error
     height = _exact(curve["fastest"]) if kind == "speed" else duration
     return drawn(given.points, kind, smooth=not isinstance(given, LinearCurve), width=width, height=height)
 
@@ -126,7 +131,7 @@ def _exact(value: float) -> Fraction:
         raise InputError(f"{quoted(value)} was given: {error}") from error
 
 
-class RetimeFrames(io.ComfyNode):
+class RetimeFrames(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -166,10 +171,11 @@ class RetimeFrames(io.ComfyNode):
         ready = model.ready(images.shape[1:3], bridge.unbound(images))
         made = remap(clip, ready, grid)
         out, originals = bridge.collected(bridge.watched(made, count), images, count)
-        return io.NodeOutput(out, float(grid.rate), count, originals, inputs.listed_times(map(grid.place, grid.outputs)))
+        times = inputs.listed_times(map(grid.place, bridge.heard(grid.outputs)))
+        return io.NodeOutput(out, float(grid.rate), count, originals, times)
 
 
-class RetimeVideo(io.ComfyNode):
+class RetimeVideo(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -217,4 +223,5 @@ class RetimeVideo(io.ComfyNode):
             clip = clip.planned(plan)
         grid = along_of(curve, duration, target_fps, clip.reader.info)
         result, count = make_video(model, clip, Timing(grid, grid.rate), Encoding(codec, crf), audio=audio)
-        return io.NodeOutput(result, float(grid.rate), count, inputs.listed_times(map(grid.place, grid.outputs)))
+        times = inputs.listed_times(map(grid.place, bridge.heard(grid.outputs)))
+        return io.NodeOutput(result, float(grid.rate), count, times)

@@ -14,6 +14,7 @@ from ..vfi.edit.find import Edit, Finder, find_plan, with_repeats
 from ..vfi.edit.plan import CUTS, DUPLICATES, Plan
 from ..vfi.timing.grids import exact_rate
 from . import bridge, inputs
+from .node import Node
 from .video import Clip
 
 CATEGORY = "Inbetween/shots"
@@ -47,7 +48,7 @@ def clip_of(images: Tensor | None, video: Input.Video | None, source_fps: float)
     return Clip.of(video).reader if images is None else bridge.clip_of(images, exact_rate(source_fps))
 
 
-class FindShots(io.ComfyNode):
+class FindShots(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -99,7 +100,7 @@ class FindShots(io.ComfyNode):
         return io.NodeOutput(plan, report(plan), listed, len(plan.shots))
 
 
-class FindDuplicates(io.ComfyNode):
+class FindDuplicates(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

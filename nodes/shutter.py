@@ -15,6 +15,7 @@ from ..vfi.timing.grids import Uniform, exact_rate, timing
 from ..vfi.timing.shutter import Shutter, exposed
 from . import bridge, inputs
 from .model import Model
+from .node import Node
 from .video import Clip, make_video
 
 CATEGORY = "Inbetween/interpolate"
@@ -57,7 +58,7 @@ def light_input(usual: str, told: str) -> io.Combo.Input:
     )
 
 
-class ShutterFrames(io.ComfyNode):
+class ShutterFrames(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -99,7 +100,7 @@ class ShutterFrames(io.ComfyNode):
         return io.NodeOutput(made, float(target), count)
 
 
-class ShutterVideo(io.ComfyNode):
+class ShutterVideo(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

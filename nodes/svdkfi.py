@@ -22,13 +22,14 @@ from .framer import (
     size_inputs,
     wanted,
 )
+from .node import Node
 
 PairType = io.Custom("INBETWEEN_SVDKFI")
 
 KIND = "Stable Video Diffusion's UNet"
 
 
-class SvdkfiLoader(io.ComfyNode):
+class SvdkfiLoader(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         there = folder_paths.get_filename_list("diffusion_models")
@@ -62,7 +63,7 @@ def read(state: svd.State) -> svd.State:
     return state
 
 
-class SvdkfiTween(io.ComfyNode):
+class SvdkfiTween(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -110,5 +111,6 @@ class SvdkfiTween(io.ComfyNode):
     @classmethod
     def execute(cls, networks: Any, start: Tensor, end: Tensor, **shared: Any) -> io.NodeOutput:
         settings = Settings.of(Drawing, **shared)
+        settings.check_room()
         first, last, _ = fitted_keyframes(start, end, settings.size)
         return io.NodeOutput(networks.between(settings.coders, first, last, settings.frames, settings.drawing).movedim(1, -1))

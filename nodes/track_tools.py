@@ -22,8 +22,9 @@ from ..vfi.tracks.arrays import core_dict, of_core, save_ati, save_wan_move
 from ..vfi.tracks.formats import TRACK_ENDINGS, Read, dumps, loads, read_tracks, tracks_of
 from ..vfi.tracks.heatmap import heatmaps
 from ..vfi.tracks.sketch import Style, sketch
-from . import bridge
+from . import bridge, servers
 from .model import Model, ModelType
+from .node import Node
 from .tracks import CATEGORY, FIRST, GROUND, LAST, drawing_output, frames_input, shown, size_inputs
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ SAVED = ("JSON", "ATI", "Wan-Move")
 """Formats of files that Edit Tracks writes."""
 
 
-class MatchKeyframes(io.ComfyNode):
+class MatchKeyframes(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -110,11 +111,13 @@ class MatchKeyframes(io.ComfyNode):
         found = match.loftr()(*ends) if method == "loftr" else match.sift(*ends, ratio)
         found = found.consistent() if consistent else found.unique()
         chosen = found.spread(count, apart).tracks(frames)
-        drawing = Document.through(chosen, TOLERANCE).to_json()
+        bridge.room_for_tracks(len(found), frames)
+        watched = bridge.watched(range(chosen.count), chosen.count)
+        drawing = Document.through(chosen, TOLERANCE, watched).to_json()
         return io.NodeOutput(core_dict(chosen), core_dict(found.tracks(frames)), drawing, len(found))
 
 
-class FollowPoints(io.ComfyNode):
+class FollowPoints(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -186,10 +189,11 @@ class FollowPoints(io.ComfyNode):
         ready = None if model is None else model.ready((height, width))
         watched = bridge.watched(bridge.frames_of_images(images, Fraction(24)), len(images))
         tracks = follow(watched, points, ready, within=within)
-        return io.NodeOutput(core_dict(tracks), Document.through(tracks, TOLERANCE).to_json(), int(tracks.visible[-1].sum()))
+        drawing = Document.through(tracks, TOLERANCE, bridge.heard(range(tracks.count))).to_json()
+        return io.NodeOutput(core_dict(tracks), drawing, int(tracks.visible[-1].sum()))
 
 
-class EditTracks(io.ComfyNode):
+class EditTracks(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -285,15 +289,17 @@ class EditTracks(io.ComfyNode):
         if file != NO_FILE:
             given.append(read_tracks(Path(folder_paths.get_input_directory()) / Path(file).name, size))
         joined = joined_tracks(given, join, frames)
+        bridge.room_for_tracks(joined.count, frames or joined.frames)
         edited = changed(joined.resampled(frames or joined.frames), **changes)
         drawn = Document.through(edited, TOLERANCE, bridge.watched(range(edited.count), edited.count))
-        texts = dumps(edited, "samples"), drawn.to_json()
+        texts = dumps(edited, "samples", watch=bridge.heard), drawn.to_json(bridge.heard)
         if save_as != NO_FILE:
-            log.info("tracks saved to %s", save(edited, save_as))
-        return io.NodeOutput(core_dict(edited), *texts, edited.frames, edited.count, dumps(drawn, "framer"))
+            log.info("tracks saved to %s", servers.told(str(save(edited, save_as))))
+        points = dumps(drawn, "framer", watch=bridge.heard)
+        return io.NodeOutput(core_dict(edited), *texts, edited.frames, edited.count, points)
 
 
-class DrawTracks(io.ComfyNode):
+class DrawTracks(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -344,7 +350,9 @@ class DrawTracks(io.ComfyNode):
         read = of_core(tracks, size)
         read = read if images is None or len(images) == 1 else read.resampled(len(images))
         if style == "heat-map":
-            return io.NodeOutput((heatmaps(read).float() / 255)[..., None].expand(-1, -1, -1, 3))
+            bridge.room(read.frames, (size[1], size[0], 2))  # bytes, numbers and a copy of them while they are scaled
+            maps = heatmaps(read, watch=bridge.heard).float().div_(255)
+            return io.NodeOutput(maps[..., None].expand(-1, -1, -1, 3))
         line: Literal["path", "trail", "none"] = "none" if style == "dots" else style
         look = Style(line, hidden=False, arrows=arrows, thickness=thickness)
         bridge.room(read.frames, (size[1], size[0], 3))
@@ -371,7 +379,7 @@ def save(tracks: Tracks, form: str) -> Path:
     elif form == "ATI":
         save_ati(tracks, path)
     else:
-        path.write_text(dumps(tracks, "samples"), encoding="utf-8")
+        path.write_text(dumps(tracks, "samples", watch=bridge.heard), encoding="utf-8")
     return path
 
 
@@ -382,10 +390,17 @@ def joined_tracks(given: list[Read], join: Literal["beside", "after"], frames: i
     frames = next((one.frames for one in given if isinstance(one, Tracks)), frames)
     if not frames:
         raise InputError("a drawing has no frame count of its own: set frames")
-    first, *others = (tracks_of(one, frames) if isinstance(one, Document) else one for one in given)
+    counts = [len(one.tracks) if isinstance(one, Document) else one.count for one in given]
+    bridge.room_for_tracks(sum(counts), max(frames, sum(_frames(one, frames) for one in given) if join == "after" else 0))
+    first, *others = (tracks_of(one, frames, bridge.heard) if isinstance(one, Document) else one for one in given)
     for other in others:
         first = first.beside(other) if join == "beside" else first.then(other)
     return first
+
+
+def _frames(read: Read, frames: int) -> int:
+    """The frames of what was read; a drawing has as many as are asked for."""
+    return frames if isinstance(read, Document) else read.frames
 
 
 def changed(tracks: Tracks, reverse: bool, move_x: float, move_y: float, to_width: int, to_height: int) -> Tracks:

@@ -17,6 +17,7 @@ from ..vfi.tracks.arrays import core_dict, of_core
 from ..vfi.tracks.formats import document_of, dumps, loads
 from ..vfi.tracks.sketch import influence, sketch
 from . import bridge
+from .node import Node
 
 CATEGORY = "Inbetween/tracks"
 
@@ -34,7 +35,7 @@ LAST = "The last frame, or a clip whose last frame is used."
 """Tooltips of keyframes that `shown` reads."""
 
 
-class TrackEditor(io.ComfyNode):
+class TrackEditor(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -91,9 +92,10 @@ class TrackEditor(io.ComfyNode):
         ends = [None if first is None else shown(first, 0), None if last is None else shown(last, -1)]
         size = next(((end.shape[2], end.shape[1]) for end in ends if end is not None), (width, height))
         document = document_of(loads(drawing, size)) if drawing.strip() else Document(size)
-        tracks = document.sampled(frames)
+        bridge.room_for_tracks(len(document.tracks), frames)
+        bridge.room(frames, (size[1], size[0], 4))  # the preview and the mask
+        tracks = document.sampled(frames, bridge.heard)
         colours = [track.colour for track in document.tracks if track.on] or ["#ffffff"]
-        bridge.room(frames, (size[1], size[0], 3))
         preview = torch.empty(frames, size[1], size[0], 3)
         for index, ground in enumerate(bridge.watched(grounds_of(ends, size, frames), frames)):
             preview[index] = sketch(ground, tracks, index, colours).movedim(0, -1)
@@ -104,7 +106,8 @@ class TrackEditor(io.ComfyNode):
             "first": preview_of(ends[0]),
             "last": preview_of(ends[1]),
         }
-        return io.NodeOutput(core_dict(tracks), dumps(tracks, "samples"), preview, influence(tracks, radius), ui=told)
+        text, masks = dumps(tracks, "samples", watch=bridge.heard), influence(tracks, radius, bridge.heard)
+        return io.NodeOutput(core_dict(tracks), text, preview, masks, ui=told)
 
 
 def frames_input() -> io.Int.Input:

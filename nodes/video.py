@@ -25,7 +25,7 @@ from ..vfi.render.convert import convert
 from ..vfi.render.pipeline import Task
 from ..vfi.timing.grids import Timing, exact_rate
 from ..vfi.timing.shutter import Shutter
-from . import bridge
+from . import bridge, servers
 from .audio import of_audio
 from .model import Model, over
 
@@ -97,5 +97,5 @@ def make_video(
         progress=lambda done: shown(done.frames),
     )
     for note in made.notes:
-        log.info("%s: %s", path.name, note)
+        log.info("%s: %s", path.name, servers.told(note))
     return InputImpl.VideoFromFile(str(path)), made.done.frames

@@ -32,6 +32,12 @@ DIGITS = 40
 
 _NUMBER = re.compile(r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,2})?", re.ASCII)
 
+_NAME = r"[^\s/\\'\"`:;,()\[\]{}<>|]+"
+"""A name within a path in a sentence."""
+
+_ABOVE = re.compile(rf"(?<![\w/\\:.~-])(?:~?/|~\\|[A-Za-z]:[/\\]|\\\\)(?:{_NAME}[/\\]+)*(?={_NAME})")
+"""What stands before the last name of a path from the root, a drive, a home or a network."""
+
 
 def number(text: Any) -> Fraction:
     """The exact number that a text gives, such as 2, 2.5, 1e-3 or 5/2, up to `MOST`.
@@ -64,6 +70,11 @@ def whole(text: str) -> int:
     if not re.fullmatch(r"[+-]?\d{1,40}", text, re.ASCII):
         raise ValueError("it must be a whole number")
     return int(text)
+
+
+def switch(text: str | None) -> bool:
+    """Whether the text of an environment variable, None if it is not set, switches it on: 0, no, off and false do not."""
+    return (text or "").strip().lower() not in ("", "0", "no", "off", "false")
 
 
 def read_json(text: str, what: str, **how: Any) -> Any:
@@ -143,6 +154,15 @@ def quoted(text: object) -> str:
 def shown(name: str) -> str:
     """A name from outside for a sentence: as it is if it fits into a line, else in quotes and cut."""
     return name if name.isprintable() and len(name) <= 100 else quoted(name)
+
+
+def last_names(text: str, folders: Iterable[str]) -> str:
+    """``text`` with each path in it cut to its last name; only ``folders``, which are absolute, may hold spaces."""
+    known = "|".join(map(re.escape, sorted(folders, key=len, reverse=True)))
+    if known:
+        inside = re.compile(rf"({known})(?![\w.-])(?:[/\\]+(?:{_NAME}[/\\]+)*(?={_NAME}))?")
+        text = inside.sub(lambda found: "" if found[0] != found[1] else re.split(r"[/\\]", found[1])[-1], text)
+    return _ABOVE.sub("", text)
 
 
 def plain(value: Any) -> Any:

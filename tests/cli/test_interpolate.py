@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from fractions import Fraction as F
+from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 
@@ -351,6 +352,25 @@ def test_interrupted_work_leaves_a_playable_part_under_another_name(tmp_path: Pa
     assert "out.partial.mp4" in err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "out.partial.mp4"]
     assert len(frames_of(tmp_path / "out.partial.mp4")) > 10
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("YES\n", 0), ("n\n", 2), ("\n", 2), ("", 2)])
+def test_at_a_terminal_more_memory_than_is_free_is_a_question(
+    source: Path, tmp_path: Path, answer: str, code: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(memory, "free", lambda device=None: 10**6)
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    monkeypatch.setattr(sys, "stderr", shown)
+    assert vfi("interpolate", source, tmp_path / "out.mkv", "--model", "linear") == code
+    assert "of memory and 1.0 MB is free: try it anyway? [y/N]" in shown.getvalue()
+    assert (tmp_path / "out.mkv").exists() == (code == 0)
+    assert ("give --memory-ok to try it anyway" in shown.getvalue()) == (code == 2)
 
 
 def test_more_memory_than_is_free_is_refused_unless_allowed(source: Path, tmp_path: Path, monkeypatch, capsys):

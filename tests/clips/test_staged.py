@@ -102,11 +102,44 @@ def test_what_a_process_that_is_gone_has_left_is_cleared(tmp_path: Path, name: s
 def test_content_is_on_the_disk_before_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     done: list[str] = []
     flush, rename = os.fsync, Path.replace
-    monkeypatch.setattr(os, "fsync", lambda number: (done.append("flushed"), flush(number)))
+
+    def flushed(number: int) -> None:
+        done.append("names flushed" if stat.S_ISDIR(os.fstat(number).st_mode) else "flushed")
+        flush(number)
+
+    monkeypatch.setattr(os, "fsync", flushed)
     monkeypatch.setattr(Path, "replace", lambda path, name: (done.append("named"), rename(path, name))[1])
     written(tmp_path / "o.mp4")
     written(tmp_path / "shot")
-    assert done == ["flushed", "named", *["flushed"] * 3, "named"]
+    assert done == ["flushed", "named", "names flushed", *["flushed"] * 3, "names flushed", "named", "names flushed"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX systems open folders")
+@pytest.mark.parametrize(
+    ("number", "kept"), [(errno.EINVAL, True), (errno.ENOTSUP, True), (errno.EACCES, True), (errno.EIO, False)]
+)
+def test_a_folder_that_cannot_be_flushed_is_an_error_unless_its_system_never_does(
+    tmp_path: Path, number: int, kept: bool, monkeypatch: pytest.MonkeyPatch
+):
+    flush, open_ = os.fsync, os.open
+
+    def flushed(file: int) -> None:
+        if stat.S_ISDIR(os.fstat(file).st_mode):
+            raise OSError(number, os.strerror(number))
+        flush(file)
+
+    def opened(path: Path, flags: int, *mode: int, **how: int) -> int:
+        if flags & os.O_DIRECTORY:
+            raise OSError(number, os.strerror(number))
+        return open_(path, flags, *mode, **how)
+
+    monkeypatch.setattr(*((os, "open", opened) if number == errno.EACCES else (os, "fsync", flushed)))
+    if kept:
+        written(tmp_path / "o.mp4")
+        assert (tmp_path / "o.mp4").exists()
+    else:
+        with pytest.raises(InputError, match=r"o\.mp4 cannot be written: Input/output error"):
+            written(tmp_path / "o.mp4")
 
 
 def test_an_output_that_cannot_get_its_name_is_a_sentence_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

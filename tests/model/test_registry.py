@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import json
+import struct
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import parity
+import parity_other
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from vfi.core import Checkpoint, InputError, Options, Spec
-from vfi.model import registry
+from vfi.model import load, registry
 
 STATE = {"first.weight": torch.ones(2, 3), "last.bias": torch.zeros(3)}
 
@@ -166,3 +172,74 @@ def test_the_real_catalogue_holds_together():
         assert all(file.endswith(".safetensors") for file in row.files), row.name
         assert row.licence
     assert list(registry.architectures()) == sorted(registry.architectures())
+
+
+LARGE = 2**20
+"""A side that a file may state, and of which a network would take terabytes."""
+
+
+def lying() -> dict[str, Tensor]:
+    """The shapes of RIFE 4.25 but for one, which asks for a network of 2**20 channels; nothing is allocated."""
+    state = parity.load_set("rife/rife_v4.25").state()
+    shapes = {name: value.to("meta") for name, value in state.items()}
+    first = next(name for name in shapes if name.endswith("block0.conv0.0.0.weight"))
+    shapes[first] = torch.empty(LARGE, *shapes[first].shape[1:], device="meta")
+    return shapes
+
+
+class Allocated(TorchDispatchMode):
+    """Adds up what is allocated within it on the CPU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = function(*args, **(kwargs or {}))
+        if isinstance(made, Tensor) and made.device.type == "cpu":
+            self.bytes += made.numel() * made.element_size()
+        return made
+
+
+def test_shapes_that_lie_are_refused_before_the_network_takes_memory():
+    shapes = lying()
+    with Allocated() as allocated, pytest.raises(InputError, match=r"tensors are missing, unknown or of the wrong shape: "):
+        registry.check(shapes)
+    assert allocated.bytes < 2**20
+    with Allocated() as allocated, pytest.raises(InputError, match=r"tensors are missing, unknown or of the wrong shape: "):
+        registry.build(shapes)
+    assert allocated.bytes < 2**20
+
+
+def test_a_sparse_file_of_any_size_is_refused_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Terabytes of zeros take no disk: the header of such a file agrees with its length."""
+    header, at = {}, 0
+    for name, value in lying().items():
+        size = value.numel() * 4
+        header[name] = {"dtype": "F32", "shape": list(value.shape), "data_offsets": [at, at + size]}
+        at += size
+    text = json.dumps(header).encode()
+    file = tmp_path / "sparse.safetensors"
+    with file.open("wb") as out:
+        out.write(struct.pack("<Q", len(text)) + text)
+        out.truncate(8 + len(text) + at)
+    read = []
+    monkeypatch.setattr("vfi.model.load.weights.read", lambda path: read.append(path))
+    with pytest.raises(InputError, match="of the wrong shape"):
+        load.network(file)
+    assert read == []
+
+
+@pytest.mark.parametrize(
+    ("stored", "name"),
+    [
+        *((parity, name) for name in ("film/film", "flavr/flavr_2x", "ifrnet/ifrnet", "rife/rife_v4.25", "amt/amt_l")),
+        *((parity_other, name) for name in ("dain/dain_slowmotion", "emavfi/emavfi_small", "gimmvfi/gimmvfi_r")),
+        *((parity_other, name) for name in ("gmfss/gmfss_union", "ldmvfi/ldmvfi_tiny", "sepconv/sepconv_enhanced")),
+        (parity_other, "superslomo/superslomo"),
+    ],
+    ids=lambda given: given if isinstance(given, str) else "",
+)
+def test_what_can_be_built_passes_the_check(stored: Any, name: str):
+    """On the meta device nothing can be read: no network may need the content of a tensor to be built."""
+    registry.check({key: value.to("meta") for key, value in stored.load_set(name).state().items()})

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,6 +30,9 @@ from vfi.model import registry, weights
 from vfi.model.weights.files import read_shapes
 
 STATE = {"first.weight": torch.arange(6.0).reshape(2, 3), "last.bias": torch.zeros(3)}
+FETCHING = import_module("vfi.model.weights.fetch")
+"""The module: the package names the function so."""
+
 REPO = "someone/models"
 PATH = "nets/toy.safetensors"
 
@@ -276,6 +281,9 @@ class Hub(ThreadingHTTPServer):
         """How many bytes are sent beyond the file."""
         self.asked: list[tuple[str, str | None]] = []
         """Method and range of each request."""
+        self.stalls: dict[str, int] = {}
+        """After how many bytes the answers to a method stall, until `awake` is set."""
+        self.awake = threading.Event()
 
     @property
     def url(self) -> str:
@@ -312,9 +320,14 @@ class Answer(BaseHTTPRequestHandler):
         self.send_header("X-Linked-Etag", hub.etag)
         self.send_header("X-Linked-Size", str(len(hub.content)))
         self.send_header("X-Repo-Commit", "c" * 40)
+        if hub.stalls.get(self.command) == 0:
+            hub.awake.wait(60)
         self.end_headers()
         if self.command == "GET":
-            self.wfile.write(content[: hub.breaks.pop(0)] if hub.breaks else content)
+            sent = hub.breaks.pop(0) if hub.breaks else hub.stalls.get("GET", len(content))
+            self.wfile.write(content[:sent])
+            if sent < len(content) and "GET" in hub.stalls:
+                hub.awake.wait(60)
 
     def log_message(self, *args: object) -> None:
         """Quietly."""
@@ -326,6 +339,7 @@ def hub() -> Iterator[Hub]:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
+        server.awake.set()
         server.shutdown()
         thread.join()
 
@@ -407,6 +421,83 @@ def test_a_dead_connection_is_one_sentence_and_nothing_gets_the_name(hub: Hub, c
     hub.breaks = [0]
     with pytest.raises(InputError, match="broke off"):
         weights.fetch(toy(), endpoint=hub.url)
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock on which each look takes 10 seconds."""
+    now = count(0.0, 10.0)
+    monkeypatch.setattr(FETCHING, "_clock", lambda: next(now))
+    monkeypatch.setattr(FETCHING, "TICK", 0.01)
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("stalls", [0, 150_000])
+def test_a_download_that_is_too_slow_is_ended_and_can_be_resumed(
+    hub: Hub, cache: Path, stalls: int, monkeypatch: pytest.MonkeyPatch
+):
+    hub.stalls = {"GET": stalls}
+    with pytest.raises(InputError, match=r"broke off at \d+ of \d+ bytes \(fewer than 16 KiB per second came for 60 s\)"):
+        weights.fetch(toy(), endpoint=hub.url)
+    assert [name for name in visible(cache) if not name.endswith(".part")] == []
+    hub.stalls = {}
+    hub.awake.set()
+    monkeypatch.setattr(FETCHING, "_clock", lambda: 0.0)
+    assert weights.fetch(toy(), endpoint=hub.url).read_bytes() == hub.content
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_download_ends_after_a_stated_time(hub: Hub, cache: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(FETCHING, "LONGEST", 50.0)
+    monkeypatch.setattr(FETCHING, "SLOWEST", 0)
+    with pytest.raises(InputError, match=r"it took more than 0\.0139 hours"):
+        weights.fetch(toy(), endpoint=hub.url)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_hub_that_does_not_answer_is_one_sentence(hub: Hub, cache: Path):
+    hub.stalls = {"HEAD": 0}
+    with pytest.raises(InputError, match=r"the hub cannot be reached \(no answer for 60 s\): try again later"):
+        weights.fetch(toy(), endpoint=hub.url)
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+def test_a_caller_can_stop_while_nothing_comes(hub: Hub, cache: Path, method: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(FETCHING, "TICK", 0.01)
+    hub.stalls = {method: 0}
+
+    def stop(done: int, total: int | None) -> None:
+        if (method, None) in hub.asked or (method, "bytes=0-") in hub.asked:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        weights.fetch(toy(), progress=stop, endpoint=hub.url)
+
+
+def test_a_caller_can_stop_while_another_downloads(hub: Hub, cache: Path, monkeypatch: pytest.MonkeyPatch):
+    from filelock import FileLock
+
+    monkeypatch.setattr(FETCHING, "TICK", 0.01)
+    cache.mkdir()
+
+    def stop(done: int, total: int | None) -> None:
+        raise KeyboardInterrupt
+
+    with FileLock(cache / ".toy.lock"), pytest.raises(KeyboardInterrupt):
+        weights.fetch(toy(), progress=stop, endpoint=hub.url)
+    assert hub.asked == []
+
+
+def test_downloads_can_be_forbidden(hub: Hub, cache: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("INBETWEEN_NO_DOWNLOAD", "1")
+    for row in (toy(), toy(wheel=WHEEL)):
+        with pytest.raises(InputError, match=r"toy is not on disk, and INBETWEEN_NO_DOWNLOAD forbids downloads"):
+            weights.fetch(row, endpoint=hub.url)
+    assert hub.asked == []
+    monkeypatch.setenv("INBETWEEN_NO_DOWNLOAD", "0")
+    path = weights.fetch(toy(), endpoint=hub.url)
+    monkeypatch.setenv("INBETWEEN_NO_DOWNLOAD", "yes")
+    assert weights.fetch(toy(), endpoint=hub.url) == path, "a file that is there needs no download"
 
 
 def test_no_more_than_the_stated_size_is_written(hub: Hub, cache: Path):

@@ -216,7 +216,7 @@ def test_a_wrong_file_says_what_it_is(run, server):
     save_file(tweening.state("svd"), server.folder / "other.safetensors")
     with pytest.raises(ValueError, match="Stable Video Diffusion's UNet: Framer's UNet is needed"):
         run("InbetweenFramerLoader", unet="other.safetensors", control_net="none")
-    with pytest.raises(ValueError, match=r"models/diffusion_models has no 'gone\.safetensors'"):
+    with pytest.raises(ValueError, match=r"unet is 'gone\.safetensors': one of mine\.safetensors, other"):
         run("InbetweenFramerLoader", unet="gone.safetensors", control_net="none")
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -213,3 +214,18 @@ def test_files_that_are_no_models_get_a_sentence(run, weights):
     weights.write_bytes(b"no model")
     with pytest.raises(ValueError, match="is not a model"):
         run("InbetweenLoadModel", model=weights.name)
+
+
+def test_a_server_that_forbids_downloads_says_so_and_offers_none(run, nodes, monkeypatch):
+    name = "rife-4.25"
+    monkeypatch.setenv("INBETWEEN_NO_DOWNLOAD", "1")
+    says = r"rife-4\.25 is not on disk and this server forbids downloads \(INBETWEEN_NO_DOWNLOAD\), whether allow download is"
+    with pytest.raises(ValueError, match=says):
+        run("InbetweenLoadModel", model=f"{name} (download)", allow_download=True)
+    judge = nodes["InbetweenLoadModel"].validate_inputs
+    assert re.match(says, judge(model=name, allow_download=True))
+    picker = next(one for one in nodes["InbetweenLoadModel"].define_schema().inputs if one.id == "model")
+    assert not any("download" in option for option in picker.options)
+    monkeypatch.delenv("INBETWEEN_NO_DOWNLOAD")
+    picker = next(one for one in nodes["InbetweenLoadModel"].define_schema().inputs if one.id == "model")
+    assert f"{name} (download)" in picker.options

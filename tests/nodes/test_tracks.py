@@ -78,7 +78,7 @@ def test_the_preview_fades_from_the_first_of_one_clip_to_the_last_of_the_other(r
 def test_pictures_and_matches_are_shown_to_the_browser(nodes):
     path = torch.tensor([[[1.0, 2], [3, 4], [5, 6]], [[7, 8], [9, 9], [9, 9]]])
     matches = {"track_path": path, "track_visibility": torch.tensor([[True, True, True], [True, False, True]])}
-    given = {"frames": 7, "width": 8, "height": 8, "radius": 4.0, "drawing": "", "first": pictures(), "matches": matches}
+    given = {"frames": 7, "width": 16, "height": 16, "radius": 4.0, "drawing": "", "first": pictures(), "matches": matches}
     told = nodes["InbetweenTrackEditor"].execute(**given).ui
     assert told["matches"] == [[1, 2, 7, 8], [5, 6, 9, 9]]
     assert (told["frames"], told["size"], told["last"]) == ([7], [64, 48], [])
@@ -93,7 +93,7 @@ def test_a_drawing_that_is_none_says_where(run):
 def test_of_many_matches_some_are_shown_from_all_over(nodes):
     path = torch.arange(1000.0)[None, :, None].expand(2, -1, 2)
     matches = {"track_path": path, "track_visibility": torch.ones(2, 1000, dtype=torch.bool)}
-    given = {"frames": 2, "width": 8, "height": 8, "radius": 4.0, "drawing": "", "matches": matches}
+    given = {"frames": 2, "width": 16, "height": 16, "radius": 4.0, "drawing": "", "matches": matches}
     shown = nodes["InbetweenTrackEditor"].execute(**given).ui["matches"]
     assert 200 <= len(shown) <= 400
     assert shown[-1][0] > 990

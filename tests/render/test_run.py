@@ -247,3 +247,47 @@ def test_gradients_are_left_out():
     made = interpolate(ramp(3).requires_grad_(), Blend(), 2)
     assert not made.requires_grad
     assert len(made) == 5
+
+
+class Broken(Blend):
+    """A model that makes NaN or infinity from its frame ``since`` on."""
+
+    def __init__(self, value: float = float("nan"), since: int = 0) -> None:
+        super().__init__()
+        self.value, self.since, self.made = value, since, 0
+
+    def __call__(self, window: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        out = super().__call__(window, t)
+        if self.made >= self.since:
+            out[..., 1, 2] = self.value
+        self.made += len(out)
+        return out
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("whole", [False, True], ids=["floats", "uint8"])
+def test_a_first_frame_of_nan_is_an_error_that_names_the_way_out(value: float, whole: bool):
+    clip = (ramp(4) * 255).to(torch.uint8) if whole else ramp(4)
+    with pytest.raises(InputError, match="made a frame that holds NaN or infinity: its weights are damaged, or float16 is too"):
+        interpolate(clip, Broken(value))
+
+
+def test_repeats_and_blends_do_not_count_as_the_first_frame():
+    still = torch.cat((ramp(1), ramp(1), ramp(3)))
+    with pytest.raises(InputError, match="NaN"):
+        interpolate(still, Broken())
+    frames = [replace(frame, cut="blend" if k == 1 else None) for k, frame in enumerate(frames_of_tensor(ramp(4), F(24)))]
+    with pytest.raises(InputError, match="NaN"):
+        list(run(frames, Broken(), Subdivide(2)))
+
+
+def test_only_the_first_frame_is_looked_at():
+    made = interpolate(ramp(4), Broken(since=1))
+    assert made[1].isfinite().all()
+    assert not made[3].isfinite().all()
+
+
+def test_frames_that_hold_nan_themselves_are_no_fault_of_the_model():
+    clip = ramp(3)
+    clip[1, 0, 0, 0] = float("nan")
+    assert interpolate(clip, Blend())[1].isnan().any()

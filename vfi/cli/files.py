@@ -6,7 +6,6 @@ Knows nothing of what the files hold.
 from __future__ import annotations
 
 import os
-import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -16,6 +15,7 @@ from ..clips.clip import is_pattern
 from ..clips.images import image_files
 from ..core import InputError
 from ..model import load
+from .question import agreed
 
 
 def add_overwrite(parser: ArgumentParser, *outputs: str) -> None:
@@ -45,7 +45,7 @@ def tell_apart(args: Namespace) -> None:
                 raise InputError(f"{written[known]} and {path} are one output: give each a name of its own")
     for path in outputs:
         something = path.is_file() and path.stat().st_size > 0  # an empty file, as of `mktemp`, is nothing to lose
-        if something and not getattr(args, "overwrite", True) and not _asked(path):
+        if something and not getattr(args, "overwrite", True) and not agreed(f"{path} exists already: replace it?"):
             raise InputError(f"{path} exists already: give another name, or --overwrite to replace it")
 
 
@@ -88,12 +88,3 @@ def same_file(one: str | Path, other: Path) -> bool:
     """Whether two names are those of one existing file."""
     found = _identity(Path(one).expanduser())
     return found is not None and found == _identity(other)
-
-
-def _asked(path: Path) -> bool:
-    """Whether the user, if there is one at a terminal, says that an existing file may be replaced."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
-    sys.stderr.write(f"{path} exists already: replace it? [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -21,6 +21,7 @@ from ..render import memory
 from ..render.convert import Converted, Interrupted
 from ..render.pipeline import Task
 from .progress import bar
+from .question import agreed
 
 
 def console_for_people() -> Console:
@@ -49,7 +50,7 @@ class Report:
     def promise(self, spec: Spec, workers: int | None = None) -> None:
         """Print the frames to be made and the memory they need, and show a progress bar for them.
 
-        Raises `InputError` if the memory is not free, unless that is allowed.
+        If the memory is not free and that is not allowed, the user is asked at a terminal. Raises `InputError` otherwise.
         """
         task, info = self._task, self._task.info
         self._model = spec.name
@@ -62,9 +63,9 @@ class Report:
         self.console.print(f"{each} {decimal(task.ceiling(spec))}, plus the model's weights")
         needed, free = task.ceiling(spec) * (workers or 1), memory.free(self._device)
         if free is not None and needed > free and not self._memory_ok:
-            raise InputError(
-                f"this may take {decimal(needed)} of memory and {decimal(free)} is free: give --memory-ok to try it anyway"
-            )
+            both = f"this may take {decimal(needed)} of memory and {decimal(free)} is free"
+            if not agreed(f"{both}: try it anyway?"):
+                raise InputError(f"{both}: give --memory-ok to try it anyway")
         self._move = self._bar.enter_context(bar("making frames", task.total, self.console, self._done or 0))
 
     def promised(self, model: Interpolator) -> Interpolator:

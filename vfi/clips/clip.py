@@ -5,6 +5,7 @@ Owns `Info`, the options of writing and the promise of a safe output. Knows noth
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -341,12 +342,14 @@ class Staged:
             raise InputError(f"{target} cannot be written: {error.strerror}") from error
 
     def commit(self) -> Path:
-        """Give it its final name, replacing a file of that name, once it is on the disk."""
+        """Give it its final name, replacing a file of that name, once it is on the disk; the name is then on the disk too."""
         try:
             _flush(self.path)
             if self.target.is_dir():
                 self.target.rmdir()
-            return self._renamed(self.target)
+            made = self._renamed(self.target)
+            _flush_names(made.parent)
+            return made
         except OSError as error:
             self.discard()
             raise InputError(f"{self.target} cannot be written: {error.strerror}") from error
@@ -404,3 +407,22 @@ def _flush(path: Path) -> None:
     for file in path.iterdir() if path.is_dir() else (path,):
         with file.open("rb+") as opened:
             os.fsync(opened.fileno())
+    if path.is_dir():
+        _flush_names(path)
+
+
+def _flush_names(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, if it can be opened and its file system flushes folders."""
+    if os.name != "posix":
+        return
+    try:
+        number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except PermissionError:  # a folder may be written to, and not read
+        return
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):  # as of some network file systems
+            raise
+    finally:
+        os.close(number)

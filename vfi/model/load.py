@@ -24,7 +24,7 @@ from .moving_region import MovingRegion
 from .precision import dtype_of
 from .quality import Member, Source, members
 from .tiles import Tiled
-from .weights.files import read_shapes
+from .weights.files import kind_of, read_shapes
 from .wrappers import Pad, Padded, Placed, Recursive, Tta
 
 AUTO = ("rife-4.25", "rife-4.26", "rife-4.25-heavy", "rife-4.25-lite", "rife-4.0", "inbetween-s")
@@ -197,7 +197,10 @@ def network(model: Source, options: Options = Options()) -> Interpolator:  # noq
     file = source(model)
     if isinstance(file, str):
         return registry.builtin(file, options)
-    return fast(registry.build(weights.read(file), replace(options, variant=options.variant or _variant(file))))
+    options = replace(options, variant=options.variant or _variant(file))
+    if kind_of(file) == "safetensors":
+        registry.check(read_shapes(file), options)  # before the file is read: a sparse one may state any size
+    return fast(registry.build(weights.read(file), options))
 
 
 def source(model: str | Path) -> str | Path:

@@ -116,20 +116,45 @@ def detect(state: Mapping[str, Tensor]) -> Spec:
 def build(state: Mapping[str, Tensor], options: Options = Options()) -> Interpolator:  # noqa: B008
     """The network of a state dict with its weights: float32, on the CPU, in eval mode, without gradients.
 
-    Raises `InputError` for an unknown network, for weights that are no numbers (NaN or infinite), and for options that it
-    cannot be built with.
+    All shapes are compared before the network takes memory. Raises `InputError` for an unknown network, for weights that are no
+    numbers (NaN or infinite), and for options that it cannot be built with.
     """
     plain = normalise(state)
     module, spec = _recognise(plain)
+    _check(module, spec, plain, options)
     weights = {name: _as_float32(name, value) for name, value in plain.items()}
+    model = _built(module, spec, weights, options)
+    if isinstance(model, nn.Module):
+        model.eval().requires_grad_(False)
+    return model
+
+
+def check(shapes: Mapping[str, Tensor], options: Options = Options()) -> None:  # noqa: B008
+    """Raise the `InputError` that `build` would raise for tensors of these shapes; nothing is allocated.
+
+    Names and shapes that lie could ask for a network of any size.
+    """
+    plain = normalise(shapes)
+    _check(*_recognise(plain), plain, options)
+
+
+def _check(module: ModuleType, spec: Spec, plain: Mapping[str, Tensor], options: Options) -> None:
+    """As `check`: the network is built on the meta device, which has shapes and no memory. It takes some 20 ms."""
+    empty = {
+        name: torch.empty(value.shape, dtype=torch.float32 if value.is_floating_point() else value.dtype, device="meta")
+        for name, value in plain.items()
+    }
+    with torch.device("meta"):
+        _built(module, spec, empty, options)
+
+
+def _built(module: ModuleType, spec: Spec, weights: dict[str, Tensor], options: Options) -> Interpolator:
     try:
         model: Interpolator = module.build(weights, options)
     except InputError:
         raise
     except _ODD as error:
         raise InputError(f"the weights look like {spec.name}, but their shapes or types make no such network") from error
-    if isinstance(model, nn.Module):
-        model.eval().requires_grad_(False)
     return model
 
 

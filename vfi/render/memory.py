@@ -8,6 +8,7 @@ import torch
 
 MEMINFO = Path("/proc/meminfo")
 LIMIT, USED = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+STAT = Path("/sys/fs/cgroup/memory.stat")
 
 
 def free(device: torch.device | None = None) -> int | None:
@@ -28,8 +29,18 @@ def _available() -> int | None:
 
 
 def _allowed() -> int | None:
-    """What is left of a container's limit."""
+    """What is left of a container's limit. Copies of files in memory, which make room when it is needed, count as free."""
     try:
-        return max(int(LIMIT.read_text()) - int(USED.read_text()), 0)
-    except (OSError, ValueError):
+        limit, used = int(LIMIT.read_text()), int(USED.read_text())
+    except (OSError, ValueError):  # there is no container, or no limit
         return None
+    return max(limit - used + _copies(), 0)
+
+
+def _copies() -> int:
+    """The bytes of files that a container holds in memory and does not use; 0 if the system does not tell."""
+    try:
+        lines = (line.split() for line in STAT.read_text().splitlines())
+        return next(int(line[1]) for line in lines if line[:1] == ["inactive_file"])
+    except (OSError, ValueError, LookupError, StopIteration):
+        return 0

@@ -39,7 +39,8 @@ def run(
     to ``batch`` timesteps of one pair are made at once. Holds one window of frames and one batch. Frames with alpha are blended
     premultiplied, and alpha follows the same motion if the model estimates any. 8-bit input gives new frames rounded to 8 bits;
     float input gives floats. Between two bit-identical frames, that picture is repeated without running the model. Raises
-    `InputError` if a frame differs in size from those before it, or if ``batch`` is below 1.
+    `InputError` if a frame differs in size from those before it, if ``batch`` is below 1, or if the first frame that the model
+    makes holds NaN or infinity although the frames it is made from do not.
     """
     if isinstance(batch, bool) or not isinstance(batch, int):
         raise InputError(f"{batch!r} was given as the batch: it must be a whole number from 1 up")
@@ -47,6 +48,7 @@ def run(
         raise InputError(f"a batch of {batch} frames cannot be made: it must be at least 1")
     instants = resample(same_size(frames), grid, tail=tail, window=model.spec.window)
     seen: dict[Frame, _Seen] = {}
+    sound = False  # whether a frame of the model was looked at
     for (window, blend, untouched), group in groupby(instants, key=lambda one: (one.window, one.blend, one.t == 0)):
         seen = {frame: seen[frame] for frame in window if frame in seen}
         between: _Between | _Still | None = None
@@ -58,6 +60,8 @@ def run(
                 made = [instant.before for instant in some]
             else:
                 between = between or _between(model, window, blend, seen)
+                if not (sound or blend or isinstance(between, _Still)):
+                    between.check = sound = True
                 made = between.at([instant.t for instant in some])  # even unwanted ones: another batch size may change bits
             yield from compress(map(_shown, made, some), wanted)
             del made
@@ -177,8 +181,10 @@ class _Seen(NamedTuple):
 class _Between:
     """Makes the frames between the middle two of a window; everything independent of the timestep is computed once.
 
-    ``seen`` caches the window's frames as the model sees them.
+    ``seen`` caches the window's frames as the model sees them. ``check``: the next frames are looked at for NaN and infinity.
     """
+
+    check = False
 
     def __init__(self, model: Interpolator, window: Sequence[Frame], seen: dict[Frame, _Seen]) -> None:
         if isinstance(model, Timed):
@@ -194,6 +200,9 @@ class _Between:
         """The frames at ``steps``, without times, in the dtype and on the device of the frame before."""
         t = torch.tensor([float(step) for step in steps], device=self.seen[0].rgb.device)
         rgb, doubt = self._judged(t)
+        if self.check:
+            self.check = False
+            self._check_finite(rgb)
         alpha = None
         if any(one.alpha is not None for one in self.seen):
             alpha = self._alpha(t)
@@ -212,6 +221,14 @@ class _Between:
             )
             for k, picture in enumerate(rgb)
         ]
+
+    def _check_finite(self, rgb: Tensor) -> None:
+        """Raises `InputError` if a made frame holds NaN or infinity, but no frame of the window does."""
+        if not rgb.isfinite().all() and all(one.rgb.isfinite().all() for one in self.seen):
+            raise InputError(
+                f"{self.model.spec.name} made a frame that holds NaN or infinity: its weights are damaged, or float16 is too "
+                "narrow for it, in which case precision float32 helps"
+            )
 
     def _judged(self, t: Tensor) -> tuple[Tensor, Tensor | None]:
         if isinstance(self.model, Doubts):

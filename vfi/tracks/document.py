@@ -21,7 +21,7 @@ from ..parse import Fields, known, numbers, plain, read_json, short
 from .curves import Interp, Offset, along, chain
 from .easing import EASES, Ease, backwards, eased
 from .easing import checked as checked_ease
-from .sampled import Size, Tracks, instants
+from .sampled import Size, Tracks, Watch, instants
 
 FORMAT = 1
 """Version of the JSON format, stored under ``v``."""
@@ -151,15 +151,18 @@ class Document:
         if not numbers(self.size, 2) or not all(side > 0 for side in self.size):
             raise InputError(f"size is {short(self.size)}: it must be [width, height] in pixels, both above 0")
 
-    def sampled(self, frames: int) -> Tracks:
-        """The tracks that are on, at ``frames`` frames, with float64 positions. Raises `InputError` for no frames."""
-        return self.at(instants(frames))
+    def sampled(self, frames: int, watch: Watch = iter) -> Tracks:
+        """The tracks that are on, at ``frames`` frames, with float64 positions. Raises `InputError` for no frames.
 
-    def at(self, times: Tensor | Sequence[float]) -> Tracks:
-        """The tracks that are on, at any ``times`` [T] from 0 to 1."""
+        ``watch`` passes the tracks on, so that a caller can stop between two.
+        """
+        return self.at(instants(frames), watch)
+
+    def at(self, times: Tensor | Sequence[float], watch: Watch = iter) -> Tracks:
+        """The tracks that are on, at any ``times`` [T] from 0 to 1; ``watch`` as in `sampled`."""
         times = torch.as_tensor(times, dtype=torch.float64)
         on = [track for track in self.tracks if track.on]
-        path = torch.stack([track.at(times) for track in on], dim=1) if on else times.new_zeros((len(times), 0, 2))
+        path = torch.stack([track.at(times) for track in watch(on)], dim=1) if on else times.new_zeros((len(times), 0, 2))
         visible = [track.visible(times) for track in on]
         return Tracks(path, torch.stack(visible, dim=1) if on else times.new_zeros((len(times), 0)).bool(), self.size)
 
@@ -205,8 +208,8 @@ class Document:
             drawn.append(Track(points, **labels(index), on=bool(seen), interp="linear", span=span))
         return cls(tracks.size, tuple(drawn))
 
-    def to_json(self) -> str:
-        """The document as JSON, readable by `from_json`."""
+    def to_json(self, watch: Watch = iter) -> str:
+        """The document as JSON, readable by `from_json`; ``watch`` as in `sampled`."""
         return json.dumps(
             {
                 "v": FORMAT,
@@ -222,7 +225,7 @@ class Document:
                         "span": plain(track.span),
                         "pts": [_row(point) for point in track.points],
                     }
-                    for track in self.tracks
+                    for track in watch(self.tracks)
                 ],
             },
             ensure_ascii=False,

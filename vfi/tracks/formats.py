@@ -17,7 +17,7 @@ from ..core import InputError
 from ..parse import finite, read_json, short
 from .arrays import of_ati, of_core, of_npy, of_pred_tracks
 from .document import Document, Point, Track, labels
-from .sampled import Size, Tracks
+from .sampled import Size, Tracks, Watch
 
 TRACK_ENDINGS = (".json", ".npy", ".npz", ".pth", ".pt")
 """Endings of the files that `read_tracks` knows."""
@@ -30,9 +30,9 @@ Form = Literal["document", "samples", "flat", "store", "framer"]
 KJNodes' variant of that for a single track; KJNodes' ``points_store``; and the lists of points of Framer and DragNUWA."""
 
 
-def tracks_of(read: Read, frames: int) -> Tracks:
-    """Sample the tracks at ``frames`` frames."""
-    return read.sampled(frames) if isinstance(read, Document) else read.resampled(frames)
+def tracks_of(read: Read, frames: int, watch: Watch = iter) -> Tracks:
+    """Sample the tracks at ``frames`` frames; ``watch`` as in `dumps`."""
+    return read.sampled(frames, watch) if isinstance(read, Document) else read.resampled(frames)
 
 
 def document_of(read: Read, tolerance: float = 1.0) -> Document:
@@ -100,28 +100,29 @@ def of_data(data: Any, size: Size | None = None) -> Read:
     return _samples(data, _needed(size))
 
 
-def dumps(read: Read, form: Form, frames: int | None = None) -> str:
+def dumps(read: Read, form: Form, frames: int | None = None, watch: Watch = iter) -> str:
     """Write tracks as JSON in a ``form``; formats of samples take ``frames`` frames (default: those of the tracks).
 
-    Only our own document stores visibility, timing and easing; samples contain the timing implicitly. Raises `InputError` if
-    the format cannot hold the tracks.
+    Only our own document stores visibility, timing and easing; samples contain the timing implicitly. ``watch`` passes the
+    tracks on, so that a caller can stop between two. Raises `InputError` if the format cannot hold the tracks.
     """
     if form == "document":
-        return document_of(read).to_json()
+        return document_of(read).to_json(watch)
     if form == "store":
-        return _compact([_stored(track) for track in document_of(read).tracks])
+        return _compact([_stored(track) for track in watch(document_of(read).tracks)])
     if form == "framer":
-        return _compact([[[p.x, p.y] for p in track.points] for track in document_of(read).tracks if track.on])
+        return _compact([[[p.x, p.y] for p in track.points] for track in watch(document_of(read).tracks) if track.on])
     if form not in ("samples", "flat"):
         raise InputError(f"{form!r} is not a format of tracks: document, samples, flat, store and framer are")
     if frames is None and isinstance(read, Document):
         raise InputError("no number of frames was given: samples need one")
-    tracks = read if frames is None else tracks_of(read, frames)
+    tracks = read if frames is None else tracks_of(read, frames, watch)
     assert isinstance(tracks, Tracks)
-    listed = [[{"x": x, "y": y} for x, y in path] for path in tracks.path.transpose(0, 1).tolist()]
-    if form == "flat" and len(listed) != 1:
-        raise InputError(f"{len(listed)} tracks were given for one flat list: it holds exactly one")
-    return _compact(listed[0] if form == "flat" else listed)
+    if form == "flat" and tracks.count != 1:
+        raise InputError(f"{tracks.count} tracks were given for one flat list: it holds exactly one")
+    paths = watch(tracks.path.transpose(0, 1))
+    texts = [_compact([{"x": x, "y": y} for x, y in path.tolist()]) for path in paths]  # objects take more memory than text
+    return texts[0] if form == "flat" else f"[{','.join(texts)}]"
 
 
 def _json(text: str) -> Any:

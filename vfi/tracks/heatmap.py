@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .sampled import Tracks
+from .sampled import Tracks, Watch
 
 SIDE = 20
 """Half the side of a stamp, in pixels."""
@@ -20,17 +20,18 @@ SIDE = 20
 _TEMPLATE, _SIGMA = 200, 40
 
 
-def heatmaps(tracks: Tracks, side: int = SIDE) -> Tensor:
+def heatmaps(tracks: Tracks, side: int = SIDE, watch: Watch = iter) -> Tensor:
     """One map per frame, [T,H,W] uint8, 0 to 255, at the tracks' own size; the network takes it unscaled, as three channels.
 
     Later tracks cover earlier ones, including with the black corners of their square. At a border the stamp is squeezed rather
     than cropped; the outermost rows and columns stay black. Points outside the picture leave no stamp.
+    ``watch`` passes the frames on, so that a caller can stop between two.
     """
     import cv2
 
     width, height = (round(length) for length in tracks.size)
     maps = np.zeros((tracks.frames, height, width), np.uint8)
-    for canvas, places, seen in zip(maps, tracks.path.tolist(), tracks.visible.tolist(), strict=True):
+    for canvas, places, seen in watch(zip(maps, tracks.path.tolist(), tracks.visible.tolist(), strict=True)):
         for (x, y), visible in zip(places, seen, strict=True):
             if not visible or not (0 <= x < width and 0 <= y < height):
                 continue

@@ -5,9 +5,9 @@ Owns the arithmetic of such tracks. Knows nothing of how they were drawn or esti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -15,6 +15,9 @@ from torch import Tensor
 from ..core import InputError
 
 Size: TypeAlias = "tuple[float, float]"
+
+Watch: TypeAlias = "Callable[[Iterable[Any]], Iterable[Any]]"
+"""Passes items on, one by one: a caller can count them, and stop between two by raising. `iter` only passes them on."""
 """Width and height of a picture, in pixels."""
 
 _EXACT = 1e-9

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..core import InputError
 from .document import COLOURS
-from .sampled import Tracks
+from .sampled import Tracks, Watch
 
 _SHIFT = 4
 """Fractional bits of OpenCV's drawing coordinates: sixteenths of a pixel."""
@@ -102,17 +102,17 @@ def _head(line: np.ndarray, size: int) -> Any | None:
     )
 
 
-def influence(tracks: Tracks, radius: float) -> Tensor:
+def influence(tracks: Tracks, radius: float, watch: Watch = iter) -> Tensor:
     """Proximity of each pixel to a visible point: [T,H,W] float, falling from 1 at the point to 0 at ``radius`` pixels.
 
-    It is Tukey's biweight (1 - (d / radius)^2)^2 of the distance d to the nearest point. Raises `InputError` unless
-    ``radius`` is above 0.
+    It is Tukey's biweight (1 - (d / radius)^2)^2 of the distance d to the nearest point. ``watch`` passes the frames on, so
+    that a caller can stop between two. Raises `InputError` unless ``radius`` is above 0.
     """
     if not radius > 0:
         raise InputError(f"a radius of {radius} pixels was given: it must be above 0")
     width, height = (round(side) for side in tracks.size)
     maps = torch.zeros(tracks.frames, height, width)
-    for canvas, places, seen in zip(maps, tracks.path.tolist(), tracks.visible.tolist(), strict=True):
+    for canvas, places, seen in watch(zip(maps, tracks.path.tolist(), tracks.visible.tolist(), strict=True)):
         for (x, y), visible in zip(places, seen, strict=True):
             left, right = max(int(x - radius), 0), min(int(x + radius) + 2, width)
             top, bottom = max(int(y - radius), 0), min(int(y + radius) + 2, height)

@@ -6,8 +6,19 @@ of the catalogue, and a file maps names to tensors.
 
 from .catalogue import find, on_disk
 from .convert import convert
-from .fetch import fetch
+from .fetch import fetch, forbidden
 from .files import read
 from .folders import COMFYUI_FOLDER, cache_folder, comfyui_folders, search_folders
 
-__all__ = ["COMFYUI_FOLDER", "cache_folder", "comfyui_folders", "convert", "fetch", "find", "on_disk", "read", "search_folders"]
+__all__ = [
+    "COMFYUI_FOLDER",
+    "cache_folder",
+    "comfyui_folders",
+    "convert",
+    "fetch",
+    "find",
+    "forbidden",
+    "on_disk",
+    "read",
+    "search_folders",
+]

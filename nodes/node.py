@@ -1,0 +1,176 @@
+"""The base class of all nodes: it checks every input against the schema before a node runs.
+
+A browser's widgets keep their limits, but a prompt sent to the server, and a value linked from another node, may be anything.
+Knows nothing of what nodes do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from inspect import signature
+from math import isfinite
+from numbers import Integral, Real
+from typing import Any
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from ..vfi.core import InputError
+from ..vfi.parse import quoted
+from . import servers
+
+LONGEST = 2**24
+"""The most characters of a text."""
+
+TEXTS = ("STRING", "INBETWEEN_DRAWN_TRACKS")
+"""Types whose values are texts; the second is the widget of Track Editor."""
+
+Given = Mapping[str, Any]
+
+
+class Node(io.ComfyNode):
+    """A node, whose ``execute`` gets only what its schema allows. Raises `InputError` for anything else.
+
+    What ``validate_inputs`` takes is judged by it alone, as in ComfyUI: here only its type is checked.
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        execute = vars(cls).get("execute")
+        if execute is not None and not hasattr(execute.__func__, "guarded"):  # ComfyUI copies classes
+            cls.execute = classmethod(_guarded(execute.__func__))
+
+
+def _guarded(execute: Callable[..., Any]) -> Callable[..., Any]:
+    """``execute`` of a node, given what `checked` returns."""
+
+    @wraps(execute)
+    def run(cls: type[Node], **given: Any) -> Any:
+        schema = cls.define_schema()
+        judge = getattr(cls, "validate_inputs", None)
+        judged = () if judge is None else tuple(signature(judge).parameters)
+        ids = {one.id for one in schema.inputs}
+        unknown = {name: value for name, value in given.items() if name not in ids}  # a mistake of the caller, not of a user
+        with servers.discreet():
+            return execute(cls, **unknown, **checked(schema.inputs, given, lists=schema.is_input_list, judged=judged))
+
+    run.guarded = True  # type: ignore[attr-defined]
+    return run
+
+
+def checked(inputs: Sequence[Any], given: Given, *, lists: bool = False, judged: Sequence[str] = ()) -> dict[str, Any]:
+    """The values that a node is ``given`` for its ``inputs``, as its ``execute`` takes them.
+
+    ``lists``: each value is a list. The options of combos named in ``judged`` are not looked at. An optional input that is None
+    is left out. Raises `InputError`, which names the input, its value and what is allowed.
+    """
+    taken: dict[str, Any] = {}
+    for one in inputs:
+        name = one.display_name or one.id
+        value = given.get(one.id)
+        if value is None:
+            if one.optional:
+                continue
+            raise InputError(f"{name} was not given: {_allowed(one)} is needed")
+        if not lists:
+            taken[one.id] = _read(one, name, value, one.id in judged)
+        elif isinstance(value, list) and value:
+            taken[one.id] = [_read(one, name, each, one.id in judged) for each in value]
+        else:
+            raise InputError(f"{name} is {_shown(value)}: a list of one value or more is needed")
+    return taken
+
+
+def _read(one: Any, name: str, value: Any, judged: bool) -> Any:
+    """One value of the input ``one``, in the type that its node takes."""
+    kind = one.io_type
+    if kind in ("INT", "FLOAT"):
+        return _number(one, name, value)
+    if kind == "BOOLEAN":
+        if type(value).__name__ not in ("bool", "bool_"):
+            raise _refused(one, name, value)
+        return bool(value)
+    if kind in TEXTS or (kind == "COMBO" and judged):
+        if not isinstance(value, str) or len(value) > LONGEST:
+            raise _refused(one, name, value)
+    elif kind == "COMBO":
+        if value not in _options(one):
+            raise _refused(one, name, value)
+    elif kind == "COMFY_DYNAMICCOMBO_V3":
+        return _choice(one, name, value)
+    elif kind == "COMFY_AUTOGROW_V3":
+        if not isinstance(value, Mapping) or len(value) > len(one.template.names):
+            raise _refused(one, name, value)
+        return {key: _read(one.template.input, key, each, judged) for key, each in value.items() if each is not None}
+    elif (kind in ("IMAGE", "MASK") and not isinstance(value, Tensor)) or (kind == "TRACKS" and not isinstance(value, Mapping)):
+        raise _refused(one, name, value)
+    return value
+
+
+def _number(one: Any, name: str, value: Any) -> int | float:
+    whole = one.io_type == "INT"
+    if type(value).__name__ in ("bool", "bool_") or not isinstance(value, Integral if whole else Real):
+        raise _refused(one, name, value)
+    least, most = _limits(one)
+    if not (isinstance(value, Integral) or isfinite(value)):
+        raise _refused(one, name, value)
+    if (least is not None and value < least) or (most is not None and value > most):
+        raise _refused(one, name, value)
+    return int(value) if whole else float(value)
+
+
+def _choice(one: Any, name: str, value: Any) -> dict[str, Any]:
+    """The answer to a choice that brings inputs of its own: its key, and only the inputs of that key."""
+    key = value.get(one.id) if isinstance(value, Mapping) else value
+    option = next((option for option in one.options if isinstance(key, str) and option.key == key), None)
+    if option is None:
+        raise _refused(one, name, key)
+    own = value if isinstance(value, Mapping) else {}
+    return {one.id: key, **checked(option.inputs, own)}
+
+
+def _options(one: Any) -> list[Any]:
+    options = one.options() if callable(one.options) else one.options
+    return [getattr(option, "key", getattr(option, "value", option)) for option in options or ()]
+
+
+def _limits(one: Any) -> tuple[Any, Any]:
+    return getattr(one, "min", None), getattr(one, "max", None)
+
+
+def _refused(one: Any, name: str, value: Any) -> InputError:
+    return InputError(f"{name} is {_shown(value)}: {_allowed(one)} is needed")
+
+
+def _allowed(one: Any) -> str:
+    """What an input takes, for a sentence."""
+    kind = one.io_type
+    if kind in ("INT", "FLOAT"):
+        least, most = _limits(one)
+        what = "a whole number" if kind == "INT" else "a finite number"
+        return what if least is None or most is None else f"{what} from {_plain(least)} to {_plain(most)}"
+    if kind in ("COMBO", "COMFY_DYNAMICCOMBO_V3"):
+        options = [str(option) for option in _options(one)]
+        listed = ", ".join(options[:12]) + (", ..." if len(options) > 12 else "")
+        return f"one of {listed}" if options else "an option"
+    if kind == "COMFY_AUTOGROW_V3":
+        return f"a set of at most {len(one.template.names)} inputs"
+    if kind in TEXTS:
+        return f"a text of at most {LONGEST} characters"
+    return "true or false" if kind == "BOOLEAN" else f"a value of type {kind}"
+
+
+def _plain(number: float) -> str:
+    return str(int(number)) if number == int(number) else str(number)
+
+
+def _shown(value: Any) -> str:
+    """A value for a sentence: numbers and texts as they are, cut; of all else, the type."""
+    if value is None or isinstance(value, str | bool):
+        return quoted(value)
+    if isinstance(value, Integral):
+        return str(int(value)) if abs(int(value)) < 10**40 else f"a number of {int(value).bit_length()} bits"
+    if isinstance(value, Real):
+        return str(float(value))
+    return f"of type {type(value).__name__}"
