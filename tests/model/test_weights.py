@@ -494,6 +494,28 @@ def test_a_caller_can_stop_while_another_downloads(hub: Hub, cache: Path, monkey
     assert hub.asked == []
 
 
+def test_a_lock_that_is_never_given_back_is_one_sentence(hub: Hub, cache: Path, monkeypatch: pytest.MonkeyPatch):
+    from filelock import FileLock
+
+    now = count(0.0, 3600.0)
+    monkeypatch.setattr(FETCHING, "TICK", 0.001)
+    monkeypatch.setattr(FETCHING, "_clock", lambda: next(now))
+    cache.mkdir()
+    with (
+        FileLock(cache / ".toy.lock"),
+        pytest.raises(InputError, match=r"\.toy\.lock for 24 hours: end it, or delete"),
+    ):
+        weights.fetch(toy(), endpoint=hub.url)
+
+
+def test_a_file_system_without_locks_is_no_obstacle(hub: Hub, cache: Path, monkeypatch: pytest.MonkeyPatch):
+    def unknown(*_: object, **__: object) -> None:
+        raise NotImplementedError("FileSystem does not appear to support flock; use SoftFileLock instead")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", unknown)
+    assert weights.fetch(toy(), endpoint=hub.url).read_bytes() == hub.content
+
+
 def test_downloads_can_be_forbidden(hub: Hub, cache: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("INBETWEEN_NO_DOWNLOAD", "1")
     for row in (toy(), toy(wheel=WHEEL)):
