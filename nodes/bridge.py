@@ -39,7 +39,7 @@ def checked(images: Tensor) -> Tensor:
             f"images of shape {list(images.shape)} were given: at least one frame is needed, "
             "as [frames, height, width, channels] with 1, 3 or 4 channels"
         )
-    for index, picture in enumerate(images):
+    for index, picture in enumerate(heard(images)):
         if not all(end.isfinite() for end in picture.aminmax()):  # takes a tenth of the time of checking every value
             raise InputError(f"frame {index} of the images holds NaN or infinity: only finite values can be used")
     return images
@@ -47,7 +47,7 @@ def checked(images: Tensor) -> Tensor:
 
 def unbound(*images: Tensor) -> Transfer | None:
     """The transfer function of IMAGEs with a colour outside 0..1, beyond rounding error; None if there is no such colour."""
-    ends = (float(end) for batch in images for one in batch for end in one[..., :3].aminmax())
+    ends = (float(end) for batch in images for one in heard(batch) for end in one[..., :3].aminmax())
     return named("srgb") if any(end < -ROUNDING or end > 1 + ROUNDING for end in ends) else None
 
 

@@ -143,7 +143,7 @@ class KeyframeSequence(Node):
         fit = Fit.middle((keyframes.shape[2], keyframes.shape[1]), settings.size)
         pictures = fit.pictures(coloured(keyframes))
         pairs = len(pictures) - 1
-        found = sequence.matched(list(pictures)) if follow or timing == "motion" else []
+        found = sequence.matched(bridge.heard(pictures)) if follow or timing == "motion" else []
         ways = sequence.distances(found) if timing == "motion" else [1.0] * pairs
         lengths = sequence.lengths(ways, pairs * (settings.frames - 1) + 1)
         places = sequence.places(lengths)

@@ -100,9 +100,10 @@ def _read(one: Any, name: str, value: Any, judged: bool) -> Any:
     elif kind == "COMFY_DYNAMICCOMBO_V3":
         return _choice(one, name, value)
     elif kind == "COMFY_AUTOGROW_V3":
-        if not isinstance(value, Mapping) or len(value) > len(one.template.names):
+        given = {key: each for key, each in value.items() if each is not None} if isinstance(value, Mapping) else None
+        if given is None or not one.template.min <= len(given) <= len(one.template.names):
             raise _refused(one, name, value)
-        return {key: _read(one.template.input, key, each, judged) for key, each in value.items() if each is not None}
+        return {key: _read(one.template.input, key, each, judged) for key, each in given.items()}
     elif (kind in ("IMAGE", "MASK") and not isinstance(value, Tensor)) or (kind == "TRACKS" and not isinstance(value, Mapping)):
         raise _refused(one, name, value)
     return value
@@ -155,7 +156,7 @@ def _allowed(one: Any) -> str:
         listed = ", ".join(options[:12]) + (", ..." if len(options) > 12 else "")
         return f"one of {listed}" if options else "an option"
     if kind == "COMFY_AUTOGROW_V3":
-        return f"a set of at most {len(one.template.names)} inputs"
+        return f"a set of {one.template.min} to {len(one.template.names)} inputs"
     if kind in TEXTS:
         return f"a text of at most {LONGEST} characters"
     return "true or false" if kind == "BOOLEAN" else f"a value of type {kind}"

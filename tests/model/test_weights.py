@@ -355,6 +355,7 @@ def test_fetch_brings_a_file_from_the_hub_and_tells_how_far_it_is(hub: Hub, cach
     told: list[tuple[int, int | None]] = []
     path = weights.fetch(toy(), progress=lambda *step: told.append(step), endpoint=hub.url)
     size = len(hub.content)
+    told = [(done, total) for done, total in told if total is not None]  # without the calls while the hub thinks
     assert path == cache / "toy.safetensors"
     assert path.read_bytes() == hub.content
     assert visible(cache) == ["toy.safetensors"]
@@ -424,10 +425,15 @@ def test_a_dead_connection_is_one_sentence_and_nothing_gets_the_name(hub: Hub, c
 
 
 @pytest.fixture
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock on which each look takes 10 seconds."""
+def hurried(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock on which each look takes 10 seconds; it starts when the hub is asked for what stalls, else for the file."""
     now = count(0.0, 10.0)
-    monkeypatch.setattr(FETCHING, "_clock", lambda: next(now))
+
+    def look() -> float:
+        awaited = "HEAD" if "HEAD" in hub.stalls else "GET"
+        return next(now) if any(method == awaited for method, _ in hub.asked) else 0.0
+
+    monkeypatch.setattr(FETCHING, "_clock", look)
     monkeypatch.setattr(FETCHING, "TICK", 0.01)
 
 
@@ -486,6 +492,28 @@ def test_a_caller_can_stop_while_another_downloads(hub: Hub, cache: Path, monkey
     with FileLock(cache / ".toy.lock"), pytest.raises(KeyboardInterrupt):
         weights.fetch(toy(), progress=stop, endpoint=hub.url)
     assert hub.asked == []
+
+
+def test_a_lock_that_is_never_given_back_is_one_sentence(hub: Hub, cache: Path, monkeypatch: pytest.MonkeyPatch):
+    from filelock import FileLock
+
+    now = count(0.0, 3600.0)
+    monkeypatch.setattr(FETCHING, "TICK", 0.001)
+    monkeypatch.setattr(FETCHING, "_clock", lambda: next(now))
+    cache.mkdir()
+    with (
+        FileLock(cache / ".toy.lock"),
+        pytest.raises(InputError, match=r"\.toy\.lock for 24 hours: end it, or delete"),
+    ):
+        weights.fetch(toy(), endpoint=hub.url)
+
+
+def test_a_file_system_without_locks_is_no_obstacle(hub: Hub, cache: Path, monkeypatch: pytest.MonkeyPatch):
+    def unknown(*_: object, **__: object) -> None:
+        raise NotImplementedError("FileSystem does not appear to support flock; use SoftFileLock instead")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", unknown)
+    assert weights.fetch(toy(), endpoint=hub.url).read_bytes() == hub.content
 
 
 def test_downloads_can_be_forbidden(hub: Hub, cache: Path, monkeypatch: pytest.MonkeyPatch):

@@ -106,7 +106,7 @@ class TemplatePrefix:
 
     def __init__(self, input: Part, prefix: str, min: int, max: int) -> None:
         assert 0 <= min <= max <= 100
-        self.input, self.names = input, [f"{prefix}{k}" for k in range(max)]
+        self.input, self.min, self.names = input, min, [f"{prefix}{k}" for k in range(max)]
 
 
 class VideoInput:

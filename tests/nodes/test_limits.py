@@ -25,8 +25,9 @@ def usable(one: Any) -> Any:
         "MASK": torch.zeros(1, 4, 4),
         "TRACKS": {},
         CHOICE: None,
-        GROUP: {},
     }
+    if one.io_type == GROUP:
+        return {name: usable(one.template.input) for name in one.template.names[: one.template.min]}
     if one.io_type == CHOICE:
         return choice(one, one.options[0])
     if one.io_type == "COMBO":
@@ -111,7 +112,7 @@ def test_every_other_widget_refuses_what_it_does_not_offer(nodes, part, server):
         "INBETWEEN_DRAWN_TRACKS": [3, {}, ["text"]],
         "COMBO": ["no such option", 3, ["a"], {}, "../../etc/passwd", float("nan")],
         CHOICE: ["no such option", {}, {"other": 1}, 3],
-        GROUP: [[], 3, {f"one_{k}": 1 for k in range(101)}],
+        GROUP: [[], 3, {}, {"one_0": torch.zeros(1), "one_1": None}, {f"one_{k}": 1 for k in range(101)}],
         "IMAGE": [3, np.zeros((1, 4, 4, 3)), [torch.zeros(1)]],
         "MASK": [3, "mask"],
         "TRACKS": [3, "tracks", []],

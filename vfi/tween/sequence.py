@@ -70,7 +70,7 @@ def pieces(tracks: Tracks, lengths: Sequence[int]) -> Iterator[Tracks]:
         yield Tracks(whole.path[start : stop + 1], whole.visible[start : stop + 1], whole.size)
 
 
-def matched(keyframes: Sequence[Tensor], matcher: Matcher = sift) -> list[Matches]:
+def matched(keyframes: Iterable[Tensor], matcher: Matcher = sift) -> list[Matches]:
     """Match points of each keyframe [3,H,W] to the next; keep those that move with others. Raises `InputError`."""
     return [matcher(first, last).consistent() for first, last in pairwise(keyframes)]
 

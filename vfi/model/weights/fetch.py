@@ -104,15 +104,25 @@ def fetch(
 
 @contextmanager
 def _held(lock: Any, progress: Progress) -> Iterator[None]:
-    """Within, the ``lock`` is this process's; ``progress`` is called while another holds it."""
+    """Within, the ``lock`` is this process's; ``progress`` is called while another holds it, for at most `LONGEST`.
+
+    Some network file systems know no locks: there, two downloads at once spoil each other, which the sha256 shows.
+    """
     from filelock import Timeout
 
+    began = _clock()
     while True:
         try:
             lock.acquire(timeout=TICK)
             break
-        except Timeout:
+        except NotImplementedError:
+            break
+        except Timeout as error:
             progress(0, None)
+            if _clock() - began > LONGEST:
+                raise InputError(
+                    f"another process has held {lock.lock_file} for {LONGEST / 3600:.3g} hours: end it, or delete the file"
+                ) from error
     try:
         yield
     finally:
