@@ -107,7 +107,9 @@ class Json:
         self._edits: list[Edit] = []
         self.root = self._parse()
         style = _STYLE.match(self._text)
-        self._line, self._step, self._colon = style.groups() if style else (None, "", ": ")
+        self._line: str | None = style[1] if style else None
+        self._step: str = style[2] if style else ""
+        self._colon: str = style[3] if style else ": "
 
     def _fail(self, at: int, why: str) -> InputError:
         return InputError(f"{self._what} is not valid JSON at {place(self._text, at)}: {why}")
@@ -143,7 +145,11 @@ class Json:
                 wanted = "value"
             elif wanted == "comma" and text == "," and inside:
                 wanted = "key" if inside.kind == "object" else "value"
-            elif inside and text == ("}" if inside.kind == "object" else "]") and wanted in ("comma", "key or end", "value or end"):
+            elif (
+                inside
+                and text == ("}" if inside.kind == "object" else "]")
+                and wanted in ("comma", "key or end", "value or end")
+            ):
                 inside.end = end
                 _, key, key_at = opened.pop()
                 wanted = "comma" if opened else "end"
@@ -165,7 +171,9 @@ class Json:
                 else:
                     wanted = "comma" if opened else "end"
             else:
-                raise self._fail(begin, f"there must be a {wanted}" if wanted != "comma" else "there must be a comma or the end")
+                raise self._fail(
+                    begin, f"there must be a {wanted}" if wanted != "comma" else "there must be a comma or the end"
+                )
         if wanted != "end":
             raise self._fail(len(self._text), "it ends too early")
         return roots[0]
@@ -192,7 +200,7 @@ class Json:
         """Replace a value. In ``new``, a `Value` stands for its own text."""
         self._edits.append((value.begin, value.end, self._written(new, self._indent(value.begin))))
 
-    def set(self, inside: Value, name: str, new: Any) -> None:
+    def put(self, inside: Value, name: str, new: Any) -> None:
         """Replace a field of an object, or add it as the first if it has none of that name."""
         if name in inside.members:
             self.replace(inside.members[name], new)

@@ -61,10 +61,10 @@ class OtioTimeline:
 
     def _change(self, clip: TimelineClip, spot: _Spot, media: NewMedia) -> None:
         json = self._json
-        json.set(spot.clip, "source_range", self._range(media.start, clip.frames))
+        json.put(spot.clip, "source_range", self._range(media.start, clip.frames))
         if _schema(spot.reference) == "ExternalReference":
-            json.set(spot.reference, "target_url", file_url(media.path))
-            json.set(spot.reference, "available_range", self._range(0, media.frames))
+            json.put(spot.reference, "target_url", file_url(media.path))
+            json.put(spot.reference, "available_range", self._range(0, media.frames))
         else:
             kept = spot.reference.members
             json.replace(
@@ -102,7 +102,9 @@ def read_otio(data: bytes, what: str) -> OtioTimeline:
     json = Json(data, what)
     schema = _schema(json.root)
     if schema != "Timeline":
-        raise InputError(f"{what} holds {f'a {schema}' if schema else 'no timeline of OpenTimelineIO'}: it must hold a Timeline")
+        raise InputError(
+            f"{what} holds {f'a {schema}' if schema else 'no timeline of OpenTimelineIO'}: it must hold a Timeline"
+        )
     said = _timeline_rate(json.root, what)
     timeline = OtioTimeline([], [], normal_rate(said), json, said, [])
     tracks = json.root.get("tracks")

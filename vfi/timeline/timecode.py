@@ -41,7 +41,9 @@ def frames(text: str, rate: Fraction, drop: bool) -> int:
     if minutes > 59 or seconds > 59:
         raise InputError(f"the timecode {text} has more than 59 minutes or seconds")
     if count >= base(rate):
-        raise InputError(f"the timecode {text} counts frame {count}: at {shown_rate(rate)} frames per second, {base(rate) - 1} is the last")
+        raise InputError(
+            f"the timecode {text} counts frame {count}: at {shown_rate(rate)} frames per second, {base(rate) - 1} is the last"
+        )
     whole = ((hours * 60 + minutes) * 60 + seconds) * base(rate) + count
     if not drop:
         return whole
