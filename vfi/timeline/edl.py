@@ -132,7 +132,7 @@ def _frames(text: str, rate: Fraction, drop: bool) -> int:
 
 
 def without_hints(name: str) -> str:
-    """A clip's name without what Avid appends: ``FF``, a rate such as ``(47.56 FPS)``, and capitals, then digits: ``(LAY2)``."""
+    """A clip's name without what Avid appends: ``FF``, a rate such as ``(47.56 FPS)``, or capitals and digits: ``(LAY2)``."""
     name = name.strip()
     while True:
         head, _, last = name.rpartition(" ")
@@ -433,8 +433,8 @@ def narrowed(said: Fraction, decimals: int, frames: int, used: int, rate: Fracti
     """The speed behind a rounded one, of a clip that takes ``used`` frames of its source for ``frames`` of the timeline.
 
     Avid counts floor((frames - 1) * speed) + 1 frames of the source. Of the speeds that are rounded so and use so many, the
-    said one is taken if it is among them, else the middle. If there is none, the said one is taken, as for Resolve, whose source
-    range tells no speed (OpenTimelineIO issue 948).
+    said one is taken if it is among them, else the middle. If there is none, the said one is taken, as for Resolve, whose
+    source range tells no speed (OpenTimelineIO issue 948).
     """
     size = abs(said)
     if size == 0 or size * frames == used:
