@@ -17,6 +17,7 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from ..core import InputError
+from ..parse import shown
 from . import timecode
 from .clip import Left, NewMedia, TimelineClip
 from .maps import Polyline, Speed
@@ -67,9 +68,15 @@ def written_as(composition: Composition, new: Mapping[int, NewMedia], ending: st
 
 def _why(one: Placed) -> str:
     """Why a clip without new media does not show what it did."""
-    if isinstance(one.clip, Left):
-        return one.clip.reason
-    return "" if isinstance(one.clip.map, Speed | Polyline) else "its curve of speed cannot be written: it plays at 100 %"
+    return one.clip.reason if isinstance(one.clip, Left) else ""
+
+
+def _line(clip: TimelineClip) -> Polyline:
+    """The map of a clip as straight lines: of a curve, from frame to frame."""
+    if isinstance(clip.map, Polyline):
+        return clip.map
+    times = [clip.start + frame / clip.rate for frame in range(clip.frames)]
+    return Polyline(tuple((time, clip.map.at(time)) for time in times))
 
 
 def _url(path: str) -> str:
@@ -139,10 +146,9 @@ def _otio_clip(one: Placed, media: NewMedia | None, rate: Fraction) -> dict[str,
         if isinstance(clip.map, Speed):
             lowest = clip.frames - 1 if clip.map.speed < 0 else 0
             effects = _warp(clip.map.speed)
-        elif isinstance(clip.map, Polyline):
-            effects = _ramp(clip.map, clip.origin)
-        start = (clip.place(lowest) + clip.origin) * rate
-        if isinstance(clip.map, Polyline):
+            start = (clip.place(lowest) + clip.origin) * rate
+        else:
+            effects = _ramp(_line(clip), clip.origin)
             start = (clip.start + clip.origin) * rate
     item = _item("Clip.2", one.clip.name, _range(start, one.frames, rate))
     if why:
@@ -186,12 +192,12 @@ def _edl(composition: Composition, new: Mapping[int, NewMedia]) -> str:
             reel, first, name = "AX", media.start, media.path.name
         elif isinstance(one.clip, TimelineClip):
             reel, first, used, after, lost = _edl_source(one.clip, rate, code)
-            name, why = media_name(one.clip.media) or name, why or lost
+            name, why = shown(media_name(one.clip.media)) or name, why or lost
         channel = "V" if one.track == 0 else f"V{one.track + 1}"
         begin = composition.start + one.begin
         times = " ".join(map(code, (first, first + used, begin, begin + one.frames)))
         lines += [f"{count:03}  {reel:<8} {channel:<5} C        {times}", *after, f"* FROM CLIP NAME: {' '.join(name.split())}"]
-        if after and after[0].split()[-2] == "000.0":
+        if media is None and isinstance(one.clip, TimelineClip) and isinstance(one.clip.map, Speed) and not one.clip.map.speed:
             lines.append("* * FREEZE FRAME")
         if why:
             lines.append(f"* COMMENT: {' '.join(why.split())}")
@@ -205,7 +211,7 @@ def _edl_source(clip: TimelineClip, rate: Fraction, code: Any) -> tuple[str, int
     )
     reel = letters[:8] if letters and letters not in ("BL", "AX") else "AX"
     speed = clip.map.speed if isinstance(clip.map, Speed) else Fraction(1)
-    lost = "" if isinstance(clip.map, Speed) else "its ramp cannot be written in an EDL: it plays at 100 %"
+    lost = "" if isinstance(clip.map, Speed) else "an EDL holds no ramp: it plays at 100 %"
     place = (clip.place(0) + clip.origin) * rate
     entry = max(floor(place), 0)
     if place != entry:
@@ -244,10 +250,8 @@ def _xml(composition: Composition, new: Mapping[int, NewMedia]) -> str:
             media = None if one.index is None else new.get(one.index)
             why = "" if media else _why(one)
             if why:
-                lines.append(
-                    f"        <!-- {escape(one.clip.name)}: {escape(why)} -->".replace("--", "- -").replace("<!- -", "<!--")
-                )
-                lines[-1] = lines[-1].removesuffix("- ->") + "-->"
+                said = f"{one.clip.name}: {why}".replace("-", "\u2010")  # a comment may hold no two hyphens
+                lines.append(f"        <!-- {said} -->")
             if media is None and isinstance(one.clip, Left):
                 continue  # a gap
             count += 1
@@ -271,14 +275,12 @@ def _xml_clip(
         inner = f"<media><video><samplecharacteristics>{size}</samplecharacteristics></video></media>"
     else:
         assert isinstance(clip, TimelineClip)
-        url, name, own, inner = _url(clip.media), media_name(clip.media), clip.media_rate or rate, ""
+        url, name, own, inner = _url(clip.media), shown(media_name(clip.media)), clip.media_rate or rate, ""
         total = one.media_frames or one.frames
         if isinstance(clip.map, Speed) and clip.map.speed == 1 and (clip.place(0) * rate).denominator == 1:
             first = int(clip.place(0) * rate)
-        elif isinstance(clip.map, Speed | Polyline):
-            filters = _xml_remap(clip, total)
         else:
-            first = floor(clip.place(0) * rate)
+            filters = _xml_remap(clip, total)
     key = (url, own)
     known = key in files
     ident = files.setdefault(key, f"file-{len(files) + 1}")
@@ -286,7 +288,8 @@ def _xml_clip(
     return [
         f'        <clipitem id="clipitem-{count}"><name>{escape(clip.name)}</name>'
         f"<duration>{total if media or not filters else one.frames}</duration>{_xml_rate(rate)}",
-        f"          <start>{one.begin}</start><end>{one.begin + one.frames}</end><in>{first}</in><out>{first + one.frames}</out>",
+        f"          <start>{one.begin}</start><end>{one.begin + one.frames}</end>"
+        f"<in>{first}</in><out>{first + one.frames}</out>",
         f'          <file id="{ident}"/>' if known else f'          <file id="{ident}">{timed}</file>',
         *filters,
         "        </clipitem>",
@@ -295,14 +298,13 @@ def _xml_clip(
 
 def _xml_remap(clip: TimelineClip, total: int) -> list[str]:
     """The filter Time Remap, whose graph gives the media's frame, at the timeline's rate, for each frame of the clip."""
-    times = [0, clip.frames]
-    if isinstance(clip.map, Polyline):
-        inside = ((time - clip.start) * clip.rate for time, _ in clip.map.points)
-        times = sorted({*times, *(frame for frame in inside if 0 < frame < clip.frames)})  # type: ignore[type-var, arg-type]
+    times = {Fraction(0), Fraction(clip.frames)}
+    if not isinstance(clip.map, Speed):
+        inside = ((time - clip.start) * clip.rate for time, _ in _line(clip).points)
+        times |= {frame for frame in inside if 0 < frame < clip.frames}
+    shows = {when: (clip.map.at(clip.start + when / clip.rate) - clip.origin) * clip.rate for when in sorted(times)}
     keys = "".join(
-        f"<keyframe><when>{_decimal(Fraction(when))}</when>"
-        f"<value>{_decimal((clip.map.at(clip.start + Fraction(when) / clip.rate) - clip.origin) * clip.rate)}</value></keyframe>"
-        for when in times
+        f"<keyframe><when>{_decimal(when)}</when><value>{_decimal(value)}</value></keyframe>" for when, value in shows.items()
     )
     return [
         "          <filter><effect><name>Time Remap</name><effectid>timeremap</effectid><effectcategory>motion</effectcategory>"
