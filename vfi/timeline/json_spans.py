@@ -210,7 +210,7 @@ class Json:
             self.replace(inside, {name: new})
             return
         indent = self._indent(first)
-        gap = self._text[inside.begin + 1 : first]
+        gap = self._text[inside.begin + 1 : first] or (" " if self._colon.endswith(" ") else "")
         self._edits.append((first, first, f"{json.dumps(name)}{self._colon}{self._written(new, indent)},{gap}"))
 
     def remove(self, array: Value, indexes: set[int]) -> None:
