@@ -305,7 +305,8 @@ def test_paths_in_comments_point_to_the_new_media():
     ("name", "wanted"),
     [
         ("Z677_4C (ANIM10)", "Z677_4C"), ("Z682_156 (LAY3) FF ", "Z682_156"), ("Z686_5A (LAY2) (47.56 FPS)", "Z686_5A"),
-        ("shot (1).mov", "shot (1).mov"), ("a (copy 2)", "a (copy 2)"), ("FF", "FF"), ("(LAY2)", "(LAY2)"), ("a  b FF", "a  b"), ("", ""),
+        ("shot (1).mov", "shot (1).mov"), ("a (copy 2)", "a (copy 2)"), ("FF", "FF"), ("(LAY2)", "(LAY2)"), ("a  b FF", "a  b"),
+        ("", ""),
         ("x " * 10_000 + "FF", ("x " * 10_000).strip()),
     ],
 )  # fmt: skip
@@ -314,7 +315,8 @@ def test_hints_of_avid_are_no_part_of_a_name(name: str, wanted: str):
 
 
 def test_frame_numbers_instead_of_timecode():  # OpenTimelineIO pull request 210
-    text = "1 CLPA V C     113 170 0  57\n2 CLPA V C     170 170 57 57\n2 CLPB V D 027 162 189 57 84\n3 CLPB V C     189 381 84 276\n"
+    text = "1 CLPA V C     113 170 0  57\n2 CLPA V C     170 170 57 57\n"
+    text += "2 CLPB V D 027 162 189 57 84\n3 CLPB V C     189 381 84 276\n"
     timeline = read(text)
     assert [(clip.name, places(clip)[0]) for clip in timeline.clips] == [("CLPB", 189)]
     assert [(left.name, left.reason) for left in timeline.left] == [
@@ -436,11 +438,11 @@ def test_sound_of_the_same_number_shares_comments_but_keeps_its_own():
     assert out[3:] == ["* FROM CLIP NAME: a.mov"]
 
 
-def test_many_events_take_time_in_proportion():
-    text = "".join(event(number=f"{n:06}") + "* FROM CLIP NAME: a.mov\n" for n in range(20_000))
+def test_numbers_of_events_beyond_999():
+    text = "".join(event(number=f"{n:06}") + "* FROM CLIP NAME: a.mov\n" for n in range(2_000))
     timeline = read(text)
-    assert len(timeline.clips) == 20_000
-    assert len(remade(timeline).splitlines()) == 40_000
+    assert len(timeline.clips) == 2_000
+    assert len(remade(timeline).splitlines()) == 4_000
 
 
 def test_ntsc_material_without_drop_frame():
