@@ -31,6 +31,7 @@ _TOKEN = re.compile(
     r"|(?P<word>-?[A-Za-z]{1,8})(?![0-9A-Za-z])"
 )
 _LINE_END = re.compile(r"\n")
+_INDENT = re.compile(r"[ \t]*")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _STYLE = re.compile(r"[ \t\r\n]*[\[{](\r?\n)?([ \t]*)\"[^\"\\]{0,200}\"([ \t]{0,8}:[ \t]{0,8})")
 
@@ -226,7 +227,7 @@ class Json:
     def _indent(self, at: int) -> str:
         """The white space at the beginning of the line in which a character stands."""
         begin = self._text.rfind("\n", 0, at) + 1
-        space = re.compile(r"[ \t]*").match(self._text, begin)
+        space = _INDENT.match(self._text, begin)
         return space[0] if space else ""
 
     def _written(self, new: Any, indent: str) -> str:
