@@ -35,7 +35,7 @@ def composed(*clips: TimelineClip | Left, rate: F = F(24), start: int = 86400, d
 MAPS: list[TimeMap] = [
     Speed(F(1), F(2)), Speed(F(1, 3), F(2)), Speed(F(0), F(2)), Speed(F(-2), F(3)), Speed(F(57, 40), F(2)),
     Polyline(((F(0), F(2)), (F(4, 24), F(2) + F(2, 24)), (F(1), F(4)))),
-    Cubics((F(0), F(1)), ((F(2), F(1), F(1, 3), F(-1, 3)),)),
+    Cubics((F(0), F(1)), ((F(2), F(1), F(1, 3), F(-1, 3)),), F(3)),
 ]  # fmt: skip
 
 

@@ -323,11 +323,48 @@ def test_times_that_are_no_numbers_leave_their_clip(word: str):
         assert "must be a number" in found.left[0].reason
 
 
-def test_neighbours_of_a_transition_are_left():
-    blend = {"OTIO_SCHEMA": "Transition.1", "in_offset": time(6), "out_offset": time(6)}
-    found = read(clip(name="a"), blend, clip(name="b"), clip(name="c"))
-    assert [one.name for one in found.clips] == ["c"]
-    assert [(one.name, one.reason) for one in found.left] == [(name, "it stands beside a transition") for name in "ab"]
+BLEND = {"OTIO_SCHEMA": "Transition.1", "in_offset": time(6), "out_offset": time(6.5)}
+
+
+def test_clips_beside_a_transition_have_the_handles_that_it_shows():
+    found = read(clip(name="a"), BLEND, clip(name="b"), clip(name="c"))
+    assert [(one.name, one.handles) for one in found.clips] == [("a", (0, 7)), ("b", (6, 0)), ("c", (0, 0))]
+
+
+def test_titles_and_the_like_lack_no_frames():
+    title = {"DEFAULT_MEDIA": {"OTIO_SCHEMA": "GeneratorReference.1"}}
+    found = read(clip(media_references=title), clip(enabled=False))
+    assert [one.missed for one in found.left] == [False, True]
+
+
+GAP = {"OTIO_SCHEMA": "Gap.1", "source_range": span(0, 10)}
+NESTED = {"OTIO_SCHEMA": "Stack.1", "name": "inner", "children": [{"OTIO_SCHEMA": "Track.1", "children": [clip(), GAP]}, GAP]}
+
+
+def test_places_for_other_formats():
+    data = timeline(clip(name="a"), BLEND, GAP, NESTED, clip(warp(0.5), name="b"), start=time(86400))
+    composition = read_otio(data, "t.otio").composition
+    assert (composition.name, composition.rate, composition.start) == ("t", 24, 86400)
+    told = [(one.clip.name, one.begin, one.frames, one.index, one.media_frames, one.lost) for one in composition.placed]
+    lost = "a transition beside it is not written"
+    assert told == [("a", 0, 24, 0, 200, lost), ("inner", 34, 34, None, None, ""), ("b", 68, 24, 1, 200, "")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "child", "reason"),
+    [
+        ({"source_range": span(0, 5)}, clip(), "one of its tracks is trimmed"),
+        ({}, clip(source_range=span(0, 24.5)), "shot stands at broken frames"),
+        ({}, {"OTIO_SCHEMA": "Stack.1", "name": "in", "children": [{"OTIO_SCHEMA": "Clip.2"}]}, "Clip has no range"),
+    ],
+)
+def test_timelines_whose_places_are_not_whole_frames_are_only_edited(
+    fields: dict[str, Any], child: dict[str, Any], reason: str
+):
+    found = read(child, clip(), start=time(0), **fields)
+    assert found.with_media({}) == timeline(child, clip(), start=time(0), **fields)
+    with pytest.raises(InputError, match=f"can only be written as .otio: .*{reason}"):
+        found.composition  # noqa: B018
 
 
 def test_tracks_that_are_disabled_warped_or_sound():

@@ -294,7 +294,7 @@ def natural_spline(points: list[tuple[Fraction, Fraction]]) -> Cubics:
         low, high = points[index][1], points[index + 1][1]
         here, there = bends[index] * width**2 / 6, bends[index + 1] * width**2 / 6
         pieces.append((low, high - low - 2 * here - there, 3 * here, there - here))
-    return Cubics(tuple(time for time, _ in points), tuple(pieces))
+    return Cubics(tuple(time for time, _ in points), tuple(pieces), points[-1][1])
 
 
 def _source(clip: Any, rate: Fraction) -> _Source:

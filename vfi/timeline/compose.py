@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
@@ -28,7 +28,8 @@ from .paths import file_url, media_name
 class Placed:
     """A clip, or one that is left, at frame ``begin`` of the timeline for ``frames`` frames, on a track counted from 0.
 
-    ``index`` is its place among the timeline's clips. ``media_frames`` is how many frames its old media has.
+    ``index`` is its place among the timeline's clips. ``media_frames`` is how many frames its old media has. ``lost`` is what
+    no writer keeps of it.
     """
 
     clip: TimelineClip | Left
@@ -37,6 +38,7 @@ class Placed:
     frames: int
     index: int | None = None
     media_frames: int | None = None
+    lost: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,14 @@ class Composition:
         return [sorted((one for one in self.placed if one.track == track), key=lambda one: one.begin) for track in range(count)]
 
 
+@runtime_checkable
+class Composed(Protocol):
+    """A timeline that can be written as other formats."""
+
+    @property
+    def composition(self) -> Composition: ...
+
+
 def written_as(composition: Composition, new: Mapping[int, NewMedia], ending: str, what: str) -> bytes:
     """A file of the format that ``ending`` names, with new media for some clips, by index. ``what`` names what was read.
 
@@ -67,8 +77,8 @@ def written_as(composition: Composition, new: Mapping[int, NewMedia], ending: st
 
 
 def _why(one: Placed) -> str:
-    """Why a clip without new media does not show what it did."""
-    return one.clip.reason if isinstance(one.clip, Left) else ""
+    """What a clip without new media does not show as it did, and why."""
+    return one.clip.reason if isinstance(one.clip, Left) else one.lost
 
 
 def _line(clip: TimelineClip) -> Polyline:
@@ -130,7 +140,7 @@ def _range(start: Fraction | int, frames: Fraction | int, rate: Fraction) -> dic
 
 
 def _otio_clip(one: Placed, media: NewMedia | None, rate: Fraction) -> dict[str, Any]:
-    start, effects, why = Fraction(0), list[dict[str, Any]](), "" if media else _why(one)
+    start, effects, why = Fraction(0), list[dict[str, Any]](), one.lost if media else _why(one)
     reference: dict[str, Any] = {"OTIO_SCHEMA": "MissingReference.1", "metadata": {}, "name": "", "available_range": None}
     reference["available_image_bounds"] = None
     if media is not None:
@@ -187,7 +197,7 @@ def _edl(composition: Composition, new: Mapping[int, NewMedia]) -> str:
     for count, one in enumerate(sorted(composition.placed, key=lambda one: (one.begin, one.track)), 1):
         media = None if one.index is None else new.get(one.index)
         reel, first, used, name, after = "BL", 0, one.frames, one.clip.name, list[str]()
-        why = "" if media else _why(one)
+        why = one.lost if media else _why(one)
         if media is not None:
             reel, first, name = "AX", media.start, media.path.name
         elif isinstance(one.clip, TimelineClip):
@@ -248,7 +258,7 @@ def _xml(composition: Composition, new: Mapping[int, NewMedia]) -> str:
         lines.append("      <track>")
         for one in placed:
             media = None if one.index is None else new.get(one.index)
-            why = "" if media else _why(one)
+            why = one.lost if media else _why(one)
             if why:
                 said = f"{one.clip.name}: {why}".replace("-", "\u2010")  # a comment may hold no two hyphens
                 lines.append(f"        <!-- {said} -->")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, isfinite
 from typing import Any
@@ -15,12 +15,16 @@ from typing import Any
 from ..core import InputError
 from ..parse import shown
 from .clip import Left, NewMedia, TimelineClip
+from .compose import Composition, Placed
 from .json_spans import Json, Value
 from .maps import Polyline, Speed, TimeMap
 from .paths import file_url, media_name, media_path
 
 NEAR = Fraction(1, 10**6)
 """How near a float must be to a fraction of a small denominator to be that fraction."""
+
+SLIP = Fraction(1, 1000)
+"""How far from a whole frame a place may be by the rounding of floats."""
 
 BIGGEST = 1e12
 """The largest number of a time."""
@@ -51,7 +55,19 @@ class OtioTimeline:
     rate: Fraction
     _json: Json
     _rate: float
-    _spots: list[_Spot]
+    _spots: list[_Spot] = field(default_factory=list)
+    _placed: list[Placed] = field(default_factory=list)
+    _unplaced: str = ""
+
+    @property
+    def composition(self) -> Composition:
+        """What can be written as another format. Raises `InputError` if clips have no whole frame as their place."""
+        if self._unplaced:
+            raise InputError(f"the timeline can only be written as .otio: {self._unplaced}")
+        root = self._json.root
+        start = root.get("global_start_time")
+        first = Fraction(0) if start is None else _seconds(start) * self.rate
+        return Composition(shown(root.string("name")), self.rate, max(round(first), 0), False, tuple(self._placed))
 
     def with_media(self, new: Mapping[int, NewMedia]) -> bytes:
         self._json.clear()
@@ -106,7 +122,7 @@ def read_otio(data: bytes, what: str) -> OtioTimeline:
             f"{what} holds {f'a {schema}' if schema else 'no timeline of OpenTimelineIO'}: it must hold a Timeline"
         )
     said = _timeline_rate(json.root, what)
-    timeline = OtioTimeline([], [], normal_rate(said), json, said, [])
+    timeline = OtioTimeline([], [], normal_rate(said), json, said)
     tracks = json.root.get("tracks")
     if tracks is not None:
         _read_stack(timeline, tracks)
@@ -190,16 +206,66 @@ def _video(track: Value) -> bool:
 
 def _read_stack(timeline: OtioTimeline, stack: Value) -> None:
     why = _why_all_stay(stack, "its stack")
+    if stack.get("source_range") is not None:
+        timeline._unplaced = "its stack is trimmed"
+    track = 0
     for item in stack.all("children"):
         if _schema(item) != "Track":
-            _read_item(timeline, item, why)
+            _read_item(timeline, item, why, _Place(track, Fraction(0)))
+            track += 1
         elif _video(item):
-            children = item.all("children")
-            here = why or _why_all_stay(item, "its track")
-            for index, child in enumerate(children):
-                beside = children[max(index - 1, 0) : index + 2]
-                blended = any(_schema(one) == "Transition" for one in beside)
-                _read_item(timeline, child, here or ("it stands beside a transition" if blended else ""))
+            _read_track(timeline, item, why or _why_all_stay(item, "its track"), track)
+            track += 1
+
+
+def _read_track(timeline: OtioTimeline, track: Value, why: str, number: int) -> None:
+    if track.get("source_range") is not None:
+        timeline._unplaced = "one of its tracks is trimmed"
+    children, at = track.all("children"), Fraction(0)
+    for index, child in enumerate(children):
+        before, after = (_blend(children, index + step, name) for step, name in ((-1, "in_offset"), (1, "out_offset")))
+        _read_item(timeline, child, why, _Place(number, at, before, after))
+        try:
+            at += _duration(child)
+        except InputError as error:
+            timeline._unplaced = timeline._unplaced or f"a place is not known, since {error}"
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where an item begins, in seconds, and how long transitions show it beyond its ends; None: there is no transition."""
+
+    track: int
+    begin: Fraction
+    before: Fraction | None = None
+    after: Fraction | None = None
+
+
+def _blend(children: list[Value], index: int, name: str) -> Fraction | None:
+    """How long the transition at an index shows what is beside it beyond its end; None if there is no transition."""
+    if not 0 <= index < len(children) or _schema(children[index]) != "Transition":
+        return None
+    offset = children[index].get(name)
+    try:
+        return Fraction(0) if offset is None else max(_seconds(offset), Fraction(0))
+    except InputError:
+        return Fraction(0)  # the clip is still known to stand beside it
+
+
+def _duration(item: Value) -> Fraction:
+    """How long an item lasts in its track, in seconds. Raises `InputError`."""
+    schema = _schema(item)
+    if schema == "Transition":
+        return Fraction(0)
+    used = _span(item.get("source_range"))
+    if used is None and schema in ("Track", "Stack"):
+        inner = [_duration(child) for child in item.all("children")]
+        return Fraction(sum(inner) if schema == "Track" else max(inner, default=0))
+    reference = _reference(item)
+    used = used or (None if reference is None else _span(reference.get("available_range")))
+    if used is None:
+        raise InputError(f"{shown(item.string('name') or schema or 'an item')} has no range")
+    return used[1]
 
 
 def _why_all_stay(value: Value, what: str) -> str:
@@ -209,22 +275,49 @@ def _why_all_stay(value: Value, what: str) -> str:
     return f"{what} has a time effect" if timed else ""
 
 
-def _read_item(timeline: OtioTimeline, item: Value, why: str) -> None:
+def _read_item(timeline: OtioTimeline, item: Value, why: str, place: _Place) -> None:
     schema, json = _schema(item), timeline._json
     name = shown(item.string("name") or _media(item) or schema or "a clip")
+    one: TimelineClip | Left | None = None
+    frames = None
     if schema in ("Gap", "Transition", "Filler"):
         return
     if schema in ("Stack", "Track"):
         why = why or "it is nested: open it as a timeline of its own"
     elif schema != "Clip":
         why = why or f"it is {shown(schema) or 'no clip'}, not a clip"
+    needed = not (schema == "Clip" and _made_up(item))
     if not why:
         try:
-            _read_clip(timeline, item, name)
+            one, frames = _read_clip(timeline, item, name, place)
         except InputError as error:
             why = str(error)
-    if why:
-        timeline.left.append(Left(name, why, json.line(item)))
+    if one is None:
+        one = Left(name, why, json.line(item), missed=needed)
+        timeline.left.append(one)
+    _place(timeline, item, one, place, frames)
+
+
+def _place(timeline: OtioTimeline, item: Value, one: TimelineClip | Left, place: _Place, media_frames: int | None) -> None:
+    """Put a clip into the composition, if it stands at whole frames."""
+    try:
+        begin, length = place.begin * timeline.rate, _duration(item) * timeline.rate
+    except InputError as error:
+        timeline._unplaced = timeline._unplaced or f"a place is not known, since {error}"
+        return
+    frames = round(length)
+    if abs(begin - round(begin)) > SLIP or abs(length - frames) > SLIP:
+        timeline._unplaced = timeline._unplaced or f"{one.name} stands at broken frames"
+    elif frames > 0:
+        index = None if isinstance(one, Left) else len(timeline.clips) - 1
+        lost = "" if place.before is None and place.after is None else "a transition beside it is not written"
+        timeline._placed.append(Placed(one, place.track, round(begin), frames, index, media_frames, lost))
+
+
+def _made_up(clip: Value) -> bool:
+    """Whether a clip shows what a program makes up, such as a title: it lacks no frames."""
+    reference = _reference(clip)
+    return reference is not None and _schema(reference) == "GeneratorReference"
 
 
 def _timed(effect: Value) -> bool:
@@ -268,7 +361,8 @@ def _source(reference: Value | None) -> tuple[str, Fraction | None]:
     return f"{folder.rstrip('/')}/{name}" if folder else name, rate
 
 
-def _read_clip(timeline: OtioTimeline, item: Value, name: str) -> None:
+def _read_clip(timeline: OtioTimeline, item: Value, name: str, place: _Place) -> tuple[TimelineClip, int | None]:
+    """A clip, which the timeline takes in, and how many frames its media has."""
     if not item.flag("enabled", True):
         raise InputError("it is disabled")
     reference = _reference(item)
@@ -281,7 +375,7 @@ def _read_clip(timeline: OtioTimeline, item: Value, name: str) -> None:
     start, rate, notes = used[0], timeline.rate, list[str]()
     exact = used[1] * rate
     frames = round(exact)
-    if abs(exact - frames) > Fraction(1, 1000) or frames < 1:
+    if abs(exact - frames) > SLIP or frames < 1:
         raise InputError(f"it lasts {float(exact):g} frames of the timeline: it must last whole frames, 1 at least")
     origin = available[0] if available else Fraction(0)
     timed = {index: effect for index, effect in enumerate(item.all("effects")) if _timed(effect)}
@@ -290,21 +384,22 @@ def _read_clip(timeline: OtioTimeline, item: Value, name: str) -> None:
     if by_timecode:
         notes.append("the timeline does not tell where its media starts: the media's start timecode is used")
     timeline._spots.append(_Spot(item, reference, frozenset(timed), start))
-    timeline.clips.append(
-        TimelineClip(
-            name=name,
-            media=media,
-            rate=rate,
-            frames=frames,
-            map=time_map,
-            start=first,
-            origin=Fraction(0) if isinstance(time_map, Polyline) else origin,
-            by_timecode=by_timecode,
-            media_rate=media_rate,
-            notes=tuple(notes),
-            line=timeline._json.line(item),
-        )
+    clip = TimelineClip(
+        name=name,
+        media=media,
+        rate=rate,
+        frames=frames,
+        map=time_map,
+        start=first,
+        origin=Fraction(0) if isinstance(time_map, Polyline) else origin,
+        by_timecode=by_timecode,
+        media_rate=media_rate,
+        handles=(ceil((place.before or 0) * rate), ceil((place.after or 0) * rate)),
+        notes=tuple(notes),
+        line=timeline._json.line(item),
     )
+    timeline.clips.append(clip)
+    return clip, round(available[1] * (media_rate or rate)) if available else None
 
 
 def _time_map(
