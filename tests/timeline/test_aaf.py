@@ -6,7 +6,7 @@ import builtins
 import json
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction as F
 from math import floor
 from pathlib import Path
@@ -125,6 +125,9 @@ def made(tmp_path: Path, aaf2: Any) -> Callable[..., AafTimeline]:
         rate: int = 24,
         locator: str = "file:///m/a%20b.mov",
         tape: int | None = None,
+        original: str = "",
+        reel_length: int = 10_000,
+        layers: Sequence[list[Any]] = (),
         usage: str = "Usage_TopLevel",
     ) -> AafTimeline:
         path = tmp_path / "made.aaf"
@@ -140,9 +143,13 @@ def made(tmp_path: Path, aaf2: Any) -> Callable[..., AafTimeline]:
             source.descriptor = descriptor
             origin = file.create.SourceMob("tape")
             file.content.mobs.append(origin)
-            origin.descriptor = file.create.TapeDescriptor()
+            origin.descriptor = file.create.ImportDescriptor() if original else file.create.TapeDescriptor()
+            if original:
+                network = file.create.NetworkLocator()
+                network["URLString"].value = original
+                origin.descriptor["Locator"].append(network)
             reel = origin.create_empty_slot(rate, "picture", 1)
-            reel.segment.length = 10_000
+            reel.segment.length = reel_length
             if tape is not None:
                 code = origin.create_timecode_slot(rate, rate)
                 code.segment.start, code.segment.length = tape, 10_000
@@ -156,15 +163,26 @@ def made(tmp_path: Path, aaf2: Any) -> Callable[..., AafTimeline]:
             top.usage = usage
             file.content.mobs.append(top)
             pictures = top.create_timeline_slot(rate)
-            pictures.segment = file.create.Sequence("picture")
 
             def clip(start: int, length: int) -> Any:
                 return master.create_source_clip(1, start, length, "picture")
 
-            parts = build(file, clip)
-            for part in parts:
-                pictures.segment.components.append(part)
-            pictures.segment.length = sum(part.length or 0 for part in parts)
+            def filled(parts: list[Any]) -> Any:
+                sequence = file.create.Sequence("picture")
+                sequence.length = sum(part.length or 0 for part in parts)
+                for part in parts:
+                    sequence.components.append(part)
+                return sequence
+
+            below = filled(build(file, clip))
+            above = [filled([filler(file, 4) if one is None else clip(*one) for one in layer]) for layer in layers]
+            if above:
+                pictures.segment = file.create.NestedScope("picture")
+                pictures.segment.length = below.length
+                for one in (below, *above):
+                    pictures.segment.slots.append(one)
+            else:
+                pictures.segment = below
         return read_aaf(path)
 
     return write
@@ -185,6 +203,16 @@ def test_positions_and_gaps(made: Callable[..., AafTimeline]):
 def test_the_timecode_of_the_tape_is_counted_but_the_file_begins_at_0(made: Callable[..., AafTimeline]):
     clip = made(lambda file, clip: [clip(5, 20)], tape=86400).clips[0]
     assert (clip.place(0) * 24, clip.origin * 24, clip.by_timecode) == (5, 86500, False)
+
+
+def test_the_original_file_is_taken_from_where_it_was_imported(made: Callable[..., AafTimeline]):
+    clip = made(lambda file, clip: [clip(5, 20)], tape=86400, original="file:///o/c.mov").clips[0]
+    assert (clip.media, clip.place(0) * 24, clip.origin * 24, clip.by_timecode) == ("/o/c.mov", 105, 86400, False)
+
+
+def test_an_original_file_that_is_counted_by_the_time_of_day_is_found_by_timecode(made: Callable[..., AafTimeline]):
+    clip = made(lambda file, clip: [clip(5, 20)], tape=0, original="file:///o/c.mov", reel_length=10_368_000).clips[0]
+    assert (clip.media, clip.place(0) * 24, clip.by_timecode) == ("/o/c.mov", 105, True)
 
 
 def test_a_tape_without_a_file_is_found_by_timecode(made: Callable[..., AafTimeline]):
@@ -345,3 +373,20 @@ def test_adapters_of_otio_read_what_is_written(ending: str, tmp_path: Path, aaf2
     assert (clips[0].source_range.start_time.value, clips[0].source_range.duration.value) == (24, 8)
     if ending != ".edl":
         assert read.global_start_time == otio.opentime.RationalTime(86400, 24)
+
+
+def test_layers_of_a_scope_are_tracks_and_muted_clips_lack_nothing(made: Callable[..., AafTimeline]):
+    def scope(file: Any, clip: Any) -> list[Any]:
+        muted = file.create.Selector()
+        muted.media_kind, muted.length = "picture", 6
+        muted["Selected"].value = filler(file, 6)
+        return [muted, clip(3, 10)]
+
+    timeline = made(scope, layers=[[(5, 10)], [None, (50, 6)]])
+    assert [(one.track, one.begin, one.frames) for one in timeline.composition.placed] == [
+        (0, 0, 6),
+        (0, 6, 10),
+        (1, 0, 10),
+        (2, 4, 6),
+    ]
+    assert [(left.reason, left.missed) for left in timeline.left] == [("it is muted", False)]

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from vfi.core import InputError
 from vfi.timeline.clip import NewMedia, TimelineClip
-from vfi.timeline.edl import EdlTimeline, read_edl, without_hints
+from vfi.timeline.edl import EdlTimeline, by_lengths, narrowed, read_edl, without_hints
+from vfi.timeline.timecode import base
 
 DATA = Path(__file__).parent.parent / "data" / "timelines"
 NTSC = F(30000, 1001)
@@ -191,6 +192,36 @@ def test_reverse_without_an_entry_begins_with_the_last_frame_of_its_source(entry
     assert "the last of its source is taken" in clip.notes[0]
 
 
+def test_avid_gives_a_reversed_clip_the_frame_that_it_begins_with_as_its_source():
+    text = event("19:20:54:01 19:20:54:02", "01:13:47:09 01:13:52:03", "M2      N24       -024.0 19:20:54:01")
+    clip = read(text).clips[0]
+    first = (19 * 3600 + 20 * 60 + 54) * 24 + 1
+    assert (places(clip)[0], places(clip)[-1], clip.notes) == (first, first - 113, ())
+
+
+@pytest.mark.parametrize(
+    ("frames", "used", "speed"),
+    [
+        (49, 97, F(2)),
+        (13, 25, F(2)),
+        (24, 48, F(2)),
+        (48, 24, F(1, 2)),
+        (24, 72, F(3)),
+        (1, 5, F(5)),
+        (100, 100, F(1)),
+        (47, 70, F(3, 2)),
+    ],
+)
+def test_lengths_tell_a_simple_speed_as_avid_counts(frames: int, used: int, speed: F):
+    assert by_lengths(frames, used) == speed
+
+
+@given(st.integers(1, 2000), st.integers(1, 5000))
+def test_a_speed_by_lengths_uses_as_many_frames_in_one_of_two_ways(frames: int, used: int):
+    speed = by_lengths(frames, used)
+    assert speed * frames == used or floor((frames - 1) * speed) + 1 == used
+
+
 def test_a_freeze_by_its_comment_alone_or_by_its_speed_alone():
     assert set(places(read(event() + "* FREEZE FRAME\n").clips[0])) == {24}
     assert set(places(read(event() + "M2   N24   000.0   00:00:01:05\n").clips[0])) == {29}
@@ -216,9 +247,6 @@ def test_a_rounded_speed_is_narrowed_by_its_source_and_the_doubt_is_told():
 
 @given(st.integers(2, 3000), st.fractions(F(1, 20), 20, max_denominator=2000), st.sampled_from([F(24), F(25), NTSC]))
 def test_a_narrowed_speed_rounds_to_what_was_said_and_uses_as_many_frames(frames: int, speed: F, rate: F):
-    from vfi.timeline.edl import narrowed
-    from vfi.timeline.timecode import base
-
     said = F(round(speed * base(rate) * 10), 10 * base(rate))
     used = floor((frames - 1) * speed) + 1
     notes: list[str] = []

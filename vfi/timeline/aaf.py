@@ -25,6 +25,9 @@ from .paths import media_name, media_path
 MOST_POINTS = 200
 """The most keyframes of a curve: exact fractions of more grow too long."""
 
+TAPE = 12 * 3600
+"""A file that claims to last this many seconds is counted by timecode, as a tape is: its positions are times of day."""
+
 LONGEST_CHAIN = 20
 """The most mobs between a clip and its media."""
 
@@ -106,10 +109,14 @@ class _Reader:
         rate = _exact(pictures[0].edit_rate)
         if not Fraction(1, 1000) <= rate <= 10**6:
             raise InputError(f"{self.what} has {float(rate):g} frames per second: its rate must be from 1/1000 to 10^6")
-        for track, slot in enumerate(pictures):
+        layers: list[Any] = []
+        for slot in pictures:
             if _exact(slot.edit_rate) != rate:
                 raise InputError(f"{self.what} has video tracks of several rates: they must have one")
-            self._track(slot.segment, track, rate)
+            # Avid writes several video tracks as the layers of one scope
+            layers += list(slot.segment.slots) if _kind(slot.segment) == "NestedScope" else [slot.segment]
+        for track, layer in enumerate(layers):
+            self._track(layer, track, rate)
         start, drop = _start(mobs[0], rate)
         composition = Composition(shown(str(mobs[0].name or "")), rate, start, drop, tuple(self.placed))
         return AafTimeline(self.clips, self.left, rate, composition, self.ending, self.what)
@@ -139,9 +146,13 @@ class _Reader:
             index = len(self.clips)
             self.clips.append(one)
         except InputError as error:
-            one = Left(name, str(error))
+            one = Left(name, str(error), missed=not isinstance(error, _Muted))
             self.left.append(one)
         self.placed.append(Placed(one, track, max(at, 0), length, index, frames))
+
+
+class _Muted(InputError):
+    """A clip that is not shown."""
 
 
 def _kind(value: Any) -> str:
@@ -209,6 +220,8 @@ def _name(component: Any) -> str:
 def _clip(component: Any, name: str, length: int, rate: Fraction) -> tuple[TimelineClip, int | None]:
     layers, notes = list(_layers(component)), list[str]()
     clip = layers[-1]
+    if _kind(clip) in SKIPPED and any(_kind(layer) == "Selector" for layer in layers):
+        raise _Muted("it is muted")
     if _kind(clip) != "SourceClip":
         raise InputError(f"it is a {_kind(clip)}, not a clip")
     groups = [layer for layer in layers if _kind(layer) == "OperationGroup"]
@@ -301,10 +314,10 @@ def _source(clip: Any, rate: Fraction) -> _Source:
     """Follow a clip through its mobs, and choose its media.
 
     The original file (of an import) is taken if its rate is that of what Avid plays, else the file that Avid plays. The last
-    timecode of the chain is what the frames are called.
+    timecode of the chain is what the frames are called. A file that is counted by it is found by the timecode that it states.
     """
     at, here = Fraction(int(clip.start or 0)), rate  # the position, in edit units of the slot that it is in
-    files = list[tuple[str, Fraction, Fraction, int | None]]()  # path, rate, position, length
+    files = list[tuple[str, Fraction, Fraction, int]]()  # path, rate, position, length
     names, code, segment = list[str](), None, clip
     for _ in range(LONGEST_CHAIN):
         mob, slot = segment.mob, segment.slot
@@ -318,7 +331,7 @@ def _source(clip: Any, rate: Fraction) -> _Source:
         if mob.name:
             names.append(str(mob.name))
         if kind == "SourceMob":
-            length = None if segment.length is None else int(segment.length)
+            length = int(segment.length or 0)
             files += [(path, own, at, length) for path in _locators(mob)[:1]]
             if (start := _mob_timecode(mob, own)) is not None:
                 code = (at + start, own)
@@ -337,6 +350,8 @@ def _source(clip: Any, rate: Fraction) -> _Source:
         return _Source(media_name(names[-1]) or names[-1], own, counted, Fraction(0), code is not None, None)
     path, own, position, length = next((file for file in reversed(files) if file[1] == files[0][1]), files[0])
     counted = position if code is None else code[0] * own / code[1]
+    if length > TAPE * own:
+        return _Source(path, own, counted, Fraction(0), True, None)
     return _Source(path, own, counted, counted - position, False, length)
 
 

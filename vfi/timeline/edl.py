@@ -25,6 +25,9 @@ from .paths import media_path
 LARGEST = 64 * 2**20
 """The most bytes of an EDL."""
 
+SIMPLE = 8
+"""The largest denominator of a speed that is taken for simple."""
+
 DOUBT = Fraction(1, 2)
 """A rounded speed is told if it may put the last frame of a clip this many frames of the media off."""
 
@@ -387,8 +390,9 @@ def _clip(event: _Event, name: str, rate: Fraction, times: list[int], what: str)
             raise InputError(f"{what}, line {line.number}: {error} (--fps gives {timecode.shown_rate(rate)})") from error
         if speed and event.tail.freeze:
             raise _Unusable("it has a freeze frame and an M2 line of another speed")
-        speed = narrowed(speed, decimals, frames, used, rate, notes)
-        if speed >= 0:
+        avid = speed < 0 and used == 1 and entry in (None, source)  # its source is the frame that it begins with
+        speed = narrowed(speed, decimals, frames, 0 if avid else used, rate, notes)
+        if speed >= 0 or avid:
             source = source if entry is None else entry
         elif entry is None or (entry == source and (frames - 1) * -speed >= 1):
             notes.append("its M2 line does not tell the frame that it begins with: the last of its source is taken")
@@ -400,9 +404,9 @@ def _clip(event: _Event, name: str, rate: Fraction, times: list[int], what: str)
     elif used == 0:
         raise _Unusable("its source lasts no frame")
     else:
-        speed = Fraction(used, frames)
+        speed = by_lengths(frames, used)
         if speed != 1:
-            notes.append(f"it has no M2 line: its speed, {float(speed * 100):.4g} %, is source length by record length")
+            notes.append(f"it has no M2 line: its speed, {float(speed * 100):.4g} %, is that of {used} frames in {frames}")
     return TimelineClip(
         name=name,
         media=event.media,
@@ -429,8 +433,24 @@ def _said(text: str, name: str, rate: Fraction) -> tuple[Fraction, int]:
     return said / timecode.base(rate), decimals
 
 
+def by_lengths(frames: int, used: int) -> Fraction:
+    """The speed of a clip that takes ``used`` frames of its source for ``frames`` of the timeline.
+
+    Avid counts floor((frames - 1) * speed) + 1 frames of the source, others frames * speed. Avid's count is taken if it gives a
+    simpler speed, such as 2 for 97 frames in 49.
+    """
+    speed = Fraction(used, frames)
+    for below in range(1, min(SIMPLE + 1, speed.denominator)):
+        above = -(-below * (used - 1) // (frames - 1))  # the least speed of this denominator that uses as many
+        if above and above * (frames - 1) < used * below:
+            return Fraction(above, below)
+    return speed
+
+
 def narrowed(said: Fraction, decimals: int, frames: int, used: int, rate: Fraction, notes: list[str]) -> Fraction:
     """The speed behind a rounded one, of a clip that takes ``used`` frames of its source for ``frames`` of the timeline.
+
+    If ``used`` is 0, the source range tells nothing.
 
     Avid counts floor((frames - 1) * speed) + 1 frames of the source. Of the speeds that are rounded so and use so many, the
     said one is taken if it is among them, else the middle. If there is none, the said one is taken, as for Resolve, whose
@@ -441,7 +461,7 @@ def narrowed(said: Fraction, decimals: int, frames: int, used: int, rate: Fracti
         return said
     half = Fraction(1, 2 * 10**decimals * timecode.base(rate))
     low, high = max(size - half, Fraction(0)), size + half
-    if frames > 1:
+    if frames > 1 and used:
         least, most = max(low, Fraction(used - 1, frames - 1)), min(high, Fraction(used, frames - 1))
         if least < most:
             low, high = least, most
