@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..core import InputError
 from .clip import NewMedia, Timeline
+from .compose import Composed, written_as
 from .markup import LARGEST
 
 FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -53,7 +54,17 @@ def read_timeline(path: Path, rate: Fraction | None = None) -> tuple[str, Timeli
         from .mlt import read_mlt
 
         return kind, read_mlt(data, what)
-    raise InputError(f"{what} is a kind of timeline that cannot be read")
+    if kind == "edl":
+        from .edl import read_edl
+
+        return kind, read_edl(data, what, rate)
+    if kind == "otio":
+        from .otio import read_otio
+
+        return kind, read_otio(data, what)
+    from .aaf import read_aaf
+
+    return kind, read_aaf(path)
 
 
 def kind_of(data: bytes, path: Path) -> str:
@@ -91,6 +102,9 @@ def written(kind: str, timeline: Timeline, new: Mapping[int, NewMedia], target: 
     """The timeline with new media, in the kind ``target``. Raises `InputError`."""
     if target == kind:
         return timeline.with_media(new)
+    if isinstance(timeline, Composed):
+        ending = next(ending for ending, known in COMPOSED.items() if known == target)
+        return written_as(timeline.composition, new, ending, FORMATS[kind][0])
     raise InputError(f"{FORMATS[kind][0]} cannot be written as {FORMATS[target][0]}")
 
 
