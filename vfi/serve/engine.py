@@ -40,6 +40,10 @@ class Engine:
         self._seen: dict[Frame, Any] = {}
         self._windows: OrderedDict[tuple[str, ...], Callable[[Sequence[Fraction]], list[Frame]]] = OrderedDict()
 
+    @property
+    def alive(self) -> bool:
+        return True
+
     def make(self, window: Sequence[str], given: dict[str, Picture], steps: Sequence[Fraction]) -> list[Picture] | Missing:
         names = tuple(window)
         if len(names) != self.window:

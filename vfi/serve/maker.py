@@ -59,6 +59,11 @@ class Backend(Protocol):
 
     window: int
 
+    @property
+    def alive(self) -> bool:
+        """Whether it can still answer."""
+        ...
+
     def make(self, window: Sequence[str], given: dict[str, Picture], steps: Sequence[Fraction]) -> list[Picture] | Missing:
         """The frames at ``steps``, in (0, 1), between the middle two of a window of named frames.
 
@@ -85,6 +90,11 @@ class Maker:
     def window(self) -> int:
         """The frames that the model sees: the new one lies between the middle two."""
         return self._backend.window
+
+    @property
+    def alive(self) -> bool:
+        """As `Backend.alive`."""
+        return self._backend.alive
 
     def make(self, window: Sequence[str], fetch: Callable[[str], Picture], steps: Sequence[Fraction]) -> list[Picture]:
         """As `Backend.make`; ``fetch`` gives a frame of this name, and is called only for those that are needed."""

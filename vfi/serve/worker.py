@@ -14,6 +14,7 @@ import sys
 import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from threading import Event, Thread, Timer
 from typing import IO, Any
@@ -90,6 +91,10 @@ class Worker:
         return messages.marks_of(self._answer(messages.marks(thumbnails, known, spread, threshold)))
 
     @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    @property
     def process(self) -> subprocess.Popen[bytes]:
         """The process of the worker."""
         return self._process
@@ -147,11 +152,9 @@ def _late(process: subprocess.Popen[Any], late: Event) -> None:
 def _end(process: subprocess.Popen[Any]) -> None:
     """End a process, if it has not ended: it does so when its requests end."""
     for pipe in (process.stdin, process.stdout):
-        try:
+        with suppress(OSError):  # it has ended, and cannot take what was left in the buffer
             if pipe is not None:
                 pipe.close()
-        except OSError:  # it has ended, and cannot take what was left in the buffer
-            continue
     try:
         process.wait(5)
     except subprocess.TimeoutExpired:
@@ -162,6 +165,7 @@ def _end(process: subprocess.Popen[Any]) -> None:
 def _kill(process: subprocess.Popen[Any]) -> None:
     """Kill a process, and what a script that names the command has started."""
     if os.name == "posix":
-        os.killpg(process.pid, signal.SIGKILL)  # its session is its own
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its session is its own
     else:
         process.kill()
