@@ -21,6 +21,8 @@ from ..edit.shots import Found, shots
 from ..model import load
 from ..model.devices import device_of
 from ..model.load import HUGE, Choice
+from ..model.wrappers import TTA_PASSES
+from ..parse import quoted
 from ..render.run import between
 from .maker import THUMBNAIL, Asked, Mark, Missing, Picture, Plane
 
@@ -32,6 +34,8 @@ class Engine:
     """A `maker.Backend` in this process. Raises `InputError` for options that name no model or device."""
 
     def __init__(self, asked: Asked) -> None:
+        if asked.tta not in TTA_PASSES:
+            raise InputError(f"{quoted(asked.tta)} is not a test-time augmentation: give one of {', '.join(TTA_PASSES)}")
         self._choice = Choice((asked.model,), asked.quality, asked.tta)
         self._device = device_of(asked.device)
         self.window = load.spec_of(self._choice).window

@@ -70,12 +70,13 @@ def read(pipe: IO[bytes]) -> Message | None:
 
     Raises `EndedError` if the pipe ends within it, and `InputError` for what is no message or is beyond the bounds.
     """
-    start = bytearray(8)
+    start, size = bytearray(4), bytearray(4)
     if not _fill(pipe, memoryview(start), may_end=True):
         return None
-    magic, length = struct.unpack("<4sI", start)
-    if magic != MAGIC:
+    if start != MAGIC:
         raise InputError(f"the pipe brought {bytes(start)!r}: a message begins with {MAGIC!r}")
+    _fill(pipe, memoryview(size))
+    (length,) = struct.unpack("<I", size)
     _few(length, HEAD, "bytes in its head")
     text = bytearray(length)
     _fill(pipe, memoryview(text))

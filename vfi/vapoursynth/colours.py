@@ -25,11 +25,18 @@ def matrix(clip: vs.VideoNode) -> int:
     return REC601 if clip.height <= LARGE[0] and clip.width <= LARGE[1] else REC709
 
 
+def small(clip: vs.VideoNode, height: int, width: int) -> vs.VideoNode:
+    """The clip as RGBS of another size."""
+    if clip.format.color_family == vs.RGB:
+        return _plain(clip).resize.Bilinear(width, height, format=vs.RGBS)
+    return clip.resize.Bilinear(width, height, format=vs.RGBS, matrix_in=matrix(clip))
+
+
 def to_rgb(clip: vs.VideoNode) -> vs.VideoNode:
     """The clip as RGB24, RGBH or RGBS: unchanged if it is that."""
     form = clip.format
     if form.color_family == vs.RGB:
-        return clip if form.id in (vs.RGB24, vs.RGBH, vs.RGBS) else clip.resize.Point(format=vs.RGBS)
+        return clip if form.id in (vs.RGB24, vs.RGBH, vs.RGBS) else _plain(clip).resize.Point(format=vs.RGBS)
     if form.color_family == vs.GRAY:
         grey = clip if form.id == vs.GRAY8 else clip.resize.Point(format=vs.GRAYS)
         return vs.core.std.ShufflePlanes([grey] * 3, [0, 0, 0], vs.RGB)
@@ -97,6 +104,11 @@ def filled(frame: vs.VideoFrame, made: Picture, *, grey: bool, alpha: vs.VideoFr
         np.asarray(moved[0])[...] = levels.round() if alpha.format.sample_type == vs.INTEGER else levels
         out.props["_Alpha"] = moved
     return out
+
+
+def _plain(clip: vs.VideoNode) -> vs.VideoNode:
+    """A clip of RGB that says so: one that was converted carelessly still states the matrix of YUV."""
+    return clip.std.SetFrameProps(_Matrix=0)
 
 
 def _levels(alpha: vs.VideoFrame) -> tuple[float, float]:

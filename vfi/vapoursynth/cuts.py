@@ -14,7 +14,7 @@ import numpy as np
 import vapoursynth as vs
 
 from ..serve.maker import THUMBNAIL, Maker, Mark
-from .colours import matrix
+from .colours import small
 from .errors import shown
 from .places import ENDLESS
 
@@ -51,7 +51,7 @@ def marks(clip: vs.VideoNode, maker: Maker, marking: Marking) -> vs.VideoNode | 
         return None
     tiny = vs.core.std.BlankClip(clip, width=1, height=1, format=vs.GRAY8, length=clip.num_frames, keep=True)
     first, last = (0, 1) if clip.num_frames > ENDLESS and not marking.spread else WIDER if marking.spread else AROUND
-    small = clip.resize.Bilinear(THUMBNAIL[1], THUMBNAIL[0], format=vs.RGBS, matrix_in=matrix(clip))
+    thumbnails = small(clip, *THUMBNAIL)
     kept: OrderedDict[int, tuple[int, int, int]] = OrderedDict()
 
     def marked(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
@@ -60,16 +60,16 @@ def marks(clip: vs.VideoNode, maker: Maker, marking: Marking) -> vs.VideoNode | 
             begin, end = max(first, -n), min(last, clip.num_frames - 1 - n)
             frames = f[1 + begin - first : 2 + end - first]
             known = [False, *(_stated(*two) if marking.scenes else False for two in pairwise(frames))]
-            thumbnails = np.stack([[np.asarray(one[plane]) for plane in range(3)] for one in frames])
+            pictures = np.stack([[np.asarray(one[plane]) for plane in range(3)] for one in frames])
             with shown():
-                found = maker.marks(thumbnails, known, marking.spread, marking.threshold)
+                found = maker.marks(pictures, known, marking.spread, marking.threshold)
             pair = _of_pair(found, n, n + begin)
             kept[n] = pair
             if len(kept) > KNOWN:
                 kept.popitem(last=False)
         return _marked(f[0], pair)
 
-    looked_at = tiny.std.ModifyFrame([tiny, *(_shifted(small, by) for by in range(first, last + 1))], marked)
+    looked_at = tiny.std.ModifyFrame([tiny, *(_shifted(thumbnails, by) for by in range(first, last + 1))], marked)
     if marking.spread:
         return looked_at
 
