@@ -195,6 +195,18 @@ def test_what_is_known_of_cuts_is_not_looked_for():
     assert not any(one.cut for one in backend.marks(clip, [None] * 8, False, 1.0))
 
 
+def test_a_cut_is_one_for_the_pair_alone_too():
+    """The filter looks around a pair only if this holds; what lies around may deny a cut, as here in a flash."""
+    backend = Engine(Asked(quality="draft"))
+    flash = thumbnails("aaaaaaaa")
+    flash[4] = 1 - (1 - flash[4]) / 8
+    for clip in (thumbnails("aaaabbbbaaaabbbb"), thumbnails("aaaaabab", step=9), flash):
+        found = backend.marks(clip, [None] * len(clip), False, 0.0)
+        for n in range(1, len(clip)):
+            (_, alone) = backend.marks(clip[n - 1 : n + 1], [False, None], False, 0.0)
+            assert alone.cut >= found[n].cut, n
+
+
 def test_marks_need_as_many_thumbnails_of_the_right_size():
     backend = Engine(Asked(quality="draft"))
     with pytest.raises(InputError, match="72 x 128"):

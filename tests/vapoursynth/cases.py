@@ -5,19 +5,24 @@ The clips move a rough texture, so that every frame differs and motion is found.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
 import signal
 import sys
 import traceback
+import types
 from fractions import Fraction as F
 from pathlib import Path
 
 import numpy as np
 import vapoursynth as vs
 
+from vfi.serve.maker import Mark, Missing, Picture
+from vfi.serve.worker import Worker
 from vfi.vapoursynth import interpolate, makers, retime
+from vfi.vapoursynth.graph import Graph
 
 core = vs.core
 FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
@@ -32,7 +37,7 @@ def texture(seed=0, height=48, width=400):
 
 def moving(count=12, *, fps=(24, 1), size=(64, 36), step=2, form=vs.RGB24, cut=None, asked=None, hold=1, **conversion):
     """A texture moving by ``step`` pixels per frame, another from frame ``cut`` on; ``asked`` gathers the frames asked for."""
-    textures = [texture(seed, width=2 * (size[0] + step * 64)) for seed in (0, 1)]
+    textures = [texture(seed, max(size[1] + 3, 48), 2 * (size[0] + step * 64)) for seed in (0, 1)]
     blank = core.std.BlankClip(
         width=size[0], height=size[1], format=vs.RGB24, length=count, fpsnum=fps[0], fpsden=fps[1], keep=True
     )
@@ -599,6 +604,70 @@ def case_scripts_share_a_worker_and_few_are_kept():
     assert len(makers._kept) == 2
     makers.KEPT = 8
     assert not same(first.get_frame(1), second.get_frame(0))  # both still have their worker
+
+
+def case_one_thread_suffices():
+    before, core.num_threads = core.num_threads, 1
+    try:
+        made = interpolate(moving(4, cut=2, form=vs.YUV420P8, matrix=6), fps_num=60, **QUICK)
+        assert len(list(made.frames(prefetch=8))) == 10
+    finally:
+        core.num_threads = before
+
+
+def case_a_clip_that_nobody_holds_is_freed():
+    made = interpolate(moving(4, form=vs.YUV420P8, matrix=6), **QUICK)
+    assert len(list(made.frames())) == 8
+    assert sum(isinstance(one, Graph) for one in gc.get_objects()) > 0
+    made = None
+    gc.collect()
+    assert sum(isinstance(one, Graph) for one in gc.get_objects()) == 0
+
+
+def case_small_frames_are_made():
+    for size, form in (((1, 1), vs.RGB24), ((2, 2), vs.YUV420P8), ((16, 2), vs.YUV422P10), ((3, 500), vs.GRAY8)):
+        rgb = moving(3, size=(size[0], 48), step=1).resize.Point(*size)
+        clip = rgb if form == vs.RGB24 else rgb.resize.Bicubic(format=form, matrix=1)
+        made = interpolate(clip, **QUICK)
+        assert len(list(made.frames())) == 6
+        assert same(made.get_frame(2), clip.get_frame(1))
+
+
+class Blend:
+    """A backend of this process, which blends."""
+
+    window, alive = 2, True
+
+    def __init__(self, asked):
+        assert asked.quality == "linear"
+
+    def make(self, window, given, steps):
+        missing = [name for name in window if name not in given]
+        if missing:
+            return Missing(tuple(missing))
+        before, after = (given[name].rgb.astype(np.float32) for name in window)
+        return [Picture((before + (after - before) * float(step)).round().astype(np.uint8)) for step in steps]
+
+    def marks(self, thumbnails, known, spread, threshold):
+        return [Mark()] * len(known)
+
+
+def case_the_model_runs_in_this_process_if_it_can():
+    engine = types.ModuleType("vfi.serve.engine")
+    engine.Engine = Blend
+    sys.modules["vfi.serve.engine"] = engine
+    try:
+        for worker in ("auto", "never"):
+            made = interpolate(moving(), factor_num=4, quality="linear", worker=worker)
+            assert isinstance(list(makers._kept.values())[-1]._backend, Blend)
+            before, after = (planes(moving().get_frame(n)).astype(float) for n in (3, 4))
+            assert np.abs(planes(made.get_frame(13)) - (before * 0.75 + after * 0.25)).max() <= 0.5
+    finally:
+        del sys.modules["vfi.serve.engine"]
+        makers._kept.clear()
+    away = interpolate(moving(), factor_num=4, quality="linear", worker="always")
+    assert isinstance(list(makers._kept.values())[-1]._backend, Worker)
+    assert np.abs(planes(away.get_frame(13)) - (before * 0.75 + after * 0.25)).max() <= 0.5
 
 
 def case_the_example_plays_what_a_player_gives():

@@ -18,6 +18,9 @@ from .colours import small
 from .errors import shown
 from .places import ENDLESS
 
+ALONE = (0, 1)
+"""The pair alone: without a jump between its frames, it is no cut, whatever lies around it."""
+
 AROUND = (-4, 5)
 """The frames around a pair that tell a cut from motion and flashes: a jump is compared with those before and after it."""
 
@@ -45,42 +48,59 @@ class Marking:
 def marks(clip: vs.VideoNode, maker: Maker, marking: Marking) -> vs.VideoNode | None:
     """The marks of each pair of frames; None if there is nothing to look for.
 
-    Of a clip without a known end only the pair itself is looked at: a player gives few frames ahead.
+    What lies around a pair is looked at only if the pair itself may be a cut, and not at all in a clip without a known end: a
+    player gives few frames ahead.
     """
     if not (marking.scenes or marking.spread):
         return None
-    tiny = vs.core.std.BlankClip(clip, width=1, height=1, format=vs.GRAY8, length=clip.num_frames, keep=True)
-    first, last = (0, 1) if clip.num_frames > ENDLESS and not marking.spread else WIDER if marking.spread else AROUND
-    thumbnails = small(clip, *THUMBNAIL)
-    kept: OrderedDict[int, tuple[int, int, int]] = OrderedDict()
-
-    def marked(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
-        pair = kept.get(n)
-        if pair is None:
-            begin, end = max(first, -n), min(last, clip.num_frames - 1 - n)
-            frames = f[1 + begin - first : 2 + end - first]
-            known = [False, *(_stated(*two) if marking.scenes else False for two in pairwise(frames))]
-            pictures = np.stack([[np.asarray(one[plane]) for plane in range(3)] for one in frames])
-            with shown():
-                found = maker.marks(pictures, known, marking.spread, marking.threshold)
-            pair = _of_pair(found, n, n + begin)
-            kept[n] = pair
-            if len(kept) > KNOWN:
-                kept.popitem(last=False)
-        return _marked(f[0], pair)
-
-    looked_at = tiny.std.ModifyFrame([tiny, *(_shifted(thumbnails, by) for by in range(first, last + 1))], marked)
+    look = _Look(clip, maker, marking)
     if marking.spread:
-        return looked_at
+        return look.around(WIDER)
+    alone = look.around(ALONE)
+    whole = alone if clip.num_frames > ENDLESS else look.around(AROUND)
+    sought = look.tiny.std.FrameEval(lambda n, f: whole if f.props[CUT] else alone, prop_src=alone)
 
     def stated(n: int, f: list[vs.VideoFrame]) -> vs.VideoNode:
         said = n + 1 == clip.num_frames or _stated(*f)
         if said is None:
-            return looked_at
-        following = -1 if said else n + 1
-        return tiny.std.SetFrameProps(**{CUT: int(said), FIRST: n, NEXT: following})
+            return sought
+        return look.tiny.std.SetFrameProps(**{CUT: int(said), FIRST: n, NEXT: -1 if said else n + 1})
 
-    return tiny.std.FrameEval(stated, prop_src=[clip, _shifted(clip, 1)])
+    return look.tiny.std.FrameEval(stated, prop_src=[clip, _shifted(clip, 1)])
+
+
+class _Look:
+    """Looks for cuts and repeats in thumbnails of a clip; ``tiny`` is a clip of one pixel, as long."""
+
+    def __init__(self, clip: vs.VideoNode, maker: Maker, marking: Marking) -> None:
+        self.tiny = vs.core.std.BlankClip(clip, width=1, height=1, format=vs.GRAY8, length=clip.num_frames, keep=True)
+        self._maker, self._marking, self._count = maker, marking, clip.num_frames
+        self._thumbnails = small(clip, *THUMBNAIL)
+
+    def around(self, reach: tuple[int, int]) -> vs.VideoNode:
+        """The marks of each pair, by the frames from ``reach[0]`` to ``reach[1]`` around its first one."""
+        first, last = reach
+        kept: OrderedDict[int, tuple[int, int, int]] = OrderedDict()
+
+        def marked(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
+            pair = kept.get(n)
+            if pair is None:
+                begin, end = max(first, -n), min(last, self._count - 1 - n)
+                pair = kept[n] = self._pair(f[1 + begin - first : 2 + end - first], n, n + begin)
+                if len(kept) > KNOWN:
+                    kept.popitem(last=False)
+            return _marked(f[0], pair)
+
+        shifted = [_shifted(self._thumbnails, by) for by in range(first, last + 1)]
+        return self.tiny.std.ModifyFrame([self.tiny, *shifted], marked)
+
+    def _pair(self, frames: list[vs.VideoFrame], n: int, start: int) -> tuple[int, int, int]:
+        """`CUT`, `FIRST` and `NEXT` of the pair of frame ``n``, by the frames from ``start`` on."""
+        marking = self._marking
+        known = [False, *(_stated(*two) if marking.scenes else False for two in pairwise(frames))]
+        pictures = np.stack([[np.asarray(one[plane]) for plane in range(3)] for one in frames])
+        with shown():
+            return _of_pair(self._maker.marks(pictures, known, marking.spread, marking.threshold), n, start)
 
 
 def _stated(before: vs.VideoFrame, after: vs.VideoFrame) -> bool | None:
