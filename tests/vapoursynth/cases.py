@@ -282,6 +282,13 @@ def case_each_frames_own_duration_is_divided():
     assert sum(lasts(frame) for frame in slow.frames()) == 3 * sum(durations)
 
 
+def case_durations_of_large_numbers_are_rounded():
+    durations = [F(40_000_000, 999_999_937), F(41_000_000, 999_999_929), F(42_000_000, 999_999_893)]
+    (made,) = interpolate(uneven(moving(3), durations), factor_num=1, factor_den=3, **QUICK).frames()
+    assert abs(lasts(made) - sum(durations)) < F(1, 10**9)
+    assert "2**63" in error(interpolate, moving(2).std.AssumeFPS(fpsnum=2**61 + 1, fpsden=2**60), factor_num=1, factor_den=97)
+
+
 def case_durations_that_are_unknown_stay_so():
     made = interpolate(uneven(moving(4), [None] * 4), **QUICK)
     assert "_DurationNum" not in made.get_frame(1).props
@@ -398,6 +405,7 @@ def case_wrong_arguments_are_one_sentence():
         ({"factor_num": 0}, "factor_num"),
         ({"factor_num": 1.5}, "factor_num"),
         ({"factor_num": True}, "factor_num"),
+        ({"factor_num": 2**31, "factor_den": 2**30}, "factor_num"),
         ({"factor_num": 10**6}, "factor"),
         ({"factor_num": 1, "factor_den": 1000}, "factor"),
         ({"fps_num": -1}, "fps_num"),

@@ -171,8 +171,8 @@ def _constant(clip: Any) -> None:
 
 def _ratio(above: Any, below: Any, what: str) -> Fraction:
     for name, value in ((f"{what}_num", above), (f"{what}_den", below)):
-        if type(value) is not int or value < 1:
-            raise InputError(f"{name} is {quoted(value)}: it must be a whole number from 1 up")
+        if type(value) is not int or not 1 <= value < 2**31:
+            raise InputError(f"{name} is {quoted(value)}: it must be a whole number from 1 to 2**31 - 1")
     return Fraction(above, below)
 
 
@@ -267,6 +267,8 @@ def _graph(
         raise InputError(f"duplicates is {quoted(duplicates)}: it must be ignore or spread")
     if type(batch) is not int or not 1 <= batch <= BATCHES:
         raise InputError(f"batch is {quoted(batch)}: it must be a whole number from 1 to {BATCHES}")
+    if places.rate and max(places.rate.as_integer_ratio()) >= 2**63:
+        raise InputError(f"the output has {places.rate} frames per second: VapourSynth takes whole numbers below 2**63")
     made_by = maker(asked, worker)
     if made_by.window not in WINDOWS:
         raise InputError(f"{asked.model} sees {made_by.window} frames at once: only models of 2 or 4 can be used here")

@@ -178,6 +178,8 @@ class Graph:
         if rate is None and isinstance(self._places, Multiplied):
             covered = self._places.covered(n)
             duration = self._places.duration(n, [duration_of(one) for one in around[: len(covered)]])
+        if duration and max(duration.as_integer_ratio()) >= 2**63:  # VapourSynth holds no larger numbers
+            duration = duration.limit_denominator(10**9)
         _set(out, "_DurationNum", duration and duration.numerator)
         _set(out, "_DurationDen", duration and duration.denominator)
         if "_AbsoluteTime" in out.props:
