@@ -25,8 +25,9 @@ FLOORS = (
     ("model", "clips"),
     ("motion", "edit"),
     ("train", "tween", "render"),
+    ("serve",),
     ("__init__",),
-    ("cli",),
+    ("cli", "vapoursynth"),
     ("__main__",),
 )
 """The rooms of the library from the ground up. A room imports only from floors below its own: never up, never across."""

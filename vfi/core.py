@@ -1,7 +1,7 @@
 """Contracts that every other module relies on: frames, models, motion, checkpoints.
 
 Owns the shapes of the data and the promises of a model. Knows nothing of files, networks or video: no IO and no ``torch.nn``
-here.
+here, and importing it needs no torch.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Across: TypeAlias = Literal["hold", "blend"]
 """Shown from the last frame of a shot until the first of the next: that frame, held, or a blend of both."""

@@ -6,8 +6,9 @@ from argparse import ArgumentParser, Namespace, _ArgumentGroup
 
 import torch
 
-from ..core import InputError, Sampling
+from ..core import Sampling
 from ..model.backends import BACKENDS
+from ..model.devices import device_of as device_of
 from ..model.load import Choice
 from ..model.precision import PRECISIONS
 from ..model.quality import RUNGS
@@ -91,19 +92,6 @@ def choice_of(args: Namespace) -> Choice:
         precision=args.dtype,
         backend=args.backend,
     )
-
-
-def device_of(text: str) -> torch.device:
-    """The device that ``--device`` means; auto is the fastest available."""
-    if text == "auto":
-        text = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        device = torch.empty(0, device=text).device
-        if device.type == "meta":
-            raise RuntimeError("it computes nothing")
-        return device
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"there is no device {text!r} here: give auto, cpu, cuda or mps") from error
 
 
 def home_of(device: torch.device) -> torch.device:

@@ -6,7 +6,7 @@ files, networks or ComfyUI.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import compress, groupby, islice
@@ -111,6 +111,17 @@ def retime(frames: Tensor, model: Interpolator, at: Iterable[int | float | Fract
     if grid.times and not 0 <= grid.times[0] <= grid.times[-1] <= len(frames) - 1:
         raise InputError(f"instants {float(grid.times[0])} to {float(grid.times[-1])} must lie in 0 to {len(frames) - 1}")
     return _collect(run(frames_of_tensor(frames, Fraction(1)), model, grid, batch=batch), frames, len(grid.times))
+
+
+def between(
+    model: Interpolator, window: Sequence[Frame], seen: dict[Frame, Any]
+) -> Callable[[Sequence[Fraction]], list[Frame]]:
+    """What makes the frames between the middle two of ``window``, at steps in (0, 1), as `run` does.
+
+    All that does not depend on the step is computed now. ``seen`` keeps what the model knows of each frame, for other windows
+    of the same frames.
+    """
+    return _between(model, window, False, seen).at
 
 
 def frames_of_tensor(pictures: Tensor, rate: Fraction) -> Iterator[Frame]:
