@@ -102,12 +102,16 @@ class Making:
         return bool(self.work)
 
     def change(self) -> set[str]:
-        """Let the strips show their new clips."""
-        for name, job, run in self.work:
-            strip = strips.every_strip(self.scene.sequence_editor).get(name)
-            if strip is None:
-                raise RefusedError(f"{name} is gone: its clip is {run.path}")
-            strips.give(self.scene, strip, job, run.path)
+        """Let the strips show their new clips. What has changed can be undone, whatever comes after."""
+        try:
+            for name, job, run in self.work:
+                strip = strips.every_strip(self.scene.sequence_editor).get(name)
+                if strip is None:
+                    raise RefusedError(f"{name} is gone: its clip is {run.path}")
+                strips.give(self.scene, strip, job, run.path)
+        except RefusedError as error:
+            self.report({"ERROR"}, str(error))
+            return {"FINISHED"}
         made = sum(places.frames_needed(job.strip) for _, job, _ in self.work)
         self.report({"INFO"}, f"{made} new frames in {', '.join(name for name, _, _ in self.work)}")
         return {"FINISHED"}

@@ -73,11 +73,11 @@ def placed(
     only the distance counts: Blender 5.0 counts them from another strip's start once a strip has lost its keys.
     ``multiplied``: the factor of a Speed Control effect. Raises `RefusedError`.
     """
+    if len(keys) > 2:
+        raise RefusedError("The strip has a speed ramp, whose curve Blender does not tell: only one speed per strip is possible")
     usable = frames - sum(skipped)
     if usable < 1 or length < 1:
         raise RefusedError("The strip shows nothing of its media")
-    if len(keys) > 2:
-        raise RefusedError("The strip has a speed ramp, whose curve Blender does not tell: only one speed per strip is possible")
     if len(keys) == 2:
         span = Fraction(keys[1] - keys[0])
         if span <= 0 or abs(content - span) > 1:

@@ -214,7 +214,8 @@ def give(scene: Any, strip: Any, job: Job, path: Path) -> None:
     strip.use_reverse_frames = False
     strip.animation_offset_start = strip.animation_offset_end = 0
     strip.filepath = _relative(path) if relative else str(path)
-    if _content(strip) != job.total:
+    strip.frame_offset_start = strip.frame_offset_end = 0
+    if strip.frame_final_duration != job.total:
         _exchange(scene, strip)  # it follows the frame rate of its first file, for ever
     strip.frame_offset_start, strip.frame_offset_end = job.before, job.after
     strip.frame_start = start - job.before
@@ -223,10 +224,6 @@ def give(scene: Any, strip: Any, job: Job, path: Path) -> None:
         effect.speed_factor = 1
     if (strip.frame_final_start, strip.frame_final_duration, strip.channel) != (start, job.strip.length, channel):
         raise RefusedError(f"{name} did not keep its place: undo, and report this file")
-
-
-def _content(strip: Any) -> int:
-    return round(strip.frame_final_duration + strip.frame_offset_start + strip.frame_offset_end)
 
 
 def _relative(path: Path) -> str:
@@ -253,13 +250,16 @@ def _exchange(scene: Any, strip: Any) -> None:
     beside = strips_of(parent if parent is not None else scene.sequence_editor)
     fresh = beside.new_movie("inbetween", strip.filepath, strip.channel, strip.frame_final_end + strip.frame_duration + 1)
     _copy(strip, fresh)
+    for key in strip.keys():
+        fresh[key] = strip[key]
     _copy_modifiers(scene, strip, fresh)
-    length = min(strip.frame_final_duration, fresh.frame_final_duration)
-    for one in (strip, fresh):
-        one.frame_final_end = one.frame_final_start + length  # only strips of one length can swap
+    total, content = fresh.frame_final_duration, strip.frame_final_duration
+    if content > total:  # only strips of one length can swap
+        strip.animation_offset_end = total - total * total // content
+    fresh.animation_offset_end = total - strip.frame_final_duration
     strip.swap(fresh)
     beside.remove(fresh)
-    strip.frame_offset_start = strip.frame_offset_end = 0
+    strip.animation_offset_end = strip.frame_offset_start = strip.frame_offset_end = 0
 
 
 def _copy(old: Any, new: Any) -> None:
@@ -273,8 +273,6 @@ def _copy(old: Any, new: Any) -> None:
                 _copy(value, getattr(new, one.identifier))
         elif not one.is_readonly and one.type != "COLLECTION":
             setattr(new, one.identifier, value)
-    for key in old.keys() if hasattr(old, "keys") else ():
-        new[key] = old[key]
 
 
 def _copy_modifiers(scene: Any, old: Any, new: Any) -> None:
