@@ -20,7 +20,9 @@ def numbered(path: Path, frames: int, rate: Fraction = Fraction(24), *, size: tu
         for number in range(frames):
             picture = np.full((height, width, 3), 64, np.uint8)
             for bit in range(BITS):
-                picture[height // 3 : 2 * height // 3, bit * width // BITS : (bit + 1) * width // BITS] = 255 * (number >> bit & 1)
+                picture[height // 3 : 2 * height // 3, bit * width // BITS : (bit + 1) * width // BITS] = 255 * (
+                    number >> bit & 1
+                )
             out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
         out.mux(stream.encode(None))
     return path

@@ -46,7 +46,7 @@ def clips(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def blender(tmp_path, extension, clips):
-    """Runs lines in Blender, see ``in_blender.py``, in a folder with a space and an umlaut in its name; gives what they told."""
+    """Runs lines in Blender, see ``in_blender.py``, in a folder with a space and an umlaut in its name."""
     folder = tmp_path / "my film – Übung"
     folder.mkdir()
     for clip in clips.iterdir():
@@ -97,7 +97,8 @@ told["undone"] = [strip.filepath, len(strip.retiming_keys), place(strip), codes(
 """)
     assert told["error"] is None
     assert told["before"][0] == told["after"][0] == told["undone"][2] == [1, 61, 1]
-    assert MIXED not in told["before"][1] and told["before"][1] == told["undone"][3]
+    assert MIXED not in told["before"][1]
+    assert told["before"][1] == told["undone"][3]
     assert told["after"][1] == [MIXED, 10, MIXED, 11, MIXED, 12, MIXED, 13, MIXED, 14]
     assert told["kept"] == [0.5, 3, 0.25]
     assert told["undone"][:2] == [str(blender.folder / "n24.mkv"), 2]
@@ -274,10 +275,12 @@ except RuntimeError:
     assert "cannot be written to" in told["folder"]
     assert told["unchanged"] == [[1, 61, 1], 2, []]
     assert "speed ramp" in told["ramp"]
-    assert "gone.mkv" in told["gone"] and "is missing" in told["gone"]
+    assert "gone.mkv" in told["gone"]
+    assert "is missing" in told["gone"]
     assert "other begins at frame 700" in told["way"]
     assert told["cut"] == [None, [1, 201, 1], [0, MIXED, 1, 2]]
-    assert told["meta"][0] == "META" and "is a meta strip" in told["meta"][1]
+    assert told["meta"][0] == "META"
+    assert "is a meta strip" in told["meta"][1]
     assert "No strip is selected" in told["none"]
     assert "cannot be read" in told["text"]
     for sentence in (told[name] for name in ("given", "found", "folder", "ramp", "gone", "way", "none")):
@@ -294,7 +297,8 @@ data = (folder / "n24.mkv").read_bytes()
 told["error"] = said(bpy.ops.inbetween.smooth)
 told["made"] = made()
 """)
-    assert told["error"].startswith("Error: ") and "Traceback" not in told["error"]
+    assert told["error"].startswith("Error: ")
+    assert "Traceback" not in told["error"]
     assert told["made"] == []
 
 

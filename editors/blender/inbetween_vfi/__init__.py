@@ -206,7 +206,9 @@ class Slow(Making, bpy.types.Operator):
     bl_label = "Slow Down"
 
     factor: FloatProperty(name="Factor", default=2, min=1, soft_max=16, max=1000, description="How many times slower")
-    longer: BoolProperty(name="Longer", default=True, description="The strip grows to show all that it shows now; else it is cut")
+    longer: BoolProperty(
+        name="Longer", default=True, description="The strip grows to show all that it shows now; else it is cut"
+    )
 
     def wanted(self, strip: Strip) -> Strip:
         return places.slowed(strip, Fraction(self.factor).limit_denominator(1000), longer=self.longer)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -125,7 +124,8 @@ class Run:
         return self._room / f"clip{self.path.suffix}"
 
     def _read(self) -> None:
-        assert self._process is not None and self._process.stderr is not None
+        assert self._process is not None
+        assert self._process.stderr is not None
         for line in self._process.stderr:
             text = line.decode(errors="replace").strip()
             found = places.percent(text)
@@ -157,7 +157,7 @@ class Run:
                 last = next((line for line in reversed(self._said) if line.startswith("vfi: ")), "")
                 last = last or (self._said[-1] if self._said else f"it ended with code {code}")
                 raise RefusedError(f"vfi made no clip: {last.removeprefix('vfi: ')[:300]}")
-            os.replace(self._made, self.path)
+            self._made.replace(self.path)
         except OSError as error:
             raise RefusedError(f"{self.path} cannot be written: {error.strerror}") from error
         finally:

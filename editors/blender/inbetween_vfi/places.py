@@ -69,12 +69,12 @@ def placed(
     """The strip that Blender's numbers mean.
 
     ``offset``: frames of the timeline from the start of the content to the start of the strip. ``content``: how many of them
-    the content lasts. ``skipped``: frames left out at both ends of the file. ``keys``: the places of the retiming keys, of which
-    only the distance counts: Blender 5.0 counts them from another strip's start once a strip has lost its keys.
+    the content lasts. ``skipped``: frames left out at both ends of the file. ``keys``: the places of the retiming keys, of
+    which only the distance counts: Blender 5.0 counts them from another strip's start once a strip has lost its keys.
     ``multiplied``: the factor of a Speed Control effect. Raises `RefusedError`.
     """
     if len(keys) > 2:
-        raise RefusedError("The strip has a speed ramp, whose curve Blender does not tell: only one speed per strip is possible")
+        raise RefusedError("The strip has a speed ramp, which Blender does not tell: only one speed per strip is possible")
     usable = frames - sum(skipped)
     if usable < 1 or length < 1:
         raise RefusedError("The strip shows nothing of its media")
@@ -180,4 +180,3 @@ def percent(text: str) -> int | None:
 def whole_frames(value: float) -> Fraction:
     """A place that Blender gives as a float, in frames, to the thousandth."""
     return Fraction(value).limit_denominator(1000)
-

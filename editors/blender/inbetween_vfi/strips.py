@@ -163,17 +163,11 @@ def _curves(action: Any) -> Iterable[Any]:
     """The curves of an action, which has them in layers from Blender 4.4 on."""
     if hasattr(action, "fcurves"):
         return list(action.fcurves)
-    return [
-        curve
-        for layer in action.layers
-        for strip in layer.strips
-        for bag in strip.channelbags
-        for curve in bag.fcurves
-    ]
+    return [curve for layer in action.layers for strip in layer.strips for bag in strip.channelbags for curve in bag.fcurves]
 
 
 def _file_facts(scene: Any, strip: Any) -> tuple[int, float]:
-    """How many frames the file of a strip has, and its frame rate: a second strip tells, since the first tells its own length."""
+    """Frames and frame rate of the file of a strip: a second strip tells them, since the first tells its own length."""
     editor = scene.sequence_editor
     end = max((one.frame_final_end for one in every_strip(editor)), default=1)
     active = editor.active_strip
@@ -250,7 +244,7 @@ def _exchange(scene: Any, strip: Any) -> None:
     beside = strips_of(parent if parent is not None else scene.sequence_editor)
     fresh = beside.new_movie("inbetween", strip.filepath, strip.channel, strip.frame_final_end + strip.frame_duration + 1)
     _copy(strip, fresh)
-    for key in strip.keys():
+    for key in strip.keys():  # noqa: SIM118
         fresh[key] = strip[key]
     _copy_modifiers(scene, strip, fresh)
     total, content = fresh.frame_final_duration, strip.frame_final_duration
