@@ -61,7 +61,7 @@ def entries(program: Path, install: Install) -> dict[str, dict[str, str]]:
     if "ffmpeg" in program.name:
         raise InputError(f"{program} has ffmpeg in its name: Kdenlive would add FFmpeg's options, give it another name")
     if " ".join(path.split()) != path:
-        raise InputError(f"{program} has several spaces in a row: Kdenlive keeps only one, give a path without")
+        raise InputError(f"{program} has a tab or several spaces in a row: Kdenlive keeps one space, give a path without")
     if install.flatpak and " " in path:
         raise InputError(f"{program} has a space in its path: Kdenlive's Flatpak can start only paths without")
     binary, before = (SPAWN, f"--host --watch-bus {path} ") if install.flatpak else (path, "")
