@@ -313,3 +313,72 @@ strip = add("m", "n50.mkv")
 told["error"] = said(bpy.ops.inbetween.match_rate)
 """)
     assert "Save the .blend file first" in told["error"]
+
+
+MODAL = """
+import time
+from types import SimpleNamespace
+from bl_ext.user_default.inbetween_vfi import Making
+
+class Stand(Making):
+    "What stands for the operator, which only a window can start."
+    def __init__(self):
+        self.said = []
+    def report(self, kind, text):
+        self.said.append([*kind, text])
+    def wanted(self, strip):
+        return strip
+
+def events(stand, *kinds):
+    answers = [stand.modal(bpy.context, SimpleNamespace(type=kind)) for kind in kinds]
+    return [list(answer)[0] for answer in answers]
+
+strip = add("m")
+speed(strip, 50.0)
+strip.frame_final_end = 61
+stand = Stand()
+begun = stand.begin(bpy.context)
+stand.timer = bpy.context.window_manager.event_timer_add(0.1, window=bpy.context.window)
+"""
+
+
+def test_the_modal_operator_watches_and_changes_the_strip(blender):
+    told = blender(
+        MODAL
+        + """
+stand.work[0][2].start()
+told["first"] = events(stand, "MOUSEMOVE", "TIMER")
+while (answer := events(stand, "TIMER")) == ["RUNNING_MODAL"]:
+    time.sleep(0.05)
+told["answer"] = [begun, answer, stand.said, stand.timer]
+told["after"] = [place(strip), codes(20, 21), len(made())]
+"""
+    )
+    assert told["first"] == ["RUNNING_MODAL", "RUNNING_MODAL"]
+    assert told["answer"] == [True, ["FINISHED"], [["INFO", "30 new frames in m"]], None]
+    assert told["after"] == [[1, 61, 1], [MIXED, 10], 1]
+
+
+def test_escape_leaves_everything_as_it_was(blender):
+    told = blender(
+        MODAL
+        + """
+run = stand.work[0][2]
+run.start()
+process = run._process
+told["answer"] = [events(stand, "TIMER", "ESC"), stand.said, stand.timer]
+told["ended"] = process.poll() is not None
+told["after"] = [place(strip), len(strip.retiming_keys), strip.filepath == str(folder / "n24.mkv"), made()]
+second = Stand()
+second.begin(bpy.context)
+second.timer = None
+second.work[0][2].start()
+process = second.work[0][2]._process
+second.cancel(bpy.context)
+told["closed"] = [process.poll() is not None, made()]
+"""
+    )
+    assert told["answer"] == [["RUNNING_MODAL", "CANCELLED"], [["INFO", "Stopped: no strip has changed"]], None]
+    assert told["ended"]
+    assert told["after"] == [[1, 61, 1], 2, True, []]
+    assert told["closed"] == [True, []]

@@ -20,8 +20,6 @@ UNENDED = b", after a line without end"
 TAKEN = b""
 """Stands for an entry that was taken away, until its group is looked at."""
 
-_GROUP = re.compile(rb"\[([^\]\n]{1,100})\]")
-
 
 def added(before: bytes | None, entries: Mapping[str, Mapping[str, str]], mark: str) -> bytes:
     """The file with ``entries``, by group and key; ``before`` is None if there is no file yet.
@@ -95,9 +93,8 @@ def entry(text: bytes, group: str, key: str) -> str | None:
     found, here = None, ""
     for line in text.splitlines():
         bare = line.strip()
-        header = _GROUP.match(bare)
-        if header:
-            here = header[1].decode(errors="replace")
+        if bare.startswith(b"["):
+            here = bare[1:].partition(b"]")[0].decode(errors="replace")
         elif here == group and bare.partition(b"=")[0].strip() == key.encode() and b"=" in bare:
             value = bare.partition(b"=")[2].decode(errors="replace").strip()
             found = re.sub(r"\\(.)", lambda part: {"s": " ", "\\": "\\"}.get(part[1], part[0]), value)
