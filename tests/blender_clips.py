@@ -11,11 +11,13 @@ import numpy as np
 BITS = 10
 
 
-def numbered(path: Path, frames: int, rate: Fraction = Fraction(24), *, size: tuple[int, int] = (160, 90)) -> Path:
-    """Write a lossless clip of ``frames`` frames, counted from 0."""
+def numbered(
+    path: Path, frames: int, rate: Fraction = Fraction(24), *, size: tuple[int, int] = (160, 90), codec: str = "ffv1"
+) -> Path:
+    """Write a clip of ``frames`` frames, counted from 0; lossless with FFV1."""
     width, height = size
     with av.open(str(path), "w") as out:
-        stream = out.add_stream("ffv1", rate=rate)
+        stream = out.add_stream(codec, rate=rate)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for number in range(frames):
             picture = np.full((height, width, 3), 64, np.uint8)

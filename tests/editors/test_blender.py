@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 from fractions import Fraction
@@ -228,6 +229,87 @@ told["smooth"] = [said(bpy.ops.inbetween.smooth), place(strip), fast.speed_facto
     assert told["smooth"] == [None, [11, 51, 1], 1, [10, MIXED, MIXED, 11, 19]]
 
 
+def test_a_scene_of_23_976_frames_per_second(blender):
+    numbered(blender.folder / "ntsc.mkv", 60, Fraction(24000, 1001))
+    told = blender("""
+scene.render.fps_base = 1.001
+strip = add("m", "ntsc.mkv")
+told["match"] = [said(bpy.ops.inbetween.match_rate), strip.filepath == str(folder / "ntsc.mkv")]
+told["slow"] = [said(lambda: bpy.ops.inbetween.slow(factor=2)), place(strip), codes(*range(1, 120, 2)), strip.fps]
+""")
+    assert told["match"] == [None, True]
+    assert told["slow"][:3] == [None, [1, 121, 1], list(range(60))]
+    assert told["slow"][3] == pytest.approx(24000 / 1001, abs=1e-4)
+
+
+def test_effects_and_meta_strips_follow(blender):
+    told = blender("""
+one = add("one")
+speed(one, 50.0)
+one.frame_final_end = 41
+two = add("two", channel=2, start=31)
+speed(two, 50.0)
+two.frame_final_end = 81
+try:
+    cross = strips.new_effect("cross", "GAMMA_CROSS", 3, frame_start=31, length=10, input1=one, input2=two)
+except TypeError:  # Blender 4.2
+    cross = strips.new_effect("cross", "GAMMA_CROSS", 3, frame_start=31, frame_end=41, seq1=one, seq2=two)
+told["before"] = [place(cross), place(one), place(two)]
+pick(one, two)
+told["smooth"] = [said(bpy.ops.inbetween.smooth), codes(20, 21, 60, 61)]
+told["after"] = [place(cross), place(one), place(two)]
+told["inputs"] = [cross.input_1.name, cross.input_2.name]
+for strip in (cross, one, two):
+    strips.remove(strip)
+inner = add("inner")
+speed(inner, 50.0)
+inner.frame_final_end = 41
+with sequencer():
+    bpy.ops.sequencer.meta_make()
+    meta = editor.active_strip
+    bpy.ops.sequencer.meta_toggle()
+inner = (meta.strips if hasattr(meta, "strips") else meta.sequences)["inner"]
+inner.select = True
+editor.active_strip = inner
+told["inner"] = [said(bpy.ops.inbetween.smooth), place(inner)]
+with sequencer():
+    bpy.ops.sequencer.meta_toggle()
+told["meta"] = [place(meta), codes(20, 21, 22)]
+""")
+    assert told["before"] == told["after"] == [[31, 41, 3], [1, 41, 1], [31, 81, 2]]
+    assert told["smooth"] == [None, [MIXED, 10, MIXED, 15]]
+    assert told["inputs"] == ["one", "two"]
+    assert told["inner"] == [None, [1, 41, 1]]
+    assert told["meta"] == [[1, 41, 1], [MIXED, 10, MIXED]]
+
+
+def test_a_turned_video_is_shown_as_before_or_refused(blender):
+    """A phone turns its videos by a matrix in the file. Blender 5.0 heeds it, as the program does; Blender 4.2 does not."""
+    turned(numbered(blender.folder / "phone.mp4", 60, codec="libx264"))
+    told = blender("""
+strip = add("m", "phone.mp4")
+speed(strip, 50.0)
+strip.frame_final_end = 21
+told["error"] = said(bpy.ops.inbetween.smooth)
+told["sizes"] = [[strip.elements[0].orig_width, strip.elements[0].orig_height]]
+told["unchanged"] = [len(strip.retiming_keys), strip.filepath == str(folder / "phone.mp4"), place(strip)]
+""")
+    if told["error"] is None:
+        assert told["sizes"] == [[90, 160]]
+    else:
+        assert "its rotation is not read by this Blender" in told["error"]
+        assert told["unchanged"] == [2, True, [1, 21, 1]]
+
+
+def turned(path: Path) -> None:
+    """Give an MP4 the matrix of a quarter turn."""
+    data = bytearray(path.read_bytes())
+    matrix = data.find(b"tkhd") + 4 + 40
+    assert struct.unpack(">9i", data[matrix : matrix + 36])[:2] == (65536, 0)
+    data[matrix : matrix + 36] = struct.pack(">9i", 0, 65536, 0, -65536, 0, 0, 90 * 65536, 0, 1 << 30)
+    path.write_bytes(data)
+
+
 def test_what_cannot_be_done_is_an_error_and_changes_nothing(blender):
     told = blender("""
 import os
@@ -263,6 +345,11 @@ told["meta"] = [editor.active_strip.type, said(bpy.ops.inbetween.smooth)]
 for one in strips:
     one.select = False
 editor.active_strip = None
+strips.remove(editor.active_strip) if editor.active_strip else None
+locked = add("locked")
+locked.lock = True
+told["locked"] = said(lambda: bpy.ops.inbetween.slow(factor=2))
+strips.remove(locked)
 told["none"] = said(bpy.ops.inbetween.smooth)
 (folder / "text.mkv").write_text("no video")
 try:
@@ -282,6 +369,7 @@ except RuntimeError:
     assert told["meta"][0] == "META"
     assert "is a meta strip" in told["meta"][1]
     assert "No strip is selected" in told["none"]
+    assert "locked is locked" in told["locked"]
     assert "cannot be read" in told["text"]
     for sentence in (told[name] for name in ("given", "found", "folder", "ramp", "gone", "way", "none")):
         assert "Traceback" not in sentence

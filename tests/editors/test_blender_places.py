@@ -168,6 +168,13 @@ class TestRun:
         media.write_bytes(b"other media")
         assert job.Run(media, made, chosen).path != run.path
 
+    def test_a_long_name_is_cut(self, tmp_path, media):
+        long = media.rename(tmp_path / f"{'ü' * 100}.mkv")
+        run = job.Run(long, places.job_of(placed(), 0), options(tmp_path, self.WRITES))
+        run.start()
+        run.wait()
+        assert run.path.is_file()
+
     def test_what_the_program_says_is_told(self, tmp_path, media):
         run = job.Run(media, places.job_of(placed(), 0), options(tmp_path, "sys.exit('vfi: the clip is damaged')"))
         run.start()

@@ -69,6 +69,12 @@ def test_a_file_that_was_written_anew_and_sorted():
     assert removed(b"[Binary]\ninbetween-a=/opt/vfi\n", MARK) is None
 
 
+def test_a_file_that_kdenlive_wrote_anew():
+    text = (Path(__file__).parents[1] / "data" / "editors" / "kdenlive_24_12.rc").read_bytes()
+    assert entry(text, "Binary", "inbetween-slow-2") == "/opt/my tools/vfi"
+    assert removed(text, MARK).rstrip() == b"[Binary]\nforeign=/usr/bin/ffmpeg\n\n[Ids]\nforeign=Other job"
+
+
 def test_a_locked_file_is_refused():
     for text in (b"[$i]\n[Ids]\na=b\n", b"[Ids][$i]\na=b\n"):
         with pytest.raises(InputError, match="locked"):

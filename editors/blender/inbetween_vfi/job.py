@@ -22,6 +22,9 @@ from .places import Job, RefusedError
 ENDINGS = {"prores": ".mov", "h264": ".mp4", "hevc": ".mp4", "ffv1": ".mkv"}
 """The container of each codec."""
 
+LONGEST = 60
+"""The most characters that a clip's name takes from its media: a file name is limited, in bytes."""
+
 PATIENCE = 20
 """Seconds that a process has to end before it is killed."""
 
@@ -59,7 +62,7 @@ def name_of(media: Path, job: Job, options: Options) -> str:
         options.codec,
     ]
     told = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:8]
-    return f"{media.stem}_{told}{ENDINGS[options.codec]}"
+    return f"{media.stem[:LONGEST]}_{told}{ENDINGS[options.codec]}"
 
 
 class Run:

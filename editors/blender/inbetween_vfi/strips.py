@@ -103,6 +103,8 @@ def media_of(strip: Any) -> Path:
     path = Path(os.path.normpath(bpy.path.abspath(strip.filepath)))
     if not path.is_file():
         raise RefusedError(f"The file of {strip.name} is missing: {path}")
+    if strip.lock:
+        raise RefusedError(f"{strip.name} is locked: unlock it first")
     for name, what in (("use_multiview", "views (stereo)"), ("use_deinterlace", "deinterlacing")):
         if getattr(strip, name, False):
             raise RefusedError(f"{strip.name} uses {what}: turn it off, or render the strip to a file first")
@@ -114,7 +116,7 @@ def media_of(strip: Any) -> Path:
 def read(scene: Any, strip: Any) -> Strip:
     """What a strip shows. Raises `RefusedError`."""
     effect = speed_effect(scene, strip)
-    frames, rate = _file_facts(scene, strip)
+    frames, rate, _ = _file_facts(scene, strip, strip.filepath)
     keys = tuple(key.timeline_frame for key in strip.retiming_keys)
     return places.placed(
         places.scene_rate(scene.render.fps, scene.render.fps_base),
@@ -166,22 +168,23 @@ def _curves(action: Any) -> Iterable[Any]:
     return [curve for layer in action.layers for strip in layer.strips for bag in strip.channelbags for curve in bag.fcurves]
 
 
-def _file_facts(scene: Any, strip: Any) -> tuple[int, float]:
-    """Frames and frame rate of the file of a strip: a second strip tells them, since the first tells its own length."""
+def _file_facts(scene: Any, strip: Any, path: str) -> tuple[int, float, tuple[int, int]]:
+    """Frames, frame rate and size of a file for a strip: a second strip tells them, since the first tells its own length."""
     editor = scene.sequence_editor
     end = max((one.frame_final_end for one in every_strip(editor)), default=1)
     active = editor.active_strip
     try:
-        second = strips_of(editor).new_movie("inbetween", strip.filepath, HIGHEST, int(end) + 1)
+        second = strips_of(editor).new_movie("inbetween", path, HIGHEST, int(end) + 1)
     except RuntimeError as error:
-        raise RefusedError(f"The file of {strip.name} cannot be read: {strip.filepath}") from error
+        raise RefusedError(f"The file of {strip.name} cannot be read: {path}") from error
     try:
-        facts = second.frame_duration, second.fps
+        size = second.elements[0].orig_width, second.elements[0].orig_height
+        facts = second.frame_duration, second.fps, size
     finally:
         strips_of(editor).remove(second)
         editor.active_strip = active
     if facts[1] <= 0 or facts[0] < 1:
-        raise RefusedError(f"The file of {strip.name} cannot be read as a video: {strip.filepath}")
+        raise RefusedError(f"The file of {strip.name} cannot be read as a video: {path}")
     return facts
 
 
@@ -201,6 +204,15 @@ def make_room(scene: Any, strip: Any, length: int) -> None:
 def give(scene: Any, strip: Any, job: Job, path: Path) -> None:
     """Let a strip show the clip that a job made: at the same place, with everything else that it has."""
     effect = speed_effect(scene, strip)
+    frames, _, size = _file_facts(scene, strip, str(path))
+    before = _file_facts(scene, strip, strip.filepath)[2]
+    if size != before:
+        raise RefusedError(
+            f"{path} is {size[0]}x{size[1]} and the file of {strip.name} {before[0]}x{before[1]}: "
+            "its rotation is not read by this Blender, take a newer one"
+        )
+    if frames != job.total:
+        raise RefusedError(f"{path} has {frames} frames instead of {job.total}: delete it and try again")
     relative = strip.filepath.startswith("//")
     name, start, channel = strip.name, strip.frame_final_start, strip.channel
     strip.channel = _empty_channel(scene)  # else Blender moves a strip that overlaps another in between
@@ -214,6 +226,7 @@ def give(scene: Any, strip: Any, job: Job, path: Path) -> None:
     strip.frame_offset_start, strip.frame_offset_end = job.before, job.after
     strip.frame_start = start - job.before
     strip.channel = channel
+    strip.frame_final_end = strip.frame_final_start + job.strip.length  # effects follow it only now
     if effect is not None:
         effect.speed_factor = 1
     if (strip.frame_final_start, strip.frame_final_duration, strip.channel) != (start, job.strip.length, channel):
