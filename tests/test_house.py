@@ -19,7 +19,7 @@ NODES = sorted((ROOT / "nodes").rglob("*.py"))
 FLOORS = (
     ("core",),
     ("parse",),
-    ("ops", "tracks"),
+    ("ops", "tracks", "editors"),
     ("pixels",),
     ("archs", "timing", "timeline"),
     ("model", "clips"),

@@ -19,7 +19,7 @@ from .. import __version__
 from ..clips.clip import DamagedError
 from ..core import InputError
 from ..render import malloc
-from . import bench, conform, files, flow, interpolate, join, loop, models, retime, serve, shots, train, tween
+from . import bench, conform, editors, files, flow, interpolate, join, loop, models, retime, serve, shots, train, tween
 
 UNFORESEEN = (ArithmeticError, MemoryError, RecursionError, OSError, ValueError, torch.OutOfMemoryError)
 """Unforeseen errors caused by an argument, an input or the machine, which become one sentence."""
@@ -30,7 +30,7 @@ def command(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="vfi", description="Make in-between frames for video.")
     parser.add_argument("--version", action="version", version=f"vfi {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for one in (interpolate, retime, conform, tween, loop, join, shots, flow, models, train, bench, serve):
+    for one in (interpolate, retime, conform, tween, loop, join, shots, flow, models, editors, train, bench, serve):
         one.add_parser(commands)
     args = argparse.Namespace()
     try:
