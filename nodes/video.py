@@ -15,8 +15,9 @@ from typing import Any
 import folder_paths
 from comfy_api.latest import Input, InputImpl
 
+from ..vfi.clips.animation import is_animation
 from ..vfi.clips.clip import Encoding, Reader, Source, Trimmed, unbound
-from ..vfi.clips.video import VideoReader
+from ..vfi.clips.open import open_clip
 from ..vfi.clips.video.excerpt import sound_between
 from ..vfi.clips.video.extras import Extras
 from ..vfi.clips.video.sound import Audio
@@ -46,12 +47,13 @@ class Clip:
         if type(video).get_stream_source is Input.Video.get_stream_source:  # without a file, asking for one would encode it
             return cls.of_components(video.get_components(), video.get_bit_depth())
         source = video.get_stream_source()
-        reader = VideoReader(source)
+        reader = open_clip(source)
         start, duration = (Fraction(seconds).limit_denominator(10**6) for seconds in video.get_active_trim_window())
         end = start + duration if duration else None
-        heard = sound_between(source, start, end)
         part = reader if not start and end is None else Trimmed(reader, start, end)
-        return cls(part, heard, Extras(source, start, end))
+        if is_animation(source):
+            return cls(part)
+        return cls(part, sound_between(source, start, end), Extras(source, start, end))
 
     @classmethod
     def of_components(cls, components: Any, depth: int) -> Clip:

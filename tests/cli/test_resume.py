@@ -176,7 +176,7 @@ ALONE = {"--model", "--quality", "--ensemble", "--backend"}
 KEEP = {"--help", "--json", "--memory-ok", "--overwrite", "--resume", "--workers", "--ray"}
 """Options that change no frame: chunks are kept."""
 
-ELSEWHERE = {"--in-fps", "--plan", "--device", "--disagreement"}
+ELSEWHERE = {"--in-fps", "--gaps", "--plan", "--device", "--disagreement"}
 """Options that act on other inputs, or exclude resuming: each has a test of its own, or there is one device."""
 
 
@@ -229,6 +229,10 @@ def test_inputs_plans_and_outputs_are_known_by_what_they_are(source: Path, tmp_p
         for rate in (12, 24)
     )
     assert one["input rate"] != two["input rate"]
+    held = recipes(
+        monkeypatch, "interpolate", folder, tmp_path / "out.mp4", "--in-fps", 24, "--gaps", "hold", "--model", "linear"
+    )
+    assert [name for name in two if two[name] != held[name]] == ["input gaps"]
 
 
 def test_models_are_known_by_what_their_file_holds(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import struct
 from dataclasses import replace
 from fractions import Fraction as F
 from pathlib import Path
@@ -19,6 +21,7 @@ from vfi.clips.images import ImageReader, ImageWriter, read_image
 from vfi.clips.open import ClipSource, create_clip, open_clip
 from vfi.core import Frame, InputError
 from vfi.pixels.transfer import named
+from vfi.timing.positions import Position
 
 DATA = Path(__file__).parents[1] / "data" / "images"
 RANDOM = np.random.default_rng(0)
@@ -375,6 +378,240 @@ class TestAdvice:
         assert len(list(open_clip(Path(str(raised.value).rpartition("such as ")[2])))) == 2
 
 
+def encoded(codec: str, samples: np.ndarray, layout: str, **options: str) -> bytes:
+    """An image made by FFmpeg's encoder."""
+    picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(samples), format=layout)
+    encoder = av.CodecContext.create(codec, "w")
+    encoder.width, encoder.height, encoder.pix_fmt = picture.width, picture.height, layout
+    encoder.time_base, encoder.options = F(1), options
+    return b"".join(bytes(packet) for packet in (*encoder.encode(picture), *encoder.encode(None)))
+
+
+LOSSLESS = {"jpeg2000": {"pred": "dwt53"}}
+
+
+class TestFilmAndRenderFormats:
+    """DPX, TGA, portable anymaps and JPEG 2000: every sample as stored, in folders whose endings may be capitals."""
+
+    @pytest.mark.parametrize("size", [(1, 1), (23, 37)])
+    @pytest.mark.parametrize(
+        ("codec", "ending", "layout"),
+        [
+            *[("dpx", ".dpx", layout) for layout in ("rgb24", "rgba", "gray", "gray16be", "rgb48be", "rgb48le", "rgba64be")],
+            *[("targa", ".TGA", layout) for layout in ("bgr24", "bgra", "gray")],
+            *[("ppm", ".ppm", "rgb24"), ("ppm", ".pnm", "rgb48be"), ("pgm", ".PGM", "gray"), ("pgm", ".pnm", "gray16be")],
+            *[("jpeg2000", ".jp2", layout) for layout in ("rgb24", "rgba", "gray", "gray16le", "rgb48le")],
+            ("jpeg2000", ".j2k", "rgb24"),
+        ],
+    )
+    def test_every_sample(self, tmp_path: Path, codec: str, ending: str, layout: str, size: tuple[int, int]):
+        depth = 16 if "16" in layout or "48" in layout or "64" in layout else 8
+        channels = 1 if "gray" in layout else 4 if "a" in layout else 3
+        samples = RANDOM.integers(0, 2**depth, (*size, channels)).astype(np.uint16 if depth == 16 else np.uint8)
+        given = samples[..., 0] if channels == 1 else samples[..., [2, 1, 0, 3][:channels]] if "bgr" in layout else samples
+        options = {"format": "j2k"} if ending == ".j2k" else {}
+        data = encoded(codec, given, layout, **LOSSLESS.get(codec, {}), **options)
+        for number in (1, 2):
+            (tmp_path / f"50% shot {number}{ending}").write_bytes(data)
+        for source in (tmp_path, tmp_path / f"50% shot %d{ending}"):
+            reader = open_clip(source)
+            assert (reader.info.depth, reader.info.alpha, reader.info.frames, reader.notes) == (depth, channels == 4, 2, [])
+            for frame in reader:
+                colours = samples[..., :3] if channels > 1 else np.repeat(samples, 3, 2)
+                assert np.array_equal(rows(frame, 2**depth - 1), colours)
+                if channels == 4:
+                    assert np.array_equal((frame.alpha[0] * (2**depth - 1)).round().int().numpy(), samples[..., 3])
+
+    @pytest.mark.parametrize(("layout", "depth"), [("gbrp10le", 10), ("gbrp12le", 12)])
+    def test_ten_and_twelve_bits_of_dpx(self, tmp_path: Path, layout: str, depth: int):
+        planes = RANDOM.integers(0, 2**depth, (3, 6, 8)).astype(np.uint16)
+        picture = av.VideoFrame(8, 6, layout)
+        for into, plane in zip(yuv.planes_of(picture), planes, strict=True):
+            into[:] = plane
+        encoder = av.CodecContext.create("dpx", "w")
+        encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 8, 6, layout, F(1)
+        (tmp_path / "1.dpx").write_bytes(b"".join(map(bytes, encoder.encode(picture))))
+        reader = open_clip(tmp_path)
+        assert reader.info.depth == depth
+        assert np.array_equal(rows(next(iter(reader)), 2**depth - 1), planes.transpose(1, 2, 0))
+        write(tmp_path / "out", replace(reader.info, rate=F(24)), reader)
+        assert open_clip(tmp_path / "out").info.depth == 16
+        (again,) = open_clip(tmp_path / "out")
+        assert np.array_equal(rows(again, 2**depth - 1), planes.transpose(1, 2, 0))
+
+    @pytest.mark.parametrize(("code", "said"), [(1, "printing density"), (3, "a logarithm"), (6, None), (2, None)])
+    def test_dpx_that_is_logarithmic(self, tmp_path: Path, code: int, said: str | None):
+        data = bytearray(encoded("dpx", RANDOM.integers(0, 256, (4, 4, 3)).astype(np.uint8), "rgb24"))
+        data[801] = code  # the transfer characteristic of the first image element
+        (tmp_path / "1.dpx").write_bytes(data)
+        notes = open_clip(tmp_path).notes
+        assert notes == ([f"the DPX images hold {said}: frames are blended in these log codes"] if said else [])
+
+    @pytest.mark.parametrize(
+        ("data", "top", "codes"),
+        [
+            (b"P6 2 1 1023\n" + struct.pack(">6H", 0, 1, 512, 1023, 3, 4), 1023, [[0, 1, 512], [1023, 3, 4]]),
+            (b"P5\n# of a camera\n3 1\n100\n" + bytes([0, 50, 100]), 100, [[0] * 3, [50] * 3, [100] * 3]),
+            (b"P3\t1 2 255\n1 2 3\n4 5 6\n", 255, [[1, 2, 3], [4, 5, 6]]),
+        ],
+    )
+    def test_headers_and_depths_of_portable_anymaps(self, tmp_path: Path, data: bytes, top: int, codes: list[list[int]]):
+        (tmp_path / "a.ppm").write_bytes(data)
+        found = (read_image(tmp_path / "a.ppm").rgb * top).flatten(1).T
+        assert found.tolist() == [pytest.approx(one, abs=0.3) for one in codes]
+
+    @pytest.mark.parametrize(
+        ("bits", "alphas", "kept"), [(8, [0, 9], True), (8, [0, 0], True), (0, [0, 9], True), (0, [0, 0], False)]
+    )
+    def test_alpha_of_tga(self, tmp_path: Path, bits: int, alphas: list[int], kept: bool):
+        """Programs that know no alpha write 32 bits with zeros there, and state that these are nothing."""
+        header = struct.pack("<3B5x4H2B", 0, 0, 2, 0, 0, 2, 1, 32, 0x20 | bits)
+        (tmp_path / "a.tga").write_bytes(header + bytes([1, 2, 3, alphas[0], 4, 5, 6, alphas[1]]))
+        frame = read_image(tmp_path / "a.tga")
+        assert rows(frame).tolist() == [[[3, 2, 1], [6, 5, 4]]]
+        assert (frame.alpha is not None) is kept
+
+    @pytest.mark.parametrize("left", [0.02, 0.5, 0.95])
+    @pytest.mark.parametrize(
+        ("codec", "layout"), [("dpx", "rgb24"), ("targa", "bgr24"), ("ppm", "rgb24"), ("pgm", "gray"), ("jpeg2000", "rgb24")]
+    )
+    def test_a_last_image_cut_short_is_an_error(self, tmp_path: Path, codec: str, layout: str, left: float):
+        ending = {"targa": ".tga", "jpeg2000": ".jp2"}.get(codec, f".{codec}")
+        samples = RANDOM.integers(0, 256, (64, 64, 3)).astype(np.uint8)
+        data = encoded(codec, samples[..., 0] if layout == "gray" else samples, layout)
+        (tmp_path / f"1{ending}").write_bytes(data)
+        (tmp_path / f"2{ending}").write_bytes(data[: int(len(data) * left)])
+        with pytest.raises(InputError, match=rf"2{re.escape(ending)} "):
+            list(open_clip(tmp_path))
+
+    def test_sycc_is_of_full_range(self, tmp_path: Path):
+        """ISO 15444-1, annex M: grey is its code, whatever the range of video is."""
+        planes = np.stack([np.full((8, 8), code, np.uint8) for code in (250, 128, 128)])
+        (tmp_path / "a.jp2").write_bytes(encoded("jpeg2000", planes, "yuv444p", pred="dwt53"))
+        assert rows(read_image(tmp_path / "a.jp2"))[0, 0].tolist() == [250, 250, 250]
+
+
+def openexr(parts: list[dict[str, np.ndarray]], names: list[str] | None = None) -> bytes:
+    """An EXR file (openexr.com, "OpenEXR File Layout") without compression; each part holds channels [H,W] by their names."""
+    kinds = {"uint32": 0, "float16": 1, "float32": 2}
+    heads, chunks = [], []
+    for number, channels in enumerate(parts):
+        first = next(iter(channels.values()))
+        height, width = first.shape
+        box = struct.pack("<4i", 0, 0, width - 1, height - 1)
+        listed = b"".join(
+            name.encode() + b"\0" + struct.pack("<iB3xii", kinds[str(channels[name].dtype)], 0, 1, 1)
+            for name in sorted(channels)
+        )
+        attributes = [
+            ("channels", "chlist", listed + b"\0"),
+            ("compression", "compression", b"\0"),
+            ("dataWindow", "box2i", box),
+            ("displayWindow", "box2i", box),
+            ("lineOrder", "lineOrder", b"\0"),
+            ("pixelAspectRatio", "float", struct.pack("<f", 1)),
+            ("screenWindowCenter", "v2f", bytes(8)),
+            ("screenWindowWidth", "float", struct.pack("<f", 1)),
+        ]
+        if names is not None:
+            attributes += [
+                ("name", "string", names[number].encode()),
+                ("type", "string", b"scanlineimage"),
+                ("chunkCount", "int", struct.pack("<i", height)),
+            ]
+        stated = (f"{name}\0{kind}\0".encode() + struct.pack("<i", len(value)) + value for name, kind, value in attributes)
+        heads.append(b"".join(stated) + b"\0")
+        lines = [b"".join(channels[name][y].tobytes() for name in sorted(channels)) for y in range(height)]
+        mark = b"" if names is None else struct.pack("<i", number)
+        chunks.append([mark + struct.pack("<ii", y, len(line)) + line for y, line in enumerate(lines)])
+    head = exr.MAGIC + struct.pack("<i", 2 | (0 if names is None else 0x1000))
+    head += b"".join(heads) + (b"" if names is None else b"\0")
+    flat = [chunk for some in chunks for chunk in some]
+    starts = np.cumsum([len(head) + 8 * len(flat), *map(len, flat)])[:-1]
+    return head + b"".join(struct.pack("<Q", start) for start in starts) + b"".join(flat)
+
+
+def layers(*named: str, kind=np.float16) -> dict[str, np.ndarray]:
+    """Channels, the first of value 1, the next of value 2, and so on."""
+    return {name: np.full((4, 6), index, kind) for index, name in enumerate(named, start=1)}
+
+
+class TestLayersOfExr:
+    """The beauty pass is found by its name, and what is left out is named."""
+
+    @pytest.mark.parametrize(
+        ("channels", "values", "said"),
+        [
+            (layers("R", "G", "B", "A"), (1, 2, 3), None),
+            (layers("Y"), (1, 1, 1), None),
+            (layers("R", "G", "B", "Z"), (1, 2, 3), "their picture: Z"),
+            (layers("R", "G", "B", "beauty.R", "beauty.G", "beauty.B"), (1, 2, 3), "their picture: beauty (B, G, R)"),
+            (layers(*(f"V.Combined.{one}" for one in "RGBA")), (1, 2, 3), None),
+            (
+                layers(
+                    *(f"ViewLayer.AO.{one}" for one in "RGB"),
+                    *(f"ViewLayer.Combined.{one}" for one in "RGB"),
+                    "ViewLayer.Depth.Z",
+                ),
+                (4, 5, 6),
+                "ViewLayer.Combined: ViewLayer.AO (B, G, R), ViewLayer.Depth (Z)",
+            ),
+            (layers("a.R", "a.G", "a.B", "rgba.R", "rgba.G", "rgba.B"), (4, 5, 6), "rgba: a (B, G, R)"),
+            (layers("a.R", "a.G", "a.B", "Beauty.R", "Beauty.G", "Beauty.B", "Beauty.Z"), (4, 5, 6), "Beauty: Z, a (B, G, R)"),
+            (layers("x.R", "x.G", "x.B", "y.R", "y.G", "y.B"), (1, 2, 3), "x: y (B, G, R)"),
+            ({**layers("R", "G", "B"), **layers("id", kind=np.uint32)}, (1, 2, 3), "their picture: id"),
+        ],
+    )
+    def test_which_is_read(self, tmp_path: Path, channels, values: tuple[int, int, int], said: str | None):
+        (tmp_path / "1.exr").write_bytes(openexr([channels]))
+        reader = open_clip(tmp_path)
+        (frame,) = reader
+        alpha = 1 if frame.alpha is None else float(frame.alpha[0, 0, 0])
+        assert (frame.rgb[:, 2, 3] * alpha).tolist() == pytest.approx(values)
+        found = [note.partition(" besides ")[2] for note in reader.notes]
+        assert [sorted(re.split(", (?![A-Z]\\b)|: ", one)) for one in found] == (
+            [sorted(re.split(", (?![A-Z]\\b)|: ", said))] if said else []
+        )
+
+    @pytest.mark.parametrize(
+        ("names", "read", "left"),
+        [
+            (["diffuse", "rgba"], 1, "diffuse"),
+            (["beauty", "rgba"], 1, "beauty"),
+            (["main", "other"], 0, "other"),
+        ],
+    )
+    def test_of_several_parts(self, tmp_path: Path, names: list[str], read: int, left: str):
+        parts = [{name: plane + 10 * number for name, plane in layers("R", "G", "B").items()} for number in range(2)]
+        (tmp_path / "1.exr").write_bytes(openexr(parts, names))
+        reader = open_clip(tmp_path)
+        assert next(iter(reader)).rgb[:, 0, 0].tolist() == [1 + 10 * read, 2 + 10 * read, 3 + 10 * read]
+        assert reader.notes == [f"not kept from the EXR images besides {names[read]}: {left} (B, G, R)"]
+
+    @pytest.mark.parametrize(
+        "channels", [layers("Z"), layers("R", "G", "B", kind=np.uint32), {**layers("R", "G"), **layers("B", kind=np.float32)}]
+    )
+    def test_without_a_picture_the_channels_are_named(self, tmp_path: Path, channels):
+        (tmp_path / "1.exr").write_bytes(openexr([channels]))
+        with pytest.raises(InputError, match=rf"has the channels {', '.join(sorted(channels))}: R, G and B, or Y"):
+            open_clip(tmp_path)
+
+    @pytest.mark.parametrize("left", [0.2, 0.5, 0.8, 0.9])
+    @pytest.mark.parametrize("names", [["rgba", "other"], ["other", "rgba"]])
+    def test_several_parts_cut_short_are_an_error(self, tmp_path: Path, names: list[str], left: float):
+        data = openexr([layers("R", "G", "B")] * 2, names)
+        (tmp_path / "1.exr").write_bytes(data[: int(len(data) * left)])
+        with pytest.raises(InputError, match=r"1\.exr cannot be"):
+            open_clip(tmp_path)
+
+    def test_all_images_have_the_same_layer(self, tmp_path: Path):
+        """A render that was set up anew halfway must not change its picture silently."""
+        (tmp_path / "1.exr").write_bytes(openexr([layers("rgba.R", "rgba.G", "rgba.B")]))
+        (tmp_path / "2.exr").write_bytes(openexr([layers("beauty.R", "beauty.G", "beauty.B")]))
+        with pytest.raises(InputError, match=r"2\.exr lacks rgba, which the images before it have"):
+            list(open_clip(tmp_path))
+
+
 class TestNotes:
     @pytest.mark.parametrize(
         ("numbers", "note"),
@@ -393,6 +630,58 @@ class TestNotes:
             assert len(notes) == len(note)
             assert all(found.startswith(wanted.format(tmp_path)) for found, wanted in zip(notes, note, strict=True))
 
+    @pytest.mark.parametrize(
+        ("numbers", "places"),
+        [
+            ([1, 2, 3, 9, 10], [0, 1, 2, 8, 9]),
+            ([1, 3], [0, 1]),
+            ([10, 20, 40], [0, 1, 3]),
+            ([7], [0]),
+            ([9998, 9999, 10001], [0, 1, 3]),
+        ],
+    )
+    @pytest.mark.parametrize("rate", [F(24), F(30000, 1001)])
+    def test_missing_numbers_keep_their_time_if_asked(self, tmp_path: Path, rate: F, numbers: list[int], places: list[int]):
+        for number in numbers:
+            (tmp_path / f"f 5% {number:04d}.png").write_bytes(png(np.full((4, 4), number % 256), 0))
+        for source in (tmp_path, tmp_path / "f 5% %04d.png"):
+            reader = open_clip(source, rate=rate, gaps="hold")
+            assert [frame.time for frame in reader] == [place / rate for place in places]
+            ends = [*places[1:], places[-1] + 1]
+            assert [frame.duration for frame in reader] == [
+                (end - place) / rate for place, end in zip(places, ends, strict=True)
+            ]
+            assert (reader.info.frames, reader.info.duration, reader.info.rate) == (len(numbers), ends[-1] / rate, rate)
+            assert all((frame.time / reader.info.time_base).denominator == 1 for frame in reader)
+            for index, place in enumerate(places):
+                assert next(reader.since(place / rate)).time == place / rate
+                assert next(reader.since(ends[index] / rate - F(1, 1000))).time == place / rate
+            said = [note.partition(": ")[2] for note in reader.notes]
+            assert said == ([] if places[-1] == len(places) - 1 else ["the time of these is kept"])
+
+    def test_a_part_of_images_with_held_gaps_counts_images(self, tmp_path: Path):
+        for number in (1, 2, 5, 6):
+            (tmp_path / f"{number}.png").write_bytes(png(np.full((4, 4), number), 0))
+        whole = ClipSource(tmp_path, F(10), gaps="hold")
+        part = whole.between(Position.parse("1f"), Position.parse("3f"))
+        assert [(frame.time, frame.duration, int(rows(frame)[0, 0, 0])) for frame in part.open()] == [
+            (F(0), F(3, 10), 2),
+            (F(3, 10), F(1, 10), 5),
+        ]
+
+    def test_gaps_are_of_images_only(self, tmp_path: Path):
+        (tmp_path / "1.png").write_bytes(png(np.zeros((4, 4)), 0))
+        with pytest.raises(InputError, match="gaps can only be set for a folder of images"):
+            open_clip(tmp_path / "1.png", gaps="hold")
+
+    def test_uneven_times_that_numbers_lose(self, tmp_path: Path):
+        even, uneven = [F(0), F(1, 24), F(2, 24), F(3, 24)], [F(0), F(1, 24), F(2, 24), F(6, 24)]
+        for name, times in (("even", even), ("uneven", uneven)):
+            frames = [replace(frame, time=time) for frame, time in zip(moving(4), times, strict=True)]
+            notes = write(tmp_path / name, SMALL, frames).notes
+            lost = ["images hold no times: the frames last unevenly, which is lost; --fps makes them even"]
+            assert notes == (lost if times is uneven else [])
+
     def test_images_of_several_series_have_no_gaps(self, tmp_path: Path):
         for name in ("a1", "a2", "b7", "c"):
             (tmp_path / f"{name}.png").write_bytes(png(np.zeros((4, 4)), 0))
@@ -407,36 +696,6 @@ class TestNotes:
             f"{tmp_path / '1.png'} has transparency, which is dropped, as from all images of a clip whose first one has none"
         ]
 
-    @pytest.mark.parametrize(
-        ("channels", "parts", "said"),
-        [
-            (["A", "B", "G", "R"], 1, None),
-            (["Y"], 1, None),
-            (["B", "G", "R", "Z"], 1, "the channel Z"),
-            (["B", "G", "R", "diffuse.B", "diffuse.R"], 1, "the channels diffuse.B, diffuse.R"),
-            (["B", "G", "R"], 2, "2 parts"),
-        ],
-    )
-    def test_layers_of_exr(self, channels: list[str], parts: int, said: str | None):
-        listed = b"".join(name.encode() + b"\0" + bytes(16) for name in channels) + b"\0"
-        header = b"channels\0chlist\0" + len(listed).to_bytes(4, "little") + listed + b"\0"
-        flags = 0x1000 if parts > 1 else 0
-        data = exr.MAGIC + (2 | flags).to_bytes(4, "little") + header * parts + bytes(64)
-        assert exr.unread(data) == (said and f"EXR images hold {said}: only one picture, in R, G, B and A, is read")
-
     def test_an_exr_of_our_own_has_no_notes(self, tmp_path: Path):
         write(tmp_path / "shot", Info(4, 4, alpha=True, floats=True), [Frame(torch.rand(3, 4, 4), F(0), F(1, 24))])
         assert open_clip(tmp_path / "shot").notes == []
-
-
-def test_an_animated_webp_is_named(tmp_path: Path):
-    with av.open(str(tmp_path / "a.webp"), "w") as out:
-        stream = out.add_stream("libwebp_anim", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "bgra"
-        for k in range(4):
-            picture = np.random.default_rng(k).integers(0, 255, (48, 64, 4), np.uint8)
-            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgra")))
-        out.mux(stream.encode(None))
-    for read in (open_clip, read_image):
-        with pytest.raises(InputError, match="is an animated WebP"):
-            read(tmp_path / "a.webp")

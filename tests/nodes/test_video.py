@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -152,3 +154,26 @@ def test_what_is_no_video_gets_a_sentence(run, linear, tmp_path, from_file):
     (tmp_path / "text.mp4").write_text("not a video")
     with pytest.raises(ValueError, match="is not a readable video or image"):
         run("InbetweenInterpolateVideo", model=linear, video=from_file(str(tmp_path / "text.mp4")), mode=TWICE)
+
+
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_an_animated_webp_keeps_its_times(run, linear, tmp_path, from_file, in_memory: bool):
+    lasts, still = [100, 50, 250], []
+    for level in (20, 120, 220):
+        encoded = cv2.imencode(".webp", np.full((48, 64, 3), level, np.uint8), [cv2.IMWRITE_WEBP_QUALITY, 101])[1]
+        still.append(bytes(encoded)[12:])
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return name + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
+
+    size = struct.pack("<I", 63)[:3] + struct.pack("<I", 47)[:3]
+    parts = [bytes(6) + size + struct.pack("<I", one)[:3] + b"\2" + data for one, data in zip(lasts, still, strict=True)]
+    body = b"".join([chunk(b"VP8X", b"\2\0\0\0" + size), chunk(b"ANIM", bytes(6)), *(chunk(b"ANMF", one) for one in parts)])
+    data = chunk(b"RIFF", b"WEBP" + body)
+    (tmp_path / "a.webp").write_bytes(data)
+    source = BytesIO(data) if in_memory else str(tmp_path / "a.webp")
+    video, _, count = run("InbetweenInterpolateVideo", model=linear, video=from_file(source), mode=TWICE)
+    levels, times, heard = seen(video)
+    assert (count, heard) == (6, 0)
+    assert times == pytest.approx([0, 0.05, 0.1, 0.125, 0.15, 0.275])
+    assert levels == pytest.approx([20, 70, 120, 170, 220, 220], abs=2.5)

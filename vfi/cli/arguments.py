@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..clips.clip import is_images
+from ..clips.images import GAPS
 from ..clips.open import ClipSource
 from ..core import InputError
 from ..parse import number, quoted
@@ -93,13 +94,24 @@ def text_of(path: Path) -> str:
 
 def add_input(parser: ArgumentParser, *, damaged: bool = True) -> None:
     """Declare the input clip; ``damaged``: with the option to read a damaged one."""
-    parser.add_argument("input", metavar="IN", type=Path, help="a video file or a folder of numbered images")
+    parser.add_argument("input", metavar="IN", type=Path, help="a video, an animated image or a folder of numbered images")
     parser.add_argument(
         "--in-fps", type=argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
     )
+    add_gaps(parser)
     if damaged:
         parser.add_argument("--damaged-ok", action="store_true", help="use the readable part of a damaged video")
     add_part(parser)
+
+
+def add_gaps(parser: ArgumentParser) -> None:
+    """Declare the option for missing numbers in a folder of images."""
+    parser.add_argument(
+        "--gaps",
+        choices=GAPS,
+        help="if numbers are missing in a folder of images: close lets the images around each gap follow one another (the "
+        "default); hold keeps the time of the missing ones, which --fps fills with new frames",
+    )
 
 
 def add_part(parser: ArgumentParser) -> None:
@@ -115,8 +127,8 @@ def clip_source(args: Namespace, path: Path | None = None) -> ClipSource:
     """The part to read of the input clip, or of the one at ``path``. Raises `InputError`."""
     images = path is None or is_images(path)
     path = args.input if path is None else path
-    rate = args.in_fps if images else None
-    return ClipSource(path, rate, getattr(args, "damaged_ok", False)).between(args.from_, args.to)
+    rate, gaps = (args.in_fps, args.gaps) if images else (None, None)
+    return ClipSource(path, rate, getattr(args, "damaged_ok", False), gaps=gaps).between(args.from_, args.to)
 
 
 def add_output(parser: ArgumentParser) -> None:

@@ -52,6 +52,7 @@ def run(args: Namespace) -> int:
     source, settings = clip_source(args), Settings.of(args)
     reader = source.open()
     console, info = console_for_people(), reader.info
+    reader.notes += ["the sound is left out: flow pictures have none"] if info.audio else []
     model = build(settings.choice, settings.device, (info.height, info.width), unbound(replace(info, curve=settings.transfer)))
     if args.radius is None:
         found = tracked(flow.motions(reader, model), "measuring motion", info.frames, console)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 from ..clips.clip import Edited
+from ..core import Frame
 from ..edit.join import Seam, described, joined, seam, seam_in_words
 from ..timing.grids import exact_rate, timing
-from .arguments import add_output, add_part, argument, auto_or, clip_source, count, whole
+from .arguments import add_gaps, add_output, add_part, argument, auto_or, clip_source, count, whole
 from .output import Settings, add_options, make_clip
 from .progress import tracked
 from .report import console_for_people
@@ -32,6 +34,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     parser.add_argument(
         "--in-fps", type=argument(exact_rate), metavar="F", help="frame rate of folders of images (24 unless given)"
     )
+    add_gaps(parser)
     parser.add_argument(
         "--overlap",
         type=argument(auto_or(count)),
@@ -63,6 +66,11 @@ def run(args: Namespace) -> int:
     notes = ["the sound is left out"] if any(reader.info.audio for reader in readers) else []
     extras = [extras for source in sources if (extras := source.extras()) is not None]
     notes += [note for one in extras if (note := one.left_out()) is not None]
-    clip = Edited(info, notes, lambda: joined(readers, seams))
+
+    def frames() -> Iterator[Frame]:
+        yield from joined(readers, seams)
+        notes.extend(note for reader in readers for note in reader.notes if note not in notes)
+
+    clip = Edited(info, notes, frames)
     seaming = {"overlap": args.overlap, "match": not args.no_match, "bridge": args.bridge}
     return make_clip(clip, asked, settings, {"command": "join", "input": sources, **seaming})

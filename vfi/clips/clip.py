@@ -1,4 +1,4 @@
-"""Clips, whether video files or folders of images: their description, and the interfaces that read and write them.
+"""Clips, whether video files or images: their description, and the interfaces that read and write them.
 
 Owns `Info`, the options of writing and the promise of a safe output. Knows nothing of codecs or pixels.
 """
@@ -33,7 +33,10 @@ T = TypeVar("T")
 Source: TypeAlias = "str | os.PathLike[str] | BytesIO"
 
 VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".exr")
+IMAGE_ENDINGS = (
+    *(".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".exr"),
+    *(".dpx", ".tga", ".ppm", ".pgm", ".pnm", ".jp2", ".j2k"),
+)
 DEFAULT_RATE = Fraction(24)
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
 from itertools import islice, pairwise
-from math import floor
+from math import ceil, lcm
 from pathlib import Path
-from typing import cast
+from typing import Literal, TypeAlias, cast, get_args
 
 import av
 import torch
@@ -25,7 +26,8 @@ from torch import Tensor
 from ..core import Frame, InputError
 from ..pixels import transfer as light
 from ..pixels.uint8 import floats
-from . import exr, orientation, yuv
+from . import exr, orientation, stills, yuv
+from .animation import AnimationReader, is_animation
 from .clip import (
     DEFAULT_ENCODING,
     DEFAULT_RATE,
@@ -64,6 +66,9 @@ WRITTEN = {
 }
 HALF = 65504.0  # the largest 16-bit float
 FAINT = 1e-6  # EXR colours are divided by alpha only above this alpha
+Gaps: TypeAlias = Literal["close", "hold"]
+GAPS: tuple[Gaps, ...] = get_args(Gaps)
+"""How missing numbers of a series are treated, see `ImageReader`."""
 
 
 def read_image(path: str | os.PathLike[str]) -> Frame:
@@ -78,8 +83,10 @@ def read_image(path: str | os.PathLike[str]) -> Frame:
 class ImageReader:
     """Images as a clip of ``rate`` frames per second: those of a folder or pattern, in natural order, or the files listed.
 
-    Other files in a folder are ignored; a pattern is a path such as ``shot/%05d.png``. Frames are on ``device``. Raises
-    `InputError` if there are no images or a folder mixes formats, and during reading if an image is damaged or differs in size.
+    Other files in a folder are ignored; a pattern is a path such as ``shot/%05d.png``. If numbers are missing in a series, the
+    images around each gap follow one another; with ``gaps`` "hold", the image before a gap lasts until the next one's own time.
+    ``times`` are the starts of all images, and the end, in seconds. Frames are on ``device``. Raises `InputError` if there are
+    no images or a folder mixes formats, and during reading if an image is damaged or differs in size.
     """
 
     def __init__(
@@ -87,18 +94,33 @@ class ImageReader:
         source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
         rate: Fraction = DEFAULT_RATE,
         *,
+        gaps: Gaps = "close",
         device: torch.device | str = "cpu",
     ) -> None:
         self.notes: list[str] = []
         self._device = device
         path = Path(source) if isinstance(source, str | os.PathLike) else None
         self._files = image_files(path) if path else [Path(file) for file in cast(Sequence[str], source)]
+        data, name = self._files[0].read_bytes() if self._files[0].is_file() else b"", str(self._files[0])
         _, info = _load(self._files[0])
-        notes = (path and _gap(self._files), info.codec == "exr" and exr.unread(self._files[0].read_bytes()))
+        self._layer = exr.chosen(data, name) if info.codec == "exr" else None
+        places = _places(self._files) if path else list(range(len(self._files)))
+        held = places if gaps == "hold" else range(len(self._files))
+        curve = stills.logarithm(data)
+        notes = (
+            _gap(self._files, places, gaps),
+            self._layer and exr.unread(data, self._layer),
+            curve and f"the DPX images hold {curve}: frames are blended in these log codes",
+        )
         self.notes += [note for note in notes if note]
-        count = len(self._files)
+        self.times = [Fraction(place) / rate for place in (*held, held[-1] + 1)]
         self.info = replace(
-            info, path=path, rate=rate, frames=count, duration=count / rate, time_base=Fraction(1, rate.numerator)
+            info,
+            path=path,
+            rate=rate,
+            frames=len(self._files),
+            duration=self.times[-1],
+            time_base=Fraction(1, lcm(rate.numerator, *(time.denominator for time in self.times))),
         )
 
     def __iter__(self) -> Iterator[Frame]:
@@ -106,11 +128,10 @@ class ImageReader:
 
     def since(self, time: Fraction, before: int = 0) -> Iterator[Frame]:
         """As `clip.Seeks.since`."""
-        rate = self.info.rate or DEFAULT_RATE
         count = len(self._files)
-        for index in range(max(min(floor(time * rate), count - 1) - before, 0), count):
+        for index in range(max(min(bisect_right(self.times, time), count) - 1 - before, 0), count):
             file = self._files[index]
-            frame, info = _load(file, self._device)
+            frame, info = _load(file, self._device, self._layer)
             if (info.width, info.height) != (self.info.width, self.info.height):
                 raise InputError(
                     f"{file} is {info.width}x{info.height}, but {self._files[0]} is {self.info.width}x{self.info.height}: "
@@ -121,7 +142,8 @@ class ImageReader:
                 if not any("transparency" in before for before in self.notes) and bool((frame.alpha < 1).any()):
                     self.notes.append(note)
                 frame = replace(frame, alpha=None)
-            yield replace(frame, time=index / rate, duration=1 / rate)
+            start, end = self.times[index : index + 2]
+            yield replace(frame, time=start, duration=end - start)
 
 
 class ImageWriter(Writer):
@@ -159,9 +181,14 @@ class ImageWriter(Writer):
             self._change = light.named("srgb").code
             self.notes.append(f"light above 1 is clipped in {ending} images: .exr keeps it")
         self._first, self._count = first, 0
+        self._rate, self._time, self._uneven = info.rate, Fraction(0), False
         self._staged = Staged(folder, folder=True)
 
     def write(self, frame: Frame) -> None:
+        if self._count > 1 and self._rate is not None and frame.time - self._time != 1 / self._rate and not self._uneven:
+            self._uneven = True
+            self.notes.append("images hold no times: the frames last unevenly, which is lost; --fps makes them even")
+        self._time = frame.time
         rgb, alpha = frame.rgb if self._change is None else self._change(floats(frame.rgb)), frame.alpha
         if yuv.is_float(self._layout):
             rgb, alpha = floats(rgb), None if alpha is None else floats(alpha)
@@ -243,33 +270,80 @@ def _series(file: Path) -> tuple[str, str] | None:
     return found and (found[1], found[2])
 
 
-def _gap(files: Sequence[Path]) -> str | None:
-    """A note if numbers are missing among the images of one series; those in equal steps are not."""
-    if len({_series(file) for file in files}) != 1 or _series(files[0]) is None:
+def _places(files: Sequence[Path]) -> list[Fraction]:
+    """The place of each image in its series, counted in steps from the first; a step is the least one between two numbers."""
+    numbers = list(map(Fraction, range(len(files))))
+    if len({_series(file) for file in files}) == 1 and (series := _series(files[0])) is not None:
+        head, tail = map(len, series)
+        numbers = [Fraction(int(file.name[head : len(file.name) - tail])) for file in files]
+    step = min((after - before for before, after in pairwise(numbers)), default=Fraction(1))
+    return [(number - numbers[0]) / step for number in numbers] if step > 0 else list(map(Fraction, range(len(files))))
+
+
+def _gap(files: Sequence[Path], places: Sequence[Fraction | int], gaps: Gaps) -> str | None:
+    """A note if images are missing in their series."""
+    steps = [after - before for before, after in pairwise(places)]
+    wide = next((index for index, step in enumerate(steps) if step > 1), None)
+    if wide is None:
         return None
-    head, tail = _series(files[0]) or ("", "")
-    numbers = [int(file.name[len(head) : len(file.name) - len(tail)]) for file in files]
-    steps = [after - before for before, after in pairwise(numbers)]
-    usual = min(steps, default=1)
-    if usual < 1 or all(step == usual for step in steps):
-        return None
-    wide = next(index for index, step in enumerate(steps) if step > usual)
-    lacking = sum((step - 1) // usual for step in steps)
-    return (
-        f"{files[0].parent} lacks {lacking} {'image' if lacking == 1 else 'images'} of its series, "
-        f"first after {files[wide].name}: the images around each gap follow one another"
-    )
+    lacking = sum(ceil(step) - 1 for step in steps)
+    closed = "the images around each gap follow one another, --gaps hold keeps their time"
+    treated = "the time of these is kept" if gaps == "hold" else closed
+    lacks = f"{lacking} {'image' if lacking == 1 else 'images'} of its series"
+    return f"{files[0].parent} lacks {lacks}, first after {files[wide].name}: {treated}"
 
 
 def _natural(file: Path) -> list[str | int]:
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", file.name)]
 
 
-def _load(path: Path, device: torch.device | str = "cpu") -> tuple[Frame, Info]:
+def _load(path: Path, device: torch.device | str = "cpu", layer: exr.Layer | None = None) -> tuple[Frame, Info]:
+    """The picture in a file; ``layer``: that of an EXR, see `exr.chosen`."""
     name = str(path)
     if not path.is_file():
         raise InputError(f"{name} is a folder, not an image" if path.exists() else f"{name} does not exist")
     data = path.read_bytes()
+    if is_animation(BytesIO(data)):
+        animation = AnimationReader(path, device=device)
+        if animation.info.frames != 1:
+            raise InputError(f"{name} is an animation of {animation.info.frames} pictures: exactly one picture is needed")
+        (frame,) = animation
+        info = replace(animation.info, rate=None, frames=None, duration=None, time_base=None, start=None)
+        return replace(frame, duration=Fraction(0)), info
+    picture, info = _targa(data, path) if stills.is_tga(data) else _still(data, path, layer)
+    info = replace(info, path=path)
+    rgb, alpha = decoded(picture, info, device)
+    if alpha is not None and info.codec == "exr":
+        rgb = torch.where(alpha > FAINT, rgb / alpha, rgb)
+    if alpha is not None and info.codec == "targa" and not stills.states_alpha(data) and not alpha.any():
+        alpha = None
+    floats = yuv.is_float(picture.format)
+    rgb = rgb if floats else rgb.clamp_(0, 1)  # JPEG codes colours that no screen shows
+    turn = orientation.of_photograph(data)
+    frame = Frame(turn(rgb), Fraction(0), alpha=None if alpha is None else turn(alpha))
+    height, width = frame.rgb.shape[1:]
+    info = replace(info, width=width, height=height, chroma="rgb", colour=LINEAR if floats else RGB, floats=floats)
+    info = replace(info, alpha=alpha is not None, duration=None)
+    return frame, info
+
+
+def _targa(data: bytes, path: Path) -> tuple[av.VideoFrame, Info]:
+    """The picture of a TGA file, which FFmpeg knows by its name only."""
+    try:
+        (picture,) = cast(VideoCodecContext, av.CodecContext.create("targa", "r")).decode(av.Packet(data))
+    except (av.FFmpegError, ValueError) as error:
+        raise InputError(f"{path} cannot be decoded: it is damaged, truncated or too large") from error
+    _widened(picture, "targa")
+    depth, alpha = yuv.depth_of(picture.format), yuv.has_alpha(picture.format)
+    return picture, Info(picture.width, picture.height, depth=depth, alpha=alpha, colour=RGB, codec="targa")
+
+
+def _still(data: bytes, path: Path, layer: exr.Layer | None) -> tuple[av.VideoFrame, Info]:
+    """The picture of a file that FFmpeg recognises by its content."""
+    name, data = str(path), stills.known(data)
+    if data.startswith(exr.MAGIC):
+        layer = exr.chosen(data, name, layer)
+        data = exr.alone(data, layer, name)
     with opened(BytesIO(data), name) as container, first_look(name):
         stream = video_of(container, name)
         if stream.codec_context.name == "mjpeg":
@@ -280,18 +354,16 @@ def _load(path: Path, device: torch.device | str = "cpu") -> tuple[Frame, Info]:
 
         if exr.is_cut(data):
             damage(None)
+        if layer is not None:
+            stream.codec_context.options = {"layer": layer.name}
         pictures = list(islice(pictures_of(container, stream, damage), 2))
         if len(pictures) != 1:
             raise InputError(f"{name} holds {'a video' if pictures else 'no picture'}: exactly one picture is needed")
-        info = replace(describe(BytesIO(data), container, stream, pictures[0]), path=path)
-        rgb, alpha = decoded(pictures[0], info, device)
-        if alpha is not None and info.codec == "exr":
-            rgb = torch.where(alpha > FAINT, rgb / alpha, rgb)
-        floats = yuv.is_float(pictures[0].format)
-        rgb = rgb if floats else rgb.clamp_(0, 1)  # JPEG codes colours that no screen shows
-    turn = orientation.of_photograph(data)
-    frame = Frame(turn(rgb), Fraction(0), alpha=None if alpha is None else turn(alpha))
-    height, width = frame.rgb.shape[1:]
-    info = replace(info, width=width, height=height, chroma="rgb", colour=LINEAR if floats else RGB, floats=floats)
-    info = replace(info, alpha=alpha is not None, duration=None)
-    return frame, info
+        _widened(pictures[0], stream.codec_context.name)
+        return pictures[0], describe(BytesIO(data), container, stream, pictures[0])
+
+
+def _widened(picture: av.VideoFrame, codec: str) -> None:
+    """State full range where an image states none: grey images have it, and JPEG 2000 (ISO 15444-1, sYCC)."""
+    if not picture.color_range and (len(picture.format.components) < 3 or codec == "jpeg2000"):
+        picture.color_range = 2

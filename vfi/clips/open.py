@@ -14,6 +14,7 @@ import torch
 from ..core import InputError
 from ..timing.positions import Position
 from . import images, video
+from .animation import AnimationReader, is_animation
 from .clip import (
     DEFAULT_ENCODING,
     DEFAULT_RATE,
@@ -34,19 +35,29 @@ from .video.extras import Extras
 
 
 def open_clip(
-    source: Source, *, rate: Fraction | None = None, damaged_ok: bool = False, device: torch.device | str = "cpu"
+    source: Source,
+    *,
+    rate: Fraction | None = None,
+    gaps: images.Gaps | None = None,
+    damaged_ok: bool = False,
+    device: torch.device | str = "cpu",
 ) -> Seeks:
-    """The clip in a video file, in a folder of images or in images named by a pattern such as ``shot/%05d.png``.
+    """The clip in a video or an animated image, in a folder of images or in images of a pattern such as ``shot/%05d.png``.
 
-    ``rate`` is for images, which have none of their own; None means `DEFAULT_RATE`. Files are recognised by their content, not
+    ``rate`` is for images, which have none of their own; None means `DEFAULT_RATE`. ``gaps`` is for numbered images too: see
+    `images.ImageReader`; None means "close". Files are recognised by their content, not
     by their names. ``damaged_ok`` reads as much as possible of a damaged video. Frames are converted to RGB on ``device``, so
     only the clip's own samples are transferred. Raises `InputError`.
     """
     if isinstance(source, BytesIO) or not is_images(Path(source)):
         if rate is not None:
             raise InputError(f"{name_of(source)} has its own frame rate: {rate} can only be set for a folder of images")
+        if gaps is not None:
+            raise InputError(f"{name_of(source)} has no numbers that can lack: gaps can only be set for a folder of images")
+        if is_animation(source):
+            return AnimationReader(source, damaged_ok=damaged_ok, device=device)
         return video.VideoReader(source, damaged_ok=damaged_ok, device=device)
-    return images.ImageReader(Path(source), DEFAULT_RATE if rate is None else rate, device=device)
+    return images.ImageReader(Path(source), DEFAULT_RATE if rate is None else rate, gaps=gaps or "close", device=device)
 
 
 def create_clip(
@@ -91,21 +102,22 @@ class ClipSource:
     damaged_ok: bool = False
     start: Fraction = Fraction(0)
     end: Fraction | None = None
+    gaps: images.Gaps | None = None
 
     def open(self, device: torch.device | str = "cpu") -> Seeks:
         """The clip, its frames on ``device``. Raises `InputError`."""
-        clip = open_clip(self.path, rate=self.rate, damaged_ok=self.damaged_ok, device=device)
+        clip = open_clip(self.path, rate=self.rate, gaps=self.gaps, damaged_ok=self.damaged_ok, device=device)
         return clip if not self.start and self.end is None else Trimmed(clip, self.start, self.end)
 
     def sound(self) -> Source | None:
         """A file with the sound of the clip or of its part, starting at zero; None for images and clips without sound."""
-        if is_images(self.path):
+        if is_images(self.path) or is_animation(self.path):
             return None
         return sound_between(self.path, self.start, self.end)
 
     def extras(self) -> Extras | None:
         """What the clip's file holds besides picture and sound, of this part; None for images."""
-        if is_images(self.path):
+        if is_images(self.path) or is_animation(self.path):
             return None
         return Extras(self.path, self.start, self.end)
 
@@ -139,6 +151,6 @@ def _seconds(clip: Seeks, position: Position) -> Fraction | None:
             )
         return position.timecode_frame(rate) / rate
     number = int(position.number)
-    if isinstance(clip, images.ImageReader) and rate is not None:
-        return number / rate if number < (clip.info.frames or 0) else None
+    if isinstance(clip, images.ImageReader):
+        return clip.times[number] if number < (clip.info.frames or 0) else None
     return next(islice((frame.time for frame in clip), number, None), None)

@@ -204,6 +204,7 @@ class ChunkWriter(Writer):
     def _finish_chunk(self) -> None:
         assert self._chunk is not None
         self._chunk.commit()
+        self.notes += [note for note in self._chunk.notes if note not in self.notes]
         self._chunk = None
         self._chunks.finish(self._number, self._begun)
         self._number += 1

@@ -127,7 +127,7 @@ def opened(source: Source, name: str) -> Iterator[InputContainer]:
         raise InputError(f"{name} is not a readable video or image: it is something else, damaged or truncated") from error
     with container:
         if _is_animated_webp(source):
-            raise InputError(f"{name} is an animated WebP, which cannot be read: give a GIF, a video or a folder of images")
+            raise InputError(f"{name} is an animated WebP, which FFmpeg cannot read: open it with `open_clip`")
         yield container
 
 

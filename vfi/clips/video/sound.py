@@ -58,7 +58,10 @@ def fitted_sound(
     be stretched.
     """
     duration = clip.info.duration
-    if source is None or audio == "drop" or ending.lower() not in CONTAINERS:
+    if source is None or audio == "drop":
+        yield None
+    elif ending.lower() not in CONTAINERS:
+        clip.notes.append("images hold no sound: it is left out, and only a video file as the output keeps it")
         yield None
     elif audio == "copy" or asked.keeps_time(duration):
         yield source
