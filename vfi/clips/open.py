@@ -31,21 +31,27 @@ from .clip import (
 )
 from .video.excerpt import sound_between
 from .video.extras import Extras
+from .video.fields import Deinterlace
 
 
 def open_clip(
-    source: Source, *, rate: Fraction | None = None, damaged_ok: bool = False, device: torch.device | str = "cpu"
+    source: Source,
+    *,
+    rate: Fraction | None = None,
+    damaged_ok: bool = False,
+    device: torch.device | str = "cpu",
+    deinterlace: Deinterlace = "auto",
 ) -> Seeks:
     """The clip in a video file, in a folder of images or in images named by a pattern such as ``shot/%05d.png``.
 
     ``rate`` is for images, which have none of their own; None means `DEFAULT_RATE`. Files are recognised by their content, not
-    by their names. ``damaged_ok`` reads as much as possible of a damaged video. Frames are converted to RGB on ``device``, so
+    by their names. ``damaged_ok`` reads as much as possible of a damaged video. ``deinterlace``: see `video.VideoReader`. Frames are converted to RGB on ``device``, so
     only the clip's own samples are transferred. Raises `InputError`.
     """
     if isinstance(source, BytesIO) or not is_images(Path(source)):
         if rate is not None:
             raise InputError(f"{name_of(source)} has its own frame rate: {rate} can only be set for a folder of images")
-        return video.VideoReader(source, damaged_ok=damaged_ok, device=device)
+        return video.VideoReader(source, damaged_ok=damaged_ok, device=device, deinterlace=deinterlace)
     return images.ImageReader(Path(source), DEFAULT_RATE if rate is None else rate, device=device)
 
 
@@ -91,10 +97,11 @@ class ClipSource:
     damaged_ok: bool = False
     start: Fraction = Fraction(0)
     end: Fraction | None = None
+    deinterlace: Deinterlace = "auto"
 
     def open(self, device: torch.device | str = "cpu") -> Seeks:
         """The clip, its frames on ``device``. Raises `InputError`."""
-        clip = open_clip(self.path, rate=self.rate, damaged_ok=self.damaged_ok, device=device)
+        clip = open_clip(self.path, rate=self.rate, damaged_ok=self.damaged_ok, device=device, deinterlace=self.deinterlace)
         return clip if not self.start and self.end is None else Trimmed(clip, self.start, self.end)
 
     def sound(self) -> Source | None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from io import BytesIO
-from itertools import chain
+from itertools import chain, islice
 from math import floor, lcm
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ from torch import Tensor
 from ...core import Frame, InputError
 from .. import orientation, yuv
 from ..clip import Colour, DamagedError, Info, Source, from_shown_at, name_of
+from . import fields
+from .fields import Deinterlace, Shown
 
 CENTRED = {"mjpeg", "webp"}  # codecs that put chroma samples between the columns
 SEEMING_ALPHA = {"gif", "mjpeg", "webp"}  # decoded with an alpha plane even if the file has none
@@ -162,7 +164,8 @@ class VideoReader:
     """The frames of a video file, in order, with exact times from the start of the clip (sound may start before the picture).
 
     Each iteration opens the file and reads it from its start, one frame ahead. Pictures are upright, in RGB on ``device`` (see
-    `yuv.decode`); interlaced ones stay as they are. Time stamps that the container rounds (Matroska: to milliseconds) are
+    `yuv.decode`). Interlaced ones become whole frames, telecined ones film frames, as ``deinterlace`` says, see `fields`: by the
+    flags of pictures, and 3:2 pulldown is found if the first ones are flagged, at 30000/1001 per second. Time stamps that the container rounds (Matroska: to milliseconds) are
     snapped back to the grid of the frame rate if it is less than one tick away. A frame whose time stamp is missing, or not
     after that of the frame before, follows that frame by one frame interval, and a note says so. The last frame lasts until
     the end stated by the container, else for its own stated duration.
@@ -174,7 +177,14 @@ class VideoReader:
     than about 2^28 pixels before it allocates them.
     """
 
-    def __init__(self, source: Source, *, damaged_ok: bool = False, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        source: Source,
+        *,
+        damaged_ok: bool = False,
+        device: torch.device | str = "cpu",
+        deinterlace: Deinterlace = "auto",
+    ) -> None:
         name = name_of(source)
         self.source = source
         self.notes: list[str] = []
@@ -195,16 +205,73 @@ class VideoReader:
                 alpha = not all(map(yuv.is_opaque, chain((picture,), pictures)))
             start = None if picture.pts is None else clock.of(picture.pts)
             self.info = replace(self.info, alpha=alpha, time_base=clock.unit, start=start)
-        if self.info.interlaced:
+            self._mend_fields(deinterlace, stream, picture, pictures)
+
+    def _mend_fields(
+        self, asked: Deinterlace, stream: VideoStream, picture: av.VideoFrame, pictures: Iterator[av.VideoFrame]
+    ) -> None:
+        """Decide how pictures of two fields are read, by the first ones, and describe the result."""
+        info, self._asked = self.info, asked
+        self._order = fields.stated_order(info.codec, stream.codec_context.field_order)
+        flagged = self._flagged = info.interlaced or self._order is not None
+        self._film = False
+        if asked == "telecine":
+            layout = yuv.unpacked(picture).format.name
+            if info.rate is None or not fields.kept(None, layout):
+                found = "no frame rate" if info.rate is None else f"pictures in {layout}"
+                raise InputError(f"{name_of(self.source)} has {found}: only Y'CbCr at a stated frame rate can be telecined film")
+            self._film = True
+        elif asked == "auto" and flagged and info.codec == "hevc":
+            self._asked = "off"
+            self._note("the clip is interlaced: HEVC holds each field as a picture, and they are read as frames of half the height")
+        elif asked == "auto" and info.interlaced and info.rate == fields.NTSC:
+            self._film = fields.telecined(chain((picture,), pictures))
+        if self._film and info.rate is not None:
+            frames = None if info.frames is None else info.frames - info.frames // fields.CYCLE
+            self.info = replace(
+                info,
+                rate=info.rate * (fields.CYCLE - 1) / fields.CYCLE,
+                frames=frames,
+                time_base=info.time_base and info.time_base / (fields.CYCLE - 1),
+                interlaced=False,
+            )
+            self._interval = 1 / info.rate
+            self._note(f"the clip is telecined film: 3:2 pulldown is removed, which leaves {self.info.rate} frames per second")
+        elif flagged and self._asked == "auto":
+            self.info = replace(info, interlaced=False)
+            self._note("the clip is interlaced: its frames are deinterlaced, at the same frame rate")
+        elif flagged and asked == "off":
             self._note("the clip is interlaced: the two fields of a frame are treated as one picture")
 
     def __iter__(self) -> Iterator[Frame]:
-        return (self._frame(*shown) for shown in self._timed(None))
+        return (self._frame(*shown) for shown in self._whole(None))
 
     def since(self, time: Fraction, before: int = 0) -> Iterator[Frame]:
         """As `clip.Seeks.since`: decoded from the key frame before, if the container gives its position."""
-        shown = self._timed(self._key(time, before))
+        if self._film:
+            early = 2 * (before + fields.CYCLE) * self._interval  # room for the cycle before
+            shown = self._whole(self._key(time - early, 0))
+        else:
+            shown = self._whole(self._key(time, before if self._asked == "off" else before + 1))
         return (self._frame(*one) for one in from_shown_at(shown, time, before, lambda one: one[1] + one[2]))
+
+    def _whole(self, key: _Key | None) -> Iterator[Shown]:
+        """Each picture from ``key`` on, its fields mended; the first after a key frame lacks its neighbour, and is left out."""
+        shown = self._timed(key)
+        if self._film:
+            yield from fields.without_pulldown(shown, self.info.start or Fraction(0), self._interval, within=key is not None)
+        elif self._asked == "off":
+            yield from shown
+        else:
+            yield from islice(fields.deinterlaced(shown, self._order, self._begins, self._refused), key is not None, None)
+
+    def _begins(self, time: Fraction) -> None:
+        if self._flagged:
+            return
+        self._note("the clip is interlaced in parts: these frames are deinterlaced, at the same frame rate")
+
+    def _refused(self, layout: str) -> None:
+        self._note(f"the clip is interlaced, but pictures in {layout} cannot be deinterlaced: two fields are treated as one picture")
 
     def _key(self, time: Fraction, before: int) -> _Key | None:
         """The key frame to decode from to get the frame shown at ``time`` and ``before`` earlier ones; None for the start."""
@@ -216,7 +283,7 @@ class VideoReader:
             clock = _Clock(stream, origin_of(container), self.info.rate)
             return _key_before(container, stream, clock.stamp(time), self._first, before)
 
-    def _timed(self, key: _Key | None) -> Iterator[tuple[av.VideoFrame, Fraction, Fraction]]:
+    def _timed(self, key: _Key | None) -> Iterator[Shown]:
         """Each picture from ``key`` on, with its time and duration."""
         name = name_of(self.source)
         damaged: list[Fraction] = []
