@@ -151,7 +151,7 @@ class TestReading:
         assert [frame.time for frame in reader] == [F(k, 25) for k in range(10)]
         assert "no usable time stamp" in reader.notes[0]
 
-    def test_interlaced_clips_are_taken_as_they_are(self, tmp_path: Path):
+    def test_interlaced_clips_are_taken_as_they_are_if_asked(self, tmp_path: Path):
         path = tmp_path / "fields.mp4"
         with av.open(str(path), "w") as out:
             stream = out.add_stream("libx264", rate=25, options={"x264-params": "tff=1"})
@@ -161,7 +161,7 @@ class TestReading:
                 picture.pts = index
                 out.mux(stream.encode(picture))
             out.mux(stream.encode(None))
-        reader = VideoReader(path)
+        reader = VideoReader(path, deinterlace="off")
         assert reader.info.interlaced
         assert len(list(reader)) == 3
         assert "interlaced" in reader.notes[0]

@@ -114,8 +114,8 @@ def add_part(parser: ArgumentParser) -> None:
         "--deinterlace",
         choices=DEINTERLACE,
         default="auto",
-        help="auto: frames flagged as interlaced are deinterlaced, at the same frame rate, and telecined film becomes 24000/1001 "
-        "frames per second; off: two fields are one picture; telecine: remove 3:2 pulldown, flagged or not",
+        help="auto: frames flagged as interlaced are deinterlaced, at the same frame rate, and telecined film gets its own "
+        "rate back (24000/1001); off: two fields are one picture; telecine: remove 3:2 pulldown, flagged or not",
     )
 
 

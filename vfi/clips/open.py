@@ -45,8 +45,8 @@ def open_clip(
     """The clip in a video file, in a folder of images or in images named by a pattern such as ``shot/%05d.png``.
 
     ``rate`` is for images, which have none of their own; None means `DEFAULT_RATE`. Files are recognised by their content, not
-    by their names. ``damaged_ok`` reads as much as possible of a damaged video. ``deinterlace``: see `video.VideoReader`. Frames are converted to RGB on ``device``, so
-    only the clip's own samples are transferred. Raises `InputError`.
+    by their names. ``damaged_ok`` reads as much as possible of a damaged video. Frames are converted to RGB on ``device``, so
+    only the clip's own samples are transferred. ``deinterlace``: see `video.VideoReader`. Raises `InputError`.
     """
     if isinstance(source, BytesIO) or not is_images(Path(source)):
         if rate is not None:

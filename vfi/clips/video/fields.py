@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from functools import cache
-from itertools import chain, groupby, islice
+from itertools import chain, groupby, islice, pairwise
 from typing import Any, Literal, TypeAlias, get_args
 
 import av
@@ -32,6 +32,12 @@ Filters: TypeAlias = "tuple[tuple[str, str], ...]"
 BWDIF: Filters = (("bwdif", "mode=send_frame:parity=auto:deint=all"),)
 """One frame per frame: the field that is shown first is kept, the lines of the other are made from it and its neighbours."""
 
+FILM: Filters = (
+    ("fieldmatch", "order=auto:mode=pc_n:combmatch=full"),
+    ("bwdif", "mode=send_frame:parity=auto:deint=interlaced"),
+)
+"""One frame per frame: fields are matched, and where they do not match, the frame is deinterlaced. For 8 bits only."""
+
 ORDERS = {2: "tff", 3: "bff", 4: "bff", 5: "tff"}
 """The field shown first, by FFmpeg's numbers of what a container states."""
 
@@ -40,6 +46,8 @@ UNFLAGGED = {"ffv1", "ffvhuff", "huffyuv", "png", "qtrle"}
 
 NTSC = Fraction(30000, 1001)
 """The frame rate at which 3:2 pulldown is looked for."""
+
+FIELD = 1 / NTSC / 2
 
 CYCLE = 5
 """Pictures that hold four film frames."""
@@ -110,7 +118,7 @@ def without_pulldown(shown: Iterable[Shown], first: Fraction, interval: Fraction
     def index(one: Shown) -> int:
         return round((one[1] - first) / interval)
 
-    matched = _whole(chain((start,), shown), start[0])
+    matched = _matched(chain((start,), shown), start[0])
     before: NDArray[Any] | None = None
     least = -(-(index(start) + PRIMED) // CYCLE) if within else 0
     for number, group in groupby(matched, lambda one: index(one) // CYCLE):
@@ -132,15 +140,43 @@ def without_pulldown(shown: Iterable[Shown], first: Fraction, interval: Fraction
             yield picture, begin + place * each, each
 
 
-def _whole(shown: Iterable[Shown], picture: av.VideoFrame) -> Iterator[Shown]:
-    """Each picture as the frame whose fields match best, deinterlaced if they do not match."""
-    matching, clearing = _Run(None, picture), _Run((("bwdif", "mode=send_frame:parity=auto:deint=interlaced"),), picture)
+def is_cadence(stamps: Iterable[Fraction]) -> bool:
+    """Whether times of pictures, in order, are those of film that is repeated by flags: two fields and three in turn."""
+    lasting = [_fields(later - time) for time, later in pairwise(stamps)]
+    turns = [one != two for one, two in pairwise(lasting) if {one, two} <= {2, 3}]
+    return len(turns) >= 3 * CYCLE and sum(turns) >= 0.9 * len(turns)
+
+
+def evened(shown: Iterable[Shown]) -> Iterator[Shown]:
+    """The pictures of such film at even times: one of three fields that follows one of two begins half a field later."""
+    before: Shown | None = None
+    begun = Fraction(0)
     for one in shown:
-        for found in matching.push(one, True):
-            yield from clearing.push(found, True)
-    for found in matching.rest():
-        yield from clearing.push(found, True)
-    yield from clearing.rest()
+        picture, time, duration = one
+        if before is not None:
+            late = _fields(before[2]) == 2 and _fields(duration) == 3
+            begins = (before[1] + time + duration) / 2 if late else time
+            yield before[0], begun, begins - begun
+            begun = begins
+        else:
+            begun = time
+        before = picture, time, duration
+    if before is not None:
+        yield before[0], begun, before[1] + before[2] - begun
+
+
+def _fields(duration: Fraction) -> int | None:
+    """How many fields a duration lasts, within a millisecond, as containers round it; None if it is no whole number."""
+    count = round(duration / FIELD)
+    return count if abs(duration - count * FIELD) <= Fraction(1, 1000) else None
+
+
+def _matched(shown: Iterable[Shown], picture: av.VideoFrame) -> Iterator[Shown]:
+    """Each picture as `FILM` makes it."""
+    run = _Run(FILM, picture)
+    for one in shown:
+        yield from run.push(one, True)
+    yield from run.rest()
 
 
 def _spare(changes: list[float]) -> int | None:
@@ -159,8 +195,8 @@ STILL = 0.5
 def telecined(pictures: Iterable[av.VideoFrame]) -> bool:
     """Whether the first pictures of a clip are film spread over fields by 3:2 pulldown.
 
-    In each cycle of five pictures then one repeats the upper field of the picture before it, and the one two later or three
-    later the lower field; all others change both. Pictures that stand still tell nothing; nine of ten others must fit, through at
+    In each cycle of five pictures then one repeats the upper field of the picture before it, and the one two or three later
+    the lower field; all others change both. Pictures that stand still tell nothing; nine of ten others must fit, through at
     least three cycles.
     """
     seen: list[str | None] = []
@@ -192,8 +228,8 @@ def _luma(picture: av.VideoFrame) -> NDArray[Any]:
 
 
 @cache
-def kept(filters: Filters | None, layout: str) -> bool:
-    """Whether filters (None: those of `_matching`) keep pictures in a pixel format, by FFmpeg's name; others they convert."""
+def kept(filters: Filters, layout: str) -> bool:
+    """Whether filters keep pictures in a pixel format, by FFmpeg's name; others they convert."""
     picture = av.VideoFrame(64, 64, layout)
     try:
         run = _Run(filters, picture)
@@ -206,34 +242,26 @@ def kept(filters: Filters | None, layout: str) -> bool:
 class _Run:
     """A filter graph that gives one picture for each, later; times pass by it."""
 
-    def __init__(self, filters: Filters | None, picture: av.VideoFrame) -> None:
+    def __init__(self, filters: Filters, picture: av.VideoFrame) -> None:
         self.layout = picture.format.name
         self._waiting: deque[tuple[Fraction, Fraction, bool]] = deque()
-        self._last: av.VideoFrame | None = None
-        self._matches = filters is None
         graph = self._graph = av.filter.Graph()  # its contexts do not keep it
         graph.threads = 1
-        size = {"width": picture.width, "height": picture.height}
-        self._begin = graph.add_buffer(**size, format=picture.format, time_base=Fraction(1, 1000))
+        self._begin = graph.add_buffer(
+            width=picture.width, height=picture.height, format=picture.format, time_base=Fraction(1, 1000)
+        )
         self._end = graph.add("buffersink")
-        if filters is None:
-            _matching(graph, self._begin, self._end)
-        else:
-            graph.link_nodes(self._begin, *(graph.add(name, options) for name, options in filters), self._end)
-        graph.configure()
+        graph.link_nodes(self._begin, *(graph.add(name, options) for name, options in filters), self._end).configure()
 
     def push(self, one: Shown, wanted: bool) -> Iterator[Shown]:
         """Put in a picture; gives those that are ready, as far as they were ``wanted``."""
         picture, time, duration = one
         self._waiting.append((time, duration, wanted))
-        self._last = picture
         self._begin.push(picture)
         return self._ready()
 
     def rest(self) -> Iterator[Shown]:
         """The remaining pictures."""
-        if self._last is not None and self._matches:  # fieldmatch drops a picture that none follows
-            self._begin.push(self._last)
         self._begin.push(None)
         return self._ready()
 
@@ -243,20 +271,6 @@ class _Run:
                 picture: Any = self._end.pull()
             except (av.BlockingIOError, av.EOFError):
                 return
-            if not self._waiting:
-                return
             time, duration, wanted = self._waiting.popleft()
             if wanted:
                 yield picture, time, duration
-
-
-def _matching(graph: av.filter.Graph, begin: Any, end: Any) -> None:
-    """FFmpeg's fieldmatch, decided on 8 bits; the fields themselves keep their depth."""
-    split = graph.add("split")
-    match = graph.add("fieldmatch", "order=auto:mode=pc_n:combmatch=full:ppsrc=1")
-    eight = graph.add("format", "pix_fmts=yuv420p")
-    begin.link_to(split)
-    split.link_to(eight, 0, 0)
-    eight.link_to(match, 0, 0)
-    split.link_to(match, 1, 1)
-    match.link_to(end)
