@@ -8,11 +8,11 @@ from fractions import Fraction as F
 from itertools import pairwise
 from pathlib import Path
 
+import fielded as made
 import numpy as np
 import pytest
 import torch
 
-from tests import fields as made
 from vfi.clips.clip import Trimmed
 from vfi.clips.open import ClipSource
 from vfi.clips.video import VideoReader

@@ -32,6 +32,7 @@ from .clip import (
 from .video.excerpt import sound_between
 from .video.extras import Extras
 from .video.fields import Deinterlace
+from .video.light import left_out
 
 
 def open_clip(
@@ -74,8 +75,8 @@ def create_clip(
         return video.VideoWriter(path, info, encoding=encoding, time_base=time_base, audio=audio, extras=extras)
     if is_pattern(path) or not path.suffix or path.is_dir():
         writer = images.ImageWriter(path, info, encoding=encoding)
-        note = None if extras is None else extras.left_out()
-        writer.notes += [] if note is None else [note]
+        lost = (None if extras is None else extras.left_out(), left_out(info.light))
+        writer.notes += [note for note in lost if note is not None]
         return writer
     if path.suffix.lower() in IMAGE_ENDINGS:
         ending = path.suffix if path.suffix.lower() in images.WRITTEN else ".png"

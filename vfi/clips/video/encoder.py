@@ -19,8 +19,9 @@ from ...core import Frame, InputError
 from ...pixels.transfer import Change, named
 from ...pixels.uint8 import floats
 from .. import yuv
-from ..clip import Colour, Encoding, Info, transfer_of
+from ..clip import Colour, Encoding, Info, Light, transfer_of
 from . import codecs, priority
+from .light import left_out, options_for
 
 MAX_TICKS = 10**9  # per second: libvpx's limit; MP4's is 2^31
 FLICKS = 705_600_000  # per second: a multiple of every common frame rate, NTSC included
@@ -46,6 +47,11 @@ class Pictures:
         if info.floats and transfer_of(info).name == "linear":
             self.change, self.colour = named("bt1886").code, replace(self.colour, transfer=1)
             self.notes.append("light above 1 is clipped in a video: .exr images keep it")
+        light = Light() if self.change is not None else info.light
+        for option, value in options_for(self.codec, light).items():
+            self.options[option] = ":".join(filter(None, (self.options.get(option), value)))
+        if (note := left_out(light, self.codec)) is not None:
+            self.notes.append(note)
         if info.sample_aspect_ratio != 1 and ending in (".mkv", ".webm") and self.codec not in ("h264", "hevc"):
             self.notes.append(f"{ending} files of {self.codec} do not keep the pixel aspect of {info.sample_aspect_ratio}")
         self.interval = 1 / (info.rate or Fraction(25))

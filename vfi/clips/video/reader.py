@@ -31,6 +31,7 @@ from .. import orientation, yuv
 from ..clip import Colour, DamagedError, Info, Source, from_shown_at, name_of
 from . import fields
 from .fields import Deinterlace, Shown
+from .light import light_of
 
 CENTRED = {"mjpeg", "webp"}  # codecs that put chroma samples between the columns
 SEEMING_ALPHA = {"gif", "mjpeg", "webp"}  # decoded with an alpha plane even if the file has none
@@ -232,7 +233,9 @@ class VideoReader:
                 "the clip is interlaced: HEVC holds each field as a picture, and they are read as frames of half the height"
             )
         elif asked == "auto" and info.interlaced and info.rate == fields.NTSC:
-            self._film = fields.telecined(chain((picture,), pictures)) and fields.kept(fields.FILM, yuv.unpacked(picture).format.name)
+            self._film = fields.telecined(chain((picture,), pictures)) and fields.kept(
+                fields.FILM, yuv.unpacked(picture).format.name
+            )
         elif asked == "auto" and not flagged and info.codec in REPEATS:
             varies = stream.average_rate != stream.base_rate or info.rate == fields.NTSC
             self._soft = varies and picture.pts is not None and self._is_cadence()
@@ -700,6 +703,7 @@ def describe(
         interlaced=picture.interlaced_frame,
         audio=bool(container.streams.audio),
         codec=context.codec.canonical_name,
+        light=light_of(picture),
     )
 
 
