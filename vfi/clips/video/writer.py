@@ -85,11 +85,11 @@ class VideoWriter(Writer):
 
     def _keep(self, kept: Kept) -> None:
         """Put in what is neither picture nor sound, and label the tracks of sound as in the clip's file."""
+        kept.tell = lambda note: None if note in self.notes else self.notes.append(note)
         kept.add(self._output, self._stream)
         for stream, named in zip(self._output.streams.audio, kept.sounds, strict=False):
             label(stream, named)
-        if kept.note is not None:
-            self.notes.append(kept.note)
+        self.notes += [note for note in (kept.note, kept.converted) if note is not None]
 
     def write(self, frame: Frame) -> None:
         with self._reported():
