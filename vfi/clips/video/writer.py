@@ -147,6 +147,7 @@ class VideoWriter(Writer):
         """Add a packet and the sound before it. With B-frames the last packet is not the last frame, but it ends the track."""
         assert packet.pts is not None
         assert packet.dts is not None
+        packet.stream, packet.time_base = self._stream, self._pictures.tick
         if self._lead is None:
             self._lead = packet.pts - packet.dts
         if last and packet.pts != self._encoder.last:
