@@ -44,7 +44,10 @@ def light_of(picture: av.VideoFrame) -> Light:
     display: tuple[Fraction, ...] | None = None
     levels: tuple[int, int] | None = None
     dynamic: list[str] = []
-    carried: Any = picture.side_data
+    try:
+        carried: Any = picture.side_data
+    except ValueError:  # PyAV refuses all if one is of a kind that it does not know, such as the Exif of an image
+        return Light()
     for data in carried:
         raw, kind = bytes(data), data.type.name
         if kind in DYNAMIC:
