@@ -187,6 +187,28 @@ def test_text_of_subtitles_is_kept_in_every_container(tmp_path, full, codec, fil
         assert out.endswith(".mov") or stream.metadata["language"] == "fre"  # FFmpeg writes few languages to QuickTime
 
 
+@pytest.mark.parametrize("ending", ["mp4", "mov", "mkv"])
+def test_subtitles_that_overlap_keep_their_starts(tmp_path, full, ending):
+    path = tmp_path / "dense.mkv"
+    with av.open(str(full)) as given, av.open(str(path), "w") as output:
+        picture, words = (output.add_stream_from_template(one) for one in (given.streams.video[0], given.streams.subtitles[0]))
+        for start, lasting in ((100, 700), (500, 500), (1000, 400), (1600, 300)):  # the second overlaps, the third follows on
+            packet = av.Packet(str(start).encode())
+            packet.stream, packet.time_base, packet.duration = words, F(1, 1000), lasting
+            packet.pts = packet.dts = start
+            output.mux(packet)
+        for packet in given.demux(given.streams.video[0]):
+            if packet.size:
+                packet.stream = picture
+                output.mux(packet)
+    notes = made(tmp_path / f"out.{ending}", Extras(path))
+    starts = [(F(1, 10), "100"), (F(1, 2), "500"), (1, "1000"), (F(8, 5), "1600")]
+    lasting = [F(7, 10) if ending == "mkv" else F(2, 5), F(1, 2), F(2, 5), F(3, 10)]
+    assert cues(tmp_path / f"out.{ending}") == [(at, long, text) for (at, text), long in zip(starts, lasting, strict=True)]
+    told = f"some subtitles of {path} overlap: in {ending} files, each ends where the next begins"
+    assert (told in notes) == (ending != "mkv")
+
+
 def test_a_part_has_its_own_subtitles(tmp_path, full):
     made(tmp_path / "out.mp4", Extras(full, F(1), F(2)), seconds=1)
     assert cues(tmp_path / "out.mp4") == [(F(1, 2), F(3, 10), "World")]

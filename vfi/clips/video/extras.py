@@ -191,7 +191,8 @@ class Kept:
             output.add_attachment(stream.name or "attachment", stream.mimetype or "application/octet-stream", stream.data)
         self._add_covers(output)
         if self.subtitles:
-            self._waiting = self._packets(self._file.demux(*self.subtitles))
+            packets = self._packets(self._file.demux(*self.subtitles))
+            self._waiting = self._apart(packets) if self._container in ("mp4", "mov") else packets
         self._next = next(self._waiting, None)
 
     def start(self, output: OutputContainer) -> None:
@@ -231,6 +232,25 @@ class Kept:
                 yield packet
         except av.FFmpegError:
             return  # the reader of the picture reports damage
+
+    def _apart(self, packets: Iterator[av.Packet]) -> Iterator[av.Packet]:
+        """The packets, each cut where the next of its track begins: a track of MP4 shows one text at a time."""
+        held: dict[int, av.Packet] = {}
+        for packet in packets:
+            before = held.get(packet.stream.index)
+            held[packet.stream.index] = packet
+            if before is None:
+                continue
+            assert before.pts is not None
+            assert packet.pts is not None
+            if before.duration and before.pts + before.duration > packet.pts:
+                before.duration = packet.pts - before.pts
+                self.tell(
+                    f"some subtitles of {self._name} overlap: in {self._container} files, each ends where the next begins"
+                )
+            if before.pts < packet.pts:
+                yield before
+        yield from sorted(held.values(), key=lambda packet: packet.pts or 0)
 
     def _text(self, output: OutputContainer, stream: Stream) -> Stream:
         """A new track whose encoder takes the text of ``stream``."""
