@@ -14,6 +14,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+import fielded
 import labour
 import pytest
 import torch
@@ -114,6 +115,24 @@ def test_without_loss_it_is_the_plain_command_s_to_the_bit(source: Path, tmp_pat
         assert vfi("interpolate", source, tmp_path / folder / name, "--fps", 50, "--model", "linear", *codec, *how) == 0
         frames.append(list(open_clip(tmp_path / folder / name)))
     assert len(frames[0]) == 100
+    assert [(one.time, one.duration) for one in frames[0]] == [(one.time, one.duration) for one in frames[1]]
+    assert all(torch.equal(one.rgb, other.rgb) for one, other in zip(*frames, strict=True))
+
+
+@pytest.mark.parametrize("kind", ["interlaced", "telecined", "repeated"])
+def test_fields_are_mended_alike_wherever_a_chunk_begins(tmp_path: Path, kind: str):
+    path = tmp_path / "in.mp4"
+    if kind == "repeated":
+        fielded.repeated_by_flags(path, 50)
+    else:
+        lumas = fielded.interlaced(50) if kind == "interlaced" else fielded.telecine(12)
+        fielded.coded(path, lumas, F(30000, 1001))
+    frames = []
+    for name, how in (("one.mkv", []), ("two.mkv", ["--workers", "2"])):
+        command = ("interpolate", path, tmp_path / name, "--codec", "ffv1", "--model", "linear", "--cuts", "interpolate", *how)
+        assert vfi(*command) == 0
+        frames.append(list(open_clip(tmp_path / name)))
+    assert len(frames[0]) in (96, 100)
     assert [(one.time, one.duration) for one in frames[0]] == [(one.time, one.duration) for one in frames[1]]
     assert all(torch.equal(one.rgb, other.rgb) for one, other in zip(*frames, strict=True))
 

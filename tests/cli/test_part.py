@@ -7,6 +7,7 @@ from fractions import Fraction as F
 from pathlib import Path
 
 import av
+import fielded
 import pytest
 import torch
 from footage import film, moving, sounds
@@ -154,3 +155,25 @@ def test_a_part_can_be_read_from_anywhere_as_its_whole(source: Path, at: str, be
     assert [frame.time for frame in read][-1] == whole[-1].time
     assert [frame.time for frame in read] == [frame.time for frame in whole[max(shown - before, 0) :]]
     assert all(torch.equal(one.rgb, other.rgb) for one, other in zip(reversed(read), reversed(whole), strict=False))
+
+
+def test_fields_are_treated_as_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Telecined film that is not flagged stays as it is, unless asked for; what is flagged is mended, unless told not to."""
+    flagged = fielded.coded(tmp_path / "flagged.mp4", fielded.telecine(4), F(30000, 1001))
+    plain = {"qp": "0"}
+    silent = fielded.coded(tmp_path / "silent.mp4", fielded.telecine(4), F(30000, 1001), options=plain, order="prog")
+    for path, asked, count, said in (
+        (flagged, (), 16, "telecined film"),
+        (flagged, ("--deinterlace", "off"), 20, "two fields of a frame are treated as one picture"),
+        (silent, (), 20, ""),
+        (silent, ("--deinterlace", "telecine"), 16, "telecined film"),
+    ):
+        out = tmp_path / f"{path.stem}{len(asked) and asked[1]}.mkv"
+        assert vfi("interpolate", path, out, "--codec", "ffv1", "--times", 1, "--model", "nearest", *asked) == 0
+        assert len(pictures(out)) == count
+        assert said in " ".join(capsys.readouterr().err.split())
+    together = tmp_path / "joined.mkv"
+    assert (
+        vfi("join", flagged, flagged, together, "--codec", "ffv1", "--deinterlace", "off", "--overlap", 0, "--bridge", 0) == 0
+    )
+    assert len(pictures(together)) == 40

@@ -111,8 +111,10 @@ def test_all_is_kept_in_matroska(tmp_path, full):
 
 def test_mp4_keeps_what_it_can_and_names_the_rest(tmp_path, full):
     out = tmp_path / "out.mp4"
-    [note] = made(out, Extras(full), full)
-    assert note == f"not kept from {full}: 1 subtitle track (subrip), 1 cover picture, 1 attachment"
+    assert made(out, Extras(full), full) == [
+        f"not kept from {full}: 1 cover picture, 1 attachment",
+        f"1 subtitle track (subrip) of {full}: converted to mov_text, which keeps text and simple styles",
+    ]
     with av.open(str(out)) as file:
         assert file.metadata["title"] == "My film"
         assert file.metadata["workflow"] == '{"nodes": []}'
@@ -122,6 +124,116 @@ def test_mp4_keeps_what_it_can_and_names_the_rest(tmp_path, full):
     again = tmp_path / "again.mp4"
     assert made(again, Extras(out), out) == []  # the track of chapters and that of the timecode are no data of their own
     assert chapters(again) == chapters(out)
+
+
+def cues(path: Path) -> list[tuple[F, F, str]]:
+    """When each subtitle begins and how long it is shown, to the millisecond, and its text."""
+    with av.open(str(path)) as file:
+        stream = file.streams.subtitles[0]
+        found = []
+        for packet in file.demux(stream):
+            text = packet.size and stream.decode2(packet)
+            if text:
+                times = (round(time * packet.time_base, 3) for time in (packet.pts, packet.duration))
+                found.append((*times, text[0].dialogue.decode().rstrip()))
+        return found
+
+
+def subtitled(path: Path, source: Path, codec: str) -> Path:
+    """The same film with its subtitles in a codec, encoded by PyAV itself."""
+    with av.open(str(source)) as given, av.open(str(path), "w") as output:
+        picture = output.add_stream_from_template(given.streams.video[0])
+        own = given.streams.subtitles[0]
+        own.codec_context.open(strict=False)
+        words = output.add_stream(codec)
+        words.codec_context.subtitle_header = own.codec_context.subtitle_header
+        words.codec_context.time_base, words.metadata["language"] = F(1, 1000), "fre"
+        output.start_encoding()
+        for packet in given.demux(given.streams.video[0], own):
+            if packet.size and packet.stream is own:
+                copy = words.codec_context.encode_subtitle(own.decode2(packet))
+                copy.stream, copy.time_base = words, packet.time_base
+                copy.pts = copy.dts = packet.pts
+                copy.duration = packet.duration
+                output.mux(copy)
+            elif packet.size:
+                packet.stream = picture
+                output.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("codec", "file", "out", "becomes"),
+    [
+        ("subrip", "in.mkv", "out.mp4", "mov_text"),
+        ("ass", "in.mkv", "out.mov", "mov_text"),
+        ("webvtt", "in.mkv", "out.mp4", "mov_text"),
+        ("mov_text", "in.mp4", "out.mkv", "subrip"),
+        ("mov_text", "in.mp4", "out.webm", "webvtt"),
+        ("ass", "in.mkv", "out.webm", "webvtt"),
+        ("ass", "in.mkv", "out.mkv", "ass"),
+        ("mov_text", "in.mp4", "out.mp4", "mov_text"),
+    ],
+)
+def test_text_of_subtitles_is_kept_in_every_container(tmp_path, full, codec, file, out, becomes):
+    source = subtitled(tmp_path / file, full, codec)
+    notes = made(tmp_path / out, Extras(source, knots=DOUBLED), seconds=4)
+    changed = f"1 subtitle track ({codec}) of {source}: converted to {becomes}, which keeps text and simple styles"
+    assert notes == ([] if codec == becomes else [changed])
+    assert cues(tmp_path / out) == [(F(1, 5), F(3, 5), "Hello"), (3, F(3, 5), "World")]
+    with av.open(str(tmp_path / out)) as result:
+        [stream] = result.streams.subtitles
+        assert stream.codec_context.codec.canonical_name == becomes
+        assert out.endswith(".mov") or stream.metadata["language"] == "fre"  # FFmpeg writes few languages to QuickTime
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mov", "mkv"])
+def test_subtitles_that_overlap_keep_their_starts(tmp_path, full, ending):
+    path = tmp_path / "dense.mkv"
+    with av.open(str(full)) as given, av.open(str(path), "w") as output:
+        picture, words = (output.add_stream_from_template(one) for one in (given.streams.video[0], given.streams.subtitles[0]))
+        for start, lasting in ((100, 700), (500, 500), (1000, 400), (1600, 300)):  # the second overlaps, the third follows on
+            packet = av.Packet(str(start).encode())
+            packet.stream, packet.time_base, packet.duration = words, F(1, 1000), lasting
+            packet.pts = packet.dts = start
+            output.mux(packet)
+        for packet in given.demux(given.streams.video[0]):
+            if packet.size:
+                packet.stream = picture
+                output.mux(packet)
+    notes = made(tmp_path / f"out.{ending}", Extras(path))
+    starts = [(F(1, 10), "100"), (F(1, 2), "500"), (1, "1000"), (F(8, 5), "1600")]
+    lasting = [F(7, 10) if ending == "mkv" else F(2, 5), F(1, 2), F(2, 5), F(3, 10)]
+    assert cues(tmp_path / f"out.{ending}") == [(at, long, text) for (at, text), long in zip(starts, lasting, strict=True)]
+    told = f"some subtitles of {path} overlap: in {ending} files, each ends where the next begins"
+    assert (told in notes) == (ending != "mkv")
+
+
+def test_a_part_has_its_own_subtitles(tmp_path, full):
+    made(tmp_path / "out.mp4", Extras(full, F(1), F(2)), seconds=1)
+    assert cues(tmp_path / "out.mp4") == [(F(1, 2), F(3, 10), "World")]
+
+
+def test_subtitles_that_are_no_utf8_are_told(tmp_path, full):
+    path = tmp_path / "latin.mkv"
+    with av.open(str(full)) as given, av.open(str(path), "w") as output:
+        picture, words = (output.add_stream_from_template(one) for one in (given.streams.video[0], given.streams.subtitles[0]))
+        for packet in given.demux(given.streams.video[0], given.streams.subtitles[0]):
+            if packet.size and packet.stream.type == "subtitle" and packet.pts < 1000:
+                latin = av.Packet("Grüße".encode("latin-1"))
+                latin.stream, latin.time_base, latin.duration = words, packet.time_base, packet.duration
+                latin.pts = latin.dts = packet.pts
+                output.mux(latin)
+            elif packet.size:
+                packet.stream = picture if packet.stream.type == "video" else words
+                output.mux(packet)
+    notes = made(tmp_path / "out.mp4", Extras(path))
+    assert notes[0] == f"some subtitles of {path} are left out: they are damaged or not UTF-8"
+    assert cues(tmp_path / "out.mp4") == [(F(3, 2), F(3, 10), "World")]
+
+
+def test_quicktime_holds_no_cover_and_a_note_says_so(tmp_path, full):
+    assert "1 cover picture" in made(tmp_path / "out.mov", Extras(full))[0]
 
 
 def test_a_title_alone_and_a_cover_go_where_players_look_for_them(tmp_path):

@@ -151,7 +151,7 @@ class TestReading:
         assert [frame.time for frame in reader] == [F(k, 25) for k in range(10)]
         assert "no usable time stamp" in reader.notes[0]
 
-    def test_interlaced_clips_are_taken_as_they_are(self, tmp_path: Path):
+    def test_interlaced_clips_are_taken_as_they_are_if_asked(self, tmp_path: Path):
         path = tmp_path / "fields.mp4"
         with av.open(str(path), "w") as out:
             stream = out.add_stream("libx264", rate=25, options={"x264-params": "tff=1"})
@@ -161,7 +161,7 @@ class TestReading:
                 picture.pts = index
                 out.mux(stream.encode(picture))
             out.mux(stream.encode(None))
-        reader = VideoReader(path)
+        reader = VideoReader(path, deinterlace="off")
         assert reader.info.interlaced
         assert len(list(reader)) == 3
         assert "interlaced" in reader.notes[0]
@@ -462,11 +462,13 @@ class TestWriting:
             VideoWriter(tmp_path / f"clip.{ending}", replace(SMALL, rate=F(5 * 10**9)), encoding=Encoding(encoding))
         assert not list(tmp_path.iterdir())
 
-    def test_a_picture_held_for_long_leaves_the_order_readable(self, tmp_path: Path):
+    @pytest.mark.parametrize("codec", ["h264", "hevc"])
+    @pytest.mark.parametrize(("clock", "held"), [(89_820_000, 50), (9_000_000, 50), (9_000_000, 200), (90_000, 4000)])
+    def test_a_picture_held_for_long_leaves_the_order_readable(self, tmp_path: Path, codec: str, clock: int, held: int):
         """FFmpeg 5 drops all composition offsets of an MP4 if one passes 2^28 ticks."""
-        starts = [F(k, 30) + (50 if k > 20 else 0) for k in range(41)]
+        starts = [F(k, 30) + (held if k > 20 else 0) + (held if k > 21 else 0) for k in range(41)]
         frames = [replace(frame, time=start, duration=F(1, 30)) for frame, start in zip(moving(41), starts, strict=True)]
-        write(tmp_path / "clip.mp4", SMALL, frames, time_base=F(1, 89_820_000))
+        write(tmp_path / "clip.mp4", SMALL, frames, time_base=F(1, clock), encoding=Encoding(codec))
         data = (tmp_path / "clip.mp4").read_bytes()
         at = data.index(b"ctts") + 8
         offsets = struct.iter_unpack(">Ii", data[at + 4 : at + 4 + 8 * int.from_bytes(data[at : at + 4], "big")])

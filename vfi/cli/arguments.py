@@ -14,6 +14,7 @@ from typing import TypeVar
 from ..clips.clip import is_images
 from ..clips.images import GAPS
 from ..clips.open import ClipSource
+from ..clips.video.fields import DEINTERLACE
 from ..core import InputError
 from ..parse import number, quoted
 from ..parse import whole as whole_number
@@ -115,12 +116,19 @@ def add_gaps(parser: ArgumentParser) -> None:
 
 
 def add_part(parser: ArgumentParser) -> None:
-    """Declare the options for the part of a clip that is read."""
+    """Declare the options for the part of a clip that is read, and for its fields."""
     forms = "seconds (1.5), a time (0:01:30.5), a timecode (00:01:30:12) or a frame (48f)"
     parser.add_argument(
         "--from", dest="from_", type=argument(Position.parse), metavar="T", help=f"start of the part to read: {forms}"
     )
     parser.add_argument("--to", type=argument(Position.parse), metavar="T", help="end of the part to read, exclusive")
+    parser.add_argument(
+        "--deinterlace",
+        choices=DEINTERLACE,
+        default="auto",
+        help="auto: frames flagged as interlaced are deinterlaced, at the same frame rate, and telecined film gets its own "
+        "rate back (24000/1001); off: two fields are one picture; telecine: remove 3:2 pulldown, flagged or not",
+    )
 
 
 def clip_source(args: Namespace, path: Path | None = None) -> ClipSource:
@@ -128,7 +136,8 @@ def clip_source(args: Namespace, path: Path | None = None) -> ClipSource:
     images = path is None or is_images(path)
     path = args.input if path is None else path
     rate, gaps = (args.in_fps, args.gaps) if images else (None, None)
-    return ClipSource(path, rate, getattr(args, "damaged_ok", False), gaps=gaps).between(args.from_, args.to)
+    damaged_ok = getattr(args, "damaged_ok", False)
+    return ClipSource(path, rate, damaged_ok, gaps=gaps, deinterlace=args.deinterlace).between(args.from_, args.to)
 
 
 def add_output(parser: ArgumentParser) -> None:

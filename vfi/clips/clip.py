@@ -45,6 +45,19 @@ class DamagedError(InputError):
 
 
 @dataclass(frozen=True)
+class Light:
+    """What a clip states about HDR light: SMPTE ST 2086 and CTA-861.3, with the names of metadata that change per frame.
+
+    ``display`` is that of the mastering display: x and y of red, green, blue and white, then its lowest and highest luminance.
+    ``levels`` are the highest luminance of a pixel and of a frame's average (MaxCLL and MaxFALL). Luminance is in cd/m2.
+    """
+
+    display: tuple[Fraction, ...] | None = None
+    levels: tuple[int, int] | None = None
+    dynamic: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Info:
     """The description of a clip, known before its frames are read; for a writer, of the clip to write.
 
@@ -53,7 +66,7 @@ class Info:
     420. ``floats`` means that samples are numbers of any size; others lie outside 0..1 only below black and above white.
     ``curve`` names the transfer function (see `transfer`) and overrides the tags of ``colour``. ``path`` is None for a clip in
     memory. All frame times and durations are multiples of ``time_base`` seconds, and the first frame is shown at ``start``, as
-    far as these are known.
+    far as these are known. ``interlaced``: frames hold two fields.
     """
 
     width: int
@@ -74,6 +87,7 @@ class Info:
     floats: bool = False
     curve: str | None = None
     start: Fraction | None = None
+    light: Light = Light()
 
 
 @dataclass(frozen=True)

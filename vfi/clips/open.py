@@ -32,6 +32,8 @@ from .clip import (
 )
 from .video.excerpt import sound_between
 from .video.extras import Extras
+from .video.fields import Deinterlace
+from .video.light import left_out
 
 
 def open_clip(
@@ -41,13 +43,14 @@ def open_clip(
     gaps: images.Gaps | None = None,
     damaged_ok: bool = False,
     device: torch.device | str = "cpu",
+    deinterlace: Deinterlace = "auto",
 ) -> Seeks:
     """The clip in a video or an animated image, in a folder of images or in images of a pattern such as ``shot/%05d.png``.
 
     ``rate`` is for images, which have none of their own; None means `DEFAULT_RATE`. ``gaps`` is for numbered images too: see
     `images.ImageReader`; None means "close". Files are recognised by their content, not
     by their names. ``damaged_ok`` reads as much as possible of a damaged video. Frames are converted to RGB on ``device``, so
-    only the clip's own samples are transferred. Raises `InputError`.
+    only the clip's own samples are transferred. ``deinterlace``: see `video.VideoReader`. Raises `InputError`.
     """
     if isinstance(source, BytesIO) or not is_images(Path(source)):
         if rate is not None:
@@ -56,7 +59,7 @@ def open_clip(
             raise InputError(f"{name_of(source)} has no numbers that can lack: gaps can only be set for a folder of images")
         if is_animation(source):
             return AnimationReader(source, damaged_ok=damaged_ok, device=device)
-        return video.VideoReader(source, damaged_ok=damaged_ok, device=device)
+        return video.VideoReader(source, damaged_ok=damaged_ok, device=device, deinterlace=deinterlace)
     return images.ImageReader(Path(source), DEFAULT_RATE if rate is None else rate, gaps=gaps or "close", device=device)
 
 
@@ -79,8 +82,8 @@ def create_clip(
         return video.VideoWriter(path, info, encoding=encoding, time_base=time_base, audio=audio, extras=extras)
     if is_pattern(path) or not path.suffix or path.is_dir():
         writer = images.ImageWriter(path, info, encoding=encoding)
-        note = None if extras is None else extras.left_out()
-        writer.notes += [] if note is None else [note]
+        lost = (None if extras is None else extras.left_out(), left_out(info.light))
+        writer.notes += [note for note in lost if note is not None]
         return writer
     if path.suffix.lower() in IMAGE_ENDINGS:
         ending = path.suffix if path.suffix.lower() in images.WRITTEN else ".png"
@@ -103,10 +106,18 @@ class ClipSource:
     start: Fraction = Fraction(0)
     end: Fraction | None = None
     gaps: images.Gaps | None = None
+    deinterlace: Deinterlace = "auto"
 
     def open(self, device: torch.device | str = "cpu") -> Seeks:
         """The clip, its frames on ``device``. Raises `InputError`."""
-        clip = open_clip(self.path, rate=self.rate, gaps=self.gaps, damaged_ok=self.damaged_ok, device=device)
+        clip = open_clip(
+            self.path,
+            rate=self.rate,
+            gaps=self.gaps,
+            damaged_ok=self.damaged_ok,
+            device=device,
+            deinterlace=self.deinterlace,
+        )
         return clip if not self.start and self.end is None else Trimmed(clip, self.start, self.end)
 
     def sound(self) -> Source | None:

@@ -67,7 +67,7 @@ def subsampling(layout: av.VideoFormat) -> tuple[int, int]:
 
 def is_opaque(picture: av.VideoFrame) -> bool:
     """Whether no sample of a picture is transparent."""
-    picture = _unpacked(picture)
+    picture = unpacked(picture)
     return not has_alpha(picture.format) or bool((planes_of(picture)[-1] >= _top(picture.format)).all())
 
 
@@ -81,7 +81,7 @@ def decode(
     formats: nothing is clipped. Chroma is interpolated linearly. Its samples lie on
     every second column and between the lines (MPEG-2 siting) or, if ``centred``, between the columns too (JPEG siting).
     """
-    picture = _unpacked(picture)
+    picture = unpacked(picture)
     layout = picture.format
     native = (plane.astype(plane.dtype.newbyteorder("="), copy=False) for plane in planes_of(picture))
     planes = [torch.from_numpy(plane).to(device).float() for plane in native]
@@ -174,7 +174,7 @@ def _planar(layout: av.VideoFormat) -> av.VideoFormat:
     return av.VideoFormat(f"yuv{alpha}{SUBSAMPLING[subsampling(layout)]}p{deep}")
 
 
-def _unpacked(picture: av.VideoFrame) -> av.VideoFrame:
+def unpacked(picture: av.VideoFrame) -> av.VideoFrame:
     planar = _planar(picture.format)
     return picture if planar.name == picture.format.name else picture.reformat(format=planar.name)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from fractions import Fraction
+from io import BytesIO
 from typing import cast
 
 import av
@@ -19,8 +20,9 @@ from ...core import Frame, InputError
 from ...pixels.transfer import Change, named
 from ...pixels.uint8 import floats
 from .. import yuv
-from ..clip import Colour, Encoding, Info, transfer_of
+from ..clip import Colour, Encoding, Info, Light, transfer_of
 from . import codecs, priority
+from .light import left_out, options_for
 
 MAX_TICKS = 10**9  # per second: libvpx's limit; MP4's is 2^31
 FLICKS = 705_600_000  # per second: a multiple of every common frame rate, NTSC included
@@ -28,6 +30,8 @@ REORDERED, MAX_REORDERED, COARSE = ("h264", "hevc"), 9_000_000, 3_600_000
 """Codecs with B-frames. MP4 states in ticks how much later they are shown than decoded, and FFmpeg before 6 drops all of these
 offsets if one passes 2^28: at this many ticks per second, when a picture is held for 30 s. A finer clock becomes the coarse
 one, a multiple of the common frame rates."""
+HELD = 2**26
+"""Ticks for which a picture is held at most without a new start of such an encoder: B-frames reach across few pictures."""
 
 
 class Pictures:
@@ -46,11 +50,17 @@ class Pictures:
         if info.floats and transfer_of(info).name == "linear":
             self.change, self.colour = named("bt1886").code, replace(self.colour, transfer=1)
             self.notes.append("light above 1 is clipped in a video: .exr images keep it")
+        light = Light() if self.change is not None else info.light
+        for option, value in options_for(self.codec, light).items():
+            self.options[option] = ":".join(filter(None, (self.options.get(option), value)))
+        if (note := left_out(light, self.codec)) is not None:
+            self.notes.append(note)
         if info.sample_aspect_ratio != 1 and ending in (".mkv", ".webm") and self.codec not in ("h264", "hevc"):
             self.notes.append(f"{ending} files of {self.codec} do not keep the pixel aspect of {info.sample_aspect_ratio}")
         self.interval = 1 / (info.rate or Fraction(25))
         ticks = (time_base or self.interval).denominator
-        reordered = ending not in (".mkv", ".webm") and self.codec in REORDERED
+        self.ending = ending
+        self.reordered = reordered = ending not in (".mkv", ".webm") and self.codec in REORDERED
         most, coarse = (MAX_REORDERED, COARSE) if reordered else (MAX_TICKS, FLICKS)
         self.tick = Fraction(1, ticks if ticks <= most else coarse)
         fastest = 1000 if ending in (".mkv", ".webm") else coarse  # Matroska counts milliseconds
@@ -91,6 +101,9 @@ class Encoder:
         self._pictures = pictures
         self._stream = stream
         self._durations: dict[int, int] = {}
+        self._begun = 0  # frames before those of the present encoder
+        self._decoded: int | None = None  # when the last packet is decoded
+        self._spare: OutputContainer | None = None
 
     def encode(self, frame: Frame) -> list[av.Packet]:
         """The packets that come out when a frame goes in: none, or those of earlier frames."""
@@ -102,6 +115,7 @@ class Encoder:
                 f"the frame at {float(frame.time):.6f} s does not come after the one before it: "
                 f"frames must be at least {float(wanted.tick):.1e} s apart"
             )
+        packets = self._anew() if wanted.reordered and self.count and start - self.last > HELD else []
         self.count += 1
         self.last, self.end = start, end
         self._durations[start] = end - start
@@ -109,13 +123,21 @@ class Encoder:
         picture = yuv.encode(rgb, frame.alpha, wanted.layout, wanted.colour)
         picture.pts, picture.time_base = start, wanted.tick
         _tag(picture, wanted.colour)
-        return self._timed(self._stream.encode(picture))
+        return packets + self._timed(self._stream.encode(picture))
+
+    def _anew(self) -> list[av.Packet]:
+        """The remaining packets of the encoder, which another with the same parameters follows."""
+        packets = self.rest()
+        self._begun = self.count
+        self._spare = av.open(BytesIO(), "w", format=codecs.CONTAINERS[self._pictures.ending][0])  # stays empty
+        self._stream = self._pictures.stream(self._spare)
+        return packets
 
     def rest(self) -> list[av.Packet]:
         """The remaining packets of the encoder."""
         packets = self._stream.encode(None) if self._durations else []
         for packet in packets:
-            if self.count < 3:
+            if self.count - self._begun < 3:
                 packet.dts = packet.pts  # x265 leaves it unset then
         return self._timed(packets)
 
@@ -131,6 +153,10 @@ class Encoder:
         for packet in packets:
             assert packet.pts is not None
             packet.duration = self._durations.pop(packet.pts)
+            if packet.dts is not None:
+                if self._decoded is not None:  # an encoder's first dts may lie before the last one's
+                    packet.dts = max(packet.dts, self._decoded + 1)
+                self._decoded = packet.dts
         return packets
 
 

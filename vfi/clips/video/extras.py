@@ -9,16 +9,18 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import av
 from av.container import InputContainer, OutputContainer
 from av.stream import Disposition, Stream
+from av.subtitles.codeccontext import SubtitleCodecContext
+from av.subtitles.stream import SubtitleStream
 from av.video.stream import VideoStream
 
 from ...core import InputError
@@ -34,6 +36,12 @@ SUBTITLES = {
     "webm": {"webvtt"},
 }
 """The codecs of subtitles that a container holds, by FFmpeg's names."""
+
+TEXT = {"mov_text", "subrip", "text", "ass", "ssa", "webvtt"}
+"""The codecs of subtitles that are text; others are pictures."""
+
+CONVERTED = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
+"""What text becomes in a container that does not hold its codec."""
 
 COVERS = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
 """Codecs of cover pictures that MP4 and Matroska hold, with their file ending and media type."""
@@ -103,7 +111,10 @@ class Extras:
 
 
 class Kept:
-    """The extras of a file that an output keeps; ``note`` names those it does not, None if it keeps all."""
+    """The extras of a file that an output keeps; ``note`` names those it does not, None if it keeps all.
+
+    ``converted`` names the subtitles whose codec changes; None if none does.
+    """
 
     def __init__(self, extras: Extras, file: InputContainer, name: str, container: str, rate: Fraction | None) -> None:
         self._extras, self._file, self._name, self._container = extras, file, name, container
@@ -121,8 +132,11 @@ class Kept:
         movie = container in ("mp4", "mov", "matroska", "webm")
         shown = list(self._chapters())
         self.chapters = shown if movie and extras.forwards else []
-        held = SUBTITLES.get(container, set()) if extras.forwards else set()
-        self.subtitles: list[Stream] = [stream for stream in file.streams.subtitles if codec_of(stream) in held]
+        held = SUBTITLES.get(container, set())
+        wanted = held | (TEXT if held else set()) if extras.forwards else set()
+        self.subtitles: list[Stream] = [stream for stream in file.streams.subtitles if codec_of(stream) in wanted]
+        changed = [stream for stream in self.subtitles if codec_of(stream) not in held]
+        self._converting = {stream.index: CONVERTED[container] for stream in changed}
         covers = [stream for stream in file.streams.video if stream.disposition & Disposition.attached_pic]
         room = container == "matroska" or (container == "mp4" and not self._foreign)  # FFmpeg writes either these or a cover
         self.covers = [stream for stream in covers if room and codec_of(stream) in COVERS]
@@ -142,6 +156,11 @@ class Kept:
         )
         lost = [one for some in told for one in some]
         self.note = f"not kept from {name}: {', '.join(lost)}" if lost else None
+        self.converted: str | None = None
+        if changed:
+            which = ", ".join(grouped("subtitle track", map(codec_of, changed)))
+            self.converted = f"{which} of {name}: converted to {CONVERTED[container]}, which keeps text and simple styles"
+        self.tell: Callable[[str], object] = bool  # takes notes that come up while packets are copied
         self._waiting: Iterator[av.Packet] = iter(())
         self._copies: dict[int, Stream] = {}
 
@@ -164,14 +183,16 @@ class Kept:
         if self.timecode is not None:
             (picture if self._container in ("mp4", "mov") else output).metadata["timecode"] = self.timecode
         for stream in self.subtitles:
-            self._copies[stream.index] = label(output.add_stream_from_template(stream), labels(stream))
+            copy = self._text(output, stream) if stream.index in self._converting else output.add_stream_from_template(stream)
+            self._copies[stream.index] = label(copy, labels(stream))
         if self.chapters:
             output.set_chapters(self.chapters)
         for stream in self.attachments:
             output.add_attachment(stream.name or "attachment", stream.mimetype or "application/octet-stream", stream.data)
         self._add_covers(output)
         if self.subtitles:
-            self._waiting = self._packets(self._file.demux(*self.subtitles))
+            packets = self._packets(self._file.demux(*self.subtitles))
+            self._waiting = self._apart(packets) if self._container in ("mp4", "mov") else packets
         self._next = next(self._waiting, None)
 
     def start(self, output: OutputContainer) -> None:
@@ -199,13 +220,56 @@ class Kept:
                 shown = self._extras.shown(start, start + max(packet.duration or 0, 1) * packet.time_base)
                 if shown is None:
                     continue
-                packet.stream, lasting = self._copies[packet.stream.index], bool(packet.duration)
-                packet.time_base = unit
+                index, lasting = packet.stream.index, bool(packet.duration)
+                if index in self._converting:
+                    changed = self._changed(cast("av.Packet[SubtitleStream]", packet))
+                    if changed is None:
+                        continue
+                    packet = changed
+                packet.stream, packet.time_base = self._copies[index], unit
                 packet.pts = packet.dts = round(shown[0] / unit)
                 packet.duration = round(shown[1] / unit) - packet.pts if lasting else 0
                 yield packet
         except av.FFmpegError:
             return  # the reader of the picture reports damage
+
+    def _apart(self, packets: Iterator[av.Packet]) -> Iterator[av.Packet]:
+        """The packets, each cut where the next of its track begins: a track of MP4 shows one text at a time."""
+        held: dict[int, av.Packet] = {}
+        for packet in packets:
+            before = held.get(packet.stream.index)
+            held[packet.stream.index] = packet
+            if before is None:
+                continue
+            assert before.pts is not None
+            assert packet.pts is not None
+            if before.duration and before.pts + before.duration > packet.pts:
+                before.duration = packet.pts - before.pts
+                self.tell(
+                    f"some subtitles of {self._name} overlap: in {self._container} files, each ends where the next begins"
+                )
+            if before.pts < packet.pts:
+                yield before
+        yield from sorted(held.values(), key=lambda packet: packet.pts or 0)
+
+    def _text(self, output: OutputContainer, stream: Stream) -> Stream:
+        """A new track whose encoder takes the text of ``stream``."""
+        decoder = cast(SubtitleCodecContext, stream.codec_context)
+        decoder.open(strict=False)
+        copy = cast(SubtitleStream, output.add_stream(cast(Any, self._converting[stream.index])))
+        copy.codec_context.subtitle_header = decoder.subtitle_header
+        copy.codec_context.time_base = Fraction(1, 1000)
+        return copy
+
+    def _changed(self, packet: av.Packet[SubtitleStream]) -> av.Packet[Any] | None:
+        """A packet of text for the new track; None for a pause, and for what is not UTF-8, which is told."""
+        try:
+            text = packet.stream.decode2(packet)
+            copy = cast(SubtitleStream, self._copies[packet.stream.index])
+            return None if text is None else copy.codec_context.encode_subtitle(text)
+        except av.FFmpegError:
+            self.tell(f"some subtitles of {self._name} are left out: they are damaged or not UTF-8")
+            return None
 
     def _add_covers(self, output: OutputContainer) -> None:
         self._pictures: list[av.Packet] = []

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from io import BytesIO
-from itertools import chain
+from itertools import chain, islice
 from math import floor, lcm
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import torch
@@ -29,9 +29,14 @@ from torch import Tensor
 from ...core import Frame, InputError
 from .. import orientation, yuv
 from ..clip import Colour, DamagedError, Info, Source, from_shown_at, name_of
+from . import fields
+from .fields import Deinterlace, Shown
+from .light import light_of
 
 CENTRED = {"mjpeg", "webp"}  # codecs that put chroma samples between the columns
 SEEMING_ALPHA = {"gif", "mjpeg", "webp"}  # decoded with an alpha plane even if the file has none
+
+REPEATS = {"mpeg2video", "h264"}  # codecs that repeat fields by flags
 
 FORMATS = (
     *(
@@ -162,10 +167,12 @@ class VideoReader:
     """The frames of a video file, in order, with exact times from the start of the clip (sound may start before the picture).
 
     Each iteration opens the file and reads it from its start, one frame ahead. Pictures are upright, in RGB on ``device`` (see
-    `yuv.decode`); interlaced ones stay as they are. Time stamps that the container rounds (Matroska: to milliseconds) are
-    snapped back to the grid of the frame rate if it is less than one tick away. A frame whose time stamp is missing, or not
-    after that of the frame before, follows that frame by one frame interval, and a note says so. The last frame lasts until
-    the end stated by the container, else for its own stated duration.
+    `yuv.decode`). Interlaced ones become whole frames, telecined ones film frames, as ``deinterlace`` says; see `fields`. With
+    "auto", pictures are interlaced as flagged, and 3:2 pulldown is looked for in the first ones of a clip that is flagged, at
+    30000/1001 per second. Time stamps that the container rounds (Matroska: to milliseconds) are snapped back to the grid of the
+    frame rate if it is less than one tick away. A frame whose time stamp is missing, or not after that of the frame before,
+    follows that frame by one frame interval, and a note says so. The last frame lasts until the end stated by the container,
+    else for its own stated duration.
 
     `since` starts at any time: MP4, QuickTime and Matroska are read from the key frame before it, others from their start.
 
@@ -174,7 +181,14 @@ class VideoReader:
     than about 2^28 pixels before it allocates them.
     """
 
-    def __init__(self, source: Source, *, damaged_ok: bool = False, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        source: Source,
+        *,
+        damaged_ok: bool = False,
+        device: torch.device | str = "cpu",
+        deinterlace: Deinterlace = "auto",
+    ) -> None:
         name = name_of(source)
         self.source = source
         self.notes: list[str] = []
@@ -195,16 +209,106 @@ class VideoReader:
                 alpha = not all(map(yuv.is_opaque, chain((picture,), pictures)))
             start = None if picture.pts is None else clock.of(picture.pts)
             self.info = replace(self.info, alpha=alpha, time_base=clock.unit, start=start)
-        if self.info.interlaced:
+            self._mend_fields(deinterlace, stream, picture, pictures)
+
+    def _mend_fields(
+        self, asked: Deinterlace, stream: VideoStream, picture: av.VideoFrame, pictures: Iterator[av.VideoFrame]
+    ) -> None:
+        """Decide how pictures of two fields are read, by the first ones, and describe the result."""
+        info, self._asked = self.info, asked
+        self._order = fields.stated_order(info.codec, stream.codec_context.field_order)
+        flagged = self._flagged = info.interlaced or self._order is not None
+        self._film = self._soft = False
+        if asked == "telecine":
+            layout = yuv.unpacked(picture).format.name
+            if info.rate is None or not fields.kept(fields.FILM, layout):
+                found = "no frame rate" if info.rate is None else f"pictures in {layout}"
+                raise InputError(
+                    f"{name_of(self.source)} has {found}: only Y'CbCr of 8 bits at a stated frame rate can be telecined film"
+                )
+            self._film = True
+        elif asked == "auto" and flagged and info.codec == "hevc":
+            self._asked = "off"
+            self._note(
+                "the clip is interlaced: HEVC holds each field as a picture, and they are read as frames of half the height"
+            )
+        elif asked == "auto" and info.interlaced and info.rate == fields.NTSC:
+            self._film = fields.telecined(chain((picture,), pictures)) and fields.kept(
+                fields.FILM, yuv.unpacked(picture).format.name
+            )
+        elif asked == "auto" and not flagged and info.codec in REPEATS:
+            varies = stream.average_rate != stream.base_rate or info.rate == fields.NTSC
+            self._soft = varies and picture.pts is not None and self._is_cadence()
+        if self._film and info.rate is not None:
+            frames = None if info.frames is None else info.frames - info.frames // fields.CYCLE
+            self.info = replace(
+                info,
+                rate=info.rate * (fields.CYCLE - 1) / fields.CYCLE,
+                frames=frames,
+                time_base=info.time_base and info.time_base / (fields.CYCLE - 1),
+                interlaced=False,
+            )
+            self._interval = 1 / info.rate
+            self._note(f"the clip is telecined film: 3:2 pulldown is removed, which leaves {self.info.rate} frames per second")
+        elif self._soft:
+            rate = fields.NTSC * (fields.CYCLE - 1) / fields.CYCLE
+            frames = _shown(stream) or (None if info.duration is None else round(info.duration * rate))
+            clock = _Clock(stream, origin_of(cast(InputContainer, stream.container)), rate, fields.FIELD)
+            self.info = replace(info, rate=rate, frames=frames, time_base=clock.unit / 2)
+            self._note(
+                "the clip is film whose fields are repeated by flags: its frames follow evenly, at 24000/1001 per second"
+            )
+        elif flagged and self._asked == "auto":
+            self.info = replace(info, interlaced=False)
+            self._note("the clip is interlaced: its frames are deinterlaced, at the same frame rate")
+        elif flagged and asked == "off":
             self._note("the clip is interlaced: the two fields of a frame are treated as one picture")
 
+    def _is_cadence(self) -> bool:
+        """Whether the first pictures are film whose fields are repeated by flags."""
+        with opened(self.source, name_of(self.source)) as container:
+            stream = video_of(container, name_of(self.source))
+            packets = (packet for packet in joined(container) if packet.stream.index == stream.index)
+            stamps = sorted(packet.pts for packet in islice(packets, fields.LOOKED_AT) if packet.pts is not None)
+            tick = stream.time_base or Fraction(0)
+        return fields.is_cadence(pts * tick for pts in stamps[: -fields.CYCLE])  # the last may lack those decoded later
+
     def __iter__(self) -> Iterator[Frame]:
-        return (self._frame(*shown) for shown in self._timed(None))
+        return (self._frame(*shown) for shown in self._whole(None))
 
     def since(self, time: Fraction, before: int = 0) -> Iterator[Frame]:
         """As `clip.Seeks.since`: decoded from the key frame before, if the container gives its position."""
-        shown = self._timed(self._key(time, before))
+        if self._film:
+            early = 2 * (before + fields.CYCLE) * self._interval  # room for the cycle before
+            shown = self._whole(self._key(time - early, 0))
+        else:
+            room = 0 if self._asked == "off" else 1 + 2 * self._soft  # evened frames begin later, so one more may be shown
+            shown = self._whole(self._key(time, before + room))
         return (self._frame(*one) for one in from_shown_at(shown, time, before, lambda one: one[1] + one[2]))
+
+    def _whole(self, key: _Key | None) -> Iterator[Shown]:
+        """Each picture from ``key`` on, its fields mended; the first after a key frame lacks its neighbour, and is left out."""
+        shown = self._timed(key)
+        if self._film:
+            yield from fields.without_pulldown(shown, self.info.start or Fraction(0), self._interval, within=key is not None)
+        elif self._asked == "off":
+            for one in shown:
+                if one[0].interlaced_frame and not self._flagged:
+                    self._note("the clip is interlaced in parts: the two fields of a frame are treated as one picture")
+                yield one
+        else:
+            shown = islice(fields.deinterlaced(shown, self._order, self._begins, self._refused), key is not None, None)
+            yield from islice(fields.evened(shown), key is not None, None) if self._soft else shown
+
+    def _begins(self, time: Fraction) -> None:
+        if self._flagged:
+            return
+        self._note("the clip is interlaced in parts: these frames are deinterlaced, at the same frame rate")
+
+    def _refused(self, layout: str) -> None:
+        self._note(
+            f"the clip is interlaced, but pictures in {layout} cannot be deinterlaced: two fields are treated as one picture"
+        )
 
     def _key(self, time: Fraction, before: int) -> _Key | None:
         """The key frame to decode from to get the frame shown at ``time`` and ``before`` earlier ones; None for the start."""
@@ -216,13 +320,13 @@ class VideoReader:
             clock = _Clock(stream, origin_of(container), self.info.rate)
             return _key_before(container, stream, clock.stamp(time), self._first, before)
 
-    def _timed(self, key: _Key | None) -> Iterator[tuple[av.VideoFrame, Fraction, Fraction]]:
+    def _timed(self, key: _Key | None) -> Iterator[Shown]:
         """Each picture from ``key`` on, with its time and duration."""
         name = name_of(self.source)
         damaged: list[Fraction] = []
         with opened(self.source, name) as container:
             stream = video_of(container, name)
-            clock = _Clock(stream, origin_of(container), self.info.rate)
+            clock = _Clock(stream, origin_of(container), self.info.rate, fields.FIELD if self._soft else None)
             if key is not None and self._first is not None:
                 container.seek(key.target, stream=stream)
                 clock.resume(clock.of(self._first))
@@ -278,23 +382,27 @@ class VideoReader:
 
 
 class _Clock:
-    """Converts the time stamps of pictures to times, in seconds from the start of the clip."""
+    """Converts the time stamps of pictures to times, in seconds from the start of the clip.
 
-    def __init__(self, stream: VideoStream, origin: Fraction, rate: Fraction | None) -> None:
+    Rounded ones are snapped to the grid of the frame rate, if it is steady, or to a ``grid`` in seconds.
+    """
+
+    def __init__(self, stream: VideoStream, origin: Fraction, rate: Fraction | None, grid: Fraction | None = None) -> None:
         self.count = self.moved = 0
         self.next = Fraction(0)
         self._stream = stream
         self._origin = origin
         self._tick = stream.time_base or Fraction(1, 1000)
-        self._interval = 1 / (rate or Fraction(25))
+        self._interval = 1 / (rate or Fraction(25)) if grid is None else 2 * grid
         self._first = self._before = Fraction(0)
         steady = stream.average_rate == stream.guessed_rate == stream.base_rate is not None
-        self._rounded = steady and (self._interval / self._tick).denominator != 1
+        self._grid = self._interval if grid is None else grid
+        self._rounded = (steady or grid is not None) and (self._grid / self._tick).denominator != 1
 
     @property
     def unit(self) -> Fraction:
         """The unit of which all times are multiples."""
-        units = self._tick.denominator, self._origin.denominator, self._interval.denominator if self._rounded else 1
+        units = self._tick.denominator, self._origin.denominator, self._grid.denominator if self._rounded else 1
         return Fraction(1, lcm(*units))
 
     def of(self, pts: int) -> Fraction:
@@ -318,7 +426,7 @@ class _Clock:
             self._first = time
         else:
             if self._rounded:
-                ideal = self._first + round((time - self._first) / self._interval) * self._interval
+                ideal = self._first + round((time - self._first) / self._grid) * self._grid
                 time = ideal if abs(ideal - time) < self._tick else time
             if pts is None or time <= self._before:
                 time = self.next
@@ -595,6 +703,7 @@ def describe(
         interlaced=picture.interlaced_frame,
         audio=bool(container.streams.audio),
         codec=context.codec.canonical_name,
+        light=light_of(picture),
     )
 
 

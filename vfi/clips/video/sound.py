@@ -90,7 +90,9 @@ def time_map(clip: Reader, asked: Timing) -> Knots | None:
 
 
 def _knots(clip: Reader, asked: Timing, duration: Fraction) -> Knots:
-    first = next((frame.time for frame in clip), Fraction(0))
+    first = clip.info.start
+    if first is None:
+        first = next((frame.time for frame in clip), Fraction(0))
     knots = [(first + here, first + there) for here, there in asked.grid.knots(duration)]
     return (Fraction(0), Fraction(0)), (first, first), *knots
 

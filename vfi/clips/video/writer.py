@@ -85,11 +85,11 @@ class VideoWriter(Writer):
 
     def _keep(self, kept: Kept) -> None:
         """Put in what is neither picture nor sound, and label the tracks of sound as in the clip's file."""
+        kept.tell = lambda note: None if note in self.notes else self.notes.append(note)
         kept.add(self._output, self._stream)
         for stream, named in zip(self._output.streams.audio, kept.sounds, strict=False):
             label(stream, named)
-        if kept.note is not None:
-            self.notes.append(kept.note)
+        self.notes += [note for note in (kept.note, kept.converted) if note is not None]
 
     def write(self, frame: Frame) -> None:
         with self._reported():
@@ -147,6 +147,7 @@ class VideoWriter(Writer):
         """Add a packet and the sound before it. With B-frames the last packet is not the last frame, but it ends the track."""
         assert packet.pts is not None
         assert packet.dts is not None
+        packet.stream, packet.time_base = self._stream, self._pictures.tick
         if self._lead is None:
             self._lead = packet.pts - packet.dts
         if last and packet.pts != self._encoder.last:
