@@ -93,9 +93,14 @@ def text_of(path: Path) -> str:
 
 def add_input(parser: ArgumentParser, *, damaged: bool = True) -> None:
     """Declare the input clip; ``damaged``: with the option to read a damaged one."""
-    parser.add_argument("input", metavar="IN", type=Path, help="a video file or a folder of numbered images")
     parser.add_argument(
-        "--in-fps", type=argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
+        "input", metavar="IN", type=Path, help="a video file, a folder of numbered images, or - for standard input"
+    )
+    parser.add_argument(
+        "--in-fps",
+        type=argument(exact_rate),
+        metavar="F",
+        help="frame rate of a folder of images (24 unless given), or of y4m without one",
     )
     if damaged:
         parser.add_argument("--damaged-ok", action="store_true", help="use the readable part of a damaged video")
@@ -121,5 +126,7 @@ def clip_source(args: Namespace, path: Path | None = None) -> ClipSource:
 
 def add_output(parser: ArgumentParser) -> None:
     """Declare the output clip."""
-    parser.add_argument("output", metavar="OUT", type=Path, help="a video file, or a folder for numbered images")
+    parser.add_argument(
+        "output", metavar="OUT", type=Path, help="a video file, a folder for numbered images, or - for y4m on standard output"
+    )
     add_overwrite(parser, "output", "disagreement")

@@ -19,7 +19,7 @@ from .. import __version__
 from ..clips.clip import DamagedError
 from ..core import InputError
 from ..render import malloc
-from . import bench, files, flow, interpolate, join, loop, models, retime, shots, train, tween
+from . import bench, files, flow, interpolate, join, loop, models, pipes, retime, shots, train, tween
 
 UNFORESEEN = (ArithmeticError, MemoryError, RecursionError, OSError, ValueError, torch.OutOfMemoryError)
 """Unforeseen errors caused by an argument, an input or the machine, which become one sentence."""
@@ -39,8 +39,9 @@ def command(arguments: Sequence[str] | None = None) -> int:
             logging.basicConfig(level=logging.WARNING, format="vfi: %(message)s")
             malloc.take_over()
             files.tell_apart(args)
-            code: int = args.run(args)
-            sys.stdout.flush()  # else a closed pipe shows only after the end
+            with pipes.joined(args):
+                code: int = args.run(args)
+                sys.stdout.flush()  # else a closed pipe shows only after the end
             return code
     except InputError as error:
         advice = ": --damaged-ok uses the readable part" if isinstance(error, DamagedError) and "damaged_ok" in args else ""

@@ -54,7 +54,7 @@ def run(args: Namespace) -> int:
     loop = best_loop(looked_at, args.shortest, args.gap) if args.find else whole_loop(looked_at, args.gap)
     console.print(loop_in_words(loop), markup=False)
     asked = turn_of(timing(info.rate, times=args.times, fps=args.fps), loop)
-    turn = replace(info, frames=loop.frames, duration=loop.period, start=None)
+    turn = replace(info, frames=loop.frames, duration=loop.period, start=None, audio=False)
     if info.audio:
         reader.notes.append("the sound is left out: it does not loop")
     if (extras := source.extras()) is not None and (note := extras.left_out()) is not None:

@@ -13,6 +13,7 @@ import torch
 from .. import __version__
 from ..clips.clip import Encoding, Reader, unbound
 from ..clips.open import ClipSource
+from ..clips.standard import Closed
 from ..clips.video.codecs import CODECS
 from ..clips.video.sound import AUDIO, Audio
 from ..core import InputError, Interpolator
@@ -31,6 +32,8 @@ from .progress import tracked
 from .report import Report
 
 INTERRUPTED = 130
+BROKEN = 1
+"""Exit code if standard input broke off: what came is finished."""
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -171,9 +174,11 @@ def make_clip(
 
     ``decisions`` name everything besides the settings that determines the frames, see `Settings.recipe`. ``source`` is where
     ``clip`` comes from, for its sound and for workers; ``model`` replaces the one of the settings. On Ctrl-C the finished
-    frames are kept under another name.
+    frames are kept under another name. If nobody reads standard output any more, that is the end.
     """
     task = settings.task(clip, asked, tail)
+    if audio == "drop":
+        task = replace(task, info=replace(task.info, audio=False))
     sound = source.sound() if source is not None and clip.info.audio else None
     extras = None if source is None else source.extras()
     size, transfer = (clip.info.height, clip.info.width), unbound(task.info)
@@ -219,5 +224,10 @@ def make_clip(
     except Interrupted as stopped:
         report.interrupted(stopped, resumable=recipe is not None)
         return INTERRUPTED
+    except Closed:
+        return 0
     report.finished(result, for_machines=settings.json)
+    if source is not None and (broken := source.broken()) is not None:
+        report.error(broken)
+        return BROKEN
     return 0

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.markup import escape
 
+from ..clips.standard import is_standard
 from ..core import InputError, Interpolator, Spec
 from ..render import memory
 from ..render.convert import Converted, Interrupted
@@ -33,7 +34,8 @@ class Report:
 
     def __init__(self, path: Path, task: Task, device: torch.device, *, memory_ok: bool = False) -> None:
         self.console = console_for_people()
-        self._path, self._task, self._device, self._memory_ok = path, task, device, memory_ok
+        self._path = "standard output" if is_standard(path) else str(path)
+        self._task, self._device, self._memory_ok = task, device, memory_ok
         self._started = time.perf_counter()
         self._model = ""
         self._done: int | None = None
@@ -89,6 +91,10 @@ class Report:
             left = f"{stopped.done.frames} frames are done: run the same command again to resume"
         self.console.print(escape(f"vfi: interrupted: {left}"))
 
+    def error(self, sentence: str) -> None:
+        """Say what went wrong though there is a result."""
+        sys.stderr.write(f"vfi: {sentence}\n")
+
     def finished(self, result: Converted, *, for_machines: bool) -> None:
         """Report the result: to people, and as JSON on standard output ``for_machines``."""
         seconds, done, asked, info = time.perf_counter() - self._started, result.done, self._task.asked, self._task.info
@@ -97,7 +103,7 @@ class Report:
         made = f"{done.frames} frames, {float(done.end - done.start):.3f} s"
         self.console.print(escape(f"{self._path}: {made}, in {seconds:.1f} s"))
         facts = {
-            "output": str(self._path),
+            "output": self._path,
             "model": self._model,
             "device": str(self._device),
             "frames": done.frames,

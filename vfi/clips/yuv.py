@@ -120,9 +120,9 @@ def encode(
 ) -> av.VideoFrame:
     """A picture in a pixel format from colours [3,H,W] and alpha [1,H,W] on any device, rounded to nearest; see `core.Frame`.
 
-    The inverse of `decode` at the same ``centred`` and ``level``: 4:2:0 and 4:2:2 pictures return to exactly the same samples, below black and above white too.
-    Grey formats take the luma alone. RGB formats clip to 0..1, float formats take values of any size. Missing alpha is opaque; alpha that the format cannot hold
-    is dropped.
+    The inverse of `decode` at the same ``centred`` and ``level``: 4:2:0 and 4:2:2 pictures return to exactly the same samples,
+    below black and above white too. Grey formats take the luma alone. RGB formats clip to 0..1, float formats take values of
+    any size. Missing alpha is opaque; alpha that the format cannot hold is dropped.
     """
     height, width = rgb.shape[-2:]
     planar = _planar(layout)
