@@ -11,7 +11,7 @@ import os
 import select
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 from ..core import InputError
@@ -122,6 +122,7 @@ class Outgoing:
             while left:
                 left = left[os.write(self._descriptor, left[:BLOCK]) :]
         except BrokenPipeError as error:
+            stop_reading()  # else an idle input would be waited for
             raise Closed from error
         except OSError as error:
             raise InputError(f"standard output cannot be written: {error.strerror}") from error
@@ -168,9 +169,9 @@ def claimed() -> Iterator[None]:
     os.dup2(2, 1)
     _claimed.append(own)
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     finally:
-        sys.stdout.flush()
         os.dup2(own, 1)
         _claimed.remove(own)
         os.close(own)

@@ -395,7 +395,9 @@ class Piped:
         for index in count():
             try:
                 samples = read_frame(self.stream, self._header)
-            except DamagedError:
+            except DamagedError as error:
+                if not index:
+                    raise InputError("standard input breaks off within its first frame: a clip needs at least one") from error
                 if not self.stream.stopped:
                     self.broken = f"standard input breaks off at {float(index / self._rate):.3f} s, after {index} whole frames"
                 return

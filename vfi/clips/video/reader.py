@@ -670,7 +670,8 @@ def _duration(container: InputContainer, stream: VideoStream, rate: Fraction | N
         end = hours * 3600 + minutes * 60 + seconds
     duration = end - (stream.start_time or 0) * stream.time_base
     whole = round(duration * rate) / rate if rate else duration
-    return (whole if abs(whole - duration) < Fraction(1, 500) else duration) or None
+    stated = whole if abs(whole - duration) < Fraction(1, 500) else duration
+    return stated if stated > 0 else None  # FLV in a pipe states an end of 0
 
 
 def end_of(source: Source, index: int) -> Fraction | None:
