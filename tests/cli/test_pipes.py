@@ -117,6 +117,7 @@ def test_other_streams_are_read_without_seeking(
         (("interpolate", "in.y4m", "-", "--resume"), "--resume was given with -"),
         (("interpolate", "-", "o.mp4", "--workers", 2), "--workers was given with -"),
         (("interpolate", "in.y4m", "-", "--ray"), "--ray was given with -"),
+        (("interpolate", "in.y4m", "o.y4m", "--resume"), "--resume was given with o.y4m"),
         (("interpolate", "in.y4m", "-", "--json"), "--json was given with -"),
         (("retime", "-", "-", "--speed", "-1", "--duration", 1), "curve that plays backwards"),
         (("retime", "-", "-", "--speed", "0.5"), "--duration"),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ..clips.clip import Edited
 from ..edit.loop import Loop, best_loop, turn_of, whole_loop
 from ..timing.grids import exact_rate, timing
+from . import batch
 from .arguments import add_input, add_output, argument, auto_or, clip_source, factor, whole
 from .output import Settings, add_options, make_clip
 from .progress import tracked
@@ -24,6 +25,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     add_input(parser, damaged=False)
     add_output(parser)
+    batch.add_options(parser)
     parser.add_argument("--times", type=argument(whole), metavar="K", help="K times as many frames (2)")
     parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="F frames per second: 60, 23.976, 30000/1001")
     parser.add_argument("--find", action="store_true", help="look for the part of the clip that loops best")

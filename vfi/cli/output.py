@@ -73,6 +73,12 @@ def add_options(parser: ArgumentParser) -> None:
         help="make the clip in chunks, which are kept if the run is interrupted; run the same command again to resume",
     )
     output.add_argument("--memory-ok", action="store_true", help="start even if the clip may need more memory than is free")
+    output.add_argument(
+        "--progress",
+        choices=("bar", "percentage"),
+        default="bar",
+        help="a bar on a terminal, or lines such as percentage: 42 on standard error and nothing else, for other programs",
+    )
     output.add_argument("--json", action="store_true", help="print the result as JSON, on standard output")
 
 

@@ -10,6 +10,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
+from ..clips.clip import Y4M
 from ..clips.standard import claimed, is_standard
 from ..core import InputError
 
@@ -27,6 +28,8 @@ def joined(args: Namespace) -> Iterator[None]:
     reads, writes = is_standard(getattr(args, "input", None)), is_standard(getattr(args, "output", None))
     if reads or writes:
         _refuse_files_only(args)
+    elif getattr(args, "output", None) is not None and args.output.suffix.lower() == Y4M:
+        _refuse_chunks(args)
     if reads:
         _refuse_two_passes(args)
         _refuse_terminal(0, "input", "pipe a stream into it")
@@ -44,6 +47,12 @@ def _refuse_files_only(args: Namespace) -> None:
     for option, why in NO_SEEKING.items():
         if getattr(args, option, None):
             raise InputError(f"--{option} was given with -: {why}, and a pipe cannot seek, give a file")
+
+
+def _refuse_chunks(args: Namespace) -> None:
+    for option in NO_SEEKING:
+        if getattr(args, option, None):
+            raise InputError(f"--{option} was given with {args.output}: y4m is written in one go, give another kind of file")
 
 
 def _refuse_two_passes(args: Namespace) -> None:

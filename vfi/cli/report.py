@@ -21,12 +21,12 @@ from ..core import InputError, Interpolator, Spec
 from ..render import memory
 from ..render.convert import Converted, Interrupted
 from ..render.pipeline import Task
-from .progress import bar
+from .progress import MAKING, bar, finished, style
 
 
 def console_for_people() -> Console:
-    """The console for everything but results: standard error."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    """The console for everything but results: standard error. It is silent if only one line, or percentages, are wanted."""
+    return Console(stderr=True, highlight=False, soft_wrap=True, quiet=style() != "bar")
 
 
 class Report:
@@ -67,7 +67,7 @@ class Report:
             raise InputError(
                 f"this may take {decimal(needed)} of memory and {decimal(free)} is free: give --memory-ok to try it anyway"
             )
-        self._move = self._bar.enter_context(bar("making frames", task.total, self.console, self._done or 0))
+        self._move = self._bar.enter_context(bar(MAKING, task.total, self.console, self._done or 0))
 
     def promised(self, model: Interpolator) -> Interpolator:
         """``model`` itself, after the promise of its frames."""
@@ -89,7 +89,7 @@ class Report:
             left = "nothing was written"
         elif resumable:
             left = f"{stopped.done.frames} frames are done: run the same command again to resume"
-        self.console.print(escape(f"vfi: interrupted: {left}"))
+        self.error(f"interrupted: {left}")
 
     def error(self, sentence: str) -> None:
         """Say what went wrong though there is a result."""
@@ -98,10 +98,13 @@ class Report:
     def finished(self, result: Converted, *, for_machines: bool) -> None:
         """Report the result: to people, and as JSON on standard output ``for_machines``."""
         seconds, done, asked, info = time.perf_counter() - self._started, result.done, self._task.asked, self._task.info
+        finished()
         for note in result.notes:
             self.console.print(escape(f"note: {note}"))
-        made = f"{done.frames} frames, {float(done.end - done.start):.3f} s"
-        self.console.print(escape(f"{self._path}: {made}, in {seconds:.1f} s"))
+        made = f"{self._path}: {done.frames} frames, {float(done.end - done.start):.3f} s, in {seconds:.1f} s"
+        self.console.print(escape(made))
+        if style() == "brief":
+            sys.stderr.write("; note: ".join((made, *result.notes)) + "\n")
         facts = {
             "output": self._path,
             "model": self._model,

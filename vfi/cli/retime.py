@@ -12,7 +12,7 @@ from ..clips.standard import is_standard
 from ..core import InputError
 from ..timing.curves import EASINGS, TimeCurve, along, of_json, parse
 from ..timing.grids import Timing, exact_rate
-from . import parallel, shot_options
+from . import batch, parallel, shot_options
 from .arguments import add_input, add_output, argument, clip_source, factor, moment, text_of
 from .model_options import home_of
 from .output import Settings, add_audio, add_options, make_clip
@@ -34,6 +34,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     add_input(parser)
     add_output(parser)
+    batch.add_options(parser)
     curve = parser.add_mutually_exclusive_group(required=True)
     curve.add_argument("--speed", metavar="CURVE", help='speed over time: "0:1, 2:0.25 ease, 4:1", or one number')
     curve.add_argument("--position", metavar="CURVE", help='second of the clip over time: "0:0, 2:3 ease, 4:3.5"')
