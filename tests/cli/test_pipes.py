@@ -126,7 +126,6 @@ def test_other_streams_are_read_without_seeking(
         (("flow", "-", "-"), "--radius auto reads its clip twice"),
         (("join", "in.y4m", "-", "o.mp4"), "give files"),
         (("interpolate", "in.y4m", "o.mp4", "--consensus", "linear", "--disagreement", "-"), "only the clip itself"),
-        (("interpolate", "-", "o.mp4", "--in-fps", 25), "has its own frame rate, 24"),
     ],
     ids=lambda words: " ".join(map(str, words)) if isinstance(words, tuple) else "",
 )
@@ -196,6 +195,25 @@ def test_a_missing_rate_is_asked_for(source: Path, stdin: Callable[[bytes], None
     stdin(content)
     assert vfi("interpolate", "-", "-", "--in-fps", "23.976", *LINEAR) == 0
     assert b" F48000:1001 " in capfdbinary.readouterr().out
+
+
+def test_images_one_after_the_other_are_a_stream(
+    tmp_path: Path, stdin: Callable[[bytes], None], capfdbinary: pytest.CaptureFixture[bytes]
+):
+    """As ``ffmpeg -f image2pipe -c:v png -`` sends them."""
+    with create_clip(tmp_path / "images", Info(64, 48, rate=None)) as writer:
+        for frame in moving(4):
+            writer.write(frame)
+    content = b"".join(file.read_bytes() for file in sorted((tmp_path / "images").iterdir()))
+    for rate, header in ((None, b" F48:1 "), ("12.5", b" F25:1 ")):
+        stdin(content)
+        assert vfi("interpolate", "-", "-", *(() if rate is None else ("--in-fps", rate)), *LINEAR) == 0
+        out = capfdbinary.readouterr().out
+        assert header in out
+        assert out.count(b"FRAME\n") == 8
+    stdin(film(tmp_path / "in.mkv", range(0, 13), F(1, 24)).read_bytes())
+    assert vfi("interpolate", "-", "-", "--in-fps", 25, *LINEAR) == 2
+    assert b"has its own frame rate" in capfdbinary.readouterr().err
 
 
 def test_whatever_a_library_prints_stays_out_of_the_stream(

@@ -132,8 +132,9 @@ def test_a_header_without_an_end_and_a_missing_rate_are_told(tmp_path: Path):
     with pytest.raises(InputError, match="--in-fps"):
         open_clip(BytesIO(stream))
     assert [frame.time for frame in open_clip(BytesIO(stream), rate=F(50))] == [0, F(1, 50), F(2, 50)]
-    with pytest.raises(InputError, match="has its own frame rate, 24"):
-        open_clip(BytesIO(noise("C444")), rate=F(50))
+    clip = open_clip(BytesIO(noise("C444").replace(b"F24:1", b"F24000:1")), rate=F(25))
+    assert [frame.time for frame in clip] == [0, F(1, 25), F(2, 25)]
+    assert clip.notes == ["the y4m header states 24000 frames per second: 25 was given and replaces it"]
 
 
 def test_a_line_of_one_frame_may_have_words_of_its_own():

@@ -100,7 +100,7 @@ def add_input(parser: ArgumentParser, *, damaged: bool = True) -> None:
         "--in-fps",
         type=argument(exact_rate),
         metavar="F",
-        help="frame rate of a folder of images (24 unless given), or of y4m without one",
+        help="frame rate of a folder of images (24 unless given), or of y4m, in place of its own",
     )
     if damaged:
         parser.add_argument("--damaged-ok", action="store_true", help="use the readable part of a damaged video")

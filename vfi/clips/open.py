@@ -41,8 +41,8 @@ def open_clip(
     """The clip in a video file, in a folder of images, in images named by a pattern such as ``shot/%05d.png``, or, for ``-``,
     in standard input.
 
-    All can seek (`Seeks`) but standard input, which can be read once: see `piped.PipedReader`. ``rate`` is for images and y4m
-    that states none; None means `DEFAULT_RATE` for images. Files are recognised by their content, not
+    All can seek (`Seeks`) but standard input, which can be read once: see `piped.PipedReader`. ``rate`` is for images, and
+    replaces what y4m states; None means `DEFAULT_RATE` for images. Files are recognised by their content, not
     by their names. ``damaged_ok`` reads as much as possible of a damaged video. Frames are converted to RGB on ``device``, so
     only the clip's own samples are transferred. Raises `InputError`.
     """

@@ -22,7 +22,8 @@ class PipedReader:
 
     The first frame can be looked at any number of times; all frames can be read once, after which iterating raises
     `InputError`. A frame comes as soon as it is whole (y4m), or as soon as the next one is (other streams). ``rate`` is for y4m
-    that states none. Where the stream breaks off, the clip ends, and `broken` says so.
+    and images, one after the other; it replaces what y4m states. Where the stream breaks off, the clip ends, and `broken` says
+    so.
     """
 
     def __init__(
@@ -39,9 +40,7 @@ class PipedReader:
         if self.steady:
             self._frames = y4m.Piped(stream, rate, device)
         else:
-            self._frames = StreamReader(stream, damaged_ok=damaged_ok, device=device)
-            if rate is not None:
-                raise InputError(f"standard input has its own frame rate: {rate} can only be set for y4m that states none")
+            self._frames = StreamReader(stream, rate=rate, damaged_ok=damaged_ok, device=device)
         self.info: Info = self._frames.info
         self.notes: list[str] = self._frames.notes
         self._coming = iter(self._frames)

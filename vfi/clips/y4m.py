@@ -299,21 +299,28 @@ def frame_of(samples: bytes, header: Header, index: int, rate: Fraction, device:
 
 
 def rate_of(header: Header, rate: Fraction | None, name: str) -> Fraction:
-    """The frame rate of a stream: its own, or the one that is given for a stream without. Raises `InputError`."""
-    if header.rate is None and rate is None:
+    """The frame rate of a stream: the one that is given, else its own. Raises `InputError` if it states none."""
+    if rate is not None:
+        return rate
+    if header.rate is None:
         raise InputError(f"{name} states no frame rate (F0:0): give it with --in-fps, or as rate")
-    if header.rate is not None and rate is not None:
-        raise InputError(f"{name} has its own frame rate, {header.rate}: {rate} can only be set for one without")
-    return header.rate or rate  # type: ignore[return-value]
+    return header.rate
 
 
-INTERLACED = "the clip is interlaced: the two fields of a frame are treated as one picture"
+def notes_on(header: Header, rate: Fraction) -> list[str]:
+    """What the viewer should know of a stream that is read at ``rate`` frames per second."""
+    notes = []
+    if header.interlaced:
+        notes.append("the clip is interlaced: the two fields of a frame are treated as one picture")
+    if header.rate is not None and header.rate != rate:
+        notes.append(f"the y4m header states {header.rate} frames per second: {rate} was given and replaces it")
+    return notes
 
 
 class Y4mReader:
     """The frames of a y4m file, or of one in memory, with exact times; see `clip.Seeks`.
 
-    ``rate`` is for a file that states none. Raises `InputError`, and `DamagedError` at a frame that is not whole; with
+    ``rate`` replaces what the file states. Raises `InputError`, and `DamagedError` at a frame that is not whole; with
     ``damaged_ok`` the clip ends before it, and a note tells.
     """
 
@@ -333,7 +340,7 @@ class Y4mReader:
             raise InputError(f"{self._name} has no picture that can be decoded: it is damaged or truncated")
         path = None if isinstance(source, BytesIO) else Path(source)
         self.info = self._header.info(self._rate, self._count, path)
-        self.notes: list[str] = [INTERLACED] if self._header.interlaced else []
+        self.notes: list[str] = notes_on(self._header, self._rate)
 
     def __iter__(self) -> Iterator[Frame]:
         return self._from(0)
@@ -389,7 +396,7 @@ class Piped:
         self._header, _ = read_header(self.stream, name)
         self._rate = rate_of(self._header, self.rate, name)
         self.info = self._header.info(self._rate, None, None)
-        self.notes += [INTERLACED] if self._header.interlaced else []
+        self.notes += notes_on(self._header, self._rate)
 
     def __iter__(self) -> Iterator[Frame]:
         for index in count():

@@ -14,6 +14,7 @@ import av
 import torch
 
 from ...core import Frame, InputError
+from ..clip import DEFAULT_RATE
 from ..standard import NAME, Incoming
 from .reader import FORMATS, ODD, Decoded, first_look, pictures_of, video_of
 
@@ -33,10 +34,18 @@ class StreamReader(Decoded):
     """The frames of a stream, each one frame behind the next, as its end is known then; to be iterated once.
 
     All frames that can be decoded come. If some cannot, or the stream breaks off, ``broken`` says so in a sentence; with
-    ``damaged_ok`` a note does. FFmpeg reads ahead, up to some seconds, to find what the stream holds. Raises `InputError`.
+    ``damaged_ok`` a note does. ``rate`` is for images that follow on each other; None means `DEFAULT_RATE`. FFmpeg reads ahead,
+    up to some seconds, to find what the stream holds. Raises `InputError`.
     """
 
-    def __init__(self, stream: Incoming, *, damaged_ok: bool = False, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        stream: Incoming,
+        *,
+        rate: Fraction | None = None,
+        damaged_ok: bool = False,
+        device: torch.device | str = "cpu",
+    ) -> None:
         super().__init__(Path(NAME), damaged_ok=True, device=device)
         self.broken: str | None = None
         self._told = damaged_ok
@@ -46,12 +55,15 @@ class StreamReader(Decoded):
             raise InputError(f"{name} is empty")
         try:
             options = {"format_whitelist": ",".join(FORMATS)}
-            container = av.open(_Unseekable(stream), "r", container_options=options, metadata_errors="replace")
+            shown = {"framerate": str(rate or DEFAULT_RATE)}  # only images take it
+            container = av.open(_Unseekable(stream), "r", options=shown, container_options=options, metadata_errors="replace")
         except (av.FFmpegError, *ODD) as error:
             raise InputError(
                 f"{name} is not a stream that can be read: give y4m, Matroska, MPEG-TS or another that needs no seeking, which "
                 "an MP4 with its index at the end does"
             ) from error
+        if rate is not None and not container.format.name.endswith("_pipe"):
+            raise InputError(f"{name} has its own frame rate: {rate} can only be set for images and y4m")
         with first_look(name):
             video = video_of(container, name)
             early: list[int | None] = []
