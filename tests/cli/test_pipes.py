@@ -252,6 +252,54 @@ def test_standard_input_is_a_clip_that_can_be_read_once(source: Path, stdin: Cal
         list(clip)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("loop", "in.y4m"),
+        ("join", "in.y4m", "in2.y4m"),
+        ("tween", "a.png", "b.png", "--frames", "3"),
+        ("interpolate", "images"),
+    ],
+    ids=" ".join,
+)
+def test_every_command_that_makes_a_clip_can_write_it_to_a_pipe(
+    source: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], words: tuple[object, ...]
+):
+    monkeypatch.chdir(source.parent)
+    shutil.copy("in.y4m", "in2.y4m")
+    with create_clip("images", Info(64, 48, rate=None)) as writer:
+        for frame in moving(4):
+            writer.write(frame)
+    for name, image in (("a.png", "000000.png"), ("b.png", "000001.png")):
+        shutil.copy(Path("images") / image, name)
+    command, *rest = words
+    ends = rest.index("--frames") if "--frames" in rest else len(rest)
+    for out in ("out.y4m", "-"):
+        assert vfi(command, *rest[:ends], out, *rest[ends:], *LINEAR) == 0
+    assert capfdbinary.readouterr().out == Path("out.y4m").read_bytes()
+
+
+@pytest.mark.slow
+def test_closed_and_full_streams_are_one_sentence(source: Path):
+    def said(words: str) -> tuple[int, str]:
+        command = f"exec {sys.executable} -m vfi interpolate {words} --model linear"
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, cwd=source.parent, text=True)
+        return done.returncode, done.stderr.splitlines()[-1]
+
+    assert said("- o.mp4 <&-") == (
+        2,
+        "vfi: - was given as the input, and standard input is closed: pipe a stream into it",
+    )
+    assert said("in.y4m - >&-") == (
+        2,
+        "vfi: - was given as the output, and standard output is closed: pipe it into a program",
+    )
+    assert said("- o.mp4 </dev/null") == (2, "vfi: standard input is empty")
+    if Path("/dev/full").exists():
+        assert said("in.y4m - >/dev/full") == (2, "vfi: standard output cannot be written: No space left on device")
+
+
 class Live:
     """The command as a process that is fed by hand."""
 

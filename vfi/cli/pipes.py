@@ -5,10 +5,11 @@ Knows nothing of what flows. `clips.standard` owns the two streams.
 
 from __future__ import annotations
 
-import os
+import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from typing import TextIO
 
 from ..clips.clip import Y4M
 from ..clips.standard import claimed, is_standard
@@ -32,9 +33,9 @@ def joined(args: Namespace) -> Iterator[None]:
         _refuse_chunks(args)
     if reads:
         _refuse_two_passes(args)
-        _refuse_terminal(0, "input", "pipe a stream into it")
+        _refuse_terminal(sys.__stdin__, "input", "pipe a stream into it")
     if writes:
-        _refuse_terminal(1, "output", "pipe it into a program")
+        _refuse_terminal(sys.__stdout__, "output", "pipe it into a program")
         if getattr(args, "json", False):
             raise InputError("--json was given with - as the output: both go to standard output, give a file")
     if is_standard(getattr(args, "first", None)) or any(map(is_standard, getattr(args, "others", None) or ())):
@@ -64,10 +65,9 @@ def _refuse_two_passes(args: Namespace) -> None:
         raise InputError("- was given as the input: --radius auto reads its clip twice, give a number of pixels or a file")
 
 
-def _refuse_terminal(descriptor: int, name: str, advice: str) -> None:
-    try:
-        terminal = os.isatty(descriptor)
-    except OSError:
-        return
-    if terminal:
+def _refuse_terminal(stream: TextIO | None, name: str, advice: str) -> None:
+    """Refuse a terminal, and a stream that was closed before the process began: another file may have its number by now."""
+    if stream is None or stream.closed:
+        raise InputError(f"- was given as the {name}, and standard {name} is closed: {advice}")
+    if stream.isatty():
         raise InputError(f"- was given as the {name}, and standard {name} is a terminal: {advice}")

@@ -23,6 +23,10 @@ BLOCK = 1 << 16
 """Bytes of one write: what a pipe of Linux holds."""
 
 
+MOST = 1 << 20
+"""Bytes of one read."""
+
+
 class Closed(Exception):
     """Nobody reads standard output any more: an end, not an error."""
 
@@ -75,12 +79,10 @@ class Incoming(io.RawIOBase):
 
     def whole(self, size: int) -> bytes:
         """The next ``size`` bytes; fewer only at the end."""
-        taken = bytearray(size)
-        room, done = memoryview(taken), 0
-        while done < size and (count := self.readinto(room[done:])):
-            done += count
-        room.release()
-        return bytes(taken[:done])
+        taken = bytearray()  # a header may state more than ever comes
+        while len(taken) < size and (more := self.read(min(size - len(taken), MOST))):
+            taken += more
+        return bytes(taken)
 
     def stop(self) -> None:
         """End all reading, in whatever thread: the input's process finds its output closed."""
