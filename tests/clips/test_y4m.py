@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from dataclasses import replace
 from fractions import Fraction as F
 from io import BytesIO
@@ -169,6 +171,23 @@ def test_chroma_lies_where_the_header_says(word: str, across: float, down: float
         places = (torch.arange(16) - offset) / 2
         blue_of = 128 / 255 + 1.772 * (places * 16 + 64 - 128) / 255
         assert (line - blue_of)[2:14].abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("codec", ["ffv1", "h264"])
+@pytest.mark.parametrize(("word", "location"), [("C420mpeg2", "left"), ("C420jpeg", "center"), ("C420paldv", "topleft")])
+def test_files_keep_the_samples_and_where_they_lie(tmp_path: Path, codec: str, word: str, location: str):
+    stream = noise(word, rest=" XCOLORRANGE=LIMITED")
+    clip = open_clip(BytesIO(stream))
+    path = tmp_path / "out.mkv"
+    with create_clip(path, clip.info, encoding=Encoding(codec, 0 if codec == "h264" else None)) as writer:
+        for frame in clip:
+            writer.write(frame)
+    with av.open(str(path)) as container:
+        pictures = list(container.decode(video=0))
+    assert b"".join(b"FRAME\n" + b"".join(plane.tobytes() for plane in planes_of(one)) for one in pictures) == frames_in(stream)
+    if shutil.which("ffprobe") and codec == "h264":
+        words = ["ffprobe", "-v", "error", "-show_entries", "stream=chroma_location", "-of", "csv=p=0", str(path)]
+        assert subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip() == location
 
 
 def test_any_time_is_found_as_by_reading_from_the_start(tmp_path: Path):

@@ -640,7 +640,6 @@ def describe(
         interlaced=picture.interlaced_frame,
         audio=bool(container.streams.audio),
         codec=context.codec.canonical_name,
-        siting="centre" if context.codec.canonical_name in CENTRED else "left",
     )
 
 
