@@ -70,9 +70,21 @@ def test_a_failed_one_does_not_stop_the_rest(capsys: pytest.CaptureFixture[str])
     assert len(list(open_clip("o/a.mp4"))) == 12
 
 
+def test_a_restart_skips_what_exists(capsys: pytest.CaptureFixture[str]):
+    Path("o").mkdir()
+    Path("o/a.mp4").write_bytes(b"made before")
+    assert vfi("interpolate", "a.mp4", "b.mkv", "--out-dir", "o", "--skip-existing", *LINEAR) == 0
+    assert capsys.readouterr().err.splitlines()[0] == "o/a.mp4: skipped, it exists"
+    assert Path("o/a.mp4").read_bytes() == b"made before"
+    assert len(list(open_clip("o/b.mkv"))) == 8
+    assert vfi("interpolate", "a.mp4", "b.mkv", "--out-dir", "o", "--skip-existing", "--progress", "percentage", *LINEAR) == 0
+    assert percentages(capsys.readouterr().err) == [50, 100]
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        (("a.mp4", "--skip-existing", "--overwrite"), "choose one of the two"),
         (("a.mp4", "sub/a.mp4"), "a.mp4 and sub/a.mp4 would both become o/a.mp4"),
         (("c.avi", "c.mp4"), "c.avi and c.mp4 would both become o/c.mp4"),
         (("a.mp4", "a.mp4"), "would both become"),

@@ -57,6 +57,9 @@ def add_options(parser: ArgumentParser) -> None:
         ".mp4, or the first that holds --codec",
     )
     group.add_argument(
+        "--skip-existing", action="store_true", help="with --out-dir: skip inputs whose output exists, as a restart does"
+    )
+    group.add_argument(
         "--watch", type=Path, metavar="FOLDER", help="wait for videos in FOLDER, and take each once it is whole; Ctrl-C ends"
     )
     group.add_argument(
@@ -102,6 +105,8 @@ def run(args: Namespace, inputs: Sequence[Path], tried: Tried) -> int:
         return _watch(args, inputs, tried)
     if not inputs:
         raise InputError("--out-dir was given without an input: name one or more")
+    if args.skip_existing and args.overwrite:
+        raise InputError("--skip-existing was given with --overwrite: choose one of the two")
     outputs = [output_of(path, args.out_dir, getattr(args, "codec", None)) for path in inputs]
     _check(inputs, outputs)
     _make(args.out_dir)
@@ -110,6 +115,11 @@ def run(args: Namespace, inputs: Sequence[Path], tried: Tried) -> int:
         shown.parts = len(inputs)
         for number, (path, output) in enumerate(zip(inputs, outputs, strict=True)):
             shown.part = number
+            if args.skip_existing and output.exists():
+                if shown.style == "brief":
+                    sys.stderr.write(f"{output}: skipped, it exists\n")
+                progress.finished()
+                continue
             code = _one(args, path, output, tried)
             if code == INTERRUPTED:
                 return INTERRUPTED
