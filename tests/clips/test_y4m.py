@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -114,7 +115,8 @@ def test_a_header_says_what_the_clip_is():
         (b"W" + b"9" * 4000 + b" H12 F24:1", "states W9999"),
         (b"W16 H12 F24", "states F"),
         (b"W16 H12 F24:x", "states Fx"),
-        (b"W16 H12 F999999999:1 C410", "the y4m chroma '410'"),
+        (b"W16 H12 F999999999:1", "states 1e+09 frames per second"),
+        (b"W16 H12 F24:1 C410", "the y4m chroma '410'"),
         (b"W16 H12 F24:1 C411p10", "the y4m chroma '411p10'"),
         (b"W16 H12 F24:1 C420p11", "420, 422, 444, 411 and mono"),
         (b"W16 H12 F24:1 Ix", "interlacing 'x'"),
@@ -122,7 +124,7 @@ def test_a_header_says_what_the_clip_is():
     ],
 )
 def test_a_broken_header_is_one_sentence(line: bytes, says: str):
-    with pytest.raises(InputError, match=says.replace("^", r"\^")) as told:
+    with pytest.raises(InputError, match=re.escape(says)) as told:
         open_clip(BytesIO(b"YUV4MPEG2 " + line + b"\n"))
     assert len(str(told.value)) < 200
 

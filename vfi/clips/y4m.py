@@ -26,6 +26,7 @@ from ..core import Frame, InputError
 from ..parse import quoted
 from ..pixels.transfer import Change, named
 from ..pixels.uint8 import floats
+from ..timing.grids import FASTEST
 from . import yuv
 from .clip import (
     DEFAULT_ENCODING,
@@ -113,8 +114,8 @@ class Header:
             raise InputError(f"{name} states the interlacing {quoted(fields)}: p, t, b, m and ? are known")
         aspect = _ratio(found.get("A", "0:0"), "A", name)
         rate = _ratio(found.get("F", "0:0"), "F", name)
-        if rate is not None and max(rate.numerator, rate.denominator) >= 2**31:
-            raise InputError(f"{name} states a frame rate of too large numbers: they must be below 2**31")
+        if rate is not None and not Fraction(1, FASTEST) <= rate <= FASTEST:
+            raise InputError(f"{name} states {float(rate):g} frames per second: from 1/{FASTEST} to {FASTEST} are possible")
         full = {"FULL": True, "LIMITED": False}.get(extra.get("COLORRANGE", "").upper())
         return cls(
             width, height, rate, chroma, depth, siting, alpha, fields in "tbm", ORDERS[fields], aspect or Fraction(1), full
