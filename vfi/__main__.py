@@ -1,6 +1,7 @@
 """The ``vfi`` command: sets up the process and hands over to `vfi.cli.command`.
 
-Exit codes: 0 done, 2 bad arguments, bad input or a failing machine, 130 interrupted, 141 nobody reads the output.
+Exit codes: 0 done, 1 standard input broke off or all of several inputs failed, 2 bad arguments, bad input or a failing machine,
+3 some of several inputs failed, 130 interrupted, 141 nobody reads the output.
 """
 
 from __future__ import annotations

@@ -156,9 +156,9 @@ def test_an_empty_file_or_folder_is_written_to_without_a_word(folder: Path):
     assert read_image("new/000000.png").rgb.shape == (3, 48, 64)
 
 
-def test_standard_output_is_refused_in_a_sentence(folder: Path, capsys: pytest.CaptureFixture[str]):
+def test_only_a_clip_goes_to_standard_output(folder: Path, capsys: pytest.CaptureFixture[str]):
     before = sorted(folder.iterdir())
-    assert vfi("interpolate", "clip.mp4", "-", *NEAREST) == 2
     assert vfi("shots", "clip.mp4", "--plan", "-") == 2
-    assert capsys.readouterr().err.count("- was given as an output") == 2
+    assert vfi("interpolate", "clip.mp4", "o.mp4", "--consensus", "linear", "--disagreement", "-", *NEAREST) == 2
+    assert capsys.readouterr().err.count("- was given as an output: only the clip itself can go to standard output") == 2
     assert sorted(folder.iterdir()) == before

@@ -147,5 +147,41 @@ def test_few_frames_are_held():
         assert taken <= given + AHEAD
 
 
+def test_frames_that_do_not_jump_pass_at_once():
+    taken = 0
+
+    def counted():
+        nonlocal taken
+        for frame in frames_of_tensor(torch.stack(a[:3] + b[:6]), F(24)):
+            taken += 1
+            yield frame
+
+    waits = [taken - given for given, _ in enumerate(shots(counted()), start=1)]
+    assert waits[:3] == [0, 0, 0]
+    assert waits[3] == AHEAD  # the cut
+
+
+def test_what_passes_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch):
+    black, white = torch.zeros_like(a[0]), torch.ones_like(a[0])
+    fade = [a[0] * share / 8 for share in range(8, -1, -1)]
+    clips = (
+        a + b,
+        [*a[:6], white, *a[6:12], *b],
+        a[:5] + b[:2] + a[7:12],
+        fade + [black] * 3 + fade[::-1] + b,
+        [frame for pair in zip(a, b, strict=True) for frame in pair],
+        a[:4] + b[:1] + a[5:8] + b[:4] + [black] + a,
+    )
+
+    def found(clip: list[Tensor]):
+        events: list[Found] = []
+        return [frame.cut for frame in shots(frames_of_tensor(torch.stack(clip), F(24)), "hold", events)], events
+
+    early = [found(clip) for clip in clips]
+    monkeypatch.setattr("vfi.edit.shots._Look.sees_no_jump", lambda look: False)
+    assert [found(clip) for clip in clips] == early
+    assert any(cuts.count("hold") > 1 for cuts, _ in early)
+
+
 def test_no_frames_are_no_shots():
     assert list(shots([])) == []

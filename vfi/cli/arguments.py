@@ -95,9 +95,17 @@ def text_of(path: Path) -> str:
 
 def add_input(parser: ArgumentParser, *, damaged: bool = True) -> None:
     """Declare the input clip; ``damaged``: with the option to read a damaged one."""
-    parser.add_argument("input", metavar="IN", type=Path, help="a video, an animated image or a folder of numbered images")
     parser.add_argument(
-        "--in-fps", type=argument(exact_rate), metavar="F", help="frame rate of a folder of images (24 unless given)"
+        "input",
+        metavar="IN",
+        type=Path,
+        help="a video, an animated image, a folder of numbered images, or - for standard input",
+    )
+    parser.add_argument(
+        "--in-fps",
+        type=argument(exact_rate),
+        metavar="F",
+        help="frame rate of a folder of images (24 unless given), or of y4m, in place of its own",
     )
     add_gaps(parser)
     if damaged:
@@ -142,5 +150,7 @@ def clip_source(args: Namespace, path: Path | None = None) -> ClipSource:
 
 def add_output(parser: ArgumentParser) -> None:
     """Declare the output clip."""
-    parser.add_argument("output", metavar="OUT", type=Path, help="a video file, or a folder for numbered images")
+    parser.add_argument(
+        "output", metavar="OUT", type=Path, help="a video file, a folder for numbered images, or - for y4m on standard output"
+    )
     add_overwrite(parser, "output", "disagreement")

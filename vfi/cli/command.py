@@ -19,7 +19,25 @@ from .. import __version__
 from ..clips.clip import DamagedError
 from ..core import InputError
 from ..render import malloc
-from . import bench, conform, editors, files, flow, interpolate, join, loop, models, retime, serve, shots, train, tween
+from . import (
+    batch,
+    bench,
+    conform,
+    editors,
+    files,
+    flow,
+    interpolate,
+    join,
+    loop,
+    models,
+    pipes,
+    progress,
+    retime,
+    serve,
+    shots,
+    train,
+    tween,
+)
 
 UNFORESEEN = (ArithmeticError, MemoryError, RecursionError, OSError, ValueError, torch.OutOfMemoryError)
 """Unforeseen errors caused by an argument, an input or the machine, which become one sentence."""
@@ -35,16 +53,15 @@ def command(arguments: Sequence[str] | None = None) -> int:
     args = argparse.Namespace()
     try:
         with _ended_as_by_ctrl_c():
-            args = parser.parse_args(arguments)
+            args, inputs = batch.parsed(parser, sys.argv[1:] if arguments is None else arguments)
             logging.basicConfig(level=logging.WARNING, format="vfi: %(message)s")
             malloc.take_over()
-            files.tell_apart(args)
-            code: int = args.run(args)
-            sys.stdout.flush()  # else a closed pipe shows only after the end
-            return code
+            if inputs is not None:
+                return batch.run(args, inputs, _tried)
+            with progress.shown(getattr(args, "progress", "bar")):
+                return _run(args)
     except InputError as error:
-        advice = ": --damaged-ok uses the readable part" if isinstance(error, DamagedError) and "damaged_ok" in args else ""
-        sys.stderr.write(f"vfi: {error}{advice}\n")
+        sys.stderr.write(f"vfi: {_advised(error, args)}\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("vfi: interrupted\n")
@@ -58,10 +75,45 @@ def command(arguments: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except UNFORESEEN as error:
-        if os.environ.get("VFI_DEBUG"):
-            traceback.print_exc()
-        sys.stderr.write(f"vfi: {_in_words(error)} (VFI_DEBUG=1 shows where)\n")
+        sys.stderr.write(f"vfi: {_unforeseen(error)}\n")
         return 2
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Run the command on one input."""
+    files.tell_apart(args)
+    with pipes.joined(args):
+        code: int = args.run(args)
+        sys.stdout.flush()  # else a closed pipe shows only after the end
+    return code
+
+
+def _tried(args: argparse.Namespace) -> tuple[int, str | None]:
+    """Run the command on one of several inputs: its exit code, and an error in a sentence."""
+    try:
+        return _run(args), None
+    except InputError as error:
+        return 2, _advised(error, args)
+    except BrokenPipeError:
+        raise
+    except UNFORESEEN as error:
+        return 2, _unforeseen(error)
+
+
+def _advised(error: InputError, args: argparse.Namespace) -> str:
+    """An error, with advice if the command knows how to go on."""
+    return (
+        f"{error}: --damaged-ok uses the readable part"
+        if isinstance(error, DamagedError) and "damaged_ok" in args
+        else f"{error}"
+    )
+
+
+def _unforeseen(error: BaseException) -> str:
+    """An unforeseen error in one sentence; its traceback is printed if that is wanted."""
+    if os.environ.get("VFI_DEBUG"):
+        traceback.print_exc()
+    return f"{_in_words(error)} (VFI_DEBUG=1 shows where)"
 
 
 def _in_words(error: BaseException) -> str:

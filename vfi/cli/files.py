@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..clips.clip import is_pattern
 from ..clips.images import image_files
+from ..clips.standard import is_standard
 from ..core import InputError
 from ..model import load
 from .question import agreed
@@ -29,12 +30,13 @@ def tell_apart(args: Namespace) -> None:
 
     On a terminal the user is asked about an existing file. Raises `InputError`.
     """
-    outputs = [path for name in getattr(args, "writes", ()) if (path := getattr(args, name)) is not None]
+    named = [(name, path) for name in getattr(args, "writes", ()) if (path := getattr(args, name)) is not None]
+    outputs = [path for name, path in named if name != "output" or not is_standard(path)]
     read = {known for path in _inputs(args) for known in _identities(path)} if outputs else set()
     written: dict[object, Path] = {}
     for path in outputs:
-        if str(path) == "-":
-            raise InputError("- was given as an output: clips and plans go to files, give a name")
+        if is_standard(path):
+            raise InputError("- was given as an output: only the clip itself can go to standard output, give a name")
         pattern = is_pattern(path)
         place = path.parent if pattern else path
         there = _identity(place)

@@ -12,6 +12,7 @@ from ..core import Frame, InputError
 from ..model.load import build
 from ..motion import flow
 from ..timing.grids import timing
+from . import batch
 from .arguments import add_input, add_output, argument, auto_or, clip_source, factor
 from .output import Settings, add_options, make_clip
 from .progress import tracked
@@ -28,6 +29,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     add_input(parser)
     add_output(parser)
+    batch.add_options(parser)
     parser.add_argument(
         "--toward",
         choices=get_args(flow.Toward),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..edit.plan import TWICE, Output
 from ..timing.grids import exact_rate
-from . import parallel, shot_options
+from . import batch, parallel, shot_options
 from .arguments import add_input, add_output, argument, clip_source, factor, whole
 from .model_options import home_of
 from .output import Settings, add_audio, add_options, make_clip
@@ -25,6 +25,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     add_input(parser)
     add_output(parser)
+    batch.add_options(parser)
     parser.add_argument("--times", type=argument(whole), metavar="K", help="K times as many frames")
     parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="F frames per second: 60, 23.976, 30000/1001")
     parser.add_argument("--slow", type=argument(factor), metavar="K", help="K times slower at the same frame rate")

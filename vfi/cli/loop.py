@@ -8,6 +8,7 @@ from dataclasses import replace
 from ..clips.clip import Edited
 from ..edit.loop import Loop, best_loop, turn_of, whole_loop
 from ..timing.grids import exact_rate, timing
+from . import batch
 from .arguments import add_input, add_output, argument, auto_or, clip_source, factor, whole
 from .output import Settings, add_options, make_clip
 from .progress import tracked
@@ -24,6 +25,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     add_input(parser, damaged=False)
     add_output(parser)
+    batch.add_options(parser)
     parser.add_argument("--times", type=argument(whole), metavar="K", help="K times as many frames (2)")
     parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="F frames per second: 60, 23.976, 30000/1001")
     parser.add_argument("--find", action="store_true", help="look for the part of the clip that loops best")
@@ -54,7 +56,7 @@ def run(args: Namespace) -> int:
     loop = best_loop(looked_at, args.shortest, args.gap) if args.find else whole_loop(looked_at, args.gap)
     console.print(loop_in_words(loop), markup=False)
     asked = turn_of(timing(info.rate, times=args.times, fps=args.fps), loop)
-    turn = replace(info, frames=loop.frames, duration=loop.period, start=None)
+    turn = replace(info, frames=loop.frames, duration=loop.period, start=None, audio=False)
     if info.audio:
         reader.notes.append("the sound is left out: it does not loop")
     if (extras := source.extras()) is not None and (note := extras.left_out()) is not None:

@@ -13,6 +13,7 @@ import torch
 from .. import __version__
 from ..clips.clip import Encoding, Reader, unbound
 from ..clips.open import ClipSource
+from ..clips.standard import Closed
 from ..clips.video.codecs import CODECS
 from ..clips.video.sound import AUDIO, Audio
 from ..core import InputError, Interpolator
@@ -31,6 +32,8 @@ from .progress import tracked
 from .report import Report
 
 INTERRUPTED = 130
+BROKEN = 1
+"""Exit code if standard input broke off: what came is finished."""
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -70,6 +73,12 @@ def add_options(parser: ArgumentParser) -> None:
         help="make the clip in chunks, which are kept if the run is interrupted; run the same command again to resume",
     )
     output.add_argument("--memory-ok", action="store_true", help="start even if the clip may need more memory than is free")
+    output.add_argument(
+        "--progress",
+        choices=("bar", "percentage"),
+        default="bar",
+        help="a bar on a terminal, or lines such as percentage: 42 on standard error and nothing else, for other programs",
+    )
     output.add_argument("--json", action="store_true", help="print the result as JSON, on standard output")
 
 
@@ -172,9 +181,12 @@ def make_clip(
 
     ``decisions`` name everything besides the settings that determines the frames, see `Settings.recipe`. ``source`` is where
     ``clip`` comes from, for its sound and for workers; ``model`` replaces the one of the settings. ``extras``: what the
-    source's file holds besides follows the picture. On Ctrl-C the finished frames are kept under another name.
+    source's file holds besides follows the picture. On Ctrl-C the finished frames are kept under another name. If nobody reads
+    standard output any more, that is the end.
     """
     task = settings.task(clip, asked, tail)
+    if audio == "drop":
+        task = replace(task, info=replace(task.info, audio=False))
     sound = source.sound() if source is not None and clip.info.audio else None
     rest = source.extras() if source is not None and extras else None
     size, transfer = (clip.info.height, clip.info.width), unbound(task.info)
@@ -220,5 +232,10 @@ def make_clip(
     except Interrupted as stopped:
         report.interrupted(stopped, resumable=recipe is not None)
         return INTERRUPTED
+    except Closed:
+        return 0
     report.finished(result, for_machines=settings.json)
+    if source is not None and (broken := source.broken()) is not None:
+        report.error(broken)
+        return BROKEN
     return 0

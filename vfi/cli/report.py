@@ -16,17 +16,18 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.markup import escape
 
+from ..clips.standard import is_standard
 from ..core import InputError, Interpolator, Spec
 from ..render import memory
 from ..render.convert import Converted, Interrupted
 from ..render.pipeline import Task
-from .progress import bar
+from .progress import MAKING, bar, finished, style
 from .question import agreed
 
 
 def console_for_people() -> Console:
-    """The console for everything but results: standard error."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    """The console for everything but results: standard error. It is silent if only one line, or percentages, are wanted."""
+    return Console(stderr=True, highlight=False, soft_wrap=True, quiet=style() != "bar")
 
 
 class Report:
@@ -34,7 +35,8 @@ class Report:
 
     def __init__(self, path: Path, task: Task, device: torch.device, *, memory_ok: bool = False) -> None:
         self.console = console_for_people()
-        self._path, self._task, self._device, self._memory_ok = path, task, device, memory_ok
+        self._path = "standard output" if is_standard(path) else str(path)
+        self._task, self._device, self._memory_ok = task, device, memory_ok
         self._started = time.perf_counter()
         self._model = ""
         self._done: int | None = None
@@ -66,7 +68,7 @@ class Report:
             both = f"this may take {decimal(needed)} of memory and {decimal(free)} is free"
             if not agreed(f"{both}: try it anyway?"):
                 raise InputError(f"{both}: give --memory-ok to try it anyway")
-        self._move = self._bar.enter_context(bar("making frames", task.total, self.console, self._done or 0))
+        self._move = self._bar.enter_context(bar(MAKING, task.total, self.console, self._done or 0))
 
     def promised(self, model: Interpolator) -> Interpolator:
         """``model`` itself, after the promise of its frames."""
@@ -88,17 +90,24 @@ class Report:
             left = "nothing was written"
         elif resumable:
             left = f"{stopped.done.frames} frames are done: run the same command again to resume"
-        self.console.print(escape(f"vfi: interrupted: {left}"))
+        self.error(f"interrupted: {left}")
+
+    def error(self, sentence: str) -> None:
+        """Say what went wrong though there is a result."""
+        sys.stderr.write(f"vfi: {sentence}\n")
 
     def finished(self, result: Converted, *, for_machines: bool) -> None:
         """Report the result: to people, and as JSON on standard output ``for_machines``."""
         seconds, done, asked, info = time.perf_counter() - self._started, result.done, self._task.asked, self._task.info
+        finished()
         for note in result.notes:
             self.console.print(escape(f"note: {note}"))
-        made = f"{done.frames} frames, {float(done.end - done.start):.3f} s"
-        self.console.print(escape(f"{self._path}: {made}, in {seconds:.1f} s"))
+        made = f"{self._path}: {done.frames} frames, {float(done.end - done.start):.3f} s, in {seconds:.1f} s"
+        self.console.print(escape(made))
+        if style() == "brief":
+            sys.stderr.write("; note: ".join((made, *result.notes)) + "\n")
         facts = {
-            "output": str(self._path),
+            "output": self._path,
             "model": self._model,
             "device": str(self._device),
             "frames": done.frames,

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from ..clips.clip import Info
+from ..clips.standard import is_standard
+from ..core import InputError
 from ..timing.curves import EASINGS, TimeCurve, along, of_json, parse
 from ..timing.grids import Timing, exact_rate
-from . import parallel, shot_options
+from . import batch, parallel, shot_options
 from .arguments import add_input, add_output, argument, clip_source, factor, moment, text_of
 from .model_options import home_of
 from .output import Settings, add_audio, add_options, make_clip
 from .parallel import Crew
 from .shot_options import ShotOptions
+
+ENDLESS = 10**8
+"""Seconds that no piped clip lasts: three years."""
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -27,6 +34,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     add_input(parser)
     add_output(parser)
+    batch.add_options(parser)
     curve = parser.add_mutually_exclusive_group(required=True)
     curve.add_argument("--speed", metavar="CURVE", help='speed over time: "0:1, 2:0.25 ease, 4:1", or one number')
     curve.add_argument("--position", metavar="CURVE", help='second of the clip over time: "0:0, 2:3 ease, 4:3.5"')
@@ -51,12 +59,25 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 def run(args: Namespace) -> int:
     source, settings, marks, crew = clip_source(args), Settings.of(args), ShotOptions.of(args), Crew.of(args)
     reader = source.open(home_of(settings.device))
-    info = reader.info
+    info = reader.info if reader.info.duration or not is_standard(source.path) else endless(reader.info, args)
     chosen = curve(args, info.duration or Fraction(1))
     grid = along(chosen, args.fps or info.rate, info.duration, info.frames, start=args.start, length=args.duration)
+    if is_standard(source.path) and not grid.path.forward:
+        raise InputError("- was given with a curve that plays backwards: standard input can only be read forwards, give a file")
     clip = marks.found(reader) if grid.path.forward or crew.several else marks.looked_at(reader)
     decisions = {"command": "retime", "input": source, "shots": marks, "audio": args.audio}
     return make_clip(clip, Timing(grid, grid.rate), settings, decisions, source=source, audio=args.audio, crew=crew)
+
+
+def endless(info: Info, args: Namespace) -> Info:
+    """``info`` of standard input, whose length is unknown, as a clip that outlasts every curve. Raises `InputError`."""
+    if args.speed is not None and args.duration is None:
+        raise InputError(
+            "--speed runs to the end of standard input, which is unknown: give the seconds of output as --duration"
+        )
+    if info.rate is None:
+        raise InputError("standard input states no frame rate: give the one of the output with --fps")
+    return replace(info, duration=Fraction(ENDLESS), frames=round(ENDLESS * info.rate))
 
 
 def curve(args: Namespace, duration: Fraction) -> TimeCurve:

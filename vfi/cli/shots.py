@@ -20,6 +20,7 @@ from ..timing.grids import exact_rate
 from . import shot_options
 from .arguments import add_input, argument, clip_source, factor, whole
 from .files import add_overwrite
+from .output import BROKEN
 from .progress import tracked
 from .report import console_for_people, length_in_words
 from .shot_options import ShotOptions
@@ -45,7 +46,8 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 
 def run(args: Namespace) -> int:
-    reader = clip_source(args).open()
+    source = clip_source(args)
+    reader = source.open()
     output = Output(args.times, args.fps, args.slow)
     output.timing(reader.info.rate)
     staged = None if args.plan is None else Staged(args.plan)
@@ -68,6 +70,9 @@ def run(args: Namespace) -> int:
         sys.stdout.write(plan.to_json())
     else:
         show(plan)
+    if (broken := source.broken()) is not None:
+        sys.stderr.write(f"vfi: {broken}\n")
+        return BROKEN
     return 0
 
 

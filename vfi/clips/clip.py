@@ -28,11 +28,13 @@ import torch
 
 from ..core import Frame, InputError
 from ..pixels.transfer import TAGGED, UNTAGGED, Colour, Transfer, named
+from .standard import is_standard
 
 T = TypeVar("T")
 Source: TypeAlias = "str | os.PathLike[str] | BytesIO"
 
 VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
+Y4M = ".y4m"
 IMAGE_ENDINGS = (
     *(".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".exr"),
     *(".dpx", ".tga", ".ppm", ".pgm", ".pnm", ".jp2", ".j2k"),
@@ -62,11 +64,13 @@ class Info:
     """The description of a clip, known before its frames are read; for a writer, of the clip to write.
 
     ``width`` and ``height`` are those of the upright picture. ``rate`` is the average frame rate; ``frames`` and ``duration``
-    (seconds) are as stated by the file. ``depth`` is 8, 10, 12, 16 or 32 bits per sample; ``chroma`` is rgb, grey, 444, 422 or
-    420. ``floats`` means that samples are numbers of any size; others lie outside 0..1 only below black and above white.
+    (seconds) are as stated by the file. ``depth`` is 8, 9, 10, 12, 14, 16 or 32 bits per sample; ``chroma`` is rgb, grey, 444,
+    422 or 420. ``floats`` means that samples are numbers of any size; others lie outside 0..1 only below black and above white.
     ``curve`` names the transfer function (see `transfer`) and overrides the tags of ``colour``. ``path`` is None for a clip in
     memory. All frame times and durations are multiples of ``time_base`` seconds, and the first frame is shown at ``start``, as
-    far as these are known. ``interlaced``: frames hold two fields.
+    far as these are known. ``interlaced``: frames hold two fields. ``siting`` says where chroma samples lie: left (between the
+    lines, as in MPEG-2), centre (between the columns too, as in JPEG) or top-left. ``field_order`` is the field of an
+    interlaced clip that is shown first, top or bottom, or "" if unknown.
     """
 
     width: int
@@ -88,6 +92,8 @@ class Info:
     curve: str | None = None
     start: Fraction | None = None
     light: Light = Light()
+    siting: str = "left"
+    field_order: str = ""
 
 
 @dataclass(frozen=True)
@@ -298,7 +304,7 @@ NUMBER = re.compile(r"%(?:0(\d{1,2}))?d")
 
 def is_pattern(path: Path) -> bool:
     """Whether ``path`` is a pattern of numbered images such as ``shot/%05d.png``: an existing file or folder never is."""
-    return NUMBER.search(path.name) is not None and path.suffix.lower() not in VIDEO_ENDINGS and not path.exists()
+    return NUMBER.search(path.name) is not None and path.suffix.lower() not in (*VIDEO_ENDINGS, Y4M) and not path.exists()
 
 
 def is_images(path: Path) -> bool:
@@ -308,6 +314,8 @@ def is_images(path: Path) -> bool:
 
 def name_of(source: Source) -> str:
     """The name of a clip in messages."""
+    if is_standard(source):
+        return "standard input"
     return "the clip in memory" if isinstance(source, BytesIO) else os.fspath(source)
 
 

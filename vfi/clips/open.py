@@ -1,4 +1,4 @@
-"""Opens and creates clips, whether video files or folders of images; the kind is recognised from the source."""
+"""Opens and creates clips, whether video files, folders of images or streams; the kind is recognised from the source."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ import torch
 
 from ..core import InputError
 from ..timing.positions import Position
-from . import images, video
+from . import images, standard, video, y4m
 from .animation import AnimationReader, is_animation
 from .clip import (
     DEFAULT_ENCODING,
     DEFAULT_RATE,
     IMAGE_ENDINGS,
     VIDEO_ENDINGS,
+    Y4M,
     Encoding,
     Info,
-    Seeks,
+    Reader,
     Source,
     Trimmed,
     Writer,
@@ -30,6 +31,7 @@ from .clip import (
     is_pattern,
     name_of,
 )
+from .piped import PipedReader
 from .video.excerpt import sound_between
 from .video.extras import Extras
 from .video.fields import Deinterlace
@@ -44,15 +46,21 @@ def open_clip(
     damaged_ok: bool = False,
     device: torch.device | str = "cpu",
     deinterlace: Deinterlace = "auto",
-) -> Seeks:
-    """The clip in a video or an animated image, in a folder of images or in images of a pattern such as ``shot/%05d.png``.
+) -> Reader:
+    """The clip in a video or an animated image, in a folder of images, in images of a pattern such as ``shot/%05d.png``, or,
+    for ``-``, in standard input.
 
-    ``rate`` is for images, which have none of their own; None means `DEFAULT_RATE`. ``gaps`` is for numbered images too: see
+    All can seek (`Seeks`) but standard input, which can be read once: see `piped.PipedReader`. ``rate`` is for images, and
+    replaces what y4m states; None means `DEFAULT_RATE` for images. ``gaps`` is for numbered images too: see
     `images.ImageReader`; None means "close". Files are recognised by their content, not
     by their names. ``damaged_ok`` reads as much as possible of a damaged video. Frames are converted to RGB on ``device``, so
     only the clip's own samples are transferred. ``deinterlace``: see `video.VideoReader`. Raises `InputError`.
     """
+    if standard.is_standard(source):
+        return PipedReader.of_process(rate, damaged_ok=damaged_ok, device=device)
     if isinstance(source, BytesIO) or not is_images(Path(source)):
+        if y4m.is_y4m(source):
+            return y4m.Y4mReader(source, rate=rate, damaged_ok=damaged_ok, device=device)
         if rate is not None:
             raise InputError(f"{name_of(source)} has its own frame rate: {rate} can only be set for a folder of images")
         if gaps is not None:
@@ -75,27 +83,39 @@ def create_clip(
     """A writer for a video file, a folder of images or images named by a pattern, depending on ``path``.
 
     ``info`` describes the clip to be written: size, rate, depth, colour, ... . For ``time_base`` and ``audio`` see
-    `video.VideoWriter`, and ``extras``; images have none of them. Raises `InputError` before any work is done.
+    `video.VideoWriter`, and ``extras``; images and y4m have none of them. A file that ends in .y4m, and standard output
+    (``-``), are y4m. Raises `InputError` before any work is done.
     """
     path = Path(path)
+    if path.suffix.lower() == Y4M or standard.is_standard(path):
+        return _without(extras, y4m.Y4mWriter(path, info, encoding=encoding))
     if path.suffix.lower() in VIDEO_ENDINGS:
         return video.VideoWriter(path, info, encoding=encoding, time_base=time_base, audio=audio, extras=extras)
     if is_pattern(path) or not path.suffix or path.is_dir():
         writer = images.ImageWriter(path, info, encoding=encoding)
-        lost = (None if extras is None else extras.left_out(), left_out(info.light))
-        writer.notes += [note for note in lost if note is not None]
-        return writer
+        light = left_out(info.light)
+        writer.notes += [] if light is None else [light]
+        return _without(extras, writer)
     if path.suffix.lower() in IMAGE_ENDINGS:
         ending = path.suffix if path.suffix.lower() in images.WRITTEN else ".png"
         raise InputError(
             f"{path} is a single image: give a folder, or a pattern such as {path.with_name(path.stem)}/%06d{ending}"
         )
-    raise InputError(f"{path} has an unsupported ending: use {', '.join(VIDEO_ENDINGS)} or a folder")
+    raise InputError(f"{path} has an unsupported ending: use {', '.join((*VIDEO_ENDINGS, Y4M))} or a folder")
+
+
+def _without(extras: Extras | None, writer: Writer) -> Writer:
+    """A writer that keeps no extras, with a note on them."""
+    note = None if extras is None else extras.left_out()
+    writer.notes += [] if note is None else [note]
+    return writer
 
 
 @dataclass(frozen=True)
 class ClipSource:
     """A clip on disk that can be opened any number of times, here or in another process; see `open_clip`.
+
+    Standard input (``-``) can be opened here any number of times too, but read once.
 
     Only the part from ``start`` to just before ``end`` seconds is read; None: to the end of the clip.
     """
@@ -108,7 +128,7 @@ class ClipSource:
     gaps: images.Gaps | None = None
     deinterlace: Deinterlace = "auto"
 
-    def open(self, device: torch.device | str = "cpu") -> Seeks:
+    def open(self, device: torch.device | str = "cpu") -> Reader:
         """The clip, its frames on ``device``. Raises `InputError`."""
         clip = open_clip(
             self.path,
@@ -121,16 +141,24 @@ class ClipSource:
         return clip if not self.start and self.end is None else Trimmed(clip, self.start, self.end)
 
     def sound(self) -> Source | None:
-        """A file with the sound of the clip or of its part, starting at zero; None for images and clips without sound."""
-        if is_images(self.path) or is_animation(self.path):
+        """A file with the sound of the clip or of its part, starting at zero; None if it has none, as images and streams."""
+        if self._only_pictures:
             return None
         return sound_between(self.path, self.start, self.end)
 
     def extras(self) -> Extras | None:
-        """What the clip's file holds besides picture and sound, of this part; None for images."""
-        if is_images(self.path) or is_animation(self.path):
+        """What the clip's file holds besides picture and sound, of this part; None for images and streams."""
+        if self._only_pictures:
             return None
         return Extras(self.path, self.start, self.end)
+
+    @property
+    def _only_pictures(self) -> bool:
+        return standard.is_standard(self.path) or is_images(self.path) or y4m.is_y4m(self.path) or is_animation(self.path)
+
+    def broken(self) -> str | None:
+        """How the stream of standard input broke off, in a sentence, once it is read; None if it did not."""
+        return PipedReader.broken_of_process() if standard.is_standard(self.path) else None
 
     def between(self, start: Position | None, end: Position | None) -> ClipSource:
         """The part from ``start`` to just before ``end``. Raises `InputError` if no frame can lie between them."""
@@ -150,7 +178,7 @@ class ClipSource:
         return replace(self, start=first, end=last)
 
 
-def _seconds(clip: Seeks, position: Position) -> Fraction | None:
+def _seconds(clip: Reader, position: Position) -> Fraction | None:
     """The time of ``position``, in seconds from the start of ``clip``; None if it is after the last frame."""
     if position.unit == "seconds":
         return position.number
@@ -162,6 +190,12 @@ def _seconds(clip: Seeks, position: Position) -> Fraction | None:
             )
         return position.timecode_frame(rate) / rate
     number = int(position.number)
+    if isinstance(clip, PipedReader):
+        if clip.info.start is None or not clip.steady or rate is None:
+            raise InputError(f"frame {position.text} of standard input was given: a frame is known in y4m only, give seconds")
+        return number / rate
     if isinstance(clip, images.ImageReader):
         return clip.times[number] if number < (clip.info.frames or 0) else None
+    if isinstance(clip, y4m.Y4mReader) and rate is not None:
+        return number / rate if number < (clip.info.frames or 0) else None
     return next(islice((frame.time for frame in clip), number, None), None)

@@ -72,14 +72,20 @@ def is_opaque(picture: av.VideoFrame) -> bool:
 
 
 def decode(
-    picture: av.VideoFrame, colour: Colour, *, centred: bool = False, device: torch.device | str = "cpu"
+    picture: av.VideoFrame,
+    colour: Colour,
+    *,
+    centred: bool = False,
+    level: bool = False,
+    device: torch.device | str = "cpu",
 ) -> tuple[Tensor, Tensor | None]:
     """The colours [3,H,W] of a decoded picture and, if it has transparency, its alpha [1,H,W]: float32.
 
     As in players, an unspecified matrix means BT.601 below 720 lines and BT.709 from 720 on; an unspecified range means
     limited. Black is 0 and white is 1. Colours lie outside 0..1 where samples lie below black or above white, and in float
     formats: nothing is clipped. Chroma is interpolated linearly. Its samples lie on
-    every second column and between the lines (MPEG-2 siting) or, if ``centred``, between the columns too (JPEG siting).
+    every second column and between the lines (MPEG-2 siting) or, if ``centred``, between the columns too (JPEG siting); if
+    ``level``, they lie on every second line (top-left siting, as of PAL DV).
     """
     picture = unpacked(picture)
     layout = picture.format
@@ -97,18 +103,26 @@ def decode(
     inverse = np.linalg.inv(codes)
     rgb = torch.stack([blue * inverse[channel, 1] + red * inverse[channel, 2] for channel in range(3)])
     while rgb.shape[-2] < picture.height:
-        rgb = _double(rgb, -2, True)
+        rgb = _double(rgb, -2, not level)
     while rgb.shape[-1] < picture.width:
         rgb = _double(rgb, -1, centred)
     return rgb[:, : picture.height, : picture.width].add_(luma).contiguous(), alpha
 
 
-def encode(rgb: Tensor, alpha: Tensor | None, layout: av.VideoFormat, colour: Colour) -> av.VideoFrame:
+def encode(
+    rgb: Tensor,
+    alpha: Tensor | None,
+    layout: av.VideoFormat,
+    colour: Colour,
+    *,
+    centred: bool = False,
+    level: bool = False,
+) -> av.VideoFrame:
     """A picture in a pixel format from colours [3,H,W] and alpha [1,H,W] on any device, rounded to nearest; see `core.Frame`.
 
-    The inverse of `decode`: 4:2:0 pictures of even size return to exactly the same samples, below black and above white too.
-    RGB formats clip to 0..1, float formats take values of any size. Missing alpha is opaque; alpha that the format cannot hold
-    is dropped.
+    The inverse of `decode` at the same ``centred`` and ``level``: 4:2:0 and 4:2:2 pictures return to exactly the same samples,
+    below black and above white too. Grey formats take the luma alone. RGB formats clip to 0..1, float formats take values of
+    any size. Missing alpha is opaque; alpha that the format cannot hold is dropped.
     """
     height, width = rgb.shape[-2:]
     planar = _planar(layout)
@@ -121,13 +135,14 @@ def encode(rgb: Tensor, alpha: Tensor | None, layout: av.VideoFormat, colour: Co
         kr, kg, kb = codes[0] / codes[0].sum()
         red, green, blue = rgb
         luma = (red * kr).add_(green, alpha=kg).add_(blue, alpha=kb)
-        chroma = torch.stack((blue - luma, red - luma))
-        across, down = subsampling(planar)
-        chroma = _halve(chroma, -2, True) if down == 2 else chroma
-        chroma = _halve(chroma, -1, False) if across == 2 else chroma
+        grey = len(planar.components) < 3
+        chroma = luma.new_empty((2, 0, 0)) if grey else torch.stack((blue - luma, red - luma))
+        across, down = (1, 1) if grey else subsampling(planar)
+        chroma = _halve(chroma, -2, not level) if down == 2 else chroma
+        chroma = _halve(chroma, -1, centred) if across == 2 else chroma
         chroma[0].mul_(codes[1, 2] / (1 - kb)).add_(zero[1])
         chroma[1].mul_(codes[2, 0] / (1 - kr)).add_(zero[2])
-        planes = [luma.mul_(codes[0].sum()).add_(zero[0]), *chroma]
+        planes = [luma.mul_(codes[0].sum()).add_(zero[0]), *(() if grey else chroma)]
     if has_alpha(planar):
         planes.append(torch.full_like(planes[0], top) if alpha is None else floats(alpha[0]) * top)
     picture = av.VideoFrame(width, height, planar.name)
@@ -215,11 +230,12 @@ def _halve(samples: Tensor, dim: int, centred: bool) -> Tensor:
     """Undo `_double` exactly: the analysis filters that are biorthogonal to linear interpolation.
 
     On the even samples this is (-1 2 6 2 -1)/8, the low-pass of the LeGall 5/3 wavelet of JPEG 2000; centred it is
-    (-1 3 3 -1)/4. The ends are repeated, and an odd count is rounded up.
+    (-1 3 3 -1)/4. The ends are repeated. An odd count is rounded up, by the sample that `_double` made and the picture lost.
     """
     old = samples.movedim(dim, 0)
     if len(old) % 2:
-        old = torch.cat((old, old[-1:]))
+        lost = old[-1:] if not centred or len(old) == 1 else old[-1:] * 1.5 - old[-2:-1] * 0.5
+        old = torch.cat((old, lost))
     even, odd = old[::2], old[1::2]
     near, far = (0.75, 0.25) if centred else (0.25, 0.125)
     half = (even * 0.75).add_(odd, alpha=near)

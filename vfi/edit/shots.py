@@ -68,14 +68,15 @@ class Found:
 def shots(frames: Iterable[Frame], across: Across | None = "hold", found: list[Found] | None = None) -> Iterator[Frame]:
     """Mark the frames that begin a shot with ``cut=across``; with None, only look for them.
 
-    Appends events to ``found``, fades once they are over. Existing marks stay. Holds up to `AHEAD` + 1 frames.
+    Appends events to ``found``, fades once they are over. Existing marks stay. Holds up to `AHEAD` + 1 frames, and none unless
+    the picture jumps: live input passes at once.
     """
     look = _Look([] if found is None else found)
     waiting: deque[Frame] = deque()
     for frame in frames:
         look.at(frame)
         waiting.append(frame)
-        if len(waiting) > AHEAD:
+        while waiting and (len(waiting) > AHEAD or look.sees_no_jump()):
             yield _marked(waiting.popleft(), look, across)
     while waiting:
         yield _marked(waiting.popleft(), look, across)
@@ -138,6 +139,11 @@ class _Look:
         number = next(self.numbers)
         jumps = bool(self.detector.process_frame(number, bgr))
         self.seen.append(_Seen(number.frame_num, frame.time, bgr, self.seen[-1] if self.seen else None, jumps))
+
+    def sees_no_jump(self) -> bool:
+        """Whether the oldest frame that is still open begins no shot, whatever follows."""
+        one = self.seen[self.next - self.seen[0].index]
+        return not one.jumps or one.width < NOTHING or one.index <= self.flash_ends
 
     def settles(self) -> bool:
         """Settle the oldest frame that is still open: whether it begins a shot."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..clips.clip import Done, Writer
+from ..clips.standard import stop_reading
 from ..core import Frame
 
 T = TypeVar("T")
@@ -27,7 +28,7 @@ def ahead(items: Iterable[T], count: int = AHEAD) -> Generator[T, None, None]:
     """The same items; a thread reads up to ``count`` of them ahead.
 
     An error in reading is raised after the items before it. Close the generator to stop early: that waits for the item being
-    read, and closes ``items`` in the thread.
+    read, unless it is read from standard input, which ends then, and closes ``items`` in the thread.
     """
     with ThreadPoolExecutor(1, "vfi-reading") as thread:
         iterator = thread.submit(iter, items).result()
@@ -39,6 +40,9 @@ def ahead(items: Iterable[T], count: int = AHEAD) -> Generator[T, None, None]:
                 if item is _END:
                     return
                 yield item
+        except BaseException:
+            stop_reading()  # else an idle pipe would be waited for
+            raise
         finally:
             for future in waiting:
                 future.cancel()

@@ -34,6 +34,10 @@ HELD = 2**26
 """Ticks for which a picture is held at most without a new start of such an encoder: B-frames reach across few pictures."""
 
 
+SITINGS = {"centre": "center", "top-left": "topleft"}
+"""FFmpeg's names for `Info.siting`."""
+
+
 class Pictures:
     """The encoding parameters of a clip: codec, pixel format, tags and clock. See `writer.VideoWriter`.
 
@@ -46,6 +50,9 @@ class Pictures:
         self.options = codecs.quality(self.codec, encoding.crf, repeatable=encoding.repeatable)
         self.layout, self.notes = codecs.layout_for(self.codec, info, encoding.depth or info.depth)
         self.colour = codecs.tags_for(self.codec, self.layout, info.colour)
+        self.siting = info.siting if info.chroma == yuv.chroma_of(self.layout) == "420" else "left"
+        if self.siting != "left":  # the default of all players
+            self.options = {**self.options, "chroma_sample_location": SITINGS[self.siting]}
         self.change: Change | None = None
         if info.floats and transfer_of(info).name == "linear":
             self.change, self.colour = named("bt1886").code, replace(self.colour, transfer=1)
@@ -120,7 +127,8 @@ class Encoder:
         self.last, self.end = start, end
         self._durations[start] = end - start
         rgb = frame.rgb if wanted.change is None else wanted.change(floats(frame.rgb))
-        picture = yuv.encode(rgb, frame.alpha, wanted.layout, wanted.colour)
+        centred, level = wanted.siting == "centre", wanted.siting == "top-left"
+        picture = yuv.encode(rgb, frame.alpha, wanted.layout, wanted.colour, centred=centred, level=level)
         picture.pts, picture.time_base = start, wanted.tick
         _tag(picture, wanted.colour)
         return packets + self._timed(self._stream.encode(picture))

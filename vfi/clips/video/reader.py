@@ -16,7 +16,7 @@ from io import BytesIO
 from itertools import chain, islice
 from math import floor, lcm
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import av
 import torch
@@ -29,6 +29,7 @@ from torch import Tensor
 from ...core import Frame, InputError
 from .. import orientation, yuv
 from ..clip import Colour, DamagedError, Info, Source, from_shown_at, name_of
+from ..standard import is_standard
 from . import fields
 from .fields import Deinterlace, Shown
 from .light import light_of
@@ -163,7 +164,107 @@ def first_look(name: str) -> Iterator[None]:
         ) from error
 
 
-class VideoReader:
+Begun: TypeAlias = Callable[..., Iterator[av.VideoFrame]]
+
+
+class Decoded:
+    """The pictures of an open container as frames; ``info`` describes the clip once `_look` has seen its first picture."""
+
+    info: Info
+    _turn: orientation.Turn
+    _first: int | None
+
+    def __init__(self, source: Source, *, damaged_ok: bool, device: torch.device | str) -> None:
+        self.source = source
+        self.notes: list[str] = []
+        self._damaged_ok = damaged_ok
+        self.device = device
+
+    def _look(self, container: InputContainer, stream: VideoStream, picture: av.VideoFrame | None) -> _Clock:
+        """Describe the clip by its first picture; returns its clock."""
+        if picture is None:
+            name = name_of(self.source)
+            raise InputError(f"{name} has no picture that can be decoded: it is damaged, truncated or too large")
+        self._turn = orientation.of_picture(picture)
+        self.info = describe(self.source, container, stream, picture, self._turn.swap)
+        clock = _Clock(stream, origin_of(container), self.info.rate)
+        self._first = picture.pts
+        start = None if picture.pts is None else clock.of(picture.pts)
+        self.info = replace(self.info, time_base=clock.unit, start=start)
+        return clock
+
+    def _shown(
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        clock: _Clock,
+        key: _Key | None = None,
+        begun: Begun | None = None,
+    ) -> Iterator[tuple[av.VideoFrame, Fraction, Fraction]]:
+        """Each picture from ``key`` on, to which the container must be seeked, with its time and duration.
+
+        ``begun`` continues to read pictures of which the first was looked at; it takes the last three calls of `pictures_of`.
+        """
+        name = name_of(self.source)
+        damaged: list[Fraction] = []
+
+        def damage(pts: int | None) -> None:
+            if not clock.count and not _stated(stream):
+                return  # a recording without an index may start anywhere, even before its first key frame
+            time = clock.next if pts is None else clock.of(pts)
+            if not self._damaged_ok:
+                total = f" of {stream.frames}" if stream.frames else ""
+                done = f", after {clock.count}{total} frames" if key is None else ""
+                raise DamagedError(f"{name} is damaged at {float(time):.3f} s{done}")
+            damaged.append(time)
+
+        waiting: tuple[av.VideoFrame, Fraction] | None = None
+
+        def silent(end: Fraction) -> None:
+            self._note(f"the sound of {name} is damaged: it breaks off at {float(end - origin_of(container)):.3f} s")
+
+        def seam(at: Fraction) -> None:
+            time = float(at - origin_of(container))
+            self._note(f"{name} is joined from parts at {time:.3f} s: the frame before may be incomplete")
+
+        pictures = pictures_of(container, stream, damage, key, silent, seam) if begun is None else begun(damage, silent, seam)
+        for picture in pictures:
+            time = clock.tell(picture.pts)
+            if waiting is not None:
+                before, start = waiting
+                yield before, start, time - start
+                if (before.width, before.height) != (picture.width, picture.height):
+                    raise InputError(
+                        f"{name} changes from {before.width}x{before.height} to {picture.width}x{picture.height} "
+                        f"at {float(time):.3f} s: all frames of a clip must have one size"
+                    )
+            waiting = picture, time
+        if waiting is not None:
+            yield *waiting, clock.last(waiting[0], whole=not damaged)
+        if damaged:
+            self._broken(min(damaged))
+        if clock.moved:
+            self._note(f"{clock.moved} frames had no usable time stamp: they follow the frame before them at the frame rate")
+
+    def _broken(self, time: Fraction) -> None:
+        """Tell that frames are damaged, first at ``time``."""
+        name = name_of(self.source)
+        self._note(f"{name} is damaged, first at {float(time):.3f} s: all frames that could be decoded were used")
+
+    def _frame(self, picture: av.VideoFrame, time: Fraction, duration: Fraction) -> Frame:
+        rgb, alpha = decoded(picture, self.info, self.device)
+        if not self.info.alpha and yuv.has_alpha(picture.format) and not yuv.is_opaque(picture):
+            self._note(
+                f"the clip becomes transparent at {float(time):.3f} s, but its first picture cannot be: its alpha is dropped"
+            )
+        return Frame(self._turn(rgb), time, duration, None if alpha is None else self._turn(alpha))
+
+    def _note(self, note: str) -> None:
+        if note not in self.notes:
+            self.notes.append(note)
+
+
+class VideoReader(Decoded):
     """The frames of a video file, in order, with exact times from the start of the clip (sound may start before the picture).
 
     Each iteration opens the file and reads it from its start, one frame ahead. Pictures are upright, in RGB on ``device`` (see
@@ -189,26 +290,18 @@ class VideoReader:
         device: torch.device | str = "cpu",
         deinterlace: Deinterlace = "auto",
     ) -> None:
+        super().__init__(source, damaged_ok=damaged_ok, device=device)
         name = name_of(source)
-        self.source = source
-        self.notes: list[str] = []
-        self._damaged_ok = damaged_ok
-        self._device = device
         with opened(source, name) as container, first_look(name):
             stream = video_of(container, name)
             pictures = pictures_of(container, stream, lambda pts: None)
             picture = next(pictures, None)
-            if picture is None:
-                raise InputError(f"{name} has no picture that can be decoded: it is damaged, truncated or too large")
-            self._turn = orientation.of_picture(picture)
-            self.info = describe(source, container, stream, picture, self._turn.swap)
-            clock = _Clock(stream, origin_of(container), self.info.rate)
-            self._first = picture.pts
+            self._look(container, stream, picture)
+            assert picture is not None
             alpha = self.info.alpha
             if alpha and _may_seem(picture, self.info.codec):  # the first picture of a GIF is often opaque, later ones are not
                 alpha = not all(map(yuv.is_opaque, chain((picture,), pictures)))
-            start = None if picture.pts is None else clock.of(picture.pts)
-            self.info = replace(self.info, alpha=alpha, time_base=clock.unit, start=start)
+            self.info = replace(self.info, alpha=alpha)
             self._mend_fields(deinterlace, stream, picture, pictures)
 
     def _mend_fields(
@@ -323,62 +416,13 @@ class VideoReader:
     def _timed(self, key: _Key | None) -> Iterator[Shown]:
         """Each picture from ``key`` on, with its time and duration."""
         name = name_of(self.source)
-        damaged: list[Fraction] = []
         with opened(self.source, name) as container:
             stream = video_of(container, name)
             clock = _Clock(stream, origin_of(container), self.info.rate, fields.FIELD if self._soft else None)
             if key is not None and self._first is not None:
                 container.seek(key.target, stream=stream)
                 clock.resume(clock.of(self._first))
-
-            def damage(pts: int | None) -> None:
-                if not clock.count and not _stated(stream):
-                    return  # a recording without an index may start anywhere, even before its first key frame
-                time = clock.next if pts is None else clock.of(pts)
-                if not self._damaged_ok:
-                    total = f" of {stream.frames}" if stream.frames else ""
-                    done = f", after {clock.count}{total} frames" if key is None else ""
-                    raise DamagedError(f"{name} is damaged at {float(time):.3f} s{done}")
-                damaged.append(time)
-
-            waiting: tuple[av.VideoFrame, Fraction] | None = None
-
-            def silent(end: Fraction) -> None:
-                self._note(f"the sound of {name} is damaged: it breaks off at {float(end - origin_of(container)):.3f} s")
-
-            def seam(at: Fraction) -> None:
-                time = float(at - origin_of(container))
-                self._note(f"{name} is joined from parts at {time:.3f} s: the frame before may be incomplete")
-
-            for picture in pictures_of(container, stream, damage, key, silent, seam):
-                time = clock.tell(picture.pts)
-                if waiting is not None:
-                    before, start = waiting
-                    yield before, start, time - start
-                    if (before.width, before.height) != (picture.width, picture.height):
-                        raise InputError(
-                            f"{name} changes from {before.width}x{before.height} to {picture.width}x{picture.height} "
-                            f"at {float(time):.3f} s: all frames of a clip must have one size"
-                        )
-                waiting = picture, time
-            if waiting is not None:
-                yield *waiting, clock.last(waiting[0], whole=not damaged)
-        if damaged:
-            self._note(f"{name} is damaged, first at {float(min(damaged)):.3f} s: all frames that could be decoded were used")
-        if clock.moved:
-            self._note(f"{clock.moved} frames had no usable time stamp: they follow the frame before them at the frame rate")
-
-    def _frame(self, picture: av.VideoFrame, time: Fraction, duration: Fraction) -> Frame:
-        rgb, alpha = decoded(picture, self.info, self._device)
-        if not self.info.alpha and yuv.has_alpha(picture.format) and not yuv.is_opaque(picture):
-            self._note(
-                f"the clip becomes transparent at {float(time):.3f} s, but its first picture cannot be: its alpha is dropped"
-            )
-        return Frame(self._turn(rgb), time, duration, None if alpha is None else self._turn(alpha))
-
-    def _note(self, note: str) -> None:
-        if note not in self.notes:
-            self.notes.append(note)
+            yield from self._shown(container, stream, clock, key)
 
 
 class _Clock:
@@ -681,7 +725,8 @@ def describe(
     rates = (stream.average_rate, stream.guessed_rate)
     rate = _nominal(next(filter(None, reversed(rates) if picture.pts is None else rates), None))
     duration = _duration(container, stream, rate)
-    if picture.pts is not None and (duration is None or "matroska" in container.format.name):
+    measurable = picture.pts is not None and not is_standard(source)
+    if measurable and (duration is None or "matroska" in container.format.name):
         end = end_of(source, stream.index)
         measured = None if end is None or stream.time_base is None else end - (stream.start_time or 0) * stream.time_base
         if measured and (duration is None or abs(measured - duration) > 2 / (rate or Fraction(25))):
@@ -691,7 +736,7 @@ def describe(
     return Info(
         width=width,
         height=height,
-        path=None if isinstance(source, BytesIO) else Path(source),
+        path=None if isinstance(source, BytesIO) or is_standard(source) else Path(source),
         rate=rate,
         frames=_shown(stream) or (round(duration * rate) if duration is not None and rate else None),
         duration=duration,
@@ -733,7 +778,8 @@ def _duration(container: InputContainer, stream: VideoStream, rate: Fraction | N
         end = hours * 3600 + minutes * 60 + seconds
     duration = end - (stream.start_time or 0) * stream.time_base
     whole = round(duration * rate) / rate if rate else duration
-    return (whole if abs(whole - duration) < Fraction(1, 500) else duration) or None
+    stated = whole if abs(whole - duration) < Fraction(1, 500) else duration
+    return stated if stated > 0 else None  # FLV in a pipe states an end of 0
 
 
 def end_of(source: Source, index: int) -> Fraction | None:
