@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from io import BytesIO
 from itertools import chain, count
+from math import lcm
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Protocol, TypeAlias, TypeVar, runtime_checkable
@@ -141,6 +142,9 @@ class Trimmed:
             info = replace(info, duration=duration, frames=round(duration * info.rate) if info.rate else None)
         if info.start is not None:
             info = replace(info, start=max(info.start - start, Fraction(0)))
+        if info.time_base is not None:
+            cut = () if end is None or (clip.info.duration is not None and end >= clip.info.duration) else (end,)
+            info = replace(info, time_base=Fraction(1, lcm(*(unit.denominator for unit in (info.time_base, start, *cut)))))
         self.info = info
 
     def __iter__(self) -> Iterator[Frame]:
