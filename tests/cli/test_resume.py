@@ -47,6 +47,15 @@ def short_chunks(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(convert, "Chunks", partial(Chunks, length=20))
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """One thread on any machine, as in every process of parallel tests, and the usual number again afterwards."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def vfi(*arguments: object) -> int:
     return __main__.main([str(argument) for argument in arguments])
 
@@ -180,6 +189,7 @@ ELSEWHERE = {"--in-fps", "--plan", "--device", "--disagreement"}
 """Options that act on other inputs, or exclude resuming: each has a test of its own, or there is one device."""
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_each_option_that_changes_pixels_drops_the_chunks(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     parser = ArgumentParser()
     interpolate.add_parser(parser.add_subparsers())
