@@ -351,9 +351,11 @@ class Staged:
             if self.target.is_dir():
                 self.target.rmdir()
             return self._renamed(self.target)
-        except OSError as error:
+        except BaseException as error:  # memory may run out here too
             self.discard()
-            raise InputError(f"{self.target} cannot be written: {error.strerror}") from error
+            if isinstance(error, OSError):
+                raise InputError(f"{self.target} cannot be written: {error.strerror}") from error
+            raise
 
     def keep(self) -> Path:
         """Give it an unused name that marks it as partial."""
