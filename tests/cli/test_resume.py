@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
@@ -295,3 +297,12 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(
     assert "384 frames are done already" in capsys.readouterr().err
     assert (tmp_path / "killed.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "killed.mp4", "whole.mp4"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_killed_twenty_times_at_steps_drawn_from_seeds_all_chunks_are_whole(tmp_path: Path):
+    line = [sys.executable, str(ROOT / "tests" / "killed.py"), str(tmp_path), "20"]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "of which left finished chunks" in done.stdout
