@@ -1,6 +1,7 @@
 """Kills ``--resume`` without warning at steps drawn from seeds, again and again, and checks what each kill leaves.
 
-A program of its own: ``python tests/killed.py FOLDER SEEDS``. It forks a process for each run.
+A program of its own: ``OMP_NUM_THREADS=1 PYTHONPATH=.:tests python tests/killed.py FOLDER SEEDS``. It forks a process for each
+run, which is safe only without threads.
 """
 
 from __future__ import annotations
@@ -16,9 +17,6 @@ from hashlib import sha256
 from pathlib import Path
 from random import Random
 
-os.environ["OMP_NUM_THREADS"] = "1"  # a process with threads cannot be forked safely
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
-
 from footage import moving
 from steps import Steps, install
 
@@ -32,14 +30,14 @@ TIMES = 3
 """Kills of each seed."""
 
 
-def forked(work: Callable[[], int]) -> int:
+def forked(work: Callable[..., int], *given: object) -> int:
     """The exit code of ``work`` in a process of its own, negative for a signal."""
     child = os.fork()
     if child == 0:
         try:
             with Path(os.devnull).open("w") as nothing:
                 os.dup2(nothing.fileno(), 2)
-            os._exit(work())
+            os._exit(work(*given))
         finally:
             os._exit(99)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -96,10 +94,10 @@ def delete(path: Path) -> None:
 
 
 def check(folder: Path, seeds: int) -> None:
-    assert forked(lambda: make_source(folder / "in.mkv")) == 0
+    assert forked(make_source, folder / "in.mkv") == 0
     kills = kept = 0
     for name in ("out.mkv", "out.mp4", "out"):
-        assert forked(lambda: run(folder, name, count=folder / "count")) == 0
+        assert forked(run, folder, name, 0, folder / "count") == 0
         most = int((folder / "count").read_text())
         (folder / "count").unlink()
         whole = content(folder / name)
@@ -109,7 +107,7 @@ def check(folder: Path, seeds: int) -> None:
             drawn = [random.randrange(1, most + 1) for _ in range(TIMES)]
             where = f"seed {seed}, {name}, killed at steps {drawn} of {most}"
             for kill in drawn:
-                code = forked(lambda: run(folder, name, kill))
+                code = forked(run, folder, name, kill)
                 assert code in (0, -signal.SIGKILL), f"{where}: ended with {code}"
                 kills += code != 0
                 if (folder / name).exists() and (code == 0 or name != "out" or any((folder / name).iterdir())):
@@ -121,13 +119,13 @@ def check(folder: Path, seeds: int) -> None:
                 except AssertionError as error:
                     raise AssertionError(f"{where}: {error}") from error
             if not (folder / name).exists():
-                assert forked(lambda: run(folder, name)) == 0, f"{where}: the last run failed"
+                assert forked(run, folder, name) == 0, f"{where}: the last run failed"
             assert content(folder / name) == whole, f"{where}: another output"
             left = {path.name for path in folder.iterdir()} - {"in.mkv", name}
             assert left <= {f".{name}.work"}, f"{where}: left {left}"
             delete(folder / name)
             if left:  # killed between naming the clip and clearing its folder: the next run clears it
-                assert forked(lambda: run(folder, name)) == 0
+                assert forked(run, folder, name) == 0
                 assert content(folder / name) == whole
                 assert {path.name for path in folder.iterdir()} == {"in.mkv", name}, where
                 delete(folder / name)

@@ -303,6 +303,7 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_killed_twenty_times_at_steps_drawn_from_seeds_all_chunks_are_whole(tmp_path: Path):
     line = [sys.executable, str(ROOT / "tests" / "killed.py"), str(tmp_path), "20"]
-    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "of which left finished chunks" in done.stdout
