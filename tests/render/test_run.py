@@ -247,3 +247,9 @@ def test_gradients_are_left_out():
     made = interpolate(ramp(3).requires_grad_(), Blend(), 2)
     assert not made.requires_grad
     assert len(made) == 5
+
+
+@pytest.mark.parametrize("instant", ["1e999999999", "0.5", None, 1j])
+def test_an_instant_that_is_no_number_is_a_sentence_at_once(instant: object):
+    with pytest.raises(InputError, match="the instants hold what is no finite number"):
+        vfi.retime(torch.rand(3, 3, 8, 8), "linear", at=[instant])

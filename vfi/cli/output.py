@@ -174,7 +174,8 @@ def make_clip(
     frames are kept under another name.
     """
     task = settings.task(clip, asked, tail)
-    sound = source.sound() if source is not None and clip.info.audio else None
+    heard = source is not None and clip.info.audio and audio != "drop"
+    sound = source.sound() if source is not None and heard else None
     extras = None if source is None else source.extras()
     size, transfer = (clip.info.height, clip.info.width), unbound(task.info)
     if crew.threads is not None and not crew.several:
