@@ -326,3 +326,21 @@ def test_the_lowest_versions_are_those_of_the_project():
     assert all(re.fullmatch(r"[\w-]+==[\d.]+(;.*)?", line) for line in found)
     assert any(line.startswith("torch==") for line in found)
     assert len(found) > 15
+
+
+def test_what_security_says_is_tested_is_there():
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    promised = text.partition("## What is promised")[2].partition("\n## ")[0]
+    rows = [row for row in promised.splitlines() if row.startswith("| ")][1:]
+    assert len(rows) > 8
+    for row in rows:
+        tests = row.split("|")[2]
+        named = re.findall(r"`([^`]+)`", tests)
+        files = [ROOT / name for name in named if "/" in name]
+        assert files, f"no test is named: {row}"
+        assert all(path.exists() for path in files), row
+        texts = [one.read_text(encoding="utf-8") for path in files for one in ([path] if path.is_file() else path.glob("*.py"))]
+        for word in (name for name in named if "/" not in name):
+            assert any(word in one for one in texts), f"{word} is in none of {named}"
+    for script in re.findall(r"`(\.ci/\w+)", text):
+        assert (ROOT / script).exists(), script
