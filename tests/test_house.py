@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import importlib
 import json
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -344,3 +346,18 @@ def test_what_security_says_is_tested_is_there():
             assert any(word in one for one in texts), f"{word} is in none of {named}"
     for script in re.findall(r"`(\.ci/\w+)", text):
         assert (ROOT / script).exists(), script
+
+
+@pytest.mark.slow
+def test_the_bill_of_materials_names_what_is_installed(tmp_path: Path):
+    line = [str(ROOT / ".ci" / "sbom"), str(tmp_path / "bill.json"), sys.executable]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    if done.returncode and "pip" in done.stderr and not os.environ.get("CI"):
+        pytest.skip("the package index is out of reach")
+    assert done.returncode == 0, done.stderr
+    bill = json.loads((tmp_path / "bill.json").read_text(encoding="utf-8"))
+    assert bill["bomFormat"] == "CycloneDX"
+    assert bill["metadata"]["component"]["name"] == "inbetween-vfi"
+    versions = {part["name"].lower().replace("_", "-"): part["version"] for part in bill["components"]}
+    for package in ("torch", "av", "numpy", "safetensors", "opencv-python"):
+        assert versions[package] == metadata.version(package)
