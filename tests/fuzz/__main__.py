@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()), help="the same seed damages the same files")
     parser.add_argument("--first", type=int, default=0, help="number of the first file")
     parser.add_argument("--only", default="", help="only the kinds whose name contains this")
-    parser.add_argument("--limit", type=float, default=60, help="seconds for one file (60)")
+    parser.add_argument("--limit", type=float, default=30, help="seconds of computing for one file (30)")
     parser.add_argument("--seeds", action="store_true", help="run the seeds kept in tests/fuzz/seeds instead, by every command")
     parser.add_argument("--whole", action="store_true", help="run every command on undamaged files instead")
     parser.add_argument("--keep", type=Path, default=SEEDS, help="folder for the files that show a fault")

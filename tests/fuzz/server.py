@@ -48,6 +48,9 @@ MEMORY = 6 << 30
 DISK = 200 << 20
 """The largest file that a run may write, in bytes."""
 
+WAITING = 10
+"""How many times its limit a run may last that computes little, as one that waits for ever does."""
+
 WRONG = 97
 """Exit code of a run whose output is not what was said."""
 
@@ -74,7 +77,7 @@ class Run:
 
 
 class Server:
-    """Forks a process for each run. ``limit`` is the time of one, in seconds; ``folder`` holds the corpus and the work."""
+    """Forks a process for each run, which may compute for ``limit`` seconds; ``folder`` holds the corpus and the work."""
 
     def __init__(self, folder: Path, limit: float) -> None:
         torch.set_num_threads(1)
@@ -163,7 +166,7 @@ def _content(folder: Path) -> dict[str, bytes | None]:
 
 
 def _forked(work: object, limit: float) -> int | None:
-    """Run a function in a process of its own; its exit code, negative for a signal, None if it took too long."""
+    """Run a function in a process of its own; its exit code, negative for a signal, None if it computed or waited too long."""
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
@@ -177,13 +180,13 @@ def _forked(work: object, limit: float) -> int | None:
         finally:
             sys.stderr.flush()
             os._exit(code)
-    deadline = time.monotonic() + limit
+    latest = time.monotonic() + limit * WAITING
     pause = 0.002
     while True:
         found, status = os.waitpid(child, os.WNOHANG)
         if found:
             return os.waitstatus_to_exitcode(status)
-        if time.monotonic() > deadline:
+        if _worked(child) > limit or time.monotonic() > latest:
             break
         time.sleep(pause)
         pause = min(pause * 1.3, 0.02)
@@ -192,6 +195,15 @@ def _forked(work: object, limit: float) -> int | None:
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return None
+
+
+def _worked(process: int) -> float:
+    """The seconds that a running process has computed: a busy machine makes it wait, which is no fault of its own."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _work(case: Case, command: tuple[str, ...], place: Path, temporary: Path, said: Path) -> int:

@@ -56,6 +56,21 @@ def test_damage_is_the_same_for_the_same_seed(mutator: mutate.Mutator, data: byt
 
 
 @posix
+def test_a_process_that_computes_or_waits_for_ever_is_ended():
+    code = """if True:
+        import itertools, time
+        from tests.fuzz import server
+        assert server._forked(lambda: 3, 5) == 3
+        assert server._forked(lambda: sum(itertools.count()), 0.2) is None
+        server.WAITING = 1
+        assert server._forked(lambda: time.sleep(100), 0.2) is None
+        """
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@posix
 def test_a_fault_is_told():
     """What `server` judges is not always right: each kind of ending is told from the others."""
     code = """if True:
