@@ -12,6 +12,7 @@ from ..vfi.clips.clip import Encoding
 from ..vfi.core import Doubts, Frame
 from ..vfi.edit.plan import Plan
 from ..vfi.model.wrappers import TTA_PASSES
+from ..vfi.parse import exact
 from ..vfi.render.run import run
 from ..vfi.timing.grids import Timing, exact_rate, resample, timing
 from . import bridge, inputs
@@ -49,7 +50,7 @@ def timing_of(mode: dict, source: Fraction | None) -> Timing:
         return timing(source, times=mode["times"])
     if mode["mode"] == "frame rate":
         return timing(source, fps=exact_rate(mode["target_fps"]))
-    return timing(source, slow=Fraction(mode["slower"]).limit_denominator(1001))
+    return timing(source, slow=exact(mode["slower"]).limit_denominator(1001))
 
 
 class Interpolate(Node):

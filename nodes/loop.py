@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 
 from comfy_api.latest import Input, io
 from torch import Tensor
 
 from ..vfi.clips.clip import Edited, Encoding, Reader
 from ..vfi.edit.loop import Loop, best_loop, turn_of, whole_loop
+from ..vfi.parse import exact
 from ..vfi.render.run import run
 from ..vfi.timing.grids import Timing, exact_rate, timing
 from . import bridge, inputs
@@ -67,7 +67,7 @@ def looped(clip: Reader, mode: dict, part: dict, gap: int) -> tuple[Loop, Timing
     """The loop that the answers to `loop_inputs` ask for, its timing and its frames."""
     clip = bridge.heard_clip(clip)
     if part["part"] == "best loop":
-        loop = best_loop(clip, Fraction(part["shortest"]).limit_denominator(1000) or None, gap or None)
+        loop = best_loop(clip, exact(part["shortest"]).limit_denominator(1000) or None, gap or None)
     else:
         loop = whole_loop(clip, gap or None)
     rate = exact_rate(mode["target_fps"]) if mode["mode"] == "frame rate" else None

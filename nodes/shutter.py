@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 
 from comfy_api.latest import Input, io
 from torch import Tensor
 
 from ..vfi.clips.clip import Edited, Encoding
+from ..vfi.parse import exact
 from ..vfi.pixels.transfer import TRANSFERS, named
 from ..vfi.render.run import run
 from ..vfi.timing.grids import Uniform, exact_rate, timing
@@ -142,4 +142,4 @@ class ShutterVideo(Node):
 
 def shutter_of(angle: float, samples: int) -> Shutter:
     """The shutter that the answers to `shutter_inputs` ask for."""
-    return Shutter(Fraction(angle).limit_denominator(1000), samples)
+    return Shutter(exact(angle).limit_denominator(1000), samples)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import secrets
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from ..vfi.clips.video.excerpt import sound_between
 from ..vfi.clips.video.extras import Extras
 from ..vfi.clips.video.sound import Audio
 from ..vfi.edit.plan import Plan
+from ..vfi.parse import exact
 from ..vfi.render.convert import convert
 from ..vfi.render.pipeline import Task
 from ..vfi.timing.grids import Timing, exact_rate
@@ -48,7 +48,7 @@ class Clip:
             return cls.of_components(video.get_components(), video.get_bit_depth())
         source = video.get_stream_source()
         reader = open_clip(source)
-        start, duration = (Fraction(seconds).limit_denominator(10**6) for seconds in video.get_active_trim_window())
+        start, duration = (exact(seconds).limit_denominator(10**6) for seconds in video.get_active_trim_window())
         end = start + duration if duration else None
         part = reader if not start and end is None else Trimmed(reader, start, end)
         if is_animation(source):

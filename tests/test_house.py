@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 import importlib
 import json
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -124,15 +127,91 @@ def test_only_warp_samples_grids_for_it_knows_in_what_precision():
     assert calls(ROOT / "vfi" / "ops" / "warp.py", "grid_sample") == 1
 
 
+RUNS_CODE = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "marshal.load", "marshal.loads", "shelve.open"}
+RUNS_CODE |= {"pickle.load", "pickle.loads", "torch.jit.load", "jit.load", "joblib.load", "dill.load", "dill.loads"}
+RUNS_CODE |= {"yaml.load", "yaml.unsafe_load", "yaml.full_load", "torch.hub.load", "runpy.run_path", "pandas.read_pickle"}
+"""Calls that may run what a file or a text says."""
+
+
 @pytest.mark.parametrize("path", [*LIBRARY, *NODES], ids=lambda path: str(path.relative_to(ROOT)))
 def test_nothing_runs_the_code_of_a_model_file(path: Path):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):
             said, given = ast.unparse(node.func), {word.arg: ast.unparse(word.value) for word in node.keywords}
             where = f"{path.name}:{node.lineno}"
-            assert said not in ("torch.jit.load", "jit.load", "pickle.load", "pickle.loads"), f"{where} calls {said}"
+            assert said not in RUNS_CODE, f"{where} calls {said}"
             assert said != "torch.load" or given.get("weights_only") == "True", f"{where} loads more than weights"
             assert given.get("allow_pickle", "False") == "False", f"{where} allows pickles"
+            assert not {"trust_remote_code", "shell"} & given.keys(), f"{where} runs what it is given"
+        if isinstance(node, ast.ImportFrom) and node.level == 0:  # so that no call hides behind a shorter name
+            hidden = {f"{node.module}.{alias.name}" for alias in node.names} & (RUNS_CODE | {"torch.load", "torch.jit"})
+            assert not hidden, f"{path.name}:{node.lineno} imports {hidden}"
+
+
+SURE = {"int", "round", "floor", "ceil", "len", "comb", "float"}
+"""Calls whose value is a number, whatever it is made from."""
+
+
+@pytest.mark.parametrize("path", [*LIBRARY, *NODES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_fractions_are_made_of_what_cannot_be_a_text(path: Path):
+    """``Fraction("1e999999999")`` never ends: texts go through `parse.number`, and values that may be one `parse.exact`."""
+    if path == ROOT / "vfi" / "parse.py":
+        return
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        where = f"{path.name}:{getattr(node, 'lineno', 0)}"
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "Fraction" and node.args:
+            value = node.args[0]
+            number = isinstance(value, ast.BinOp | ast.UnaryOp) or (
+                isinstance(value, ast.Constant) and isinstance(value.value, int | float)
+            )
+            number = number or (isinstance(value, ast.Call) and ast.unparse(value.func).split(".")[-1] in SURE)
+            assert number or len(node.args) == 2, f"{where} makes a fraction of {ast.unparse(value)}: use number or exact"
+        elif isinstance(node, ast.Call):  # as `map(Fraction, texts)` would
+            passed = [ast.unparse(one) for one in (*node.args, *(word.value for word in node.keywords))]
+            assert "Fraction" not in passed or ast.unparse(node.func) in ("isinstance", "cast"), f"{where} passes Fraction on"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "Fraction(text)",
+        'Fraction("1/3")',
+        "fractions.Fraction(row[0])",
+        "Fraction(match[1])",
+        "list(map(Fraction, texts))",
+        "Fraction(str(x))",
+    ],
+)
+def test_a_fraction_of_a_text_is_found(tmp_path: Path, wrong: str):
+    (tmp_path / "a.py").write_text(wrong)
+    with pytest.raises(AssertionError, match=r"a\.py:1"):
+        test_fractions_are_made_of_what_cannot_be_a_text(tmp_path / "a.py")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "eval(x)",
+        "exec(x)",
+        "pickle.load(f)",
+        "pickle.loads(b)",
+        "torch.jit.load(p)",
+        "torch.load(p)",
+        "torch.load(p, weights_only=False)",
+        "np.load(p, allow_pickle=True)",
+        "from torch import load",
+        "from torch.jit import load",
+        "from pickle import loads as read",
+        "yaml.load(t)",
+        "marshal.loads(b)",
+        "os.system(c)",
+        "subprocess.run(c, shell=True)",
+    ],
+)
+def test_what_runs_code_is_found(tmp_path: Path, wrong: str):
+    (tmp_path / "a.py").write_text(wrong)
+    with pytest.raises(AssertionError, match=r"a\.py:1"):
+        test_nothing_runs_the_code_of_a_model_file(tmp_path / "a.py")
 
 
 def regexes(path: Path) -> Iterator[tuple[str, str]]:
@@ -224,3 +303,62 @@ def test_comfyui_is_asked_for_what_the_library_needs():
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
     listed = [line for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     assert ["torch>=2.10", *listed] == wanted
+
+
+def pinned(name: str) -> dict[str, str]:
+    """The versions in a file of pinned packages, by name."""
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    found = [line.split(";")[0].split(" ")[0].split("==") for line in lines if re.match(r"[A-Za-z]", line)]
+    return {package.lower().replace("_", "-"): version for package, version in found}
+
+
+def test_the_hashes_are_those_of_the_constraints():
+    wanted, hashed = pinned("constraints.txt"), pinned("constraints-hashes.txt")
+    del wanted["torch"]
+    assert hashed == wanted, "run .ci/hashes --write"
+    text = (ROOT / "constraints-hashes.txt").read_text(encoding="utf-8")
+    packages = [part for part in text.split("\n") if "==" in part]
+    assert all(part.endswith(" \\") for part in packages), "each has a hash"
+    assert len(re.findall(r"--hash=sha256:[0-9a-f]{64}\b", text)) >= len(packages)
+
+
+def test_the_lowest_versions_are_those_of_the_project():
+    found = subprocess.run(
+        [sys.executable, str(ROOT / ".ci" / "lowest.py"), "test"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert all(re.fullmatch(r"[\w-]+==[\d.]+(;.*)?", line) for line in found)
+    assert any(line.startswith("torch==") for line in found)
+    assert len(found) > 15
+
+
+def test_what_security_says_is_tested_is_there():
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    promised = text.partition("## What is promised")[2].partition("\n## ")[0]
+    rows = [row for row in promised.splitlines() if row.startswith("| ")][1:]
+    assert len(rows) > 8
+    for row in rows:
+        tests = row.split("|")[2]
+        named = re.findall(r"`([^`]+)`", tests)
+        files = [ROOT / name for name in named if "/" in name]
+        assert files, f"no test is named: {row}"
+        assert all(path.exists() for path in files), row
+        texts = [one.read_text(encoding="utf-8") for path in files for one in ([path] if path.is_file() else path.glob("*.py"))]
+        for word in (name for name in named if "/" not in name):
+            assert any(word in one for one in texts), f"{word} is in none of {named}"
+    for script in re.findall(r"`(\.ci/\w+)", text):
+        assert (ROOT / script).exists(), script
+
+
+@pytest.mark.slow
+def test_the_bill_of_materials_names_what_is_installed(tmp_path: Path):
+    line = [str(ROOT / ".ci" / "sbom"), str(tmp_path / "bill.json"), sys.executable]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    if done.returncode and "pip" in done.stderr and not os.environ.get("CI"):
+        pytest.skip("the package index is out of reach")
+    assert done.returncode == 0, done.stderr
+    bill = json.loads((tmp_path / "bill.json").read_text(encoding="utf-8"))
+    assert bill["bomFormat"] == "CycloneDX"
+    assert bill["metadata"]["component"]["name"] == "inbetween-vfi"
+    versions = {part["name"].lower().replace("_", "-"): part["version"] for part in bill["components"]}
+    for package in ("torch", "av", "numpy", "safetensors", "opencv-python"):
+        assert versions[package] == metadata.version(package)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
-from vfi.parse import count, number, quoted, seconds, whole
+from vfi.parse import count, exact, number, quoted, seconds, whole
 
 
 @pytest.mark.parametrize(
@@ -72,3 +74,15 @@ def test_whole_numbers_of_text_and_json_are_bounded():
 def test_a_quoted_text_is_short_and_holds_no_control_characters():
     assert quoted("a\x1b[2J\nb") == r"'a\x1b[2J\nb'"
     assert len(quoted("x" * 10**6)) == 42
+
+
+def test_an_exact_number_is_no_text():
+    assert exact(0.5) == exact(Fraction(1, 2)) == Fraction(1, 2)
+    assert exact(np.float64(0.25)) == Fraction(1, 4)
+    for wrong in ("1", "1e999999999", b"1", None, Decimal("1e999999999"), 1j):
+        with pytest.raises(TypeError, match="it must be a number"):
+            exact(wrong)
+    with pytest.raises(OverflowError):
+        exact(float("inf"))
+    with pytest.raises(ValueError, match="NaN"):
+        exact(float("nan"))

@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
+from numbers import Real
 from typing import Any, TypeVar
 
 from .core import InputError
@@ -63,6 +64,16 @@ def _decimal(text: str) -> Fraction:
     if abs(int(text.lower().partition("e")[2] or 0)) > 12:
         raise ValueError("its exponent must be from -12 to 12")
     return Fraction(text)
+
+
+def exact(value: Any) -> Fraction:
+    """The exact value of a number that is no text: `number` has the bounds that a text needs.
+
+    Raises `TypeError` for anything else, `ValueError` for NaN and `OverflowError` for infinity.
+    """
+    if not isinstance(value, Real):
+        raise TypeError("it must be a number")
+    return Fraction(value)  # type: ignore[call-overload, no-any-return]
 
 
 def whole(text: str) -> int:

@@ -66,6 +66,20 @@ def test_a_part_is_made_of_its_frames_alone(source: Path, tmp_path: Path, start:
     assert all(torch.equal(new.rgb, every[k].rgb) for new, k in zip(made[::2], frames, strict=True))
 
 
+@pytest.mark.parametrize(("name", "codec"), [("in.avi", "mpeg4"), ("in.mp4", "libx264"), ("in.ts", "libx264")])
+@pytest.mark.parametrize("output", ["out.mkv", "out.mp4"])
+def test_a_part_between_two_frames_begins_and_ends_there(tmp_path: Path, name: str, codec: str, output: str):
+    source = film(tmp_path / name, range(9), F(1, 24), codec=codec)
+    assert vfi("interpolate", source, tmp_path / output, "--model", "linear", "--from", "0.1", "--to", "0.3") == 0
+    first = F(1, 8) - F(1, 10)
+    shown = [F(0), first / 2, *(first + F(k, 48) for k in range(9))]
+    made = pictures(tmp_path / output)
+    exact = 0 if output.endswith("mp4") else F(1, 1000)  # Matroska counts milliseconds
+    assert len(made) == 12
+    assert all(abs(frame.time - time) <= exact for frame, time in zip(made, shown, strict=False))
+    assert abs(made[-1].time + made[-1].duration - F(1, 5)) <= exact
+
+
 @pytest.mark.parametrize("how", [[], ["--resume"], ["--workers", 2, "--threads", 1]])
 def test_every_road_reads_the_same_part(heard: Path, tmp_path: Path, how: list[object]):
     command = ["--from", "12f", "--to", "36f", "--codec", "ffv1", "--model", "linear", *how]

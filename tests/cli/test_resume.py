@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
@@ -45,6 +47,15 @@ def source(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def short_chunks(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(convert, "Chunks", partial(Chunks, length=20))
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """One thread on any machine, as in every process of parallel tests, and the usual number again afterwards."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def vfi(*arguments: object) -> int:
@@ -180,6 +191,7 @@ ELSEWHERE = {"--in-fps", "--gaps", "--plan", "--device", "--disagreement"}
 """Options that act on other inputs, or exclude resuming: each has a test of its own, or there is one device."""
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_each_option_that_changes_pixels_drops_the_chunks(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     parser = ArgumentParser()
     interpolate.add_parser(parser.add_subparsers())
@@ -289,3 +301,13 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(
     assert "384 frames are done already" in capsys.readouterr().err
     assert (tmp_path / "killed.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "killed.mp4", "whole.mp4"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_killed_twenty_times_at_steps_drawn_from_seeds_all_chunks_are_whole(tmp_path: Path):
+    line = [sys.executable, str(ROOT / "tests" / "killed.py"), str(tmp_path), "20"]
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "of which left finished chunks" in done.stdout

@@ -10,7 +10,9 @@ import av
 import numpy as np
 import pytest
 
+from vfi import __main__
 from vfi.clips.video.excerpt import sound_between, sound_for
+from vfi.core import InputError
 
 RATE = 16000
 LENGTH = Fraction(2)
@@ -138,3 +140,13 @@ def times(path: Path) -> list[Fraction]:
         return [
             packet.pts * packet.time_base for packet in container.demux(audio=0) if packet.pts is not None and packet.pts >= 0
         ]
+
+
+@pytest.mark.parametrize("found", ["in.flv--68ccabf6", "in.ts--cf8c7d89"])
+def test_damaged_sound_of_a_part_is_a_sentence_whose_advice_works(tmp_path: Path, found: str):
+    (damaged,) = (Path(__file__).parents[1] / "fuzz" / "seeds").glob(f"*{found}.bin")  # found by the fuzzer
+    with pytest.raises(InputError, match=r"the sound of .* is damaged \(.*\): drop the sound"):
+        sound_between(damaged, Fraction(1, 10), Fraction(2, 5))
+    command = ["interpolate", str(damaged), str(tmp_path / "o.mkv"), "--model", "linear", "--from", "0.1", "--to", "0.4"]
+    assert __main__.main([*command]) == 2
+    assert __main__.main([*command, "--audio", "drop", "--damaged-ok"]) == 0

@@ -7,6 +7,7 @@ import os
 import pickle
 import shutil
 import socket
+import struct
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -982,3 +983,22 @@ def test_convert_takes_a_file_that_holds_several_networks_and_a_date(tmp_path: P
     torch.save({"epoch": 3, "timestamp": datetime(2020, 1, 2), "stateA": first, "stateB": second}, tmp_path / "two.ckpt")
     made = weights.read(weights.convert([tmp_path / "two.ckpt"], tmp_path / "two.safetensors"))
     assert same(made, {"stateA.conv.weight": first["conv.weight"], "stateB.conv.weight": second["conv.weight"]})
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("damage", ["a name", "the directory"])
+def test_an_archive_with_a_damaged_directory_is_a_sentence(tmp_path: Path, damage: str):
+    path = tmp_path / "net.pth"
+    write_script(path)
+    data = bytearray(path.read_bytes())
+    start = data.index(b"PK\x01\x02")
+    if damage == "a name":
+        data[start + 8 : start + 10] = struct.pack("<H", 0x800)  # names are UTF-8
+        data[start + 46] = 0x8D
+    else:
+        end = data.rindex(b"PK\x06\x06")  # torch writes the large form
+        struct.pack_into("<Q", data, end + 48, 2**31 - 1)
+    path.write_bytes(data)
+    for read in (weights.read, lambda path: weights.convert([path], tmp_path / "o.safetensors")):
+        with pytest.raises(InputError, match=r"net\.pth"):
+            read(path)

@@ -273,3 +273,13 @@ def test_images_damaged_while_they_are_moved_are_made_again(tmp_path: Path, monk
     assert any("are damaged: starting over" in note for note in last.notes)
     written(last, moving(8))
     assert len(list(open_clip(tmp_path / "a"))) == 8
+
+
+def test_a_writer_that_cannot_begin_lets_go_of_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    chunks = Chunks(tmp_path / "a.mkv", INFO, {"input": "one"}, length=4)
+    monkeypatch.setattr(Chunks, "keep", lambda *_: (_ for _ in ()).throw(InputError("the disk is full")))
+    with pytest.raises(InputError, match="the disk is full"):
+        ChunkWriter(chunks)
+    monkeypatch.undo()
+    assert list(tmp_path.iterdir()) == []
+    ChunkWriter(Chunks(tmp_path / "a.mkv", INFO, {"input": "one"}, length=4)).discard()

@@ -291,3 +291,9 @@ def test_frames_that_hold_nan_themselves_are_no_fault_of_the_model():
     clip = ramp(3)
     clip[1, 0, 0, 0] = float("nan")
     assert interpolate(clip, Blend())[1].isnan().any()
+
+
+@pytest.mark.parametrize("instant", ["1e999999999", "0.5", None, 1j])
+def test_an_instant_that_is_no_number_is_a_sentence_at_once(instant: object):
+    with pytest.raises(InputError, match="the instants hold what is no finite number"):
+        vfi.retime(torch.rand(3, 3, 8, 8), "linear", at=[instant])

@@ -487,3 +487,15 @@ def test_tracks_are_bent_as_by_framer(name, agree):
             end[1:-1] = matches[step, :, key]
         tracks, fixed = anchored(tracks, fixed, *ends, agree=agree)
     assert torch.equal(fixed, data[f"{name}.anchor_flag_final"].bool())
+
+
+@pytest.mark.parametrize("wrong", [b"\xff\xff\xff\xff", b"\x00\x00\x00\x00", b"\xff\xff\xff\x7f"])
+@pytest.mark.parametrize("place", [12, 16], ids=["size of the directory", "its offset"])
+def test_an_archive_whose_directory_lies_is_a_sentence(tmp_path, place: int, wrong: bytes):
+    arrays.save_ati(sampled([[[0.0, 0.0]], [[1.0, 1.0]]]), tmp_path / "a.npz")
+    data = bytearray((tmp_path / "a.npz").read_bytes())
+    end = data.rindex(b"PK\x05\x06") + place
+    data[end : end + 4] = wrong
+    (tmp_path / "a.npz").write_bytes(data)
+    with pytest.raises(InputError, match=r"a\.npz"):
+        formats.read_tracks(tmp_path / "a.npz", SIZE)

@@ -187,7 +187,8 @@ def make_clip(
     task = settings.task(clip, asked, tail)
     if audio == "drop":
         task = replace(task, info=replace(task.info, audio=False))
-    sound = source.sound() if source is not None and clip.info.audio else None
+    heard = source is not None and clip.info.audio and audio != "drop"
+    sound = source.sound() if source is not None and heard else None
     rest = source.extras() if source is not None and extras else None
     size, transfer = (clip.info.height, clip.info.width), unbound(task.info)
     if crew.threads is not None and not crew.several:

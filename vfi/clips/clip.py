@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from io import BytesIO
 from itertools import chain, count
+from math import lcm
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Protocol, TypeAlias, TypeVar, runtime_checkable
@@ -165,6 +166,9 @@ class Trimmed:
             info = replace(info, duration=duration, frames=round(duration * info.rate) if info.rate else None)
         if info.start is not None:
             info = replace(info, start=max(info.start - start, Fraction(0)))
+        if info.time_base is not None:
+            cut = () if end is None or (clip.info.duration is not None and end >= clip.info.duration) else (end,)
+            info = replace(info, time_base=Fraction(1, lcm(*(unit.denominator for unit in (info.time_base, start, *cut)))))
         self.info = info
 
     def __iter__(self) -> Iterator[Frame]:
@@ -375,9 +379,11 @@ class Staged:
             made = self._renamed(self.target)
             _flush_names(made.parent)
             return made
-        except OSError as error:
+        except BaseException as error:  # memory may run out here too
             self.discard()
-            raise InputError(f"{self.target} cannot be written: {error.strerror}") from error
+            if isinstance(error, OSError):
+                raise InputError(f"{self.target} cannot be written: {error.strerror}") from error
+            raise
 
     def keep(self) -> Path:
         """Give it an unused name that marks it as partial."""

@@ -166,7 +166,11 @@ class ChunkWriter(Writer):
         self.notes = chunks.notes
         self.done = chunks.done
         self._number = next(number for number in count() if number not in chunks.finished)
-        chunks.keep(self._number)  # chunks after a gap, left by several processes, are made again
+        try:
+            chunks.keep(self._number)  # chunks after a gap, left by several processes, are made again
+        except BaseException:
+            chunks.close()
+            raise
         self._chunk: Writer | None = None
         self._begun = Done()
 

@@ -19,6 +19,7 @@ from ..archs.blend import Linear
 from ..clips.clip import same_size
 from ..core import Doubts, Frame, InputError, Interpolator, Timed
 from ..model import wrappers
+from ..parse import exact
 from ..pixels.alpha import moved, premultiplied, straight
 from ..pixels.uint8 import floats, like
 from ..timing.grids import At, Grid, Instant, Subdivide, Tail, Uniform, exact_rate, resample
@@ -93,7 +94,7 @@ def interpolate(
     source, target = (Fraction(1), None) if fps is None else (exact_rate(fps[0]), exact_rate(fps[1]))
     grid: Grid = Subdivide(times) if target is None else Uniform(target)
     made = run(frames_of_tensor(frames, source), model, grid, tail=tail, batch=batch)
-    span = Fraction(len(frames) if tail == "hold" else len(frames) - 1) / source
+    span = (len(frames) - (tail != "hold")) / source
     return _collect(made, frames, grid.count(len(frames), span, tail))
 
 
@@ -105,7 +106,7 @@ def retime(frames: Tensor, model: Interpolator, at: Iterable[int | float | Fract
     frames = _checked(frames)
     _check_numbers(frames)
     try:
-        grid = At(tuple(Fraction(instant) for instant in at))
+        grid = At(tuple(exact(instant) for instant in at))
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"the instants hold what is no finite number ({error}): give numbers in 0 to T-1") from error
     if grid.times and not 0 <= grid.times[0] <= grid.times[-1] <= len(frames) - 1:

@@ -17,7 +17,7 @@ from math import ceil, comb, floor, sqrt
 from typing import Any, Literal, Protocol, TypeAlias
 
 from ..core import InputError
-from ..parse import number, quoted, read_json
+from ..parse import exact, number, quoted, read_json
 from .grids import Knots, Tail, bounded
 
 Kind = Literal["speed", "position"]
@@ -58,7 +58,7 @@ def _easings() -> dict[str, Easing]:
     }
     easings: dict[str, Easing] = {}
     for name, coefficients in whole.items():
-        easings[name] = ((Fraction(0), tuple(map(Fraction, coefficients))),)
+        easings[name] = ((Fraction(0), tuple(map(exact, coefficients))),)
     easings |= {f"ease-{name}": parts for name, parts in _power(2).items() if name != "in-out"}
     for degree, named in ((2, "quad"), (3, "cubic"), (4, "quart"), (5, "quint")):
         easings |= {f"ease-{name}-{named}": parts for name, parts in _power(degree).items()}

@@ -16,7 +16,7 @@ from math import ceil, floor, lcm
 from typing import Literal, Protocol, TypeAlias
 
 from ..core import Frame, InputError
-from ..parse import number, quoted
+from ..parse import exact, number, quoted
 
 Tail = Literal["stop", "hold"]
 
@@ -38,7 +38,7 @@ def exact_rate(value: int | float | str | Fraction) -> Fraction:
     number above 0, within `FASTEST`, of two whole numbers that a container can hold.
     """
     try:
-        rate = number(value) if isinstance(value, str) else Fraction(value)
+        rate = number(value) if isinstance(value, str) else exact(value)
         rate = rate.limit_denominator(1001) if isinstance(value, float) else rate
     except (ValueError, OverflowError, ZeroDivisionError) as error:
         raise InputError(f"{quoted(value)} is not a frame rate: give a number such as 60, 23.976 or 30000/1001") from error

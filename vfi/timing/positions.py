@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Literal
 
 from ..core import InputError
-from ..parse import quoted
+from ..parse import number, quoted
 
 _SECONDS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?|\.\d{1,9})s?", re.ASCII)
 _CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2}(?:\.\d{1,9})?)", re.ASCII)
@@ -40,9 +40,9 @@ class Position:
         """
         word = text.strip()
         if match := _SECONDS.fullmatch(word):
-            return cls(Fraction(match[1]), "seconds", text=word)
+            return cls(number(match[1]), "seconds", text=word)
         if match := _FRAME.fullmatch(word):
-            return cls(Fraction(match[1]), "frames", text=word)
+            return cls(number(match[1]), "frames", text=word)
         if match := _CLOCK.fullmatch(word):
             return cls(_clock(match[1] or "0", match[2], match[3]), "seconds", text=word)
         if match := _TIMECODE.fullmatch(word):
@@ -71,4 +71,4 @@ class Position:
 
 
 def _clock(hours: str, minutes: str, seconds: str) -> Fraction:
-    return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+    return int(hours) * 3600 + int(minutes) * 60 + number(seconds)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import pickletools
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -123,7 +122,9 @@ def _array_in(data: bytes) -> np.ndarray:
             for name in names:
                 if name.endswith("data.pkl") and archive.getinfo(name).file_size <= _LARGEST:
                     return _array_in(_archive_in(archive.read(name)))
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # a damaged archive can fail in any way
         raise InputError(f"it is not an archive of arrays: {error}") from error
     raise InputError("it holds no array: ATI's tracks are an .npz, on its own or in a .pth")
 
@@ -135,7 +136,7 @@ def _archive_in(pickled: bytes) -> bytes:
             found = value.encode("latin-1", "ignore") if isinstance(value, str) else value
             if isinstance(found, bytes) and found.startswith(b"PK\x03\x04"):
                 return found
-    except ValueError as error:
+    except Exception as error:  # a damaged pickle can fail in any way
         raise InputError(f"its pickle is damaged: {error}") from error
     raise InputError("its pickle holds no archive of arrays, as ATI's do")
 

@@ -16,9 +16,9 @@ import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
-from ..clip import DamagedError, Source, name_of
+from ..clip import Source, name_of
 from .codecs import CONTAINERS
-from .reader import joined, opened, sounds_of, zero_of_sound
+from .reader import heard, joined, opened, sounds_of, zero_of_sound
 from .sound import RATES, codec_for, made_for
 
 EXACT = ("mp4", "mov", "nut")
@@ -60,9 +60,10 @@ def sound_between(source: Source, start: Fraction, end: Fraction | None) -> Sour
             else:
                 copies = {stream.index: output.add_stream_from_template(stream) for stream in streams}
                 packets = _copied(container, copies, start, end)
-            for packet in packets:
-                empty = False
-                output.mux(packet)
+            with heard(name):
+                for packet in packets:
+                    empty = False
+                    output.mux(packet)
     return None if empty else file
 
 
@@ -103,15 +104,13 @@ def _encoded(
     end: Fraction | None,
 ) -> Iterator[av.Packet]:
     encoders = {stream.index: made_for(stream, output, codec)[0] for stream in streams}
-    try:
+    with heard(name):
         for packet in _packets(container, start, end):
             for sound in cast("list[av.AudioFrame]", packet.decode()):
                 yield from encoders[packet.stream.index].encode(sound)
         for stream in streams:
             for sound in stream.codec_context.decode(None):
                 yield from encoders[stream.index].encode(sound)
-    except av.FFmpegError as error:
-        raise DamagedError(f"the sound of {name} is damaged: {error.strerror}") from error
     for encoder in encoders.values():
         yield from encoder.encode(None)
 

@@ -27,6 +27,7 @@ from av.video.stream import VideoStream
 from torch import Tensor
 
 from ...core import Frame, InputError
+from ...parse import number
 from .. import orientation, yuv
 from ..clip import Colour, DamagedError, Info, Source, from_shown_at, name_of
 from ..standard import is_standard
@@ -162,6 +163,18 @@ def first_look(name: str) -> Iterator[None]:
         raise DamagedError(
             f"{name} cannot be read: it states impossible values, so it is damaged or of an unknown kind"
         ) from error
+
+
+@contextmanager
+def heard(name: str) -> Iterator[None]:
+    """Any error of PyAV while the sound of a file is read or copied becomes an `InputError`."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (av.FFmpegError, ArithmeticError, TypeError, ValueError) as error:
+        said = getattr(error, "strerror", None) or "it states impossible values"
+        raise InputError(f"the sound of {name} is damaged ({said}): drop the sound") from error
 
 
 Begun: TypeAlias = Callable[..., Iterator[av.VideoFrame]]
@@ -774,7 +787,7 @@ def _duration(container: InputContainer, stream: VideoStream, rate: Fraction | N
         return stream.duration * stream.time_base
     end = Fraction(container.duration or 0, 1_000_000)
     if tag := re.fullmatch(r"(\d{1,6}):(\d{1,2}):(\d{1,2}(?:\.\d{0,12})?)", stream.metadata.get("DURATION", "")):
-        hours, minutes, seconds = (Fraction(part) for part in tag.groups())
+        hours, minutes, seconds = map(number, tag.groups())
         end = hours * 3600 + minutes * 60 + seconds
     duration = end - (stream.start_time or 0) * stream.time_base
     whole = round(duration * rate) / rate if rate else duration

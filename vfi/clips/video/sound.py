@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from ...core import InputError
 from ...timing.grids import Knots, Timing
-from ..clip import DamagedError, Reader, Source, name_of
+from ..clip import Reader, Source, name_of
 from .codecs import CONTAINERS
-from .reader import end_of, joined, opened, sounds_of, zero_of_sound
+from .reader import end_of, heard, joined, opened, sounds_of, zero_of_sound
 
 Samples = NDArray[np.float32]
 """[C,n], -1..1."""
@@ -207,7 +207,7 @@ class _Tape:
         """The position and the samples of each frame. Frames that nearly follow on do so exactly, despite rounded times."""
         resampler = av.AudioResampler("fltp", self.layout, self.rate)
         following: int | None = None
-        try:
+        with heard(self._name):
             packets = (packet for packet in joined(self._container) if packet.stream.index == self._stream.index)
             for frame in chain.from_iterable(self._stream.decode(packet) for packet in packets):
                 place = following
@@ -222,8 +222,6 @@ class _Tape:
                     following += samples.shape[1]
             for part in resampler.resample(None) if following is not None else ():
                 yield following or 0, cast(Samples, part.to_ndarray())
-        except av.FFmpegError as error:
-            raise DamagedError(f"the sound of {self._name} is damaged: {error.strerror}") from error
 
 
 def _along(tape: _Tape, knots: Knots) -> Iterator[Samples]:

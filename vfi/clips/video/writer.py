@@ -18,12 +18,12 @@ import av
 from av.container import InputContainer, OutputContainer
 
 from ...core import Frame, InputError
-from ..clip import DEFAULT_ENCODING, DamagedError, Encoding, Info, Source, Staged, Writer, name_of
+from ..clip import DEFAULT_ENCODING, Encoding, Info, Source, Staged, Writer, name_of
 from . import codecs
 from .encoder import Encoder, Pictures
 from .excerpt import sound_for
 from .extras import Extras, Kept, label, labels
-from .reader import joined, opened, zero_of_sound
+from .reader import heard, joined, opened, zero_of_sound
 
 
 class VideoWriter(Writer):
@@ -191,14 +191,15 @@ class _Sound:
                 return
             packet.stream = self._copies[packet.stream.index]
             packet.dts, packet.pts = packet.dts - shift, packet.pts - shift
-            self._output.mux(packet)
+            try:
+                self._output.mux(packet)
+            except (av.error.ArgumentError, av.error.InvalidDataError) as error:  # others are the disk's
+                raise InputError(f"the sound of {self._name} is damaged ({error.strerror}): drop the sound") from error
             self._next = self._read()
 
     def _read(self) -> av.Packet | None:
-        try:
+        with heard(self._name):
             return next((packet for packet in self._packets if packet.dts is not None), None)
-        except av.FFmpegError as error:
-            raise DamagedError(f"the sound of {self._name} is damaged: {error.strerror}") from error
 
 
 def _clock(tick: Fraction, audio: Source | None) -> int:

@@ -100,10 +100,12 @@ def _check_not_compressed(path: Path) -> None:
 def _unpickled(path: Path) -> object:
     if torch.__version__ < "2.10":
         raise InputError(f"torch {torch.__version__} cannot read a pickle safely: 2.10 or later is needed")
-    _check_not_compressed(path)
     try:
+        _check_not_compressed(path)
         with torch.serialization.safe_globals([datetime]):  # Super SloMo's file holds its date
             return torch.load(path, map_location="cpu", weights_only=True)
+    except InputError:
+        raise
     except pickle.UnpicklingError as error:
         raise InputError(f"{path} holds more than tensors and plain values, or is damaged: none of it was run") from error
     except Exception as error:  # a damaged pickle can fail in any way

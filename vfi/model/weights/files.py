@@ -81,8 +81,10 @@ def kind_of(path: Path) -> str | None:
             if zipfile.is_zipfile(file):
                 members = {name.rpartition("/")[2] for name in zipfile.ZipFile(file).namelist()}
                 return "TorchScript" if "constants.pkl" in members else "pickle" if "data.pkl" in members else None
-    except (OSError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    except InputError:
+        raise
+    except Exception as error:  # a damaged archive can fail in any way
+        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or first_line(error)}") from error
     return None
 
 
