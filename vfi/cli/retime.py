@@ -10,6 +10,7 @@ from pathlib import Path
 from ..clips.clip import Info
 from ..clips.standard import is_standard
 from ..core import InputError
+from ..parse import exact
 from ..timing.curves import EASINGS, TimeCurve, along, of_json, parse
 from ..timing.grids import Timing, exact_rate
 from . import batch, parallel, shot_options
@@ -77,7 +78,7 @@ def endless(info: Info, args: Namespace) -> Info:
         )
     if info.rate is None:
         raise InputError("standard input states no frame rate: give the one of the output with --fps")
-    return replace(info, duration=Fraction(ENDLESS), frames=round(ENDLESS * info.rate))
+    return replace(info, duration=exact(ENDLESS), frames=round(ENDLESS * info.rate))
 
 
 def curve(args: Namespace, duration: Fraction) -> TimeCurve:

@@ -24,6 +24,7 @@ from av.video.codeccontext import VideoCodecContext
 from torch import Tensor
 
 from ..core import Frame, InputError
+from ..parse import exact
 from ..pixels import transfer as light
 from ..pixels.uint8 import floats
 from . import exr, orientation, stills, yuv
@@ -113,7 +114,7 @@ class ImageReader:
             curve and f"the DPX images hold {curve}: frames are blended in these log codes",
         )
         self.notes += [note for note in notes if note]
-        self.times = [Fraction(place) / rate for place in (*held, held[-1] + 1)]
+        self.times = [exact(place) / rate for place in (*held, held[-1] + 1)]
         self.info = replace(
             info,
             path=path,
@@ -272,12 +273,12 @@ def _series(file: Path) -> tuple[str, str] | None:
 
 def _places(files: Sequence[Path]) -> list[Fraction]:
     """The place of each image in its series, counted in steps from the first; a step is the least one between two numbers."""
-    numbers = list(map(Fraction, range(len(files))))
+    numbers = [exact(number) for number in range(len(files))]
     if len({_series(file) for file in files}) == 1 and (series := _series(files[0])) is not None:
         head, tail = map(len, series)
         numbers = [Fraction(int(file.name[head : len(file.name) - tail])) for file in files]
     step = min((after - before for before, after in pairwise(numbers)), default=Fraction(1))
-    return [(number - numbers[0]) / step for number in numbers] if step > 0 else list(map(Fraction, range(len(files))))
+    return [(number - numbers[0]) / step for number in numbers] if step > 0 else [exact(number) for number in range(len(files))]
 
 
 def _gap(files: Sequence[Path], places: Sequence[Fraction | int], gaps: Gaps) -> str | None:

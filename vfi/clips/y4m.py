@@ -193,8 +193,8 @@ def _number(text: str, key: str, name: str) -> int:
 def _ratio(text: str, key: str, name: str) -> Fraction | None:
     """A ratio such as ``24:1``; None if a side is 0, which means unknown."""
     one, colon, other = text.partition(":")
-    numbers = _number(one, key, name), _number(other if colon else "", key, name)
-    return Fraction(*numbers) if all(numbers) else None
+    above, below = _number(one, key, name), _number(other if colon else "", key, name)
+    return Fraction(above, below) if above and below else None
 
 
 def _chroma(word: str, name: str) -> tuple[str, int, str, bool]:

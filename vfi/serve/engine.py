@@ -22,7 +22,7 @@ from ..model import load
 from ..model.devices import device_of
 from ..model.load import HUGE, Choice
 from ..model.wrappers import TTA_PASSES
-from ..parse import quoted
+from ..parse import exact, quoted
 from ..render.run import between
 from .maker import THUMBNAIL, Asked, Mark, Missing, Picture, Plane
 
@@ -69,7 +69,7 @@ class Engine:
                 f"pictures of 3 x {THUMBNAIL[0]} x {THUMBNAIL[1]}"
             )
         pictures = enumerate(_tensor(thumbnails).float())
-        frames = [Frame(picture, Fraction(number), Fraction(1)) for number, picture in pictures]
+        frames = [Frame(picture, exact(number), Fraction(1)) for number, picture in pictures]
         found: list[Found] = []
         if None in known:
             list(shots(frames, None, found))

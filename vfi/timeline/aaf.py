@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core import InputError
-from ..parse import shown
+from ..parse import exact, shown
 from . import timecode
 from .clip import Left, NewMedia, TimelineClip
 from .compose import Composition, Placed, written_as
@@ -264,7 +264,7 @@ def _warp(group: Any, rate: Fraction, zero: Fraction) -> TimeMap:
     if found is None or _kind(found) != "VaryingValue":
         raise InputError(f"its time warp {shown(str(group.operation.name))} has no map of frames")
     # a map of offsets counts from 0 to 1, of frames in frames
-    unit = Fraction(1) if lines is not None else Fraction(max(int(group.length) - 1, 1))
+    unit = Fraction(1) if lines is not None else exact(max(int(group.length) - 1, 1))
     points = [
         (_exact(point["Time"].value) * unit / rate, zero + _exact(point["Value"].value) / rate) for point in found.pointlist
     ]

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from ..core import InputError
-from ..parse import shown
+from ..parse import exact, shown
 from . import timecode
 from .clip import Left, NewMedia, TimelineClip
 from .maps import Polyline, Speed
@@ -144,7 +144,7 @@ def _otio_clip(one: Placed, media: NewMedia | None, rate: Fraction) -> dict[str,
     reference: dict[str, Any] = {"OTIO_SCHEMA": "MissingReference.1", "metadata": {}, "name": "", "available_range": None}
     reference["available_image_bounds"] = None
     if media is not None:
-        start = Fraction(media.start)
+        start = exact(media.start)
         reference |= {"OTIO_SCHEMA": "ExternalReference.1", "target_url": file_url(media.path)}
         reference["available_range"] = _range(0, media.frames, rate)
     elif isinstance(one.clip, TimelineClip):
@@ -308,7 +308,7 @@ def _xml_clip(
 
 def _xml_remap(clip: TimelineClip, total: int) -> list[str]:
     """The filter Time Remap, whose graph gives the media's frame, at the timeline's rate, for each frame of the clip."""
-    times = {Fraction(0), Fraction(clip.frames)}
+    times = {Fraction(0), exact(clip.frames)}
     if not isinstance(clip.map, Speed):
         inside = ((time - clip.start) * clip.rate for time, _ in _line(clip).points)
         times |= {frame for frame in inside if 0 < frame < clip.frames}

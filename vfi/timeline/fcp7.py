@@ -12,7 +12,7 @@ from fractions import Fraction
 from xml.sax.saxutils import escape
 
 from ..core import InputError
-from ..parse import number, quoted, whole
+from ..parse import exact, number, quoted, whole
 from .clip import Left, NewMedia, TimelineClip
 from .maps import Polyline, Speed, TimeMap
 from .markup import Document, Element
@@ -177,7 +177,9 @@ def _rate(element: Element) -> Fraction | None:
     except ValueError:
         return None
     ntsc = element.value("rate", "ntsc").upper() == "TRUE"
-    return Fraction(timebase * 1000, 1001) if ntsc and timebase > 0 else Fraction(timebase) if timebase > 0 else None
+    if timebase <= 0:
+        return None
+    return Fraction(timebase * 1000, 1001) if ntsc else exact(timebase)
 
 
 def _rate_markup(rate: Fraction) -> str:

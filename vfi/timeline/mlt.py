@@ -16,7 +16,7 @@ from math import ceil
 from xml.sax.saxutils import escape
 
 from ..core import InputError
-from ..parse import number, quoted, whole
+from ..parse import exact, number, quoted, whole
 from .clip import Left, NewMedia, TimelineClip
 from .maps import Cubics, Speed, Summed, TimeMap
 from .markup import Document, Element
@@ -175,7 +175,7 @@ class MltTimeline:
             if length > LONGEST:
                 raise InputError(f"its speed map runs over {length} frames: at most {LONGEST} are possible")
             at = self._animation(speeds)
-            return Summed(first / self.rate, 1 / self.rate, tuple(map(at, map(Fraction, range(length)))))
+            return Summed(first / self.rate, 1 / self.rate, tuple(at(exact(frame)) for frame in range(length)))
         if not times:
             raise InputError("its time remap has neither a time_map nor a speed_map")
         keys = self._keys(times)
@@ -189,7 +189,7 @@ class MltTimeline:
         keys = self._keys(text)
         if len(keys) == 1:
             return lambda frame: keys[0][2]
-        cubics = Cubics(tuple(Fraction(position) for position, _, _ in keys), _pieces(keys), keys[-1][2])
+        cubics = Cubics(tuple(exact(position) for position, _, _ in keys), _pieces(keys), keys[-1][2])
         return lambda frame: cubics.at(min(max(frame, cubics.first), cubics.last))
 
     def _keys(self, text: str) -> list[tuple[int, str, Fraction]]:

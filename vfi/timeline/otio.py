@@ -13,7 +13,7 @@ from math import ceil, isfinite
 from typing import Any
 
 from ..core import InputError
-from ..parse import shown
+from ..parse import exact, shown
 from .clip import Left, NewMedia, TimelineClip
 from .compose import Composition, Placed
 from .json_spans import Json, Value
@@ -140,9 +140,9 @@ def _schema(value: Value) -> str:
 
 
 def _fraction(value: float) -> Fraction:
-    exact = Fraction(value)
-    near = exact.limit_denominator(1001)
-    return near if abs(near - exact) <= NEAR else exact
+    stated = exact(value)
+    near = stated.limit_denominator(1001)
+    return near if abs(near - stated) <= NEAR else stated
 
 
 def _number(value: Value, name: str) -> float:
@@ -260,7 +260,7 @@ def _duration(item: Value) -> Fraction:
     used = _span(item.get("source_range"))
     if used is None and schema in ("Track", "Stack"):
         inner = [_duration(child) for child in item.all("children")]
-        return Fraction(sum(inner) if schema == "Track" else max(inner, default=0))
+        return exact(sum(inner) if schema == "Track" else max(inner, default=0))
     reference = _reference(item)
     used = used or (None if reference is None else _span(reference.get("available_range")))
     if used is None:

@@ -16,6 +16,7 @@ from math import ceil, floor
 from typing import Protocol, TypeAlias
 
 from ..core import InputError
+from ..parse import exact
 from ..timing.curves import Along
 
 Place: TypeAlias = "tuple[int, Fraction]"
@@ -118,10 +119,8 @@ class Multiplied:
 
     def covered(self, output: int) -> list[tuple[int, Fraction]]:
         """The frames whose time an output covers, and what share of each; nothing lasts past the last frame."""
-        start, end = output / self.factor, min((output + 1) / self.factor, Fraction(self.source))
-        return [
-            (index, min(end, Fraction(index + 1)) - max(start, Fraction(index))) for index in range(floor(start), ceil(end))
-        ]
+        start, end = output / self.factor, min((output + 1) / self.factor, exact(self.source))
+        return [(index, min(end, exact(index + 1)) - max(start, exact(index))) for index in range(floor(start), ceil(end))]
 
     def duration(self, output: int, durations: Sequence[Fraction | None]) -> Fraction | None:
         """Seconds of an output, from the durations of the frames that it covers; None if one is unknown."""
