@@ -342,6 +342,17 @@ def test_hints_of_avid_are_no_part_of_a_name(name: str, wanted: str):
     assert without_hints(name) == wanted
 
 
+def test_timecode_of_fast_rates_has_three_digits_of_frames():
+    out = remade(read(event("00:00:01:000 00:00:02:000", "01:00:00:000 01:00:02:000"), 120))
+    assert out.startswith("001  AX       V     C        00:00:00:012 00:00:02:012 01:00:00:000 01:00:02:000\n")
+
+
+def test_a_compact_timecode_stays_compact():
+    timeline = read(event("00000100 00000200", "01000000 01000100"))
+    assert (places(timeline.clips[0])[0], timeline.clips[0].frames) == (24, 24)
+    assert remade(timeline).startswith("001  AX       V     C        00000012 00000112 01000000 01000100\n")
+
+
 def test_frame_numbers_instead_of_timecode():  # OpenTimelineIO pull request 210
     text = "1 CLPA V C     113 170 0  57\n2 CLPA V C     170 170 57 57\n"
     text += "2 CLPB V D 027 162 189 57 84\n3 CLPB V C     189 381 84 276\n"

@@ -193,7 +193,9 @@ def _like(text: str, frame: int, rate: Fraction, drop: bool) -> str:
         return str(frame)
     if ":" not in text:
         return timecode.written(frame, rate, drop).replace(":", "")
-    return timecode.written(frame, rate, drop, text[-3])
+    mark = text.rstrip("0123456789")[-1]
+    head, _, last = timecode.written(frame, rate, drop, mark).rpartition(mark)
+    return f"{head}{mark}{last.zfill(len(text.rpartition(mark)[2]))}"
 
 
 def read_edl(data: bytes, what: str, rate: Fraction | None) -> EdlTimeline:
