@@ -138,6 +138,12 @@ def test_drop_frame_counts():
     assert "AX       V     C        00:00:00;12 00:00:10;12 01:00:00;00 01:00:10;00" in remade(timeline)
 
 
+def test_a_source_without_drop_frame_on_a_record_with_it():
+    timeline = read("FCM: DROP FRAME\n" + event("00:01:00:00 00:01:10:00", "01:00:00;00 01:00:10;00"), NTSC)
+    assert (places(timeline.clips[0])[0], timeline.clips[0].frames, timeline.clips[0].notes) == (1800, 300, ())
+    assert "AX       V     C        00:00:00:12 00:00:10:12 01:00:00;00 01:00:10;00" in remade(timeline)
+
+
 def test_without_marks_fcm_tells_drop_frame():
     text = event("00:01:00:02 00:01:10:02", "01:00:00:00 01:00:10:00")
     assert places(read("FCM: DROP FRAME\n" + text, NTSC).clips[0])[0] == 1800

@@ -438,5 +438,5 @@ def _ramp(effect: Value, notes: list[str]) -> Polyline:
         if any(numbers[2:]) and 0 < index < len(keys) - 1:
             raise InputError("its ramp has curves: only straight ramps of Resolve are read")
         points.append((_fraction(numbers[0]), _fraction(numbers[1])))
-    notes.append("it has a ramp of Resolve, which is read by what others have measured of it")
+    notes.append("its ramp of Resolve is read as straight lines between its keyframes")
     return Polyline(tuple(points))
