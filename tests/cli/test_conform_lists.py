@@ -67,13 +67,25 @@ def test_a_conformed_timeline_has_nothing_to_do(name: str, footage: Path, tmp_pa
 
 
 @pytest.mark.parametrize("ending", [".edl", ".xml"])
-def test_otio_is_written_as_other_formats(ending: str, footage: Path, tmp_path: Path):
+def test_otio_is_written_as_other_formats(ending: str, footage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     out, media = tmp_path / f"out{ending}", tmp_path / "media"
     assert vfi(DATA / "speeds.otio", out, "--find", footage, "--media", media, "--only", "slow") == 0
     clips = read_timeline(out, F(24) if ending == ".edl" else None)[1].clips
     made = [clip for clip in clips if (media / Path(clip.media).name).exists()]
     assert [(clip.frames, clip.place(0) * 24) for clip in made] == [(48, 12), (30, 12), (24, 12)]
     assert [clip.frames for clip in clips] == [24, 48, 30, 12, 24, 24]
+    assert "sound, effects and transitions are not" in " ".join(capsys.readouterr().err.split())
+
+
+def test_what_cannot_be_written_is_refused_before_frames_are_made(
+    footage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    source = tmp_path / "broken.otio"
+    source.write_text((DATA / "speeds.otio").read_text().replace('"value": 10.0', '"value": 10.5'))  # the gap
+    assert vfi(source, tmp_path / "o.edl", "--find", footage) == 2
+    assert "can only be written as .otio: third stands at broken frames" in " ".join(capsys.readouterr().err.split())
+    assert list(tmp_path.iterdir()) == [source]
+    assert vfi(source, tmp_path / "o.otio", "--find", footage, "--clip", "freeze") == 0
 
 
 def test_an_edl_needs_its_rate(footage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

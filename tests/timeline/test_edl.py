@@ -138,6 +138,12 @@ def test_drop_frame_counts():
     assert "AX       V     C        00:00:00;12 00:00:10;12 01:00:00;00 01:00:10;00" in remade(timeline)
 
 
+def test_a_source_without_drop_frame_on_a_record_with_it():
+    timeline = read("FCM: DROP FRAME\n" + event("00:01:00:00 00:01:10:00", "01:00:00;00 01:00:10;00"), NTSC)
+    assert (places(timeline.clips[0])[0], timeline.clips[0].frames, timeline.clips[0].notes) == (1800, 300, ())
+    assert "AX       V     C        00:00:00:12 00:00:10:12 01:00:00;00 01:00:10;00" in remade(timeline)
+
+
 def test_without_marks_fcm_tells_drop_frame():
     text = event("00:01:00:02 00:01:10:02", "01:00:00:00 01:00:10:00")
     assert places(read("FCM: DROP FRAME\n" + text, NTSC).clips[0])[0] == 1800
@@ -340,6 +346,17 @@ def test_paths_in_comments_point_to_the_new_media():
 )  # fmt: skip
 def test_hints_of_avid_are_no_part_of_a_name(name: str, wanted: str):
     assert without_hints(name) == wanted
+
+
+def test_timecode_of_fast_rates_has_three_digits_of_frames():
+    out = remade(read(event("00:00:01:000 00:00:02:000", "01:00:00:000 01:00:02:000"), 120))
+    assert out.startswith("001  AX       V     C        00:00:00:012 00:00:02:012 01:00:00:000 01:00:02:000\n")
+
+
+def test_a_compact_timecode_stays_compact():
+    timeline = read(event("00000100 00000200", "01000000 01000100"))
+    assert (places(timeline.clips[0])[0], timeline.clips[0].frames) == (24, 24)
+    assert remade(timeline).startswith("001  AX       V     C        00000012 00000112 01000000 01000100\n")
 
 
 def test_frame_numbers_instead_of_timecode():  # OpenTimelineIO pull request 210

@@ -107,6 +107,9 @@ def run(args: Namespace) -> int:
     if args.disagreement is not None:
         raise InputError("--disagreement cannot be combined with conform: it is for one clip")
     target = check_ending(kind, args.input, args.output)
+    if target != kind:
+        written(kind, timeline, {}, target)  # what cannot be written is refused before any frame is made
+        console.print("note: only video tracks are written in another format: sound, effects and transitions are not")
     asked = [job for job in jobs if job.asked(args.only) and job in wanted]
     folder = args.media or args.output.with_name(f"{args.output.stem}_media")
     maker = Maker(Settings.of(args), ShotOptions.of(args), Crew.of(args), folder, args.skip_existing, console)

@@ -51,7 +51,6 @@ class AafTimeline:
     composition: Composition
     ending: str
     what: str
-    notes: tuple[str, ...] = ("only the video tracks of an AAF are written: its sound is not",)
 
     def with_media(self, new: Mapping[int, NewMedia]) -> bytes:
         return written_as(self.composition, new, self.ending, self.what)

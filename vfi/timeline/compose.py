@@ -73,7 +73,7 @@ def written_as(composition: Composition, new: Mapping[int, NewMedia], ending: st
     writers = {".otio": _otio, ".edl": _edl, ".xml": _xml}
     if ending.lower() not in writers:
         raise InputError(f"{what} can be written as {', '.join(writers)}, not as {ending or 'a file without ending'}")
-    return writers[ending.lower()](composition, new).encode()
+    return writers[ending.lower()](composition, new).encode(errors="replace")  # a lone surrogate is no character
 
 
 def _why(one: Placed) -> str:
@@ -92,9 +92,9 @@ def _line(clip: TimelineClip) -> Polyline:
 def _url(path: str) -> str:
     """The URL of a path with forward slashes; a name stays as it is."""
     if path.startswith("//"):
-        return "file:" + quote(path)
+        return "file:" + quote(path, errors="replace")
     if path.startswith("/") or path[1:3] == ":/":
-        return "file://" + ("" if path.startswith("/") else "/") + quote(path, safe="/:")
+        return "file://" + ("" if path.startswith("/") else "/") + quote(path, safe="/:", errors="replace")
     return path
 
 

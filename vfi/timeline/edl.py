@@ -9,10 +9,10 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
 
 from ..core import InputError
 from ..parse import number, shown
@@ -94,7 +94,11 @@ class _Tail:
 
 @dataclass
 class _Event:
-    """An event line; ``own`` follows it, and ``tail`` is what counts: its own, or else that of the next line of its number."""
+    """An event line; ``own`` follows it, and ``tail`` is what counts: its own, or else that of the next line of its number.
+
+    ``times`` are source in and out and record in and out, and ``frames`` what they count. ``drop``: timecode without a mark of
+    its own is drop frame.
+    """
 
     line: _Line
     number: str
@@ -102,6 +106,7 @@ class _Event:
     channel: str
     transition: str
     times: tuple[_Word, ...]
+    frames: tuple[int, ...]
     drop: bool
     own: _Tail
     tail: _Tail
@@ -125,13 +130,9 @@ class _Event:
         files = [name for name in names if "." in name and _ENDING.fullmatch(name.rpartition(".")[2])]
         return media_path([*files, *names, self.reel.text][0])
 
-    def frames(self, rate: Fraction) -> list[int]:
-        """Its four times, in frames: source in and out, record in and out. Raises `InputError`."""
-        return [_frames(word.text, rate, self.drop) for word in self.times]
-
 
 def _frames(text: str, rate: Fraction, drop: bool) -> int:
-    return timecode.frames(text, rate, drop) if timecode.is_timecode(text) else int(text)
+    return timecode.frames(text, rate, drop or timecode.drops(text)) if timecode.is_timecode(text) else int(text)
 
 
 def without_hints(name: str) -> str:
@@ -174,7 +175,7 @@ class EdlTimeline:
         room = len(reel.text) if len(reel.text) > 1 or self._text[reel.end : reel.end + 2] != "  " else 2
         yield reel.begin, reel.begin + room, "AX".ljust(room)
         for word, frame in zip(event.times, (media.start, media.start + clip.frames), strict=False):
-            yield word.begin, word.end, _like(word.text, frame, self.rate, event.drop)
+            yield word.begin, word.end, _like(word.text, frame, self.rate, event.drop or timecode.drops(word.text))
         for line in [*(line for line, _, _ in event.tail.speeds), *event.tail.freeze]:
             yield line.begin, line.after, ""
         for comment in event.own.comments:
@@ -193,7 +194,9 @@ def _like(text: str, frame: int, rate: Fraction, drop: bool) -> str:
         return str(frame)
     if ":" not in text:
         return timecode.written(frame, rate, drop).replace(":", "")
-    return timecode.written(frame, rate, drop, text[-3])
+    mark = text.rstrip("0123456789")[-1]
+    head, _, last = timecode.written(frame, rate, drop, mark).rpartition(mark)
+    return f"{head}{mark}{last.zfill(len(text.rpartition(mark)[2]))}"
 
 
 def read_edl(data: bytes, what: str, rate: Fraction | None) -> EdlTimeline:
@@ -205,12 +208,12 @@ def read_edl(data: bytes, what: str, rate: Fraction | None) -> EdlTimeline:
     bom, encoding, text = _decoded(data, what)
     reader = _Reader(text, what, rate)
     timeline = EdlTimeline([], reader.broken, rate, text, bom, encoding, [], what)
-    for event, why in _judged(reader.events, reader.times):
+    for event, why in _judged(reader.events):
         name = shown(event.clip_name or event.reel.text)
         try:
             if why:
                 raise _Unusable(why)
-            clip = _clip(event, name, rate, reader.times[id(event)], what)
+            clip = _clip(event, name, rate, what)
         except _Unusable as error:
             timeline.left.append(Left(name, str(error), event.line.number))
         else:
@@ -222,6 +225,15 @@ def read_edl(data: bytes, what: str, rate: Fraction | None) -> EdlTimeline:
 
 class _Unusable(Exception):
     """An event that stays as it is, and why."""
+
+
+@contextmanager
+def _told(what: str, line: _Line, rate: Fraction) -> Iterator[None]:
+    """Errors of timecode tell the line, and that the rate may be wrong."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{what}, line {line.number}: {error} (--fps gives {timecode.shown_rate(rate)})") from error
 
 
 def _decoded(data: bytes, what: str) -> tuple[bytes, str, str]:
@@ -241,13 +253,12 @@ def _decoded(data: bytes, what: str) -> tuple[bytes, str, str]:
 
 
 class _Reader:
-    """The events of a text; ``times`` holds their four times in frames, by the event's id."""
+    """The events of a text."""
 
     def __init__(self, text: str, what: str, rate: Fraction) -> None:
         self.text, self.what, self.rate = text, what, rate
         self.events: list[_Event] = []
         self.broken: list[Left] = []
-        self.times: dict[int, list[int]] = {}
         self.marked = _DROP_MARK.search(text) is not None  # then marks tell drop frame, and FCM does not
         self.read()
 
@@ -268,7 +279,9 @@ class _Reader:
             known = known or upper.startswith(("TITLE:", "FCM:"))
             if upper.startswith("FCM:"):
                 drop = "DROP" in upper and "NON" not in upper
-                self._counted(line, timecode.dropped, self.rate) if drop else None
+                if drop:
+                    with _told(self.what, line, self.rate):
+                        timecode.dropped(self.rate)
             elif upper.startswith(("M2 ", "M2\t")):
                 self._speed(line)
             elif upper.startswith("*"):
@@ -280,15 +293,6 @@ class _Reader:
         for event, later in pairwise(self.events):
             if event.own.empty and event.number == later.number:
                 event.tail = later.own
-
-    def _counted(self, line: _Line, count: Any, *given: Any) -> Any:
-        """What a count of timecode gives. Its errors tell the line, and that the rate may be wrong."""
-        try:
-            return count(*given)
-        except InputError as error:
-            raise InputError(
-                f"{self.what}, line {line.number}: {error} (--fps gives {timecode.shown_rate(self.rate)})"
-            ) from error
 
     def words(self, line: _Line) -> list[_Word]:
         return [_Word(found[0], *found.span()) for found in _WORD.finditer(self.text, line.begin, line.end)]
@@ -317,10 +321,10 @@ class _Reader:
         last = at - 1 if at > 2 else at
         reel = _Word(self.text[words[1].begin : words[last - 1].end], words[1].begin, words[last - 1].end)
         tail = _Tail()
-        marked = any(timecode.drops(word.text) for word in times)
-        dropped = marked or (drop and not self.marked)
-        event = _Event(line, words[0].text, reel, channel, words[at].text.upper(), times, dropped, tail, tail)
-        self.times[id(event)] = self._counted(line, event.frames, self.rate)
+        drop = drop and not self.marked
+        with _told(self.what, line, self.rate):
+            frames = tuple(_frames(word.text, self.rate, drop) for word in times)
+        event = _Event(line, words[0].text, reel, channel, words[at].text.upper(), times, frames, drop, tail, tail)
         self.events.append(event)
 
     def _speed(self, line: _Line) -> None:
@@ -351,7 +355,7 @@ def _counts(text: str) -> bool:
     return not timecode.is_timecode(text)
 
 
-def _judged(events: list[_Event], times: dict[int, list[int]]) -> Iterator[tuple[_Event, str]]:
+def _judged(events: list[_Event]) -> Iterator[tuple[_Event, str]]:
     """The events that show video of a reel, each with why it stays, if it does."""
     blended = set[int]()
     for index, event in enumerate(events):
@@ -359,11 +363,11 @@ def _judged(events: list[_Event], times: dict[int, list[int]]) -> Iterator[tuple
             continue
         blended.add(id(event))
         for before in events[max(index - 3, 0) : index]:
-            meets = before.channel == event.channel and times[id(before)][3] == times[id(event)][2]
+            meets = before.channel == event.channel and before.frames[3] == event.frames[2]
             if before.number == event.number or meets:
                 blended.add(id(before))
     for event in events:
-        source, out, begin, end = times[id(event)]
+        source, out, begin, end = event.frames
         if not event.video or event.reel.text.upper() == "BL" or begin == end:
             continue
         kind = {"D": "a dissolve", "W": "a wipe", "K": "a key"}.get(event.transition[0])
@@ -375,8 +379,8 @@ def _judged(events: list[_Event], times: dict[int, list[int]]) -> Iterator[tuple
         yield event, why
 
 
-def _clip(event: _Event, name: str, rate: Fraction, times: list[int], what: str) -> TimelineClip:
-    source, out, begin, end = times
+def _clip(event: _Event, name: str, rate: Fraction, what: str) -> TimelineClip:
+    source, out, begin, end = event.frames
     frames, used, notes = end - begin, out - source, list[str]()
     speeds = event.tail.speeds
     if len(speeds) > 1:
@@ -384,10 +388,8 @@ def _clip(event: _Event, name: str, rate: Fraction, times: list[int], what: str)
     if speeds:
         line, text, place = speeds[0]
         speed, decimals = _said(text, event.tail.value("FROM CLIP NAME"), rate)
-        try:
-            entry = _frames(place, rate, event.drop or timecode.drops(place)) if place else None
-        except InputError as error:
-            raise InputError(f"{what}, line {line.number}: {error} (--fps gives {timecode.shown_rate(rate)})") from error
+        with _told(what, line, rate):
+            entry = _frames(place, rate, event.drop) if place else None
         if speed and event.tail.freeze:
             raise _Unusable("it has a freeze frame and an M2 line of another speed")
         avid = speed < 0 and used == 1 and entry in (None, source)  # its source is the frame that it begins with

@@ -47,6 +47,11 @@ WORDS = {
 }
 
 
+def _unquoted(text: str) -> str:
+    """The string that a literal stands for. Raises `ValueError` for an unknown escape."""
+    return json.loads(text) if "\\" in text else text[1:-1]
+
+
 @dataclass(eq=False)
 class Value:
     """A value of a `Json`, which stands from ``begin`` to before ``end``; ``kind`` is object, array, string, number or word.
@@ -72,7 +77,7 @@ class Value:
     def string(self, *names: str) -> str:
         """A field that is a string; empty if it is missing or something else."""
         found = self.get(*names)
-        return json.loads(found.text, strict=False) if found is not None and found.kind == "string" else ""
+        return _unquoted(found.text) if found is not None and found.kind == "string" else ""
 
     def number(self, *names: str) -> float | None:
         """A field that is a number; None if it is missing or something else."""
@@ -181,7 +186,7 @@ class Json:
 
     def _unquoted(self, text: str, begin: int) -> str:
         try:
-            return json.loads(text)
+            return _unquoted(text)
         except ValueError as error:
             raise self._fail(begin, "this is no string") from error
 

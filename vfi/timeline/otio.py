@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, isfinite
 from typing import Any
 
@@ -129,6 +130,7 @@ def read_otio(data: bytes, what: str) -> OtioTimeline:
     return timeline
 
 
+@lru_cache(maxsize=256)
 def normal_rate(said: float) -> Fraction:
     """The frame rate that a float stands for: 23.976, 23.98 and 23.976024 are 24000/1001."""
     ntsc = Fraction(ceil(said) * 1000, 1001)
@@ -139,6 +141,7 @@ def _schema(value: Value) -> str:
     return value.string("OTIO_SCHEMA").partition(".")[0]
 
 
+@lru_cache(maxsize=4096)
 def _fraction(value: float) -> Fraction:
     stated = exact(value)
     near = stated.limit_denominator(1001)
@@ -438,5 +441,5 @@ def _ramp(effect: Value, notes: list[str]) -> Polyline:
         if any(numbers[2:]) and 0 < index < len(keys) - 1:
             raise InputError("its ramp has curves: only straight ramps of Resolve are read")
         points.append((_fraction(numbers[0]), _fraction(numbers[1])))
-    notes.append("it has a ramp of Resolve, which is read by what others have measured of it")
+    notes.append("its ramp of Resolve is read as straight lines between its keyframes")
     return Polyline(tuple(points))
