@@ -52,19 +52,27 @@ def coded(
     layout: str = "yuv420p",
     *,
     order: str = "tff",
+    whole: int = 0,
     field_order: int = 0,
 ) -> Path:
-    """A clip of grey frames; lossless and interlaced unless ``options`` say otherwise. ``order``: the field shown first."""
+    """A clip of grey frames; lossless and interlaced unless ``options`` say otherwise.
+
+    ``order``: the field shown first. The first ``whole`` frames are flagged as progressive.
+    """
     usual = {"qp": "0", "g": "12", "bf": "2", "flags": "+ildct+ilme"}
     with av.open(str(path), "w") as out:
         stream = out.add_stream(codec, rate=rate, options=usual if options is None else options)
         stream.width, stream.height, stream.pix_fmt = lumas[0].shape[1], lumas[0].shape[0], layout
         if field_order:
             stream.codec_context.field_order = field_order
-        marks = av.filter.Graph()
-        begin, end = marks.add_buffer(stream, time_base=1 / rate), marks.add("buffersink")
-        marks.link_nodes(begin, marks.add("setfield", order), end).configure()
+        marks = {}
+        for name in (order, "prog"):
+            graph = av.filter.Graph()
+            begin, end = graph.add_buffer(stream, time_base=1 / rate), graph.add("buffersink")
+            graph.link_nodes(begin, graph.add("setfield", name), end).configure()
+            marks[name] = graph, begin, end
         for index, luma in enumerate(lumas):
+            _, begin, end = marks["prog" if index < whole else order]
             begin.push(grey(luma, layout))
             frame = end.pull()
             frame.pts, frame.time_base = index, 1 / rate
