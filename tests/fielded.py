@@ -52,27 +52,19 @@ def coded(
     layout: str = "yuv420p",
     *,
     order: str = "tff",
-    whole: int = 0,
     field_order: int = 0,
 ) -> Path:
-    """A clip of grey frames; lossless and interlaced unless ``options`` say otherwise.
-
-    ``order``: the field shown first. The first ``whole`` frames are flagged as progressive.
-    """
+    """A clip of grey frames; lossless and interlaced unless ``options`` say otherwise. ``order``: the field shown first."""
     usual = {"qp": "0", "g": "12", "bf": "2", "flags": "+ildct+ilme"}
     with av.open(str(path), "w") as out:
         stream = out.add_stream(codec, rate=rate, options=usual if options is None else options)
         stream.width, stream.height, stream.pix_fmt = lumas[0].shape[1], lumas[0].shape[0], layout
         if field_order:
             stream.codec_context.field_order = field_order
-        marks = {}
-        for name in (order, "prog"):
-            graph = av.filter.Graph()
-            begin, end = graph.add_buffer(stream, time_base=1 / rate), graph.add("buffersink")
-            graph.link_nodes(begin, graph.add("setfield", name), end).configure()
-            marks[name] = graph, begin, end
+        marks = av.filter.Graph()
+        begin, end = marks.add_buffer(stream, time_base=1 / rate), marks.add("buffersink")
+        marks.link_nodes(begin, marks.add("setfield", order), end).configure()
         for index, luma in enumerate(lumas):
-            _, begin, end = marks["prog" if index < whole else order]
             begin.push(grey(luma, layout))
             frame = end.pull()
             frame.pts, frame.time_base = index, 1 / rate
@@ -128,5 +120,24 @@ def repeated_by_flags(path: Path, count: int) -> Path:
             copy.pts, copy.dts = begin(index), begin(order) - 5 * field
             copy.duration = begin(index + 1) - begin(index)
             copy.is_keyframe = packet.is_keyframe
+            out.mux(copy)
+    return path
+
+
+def flagged_whole(path: Path, source: Path, rate: Fraction, whole: int) -> Path:
+    """An interlaced MPEG-2 clip whose first ``whole`` pictures are flagged as progressive."""
+    with av.open(str(source)) as given, av.open(str(path), "w") as out:
+        origin = given.streams.video[0]
+        stream = out.add_stream_from_template(origin)
+        for packet in given.demux(origin):
+            if not packet.size:
+                continue
+            data = bytearray(bytes(packet))
+            place = next(at for at in range(len(data)) if data[at : at + 4] == b"\0\0\1\xb5" and data[at + 4] >> 4 == 8)
+            if packet.pts * packet.time_base * rate < whole:
+                data[place + 8] |= 0x80  # progressive_frame
+            copy = av.Packet(bytes(data))
+            copy.stream, copy.time_base, copy.is_keyframe = stream, packet.time_base, packet.is_keyframe
+            copy.pts, copy.dts, copy.duration = packet.pts, packet.dts, packet.duration
             out.mux(copy)
     return path

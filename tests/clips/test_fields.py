@@ -75,7 +75,8 @@ class TestInterlaced:
     def test_frames_are_told_apart_by_their_own_flags(self, tmp_path: Path):
         options = {"flags": "+ildct+ilme", "g": "6", "bf": "2", "b": "8M"}
         source = [*(made.picture(k, step=1) for k in range(15)), *made.interlaced(20)]
-        path = made.coded(tmp_path / "mixed.mp4", source, F(25), "mpeg2video", options, whole=15)
+        fields = made.coded(tmp_path / "fields.mp4", source, F(25), "mpeg2video", options)
+        path = made.flagged_whole(tmp_path / "mixed.mp4", fields, F(25), 15)
         mended, woven = VideoReader(path), VideoReader(path, deinterlace="off")
         same = [torch.equal(one.rgb, other.rgb) for one, other in zip(mended, woven, strict=True)]
         assert same == [True] * 15 + [False] * 20
