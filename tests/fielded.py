@@ -122,3 +122,22 @@ def repeated_by_flags(path: Path, count: int) -> Path:
             copy.is_keyframe = packet.is_keyframe
             out.mux(copy)
     return path
+
+
+def flagged_whole(path: Path, source: Path, rate: Fraction, whole: int) -> Path:
+    """An interlaced MPEG-2 clip whose first ``whole`` pictures are flagged as progressive."""
+    with av.open(str(source)) as given, av.open(str(path), "w") as out:
+        origin = given.streams.video[0]
+        stream = out.add_stream_from_template(origin)
+        for packet in given.demux(origin):
+            if not packet.size:
+                continue
+            data = bytearray(bytes(packet))
+            place = next(at for at in range(len(data)) if data[at : at + 4] == b"\0\0\1\xb5" and data[at + 4] >> 4 == 8)
+            if packet.pts * packet.time_base * rate < whole:
+                data[place + 8] |= 0x80  # progressive_frame
+            copy = av.Packet(bytes(data))
+            copy.stream, copy.time_base, copy.is_keyframe = stream, packet.time_base, packet.is_keyframe
+            copy.pts, copy.dts, copy.duration = packet.pts, packet.dts, packet.duration
+            out.mux(copy)
+    return path

@@ -72,6 +72,18 @@ class TestInterlaced:
         assert all(np.array_equal(luma(frame), picture) for frame, picture in zip(reader, source, strict=True))
         assert reader.notes == []
 
+    def test_frames_are_told_apart_by_their_own_flags(self, tmp_path: Path):
+        options = {"flags": "+ildct+ilme", "g": "6", "bf": "2", "b": "8M"}
+        source = [*(made.picture(k, step=1) for k in range(15)), *made.interlaced(20)]
+        fields = made.coded(tmp_path / "fields.mp4", source, F(25), "mpeg2video", options)
+        path = made.flagged_whole(tmp_path / "mixed.mp4", fields, F(25), 15)
+        mended, woven = VideoReader(path), VideoReader(path, deinterlace="off")
+        same = [torch.equal(one.rgb, other.rgb) for one, other in zip(mended, woven, strict=True)]
+        assert same == [True] * 15 + [False] * 20
+        assert mended.notes == ["the clip is interlaced in parts: these frames are deinterlaced, at the same frame rate"]
+        assert woven.notes == ["the clip is interlaced in parts: the two fields of a frame are treated as one picture"]
+        assert_seeks(VideoReader(path))
+
     def test_the_field_order_that_matroska_states_counts_where_pictures_have_no_flag(self, tmp_path: Path):
         source = made.interlaced(8)
         upper, lower = (

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from io import BytesIO
@@ -384,17 +384,27 @@ class VideoReader(Decoded):
 
     def since(self, time: Fraction, before: int = 0) -> Iterator[Frame]:
         """As `clip.Seeks.since`: decoded from the key frame before, if the container gives its position."""
-        if self._film:
-            early = 2 * (before + fields.CYCLE) * self._interval  # room for the cycle before
-            shown = self._whole(self._key(time - early, 0))
-        else:
-            room = 0 if self._asked == "off" else 1 + 2 * self._soft  # evened frames begin later, so one more may be shown
-            shown = self._whole(self._key(time, before + room))
+        shown = self._near(time, before)
         return (self._frame(*one) for one in from_shown_at(shown, time, before, lambda one: one[1] + one[2]))
 
+    def _near(self, time: Fraction, before: int) -> Iterator[Shown]:
+        """As `_whole`, from the key frame that leaves room for ``before`` pictures, and for those that mending looks at."""
+        if self._film:
+            return self._whole(self._key(time - 2 * (before + fields.CYCLE) * self._interval, 0))
+        room = before + 2 * self._soft  # evened frames begin later, so one more may be shown
+        if self._asked == "auto" and not self._flagged:
+            key = self._key(time, room)
+            if key is None:
+                return self._whole(None)
+            with closing(self._timed(key)) as shown:
+                first = next(shown, None)
+            if first is None or not first[0].interlaced_frame:
+                return self._whole(key)
+        return self._whole(self._key(time, room + (self._asked != "off")))
+
     def _whole(self, key: _Key | None) -> Iterator[Shown]:
-        """Each picture from ``key`` on, its fields mended; the first after a key frame lacks its neighbour, and is left out."""
-        shown = self._timed(key)
+        """Each picture from ``key`` on, its fields mended; the first after a key frame is left out if it lacks a neighbour."""
+        shown: Iterator[Shown] = self._timed(key)
         if self._film:
             yield from fields.without_pulldown(shown, self.info.start or Fraction(0), self._interval, within=key is not None)
         elif self._asked == "off":
@@ -403,8 +413,12 @@ class VideoReader(Decoded):
                     self._note("the clip is interlaced in parts: the two fields of a frame are treated as one picture")
                 yield one
         else:
-            shown = islice(fields.deinterlaced(shown, self._order, self._begins, self._refused), key is not None, None)
-            yield from islice(fields.evened(shown), key is not None, None) if self._soft else shown
+            first = next(shown, None)
+            if first is not None:
+                alone = key is not None and (first[0].interlaced_frame or self._order is not None)
+                whole = fields.deinterlaced(chain((first,), shown), self._order, self._begins, self._refused)
+                whole = islice(whole, alone, None)
+                yield from islice(fields.evened(whole), key is not None, None) if self._soft else whole
 
     def _begins(self, time: Fraction) -> None:
         if self._flagged:
@@ -426,7 +440,7 @@ class VideoReader(Decoded):
             clock = _Clock(stream, origin_of(container), self.info.rate)
             return _key_before(container, stream, clock.stamp(time), self._first, before)
 
-    def _timed(self, key: _Key | None) -> Iterator[Shown]:
+    def _timed(self, key: _Key | None) -> Generator[Shown, None, None]:
         """Each picture from ``key`` on, with its time and duration."""
         name = name_of(self.source)
         with opened(self.source, name) as container:
