@@ -438,12 +438,12 @@ stand.work[0][2].start()
 told["first"] = events(stand, "MOUSEMOVE", "TIMER")
 while (answer := events(stand, "TIMER")) == ["RUNNING_MODAL"]:
     time.sleep(0.05)
-told["answer"] = [begun, answer, stand.said, stand.timer]
+told["answer"] = [begun, answer, stand.said, stand.timer, stand.work[0][2].percent]
 told["after"] = [place(strip), codes(20, 21), len(made())]
 """
     )
     assert told["first"] == ["RUNNING_MODAL", "RUNNING_MODAL"]
-    assert told["answer"] == [True, ["FINISHED"], [["INFO", "30 new frames in m"]], None]
+    assert told["answer"] == [True, ["FINISHED"], [["INFO", "30 new frames in m"]], None, 100]
     assert told["after"] == [[1, 61, 1], [MIXED, 10], 1]
 
 
