@@ -438,13 +438,52 @@ stand.work[0][2].start()
 told["first"] = events(stand, "MOUSEMOVE", "TIMER")
 while (answer := events(stand, "TIMER")) == ["RUNNING_MODAL"]:
     time.sleep(0.05)
-told["answer"] = [begun, answer, stand.said, stand.timer]
+told["answer"] = [begun, answer, stand.said, stand.timer, stand.work[0][2].percent]
 told["after"] = [place(strip), codes(20, 21), len(made())]
 """
     )
     assert told["first"] == ["RUNNING_MODAL", "RUNNING_MODAL"]
-    assert told["answer"] == [True, ["FINISHED"], [["INFO", "30 new frames in m"]], None]
+    assert told["answer"] == [True, ["FINISHED"], [["INFO", "30 new frames in m"]], None, 100]
     assert told["after"] == [[1, 61, 1], [MIXED, 10], 1]
+
+
+def test_panel_and_preferences_are_drawn(blender):
+    told = blender("""
+import bl_ext.user_default.inbetween_vfi as extension
+from types import SimpleNamespace
+
+class Layout:
+    "What stands for Blender's layout; a property that does not exist fails."
+    def __init__(self):
+        self.names, self.buttons = [], {}
+    def row(self, align=False):
+        return self
+    def prop(self, owner, name, **more):
+        getattr(owner, name)
+        self.names.append(name)
+    def operator(self, name):
+        self.buttons[name] = SimpleNamespace()
+        return self.buttons[name]
+
+layout = Layout()
+bpy.context.window_manager.inbetween_factor = 4
+bpy.context.window_manager.inbetween_longer = False
+extension.SidebarPanel.draw(SimpleNamespace(layout=layout), bpy.context)
+told["panel"] = [layout.names, {name: vars(button) for name, button in layout.buttons.items()}]
+layout = Layout()
+values = {name: getattr(chosen, name) for name in ("program", "folder", "quality", "codec", "handles")}
+extension.Preferences.draw(SimpleNamespace(layout=layout, **values), bpy.context)
+told["preferences"] = layout.names
+extension.unregister()
+told["gone"] = hasattr(bpy.types.WindowManager, "inbetween_factor")
+extension.register()
+""")
+    assert told["panel"] == [
+        ["inbetween_factor", "inbetween_longer", "quality", "codec"],
+        {"inbetween.smooth": {}, "inbetween.slow": {"factor": 4, "longer": False}, "inbetween.match_rate": {}},
+    ]
+    assert told["preferences"] == ["program", "folder", "quality", "codec", "handles"]
+    assert told["gone"] is False
 
 
 def test_escape_leaves_everything_as_it_was(blender):

@@ -89,6 +89,9 @@ def test_real_time_keeps_the_part_and_changes_its_length():
 
 def test_rates_of_blender_are_exact():
     assert places.rate_of(23.976024627685547) == NTSC
+    assert places.rate_of(23.976022720336914) == NTSC  # as Blender 4.2 gives it
+    assert [places.rate_of(rate) for rate in (25.0, 12.5, 24.0)] == [25, F(25, 2), 24]
+    assert places.rate_of(29.871234893798828) == F(29.871234893798828).limit_denominator(1001)  # a mean of varying times
     assert places.scene_rate(30, 1.001000046730042) == F(30000, 1001)
     with pytest.raises(places.RefusedError):
         places.rate_of(0.0)

@@ -168,11 +168,27 @@ def test_resolve_gets_its_script(home, capsys):
     subprocess.run([sys.executable, "-I", "-m", "py_compile", str(path)], check=True)
     capsys.readouterr()
     vfi("editors", "list")
-    assert f"resolve: installed, starts {home / 'my tools' / 'vfi'}" in capsys.readouterr().out
+    assert f"resolve: not found; starts {home / 'my tools' / 'vfi'} (" in capsys.readouterr().out
     assert vfi("editors", "uninstall", "resolve") == 0
     assert not path.exists()
     assert vfi("editors", "uninstall", "resolve") == 0
     assert "nothing was installed" in capsys.readouterr().err
+
+
+def test_the_list_tells_which_editors_are_found(home, monkeypatch, capsys):
+    vfi("editors", "install", "kdenlive")
+    vfi("editors", "install", "resolve")
+    monkeypatch.setenv("PATH", str(home))
+    capsys.readouterr()
+    vfi("editors")  # what we made ourselves is no sign of an editor
+    assert [line.partition(";")[0] for line in capsys.readouterr().out.splitlines()] == [
+        "kdenlive: not found",
+        "resolve: not found",
+    ]
+    (rc(home).parent / "profiles").mkdir()
+    (home / ".local/share/DaVinciResolve/logs").mkdir()
+    vfi("editors", "list", "--json")
+    assert [one["found"] for one in json.loads(capsys.readouterr().out)] == [True, True]
 
 
 def test_the_script_of_another_stays(home, capsys):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..clips.clip import Staged, aimed
 from ..core import InputError
-from ..editors import kconfig, kdenlive, resolve
+from ..editors import kconfig, kdenlive, places, resolve
 from .report import console_for_people
 
 EDITORS = ("kdenlive", "resolve")
@@ -44,21 +44,26 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 @dataclass(frozen=True)
 class Place:
-    """A place where something for an editor may be installed, and the program that it starts; None if nothing is."""
+    """A place where something for an editor may be installed, whether the editor seems to be there, and the program started.
+
+    ``program`` is None if nothing is installed.
+    """
 
     editor: str
     path: str
+    found: bool
     program: str | None
 
 
 def list_editors(args: Namespace) -> int:
-    places = list(_places())
+    found = list(_places())
     if args.json:
-        sys.stdout.write(json.dumps([asdict(place) for place in places]) + "\n")
+        sys.stdout.write(json.dumps([asdict(place) for place in found]) + "\n")
         return 0
-    for place in places:
-        state = "not installed" if place.program is None else f"installed, starts {place.program}"
-        sys.stdout.write(f"{place.editor}: {state} ({place.path})\n")
+    for place in found:
+        there = "found" if place.found else "not found"
+        state = "nothing is installed" if place.program is None else f"starts {place.program}"
+        sys.stdout.write(f"{place.editor}: {there}; {state} ({place.path})\n")
     return 0
 
 
@@ -70,12 +75,14 @@ def _places() -> Iterator[Place]:
         found = kconfig.entry(text, group, name)
         if found is not None and install.flatpak:
             found = found.removeprefix("--host --watch-bus ").partition(" interpolate ")[0]
-        yield Place("kdenlive (Flatpak)" if install.flatpak else "kdenlive", str(install.file), found)
+        name = "kdenlive (Flatpak)" if install.flatpak else "kdenlive"
+        there = install.flatpak or shutil.which("kdenlive") is not None or places.used(install.file.parent, kdenlive.FILE)
+        yield Place(name, str(install.file), there, found)
     path = resolve.folder() / resolve.NAME
     lines = (_content(path) or b"").decode("utf-8", "replace").splitlines()
     own = bool(lines) and lines[0].startswith(resolve.HEAD)
     told = next((line.removeprefix("PROGRAM = ").strip("'\"") for line in lines if line.startswith("PROGRAM = ")), "")
-    yield Place("resolve", str(path), told if own else None)
+    yield Place("resolve", str(path), resolve.found(), told if own else None)
 
 
 def install_editor(args: Namespace) -> int:

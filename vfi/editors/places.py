@@ -16,6 +16,14 @@ def data_folder() -> Path:
     return _named("XDG_DATA_HOME") or Path.home() / ".local" / "share"
 
 
+def used(folder: Path, ours: str) -> bool:
+    """Whether a folder has anything besides ``ours``, which we may have made ourselves."""
+    try:
+        return any(path.name != ours for path in folder.iterdir())
+    except OSError:
+        return False
+
+
 def _named(variable: str) -> Path | None:
     """The folder that an environment variable names; a relative one counts for nothing, as its standard says."""
     path = Path(os.environ.get(variable, ""))

@@ -27,6 +27,12 @@ def folder() -> Path:
     return Path.home() / ".local" / "share" / "DaVinciResolve" / inside
 
 
+def found() -> bool:
+    """Whether Resolve seems to be installed, or was started once."""
+    programs = {"win32": "C:/Program Files/Blackmagic Design/DaVinci Resolve", "darwin": "/Applications/DaVinci Resolve"}
+    return Path(programs.get(sys.platform, "/opt/resolve")).is_dir() or places.used(folder().parents[2], "Fusion")
+
+
 def media_folder() -> Path:
     """Where new media goes if nothing else is said."""
     return Path.home() / ("Movies" if sys.platform == "darwin" else "Videos") / "Inbetween"

@@ -27,6 +27,8 @@ CODECS = (
     ("hevc", "HEVC (.mp4)", "Smaller files"),
     ("ffv1", "FFV1 (.mkv)", "Lossless"),
 )
+FACTOR = {"name": "Factor", "default": 2, "min": 1, "soft_max": 16, "max": 1000, "description": "How many times slower"}
+LONGER = {"name": "Longer", "default": True, "description": "The strip grows to show all that it shows; else it is cut"}
 EVERY = 0.2
 """Seconds between two looks at the program."""
 
@@ -205,10 +207,8 @@ class Slow(Making, bpy.types.Operator):
     bl_idname = "inbetween.slow"
     bl_label = "Slow Down"
 
-    factor: FloatProperty(name="Factor", default=2, min=1, soft_max=16, max=1000, description="How many times slower")
-    longer: BoolProperty(
-        name="Longer", default=True, description="The strip grows to show all that it shows now; else it is cut"
-    )
+    factor: FloatProperty(**FACTOR)
+    longer: BoolProperty(**LONGER)
 
     def wanted(self, strip: Strip) -> Strip:
         return places.slowed(strip, Fraction(self.factor).limit_denominator(1000), longer=self.longer)
@@ -236,7 +236,9 @@ class SidebarPanel(bpy.types.Panel):
         layout.operator(Smooth.bl_idname)
         row = layout.row(align=True)
         row.prop(window, "inbetween_factor")
-        row.operator(Slow.bl_idname).factor = window.inbetween_factor
+        row.prop(window, "inbetween_longer", toggle=True)
+        slow = layout.operator(Slow.bl_idname)
+        slow.factor, slow.longer = window.inbetween_factor, window.inbetween_longer
         layout.operator(MatchRate.bl_idname)
         layout.prop(chosen, "quality")
         layout.prop(chosen, "codec")
@@ -249,12 +251,12 @@ assert {name for name, *_ in CODECS} == set(ENDINGS)
 def register() -> None:
     for one in CLASSES:
         bpy.utils.register_class(one)
-    bpy.types.WindowManager.inbetween_factor = FloatProperty(
-        name="Factor", default=2, min=1, soft_max=16, max=1000, description="How many times slower"
-    )
+    bpy.types.WindowManager.inbetween_factor = FloatProperty(**FACTOR)
+    bpy.types.WindowManager.inbetween_longer = BoolProperty(**LONGER)
 
 
 def unregister() -> None:
     del bpy.types.WindowManager.inbetween_factor
+    del bpy.types.WindowManager.inbetween_longer
     for one in reversed(CLASSES):
         bpy.utils.unregister_class(one)

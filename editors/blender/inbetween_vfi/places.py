@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import floor
 
 EXACT = 1001
-"""The largest denominator of a frame rate: Blender gives it as a float, and 23.976... means 24000/1001."""
+"""The largest denominator of a frame rate, which Blender gives as a float."""
 
 
 class RefusedError(Exception):
@@ -41,11 +41,12 @@ class Strip:
 
 
 def rate_of(value: float) -> Fraction:
-    """The exact frame rate that Blender gives as a float."""
-    rate = Fraction(value).limit_denominator(EXACT)
-    if rate <= 0:
+    """The exact frame rate that Blender gives as a float: 23.97602... is 24000/1001, also where its last digits are lost."""
+    given = Fraction(value)
+    if given <= 0:
         raise RefusedError("The frame rate of the media is unknown")
-    return rate
+    usual = (Fraction(round(given)), Fraction(round(given * 1001 / 1000) * 1000, 1001))
+    return next((rate for rate in usual if abs(rate - given) <= given / 10**6), given.limit_denominator(EXACT))
 
 
 def scene_rate(fps: int, base: float) -> Fraction:
