@@ -14,7 +14,7 @@ if sys.version_info >= (3, 11):
 else:
     from pip._vendor import tomli as tomllib
 
-NEEDED = re.compile(r"(?P<name>[\w.-]+)>=(?P<least>[\w.]+)(?P<marker>;.*)?")
+NEEDED = re.compile(r"(?P<name>[\w.-]+)>=(?P<least>[\w.]+)(?:,<[\w.]+)?(?P<marker>;.*)?")
 
 
 def lowest(extras: list[str]) -> list[str]:
