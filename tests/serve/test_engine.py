@@ -118,6 +118,17 @@ def test_a_model_of_four_frames(tmp_path):
     assert same(first, expected[1])
 
 
+def test_a_model_that_knows_only_the_middle_gives_the_same_in_any_order(tmp_path):
+    path = tmp_path / "half.safetensors"
+    save_file(parity.load_set("ifrnet/ifrnet").state(), path)
+    given = pictures(3, (32, 32))
+    expected = list(vfi.run(frames(given), vfi.load(path), Subdivide(8)))
+    maker = Maker(Engine(Asked(model=str(path))))
+    for n, k in ((0, 7), (1, 3), (0, 1), (0, 4), (1, 5), (0, 7), (0, 2)):
+        (made,) = maker.make((str(n), str(n + 1)), given.__getitem__, [F(k, 8)])
+        assert same(made, expected[8 * n + k]), (n, k)
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [

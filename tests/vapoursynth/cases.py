@@ -602,6 +602,18 @@ def case_a_worker_that_dies_is_an_error_and_the_next_script_gets_another():
     assert not same(same_again.get_frame(3), moving().get_frame(1))
 
 
+def case_without_a_command_the_error_names_what_helps():
+    before = dict(os.environ)
+    os.environ.pop("INBETWEEN_VFI")
+    os.environ["PATH"] = "/nowhere"
+    try:
+        text = error(interpolate, moving(2), quality="linear", device="cpu")
+        assert "INBETWEEN_VFI" in text, text
+        assert "torch" in text, text
+    finally:
+        os.environ.update(before)
+
+
 def case_scripts_share_a_worker_and_few_are_kept():
     makers._kept.clear()
     makers.KEPT = 2
@@ -676,6 +688,15 @@ def case_the_model_runs_in_this_process_if_it_can():
     away = interpolate(moving(), factor_num=4, quality="linear", worker="always")
     assert isinstance(list(makers._kept.values())[-1]._backend, Worker)
     assert np.abs(planes(away.get_frame(13)) - (before * 0.75 + after * 0.25)).max() <= 0.5
+
+
+def case_a_made_clip_can_be_made_smoother_again():
+    clip = moving(4)
+    twice = interpolate(interpolate(clip, **QUICK), **QUICK)
+    assert (twice.num_frames, twice.fps) == (16, 96)
+    assert [n for n, frame in enumerate(twice.frames(prefetch=8)) if any(same(frame, one) for one in clip.frames())] == [
+        0, 4, 8, 12, 13, 14, 15
+    ]  # fmt: skip
 
 
 def case_the_example_plays_what_a_player_gives():
