@@ -105,6 +105,7 @@ def test_identical_frames_are_repeated():
     assert np.array_equal(made.rgb, still.rgb)
 
 
+@pytest.mark.slow
 def test_a_model_of_four_frames(tmp_path):
     path = tmp_path / "four.safetensors"
     save_file(parity.load_set("flavr/flavr_4x").state(), path)
