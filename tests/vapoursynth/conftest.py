@@ -1,4 +1,4 @@
-"""A Python with VapourSynth, which needs 3.12 or later, found or built; the worker's command; and what `cases` found.
+"""A Python with VapourSynth, which needs 3.12 or later, and without torch, found or built; the worker's command; and what `cases` found.
 
 Looked for: the Python that ``INBETWEEN_VAPOURSYNTH_PYTHON`` names, this one, those of pyenv, and those on PATH. With
 ``INBETWEEN_BUILD_VAPOURSYNTH=1`` an environment is made for one that lacks it, once, in the cache folder: 99 MB. Otherwise the
@@ -24,6 +24,7 @@ from safetensors.torch import save_file
 ROOT = Path(__file__).parent.parent.parent
 HERE = Path(__file__).parent
 NEEDED = ("vapoursynth==81", "numpy")
+FIT = "import importlib.util, numpy, vapoursynth; vapoursynth.core; assert importlib.util.find_spec('torch') is None"
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,10 @@ def has(python: Path, code: str) -> bool:
 def found() -> Path:
     """A Python with VapourSynth; skips the test if there is none."""
     for python in pythons():
-        if has(python, "import numpy, vapoursynth; vapoursynth.core"):
+        if has(python, FIT):
             return python
     if named := os.environ.get("INBETWEEN_VAPOURSYNTH_PYTHON"):
-        pytest.fail(f"INBETWEEN_VAPOURSYNTH_PYTHON names {named}, which lacks VapourSynth or NumPy")
+        pytest.fail(f"INBETWEEN_VAPOURSYNTH_PYTHON names {named}, which must have VapourSynth and NumPy, and no torch")
     if not os.environ.get("INBETWEEN_BUILD_VAPOURSYNTH"):
         pytest.skip(
             "no Python 3.12 or later with VapourSynth and NumPy: INBETWEEN_VAPOURSYNTH_PYTHON names one, "
