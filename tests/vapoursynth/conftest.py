@@ -1,4 +1,4 @@
-"""A Python with VapourSynth, which needs 3.12 or later, and without torch, found or built; the worker's command; and what `cases` found.
+"""A Python with VapourSynth (3.12 or later) and without torch, found or built; the worker's command; and what `cases` found.
 
 Looked for: the Python that ``INBETWEEN_VAPOURSYNTH_PYTHON`` names, this one, those of pyenv, and those on PATH. With
 ``INBETWEEN_BUILD_VAPOURSYNTH=1`` an environment is made for one that lacks it, once, in the cache folder: 99 MB. Otherwise the
