@@ -22,6 +22,7 @@ import vapoursynth as vs
 from vfi.serve.maker import Mark, Missing, Picture
 from vfi.serve.worker import Worker
 from vfi.vapoursynth import interpolate, makers, retime
+from vfi.vapoursynth.colours import full
 from vfi.vapoursynth.graph import Graph
 
 core = vs.core
@@ -534,6 +535,17 @@ def case_colours_keep_their_matrix_and_range():
     assert np.abs(np.asarray(deep[0]).astype(int) - 511).max() <= 1
     head = interpolate(flat([(5, 128, 128), (9, 128, 128)], _Matrix=1, _Range=0), sc=False, **QUICK).get_frame(1)
     assert np.abs(np.asarray(head[0]).astype(int) - 7).max() <= 1  # below black
+
+
+def case_both_names_of_the_range_are_known():
+    for props, right in (
+        ({"_Range": 1}, True),
+        ({"_Range": 0}, False),
+        ({"_ColorRange": 1}, False),
+        ({"_ColorRange": 0}, True),
+    ):
+        assert [full(props, otherwise) for otherwise in (False, True)] == [right] * 2
+    assert [full({}, otherwise) for otherwise in (False, True)] == [False, True]
 
 
 def case_a_yuv_without_a_matrix_works():
