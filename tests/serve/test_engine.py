@@ -105,6 +105,7 @@ def test_identical_frames_are_repeated():
     assert np.array_equal(made.rgb, still.rgb)
 
 
+@pytest.mark.slow
 def test_a_model_of_four_frames(tmp_path):
     path = tmp_path / "four.safetensors"
     save_file(parity.load_set("flavr/flavr_4x").state(), path)
@@ -116,6 +117,17 @@ def test_a_model_of_four_frames(tmp_path):
     assert same(made, expected[5])
     (first,) = maker.make(("0", "0", "1", "2"), given.__getitem__, [F(1, 2)])
     assert same(first, expected[1])
+
+
+def test_a_model_that_knows_only_the_middle_gives_the_same_in_any_order(tmp_path):
+    path = tmp_path / "half.safetensors"
+    save_file(parity.load_set("ifrnet/ifrnet").state(), path)
+    given = pictures(3, (32, 32))
+    expected = list(vfi.run(frames(given), vfi.load(path), Subdivide(8)))
+    maker = Maker(Engine(Asked(model=str(path))))
+    for n, k in ((0, 7), (1, 3), (0, 1), (0, 4), (1, 5), (0, 7), (0, 2)):
+        (made,) = maker.make((str(n), str(n + 1)), given.__getitem__, [F(k, 8)])
+        assert same(made, expected[8 * n + k]), (n, k)
 
 
 @pytest.mark.parametrize(

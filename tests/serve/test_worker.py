@@ -145,6 +145,8 @@ def test_the_command_is_the_named_one_else_that_on_the_path(tmp_path: Path, monk
     assert worker.command({}) == there
     named = program(tmp_path / "with space", "exit 0")
     assert worker.command({worker.NAMED: named}) == named
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert worker.command({worker.NAMED: "~/with space"}) == named
     with pytest.raises(InputError, match="INBETWEEN_VFI is '/nowhere'"):
         worker.command({worker.NAMED: "/nowhere"})
     monkeypatch.setenv("PATH", "/nowhere")

@@ -22,6 +22,7 @@ import vapoursynth as vs
 from vfi.serve.maker import Mark, Missing, Picture
 from vfi.serve.worker import Worker
 from vfi.vapoursynth import interpolate, makers, retime
+from vfi.vapoursynth.colours import full
 from vfi.vapoursynth.graph import Graph
 
 core = vs.core
@@ -536,6 +537,17 @@ def case_colours_keep_their_matrix_and_range():
     assert np.abs(np.asarray(head[0]).astype(int) - 7).max() <= 1  # below black
 
 
+def case_both_names_of_the_range_are_known():
+    for props, right in (
+        ({"_Range": 1}, True),
+        ({"_Range": 0}, False),
+        ({"_ColorRange": 1}, False),
+        ({"_ColorRange": 0}, True),
+    ):
+        assert [full(props, otherwise) for otherwise in (False, True)] == [right] * 2
+    assert [full({}, otherwise) for otherwise in (False, True)] == [False, True]
+
+
 def case_a_yuv_without_a_matrix_works():
     for size in ((64, 36), (1280, 720)):
         clip = flat([(60, 120, 130), (100, 110, 140)], size=size)
@@ -600,6 +612,18 @@ def case_a_worker_that_dies_is_an_error_and_the_next_script_gets_another():
         assert "signal 9" in text, text
     same_again = interpolate(moving(), tta="flip", model="dis")
     assert not same(same_again.get_frame(3), moving().get_frame(1))
+
+
+def case_without_a_command_the_error_names_what_helps():
+    before = dict(os.environ)
+    os.environ.pop("INBETWEEN_VFI")
+    os.environ["PATH"] = "/nowhere"
+    try:
+        text = error(interpolate, moving(2), quality="linear", device="cpu")
+        assert "INBETWEEN_VFI" in text, text
+        assert "torch" in text, text
+    finally:
+        os.environ.update(before)
 
 
 def case_scripts_share_a_worker_and_few_are_kept():
@@ -676,6 +700,15 @@ def case_the_model_runs_in_this_process_if_it_can():
     away = interpolate(moving(), factor_num=4, quality="linear", worker="always")
     assert isinstance(list(makers._kept.values())[-1]._backend, Worker)
     assert np.abs(planes(away.get_frame(13)) - (before * 0.75 + after * 0.25)).max() <= 0.5
+
+
+def case_a_made_clip_can_be_made_smoother_again():
+    clip = moving(4)
+    twice = interpolate(interpolate(clip, **QUICK), **QUICK)
+    assert (twice.num_frames, twice.fps) == (16, 96)
+    assert [n for n, frame in enumerate(twice.frames(prefetch=8)) if any(same(frame, one) for one in clip.frames())] == [
+        0, 4, 8, 12, 13, 14, 15
+    ]  # fmt: skip
 
 
 def case_the_example_plays_what_a_player_gives():

@@ -1,4 +1,4 @@
-"""A Python with VapourSynth, which needs 3.12 or later, found or built; the worker's command; and what `cases` found.
+"""A Python with VapourSynth (3.12 or later) and without torch, found or built; the worker's command; and what `cases` found.
 
 Looked for: the Python that ``INBETWEEN_VAPOURSYNTH_PYTHON`` names, this one, those of pyenv, and those on PATH. With
 ``INBETWEEN_BUILD_VAPOURSYNTH=1`` an environment is made for one that lacks it, once, in the cache folder: 99 MB. Otherwise the
@@ -18,11 +18,13 @@ from pathlib import Path
 
 import parity
 import pytest
+from filelock import FileLock
 from safetensors.torch import save_file
 
 ROOT = Path(__file__).parent.parent.parent
 HERE = Path(__file__).parent
 NEEDED = ("vapoursynth==81", "numpy")
+FIT = "import importlib.util, numpy, vapoursynth; vapoursynth.core; assert importlib.util.find_spec('torch') is None"
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,10 @@ def has(python: Path, code: str) -> bool:
 def found() -> Path:
     """A Python with VapourSynth; skips the test if there is none."""
     for python in pythons():
-        if has(python, "import numpy, vapoursynth; vapoursynth.core"):
+        if has(python, FIT):
             return python
+    if named := os.environ.get("INBETWEEN_VAPOURSYNTH_PYTHON"):
+        pytest.fail(f"INBETWEEN_VAPOURSYNTH_PYTHON names {named}, which must have VapourSynth and NumPy, and no torch")
     if not os.environ.get("INBETWEEN_BUILD_VAPOURSYNTH"):
         pytest.skip(
             "no Python 3.12 or later with VapourSynth and NumPy: INBETWEEN_VAPOURSYNTH_PYTHON names one, "
@@ -86,7 +90,8 @@ def found() -> Path:
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A Python with VapourSynth and without torch, and the command of this checkout as the worker."""
-    python = found()
+    with FileLock(shared(tmp_path_factory) / "vapoursynth.lock"):
+        python = found()
     folder = tmp_path_factory.mktemp("vapoursynth")
     worker = folder / "vfi"
     worker.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" OMP_NUM_THREADS=1 exec "{sys.executable}" -m vfi "$@"\n')
@@ -97,10 +102,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
         "XDG_CONFIG_HOME": str(folder / "config"),  # `vapoursynth config` writes there
         "INBETWEEN_VFI": str(worker),
     }
+    asked = [python, "-c", "import sysconfig; print(sysconfig.get_path('scripts'))"]
+    scripts = Path(subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip())
     for name in ("vapoursynth", "vspipe"):
-        assert (python.parent / name).exists(), f"{python.parent} has no {name}"
-    subprocess.run([python.parent / "vapoursynth", "config"], env=environment, check=True, capture_output=True)
-    return Home(python, python.parent / "vspipe", environment)
+        assert (scripts / name).exists(), f"{scripts} has no {name}"
+    subprocess.run([scripts / "vapoursynth", "config"], env=environment, check=True, capture_output=True)
+    return Home(python, scripts / "vspipe", environment)
 
 
 @dataclass(frozen=True)
@@ -113,11 +120,20 @@ class Outcome:
 
 @pytest.fixture(scope="session")
 def outcome(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """All cases of `cases`, run in one process of that Python, so that they share a worker."""
-    folder = tmp_path_factory.mktemp("cases")
-    save_file(parity.load_set("flavr/flavr_4x").state(), folder / "four.safetensors")
-    done = home.run(HERE / "cases.py", folder)
+    """All cases of `cases`, run once, in one process of that Python, so that they share a worker."""
+    folder = shared(tmp_path_factory) / "vapoursynth-cases"
     report = folder / "report.json"
-    assert report.exists(), done.stderr
-    assert done.stdout == "", "something was printed, which would be in the picture of a y4m stream"
+    with FileLock(f"{folder}.lock"):
+        if not report.exists():
+            folder.mkdir(exist_ok=True)
+            save_file(parity.load_set("flavr/flavr_4x").state(), folder / "four.safetensors")
+            done = home.run(HERE / "cases.py", folder)
+            assert report.exists(), done.stderr
+            assert done.stdout == "", "something was printed, which would be in the picture of a y4m stream"
     return Outcome(json.loads(report.read_text()), folder)
+
+
+def shared(factory: pytest.TempPathFactory) -> Path:
+    """The temporary folder of this run of the tests, which its processes share."""
+    folder = factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from fractions import Fraction
+from pathlib import Path
 from threading import Event, Thread, Timer
 from typing import IO, Any
 
@@ -37,8 +38,8 @@ LINES = 20
 
 def command(environment: Mapping[str, str] = os.environ) -> str:
     """The ``vfi`` command: the one that `NAMED` names, else the one on PATH. Raises `InputError`."""
-    named = environment.get(NAMED)
-    found = shutil.which(named or "vfi")
+    named = environment.get(NAMED, "")
+    found = shutil.which(str(Path(named).expanduser()) if named.startswith("~") else named or "vfi")
     if found is None and named:
         raise InputError(f"{NAMED} is {quoted(named)}, which cannot be run: it must name the vfi command")
     if found is None:

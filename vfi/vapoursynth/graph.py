@@ -53,8 +53,7 @@ class Graph:
         self._name = next(_numbers)
         self._lock = Lock()
         self._batches: OrderedDict[tuple[tuple[str, ...], tuple[Fraction, ...]], list[Picture]] = OrderedDict()
-        form = source.format
-        self._grey = form.color_family == vs.GRAY
+        self._grey = source.format.color_family == vs.GRAY
 
     def clip(self) -> vs.VideoNode:
         """The clip, in the format of the source."""
@@ -68,9 +67,9 @@ class Graph:
         def either(n: int, f: Any) -> vs.VideoNode:
             return before if self._shown(n, _listed(f)).following is None else whole
 
-        either_one = blank.std.FrameEval(either, prop_src=told)
+        pictures = blank.std.FrameEval(either, prop_src=told)
         around = [self._following(blank, by) for by in range(self._reach)]
-        return either_one.std.ModifyFrame([either_one, *around], self._finish)
+        return pictures.std.ModifyFrame([pictures, *around], self._finish)
 
     def _blank(self, clip: vs.VideoNode) -> vs.VideoNode:
         """A clip of the format of ``clip`` and the length and rate of the output, which costs nothing."""
@@ -106,7 +105,7 @@ class Graph:
 
         def frame(n: int) -> vs.VideoNode:
             index, t = self._places.at(n)
-            needed = t > 0 if by == 1 else False
+            needed = by == 1 and t > 0
             if self._places.rate is None and isinstance(self._places, Multiplied):
                 needed = needed or by < len(self._places.covered(n))
             return self._source[min(index + by, self._last) if needed else index]

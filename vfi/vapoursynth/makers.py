@@ -12,7 +12,7 @@ from typing import Literal
 
 from ..core import InputError
 from ..serve.maker import Asked, Backend, Maker
-from ..serve.worker import Worker
+from ..serve.worker import Worker, command
 
 Where = Literal["auto", "always", "never"]
 """Whether a worker makes the frames; auto: if torch cannot be imported here."""
@@ -35,11 +35,20 @@ def maker(asked: Asked, where: Where = "auto") -> Maker:
     with _lock:
         found = _kept.pop(key, None)
         if found is None or not found.alive:
-            found = Maker(Worker(asked) if engine is None else engine(asked))
+            found = Maker(_worker(asked, why) if engine is None else engine(asked))
         _kept[key] = found
         while len(_kept) > KEPT:
             _kept.popitem(last=False)
     return found
+
+
+def _worker(asked: Asked, why: str) -> Worker:
+    """A worker; ``why`` the model cannot run in this process, empty if it was not asked to."""
+    try:
+        program = command()
+    except InputError as error:
+        raise InputError(f"{error}{why and f'; in this Python the model cannot run: {why}'}") from error
+    return Worker(asked, program)
 
 
 def _engine() -> tuple[Callable[[Asked], Backend] | None, str]:
