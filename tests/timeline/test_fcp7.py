@@ -56,13 +56,13 @@ def test_a_graph_counts_more_than_a_speed():
     )
 
 
-def test_ntsc_rates_are_exact_and_a_clip_may_have_a_rate_of_its_own():
+def test_ntsc_rates_are_exact_and_in_points_count_at_the_rate_of_the_sequence():
     timeline = read(item("", rate=NTSC), rate=NTSC)
     assert timeline.clips[0].rate == F(24000, 1001)
     assert timeline.clips[0].place(1) == F(11 * 1001, 24000)
     other = "<rate><timebase>50</timebase></rate>"
     clip = read(item("", rate=other)).clips[0]
-    assert [clip.place(k) for k in (0, 1)] == [F(10, 50), F(10, 50) + F(1, 24)]
+    assert [clip.place(k) for k in (0, 1)] == [F(10, 24), F(11, 24)]
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,12 @@ def test_what_shows_no_media_is_no_clip():
     assert not timeline.left
 
 
+def test_of_an_audition_the_pick_is_conformed():
+    pick = '<asset-clip name="pick" ref="r2" duration="1s"/>'
+    timeline = read(f"<audition>{pick}{pick.replace('pick', 'other')}</audition>")
+    assert [clip.name for clip in timeline.clips] == ["pick"]
+
+
 def test_compound_clips_are_named_once_and_their_parts_are_left():
     timeline = read(f'<sync-clip name="s" duration="1s"><asset-clip ref="r2" duration="1s">{HALF}</asset-clip></sync-clip>')
     assert not timeline.clips

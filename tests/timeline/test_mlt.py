@@ -147,3 +147,24 @@ def test_kdenlive_gets_new_clips_in_its_bin():
     assert '<property name="resource">/new/a &amp; b.mov</property>' in text
     again = read_mlt(text.encode(), "out")
     assert [again.clips[0].place(k) * 24 for k in range(3)] == [F(12), F(13), F(14)]
+
+
+def test_proxies_stand_for_their_originals():
+    proxied = (
+        '<producer id="bin"><property name="kdenlive:id">3</property><property name="kdenlive:proxy">/p/proxy.mkv</property>'
+        '<property name="kdenlive:originalurl">/m/whole.mov</property></producer><producer id="c"><property name="resource">'
+        '/p/proxy.mkv</property><property name="kdenlive:id">3</property></producer>'
+    )
+    assert read(proxied).clips[0].media == "/m/whole.mov"
+    none = proxied.replace('proxy">/p/proxy.mkv', 'proxy">-')
+    assert read(none).clips[0].media == "/p/proxy.mkv"
+    shotcut = (
+        '<producer id="c"><property name="resource">/p/proxy.mp4</property><property name="shotcut:proxy">1</property>'
+        '<property name="shotcut:resource">/m/whole.mov</property></producer>'
+    )
+    assert read(shotcut).clips[0].media == "/m/whole.mov"
+
+
+def test_the_speed_of_old_projects_is_named():
+    old = '<producer id="c"><property name="mlt_service">framebuffer</property></producer>'
+    assert [(one.missed, "framebuffer" in one.reason) for one in read(old).left] == [(True, True)]

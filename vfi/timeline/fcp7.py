@@ -1,6 +1,7 @@
 """FCP 7 XML (``xmeml``), which Premiere and Resolve read and write.
 
-Owns its arithmetic: ``start`` and ``end`` are frames of the timeline, ``in`` and ``out`` frames of the retimed clip. A Time
+Owns its arithmetic: ``start`` and ``end`` are frames of the timeline, ``in`` and ``out`` frames of the retimed clip, at the
+timeline's rate whatever rate the clip states, as Premiere and Resolve read them. A Time
 Remap filter has a graph of straight lines from these to frames of the media, or a constant speed. Source: Apple's Final Cut Pro
 XML Interchange Format.
 """
@@ -75,7 +76,6 @@ class Fcp7Timeline:
             raise InputError("it stands beside a transition: only clips with hard cuts are conformed in FCP 7 XML")
         if end <= start:
             raise InputError(f"it lasts from frame {start} to {end}: the end must come after the start")
-        own = _rate(item) or rate
         time_map, notes = self._map(item, file, rate)
         return TimelineClip(
             name,
@@ -83,7 +83,7 @@ class Fcp7Timeline:
             rate,
             end - start,
             time_map,
-            _whole(item, "in") / own,
+            _whole(item, "in") / rate,
             notes=notes,
             line=item.line,
         )

@@ -256,7 +256,9 @@ def _inside(element: Element, other: Element) -> bool:
 
 
 def _unseen(element: Element) -> bool:
-    return element.get("srcEnable") == "audio" or element.get("enabled") == "0"
+    audition = element.parent is not None and element.parent.tag == "audition"
+    alternate = audition and element.parent is not None and element.parent.children[0] is not element
+    return element.get("srcEnable") == "audio" or element.get("enabled") == "0" or alternate
 
 
 def _handles(element: Element, rate: Fraction) -> tuple[int, int]:

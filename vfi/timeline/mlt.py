@@ -8,7 +8,7 @@ producer_timewarp, link_timeremap and mlt_animation, as melt 7.12 and 7.30 play 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -72,11 +72,18 @@ class MltTimeline:
         self._folder = media_path(root.get("root"))
         self._comma = root.get("LC_NUMERIC", "C") not in ("C", "POSIX")
         self._named = {one.get("id"): one for one in root.within("producer", "chain", "playlist", "tractor") if one.get("id")}
+        self._originals = dict(self._proxied())
         hidden = self._hidden()
         for playlist in root.within("playlist"):
             hides = hidden.get(playlist.get("id"), {"": True})
             if playlist.get("id") not in BINS and any(hide not in ("video", "both") for hide in hides):
                 self._read(playlist, any(hide not in ("audio", "both") for hide in hides))
+
+    def _proxied(self) -> Iterator[tuple[str, str]]:
+        """The original file of each clip for which Kdenlive has put a proxy, by the clip's number."""
+        for one in map(properties_of, self._document.root.within("producer", "chain")):
+            if len(one.get("kdenlive:proxy", "")) > 2 and one.get("kdenlive:originalurl"):  # "-" is none
+                yield one.get("kdenlive:id", ""), one["kdenlive:originalurl"]
 
     def _hidden(self) -> dict[str, dict[str, bool]]:
         """What each tractor's tracks hide of a playlist."""
@@ -95,8 +102,9 @@ class MltTimeline:
             name = properties.get("kdenlive:clipname") or properties.get("shotcut:caption") or producer.get("id")
             if producer.tag in ("playlist", "tractor"):
                 self._leave_nested(name, entry, producer)
-            elif properties.get("mlt_service", "") not in FILES:
-                self.left.append(Left(name, f"it is no video file, but {properties['mlt_service']}", entry.line, missed=False))
+            elif (service := properties.get("mlt_service", "")) not in FILES:
+                retimed = service == "framebuffer"  # speed in projects of old versions
+                self.left.append(Left(name, f"it is no video file, but {service}", entry.line, missed=retimed))
             else:
                 try:
                     self.clips.append(self._clip(name, entry, producer, properties, heard))
@@ -124,7 +132,8 @@ class MltTimeline:
             said, _, rest = properties.get("resource", "").partition(":")
             resource = properties.get("warp_resource") or rest
             speed = self._number(properties.get("warp_speed") or said)
-        path = media_path(resource)
+        resource = self._originals.get(properties.get("kdenlive:id", ""), resource)
+        path = media_path(properties.get("shotcut:resource") or resource)
         self._check(chain(entry.all("filter"), producer.all("filter")), start)
         relative = self._folder and not path.startswith("/") and path[1:2] != ":"
         return TimelineClip(
