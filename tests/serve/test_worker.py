@@ -97,6 +97,26 @@ def test_a_worker_that_dies_is_an_error_every_time(vfi: str):
     assert not dying.alive
 
 
+def test_a_dead_worker_does_not_end_a_program_that_heeds_broken_pipes(vfi: str):
+    """As vspipe, which starts Python without its signal handlers: there, a broken pipe would end the whole program."""
+    code = (
+        "import os, signal\nfrom fractions import Fraction\nimport numpy as np\n"
+        "from vfi.core import InputError\nfrom vfi.serve.maker import Asked, Picture\nfrom vfi.serve.worker import Worker\n"
+        "signal.signal(signal.SIGPIPE, signal.SIG_DFL)\n"
+        f"worker = Worker(Asked(quality='draft'), {vfi!r})\n"
+        "os.killpg(worker.process.pid, signal.SIGKILL)\nworker.process.wait()\n"
+        "given = {name: Picture(np.zeros((3, 500, 500), np.uint8)) for name in 'ab'}\n"
+        "try:\n    worker.make(('a', 'b'), given, [Fraction(1, 2)])\n"
+        "except InputError as error:\n    assert 'signal 9' in str(error)\n"
+        "else:\n    raise AssertionError\n"
+        "assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()\nassert signal.sigpending() == set()\n"
+        "os.write(1, b'goes on')\n"
+        "os.kill(os.getpid(), signal.SIGPIPE)  # its own broken pipes still end it\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGPIPE, "goes on", "")
+
+
 def test_a_worker_ends_when_it_is_closed_or_forgotten(vfi: str):
     closed = Worker(QUICK, vfi)
     closed.close()

@@ -115,20 +115,24 @@ def test_an_error_of_the_filter_ends_vspipe_with_the_sentence(home, tmp_path: Pa
     assert "no model is called 'nope'" in done.stderr
 
 
-def test_vspipe_ends_if_the_worker_dies(home, tmp_path: Path):
+@pytest.mark.parametrize("at", ["None", "5"])
+def test_vspipe_says_so_if_the_worker_dies(home, tmp_path: Path, at: str):
+    """Before the first frame, or at one: vspipe asks for several at once, so that one may wait for the worker then."""
     last = (
-        "import os, signal\nfrom vfi.vapoursynth import makers\nmade = interpolate(clip, quality='draft')\n"
-        "worker = next(iter(makers._kept.values()))._backend.process.pid\n"
-        "inner = made\n"
-        "def end(n, f):\n    if n == 5: os.kill(worker, signal.SIGKILL)\n    return f\n"
-        "made = interpolate(clip.std.ModifyFrame(clip, end), quality='draft')"
+        "import os, signal\nfrom vfi.vapoursynth import makers\n"
+        "def end(n, f):\n"
+        f"    if n == {at}:\n        os.killpg(worker.pid, signal.SIGKILL)\n        worker.wait()\n"
+        "    return f\n"
+        "made = interpolate(clip.std.ModifyFrame(clip, end), quality='draft')\n"
+        "worker = next(iter(makers._kept.values()))._backend.process\n"
+        "end(None, None)\n"
     )
     path = script(tmp_path / "dying.vpy", last)
     done = subprocess.run(
         [str(home.vspipe), str(path), "-"], env=home.environment, capture_output=True, check=False, timeout=300
     )
-    assert done.returncode != 0
-    assert b"the worker that makes the frames has ended" in done.stderr
+    assert done.returncode == 1
+    assert b"the worker that makes the frames has ended (signal 9)" in done.stderr
 
 
 def test_the_worker_ends_with_a_script_that_is_killed(home, tmp_path: Path):

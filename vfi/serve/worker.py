@@ -13,8 +13,8 @@ import subprocess
 import sys
 import weakref
 from collections import deque
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from threading import Event, Thread, Timer
@@ -110,7 +110,8 @@ class Worker:
         if self._process.stdin.closed:
             raise self._died()
         try:
-            write(self._process.stdin, request)
+            with _pipe_errors():
+                write(self._process.stdin, request)
             answer = self._read(self._process.stdout)
         except (EndedError, OSError) as error:
             raise self._died() from error
@@ -135,6 +136,25 @@ class Worker:
         return InputError(f"the worker that makes the frames has ended ({how}){last[:500]}")
 
 
+@contextmanager
+def _pipe_errors() -> Iterator[None]:
+    """Within, writing to a pipe that nobody reads is an `OSError`.
+
+    A program that starts Python without its signal handlers, as vspipe does, would be ended by SIGPIPE instead.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
+    try:
+        yield
+    finally:
+        if signal.SIGPIPE not in before:
+            if signal.SIGPIPE in signal.sigpending():
+                signal.sigwait({signal.SIGPIPE})
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _hear(lines: IO[bytes], said: deque[str]) -> None:
     """Pass on what a worker says, and keep its last lines."""
     with lines:
@@ -153,7 +173,7 @@ def _late(process: subprocess.Popen[Any], late: Event) -> None:
 def _end(process: subprocess.Popen[Any]) -> None:
     """End a process, if it has not ended: it does so when its requests end."""
     for pipe in (process.stdin, process.stdout):
-        with suppress(OSError):  # it has ended, and cannot take what was left in the buffer
+        with suppress(OSError), _pipe_errors():  # it has ended, and cannot take what was left in the buffer
             if pipe is not None:
                 pipe.close()
     try:
