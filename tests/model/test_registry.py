@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -230,16 +233,31 @@ def test_a_sparse_file_of_any_size_is_refused_before_it_is_read(tmp_path: Path, 
     assert read == []
 
 
-@pytest.mark.parametrize(
-    ("stored", "name"),
-    [
-        *((parity, name) for name in ("film/film", "flavr/flavr_2x", "ifrnet/ifrnet", "rife/rife_v4.25", "amt/amt_l")),
-        *((parity_other, name) for name in ("dain/dain_slowmotion", "emavfi/emavfi_small", "gimmvfi/gimmvfi_r")),
-        *((parity_other, name) for name in ("gmfss/gmfss_union", "ldmvfi/ldmvfi_tiny", "sepconv/sepconv_enhanced")),
-        (parity_other, "superslomo/superslomo"),
-    ],
-    ids=lambda given: given if isinstance(given, str) else "",
+SETS = (
+    *((parity, name) for name in ("film/film", "flavr/flavr_2x", "ifrnet/ifrnet", "rife/rife_v4.25", "amt/amt_l")),
+    *((parity_other, name) for name in ("dain/dain_slowmotion", "emavfi/emavfi_small", "gimmvfi/gimmvfi_r")),
+    *((parity_other, name) for name in ("gmfss/gmfss_union", "ldmvfi/ldmvfi_tiny", "sepconv/sepconv_enhanced")),
+    (parity_other, "superslomo/superslomo"),
 )
+
+
+@pytest.mark.parametrize(("stored", "name"), SETS, ids=lambda given: given if isinstance(given, str) else "")
 def test_what_can_be_built_passes_the_check(stored: Any, name: str):
     """On the meta device nothing can be read: no network may need the content of a tensor to be built."""
     registry.check({key: value.to("meta") for key, value in stored.load_set(name).state().items()})
+
+
+def test_building_a_network_does_not_load_the_compiler_of_torch():
+    """It takes seconds, and leaves a folder among the temporary files."""
+    names = [(stored.__name__, name) for stored, name in SETS]
+    code = (
+        "import importlib, sys\nimport vfi\nfrom vfi.model import registry\nvfi.load('inbetween-s')\n"
+        f"for stored, name in {names}:\n"
+        "    state = importlib.import_module(stored).load_set(name).state()\n"
+        "    registry.check({key: value.to('meta') for key, value in state.items()})\n"
+        "    assert 'torch._dynamo' not in sys.modules, name\n"
+    )
+    tests = Path(__file__).parents[1]
+    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (tests, tests.parent)))}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tests, env=paths, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
