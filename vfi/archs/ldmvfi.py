@@ -123,9 +123,10 @@ class Attention(nn.Module):
         self.to_q, self.to_k, self.to_v = (nn.Linear(width, width, bias=False) for _ in range(3))
         self.to_out = nn.Sequential(nn.Linear(width, width, bias=False))
         self.rel_pos_bias = nn.Embedding((2 * window - 1) ** 2, heads)
-        row, column = torch.arange(window**2) // window, torch.arange(window**2) % window
-        down, right = row[:, None] - row, column[:, None] - column
-        self.register_buffer("offsets", (down + window - 1) * (2 * window - 1) + right + window - 1, persistent=False)
+        cells = [divmod(cell, window) for cell in range(window**2)]
+        across = 2 * window - 1
+        offsets = [[(y - v + window - 1) * across + x - u + window - 1 for v, u in cells] for y, x in cells]
+        self.register_buffer("offsets", torch.tensor(offsets), persistent=False)
 
     def forward(self, plane: Tensor, context: Tensor | None = None) -> Tensor:
         """[B,H,W,C] -> [B,H,W,C]; with ``context``, of the same shape, cells attend to it instead of ``plane``."""
