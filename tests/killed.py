@@ -112,8 +112,8 @@ def check(folder: Path, seeds: int) -> None:
                 kills += code != 0
                 if (folder / name).exists() and (code == 0 or name != "out" or any((folder / name).iterdir())):
                     assert content(folder / name) == whole, f"{where}: not whole under its name"
-                if code == 0:
-                    break
+                if code == 0 or (name != "out" and (folder / name).exists()):
+                    break  # finished: killed while its folder was cleared, at the latest
                 try:
                     kept += verified(folder, name) > 0
                 except AssertionError as error:

@@ -173,6 +173,7 @@ def recipes(monkeypatch: pytest.MonkeyPatch, command: str, *arguments: object) -
 
 
 PIXELS = {
+    "--deinterlace": "off",
     "--times": 3, "--fps": 60, "--slow": 2, "--from": "1", "--to": "24f", "--damaged-ok": None, "--audio": "drop",
     "--cuts": "blend", "--duplicates": "spread", "--edit": "24", "--longest-hold": 5, "--model": "nearest", "--quality": "fast",
     "--consensus": "nearest", "--tta": "flip", "--ensemble": None, "--no-refine": None, "--scale": 0.5, "--steps": 5,
@@ -184,10 +185,11 @@ PIXELS = {
 ALONE = {"--model", "--quality", "--ensemble", "--backend"}
 """Options that say which model it is, or that the one without a network refuses."""
 
-KEEP = {"--help", "--json", "--memory-ok", "--overwrite", "--resume", "--workers", "--ray"}
+KEEP = {"--help", "--json", "--memory-ok", "--overwrite", "--progress", "--resume", "--workers", "--ray"}
 """Options that change no frame: chunks are kept."""
 
-ELSEWHERE = {"--in-fps", "--gaps", "--plan", "--device", "--disagreement"}
+SEVERAL = {"--out-dir", "--watch", "--settle", "--skip-existing"}
+ELSEWHERE = {"--in-fps", "--gaps", "--plan", "--device", "--disagreement"} | SEVERAL
 """Options that act on other inputs, or exclude resuming: each has a test of its own, or there is one device."""
 
 
