@@ -16,6 +16,7 @@ import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
+from ...core import InputError
 from ..clip import Source, name_of
 from .codecs import CONTAINERS
 from .reader import heard, joined, opened, sounds_of, zero_of_sound
@@ -90,8 +91,27 @@ def _copied(
     container: InputContainer, copies: dict[int, AudioStream], start: Fraction, end: Fraction | None
 ) -> Iterator[av.Packet]:
     for packet in _packets(container, start, end):
-        packet.stream = copies[packet.stream.index]
+        copy = copies[packet.stream.index]
+        packet = without_header(packet)
+        packet.stream = copy
         yield packet
+
+
+def without_header(packet: av.Packet) -> av.Packet:
+    """The packet without a repeated header of its stream, as FLV holds them: Matroska would write that one over others.
+
+    A stream whose header changes cannot be copied. Raises `InputError`.
+    """
+    if not packet.has_sidedata("new_extradata"):
+        return packet
+    stream = packet.stream
+    assert stream.codec_context is not None
+    if bytes(packet.get_sidedata("new_extradata")) != stream.codec_context.extradata:
+        raise InputError("the sound changes its header, so that it cannot be copied: drop the sound")
+    plain = av.Packet(bytes(packet))
+    plain.pts, plain.dts, plain.duration = packet.pts, packet.dts, packet.duration
+    plain.time_base, plain.is_keyframe = packet.time_base, packet.is_keyframe
+    return plain
 
 
 def _encoded(

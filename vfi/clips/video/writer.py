@@ -21,7 +21,7 @@ from ...core import Frame, InputError
 from ..clip import DEFAULT_ENCODING, Encoding, Info, Source, Staged, Writer, name_of
 from . import codecs
 from .encoder import Encoder, Pictures
-from .excerpt import sound_for
+from .excerpt import sound_for, without_header
 from .extras import Extras, Kept, label, labels
 from .reader import heard, joined, opened, zero_of_sound
 
@@ -189,8 +189,10 @@ class _Sound:
             shift = round(self._origin / packet.time_base)
             if until is not None and (packet.dts - shift) * packet.time_base >= until:
                 return
-            packet.stream = self._copies[packet.stream.index]
-            packet.dts, packet.pts = packet.dts - shift, packet.pts - shift
+            copy = self._copies[packet.stream.index]
+            packet = without_header(packet)
+            packet.stream = copy
+            packet.dts, packet.pts = (packet.dts or 0) - shift, (packet.pts or 0) - shift
             try:
                 self._output.mux(packet)
             except (av.error.ArgumentError, av.error.InvalidDataError) as error:  # others are the disk's
