@@ -34,6 +34,7 @@ app.registerExtension({
         getMinHeight: () => HEIGHT,
         hideOnZoom: false,
       });
+      fillNode(widget);
       attend(node, view);
       return { widget };
     },
@@ -49,6 +50,11 @@ app.registerExtension({
     if (node.comfyClass === NODE) node.setSize([Math.max(node.size[0], SIZE[0]), Math.max(node.size[1], SIZE[1])]);
   },
 });
+
+/** Keep a widget as wide as its node: a panel that lists it would otherwise set its own width, for good. */
+function fillNode(widget) {
+  Object.defineProperty(widget, "width", { configurable: true, enumerable: false, get: () => undefined, set: () => {} });
+}
 
 /** Keep a view up to date with its node. Polls, because links, uploads and undo share no event. */
 function attend(node, view) {

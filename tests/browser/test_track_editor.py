@@ -265,6 +265,26 @@ def test_fingers_draw_and_two_of_them_zoom(editor: Editor):
     assert editor.tracks == []
 
 
+PANEL = "open => app.ui.settings.setSettingValueAsync('Comfy.RightSidePanel.IsOpen', open)"
+
+
+@within(FRONT_ENDS[:4])  # 1.27.10 has no such panel
+@pytest.mark.slow
+def test_the_editor_keeps_its_width_when_the_properties_panel_lists_its_node(editor: Editor):
+    page, frame = editor.page, editor.page.locator(".inbetween-tracks")
+    before = frame.bounding_box()
+    page.evaluate(PANEL, True)
+    try:
+        page.evaluate(f"app.canvas.selectItems([{EDITOR}])")
+        page.let_pass(1000)
+        assert frame.bounding_box()["width"] == before["width"]
+        page.evaluate("app.canvas.deselectAll()")
+        page.let_pass(500)
+        assert frame.bounding_box()["width"] == before["width"]
+    finally:
+        page.evaluate(PANEL, False)
+
+
 @newest
 @pytest.mark.slow
 def test_a_hand_drawn_stroke_becomes_few_points_near_it(editor: Editor):
