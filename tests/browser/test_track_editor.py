@@ -285,6 +285,43 @@ def test_the_editor_keeps_its_width_when_the_properties_panel_lists_its_node(edi
         page.evaluate(PANEL, False)
 
 
+@everywhere
+@pytest.mark.slow
+def test_no_content_changes_the_size_of_the_node(editor: Editor):
+    page = editor.page
+    page.evaluate(f"{EDITOR}.setSize([740, 620]); app.canvas.setDirty(true, true)")
+    editor.rest()
+    size, stage = page.evaluate(f"[...{EDITOR}.size]"), editor.part("stage").bounding_box()
+    editor.draw((80, 100), (240, 100))
+    assert near(editor.tracks[0]["pts"], (80, 100), (240, 100))
+    editor.part("curve").wait_for()
+    page.keyboard.press("Escape")
+    editor.part("curve").wait_for(state="detached")
+
+    mouse = page.mouse
+    mouse.move(*editor.on_screen(240, 100))
+    mouse.down()
+    page.let_pass(300)  # the properties of the track open under the pressed mouse
+    editor.part("curve").wait_for()
+    assert editor.part("stage").bounding_box() == stage
+    mouse.move(*editor.on_screen(200, 150), steps=4)
+    mouse.up()
+    editor.settle()
+    assert near(editor.tracks[0]["pts"], (80, 100), (200, 150))
+    page.let_pass(600)  # the second tap of a double-click
+    mouse.dblclick(*editor.on_screen(140, 125))
+    editor.settle()
+    assert near(editor.tracks[0]["pts"], (80, 100), (140, 125), (200, 150))
+
+    document = json.loads(editor.text)
+    document["tracks"] = [{**document["tracks"][0], "id": str(index), "name": f"Track {index}"} for index in range(1, 41)]
+    page.evaluate(f"text => {{ {VALUE.replace('?.', '.')} = text }}", json.dumps(document))
+    editor.part("row-40").wait_for()
+    page.let_pass(300)
+    assert page.evaluate(f"[...{EDITOR}.size]") == size
+    assert editor.part("stage").bounding_box() == stage
+
+
 @newest
 @pytest.mark.slow
 def test_a_hand_drawn_stroke_becomes_few_points_near_it(editor: Editor):
