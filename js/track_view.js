@@ -37,7 +37,9 @@ export class TrackView {
     const { store, scene } = this;
     this.note = h("p", { class: "note", role: "status", hidden: true });
     this.hint = h("p", { class: "hint" }, "Connect images to first and last, or set width and height.");
-    this.element = h("div", { class: "inbetween-tracks", tabindex: 0, role: "application", "aria-label": "Track editor" });
+    this.element = h("div", {
+      class: "inbetween-tracks", tabindex: 0, role: "application", "aria-label": "Track editor", "data-capture-wheel": "true",
+    });
     this.pictures = new Pictures((size) => this.resize(size));
     this.actions = new Actions(store, scene, (message) => this.say(message));
     this.stage = new Stage(store, this.pictures, scene);
@@ -47,7 +49,7 @@ export class TrackView {
       h(
         "div",
         { class: "middle" },
-        h("div", { class: "ground", "data-capture-wheel": "true" }, this.stage.element, this.hint, this.note),
+        h("div", { class: "ground" }, this.stage.element, this.hint, this.note),
         panel(store, this.actions),
       ),
       timeline(store, this.actions, scene),

@@ -3,11 +3,13 @@
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { TrackView } from "./track_view.js";
+import { forGraph } from "./track_view/gestures.js";
 
 const NODE = "InbetweenTrackEditor";
 const WIDGET = "INBETWEEN_DRAWN_TRACKS";
 const SIZE = [740, 720];
 const HEIGHT = 340;
+const MARGIN = 10;
 const GLANCE = 400;
 const IMAGE = /\.(png|jpe?g|webp|gif|bmp|avif)$/i;
 
@@ -31,10 +33,11 @@ app.registerExtension({
       const widget = node.addDOMWidget(name, WIDGET, view.element, {
         getValue: () => view.value,
         setValue: (text) => (view.value = String(text ?? "")),
-        getMinHeight: () => HEIGHT,
+        getMinHeight: () => HEIGHT + 2 * (widget.margin ?? MARGIN),
         hideOnZoom: false,
       });
       fillNode(widget);
+      view.element.addEventListener("wheel", passWheel, { passive: false });
       attend(node, view);
       return { widget };
     },
@@ -54,6 +57,16 @@ app.registerExtension({
 /** Keep a widget as wide as its node: a panel that lists it would otherwise set its own width, for good. */
 function fillNode(widget) {
   Object.defineProperty(widget, "width", { configurable: true, enumerable: false, get: () => undefined, set: () => {} });
+}
+
+/** Give the graph a wheel event that the editor has no use for. In Nodes 2.0 the node has already done so. */
+function passWheel(event) {
+  const root = event.currentTarget;
+  if (event.defaultPrevented || root.closest("[data-node-id]") || document.fullscreenElement === root) return;
+  if (root.contains(document.activeElement) && !forGraph(event)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  app.canvas.canvas.dispatchEvent(new WheelEvent(event.type, event));
 }
 
 /** Keep a view up to date with its node. Polls, because links, uploads and undo share no event. */
@@ -99,14 +112,21 @@ function takePlace(node, element) {
 }
 
 const valueOf = (node, name) => node.widgets?.find((widget) => widget.name === name)?.value;
-const linked = (node, name) => node.inputs?.some((input) => input.name === name && input.link != null);
+const slotOf = (node, name) => node.inputs?.findIndex((input) => input.name === name) ?? -1;
+
+/** Whether an input is linked. Newer front ends warn about `input.link`. */
+function linked(node, name) {
+  const slot = slotOf(node, name);
+  if (slot < 0) return false;
+  return node.isInputConnected ? node.isInputConnected(slot) : node.inputs[slot].link != null;
+}
 
 /** The URL of a picture that a run left in the temporary folder. */
 const ran = (kept, name) => (kept.seen?.[name]?.[0] ? viewUrl(kept.seen[name][0]) : null);
 
 /** The URL of the picture that an input is linked to, before anything runs; null if it cannot be known. */
 function source(node, name, last = false) {
-  const slot = node.inputs?.findIndex((input) => input.name === name) ?? -1;
+  const slot = slotOf(node, name);
   const origin = slot < 0 ? null : node.getInputNode?.(slot);
   if (!origin) return null;
   if (origin.type === "Reroute") return source(origin, origin.inputs?.[0]?.name, last);

@@ -322,6 +322,105 @@ def test_no_content_changes_the_size_of_the_node(editor: Editor):
     assert editor.part("stage").bounding_box() == stage
 
 
+@everywhere
+@pytest.mark.slow
+def test_the_wheel_zooms_the_picture_of_a_focused_editor_and_else_the_graph(editor: Editor):
+    page, mouse = editor.page, editor.page.mouse
+
+    def wheel(dy: float = -100) -> tuple[float, float]:
+        """By how much the picture and the graph grow."""
+        graph, wide = page.evaluate("app.canvas.ds.scale"), editor.part("first").bounding_box()["width"]
+        mouse.move(*editor.on_screen(160, 100))
+        mouse.wheel(0, dy)
+        editor.settle()
+        editor.settle()
+        grown = page.evaluate("app.canvas.ds.scale") / graph
+        return editor.part("first").bounding_box()["width"] / wide / grown, grown
+
+    page.evaluate("document.activeElement?.blur()")
+    picture, graph = wheel()
+    assert picture == pytest.approx(1, abs=0.01)
+    assert graph > 1.05
+    page.evaluate("app.canvas.ds.scale = 1; app.canvas.ds.offset = [60, 80]; app.canvas.setDirty(true, true)")
+    editor.rest()
+    editor.click(20, 20)
+    picture, graph = wheel()
+    assert picture > 1.2
+    assert graph == 1
+    page.keyboard.down("Control")
+    picture, graph = wheel()
+    page.keyboard.up("Control")
+    assert picture == pytest.approx(1, abs=0.01)
+    assert graph > 1.005
+
+
+@everywhere
+@pytest.mark.slow
+def test_the_smallest_node_holds_the_whole_editor_and_a_tall_one_gives_the_picture_its_width(editor: Editor):
+    page = editor.page
+    page.evaluate(f"{EDITOR}.setSize([400, 100]); app.canvas.setDirty(true, true)")
+    editor.rest()
+    frame = page.locator(".inbetween-tracks").bounding_box()
+    bottom = page.evaluate(
+        f"""() => {{
+          const node = {EDITOR}, vue = document.querySelector(`[data-node-id="${{node.id}}"]`);
+          if (vue) return vue.getBoundingClientRect().bottom;
+          const {{ scale, offset }} = app.canvas.ds;
+          return (node.pos[1] + node.size[1] + offset[1]) * scale + app.canvas.canvas.getBoundingClientRect().top;
+        }}"""
+    )
+    assert frame["height"] >= 338
+    assert frame["y"] + frame["height"] <= bottom
+    page.evaluate(f"{EDITOR}.setSize([390, 860]); app.canvas.setDirty(true, true)")
+    editor.rest()
+    editor.part("panel").wait_for()
+    assert editor.part("stage").bounding_box()["width"] > 340
+    assert editor.part("stage").bounding_box()["height"] > 200
+
+
+@everywhere
+@pytest.mark.slow
+def test_tracks_are_reversed_and_that_can_be_undone(editor: Editor):
+    editor.draw((80, 100), (240, 60))
+    drawn = editor.text
+    editor.take("select")
+    editor.click(80, 100)
+    editor.part("reverse").click()
+    editor.settle()
+    assert near(editor.tracks[0]["pts"], (240, 60), (80, 100))
+    there, back = (Document.from_json(text).sampled(5).path for text in (drawn, editor.text))
+    assert np.allclose(there.flip(0).numpy(), back.numpy(), atol=1e-3)
+    editor.part("stage").focus()
+    editor.press("Control+z")
+    editor.page.wait_for_function(f"{VALUE} === {json.dumps(drawn)}")
+    editor.part("point-1-1").wait_for()
+    editor.press("r")
+    assert near(editor.tracks[0]["pts"], (240, 60), (80, 100))
+
+
+READERS = f"""() => {{
+  const slots = Object.getPrototypeOf({EDITOR}.inputs[0]), link = Object.getOwnPropertyDescriptor(slots, 'link');
+  window.readers = [];
+  window.restore = () => Object.defineProperty(slots, 'link', link);
+  const get = function () {{
+    window.readers.push(new Error().stack);
+    return link.get.call(this);
+  }};
+  Object.defineProperty(slots, 'link', {{ ...link, get }});
+}}"""
+
+
+@within(FRONT_ENDS[:2])  # only here is it deprecated
+@pytest.mark.slow
+def test_the_editor_does_not_read_the_deprecated_link_of_an_input(editor: Editor):
+    editor.page.evaluate(READERS)
+    editor.page.let_pass(900)  # at least one look at the links
+    editor.page.evaluate(f"{EDITOR}.inputs[0].link; window.restore()")
+    readers = editor.page.evaluate("window.readers")
+    assert readers
+    assert [stack for stack in readers if "/extensions/inbetween/" in stack] == []
+
+
 @newest
 @pytest.mark.slow
 def test_a_hand_drawn_stroke_becomes_few_points_near_it(editor: Editor):
