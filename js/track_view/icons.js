@@ -19,6 +19,8 @@ const STROKES = {
   farther: "M11 5a6 6 0 1 0 0 12 6 6 0 0 0 0-12M15.5 15.5L20 20M8 11h6",
   screen: "M3 5h18v12H3zM8 21h8M12 17v4",
   tracks: "M9 6h11M9 12h11M9 18h11M4 6h.01M4 12h.01M4 18h.01",
+  picture: "M3 5h18v14H3zM3 16l5-5 4 4 3-3 6 5M15.5 9h.01",
+  clear: "M6 6l12 12M18 6L6 18",
   play: "M7 4l13 8-13 8z",
   pause: "M8 4v16M16 4v16",
   on: "M2 12s4-7 10-7 10 7 10 7-4 7-10 7S2 12 2 12M12 9a3 3 0 1 0 0 6 3 3 0 0 0 0-6",

@@ -7,7 +7,6 @@ import math
 from itertools import pairwise
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 
@@ -48,17 +47,6 @@ BUILD = """async connected => {
   app.canvas.ds.offset = [60, 80];
   app.canvas.setDirty(true, true);
 }"""
-
-
-@pytest.fixture(scope="session")
-def pictures() -> dict[str, bytes]:
-    """A disc that moves from the left to the right."""
-
-    def encoded(x: int) -> bytes:
-        picture = cv2.circle(np.full((HEIGHT, WIDTH, 3), 60, np.uint8), (x, 100), 30, (40, 90, 230), cv2.FILLED)
-        return cv2.imencode(".png", picture)[1].tobytes()
-
-    return {"first.png": encoded(80), "last.png": encoded(240)}
 
 
 class Editor:
