@@ -94,6 +94,17 @@ def test_the_browser_draws_the_first_and_the_last_frame_of_a_video(page: Any):
     assert editor.size() == [320, 200]
 
 
+@within(FRONT_ENDS[:2])
+@pytest.mark.slow
+def test_a_video_that_the_browser_cannot_show_is_named(page: Any, pictures: dict[str, bytes]):
+    pictures["broken.mp4"] = b"no video"
+    links = [("video", 0, "parts", "video"), ("parts", 0, "editor", "first")]
+    editor = Shown(page, {"video": ("LoadVideo", {"file": "broken.mp4"}), "parts": ("GetVideoComponents", {})}, links)
+    editor.wait_for_text("first", "broken.mp4, first frame: the browser cannot show this video")
+    assert editor.address("first") == ""
+    del pictures["broken.mp4"]
+
+
 @everywhere
 @pytest.mark.slow
 def test_the_picture_comes_out_of_a_subgraph_and_into_one(page: Any):
