@@ -7,6 +7,7 @@
 
 import { blank, parse, scaled, stringify } from "./track_math.js";
 import { Actions } from "./track_view/actions.js";
+import { captions } from "./track_view/captions.js";
 import { h } from "./track_view/dom.js";
 import { Gestures } from "./track_view/gestures.js";
 import { listenToKeys } from "./track_view/keys.js";
@@ -26,8 +27,11 @@ export class TrackView {
   #silence = 0;
   #found = { matches: [], size: SIZE };
 
-  /** @param {(text: string) => void} save  called with the document's text after each gesture that changed it */
-  constructor(save) {
+  /**
+   * @param {(text: string) => void} save  called with the document's text after each gesture that changed it
+   * @param {(name: "first"|"last", file: File|null) => void} choose  called with a file to show, or null to remove it
+   */
+  constructor(save, choose) {
     styled();
     this.scene = emptyScene();
     this.store = new Store(blank(SIZE), (doc) => {
@@ -36,8 +40,10 @@ export class TrackView {
     });
     const { store, scene } = this;
     this.note = h("p", { class: "note", role: "status", hidden: true });
-    this.hint = h("p", { class: "hint" }, "Connect images to first and last, or set width and height.");
-    this.element = h("div", { class: "inbetween-tracks", tabindex: 0, role: "application", "aria-label": "Track editor" });
+    this.hint = h("p", { class: "hint" }, "Connect images to first and last, paste or drop one, or set width and height.");
+    this.element = h("div", {
+      class: "inbetween-tracks", tabindex: 0, role: "application", "aria-label": "Track editor", "data-capture-wheel": "true",
+    });
     this.pictures = new Pictures((size) => this.resize(size));
     this.actions = new Actions(store, scene, (message) => this.say(message));
     this.stage = new Stage(store, this.pictures, scene);
@@ -47,13 +53,15 @@ export class TrackView {
       h(
         "div",
         { class: "middle" },
-        h("div", { class: "ground", "data-capture-wheel": "true" }, this.stage.element, this.hint, this.note),
+        h("div", { class: "ground" }, this.stage.element, this.hint, this.note),
         panel(store, this.actions),
       ),
+      captions(store, this.pictures, choose),
       timeline(store, this.actions, scene),
     );
     listenToKeys(this.element, store, gestures, this.actions);
     this.#keepToItself();
+    this.#takeFiles(choose);
     store.watch(() => {
       this.hint.hidden = this.pictures.any || store.doc.tracks.length > 0;
     });
@@ -86,9 +94,12 @@ export class TrackView {
     this.#placeMatches();
   }
 
-  /** Show these pictures under the tracks; null for none. @param {{first: string|null, last: string|null}} urls */
-  show(urls) {
-    if (this.pictures.load(urls)) this.store.see({});
+  /**
+   * Show these pictures under the tracks.
+   * @param {{first: import("./track_view/pictures.js").Source, last: import("./track_view/pictures.js").Source}} sources
+   */
+  show(sources) {
+    if (this.pictures.load(sources)) this.store.see({});
   }
 
   /**
@@ -134,6 +145,27 @@ export class TrackView {
     this.note.textContent = message;
     this.note.hidden = false;
     this.#silence = setTimeout(() => (this.note.hidden = true), SAID);
+  }
+
+  /** Take pasted and dropped files, for the frame that lacks a picture, else for the one that is shown more. */
+  #takeFiles(choose) {
+    const { element, pictures, store } = this;
+    const take = (event, data) => {
+      const file = data?.files?.[0];
+      if (!file) return;
+      event.stopImmediatePropagation();
+      event.preventDefault();
+      const { first, last } = pictures.sources;
+      const shown = store.look.mix < 0.5 ? "first" : "last";
+      choose(first.url ? (last.url ? shown : "last") : "first", file);
+    };
+    element.addEventListener("paste", (event) => take(event, event.clipboardData), { capture: true });
+    element.addEventListener("drop", (event) => take(event, event.dataTransfer));
+    element.addEventListener("dragover", (event) => {
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      event.stopPropagation();
+      event.preventDefault();
+    });
   }
 
   /** Keep pointer, menu and clipboard events from the graph, which would otherwise pan, or copy its nodes. */

@@ -2,19 +2,29 @@
 
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
+import { linked, picture, signature, sources, valueOf, viewUrl } from "./sources.js";
 import { TrackView } from "./track_view.js";
+import { frameOf } from "./track_view/frame.js";
+import { forGraph } from "./track_view/gestures.js";
 
 const NODE = "InbetweenTrackEditor";
 const WIDGET = "INBETWEEN_DRAWN_TRACKS";
 const SIZE = [740, 720];
 const HEIGHT = 340;
+const MARGIN = 10;
 const GLANCE = 400;
-const IMAGE = /\.(png|jpe?g|webp|gif|bmp|avif)$/i;
+const ENDS = ["first", "last"];
+const CHOSEN = "inbetween_pictures";
+const FOLDER = "inbetween";
 
 /**
  * The last state of each editor, for the lifetime of the page: undo recreates nodes, and zoom and selection do not belong in a
  * workflow.
- * @type {Map<string, {look?: import("./track_view/store.js").Look, focused?: boolean, seen?: object}>}
+ *
+ * `seen` is what its last run told, `asSeen` the signatures of its pictures as they were then, and `queued` those of what was
+ * queued last.
+ * @type {Map<string, {look?: import("./track_view/store.js").Look, focused?: boolean, seen?: object,
+ *                     asSeen?: Object<string, string>, queued?: Object<string, string>}>}
  */
 const memory = new Map();
 
@@ -23,17 +33,16 @@ app.registerExtension({
 
   getCustomWidgets: () => ({
     [WIDGET](node, name) {
-      const view = new TrackView((text) => {
-        app.canvas?.emitBeforeChange?.();
-        widget.value = text;
-        app.canvas?.emitAfterChange?.();
-      });
+      const save = (text) => changing(() => (widget.value = text));
+      const view = new TrackView(save, (end, file) => choose(node, view, end, file));
       const widget = node.addDOMWidget(name, WIDGET, view.element, {
         getValue: () => view.value,
         setValue: (text) => (view.value = String(text ?? "")),
-        getMinHeight: () => HEIGHT,
+        getMinHeight: () => HEIGHT + 2 * (widget.margin ?? MARGIN),
         hideOnZoom: false,
       });
+      fillNode(widget);
+      view.element.addEventListener("wheel", passWheel, { passive: false });
       attend(node, view);
       return { widget };
     },
@@ -49,6 +58,28 @@ app.registerExtension({
     if (node.comfyClass === NODE) node.setSize([Math.max(node.size[0], SIZE[0]), Math.max(node.size[1], SIZE[1])]);
   },
 });
+
+/** Make a change that is one step of the graph's undo. */
+function changing(change) {
+  app.canvas?.emitBeforeChange?.();
+  change();
+  app.canvas?.emitAfterChange?.();
+}
+
+/** Keep a widget as wide as its node: a panel that lists it would otherwise set its own width, for good. */
+function fillNode(widget) {
+  Object.defineProperty(widget, "width", { configurable: true, enumerable: false, get: () => undefined, set: () => {} });
+}
+
+/** Give the graph a wheel event that the editor has no use for. In Nodes 2.0 the node has already done so. */
+function passWheel(event) {
+  const root = event.currentTarget;
+  if (event.defaultPrevented || root.closest("[data-node-id]") || document.fullscreenElement === root) return;
+  if (root.contains(document.activeElement) && !forGraph(event)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  app.canvas.canvas.dispatchEvent(new WheelEvent(event.type, event));
+}
 
 /** Keep a view up to date with its node. Polls, because links, uploads and undo share no event. */
 function attend(node, view) {
@@ -68,19 +99,26 @@ function attend(node, view) {
     }
     kept.look = { ...view.look };
     kept.focused = view.element.contains(document.activeElement);
-    view.show({ first: source(node, "first") ?? ran(kept, "first"), last: source(node, "last", true) ?? ran(kept, "last") });
+    view.show(Object.fromEntries(ENDS.map((end) => [end, shown(node, kept, end, glance)])));
     view.frames = linked(node, "frames") ? kept.seen?.frames?.[0] : valueOf(node, "frames");
     const size = [valueOf(node, "width"), valueOf(node, "height")];
-    if (!view.pictures.any && size.every((side) => side > 0)) view.resize(size);
+    if (!view.pictures.measure && size.every((side) => side > 0)) view.resize(size);
   };
   const found = ({ matches, size }) => matches && size && view.setMatches(matches, size);
   const timer = setInterval(glance, GLANCE);
   requestAnimationFrame(glance);
+  const signatures = () => Object.fromEntries(ENDS.map((end) => [end, signature(node, end)]));
+  const queued = () => (remembered().queued = signatures());
+  api.addEventListener("promptQueued", queued);
 
-  chain(node, "onRemoved", () => clearInterval(timer));
+  chain(node, "onRemoved", () => {
+    clearInterval(timer);
+    api.removeEventListener("promptQueued", queued);
+  });
   chain(node, "onConnectionsChange", () => requestAnimationFrame(glance));
   chain(node, "onExecuted", (output) => {
-    remembered().seen = output;
+    const kept = remembered();
+    Object.assign(kept, { seen: output, asSeen: kept.queued ?? signatures() });
     found(output ?? {});
     glance();
   });
@@ -92,33 +130,77 @@ function takePlace(node, element) {
   document.querySelector(`[data-node-id="${node.id}"] .inbetween-tracks`)?.replaceWith(element);
 }
 
-const valueOf = (node, name) => node.widgets?.find((widget) => widget.name === name)?.value;
-const linked = (node, name) => node.inputs?.some((input) => input.name === name && input.link != null);
-
-/** The URL of a picture that a run left in the temporary folder. */
-const ran = (kept, name) => (kept.seen?.[name]?.[0] ? viewUrl(kept.seen[name][0]) : null);
-
-/** The URL of the picture that an input is linked to, before anything runs; null if it cannot be known. */
-function source(node, name, last = false) {
-  const slot = node.inputs?.findIndex((input) => input.name === name) ?? -1;
-  const origin = slot < 0 ? null : node.getInputNode?.(slot);
-  if (!origin) return null;
-  if (origin.type === "Reroute") return source(origin, origin.inputs?.[0]?.name, last);
-  const file = valueOf(origin, "image");
-  if (typeof file === "string" && IMAGE.test(file.replace(/ \[\w+\]$/, ""))) return fileUrl(file);
-  const made = app.nodeOutputs?.[origin.id]?.images;
-  if (made?.length) return viewUrl(made.at(last ? -1 : 0));
-  return origin.imgs?.at(last ? -1 : 0)?.src ?? null;
+/**
+ * What to show for an end of the clip: a chosen file; else the picture that gets there unchanged; else that of the last run, if the
+ * graph is as it was; else the nearest one above.
+ * @returns {import("./track_view/pictures.js").Source}
+ */
+function shown(node, kept, end, ready) {
+  const last = end === "last";
+  const connected = linked(node, end);
+  const chosen = node.properties?.[CHOSEN]?.[end];
+  if (chosen) {
+    const drawn = drawnOf(picture(chosen, last), ready);
+    const cropped = !ENDS.some((one) => linked(node, one));
+    const how = connected ? ", not the connected picture" : cropped ? ", cropped to width and height" : "";
+    return { ...drawn, text: `${drawn.text}: chosen here${how}`, chosen: true, cropped };
+  }
+  if (!connected) return { url: null, text: "not connected" };
+  const above = sources(node, end, last);
+  const run = ran(node, kept, end);
+  const fresh = run && !run.stale ? [run] : [];
+  const stale = run?.stale ? [run] : [];
+  const failed = [];
+  const [exact, other] = [above.filter((one) => one.exact), above.filter((one) => !one.exact)];
+  for (const candidate of [...exact, ...fresh, ...other, ...stale]) {
+    const drawn = drawnOf(candidate, ready);
+    if (!drawn.error) return { ...drawn, text: [drawn.text, ...failed].join("; "), stale: candidate.stale };
+    failed.push(drawn.text);
+  }
+  return { url: null, text: failed.join("; ") || "seen after a run" };
 }
 
-/** The URL of an entry such as "folder/name.png [output]" in a widget that lists files. */
-function fileUrl(entry) {
-  const [, path, type = "input"] = /^(.*?)(?: \[(\w+)\])?$/.exec(entry);
-  const slash = path.lastIndexOf("/");
-  return viewUrl({ filename: path.slice(slash + 1), subfolder: path.slice(0, Math.max(slash, 0)), type });
+/** The address of a picture, which for a video is that of a frame drawn by the browser. */
+function drawnOf(found, ready) {
+  if (!found?.video) return { url: found?.url ?? null, text: found?.text ?? "not a picture", error: found ? null : "none" };
+  const { url, error } = frameOf(found.url, found.last, ready);
+  if (error) return { url: null, text: `${found.text}: ${error}`, error };
+  return { url, text: url ? found.text : `${found.text}: being drawn`, error: null };
 }
 
-const viewUrl = ({ filename, subfolder = "", type }) => api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`);
+/** The picture that a run left in the temporary folder; `stale` if the graph above that input has changed since. */
+function ran(node, kept, end) {
+  const file = kept.seen?.[end]?.[0];
+  if (!file) return null;
+  const stale = kept.asSeen?.[end] !== signature(node, end);
+  return { url: viewUrl(file), stale, text: stale ? "last run, before the graph changed" : "last run" };
+}
+
+/** Upload a file and draw on it; null to draw on the connected picture again. The file's name is saved in the workflow. */
+async function choose(node, view, end, file) {
+  let entry = null;
+  if (file) {
+    if (!picture({ filename: file.name })) return view.say(`${file.name} is not an image or a video that a browser shows.`);
+    const body = new FormData();
+    body.append("image", file);
+    body.append("type", "input");
+    body.append("subfolder", FOLDER);
+    try {
+      const answer = await api.fetchApi("/upload/image", { method: "POST", body });
+      if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
+      const { name, subfolder = "", type = "input" } = await answer.json();
+      entry = { filename: name, subfolder, type };
+    } catch (error) {
+      return view.say(`${file.name} could not be uploaded: ${error.message}`);
+    }
+  }
+  changing(() => {
+    node.properties ??= {};
+    const { [end]: _, ...others } = node.properties[CHOSEN] ?? {};
+    node.properties[CHOSEN] = entry ? { ...others, [end]: entry } : others;
+    if (!Object.keys(node.properties[CHOSEN]).length) delete node.properties[CHOSEN];
+  });
+}
 
 function chain(object, name, after) {
   const before = object[name];

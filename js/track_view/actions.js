@@ -2,8 +2,8 @@
  * The actions of buttons and keys: each is one change of the document or of its look.
  */
 
-import { checked, instants, parse, scaled, stringify } from "../track_math.js";
-import { changed, keysOf, touched, trackOf, withCopies, withoutPoints, withoutTracks } from "./edits.js";
+import { checked, instants, parse, reversed, scaled, stringify } from "../track_math.js";
+import { changed, keyOf, keysOf, parted, touched, trackOf, withCopies, withoutPoints, withoutTracks } from "./edits.js";
 
 const MODES = ["mix", "blink", "difference"];
 const AWAY = 0.03;
@@ -103,6 +103,19 @@ export class Actions {
     if (!tracks.length) return;
     const on = !tracks.every((track) => track.on);
     this.store.commit(tracks.reduce((doc, track) => changed(doc, track.id, { on }), this.store.doc));
+  }
+
+  /** Make the `chosen` tracks run backwards. The same points stay selected. */
+  reverse() {
+    const { doc, look } = this.store;
+    const tracks = new Map(this.chosen.map((track) => [track.id, track]));
+    if (!tracks.size) return;
+    const keys = [...look.keys].map((key) => {
+      const { id, index } = parted(key);
+      return tracks.has(id) ? keyOf(id, tracks.get(id).pts.length - 1 - index) : key;
+    });
+    this.store.commit([...tracks.values()].reduce((made, track) => changed(made, track.id, reversed(track)), doc));
+    this.store.see({ keys: new Set(keys), pen: null });
   }
 
   /** Select the track `by` places further down the list. */

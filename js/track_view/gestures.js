@@ -21,6 +21,9 @@ const REACH = { mouse: 9, pen: 12, touch: 20 };
 const DOUBLE = 350;
 const TURN = 15;
 
+/** Whether a wheel event moves or zooms the graph even over an editor that has the focus. @param {WheelEvent} event */
+export const forGraph = (event) => event.ctrlKey || event.metaKey || Math.abs(event.deltaX) > Math.abs(event.deltaY);
+
 export class Gestures {
   /** @type {Map<number, PointerEvent>} */
   #down = new Map();
@@ -129,8 +132,10 @@ export class Gestures {
     this.stage.element.dataset.over = hit?.kind ?? "";
   }
 
+  /** The wheel zooms the picture if the editor has the focus. With Ctrl or sideways it is left to the graph, as Nodes 2.0 does. */
   #wheel(event) {
-    if (!this.stage.element.closest(".inbetween-tracks")?.contains(document.activeElement)) return;
+    const root = this.stage.element.closest(".inbetween-tracks");
+    if (!root?.contains(document.activeElement) || (forGraph(event) && document.fullscreenElement !== root)) return;
     event.preventDefault();
     event.stopPropagation();
     const { store } = this;

@@ -70,6 +70,7 @@ export function listenToKeys(root, store, gestures, actions) {
     else if (key === "m") actions.cycleMode();
     else if (key === "n") store.see({ snap: !look.snap });
     else if (key === "o") actions.toggle();
+    else if (key === "r") actions.reverse();
     else return false;
     return true;
   };

@@ -4,8 +4,20 @@ import { s, set } from "./dom.js";
 
 const BLINK = 600;
 
+/**
+ * @typedef {object} Source  what is shown for one of the two frames
+ * @property {string|null} url  null for nothing
+ * @property {string} text  which picture that is
+ * @property {boolean} [stale]  whether the graph has changed since it was made
+ * @property {boolean} [chosen]  whether it was chosen in the editor
+ * @property {boolean} [cropped]  whether it covers the canvas instead of giving it its size
+ */
+
+const NOTHING = { url: null, text: "" };
+
 export class Pictures {
-  #urls = { first: null, last: null };
+  /** @type {{first: Source, last: Source}} */
+  sources = { first: NOTHING, last: NOTHING };
   #turn = 0;
   #timer = 0;
 
@@ -19,6 +31,10 @@ export class Pictures {
     this.element = s("g", { class: "pictures" }, this.ground, this.first, this.last);
   }
 
+  get #urls() {
+    return { first: this.sources.first.url, last: this.sources.last.url };
+  }
+
   /** Whether at least one of the two is present. */
   get any() {
     return Boolean(this.#urls.first || this.#urls.last);
@@ -29,22 +45,32 @@ export class Pictures {
     return Boolean(this.#urls.first && this.#urls.last);
   }
 
+  /** The address of the picture that gives the canvas its size, or null: a chosen one only if there is no other. */
+  get measure() {
+    const sized = [this.sources.first, this.sources.last].filter(({ url, cropped }) => url && !cropped);
+    return (sized.find(({ chosen }) => !chosen) ?? sized[0])?.url ?? null;
+  }
+
   /**
-   * Show these pictures; null for none.
-   * @param {{first: string|null, last: string|null}} urls
+   * Show these pictures.
+   * @param {{first: Source, last: Source}} sources
    * @returns {boolean} whether they changed
    */
-  load(urls) {
-    if (urls.first === this.#urls.first && urls.last === this.#urls.last) return false;
-    this.#urls = { first: urls.first, last: urls.last };
-    for (const name of ["first", "last"]) set(this[name], { href: urls[name] });
-    const shown = urls.first ?? urls.last;
-    if (shown) {
+  load(sources) {
+    if (JSON.stringify(sources) === JSON.stringify(this.sources)) return false;
+    const before = this.measure;
+    this.sources = sources;
+    for (const name of ["first", "last"]) {
+      const { url, cropped } = sources[name];
+      set(this[name], { href: url, preserveAspectRatio: cropped ? "xMidYMid slice" : "none" });
+    }
+    const { measure } = this;
+    if (measure && measure !== before) {
       const image = new Image();
       image.onload = () => {
-        if ((this.#urls.first ?? this.#urls.last) === shown) this.sized([image.naturalWidth, image.naturalHeight]);
+        if (this.measure === measure) this.sized([image.naturalWidth, image.naturalHeight]);
       };
-      image.src = shown;
+      image.src = measure;
     }
     return true;
   }

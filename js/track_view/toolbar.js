@@ -46,6 +46,7 @@ export function toolbar(store, actions, pictures, root) {
   const changing = group(
     "Selection",
     button("duplicate", "Duplicate the selected tracks (D)", () => actions.duplicate()),
+    button("reverse", "Reverse the selected tracks in time (R)", () => actions.reverse()),
     button("copy", "Copy the selected tracks, or all, as JSON (Ctrl+C)", () => actions.copy()),
     button("paste", "Paste tracks (Ctrl+V)", () => actions.paste()),
     button("remove", "Delete the selected points, or the track (Delete)", () => actions.remove()),
@@ -55,7 +56,7 @@ export function toolbar(store, actions, pictures, root) {
     onion.classList.toggle("idle", !pictures.both);
     const { look } = store;
     const nothing = look.keys.size === 0 && !look.active;
-    for (const name of ["duplicate", "remove"]) {
+    for (const name of ["duplicate", "reverse", "remove"]) {
       set(changing.querySelector(`[data-testid=${name}]`), { disabled: nothing });
     }
   });

@@ -6,6 +6,8 @@ The bundles are downloaded from the package index once, then kept in ``$INBETWEE
 
 from __future__ import annotations
 
+import email
+import email.policy
 import json
 import os
 import re
@@ -14,15 +16,21 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import cv2
+import numpy as np
 import pytest
 from filelock import FileLock
+
+from tests.footage import film
 
 ROOT = Path(__file__).parents[2]
 JS = ROOT / "js"
@@ -94,7 +102,8 @@ class Mock(SimpleHTTPRequestHandler):
             self.answer(json.dumps(answers[url.path]).encode(), "application/json")
         elif url.path == "/api/view":
             name = parse_qs(url.query)["filename"][0]
-            self.answer(self.pictures[name], "image/png") if name in self.pictures else self.send_error(404)
+            kind = self.guess_type(name)
+            self.part(self.pictures[name], kind) if name in self.pictures else self.send_error(404)
         elif url.path.startswith("/extensions/inbetween/") and own.is_file():
             self.answer(own.read_bytes(), self.guess_type(str(own)))
         else:
@@ -104,10 +113,35 @@ class Mock(SimpleHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path.startswith("/api/settings/"):
             self.settings[self.path.rsplit("/", 1)[1]] = json.loads(body)
+        if self.path == "/api/upload/image":
+            self.answer(json.dumps(self.upload(body)).encode(), "application/json")
+            return
         self.answer(b"{}", "application/json")
 
-    def answer(self, body: bytes, kind: str) -> None:
-        self.send_response(200)
+    def part(self, body: bytes, kind: str) -> None:
+        """Answer with the range that was asked for, which a browser needs to seek in a video."""
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        if not wanted:
+            self.answer(body, kind)
+            return
+        start = int(wanted[1])
+        end = min(int(wanted[2] or len(body)), len(body) - 1)
+        self.answer(body[start : end + 1], kind, 206, {"Content-Range": f"bytes {start}-{end}/{len(body)}"})
+
+    def upload(self, body: bytes) -> dict[str, str]:
+        """Keep the file of a form, under a name that is not taken."""
+        head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
+        form = email.message_from_bytes(head + body, policy=email.policy.HTTP)
+        fields = {part.get_param("name", header="content-disposition"): part for part in form.iter_parts()}
+        name = fields["image"].get_filename()
+        name = name if name not in self.pictures else name.replace(".", " (1).")
+        self.pictures[name] = fields["image"].get_payload(decode=True)
+        return {"name": name, **{key: fields[key].get_content().strip() for key in ("subfolder", "type")}}
+
+    def answer(self, body: bytes, kind: str, status: int = 200, more: Mapping[str, str] = MappingProxyType({})) -> None:
+        self.send_response(status)
+        for header, value in more.items():
+            self.send_header(header, value)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -131,6 +165,30 @@ def chromium() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of the server: a disc that moves from the left to the right, others, and a clip.
+
+    The clip goes from dark to bright; its sound goes on after the picture.
+    """
+
+    def encoded(picture: np.ndarray) -> bytes:
+        return cv2.imencode(".png", picture)[1].tobytes()
+
+    def disc(x: int) -> bytes:
+        return encoded(cv2.circle(np.full((200, 320, 3), 60, np.uint8), (x, 100), 30, (40, 90, 230), cv2.FILLED))
+
+    clip = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    film(clip, range(26), Fraction(1, 25), size=(320, 200), shade=lambda k: 30 + 8 * k, sound=Fraction(3, 2))
+    return {
+        "first.png": disc(80),
+        "last.png": disc(240),
+        "square.png": encoded(np.full((64, 64, 3), 200, np.uint8)),
+        "run.png": encoded(np.full((200, 320, 3), 120, np.uint8)),
+        "clip.mp4": clip.read_bytes(),
+    }
 
 
 @pytest.fixture(scope="session")

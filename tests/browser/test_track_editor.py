@@ -7,7 +7,6 @@ import math
 from itertools import pairwise
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 
@@ -48,17 +47,6 @@ BUILD = """async connected => {
   app.canvas.ds.offset = [60, 80];
   app.canvas.setDirty(true, true);
 }"""
-
-
-@pytest.fixture(scope="session")
-def pictures() -> dict[str, bytes]:
-    """A disc that moves from the left to the right."""
-
-    def encoded(x: int) -> bytes:
-        picture = cv2.circle(np.full((HEIGHT, WIDTH, 3), 60, np.uint8), (x, 100), 30, (40, 90, 230), cv2.FILLED)
-        return cv2.imencode(".png", picture)[1].tobytes()
-
-    return {"first.png": encoded(80), "last.png": encoded(240)}
 
 
 class Editor:
@@ -263,6 +251,162 @@ def test_fingers_draw_and_two_of_them_zoom(editor: Editor):
     editor.settle()
     assert editor.part("first").bounding_box()["width"] == pytest.approx(2 * wide, rel=0.05)
     assert editor.tracks == []
+
+
+PANEL = "open => app.ui.settings.setSettingValueAsync('Comfy.RightSidePanel.IsOpen', open)"
+
+
+@within(FRONT_ENDS[:4])  # 1.27.10 has no such panel
+@pytest.mark.slow
+def test_the_editor_keeps_its_width_when_the_properties_panel_lists_its_node(editor: Editor):
+    page, frame = editor.page, editor.page.locator(".inbetween-tracks")
+    before = frame.bounding_box()
+    page.evaluate(PANEL, True)
+    try:
+        page.evaluate(f"app.canvas.selectItems([{EDITOR}])")
+        page.let_pass(1000)
+        assert frame.bounding_box()["width"] == before["width"]
+        page.evaluate("app.canvas.deselectAll()")
+        page.let_pass(500)
+        assert frame.bounding_box()["width"] == before["width"]
+    finally:
+        page.evaluate(PANEL, False)
+
+
+@everywhere
+@pytest.mark.slow
+def test_no_content_changes_the_size_of_the_node(editor: Editor):
+    page = editor.page
+    page.evaluate(f"{EDITOR}.setSize([740, 620]); app.canvas.setDirty(true, true)")
+    editor.rest()
+    size, stage = page.evaluate(f"[...{EDITOR}.size]"), editor.part("stage").bounding_box()
+    editor.draw((80, 100), (240, 100))
+    assert near(editor.tracks[0]["pts"], (80, 100), (240, 100))
+    editor.part("curve").wait_for()
+    page.keyboard.press("Escape")
+    editor.part("curve").wait_for(state="detached")
+
+    mouse = page.mouse
+    mouse.move(*editor.on_screen(240, 100))
+    mouse.down()
+    page.let_pass(300)  # the properties of the track open under the pressed mouse
+    editor.part("curve").wait_for()
+    assert editor.part("stage").bounding_box() == stage
+    mouse.move(*editor.on_screen(200, 150), steps=4)
+    mouse.up()
+    editor.settle()
+    assert near(editor.tracks[0]["pts"], (80, 100), (200, 150))
+    page.let_pass(600)  # the second tap of a double-click
+    mouse.dblclick(*editor.on_screen(140, 125))
+    editor.settle()
+    assert near(editor.tracks[0]["pts"], (80, 100), (140, 125), (200, 150))
+
+    document = json.loads(editor.text)
+    document["tracks"] = [{**document["tracks"][0], "id": str(index), "name": f"Track {index}"} for index in range(1, 41)]
+    page.evaluate(f"text => {{ {VALUE.replace('?.', '.')} = text }}", json.dumps(document))
+    editor.part("row-40").wait_for()
+    page.let_pass(300)
+    assert page.evaluate(f"[...{EDITOR}.size]") == size
+    assert editor.part("stage").bounding_box() == stage
+
+
+@everywhere
+@pytest.mark.slow
+def test_the_wheel_zooms_the_picture_of_a_focused_editor_and_else_the_graph(editor: Editor):
+    page, mouse = editor.page, editor.page.mouse
+
+    def wheel(dy: float = -100) -> tuple[float, float]:
+        """By how much the picture and the graph grow."""
+        graph, wide = page.evaluate("app.canvas.ds.scale"), editor.part("first").bounding_box()["width"]
+        mouse.move(*editor.on_screen(160, 100))
+        mouse.wheel(0, dy)
+        editor.settle()
+        editor.settle()
+        grown = page.evaluate("app.canvas.ds.scale") / graph
+        return editor.part("first").bounding_box()["width"] / wide / grown, grown
+
+    page.evaluate("document.activeElement?.blur()")
+    picture, graph = wheel()
+    assert picture == pytest.approx(1, abs=0.01)
+    assert graph > 1.05
+    page.evaluate("app.canvas.ds.scale = 1; app.canvas.ds.offset = [60, 80]; app.canvas.setDirty(true, true)")
+    editor.rest()
+    editor.click(20, 20)
+    picture, graph = wheel()
+    assert picture > 1.2
+    assert graph == 1
+    page.keyboard.down("Control")
+    picture, graph = wheel()
+    page.keyboard.up("Control")
+    assert picture == pytest.approx(1, abs=0.01)
+    assert graph > 1.005
+
+
+@everywhere
+@pytest.mark.slow
+def test_the_smallest_node_holds_the_whole_editor_and_a_tall_one_gives_the_picture_its_width(editor: Editor):
+    page = editor.page
+    page.evaluate(f"{EDITOR}.setSize([400, 100]); app.canvas.setDirty(true, true)")
+    editor.rest()
+    frame = page.locator(".inbetween-tracks").bounding_box()
+    bottom = page.evaluate(
+        f"""() => {{
+          const node = {EDITOR}, vue = document.querySelector(`[data-node-id="${{node.id}}"]`);
+          if (vue) return vue.getBoundingClientRect().bottom;
+          const {{ scale, offset }} = app.canvas.ds;
+          return (node.pos[1] + node.size[1] + offset[1]) * scale + app.canvas.canvas.getBoundingClientRect().top;
+        }}"""
+    )
+    assert frame["height"] >= 338
+    assert frame["y"] + frame["height"] <= bottom
+    page.evaluate(f"{EDITOR}.setSize([390, 860]); app.canvas.setDirty(true, true)")
+    editor.rest()
+    editor.part("panel").wait_for()
+    assert editor.part("stage").bounding_box()["width"] > 340
+    assert editor.part("stage").bounding_box()["height"] > 200
+
+
+@everywhere
+@pytest.mark.slow
+def test_tracks_are_reversed_and_that_can_be_undone(editor: Editor):
+    editor.draw((80, 100), (240, 60))
+    drawn = editor.text
+    editor.take("select")
+    editor.click(80, 100)
+    editor.part("reverse").click()
+    editor.settle()
+    assert near(editor.tracks[0]["pts"], (240, 60), (80, 100))
+    there, back = (Document.from_json(text).sampled(5).path for text in (drawn, editor.text))
+    assert np.allclose(there.flip(0).numpy(), back.numpy(), atol=1e-3)
+    editor.part("stage").focus()
+    editor.press("Control+z")
+    editor.page.wait_for_function(f"{VALUE} === {json.dumps(drawn)}")
+    editor.part("point-1-1").wait_for()
+    editor.press("r")
+    assert near(editor.tracks[0]["pts"], (240, 60), (80, 100))
+
+
+READERS = f"""() => {{
+  const slots = Object.getPrototypeOf({EDITOR}.inputs[0]), link = Object.getOwnPropertyDescriptor(slots, 'link');
+  window.readers = [];
+  window.restore = () => Object.defineProperty(slots, 'link', link);
+  const get = function () {{
+    window.readers.push(new Error().stack);
+    return link.get.call(this);
+  }};
+  Object.defineProperty(slots, 'link', {{ ...link, get }});
+}}"""
+
+
+@within(FRONT_ENDS[:2])  # only here is it deprecated
+@pytest.mark.slow
+def test_the_editor_does_not_read_the_deprecated_link_of_an_input(editor: Editor):
+    editor.page.evaluate(READERS)
+    editor.page.let_pass(900)  # at least one look at the links
+    editor.page.evaluate(f"{EDITOR}.inputs[0].link; window.restore()")
+    readers = editor.page.evaluate("window.readers")
+    assert readers
+    assert [stack for stack in readers if "/extensions/inbetween/" in stack] == []
 
 
 @newest
