@@ -24,6 +24,14 @@ hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, m
 hypothesis.settings.load_profile("suite")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what takes minutes, unless it is asked for."""
+    if not os.environ.get("INBETWEEN_EXHAUSTIVE"):
+        for item in items:
+            if item.get_closest_marker("exhaustive"):
+                item.add_marker(pytest.mark.skip(reason="exhaustive: set INBETWEEN_EXHAUSTIVE=1 to run it"))
+
+
 @pytest.fixture(scope="session")
 def rife425_state() -> dict[str, Tensor]:
     """RIFE 4.25 or 4.26 as its authors saved it, including the teacher."""

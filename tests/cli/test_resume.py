@@ -305,7 +305,7 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "killed.mp4", "whole.mp4"]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_killed_twenty_times_at_steps_drawn_from_seeds_all_chunks_are_whole(tmp_path: Path):
     line = [sys.executable, str(ROOT / "tests" / "killed.py"), str(tmp_path), "20"]

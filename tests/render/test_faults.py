@@ -172,7 +172,7 @@ def test_what_is_read_short_is_noticed(source: Path, steps: Steps, capsys: pytes
     sweep(source, road, steps, capsys, faults_of("short reads"), 6)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("road", ROADS)
 @pytest.mark.parametrize("which", ["full disk", "broken disk", "memory"])
 def test_whatever_fails_at_many_steps(source: Path, steps: Steps, capsys: pytest.CaptureFixture[str], road: str, which: str):
