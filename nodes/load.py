@@ -183,15 +183,27 @@ class LoadModel(Node):
         if sampling_steps or sampling_eta or sampling_seed:
             sampling = Sampling(sampling_steps or Sampling.steps, sampling_eta, sampling_seed)
         options = Options(scale=float(flow_scale), ensemble=ensemble, refine=refine, sampling=sampling)
-        held: dict[str, Model] = {}
-        models = []
-        for member in chosen(model, quality):
-            name = str(member.source)
-            if name not in held:
-                network = loading.network(file_of(name, allow_download), options)
-                held[name] = Model.hold(network, precision, backend)
-            models.append(replace(held[name], tta=member.tta, half_size=member.half_size))
-        return io.NodeOutput(models[0] if len(models) == 1 else Several.of(models))
+        return io.NodeOutput(opened(model, quality, allow_download, options, precision, backend))
+
+
+def opened(
+    choice: str = "auto",
+    quality: str = "normal",
+    allow_download: bool = False,
+    options: Options = Options(),  # noqa: B008
+    precision: str = "auto",
+    backend: str = "torch",
+) -> Model | Several:
+    """The model that a picker entry means at a quality, in ComfyUI's memory. Raises `InputError`."""
+    held: dict[str, Model] = {}
+    models = []
+    for member in chosen(choice, quality):
+        name = str(member.source)
+        if name not in held:
+            network = loading.network(file_of(name, allow_download), options)
+            held[name] = Model.hold(network, precision, backend)
+        models.append(replace(held[name], tta=member.tta, half_size=member.half_size))
+    return models[0] if len(models) == 1 else Several.of(models)
 
 
 def folders() -> list[Path]:

@@ -83,6 +83,20 @@ class NodeOutput:
         self.result, self.ui = values, ui
 
 
+@dataclass
+class NodeReplace:
+    """What replaces a node that is missing."""
+
+    new_node_id: str
+    old_node_id: str
+    old_widget_ids: list[str] | None = None
+    input_mapping: list[dict[str, Any]] | None = None
+    output_mapping: list[dict[str, int]] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+
 class PreviewImage:
     """Pictures for the browser, which ComfyUI writes to its temporary folder."""
 
@@ -213,10 +227,12 @@ class Server:
         io["DynamicCombo"].Option = Option
         io["Autogrow"].TemplatePrefix, io["Autogrow"].Type = TemplatePrefix, dict
         io |= {"Custom": kind, "Schema": Schema, "ComfyNode": ComfyNode, "NodeOutput": NodeOutput}
+        io["NodeReplace"] = NodeReplace
         latest = {
             "io": SimpleNamespace(**io),
             "UI": SimpleNamespace(PreviewImage=PreviewImage),
             "ComfyExtension": type("ComfyExtension", (), {}),
+            "ComfyAPI": None,  # only asked for by a server
             "Input": SimpleNamespace(Video=VideoInput),
             "InputImpl": SimpleNamespace(VideoFromFile=VideoFromFile, VideoFromComponents=VideoFromComponents),
         }

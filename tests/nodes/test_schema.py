@@ -43,6 +43,8 @@ def test_node_ids_are_for_ever(nodes):
         "InbetweenRepair",
         "InbetweenSvdkfiLoader",
         "InbetweenSvdkfiTween",
+        "InbetweenDropIn",
+        "InbetweenSkippedPairs",
     }
 
 
