@@ -128,7 +128,7 @@ class DropIn(Node):
             category="Inbetween/interpolate",
             description="Loads a model and makes new frames, with as many frames as the node of another pack that it replaces. "
             "In new workflows, use Interpolate Frames.",
-            search_aliases=["RIFE VFI", "FILM VFI", "IFRNet VFI", "AMT VFI", "FLAVR VFI", "GMFSS Fortuna VFI", "GIMM-VFI"],
+            search_aliases=["missing nodes", "compatibility", "drop-in"],
             inputs=[
                 io.Image.Input("images", tooltip="The frames, in order: greyscale, RGB or RGBA."),
                 io.Combo.Input(

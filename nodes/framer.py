@@ -72,7 +72,7 @@ class FramerLoader(Node):
             display_name="Framer Loader",
             category=CATEGORY,
             description="Loads Framer, which generates the frames between two keyframes. " + LICENCE,
-            search_aliases=["framer", "svd", "diffusion tweening", "keyframe interpolation", "drag", "aim-uofa"],
+            search_aliases=["framer", "svd", "diffusion tweening", "keyframes", "drag", "aim-uofa"],
             inputs=[
                 io.Combo.Input(
                     "unet",

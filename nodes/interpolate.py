@@ -58,10 +58,24 @@ class Interpolate(Node):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InbetweenInterpolate",
-            display_name="Interpolate Frames",
+            display_name="Interpolate Frames (In-between, Tween)",
             category=CATEGORY,
             description="Makes new frames between the frames of a batch. The source's own frames come out bit-exact.",
-            search_aliases=["frame interpolation", "rife", "vfi", "slow motion", "smooth", "fps", "in-between", "tween"],
+            search_aliases=[
+                "frame interpolation",
+                "rife",
+                "rife vfi",
+                "film",
+                "film vfi",
+                "vfi",
+                "slow motion",
+                "smooth",
+                "fps",
+                "in-between",
+                "between",
+                "tween",
+                "morph",
+            ],
             inputs=[
                 *inputs.image_inputs(),
                 mode_input(),
@@ -129,7 +143,7 @@ class InterpolateVideo(Node):
             category=CATEGORY,
             description="Makes new frames in a video. The file is read frame by frame, so a long clip is never held in memory. "
             "Sound is kept.",
-            search_aliases=["video frame interpolation", "rife", "vfi", "slow motion", "smooth video", "fps", "60 fps"],
+            search_aliases=["video frame interpolation", "rife", "film", "vfi", "slow motion", "smooth video", "fps", "60 fps"],
             inputs=[
                 *inputs.video_inputs(),
                 mode_input(),

@@ -52,7 +52,7 @@ class FramerTween(Node):
             display_name="Framer Tween",
             category=CATEGORY,
             description="Generates the frames between two keyframes with Framer, in one node.",
-            search_aliases=["framer", "first last frame", "keyframe interpolation", "morph", "drag", "tween", "autopilot"],
+            search_aliases=["framer", "first last frame", "two keyframes", "morph", "drag", "tween", "autopilot"],
             inputs=[
                 *network_inputs(),
                 *keyframe_inputs(),
