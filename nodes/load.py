@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import folder_paths
 from comfy.model_management import throw_exception_if_processing_interrupted
@@ -204,6 +205,11 @@ def opened(
             held[name] = Model.hold(network, precision, backend)
         models.append(replace(held[name], tta=member.tta, half_size=member.half_size))
     return models[0] if len(models) == 1 else Several.of(models)
+
+
+def usual(model: Any) -> Any:
+    """The connected model; if there is none, auto. Raises `InputError`."""
+    return opened() if model is None else model
 
 
 def folders() -> list[Path]:

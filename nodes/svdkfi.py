@@ -40,6 +40,7 @@ class SvdkfiLoader(Node):
             description="Loads Generative Inbetweening (svd_keyframe_interpolation), which generates a clip from both ends at "
             "once. Its weights derive from Stable Video Diffusion's, which have their own licence from Stability AI.",
             search_aliases=["svdkfi", "svd keyframes", "diffusion tweening"],
+            is_experimental=True,  # never run with published weights
             inputs=[
                 io.Combo.Input(
                     "original",
@@ -72,6 +73,7 @@ class SvdkfiTween(Node):
             category=CATEGORY,
             description="Generates the frames between two keyframes, from both ends at once.",
             search_aliases=["svdkfi", "svd keyframes", "first last frame", "tween"],
+            is_experimental=True,  # never run with published weights
             inputs=[
                 PairType.Input("networks", tooltip="From Generative Inbetweening Loader."),
                 *coder_inputs(),

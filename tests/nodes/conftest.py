@@ -57,7 +57,9 @@ def kind(io_type: str) -> SimpleNamespace:
     return SimpleNamespace(
         io_type=io_type,
         Input=type("Input", (Part,), {"io_type": io_type, "fields": known}),
-        Output=type("Output", (Part,), {"io_type": io_type, "fields": frozenset({"tooltip", "is_output_list"})}),
+        Output=type(
+            "Output", (Part,), {"io_type": io_type, "fields": frozenset({"tooltip", "is_output_list", "display_name"})}
+        ),
     )
 
 
@@ -72,6 +74,7 @@ class Schema:
     search_aliases: list[str] = field(default_factory=list)
     is_input_list: bool = False
     is_output_node: bool = False
+    is_experimental: bool = False
 
 
 class ComfyNode:
