@@ -15,12 +15,11 @@ from comfy.model_management import throw_exception_if_processing_interrupted
 from comfy.utils import ProgressBar
 from comfy_api.latest import io
 
-from ..vfi.core import Checkpoint, InputError, Options, Sampling
+from ..vfi.core import Checkpoint, InputError, Interpolator, Options, Sampling
 from ..vfi.model import load as loading
 from ..vfi.model import registry, weights
 from ..vfi.model.precision import PRECISIONS
 from ..vfi.model.quality import RUNGS, Member, members
-from . import servers
 from .model import Model, ModelType, Several
 from .node import Node
 
@@ -148,21 +147,17 @@ class LoadModel(Node):
         )
 
     @classmethod
-    def validate_inputs(cls, model: str | None, allow_download: bool, quality: str | None = "normal") -> bool | str:
-        if model is None or quality is None:  # it comes from another node, which has not run yet
-            return True
-        try:
-            for member in chosen(model, quality):
-                find_file(str(member.source), allow_download)
-        except InputError as error:
-            return servers.told(str(error))
-        return True
+    def validate_inputs(cls, model: str | None, quality: str | None = "normal") -> bool:
+        return True  # `execute` judges both: ComfyUI would show its sentence once per input, after words of its own
 
     @classmethod
     def fingerprint_inputs(cls, model: str | None, quality: str | None = "normal", **options: object) -> str | None:
         if model is None or quality is None:
             return None
-        files = [find_file(str(member.source), allow_download=True) for member in chosen(model, quality)]
+        try:
+            files = [find_file(str(member.source), allow_download=True) for member in chosen(model, quality)]
+        except InputError as error:
+            return str(error)
         return ", ".join(f"{file} {file.stat().st_mtime_ns}" for file in files if file) or model
 
     @classmethod
@@ -201,10 +196,19 @@ def opened(
     for member in chosen(choice, quality):
         name = str(member.source)
         if name not in held:
-            network = loading.network(file_of(name, allow_download), options)
-            held[name] = Model.hold(network, precision, backend)
+            held[name] = Model.hold(read(file_of(name, allow_download), options), precision, backend)
         models.append(replace(held[name], tta=member.tta, half_size=member.half_size))
     return models[0] if len(models) == 1 else Several.of(models)
+
+
+def read(file: Path | str, options: Options) -> Interpolator:
+    """The network of a file or of a name that needs none. Raises `InputError`, which names the file."""
+    try:
+        return loading.network(file, options)
+    except InputError as error:
+        if isinstance(file, str) or file.name in str(error):
+            raise
+        raise InputError(f"{file.name}: {error}") from error
 
 
 def usual(model: Any) -> Any:

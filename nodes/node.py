@@ -29,6 +29,13 @@ TEXTS = ("STRING", "INBETWEEN_DRAWN_TRACKS")
 Given = Mapping[str, Any]
 
 
+class Refused(InputError):
+    """An `InputError` as ComfyUI shows it: after the name of its class, with the path of the module unless that is builtin."""
+
+
+Refused.__module__, Refused.__qualname__ = "builtins", "Inbetween"
+
+
 class Node(io.ComfyNode):
     """A node, whose ``execute`` gets only what its schema allows. Raises `InputError` for anything else.
 
@@ -52,8 +59,11 @@ def _guarded(execute: Callable[..., Any]) -> Callable[..., Any]:
         judged = () if judge is None else tuple(signature(judge).parameters)
         ids = {one.id for one in schema.inputs}
         unknown = {name: value for name, value in given.items() if name not in ids}  # a mistake of the caller, not of a user
-        with servers.discreet():
-            return execute(cls, **unknown, **checked(schema.inputs, given, lists=schema.is_input_list, judged=judged))
+        try:
+            with servers.discreet():
+                return execute(cls, **unknown, **checked(schema.inputs, given, lists=schema.is_input_list, judged=judged))
+        except InputError as error:
+            raise Refused(str(error)).with_traceback(error.__traceback__) from error.__cause__
 
     run.guarded = True  # type: ignore[attr-defined]
     return run

@@ -67,12 +67,17 @@ def test_an_example_runs(comfyui, session, name: str):
     assert session.complaints() == []
 
 
-def test_a_model_that_is_not_there_is_refused_before_anything_runs(comfyui):
-    workflow = api_form("Interpolate a clip")
+def test_a_model_that_is_not_there_is_one_sentence(session):
+    """Before anything else runs. ComfyUI's browser shows the type, a colon and the message."""
+    workflow = api_form("Smooth a batch of images")
     only(workflow, "InbetweenLoadModel")["model"] = "rife-4.25 (download)"
-    answer = comfyui.post("/prompt", prompt=workflow)
-    (node,) = (node for node in answer["node_errors"].values() if node["class_type"] == "InbetweenLoadModel")
-    assert "allow download is off" in node["errors"][0]["details"]
+    error = session.ended(session.queue(workflow))[-1]
+    assert error.type == "execution_error"
+    assert error.data["node_type"] == "InbetweenLoadModel"
+    assert f"{error.data['exception_type']}: {error.data['exception_message']}".startswith(
+        "Inbetween: rife-4.25 is not on disk and allow download is off"
+    )
+    assert error.data["executed"] == []
 
 
 @pytest.mark.parametrize("name", ["Interpolate a clip", "Smooth a batch of images"])

@@ -145,10 +145,10 @@ def test_the_network_that_was_meant_is_used_if_it_is_there(run, server, drop_in)
     assert run("InbetweenDropIn", images=images, model_name=old)[1] == f"ifrnet-l, in place of {old}"
     (server.folder / "IFRNet_L_Vimeo90K.safetensors").rename(server.folder / "rife47.safetensors")
     assert run("InbetweenDropIn", images=images, model_name="rife47.pth")[1] == "rife47.safetensors, in place of rife47.pth"
-    check = drop_in.DropIn.validate_inputs
-    assert check(model_name="rife46.pth") is True
-    assert check(model_name=None) is True
-    assert "no model is called 'gone'" in check(model_name="gone")
+    assert drop_in.meant("rife46.pth") == "auto"
+    assert drop_in.DropIn.validate_inputs(model_name="gone") is True
+    with pytest.raises(ValueError, match=r"^no model is called 'gone'"):
+        run("InbetweenDropIn", images=images, model_name="gone")
 
 
 def test_options_that_a_network_lacks_do_not_stop_it(run):
