@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from .clip import JoinFrames, PingPongFrames, ReverseFrames, SelectFrames, SplitFrames
+from .convert import ConvertModel
 from .drop_in import DropIn, SkippedPairs, register
 from .framer import CfgCurve, FramerApplyTracks, FramerConditioning, FramerLoader
 from .guide import GuideModel
@@ -32,6 +33,7 @@ class InbetweenExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [
             LoadModel,
+            ConvertModel,
             Interpolate,
             InterpolateVideo,
             RetimeFrames,

@@ -229,7 +229,19 @@ def choices() -> list[str]:
     elsewhere = [labelled(row, "download") for row in catalogue if row.hub and not weights.on_disk(row, places)]
     known = {file for row in catalogue for file in row.files}
     others = [file for file in folder_paths.get_filename_list(FOLDER) if file.endswith(".safetensors") and file not in known]
-    return ["auto", *registry.builtins(), *there, *others, *([] if weights.forbidden() else elsewhere)]
+    waiting = [f"{file} ({WAITS})" for file in unconverted()]
+    return ["auto", *registry.builtins(), *there, *others, *([] if weights.forbidden() else elsewhere), *waiting]
+
+
+WAITS = "needs conversion"
+
+PICKLED = (".pth", ".pkl", ".pt", ".ckpt")
+
+
+def unconverted() -> list[str]:
+    """Files in ComfyUI's folder that Convert Model takes, and that have no safetensors file of the same name."""
+    files = folder_paths.get_filename_list(FOLDER)
+    return [file for file in files if file.endswith(PICKLED) and str(Path(file).with_suffix(".safetensors")) not in files]
 
 
 def labelled(row: Checkpoint, *notes: str) -> str:
@@ -240,7 +252,7 @@ def labelled(row: Checkpoint, *notes: str) -> str:
 
 def name_of(choice: str) -> str:
     """The model that a picker entry means, whether or not it was on disk when the workflow was saved."""
-    return re.sub(r" \((download|non-commercial|, )+\)$", "", choice)
+    return re.sub(rf" \((download|non-commercial|{WAITS}|, )+\)$", "", choice)
 
 
 def chosen(choice: str, quality: str) -> tuple[Member, ...]:
@@ -257,6 +269,8 @@ def find_file(name: str, allow_download: bool) -> Path | None:
         return None
     row = registry.checkpoints().get(name)
     if row is None:
+        if name.endswith(PICKLED) and name in folder_paths.get_filename_list(FOLDER):
+            raise InputError(f"{name} can hold code and needs conversion: run the node Convert Model once, then press R")
         if own := folder_paths.get_full_path(FOLDER, name):
             return Path(own)
         raise InputError(f"no model is called {name!r}: put its .safetensors file into {places[0]}, or choose another")
@@ -271,7 +285,12 @@ def find_file(name: str, allow_download: bool) -> Path | None:
         raise InputError(
             f"{name} is not on disk and allow download is off: switch it on, or run `vfi models fetch {name}` once"
         )
-    return weights.find(name, places)
+    try:
+        return weights.find(name, places)
+    except InputError as error:
+        if not row.note:
+            raise
+        raise InputError(f"{error}; source: {row.note}") from error
 
 
 def file_of(name: str, allow_download: bool) -> Path | str:

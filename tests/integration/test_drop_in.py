@@ -5,7 +5,9 @@ from __future__ import annotations
 import av
 import numpy as np
 import pytest
+import torch
 from other_packs import FRAMES, api_form
+from parity import load_set
 
 COUNT = 6
 
@@ -35,4 +37,18 @@ def test_the_server_knows_what_replaces_them(comfyui):
 def test_a_workflow_of_a_missing_pack_gives_its_number_of_frames(session, name: str):
     outputs, _ = session.run(api_form(name))
     assert len(outputs["9"]["images"]) == FRAMES[name](COUNT)
+    assert session.complaints() == []
+
+
+def test_a_pickle_is_converted_and_listed(comfyui, session):
+    folder = comfyui.base / "models" / "frame_interpolation"
+    torch.save(load_set("ifrnet/ifrnet_l").state(), folder / "IFRNet_L.pth")
+    waits = comfyui.get("/object_info/InbetweenLoadModel")["InbetweenLoadModel"]["input"]["required"]["model"][1]["options"]
+    assert waits[-1] == "IFRNet_L.pth (needs conversion)"
+    session.run({"1": {"class_type": "InbetweenConvertModel", "inputs": {"file": "IFRNet_L.pth"}}})
+    listed = comfyui.get("/object_info/InbetweenLoadModel")["InbetweenLoadModel"]["input"]["required"]["model"][1]["options"]
+    assert "IFRNet_L.safetensors" in listed
+    assert waits[-1] not in listed
+    (folder / "IFRNet_L.safetensors").unlink()
+    (folder / "IFRNet_L.pth").unlink()
     assert session.complaints() == []

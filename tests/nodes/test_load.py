@@ -35,7 +35,8 @@ def test_the_picker_starts_with_what_needs_no_download(load, weights):
     assert choices[0] == "auto"
     assert {"dis", "linear", "nearest"} <= set(choices[1:4])
     assert choices.index("rife-4.26") < choices.index("mine.safetensors") < choices.index(HUB)
-    assert not any("pth" in choice or "v4.26" in choice for choice in choices)
+    assert choices[-1] == "old.pth (needs conversion)"
+    assert not any("v4.26" in choice for choice in choices)
 
 
 def test_licences_that_forbid_commercial_use_are_shown(load, part):
