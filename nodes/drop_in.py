@@ -23,7 +23,7 @@ from ..vfi.model import registry
 from ..vfi.parse import number, quoted
 from ..vfi.render.run import run
 from ..vfi.timing.grids import At, bounded
-from . import bridge, load, servers
+from . import bridge, load, prompts, servers
 from .model import Model, ModelType, Several, over
 from .node import Node
 
@@ -198,8 +198,13 @@ class DropIn(Node):
         )
 
     @classmethod
-    def validate_inputs(cls, model_name: str | None = None) -> bool:
-        return True  # `execute` judges it, as in Load Interpolation Model
+    def validate_inputs(cls, model_name: str | None = None) -> bool | str:
+        if model_name is not None:  # else it comes from another node, which has not run yet
+            try:
+                meant(model_name)
+            except InputError as error:
+                return servers.told(str(error))
+        return True
 
     @classmethod
     def execute(
@@ -443,4 +448,4 @@ async def register() -> None:
     api = ComfyAPI()
     for old in olds.values():
         await api.node_replacement.register(old.replacement())
-    PromptServer.instance.add_on_prompt_handler(lambda data: completed(data, nodes.NODE_CLASS_MAPPINGS, olds))
+    PromptServer.instance.add_on_prompt_handler(lambda data: prompts.noted(completed(data, nodes.NODE_CLASS_MAPPINGS, olds)))

@@ -20,6 +20,8 @@ from ..vfi.model import load as loading
 from ..vfi.model import registry, weights
 from ..vfi.model.precision import PRECISIONS
 from ..vfi.model.quality import RUNGS, Member, members
+from . import prompts, servers
+from .advice import advised
 from .model import Model, ModelType, Several
 from .node import Node
 
@@ -39,6 +41,7 @@ class LoadModel(Node):
             description="Loads a model that makes the frames between two frames. dis, which follows the motion, and linear, "
             "which only blends, need no weights.",
             search_aliases=["rife", "film", "frame interpolation model", "vfi", "dis", "optical flow"],
+            hidden=[io.Hidden.unique_id],
             inputs=[
                 io.Combo.Input(
                     "model",
@@ -147,8 +150,18 @@ class LoadModel(Node):
         )
 
     @classmethod
-    def validate_inputs(cls, model: str | None, quality: str | None = "normal") -> bool:
-        return True  # `execute` judges both: ComfyUI would show its sentence once per input, after words of its own
+    def validate_inputs(cls, model: str | None) -> bool | str:
+        """Only the model is named, so that ComfyUI marks no other widget and says it once."""
+        asked = prompts.others(cls)
+        download, quality = asked.get("allow_download"), asked.get("quality", "normal")
+        if model is None or not isinstance(download, bool) or not isinstance(quality, str):
+            return True  # unknown until the node runs
+        try:
+            for member in chosen(model, quality):
+                find_file(str(member.source), download)
+        except InputError as error:
+            return servers.told(advised(str(error)))
+        return True
 
     @classmethod
     def fingerprint_inputs(cls, model: str | None, quality: str | None = "normal", **options: object) -> str | None:

@@ -75,6 +75,7 @@ class Schema:
     is_input_list: bool = False
     is_output_node: bool = False
     is_experimental: bool = False
+    hidden: list[str] = field(default_factory=list)
 
 
 class ComfyNode:
@@ -230,7 +231,7 @@ class Server:
         io["DynamicCombo"].Option = Option
         io["Autogrow"].TemplatePrefix, io["Autogrow"].Type = TemplatePrefix, dict
         io |= {"Custom": kind, "Schema": Schema, "ComfyNode": ComfyNode, "NodeOutput": NodeOutput}
-        io["NodeReplace"] = NodeReplace
+        io["NodeReplace"], io["Hidden"] = NodeReplace, SimpleNamespace(unique_id="UNIQUE_ID")
         latest = {
             "io": SimpleNamespace(**io),
             "UI": SimpleNamespace(PreviewImage=PreviewImage),

@@ -146,7 +146,9 @@ def test_the_network_that_was_meant_is_used_if_it_is_there(run, server, drop_in)
     (server.folder / "IFRNet_L_Vimeo90K.safetensors").rename(server.folder / "rife47.safetensors")
     assert run("InbetweenDropIn", images=images, model_name="rife47.pth")[1] == "rife47.safetensors, in place of rife47.pth"
     assert drop_in.meant("rife46.pth") == "auto"
-    assert drop_in.DropIn.validate_inputs(model_name="gone") is True
+    check = drop_in.DropIn.validate_inputs
+    assert check(model_name="rife46.pth") is check(model_name=None) is True
+    assert check(model_name="gone").startswith("no model is called 'gone'")
     with pytest.raises(ValueError, match=r"^no model is called 'gone'"):
         run("InbetweenDropIn", images=images, model_name="gone")
 

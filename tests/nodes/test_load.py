@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -118,7 +119,7 @@ def test_a_second_network_that_appears_is_noticed(load, two, server):
 
 def test_a_missing_model_is_refused_in_one_sentence(run, load, part):
     """ComfyUI shows ``TYPE: MESSAGE``. Its own validation would show the sentence once per input that it depends on."""
-    assert load.LoadModel.validate_inputs(model="gone", quality="normal") is True
+    assert load.LoadModel.validate_inputs(model="gone") is True  # outside of a request
     for name, download, says in (
         (HUB, False, "rife-4.25 is not on disk and allow download is off"),
         ("gone.safetensors", False, "no model is called 'gone.safetensors'"),
@@ -129,6 +130,29 @@ def test_a_missing_model_is_refused_in_one_sentence(run, load, part):
         assert f"{type(told.value).__module__}.{type(told.value).__qualname__}" == "builtins.Inbetween"
         assert str(told.value).startswith(says)
     assert load.LoadModel.fingerprint_inputs(model="gone.safetensors").startswith("no model is called")
+
+
+def test_a_prompt_is_refused_for_its_model_before_anything_runs(load, part, weights, monkeypatch):
+    """By a check of the model alone: ComfyUI marks every input that a check names."""
+    prompts = part("nodes.prompts")
+    assert list(inspect.signature(load.LoadModel.validate_inputs).parameters) == ["model"]
+    monkeypatch.setattr(load.LoadModel, "hidden", SimpleNamespace(unique_id="3"), raising=False)
+
+    def judged(model: str | None, **inputs: object) -> bool | str:
+        prompts.noted({"prompt": {"3": {"inputs": {"model": model, **inputs}}}})
+        return load.LoadModel.validate_inputs(model=model)
+
+    assert judged(HUB, allow_download=True) is True
+    assert judged("auto", allow_download=False) is True
+    assert judged(None, allow_download=False) is True
+    assert judged(HUB, allow_download=["7", 0]) is True  # another node tells later
+    assert judged(HUB, allow_download=False, quality=["7", 0]) is True
+    assert judged(HUB, allow_download=False).startswith("rife-4.25 is not on disk and allow download is off")
+    assert "no model is called 'gone.safetensors'" in judged("gone.safetensors", allow_download=False)
+    assert "quality draft uses no network" in judged(weights.name, allow_download=False, quality="draft")
+    assert judged(weights.name, allow_download=False, quality="fast") is True
+    prompts.noted({"prompt": None})
+    assert load.LoadModel.validate_inputs(model=HUB) is True
 
 
 def test_a_file_of_another_kind_is_named(run, weights):
