@@ -86,7 +86,7 @@ def inner(count: int, repeat: bool, skips: Skips) -> list[Fraction]:
     """FLAVR VFI: one new frame in each pair but the first and the last. ``repeat``: the first and the last frame come twice."""
     if count < 4:
         raise InputError(f"{count} frames were given: counting inner pairs needs 4 or more")
-    first, last = ([Fraction(end)] * (2 if repeat else 1) for end in (0, count - 1))
+    first, last = ([Fraction(end, 1)] * (2 if repeat else 1) for end in (0, count - 1))
     made: list[Fraction] = []
     for k in range(count - 3):
         if skips(k) and skips(k + 1):
@@ -108,7 +108,7 @@ def converted(count: int, source: float, target: float) -> list[Fraction]:
 def held(count: int, source: float, target: float) -> list[Fraction]:
     """GACLove's RIFE Frame Interpolation: to another rate, with the last frame held. Rounded as that node rounds."""
     if abs(source - target) < 0.01:
-        return [Fraction(k) for k in range(count)]
+        return [Fraction(k, 1) for k in range(count)]
     step = number(str(source)) / number(str(target))
     made = int(count / source * target)
     if not made:

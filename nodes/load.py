@@ -265,7 +265,7 @@ def labelled(row: Checkpoint, *notes: str) -> str:
 
 def name_of(choice: str) -> str:
     """The model that a picker entry means, whether or not it was on disk when the workflow was saved."""
-    return re.sub(rf" \((download|non-commercial|{WAITS}|, )+\)$", "", choice)
+    return re.sub(r" \((download|non-commercial|needs conversion|, )+\)$", "", choice)
 
 
 def chosen(choice: str, quality: str) -> tuple[Member, ...]:
