@@ -11,12 +11,10 @@ from pathlib import Path
 
 PACK = Path(__file__).absolute().parents[1]
 
-COMMAND = re.compile(r"`vfi ([^`]{1,4000})`")
-
 
 def advised(text: str) -> str:
     """``text`` with what to do in ComfyUI in place of each ``vfi`` command in backticks."""
-    return COMMAND.sub(lambda found: _instead(found[1], text), text)
+    return re.sub(r"`vfi ([^`]{1,4000})`", lambda found: _instead(found[1], text), text)
 
 
 def line(arguments: str) -> str:
