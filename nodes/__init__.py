@@ -5,6 +5,8 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from .clip import JoinFrames, PingPongFrames, ReverseFrames, SelectFrames, SplitFrames
+from .convert import ConvertModel
+from .drop_in import DropIn, SkippedPairs, register
 from .framer import CfgCurve, FramerApplyTracks, FramerConditioning, FramerLoader
 from .guide import GuideModel
 from .interpolate import Augment, Interpolate, InterpolateVideo, ModelConsensus
@@ -25,9 +27,13 @@ from .tracks import TrackEditor
 class InbetweenExtension(ComfyExtension):
     """The pack, as ComfyUI registers it."""
 
+    async def on_load(self) -> None:
+        await register()
+
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [
             LoadModel,
+            ConvertModel,
             Interpolate,
             InterpolateVideo,
             RetimeFrames,
@@ -63,4 +69,6 @@ class InbetweenExtension(ComfyExtension):
             RepairFrames,
             SvdkfiLoader,
             SvdkfiTween,
+            DropIn,
+            SkippedPairs,
         ]

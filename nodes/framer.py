@@ -72,7 +72,8 @@ class FramerLoader(Node):
             display_name="Framer Loader",
             category=CATEGORY,
             description="Loads Framer, which generates the frames between two keyframes. " + LICENCE,
-            search_aliases=["framer", "svd", "diffusion tweening", "keyframe interpolation", "drag", "aim-uofa"],
+            search_aliases=["framer", "svd", "diffusion tweening", "keyframes", "drag", "aim-uofa"],
+            is_experimental=True,  # never run with published weights
             inputs=[
                 io.Combo.Input(
                     "unet",
@@ -89,7 +90,11 @@ class FramerLoader(Node):
             ],
             outputs=[
                 io.Model.Output("model", tooltip="For KSampler (euler, karras), LoRA loaders and Framer Tween."),
-                io.ControlNet.Output("control_net", tooltip="For Framer Apply Tracks and Framer Tween; empty for none."),
+                io.ControlNet.Output(
+                    "control_net",
+                    display_name="control net",
+                    tooltip="For Framer Apply Tracks and Framer Tween; empty for none.",
+                ),
             ],
         )
 
@@ -170,6 +175,7 @@ def clip_inputs(motion: float = Drawing.motion) -> list[io.Input]:
             default=Drawing.fps,
             min=1,
             max=30,
+            advanced=True,
             tooltip="Frame rate the clip should look like; the playback rate is independent of it.",
         ),
         io.Int.Input(
@@ -178,6 +184,7 @@ def clip_inputs(motion: float = Drawing.motion) -> list[io.Input]:
             default=round(motion),
             min=0,
             max=255,
+            advanced=True,
             tooltip="Motion bucket: 0 for little motion, 255 for a lot.",
         ),
         io.Float.Input(
@@ -202,6 +209,7 @@ class FramerConditioning(Node):
             category=CATEGORY,
             description="Conditions Framer on the first and the last frame, and on the size and motion of the clip.",
             search_aliases=["framer", "start frame", "end frame", "first last frame", "keyframes", "img2vid"],
+            is_experimental=True,  # never run with published weights
             inputs=[
                 *keyframe_inputs(),
                 *coder_inputs(),
@@ -324,6 +332,7 @@ class FramerApplyTracks(Node):
             category=CATEGORY,
             description="Steers Framer with tracks: points of the first frame move along them.",
             search_aliases=["framer", "trajectory", "drag", "autopilot", "point tracks", "controlnet"],
+            is_experimental=True,  # never run with published weights
             inputs=[
                 io.Conditioning.Input("positive", tooltip="From Framer Conditioning."),
                 io.Conditioning.Input("negative", tooltip="From Framer Conditioning."),
@@ -438,6 +447,7 @@ class CfgCurve(Node):
             description="Gives each frame its own guidance strength in place of KSampler's cfg, for Framer and Stable Video "
             "Diffusion.",
             search_aliases=["framer", "guidance", "cfg", "linear cfg", "triangle cfg", "video guidance"],
+            is_experimental=True,  # never run with published weights
             inputs=[io.Model.Input("model", tooltip="The model, from Framer Loader."), *guidance_inputs()],
             outputs=[io.Model.Output("model", tooltip="The same model with this guidance; KSampler's cfg has no effect.")],
         )

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from ..vfi.core import InputError
 from ..vfi.motion.guided import Guide
+from . import inputs
+from .load import usual
 from .model import Following, Model, ModelType, Several
 from .node import Node
 
@@ -25,7 +27,7 @@ class GuideModel(Node):
             "timing, in every new frame.",
             search_aliases=["tracks", "drag", "trajectory", "motion brush", "framer", "control", "large motion", "autopilot"],
             inputs=[
-                ModelType.Input("model", tooltip="The model that makes the new frames: any that takes two frames."),
+                inputs.model_input("The model that makes the new frames: any that takes two frames."),
                 io.Tracks.Input(
                     "tracks",
                     optional=True,
@@ -59,14 +61,14 @@ class GuideModel(Node):
     @classmethod
     def execute(
         cls,
-        model: Model | Several | Following,
         strength: float,
         auto: bool,
         tracks: Mapping[str, Any] | None = None,
         parts: Tensor | None = None,
+        model: Model | Several | Following | None = None,
     ) -> io.NodeOutput:
         if tracks is None and not auto:
             raise InputError("there is nothing to follow: connect tracks or turn auto on")
         if isinstance(model, Following):
             raise InputError("the model already follows a guide: join the tracks with Edit Tracks")
-        return io.NodeOutput(Following(model, Guide(auto=auto, strength=strength, parts=parts), tracks))
+        return io.NodeOutput(Following(usual(model), Guide(auto=auto, strength=strength, parts=parts), tracks))

@@ -15,10 +15,15 @@ from .model import ModelType
 USUAL = "23.976, 29.97 and 59.94 mean the exact NTSC rates."
 
 
+def model_input(tooltip: str) -> io.Input:
+    """The model, which may be left out; `load.usual` reads the answer."""
+    return ModelType.Input("model", optional=True, tooltip=f"{tooltip} If none is connected: auto, the best model on disk.")
+
+
 def image_inputs(model: str = "The model that makes the new frames.") -> list[io.Input]:
     """The source of new frames: a ``model``, with this tooltip, frames and their rate."""
     return [
-        ModelType.Input("model", tooltip=model),
+        model_input(model),
         io.Image.Input("images", tooltip="The frames, in order: greyscale, RGB or RGBA."),
         source_fps_input(),
     ]
@@ -27,7 +32,7 @@ def image_inputs(model: str = "The model that makes the new frames.") -> list[io
 def video_inputs(model: str = "The model that makes the new frames.") -> list[io.Input]:
     """The source of a new video: a ``model``, with this tooltip, and a video."""
     return [
-        ModelType.Input("model", tooltip=model),
+        model_input(model),
         io.Video.Input("video", tooltip="The video. If it is trimmed, only the trimmed part is read."),
     ]
 

@@ -16,6 +16,7 @@ from ..vfi.parse import exact
 from ..vfi.render.run import run
 from ..vfi.timing.grids import Timing, exact_rate, resample, timing
 from . import bridge, inputs
+from .load import usual
 from .model import Model, ModelType, Several, over
 from .node import Node
 from .shots import plan_input
@@ -58,10 +59,24 @@ class Interpolate(Node):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InbetweenInterpolate",
-            display_name="Interpolate Frames",
+            display_name="Interpolate Frames (In-between, Tween)",
             category=CATEGORY,
             description="Makes new frames between the frames of a batch. The source's own frames come out bit-exact.",
-            search_aliases=["frame interpolation", "rife", "vfi", "slow motion", "smooth", "fps", "in-between", "tween"],
+            search_aliases=[
+                "frame interpolation",
+                "rife",
+                "rife vfi",
+                "film",
+                "film vfi",
+                "vfi",
+                "slow motion",
+                "smooth",
+                "fps",
+                "in-between",
+                "between",
+                "tween",
+                "morph",
+            ],
             inputs=[
                 *inputs.image_inputs(),
                 mode_input(),
@@ -90,12 +105,12 @@ class Interpolate(Node):
     @classmethod
     def execute(
         cls,
-        model: Model | Several,
         images: Tensor,
         source_fps: float,
         mode: dict,
         hold_last: bool = False,
         plan: Plan | None = None,
+        model: Model | Several | None = None,
     ) -> io.NodeOutput:
         source, tail = exact_rate(source_fps), "hold" if hold_last else "stop"
         asked = timing_of(mode, source)
@@ -103,7 +118,7 @@ class Interpolate(Node):
         count = asked.grid.count(len(images), shown / source, tail)
         doubtful = isinstance(model, Several)  # then the disagreement has numbers of its own
         bridge.room(count, (*images.shape[1:3], images.shape[3] + doubtful))
-        ready = over(model.ready(images.shape[1:3], bridge.unbound(images)), (len(images) - 1) / source)
+        ready = over(usual(model).ready(images.shape[1:3], bridge.unbound(images)), (len(images) - 1) / source)
 
         def frames() -> Iterator[Frame]:
             plain = bridge.frames_of_images(images, source)
@@ -129,7 +144,7 @@ class InterpolateVideo(Node):
             category=CATEGORY,
             description="Makes new frames in a video. The file is read frame by frame, so a long clip is never held in memory. "
             "Sound is kept.",
-            search_aliases=["video frame interpolation", "rife", "vfi", "slow motion", "smooth video", "fps", "60 fps"],
+            search_aliases=["video frame interpolation", "rife", "film", "vfi", "slow motion", "smooth video", "fps", "60 fps"],
             inputs=[
                 *inputs.video_inputs(),
                 mode_input(),
@@ -141,13 +156,19 @@ class InterpolateVideo(Node):
 
     @classmethod
     def execute(
-        cls, model: Model, video: Input.Video, mode: dict, codec: str = "h264", crf: int = 18, plan: Plan | None = None
+        cls,
+        video: Input.Video,
+        mode: dict,
+        codec: str = "h264",
+        crf: int = 18,
+        plan: Plan | None = None,
+        model: Model | None = None,
     ) -> io.NodeOutput:
         clip = Clip.of(video)
         if plan is not None:
             clip = clip.planned(plan)
         asked = timing_of(mode, clip.reader.info.rate)
-        result, count = make_video(model, clip, asked, Encoding(codec, crf))
+        result, count = make_video(usual(model), clip, asked, Encoding(codec, crf))
         return io.NodeOutput(result, float(asked.rate or result.get_frame_rate()), count)
 
 
@@ -162,7 +183,7 @@ class Augment(Node):
             "the results: better frames for more time.",
             search_aliases=["tta", "quality", "flip", "ensemble", "duo", "self-ensemble"],
             inputs=[
-                ModelType.Input("model", tooltip="The model to run several times."),
+                inputs.model_input("The model to run several times."),
                 io.Combo.Input(
                     "mode",
                     options=list(TTA_PASSES),
@@ -177,8 +198,8 @@ class Augment(Node):
         )
 
     @classmethod
-    def execute(cls, model: Model | Several, mode: str) -> io.NodeOutput:
-        return io.NodeOutput(model.augmented(mode))
+    def execute(cls, mode: str, model: Model | Several | None = None) -> io.NodeOutput:
+        return io.NodeOutput(usual(model).augmented(mode))
 
 
 class ModelConsensus(Node):

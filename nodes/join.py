@@ -13,7 +13,8 @@ from ..vfi.edit.join import Seam, described, joined, seam, seam_in_words
 from ..vfi.render.run import run
 from ..vfi.timing.grids import Subdivide, exact_rate, timing
 from . import bridge, inputs
-from .model import Model, ModelType
+from .load import usual
+from .model import Model
 from .node import Node
 from .video import Clip, make_video
 
@@ -78,7 +79,7 @@ class JoinClips(Node):
             description=DESCRIPTION,
             search_aliases=ALIASES,
             inputs=[
-                ModelType.Input("model", tooltip="The model that re-interpolates frames at a seam."),
+                inputs.model_input("The model that re-interpolates frames at a seam."),
                 io.Autogrow.Input(
                     "clips",
                     template=io.Autogrow.TemplatePrefix(clip, prefix="clip_", min=2, max=16),
@@ -98,19 +99,19 @@ class JoinClips(Node):
     @classmethod
     def execute(
         cls,
-        model: Model,
         clips: io.Autogrow.Type,
         source_fps: float,
         overlap: int = -1,
         match_colours: bool = True,
         bridge_frames: int = -1,
+        model: Model | None = None,
     ) -> io.NodeOutput:
         images = list(clips.values())
         read = [bridge.clip_of(clip, exact_rate(source_fps)) for clip in images]
         seams = seams_of(read, overlap, match_colours, bridge_frames)
         count = sum(map(len, images)) - sum(found.overlap for found in seams)
         bridge.room(count, images[0].shape[1:])
-        ready = model.ready(images[0].shape[1:3], bridge.unbound(*images))
+        ready = usual(model).ready(images[0].shape[1:3], bridge.unbound(*images))
         made = run(joined(read, seams), ready, Subdivide(1), tail="hold")
         out, originals = bridge.collected(bridge.watched(made, count), images[0], count)
         return io.NodeOutput(out, count, originals, report_of(seams))
@@ -127,7 +128,7 @@ class JoinVideos(Node):
             description=f"{DESCRIPTION} Works from file to file: a long clip is never held in memory. Sound is dropped.",
             search_aliases=[*ALIASES, "concatenate videos"],
             inputs=[
-                ModelType.Input("model", tooltip="The model that re-interpolates frames at a seam."),
+                inputs.model_input("The model that re-interpolates frames at a seam."),
                 io.Autogrow.Input(
                     "videos",
                     template=io.Autogrow.TemplatePrefix(video, prefix="video_", min=2, max=16),
@@ -146,17 +147,17 @@ class JoinVideos(Node):
     @classmethod
     def execute(
         cls,
-        model: Model,
         videos: io.Autogrow.Type,
         overlap: int = -1,
         match_colours: bool = True,
         bridge_frames: int = -1,
         codec: str = "h264",
         crf: int = 18,
+        model: Model | None = None,
     ) -> io.NodeOutput:
         clips = [Clip.of(video).reader for video in videos.values()]
         seams = seams_of(clips, overlap, match_colours, bridge_frames)
         info = described([clip.info for clip in clips], seams)
         together = Clip(Edited(info, [], lambda: joined(clips, seams)))
-        result, count = make_video(model, together, timing(info.rate, times=1), Encoding(codec, crf))
+        result, count = make_video(usual(model), together, timing(info.rate, times=1), Encoding(codec, crf))
         return io.NodeOutput(result, count, report_of(seams))

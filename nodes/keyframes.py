@@ -52,7 +52,8 @@ class FramerTween(Node):
             display_name="Framer Tween",
             category=CATEGORY,
             description="Generates the frames between two keyframes with Framer, in one node.",
-            search_aliases=["framer", "first last frame", "keyframe interpolation", "morph", "drag", "tween", "autopilot"],
+            search_aliases=["framer", "first last frame", "two keyframes", "morph", "drag", "tween", "autopilot"],
+            is_experimental=True,  # never run with published weights
             inputs=[
                 *network_inputs(),
                 *keyframe_inputs(),
@@ -95,6 +96,7 @@ class KeyframeSequence(Node):
             description="Generates one clip through several keyframes with Framer, pair by pair. Each keyframe appears once, "
             "and followed points pass through it smoothly.",
             search_aliases=["framer", "keyframes", "morph", "slideshow", "storyboard", "time-lapse", "multiple keyframes"],
+            is_experimental=True,  # never run with published weights
             inputs=[
                 *network_inputs(),
                 io.Image.Input("keyframes", tooltip="Two or more keyframes, in order."),

@@ -8,18 +8,20 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import folder_paths
 from comfy.model_management import throw_exception_if_processing_interrupted
 from comfy.utils import ProgressBar
 from comfy_api.latest import io
 
-from ..vfi.core import Checkpoint, InputError, Options, Sampling
+from ..vfi.core import Checkpoint, InputError, Interpolator, Options, Sampling
 from ..vfi.model import load as loading
 from ..vfi.model import registry, weights
 from ..vfi.model.precision import PRECISIONS
 from ..vfi.model.quality import RUNGS, Member, members
-from . import servers
+from . import prompts, servers
+from .advice import advised
 from .model import Model, ModelType, Several
 from .node import Node
 
@@ -39,6 +41,7 @@ class LoadModel(Node):
             description="Loads a model that makes the frames between two frames. dis, which follows the motion, and linear, "
             "which only blends, need no weights.",
             search_aliases=["rife", "film", "frame interpolation model", "vfi", "dis", "optical flow"],
+            hidden=[io.Hidden.unique_id],
             inputs=[
                 io.Combo.Input(
                     "model",
@@ -147,21 +150,27 @@ class LoadModel(Node):
         )
 
     @classmethod
-    def validate_inputs(cls, model: str | None, allow_download: bool, quality: str | None = "normal") -> bool | str:
-        if model is None or quality is None:  # it comes from another node, which has not run yet
-            return True
+    def validate_inputs(cls, model: str | None) -> bool | str:
+        """Only the model is named, so that ComfyUI marks no other widget and says it once."""
+        asked = prompts.others(cls)
+        download, quality = asked.get("allow_download"), asked.get("quality", "normal")
+        if model is None or not isinstance(download, bool) or not isinstance(quality, str):
+            return True  # unknown until the node runs
         try:
             for member in chosen(model, quality):
-                find_file(str(member.source), allow_download)
+                find_file(str(member.source), download)
         except InputError as error:
-            return servers.told(str(error))
+            return servers.told(advised(str(error)))
         return True
 
     @classmethod
     def fingerprint_inputs(cls, model: str | None, quality: str | None = "normal", **options: object) -> str | None:
         if model is None or quality is None:
             return None
-        files = [find_file(str(member.source), allow_download=True) for member in chosen(model, quality)]
+        try:
+            files = [find_file(str(member.source), allow_download=True) for member in chosen(model, quality)]
+        except InputError as error:
+            return str(error)
         return ", ".join(f"{file} {file.stat().st_mtime_ns}" for file in files if file) or model
 
     @classmethod
@@ -183,15 +192,41 @@ class LoadModel(Node):
         if sampling_steps or sampling_eta or sampling_seed:
             sampling = Sampling(sampling_steps or Sampling.steps, sampling_eta, sampling_seed)
         options = Options(scale=float(flow_scale), ensemble=ensemble, refine=refine, sampling=sampling)
-        held: dict[str, Model] = {}
-        models = []
-        for member in chosen(model, quality):
-            name = str(member.source)
-            if name not in held:
-                network = loading.network(file_of(name, allow_download), options)
-                held[name] = Model.hold(network, precision, backend)
-            models.append(replace(held[name], tta=member.tta, half_size=member.half_size))
-        return io.NodeOutput(models[0] if len(models) == 1 else Several.of(models))
+        return io.NodeOutput(opened(model, quality, allow_download, options, precision, backend))
+
+
+def opened(
+    choice: str = "auto",
+    quality: str = "normal",
+    allow_download: bool = False,
+    options: Options = Options(),  # noqa: B008
+    precision: str = "auto",
+    backend: str = "torch",
+) -> Model | Several:
+    """The model that a picker entry means at a quality, in ComfyUI's memory. Raises `InputError`."""
+    held: dict[str, Model] = {}
+    models = []
+    for member in chosen(choice, quality):
+        name = str(member.source)
+        if name not in held:
+            held[name] = Model.hold(read(file_of(name, allow_download), options), precision, backend)
+        models.append(replace(held[name], tta=member.tta, half_size=member.half_size))
+    return models[0] if len(models) == 1 else Several.of(models)
+
+
+def read(file: Path | str, options: Options) -> Interpolator:
+    """The network of a file or of a name that needs none. Raises `InputError`, which names the file."""
+    try:
+        return loading.network(file, options)
+    except InputError as error:
+        if isinstance(file, str) or file.name in str(error):
+            raise
+        raise InputError(f"{file.name}: {error}") from error
+
+
+def usual(model: Any) -> Any:
+    """The connected model; if there is none, auto. Raises `InputError`."""
+    return opened() if model is None else model
 
 
 def folders() -> list[Path]:
@@ -207,7 +242,19 @@ def choices() -> list[str]:
     elsewhere = [labelled(row, "download") for row in catalogue if row.hub and not weights.on_disk(row, places)]
     known = {file for row in catalogue for file in row.files}
     others = [file for file in folder_paths.get_filename_list(FOLDER) if file.endswith(".safetensors") and file not in known]
-    return ["auto", *registry.builtins(), *there, *others, *([] if weights.forbidden() else elsewhere)]
+    waiting = [f"{file} ({WAITS})" for file in unconverted()]
+    return ["auto", *registry.builtins(), *there, *others, *([] if weights.forbidden() else elsewhere), *waiting]
+
+
+WAITS = "needs conversion"
+
+PICKLED = (".pth", ".pkl", ".pt", ".ckpt")
+
+
+def unconverted() -> list[str]:
+    """Files in ComfyUI's folder that Convert Model takes, and that have no safetensors file of the same name."""
+    files = folder_paths.get_filename_list(FOLDER)
+    return [file for file in files if file.endswith(PICKLED) and str(Path(file).with_suffix(".safetensors")) not in files]
 
 
 def labelled(row: Checkpoint, *notes: str) -> str:
@@ -218,7 +265,7 @@ def labelled(row: Checkpoint, *notes: str) -> str:
 
 def name_of(choice: str) -> str:
     """The model that a picker entry means, whether or not it was on disk when the workflow was saved."""
-    return re.sub(r" \((download|non-commercial|, )+\)$", "", choice)
+    return re.sub(r" \((download|non-commercial|needs conversion|, )+\)$", "", choice)
 
 
 def chosen(choice: str, quality: str) -> tuple[Member, ...]:
@@ -235,6 +282,8 @@ def find_file(name: str, allow_download: bool) -> Path | None:
         return None
     row = registry.checkpoints().get(name)
     if row is None:
+        if name.endswith(PICKLED) and name in folder_paths.get_filename_list(FOLDER):
+            raise InputError(f"{name} can hold code and needs conversion: run the node Convert Model once, then press R")
         if own := folder_paths.get_full_path(FOLDER, name):
             return Path(own)
         raise InputError(f"no model is called {name!r}: put its .safetensors file into {places[0]}, or choose another")
@@ -249,7 +298,12 @@ def find_file(name: str, allow_download: bool) -> Path | None:
         raise InputError(
             f"{name} is not on disk and allow download is off: switch it on, or run `vfi models fetch {name}` once"
         )
-    return weights.find(name, places)
+    try:
+        return weights.find(name, places)
+    except InputError as error:
+        if not row.note:
+            raise
+        raise InputError(f"{error}; source: {row.note}") from error
 
 
 def file_of(name: str, allow_download: bool) -> Path | str:

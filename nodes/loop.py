@@ -13,6 +13,7 @@ from ..vfi.parse import exact
 from ..vfi.render.run import run
 from ..vfi.timing.grids import Timing, exact_rate, timing
 from . import bridge, inputs
+from .load import usual
 from .model import Model
 from .node import Node
 from .video import Clip, make_video
@@ -96,11 +97,13 @@ class LoopFrames(Node):
         )
 
     @classmethod
-    def execute(cls, model: Model, images: Tensor, source_fps: float, mode: dict, part: dict, gap: int = 1) -> io.NodeOutput:
+    def execute(
+        cls, images: Tensor, source_fps: float, mode: dict, part: dict, gap: int = 1, model: Model | None = None
+    ) -> io.NodeOutput:
         loop, asked, turn = looped(bridge.clip_of(images, exact_rate(source_fps)), mode, part, gap)
         count = asked.grid.count(loop.frames, loop.period, "hold")
         bridge.room(count, images.shape[1:])
-        ready = model.ready(images.shape[1:3], bridge.unbound(images))
+        ready = usual(model).ready(images.shape[1:3], bridge.unbound(images))
         made = run(turn, ready, asked.grid, tail="hold")
         out, originals = bridge.collected(bridge.watched(made, count), images, count)
         return io.NodeOutput(out, float(asked.rate), count, originals, loop.jump)
@@ -129,15 +132,15 @@ class LoopVideo(Node):
     @classmethod
     def execute(
         cls,
-        model: Model,
         video: Input.Video,
         mode: dict,
         part: dict,
         gap: int = 1,
         codec: str = "h264",
         crf: int = 18,
+        model: Model | None = None,
     ) -> io.NodeOutput:
         clip = Clip.of(video)
         loop, asked, turn = looped(clip.reader, mode, part, gap)
-        result, count = make_video(model, Clip(turn), asked, Encoding(codec, crf))
+        result, count = make_video(usual(model), Clip(turn), asked, Encoding(codec, crf))
         return io.NodeOutput(result, float(asked.rate or result.get_frame_rate()), count, loop.jump)

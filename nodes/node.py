@@ -19,6 +19,7 @@ from torch import Tensor
 from ..vfi.core import InputError
 from ..vfi.parse import quoted
 from . import servers
+from .advice import advised
 
 LONGEST = 2**24
 """The most characters of a text."""
@@ -27,6 +28,13 @@ TEXTS = ("STRING", "INBETWEEN_DRAWN_TRACKS")
 """Types whose values are texts; the second is the widget of Track Editor."""
 
 Given = Mapping[str, Any]
+
+
+class Refused(InputError):
+    """An `InputError` as ComfyUI shows it: after the name of its class, with the path of the module unless that is builtin."""
+
+
+Refused.__module__, Refused.__qualname__ = "builtins", "Inbetween"
 
 
 class Node(io.ComfyNode):
@@ -52,11 +60,25 @@ def _guarded(execute: Callable[..., Any]) -> Callable[..., Any]:
         judged = () if judge is None else tuple(signature(judge).parameters)
         ids = {one.id for one in schema.inputs}
         unknown = {name: value for name, value in given.items() if name not in ids}  # a mistake of the caller, not of a user
-        with servers.discreet():
-            return execute(cls, **unknown, **checked(schema.inputs, given, lists=schema.is_input_list, judged=judged))
+        try:
+            with servers.discreet():
+                return _run(execute, cls, unknown | checked(schema.inputs, given, lists=schema.is_input_list, judged=judged))
+        except InputError as error:
+            raise Refused(str(error)).with_traceback(error.__traceback__) from error.__cause__
 
     run.guarded = True  # type: ignore[attr-defined]
     return run
+
+
+def _run(execute: Callable[..., Any], cls: type[Node], given: Given) -> Any:
+    """What ``execute`` returns; its errors name nodes and widgets where the library names its command."""
+    try:
+        return execute(cls, **given)
+    except InputError as error:
+        text = advised(str(error))
+        if text == str(error):
+            raise
+        raise InputError(text) from error
 
 
 def checked(inputs: Sequence[Any], given: Given, *, lists: bool = False, judged: Sequence[str] = ()) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from ..vfi.clips.clip import DEFAULT_RATE
 from ..vfi.motion import flow
-from . import bridge
-from .model import Model, ModelType
+from . import bridge, inputs
+from .load import usual
+from .model import Model
 from .node import Node
 
 CATEGORY = "Inbetween/quality"
@@ -24,10 +25,9 @@ class FlowPicture(Node):
             description="Shows a model's optical flow between frames in colour, and where to distrust it.",
             search_aliases=["optical flow", "motion", "flow to image", "flow visualization", "occlusion", "debug", "raft"],
             inputs=[
-                ModelType.Input(
-                    "model",
-                    tooltip="The model whose flow is shown: dis, RIFE, FILM or any other that estimates motion. FLAVR, "
-                    "SepConv, LDMVFI, linear and nearest do not.",
+                inputs.model_input(
+                    "The model whose flow is shown: dis, RIFE, FILM or any other that estimates motion. FLAVR, SepConv, "
+                    "LDMVFI, linear and nearest do not."
                 ),
                 io.Image.Input("images", tooltip="The frames, in order."),
                 io.Combo.Input(
@@ -74,10 +74,12 @@ class FlowPicture(Node):
         )
 
     @classmethod
-    def execute(cls, model: Model, images: Tensor, toward: flow.Toward, radius: float, t: float = 0.5) -> io.NodeOutput:
+    def execute(
+        cls, images: Tensor, toward: flow.Toward, radius: float, t: float = 0.5, model: Model | None = None
+    ) -> io.NodeOutput:
         bridge.checked(images)
         bridge.room(len(images), (*images.shape[1:3], 5))  # the picture, which begins as the flow, and two masks
-        ready = model.ready(images.shape[1:3])
+        ready = usual(model).ready(images.shape[1:3])
         found = flow.motions(bridge.frames_of_images(images, DEFAULT_RATE), ready, t)
         pictures = images.new_empty((*images.shape[:3], 3))
         occlusion, weight = images.new_empty((2, *images.shape[:3]))

@@ -25,6 +25,7 @@ class RepairFrames(Node):
             category=CATEGORY,
             description="Redraws doubtful frames with Framer, between frames that are right. Only masked areas change.",
             search_aliases=["framer", "inpaint", "fix artifacts", "occlusion", "hybrid", "confidence", "refine interpolation"],
+            is_experimental=True,  # never run with published weights
             inputs=[
                 *model_inputs(),
                 io.Image.Input("images", tooltip="A clip, such as the images of Interpolate Frames."),

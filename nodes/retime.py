@@ -16,6 +16,7 @@ from ..vfi.render.remap import remap
 from ..vfi.timing.curves import Along, TimeCurve, along, drawn, parse
 from ..vfi.timing.grids import Timing, exact_rate
 from . import bridge, inputs
+from .load import usual
 from .model import Model
 from .node import Node
 from .shots import plan_input
@@ -154,13 +155,13 @@ class RetimeFrames(Node):
     @classmethod
     def execute(
         cls,
-        model: Model,
         images: Tensor,
         source_fps: float,
         curve: dict,
         duration: float = 0.0,
         target_fps: float = 0.0,
         plan: Plan | None = None,
+        model: Model | None = None,
     ) -> io.NodeOutput:
         clip = bridge.clip_of(images, exact_rate(source_fps))
         if plan is not None:
@@ -168,7 +169,7 @@ class RetimeFrames(Node):
         grid = along_of(curve, duration, target_fps, clip.info)
         count = len(grid.outputs)
         bridge.room(count, images.shape[1:])
-        ready = model.ready(images.shape[1:3], bridge.unbound(images))
+        ready = usual(model).ready(images.shape[1:3], bridge.unbound(images))
         made = remap(clip, ready, grid)
         out, originals = bridge.collected(bridge.watched(made, count), images, count)
         times = inputs.listed_times(map(grid.place, bridge.heard(grid.outputs)))
@@ -208,7 +209,6 @@ class RetimeVideo(Node):
     @classmethod
     def execute(
         cls,
-        model: Model,
         video: Input.Video,
         curve: dict,
         duration: float = 0.0,
@@ -217,11 +217,12 @@ class RetimeVideo(Node):
         codec: str = "h264",
         crf: int = 18,
         plan: Plan | None = None,
+        model: Model | None = None,
     ) -> io.NodeOutput:
         clip = Clip.of(video)
         if plan is not None:
             clip = clip.planned(plan)
         grid = along_of(curve, duration, target_fps, clip.reader.info)
-        result, count = make_video(model, clip, Timing(grid, grid.rate), Encoding(codec, crf), audio=audio)
+        result, count = make_video(usual(model), clip, Timing(grid, grid.rate), Encoding(codec, crf), audio=audio)
         times = inputs.listed_times(map(grid.place, bridge.heard(grid.outputs)))
         return io.NodeOutput(result, float(grid.rate), count, times)

@@ -57,7 +57,7 @@ class FindShots(Node):
             category=CATEGORY,
             description="Finds the cuts between shots, so that no new frame mixes two shots. Fades and flashes are recognised "
             "and do not count as cuts.",
-            search_aliases=["scene detection", "cut detection", "scene change", "shot boundary", "pyscenedetect", "morph"],
+            search_aliases=["scene detection", "cut detection", "scene change", "shot boundary", "pyscenedetect"],
             inputs=[
                 *clip_inputs(),
                 io.Combo.Input(

@@ -14,6 +14,7 @@ from ..vfi.render.run import run
 from ..vfi.timing.grids import Uniform, exact_rate, timing
 from ..vfi.timing.shutter import Shutter, exposed
 from . import bridge, inputs
+from .load import usual
 from .model import Model
 from .node import Node
 from .video import Clip, make_video
@@ -82,19 +83,19 @@ class ShutterFrames(Node):
     @classmethod
     def execute(
         cls,
-        model: Model,
         images: Tensor,
         source_fps: float,
         target_fps: float,
         angle: float,
         samples: int,
         light: str = "srgb",
+        model: Model | None = None,
     ) -> io.NodeOutput:
         source, target = exact_rate(source_fps), exact_rate(target_fps)
         shutter, outputs = shutter_of(angle, samples), Uniform(target)
         count = outputs.count(len(bridge.checked(images)), (len(images) - 1) / source, "stop")
         bridge.room(count, images.shape[1:])
-        ready = model.ready(images.shape[1:3], bridge.unbound(images))
+        ready = usual(model).ready(images.shape[1:3], bridge.unbound(images))
         moments = run(bridge.frames_of_images(images, source), ready, shutter.grid(outputs))
         made, _ = bridge.collected(exposed(bridge.watched(moments, count * samples), named(light)), images, count)
         return io.NodeOutput(made, float(target), count)
@@ -122,7 +123,6 @@ class ShutterVideo(Node):
     @classmethod
     def execute(
         cls,
-        model: Model,
         video: Input.Video,
         target_fps: float,
         angle: float,
@@ -130,13 +130,14 @@ class ShutterVideo(Node):
         light: str = "auto",
         codec: str = "h264",
         crf: int = 18,
+        model: Model | None = None,
     ) -> io.NodeOutput:
         clip, target = Clip.of(video), exact_rate(target_fps)
         reader = clip.reader
         if light != "auto":
             reader = Edited(replace(reader.info, curve=light), reader.notes, lambda: iter(clip.reader))
         asked, shutter = timing(reader.info.rate, fps=target), shutter_of(angle, samples)
-        result, count = make_video(model, replace(clip, reader=reader), asked, Encoding(codec, crf), shutter)
+        result, count = make_video(usual(model), replace(clip, reader=reader), asked, Encoding(codec, crf), shutter)
         return io.NodeOutput(result, float(target), count)
 
 

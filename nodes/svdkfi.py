@@ -39,7 +39,8 @@ class SvdkfiLoader(Node):
             category=CATEGORY,
             description="Loads Generative Inbetweening (svd_keyframe_interpolation), which generates a clip from both ends at "
             "once. Its weights derive from Stable Video Diffusion's, which have their own licence from Stability AI.",
-            search_aliases=["svdkfi", "svd_keyframe_interpolation", "keyframe interpolation", "diffusion tweening"],
+            search_aliases=["svdkfi", "svd keyframes", "diffusion tweening"],
+            is_experimental=True,  # never run with published weights
             inputs=[
                 io.Combo.Input(
                     "original",
@@ -71,7 +72,8 @@ class SvdkfiTween(Node):
             display_name="Generative Inbetweening",
             category=CATEGORY,
             description="Generates the frames between two keyframes, from both ends at once.",
-            search_aliases=["svdkfi", "svd_keyframe_interpolation", "first last frame", "keyframe interpolation", "tween"],
+            search_aliases=["svdkfi", "svd keyframes", "first last frame", "tween"],
+            is_experimental=True,  # never run with published weights
             inputs=[
                 PairType.Input("networks", tooltip="From Generative Inbetweening Loader."),
                 *coder_inputs(),

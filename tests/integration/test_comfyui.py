@@ -72,7 +72,22 @@ def test_a_model_that_is_not_there_is_refused_before_anything_runs(comfyui):
     only(workflow, "InbetweenLoadModel")["model"] = "rife-4.25 (download)"
     answer = comfyui.post("/prompt", prompt=workflow)
     (node,) = (node for node in answer["node_errors"].values() if node["class_type"] == "InbetweenLoadModel")
-    assert "allow download is off" in node["errors"][0]["details"]
+    (error,) = node["errors"]
+    assert error["extra_info"]["input_name"] == "model"
+    assert error["details"].startswith("model - rife-4.25 is not on disk and allow download is off")
+
+
+def test_an_error_is_one_sentence_after_the_name_of_the_pack(session):
+    """ComfyUI's browser shows the type, a colon and the message."""
+    workflow = api_form("Interpolate a clip")
+    (make,) = (node for node in workflow.values() if node["class_type"] == "InbetweenInterpolateVideo")
+    make["class_type"] = "InbetweenRetimeVideo"
+    make["inputs"] = {"video": make["inputs"]["video"], "curve": "speed", "curve.speed": "fast", "curve.start": -1.0}
+    error = session.ended(session.queue(workflow))[-1]
+    assert error.type == "execution_error"
+    assert error.data["node_type"] == "InbetweenRetimeVideo"
+    assert error.data["exception_type"] == "Inbetween"
+    assert "'fast'" in error.data["exception_message"]
 
 
 @pytest.mark.parametrize("name", ["Interpolate a clip", "Smooth a batch of images"])

@@ -57,7 +57,9 @@ def kind(io_type: str) -> SimpleNamespace:
     return SimpleNamespace(
         io_type=io_type,
         Input=type("Input", (Part,), {"io_type": io_type, "fields": known}),
-        Output=type("Output", (Part,), {"io_type": io_type, "fields": frozenset({"tooltip", "is_output_list"})}),
+        Output=type(
+            "Output", (Part,), {"io_type": io_type, "fields": frozenset({"tooltip", "is_output_list", "display_name"})}
+        ),
     )
 
 
@@ -72,6 +74,8 @@ class Schema:
     search_aliases: list[str] = field(default_factory=list)
     is_input_list: bool = False
     is_output_node: bool = False
+    is_experimental: bool = False
+    hidden: list[str] = field(default_factory=list)
 
 
 class ComfyNode:
@@ -81,6 +85,20 @@ class ComfyNode:
 class NodeOutput:
     def __init__(self, *values: Any, ui: dict[str, list] | None = None) -> None:
         self.result, self.ui = values, ui
+
+
+@dataclass
+class NodeReplace:
+    """What replaces a node that is missing."""
+
+    new_node_id: str
+    old_node_id: str
+    old_widget_ids: list[str] | None = None
+    input_mapping: list[dict[str, Any]] | None = None
+    output_mapping: list[dict[str, int]] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return dict(vars(self))
 
 
 class PreviewImage:
@@ -213,10 +231,12 @@ class Server:
         io["DynamicCombo"].Option = Option
         io["Autogrow"].TemplatePrefix, io["Autogrow"].Type = TemplatePrefix, dict
         io |= {"Custom": kind, "Schema": Schema, "ComfyNode": ComfyNode, "NodeOutput": NodeOutput}
+        io["NodeReplace"], io["Hidden"] = NodeReplace, SimpleNamespace(unique_id="UNIQUE_ID")
         latest = {
             "io": SimpleNamespace(**io),
             "UI": SimpleNamespace(PreviewImage=PreviewImage),
             "ComfyExtension": type("ComfyExtension", (), {}),
+            "ComfyAPI": None,  # only asked for by a server
             "Input": SimpleNamespace(Video=VideoInput),
             "InputImpl": SimpleNamespace(VideoFromFile=VideoFromFile, VideoFromComponents=VideoFromComponents),
         }

@@ -213,3 +213,14 @@ def test_more_frames_than_memory_holds_are_refused_before_any_work(run, linear, 
     mode = {"mode": "times", "times": 256}
     with pytest.raises(Exception, match=r"frames of 1000x1000 take [\d.]+ GB and [\d.]+ GB of memory are free"):
         run("InbetweenInterpolate", model=linear, images=torch.zeros(1).expand(3, 1000, 1000, 3), source_fps=24.0, mode=mode)
+
+
+def test_without_a_model_the_best_on_disk_is_used(run):
+    images = torch.rand(3, 32, 32, 3)
+    mode = {"mode": "times", "times": 2}
+    (model,) = run("InbetweenLoadModel", model="auto")
+    told, *_ = run("InbetweenInterpolate", model=model, images=images, mode=mode)
+    made, *_ = run("InbetweenInterpolate", images=images, mode=mode)
+    assert torch.equal(made, told)
+    (double,) = run("InbetweenTTA", mode="duo")
+    assert (double.network.spec.name, double.tta) == (model.network.spec.name, "duo")

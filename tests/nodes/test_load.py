@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import re
+import inspect
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -36,7 +36,8 @@ def test_the_picker_starts_with_what_needs_no_download(load, weights):
     assert choices[0] == "auto"
     assert {"dis", "linear", "nearest"} <= set(choices[1:4])
     assert choices.index("rife-4.26") < choices.index("mine.safetensors") < choices.index(HUB)
-    assert not any("pth" in choice or "v4.26" in choice for choice in choices)
+    assert choices[-1] == "old.pth (needs conversion)"
+    assert not any("v4.26" in choice for choice in choices)
 
 
 def test_licences_that_forbid_commercial_use_are_shown(load, part):
@@ -104,11 +105,10 @@ def test_a_quality_without_a_network(run):
         assert run("InbetweenLoadModel", model="auto", quality=quality)[0].network.spec.name == name
 
 
-def test_a_quality_that_contradicts_the_model_is_refused_before_anything_runs(load, weights):
-    check = load.LoadModel.validate_inputs
-    assert "quality draft uses no network" in check(model=weights.name, allow_download=False, quality="draft")
-    assert check(model=weights.name, allow_download=False, quality="fast") is True
-    assert check(model="auto", allow_download=False, quality=None) is True
+def test_a_quality_that_contradicts_the_model_is_refused(run, load, weights):
+    with pytest.raises(ValueError, match="quality draft uses no network"):
+        run("InbetweenLoadModel", model=weights.name, quality="draft")
+    assert load.LoadModel.fingerprint_inputs(model=weights.name, quality="draft").startswith("quality draft")
 
 
 def test_a_second_network_that_appears_is_noticed(load, two, server):
@@ -117,14 +117,48 @@ def test_a_second_network_that_appears_is_noticed(load, two, server):
     assert load.LoadModel.fingerprint_inputs(model="auto", quality="best") != both
 
 
-def test_a_missing_model_is_refused_before_anything_runs(load):
-    check = load.LoadModel.validate_inputs
-    assert check(model="auto", allow_download=False) is True
-    assert check(model=HUB, allow_download=True) is True
-    assert check(model=None, allow_download=False) is True
-    assert "allow download is off" in check(model=HUB, allow_download=False)
-    assert "no model is called 'gone.safetensors'" in check(model="gone.safetensors", allow_download=False)
-    assert "is not on disk" in check(model="rife-4.0", allow_download=True)
+def test_a_missing_model_is_refused_in_one_sentence(run, load, part):
+    """ComfyUI shows ``TYPE: MESSAGE``. Its own validation would show the sentence once per input that it depends on."""
+    assert load.LoadModel.validate_inputs(model="gone") is True  # outside of a request
+    for name, download, says in (
+        (HUB, False, "rife-4.25 is not on disk and allow download is off"),
+        ("gone.safetensors", False, "no model is called 'gone.safetensors'"),
+        ("rife-4.0", False, "rife-4.0 is not on disk"),
+    ):
+        with pytest.raises(part("vfi.core").InputError) as told:
+            run("InbetweenLoadModel", model=name, allow_download=download)
+        assert f"{type(told.value).__module__}.{type(told.value).__qualname__}" == "builtins.Inbetween"
+        assert str(told.value).startswith(says)
+    assert load.LoadModel.fingerprint_inputs(model="gone.safetensors").startswith("no model is called")
+
+
+def test_a_prompt_is_refused_for_its_model_before_anything_runs(load, part, weights, monkeypatch):
+    """By a check of the model alone: ComfyUI marks every input that a check names."""
+    prompts = part("nodes.prompts")
+    assert list(inspect.signature(load.LoadModel.validate_inputs).parameters) == ["model"]
+    monkeypatch.setattr(load.LoadModel, "hidden", SimpleNamespace(unique_id="3"), raising=False)
+
+    def judged(model: str | None, **inputs: object) -> bool | str:
+        prompts.noted({"prompt": {"3": {"inputs": {"model": model, **inputs}}}})
+        return load.LoadModel.validate_inputs(model=model)
+
+    assert judged(HUB, allow_download=True) is True
+    assert judged("auto", allow_download=False) is True
+    assert judged(None, allow_download=False) is True
+    assert judged(HUB, allow_download=["7", 0]) is True  # another node tells later
+    assert judged(HUB, allow_download=False, quality=["7", 0]) is True
+    assert judged(HUB, allow_download=False).startswith("rife-4.25 is not on disk and allow download is off")
+    assert "no model is called 'gone.safetensors'" in judged("gone.safetensors", allow_download=False)
+    assert "quality draft uses no network" in judged(weights.name, allow_download=False, quality="draft")
+    assert judged(weights.name, allow_download=False, quality="fast") is True
+    prompts.noted({"prompt": None})
+    assert load.LoadModel.validate_inputs(model=HUB) is True
+
+
+def test_a_file_of_another_kind_is_named(run, weights):
+    save_file({"a": torch.zeros(1)}, weights)
+    with pytest.raises(ValueError, match=r"^mine\.safetensors: not a known frame-interpolation network"):
+        run("InbetweenLoadModel", model=weights.name)
 
 
 def test_a_file_that_changes_is_loaded_again(load, weights):
@@ -222,8 +256,6 @@ def test_a_server_that_forbids_downloads_says_so_and_offers_none(run, nodes, mon
     says = r"rife-4\.25 is not on disk and this server forbids downloads \(INBETWEEN_NO_DOWNLOAD\), whether allow download is"
     with pytest.raises(ValueError, match=says):
         run("InbetweenLoadModel", model=f"{name} (download)", allow_download=True)
-    judge = nodes["InbetweenLoadModel"].validate_inputs
-    assert re.match(says, judge(model=name, allow_download=True))
     picker = next(one for one in nodes["InbetweenLoadModel"].define_schema().inputs if one.id == "model")
     assert not any("download" in option for option in picker.options)
     monkeypatch.delenv("INBETWEEN_NO_DOWNLOAD")

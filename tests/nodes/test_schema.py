@@ -8,6 +8,7 @@ HELP = Path(__file__).parents[2] / "js" / "docs"
 def test_node_ids_are_for_ever(nodes):
     assert set(nodes) == {
         "InbetweenLoadModel",
+        "InbetweenConvertModel",
         "InbetweenInterpolate",
         "InbetweenInterpolateVideo",
         "InbetweenRetime",
@@ -43,6 +44,8 @@ def test_node_ids_are_for_ever(nodes):
         "InbetweenRepair",
         "InbetweenSvdkfiLoader",
         "InbetweenSvdkfiTween",
+        "InbetweenDropIn",
+        "InbetweenSkippedPairs",
     }
 
 
@@ -64,6 +67,27 @@ def test_every_part_says_what_it_is(nodes):
         for part in [*widgets(schema), *schema.outputs]:
             assert part.tooltip, f"{name}: {part.id} has no tooltip"
             assert part.tooltip.endswith((".", "?")), f"{name}: {part.id}"
+
+
+def test_every_label_is_words(nodes):
+    """What is shown: a display name, or an id that is a word."""
+    for name, node in nodes.items():
+        schema = node.define_schema()
+        for part in [*widgets(schema), *schema.outputs]:
+            assert "_" not in (part.display_name or part.id), f"{name}: {part.id}"
+
+
+def test_nodes_never_run_with_published_weights_are_experimental(nodes):
+    told = {name for name, node in nodes.items() if node.define_schema().is_experimental}
+    names = ("Framer", "Svdkfi", "CfgCurve", "Keyframe", "Repair")
+    assert told == {name for name in nodes if name.removeprefix("Inbetween").startswith(names)}
+
+
+def test_no_node_needs_a_model_to_be_connected(nodes):
+    for name, node in nodes.items():
+        for one in node.define_schema().inputs:
+            if one.io_type == "INBETWEEN_MODEL" and not one.id.startswith("model_"):
+                assert one.optional, name
 
 
 def test_every_node_has_a_help_page_that_names_its_parts(nodes):
