@@ -88,14 +88,13 @@ def create_clip(
     """
     path = Path(path)
     if path.suffix.lower() == Y4M or standard.is_standard(path):
-        return _without(extras, y4m.Y4mWriter(path, info, encoding=encoding))
+        lost = _lost(extras, info)
+        return _noted(y4m.Y4mWriter(path, info, encoding=encoding), lost)
     if path.suffix.lower() in VIDEO_ENDINGS:
         return video.VideoWriter(path, info, encoding=encoding, time_base=time_base, audio=audio, extras=extras)
     if is_pattern(path) or not path.suffix or path.is_dir():
-        writer = images.ImageWriter(path, info, encoding=encoding)
-        light = left_out(info.light)
-        writer.notes += [] if light is None else [light]
-        return _without(extras, writer)
+        lost = _lost(extras, info)  # first, since it reads a file, which may fail
+        return _noted(images.ImageWriter(path, info, encoding=encoding), lost)
     if path.suffix.lower() in IMAGE_ENDINGS:
         ending = path.suffix if path.suffix.lower() in images.WRITTEN else ".png"
         raise InputError(
@@ -104,10 +103,14 @@ def create_clip(
     raise InputError(f"{path} has an unsupported ending: use {', '.join((*VIDEO_ENDINGS, Y4M))} or a folder")
 
 
-def _without(extras: Extras | None, writer: Writer) -> Writer:
-    """A writer that keeps no extras, with a note on them."""
-    note = None if extras is None else extras.left_out()
-    writer.notes += [] if note is None else [note]
+def _lost(extras: Extras | None, info: Info) -> list[str]:
+    """What an output that holds pictures only cannot keep: a note on each."""
+    notes = (left_out(info.light), None if extras is None else extras.left_out())
+    return [note for note in notes if note is not None]
+
+
+def _noted(writer: Writer, notes: list[str]) -> Writer:
+    writer.notes += notes
     return writer
 
 

@@ -116,7 +116,7 @@ def _otio(composition: Composition, new: Mapping[int, NewMedia]) -> str:
         "OTIO_SCHEMA": "Timeline.1",
         "metadata": {},
         "name": composition.name,
-        "global_start_time": _time(Fraction(composition.start), composition.rate),
+        "global_start_time": _time(exact(composition.start), composition.rate),
         "tracks": {**_item("Stack.1", "tracks", None), "children": tracks},
     }
     return json.dumps(whole, indent=4) + "\n"

@@ -71,8 +71,9 @@ def fitted_sound(
         with TemporaryDirectory(prefix="vfi-") as folder:
             path = Path(folder) / "sound.mp4"
             knots = _knots(clip, asked, duration)
-            longer = _end_of_sound(source) - knots[-1][0]
-            whole = knots[-1][0] - knots[1][0] >= duration  # otherwise the output was asked to end earlier
+            latest = max(here for here, _ in knots)
+            longer = _end_of_sound(source) - latest
+            whole = latest - knots[1][0] >= duration  # otherwise the output was asked to show less
             if whole and longer > Fraction(1, 10):
                 (here, there), (end, final) = knots[-2:]
                 if len(knots) == 4 and end > here:  # at one speed: it goes on at this speed
