@@ -45,6 +45,7 @@ function linkedAt(node, slot) {
 
 /** The link into an input. The node of a subgraph answers `getInputLink` with a link inside it: ask as any other node does. */
 function linkInto(node, slot) {
+  if (!node.graph) return null; // the node was taken out of its graph, or the graph is being cleared
   const ask = globalThis.LiteGraph?.LGraphNode?.prototype.getInputLink ?? node.getInputLink;
   return ask.call(node, slot);
 }

@@ -134,8 +134,8 @@ def _time(value: Fraction, rate: Fraction) -> dict[str, Any]:
 def _range(start: Fraction | int, frames: Fraction | int, rate: Fraction) -> dict[str, Any]:
     return {
         "OTIO_SCHEMA": "TimeRange.1",
-        "duration": _time(Fraction(frames), rate),
-        "start_time": _time(Fraction(start), rate),
+        "duration": _time(exact(frames), rate),
+        "start_time": _time(exact(start), rate),
     }
 
 

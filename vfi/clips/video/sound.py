@@ -47,6 +47,9 @@ SLOWEST, FASTEST = Fraction(1, 64), Fraction(64)
 BLOCK = 2**16
 """Samples processed at once."""
 
+SHORT = Fraction(1, 10)
+"""Seconds by which sound and picture may end apart without a word."""
+
 
 @contextmanager
 def fitted_sound(
@@ -73,8 +76,8 @@ def fitted_sound(
             knots = _knots(clip, asked, duration)
             latest = max(here for here, _ in knots)
             longer = _end_of_sound(source) - latest
-            whole = latest - knots[1][0] >= duration  # otherwise the output was asked to show less
-            if whole and longer > Fraction(1, 10):
+            whole = latest - knots[1][0] > duration - SHORT  # otherwise the output was asked to show less
+            if whole and longer > SHORT:
                 (here, there), (end, final) = knots[-2:]
                 if len(knots) == 4 and end > here:  # at one speed: it goes on at this speed
                     knots = (*knots, (end + longer, final + longer * (final - there) / (end - here)))
