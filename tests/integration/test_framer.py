@@ -320,7 +320,7 @@ def test_a_lora_changes_it(networks, session):
             "tiny_controlnet.safetensors: these weights are Framer's ControlNet",
         ),
         ({"loader": {"control_net": "tiny_unet.safetensors"}}, "tiny_unet.safetensors: these weights are Framer's UNet"),
-        ({"loader": {"control_net": "none"}}, "the control net is not Framer's"),
+        ({"loader": {"control_net": "none"}}, "control net was not given: a value of type CONTROL_NET is needed"),
         ({"sampler": {"latent_image": ["other", 0]}}, "the latent has 1 frames of 64x64"),
         ({"sampler": {"positive": ["zero", 0]}}, "the conditioning is not Framer's"),
         ({"curve": {"model": ["changed", 0]}}, "out of memory for 5 frames of 128x64: lower width and height first"),

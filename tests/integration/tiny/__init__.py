@@ -95,7 +95,7 @@ class LoadHalf:
             mock.patch.object(model_management, "unet_dtype", return_value=torch.bfloat16),
             mock.patch.object(model_management, "unet_manual_cast", return_value=None),
         ):
-            return NODES["InbetweenFramerLoader"].execute(unet, control_net).result
+            return NODES["InbetweenFramerLoader"].execute(unet=unet, control_net=control_net).result
 
 
 class Change:
