@@ -152,9 +152,8 @@ def _report(
         console.print(escape(f"left: {shown(one.name)}{place}: {one.reason}"))
     stay = [clip for index, clip in enumerate(timeline.clips) if index not in new and _relative(clip.media)]
     if stay and args.input.suffix.lower() != ".edl" and args.input.absolute().parent != args.output.absolute().parent:
-        console.print(
-            f"note: {len(stay)} clips name their media relative to {escape(str(args.input.parent))}: keep OUT in there"
-        )
+        folder = escape(str(args.input.parent))
+        console.print(f"note: {len(stay)} clips name their media relative to {folder}: write the new timeline there")
     made = f"{len(new)} of {len(timeline.clips)} clips have new media" if asked else "nothing to do"
     console.print(escape(f"{args.output}: {made}"))
     if args.json:
@@ -193,14 +192,8 @@ def _list(jobs: Sequence[Job], left: Sequence[Left], names: dict[int, str], *, f
         sys.stdout.write(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
         return
     table = Table(box=None, pad_edge=False)
-    for heading, justify in (
-        ("clip", "left"),
-        ("media", "left"),
-        ("speed", "right"),
-        ("frames", "right"),
-        ("to make", "right"),
-    ):
-        table.add_column(heading, justify="left" if justify == "left" else "right")
+    for heading in ("clip", "media", "speed", "frames", "to make"):
+        table.add_column(heading, justify="left" if heading in ("clip", "media") else "right")
     for job in jobs:
         make = "nothing" if job.nothing_to_do else f"{job.frames} frames, {float(job.frames / job.clip.rate):.3f} s"
         name = f"{names[job.index]} {shown(job.clip.name)}"

@@ -14,6 +14,7 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
 from ..core import InputError
+from .edits import Edit, edited
 
 DEEPEST = 200
 """The deepest nesting of elements."""
@@ -88,7 +89,7 @@ class Document:
         if len(data) > LARGEST:
             raise InputError(f"{what} has {len(data)} bytes: an XML timeline may have at most {LARGEST}")
         self.what = what
-        self._edits = list[tuple[int, int, int, bytes]]()
+        self._edits = list[Edit]()
         self._bom, self._encoding, text = _decoded(data, what)
         self._data = text.encode()
         self._characters = self._data.decode("latin-1")  # as long as the bytes, for regular expressions
@@ -161,7 +162,7 @@ class Document:
         return self._data[element.inner - 2 : element.inner] == b"/>"
 
     def _edit(self, begin: int, end: int, text: str) -> None:
-        self._edits.append((begin, end, len(self._edits), text.encode()))
+        self._edits.append((begin, end, text.encode().decode("latin-1")))
 
     def set(self, element: Element, **attributes: str | None) -> None:
         """Set attributes of an element; None removes one. Each may be set once."""
@@ -235,12 +236,7 @@ class Document:
 
     def edited(self) -> bytes:
         """The document with all edits, in its own encoding."""
-        parts, at = list[bytes](), 0
-        for begin, end, _, text in sorted(self._edits):
-            assert begin >= at, "two edits overlap"
-            parts += [self._data[at:begin], text]
-            at = end
-        whole = b"".join([*parts, self._data[at:]]).decode()
+        whole = edited(self._characters, self._edits).encode("latin-1").decode()
         return self._bom + whole.encode(self._encoding, "xmlcharrefreplace")
 
 
