@@ -7,7 +7,7 @@ from typing import Any
 
 import av
 
-from ..vfi.clips.video.sound import LAYOUTS, RATES
+from ..vfi.clips.video.tape import LAYOUTS, RATES
 from ..vfi.core import InputError
 
 

@@ -11,6 +11,7 @@ from ..vfi.clips.clip import Edited, Encoding
 from ..vfi.core import Frame
 from ..vfi.edit.join import Seam, described, joined, seam, seam_in_words
 from ..vfi.render.run import run
+from ..vfi.render.splice import joined_sound
 from ..vfi.timing.grids import Subdivide, exact_rate, timing
 from . import bridge, inputs
 from .load import usual
@@ -125,7 +126,8 @@ class JoinVideos(Node):
             node_id="InbetweenJoinVideos",
             display_name="Join Videos",
             category=CATEGORY,
-            description=f"{DESCRIPTION} Works from file to file: a long clip is never held in memory. Sound is dropped.",
+            description=f"{DESCRIPTION} Works from file to file: a long clip is never held in memory. Sound is cut with the "
+            "picture, and crossfaded at each seam.",
             search_aliases=[*ALIASES, "concatenate videos"],
             inputs=[
                 inputs.model_input("The model that re-interpolates frames at a seam."),
@@ -140,7 +142,9 @@ class JoinVideos(Node):
             outputs=[
                 io.Video.Output("video", tooltip="The joined video, in a temporary file. Save Video copies it as is."),
                 io.Int.Output("count", tooltip="Number of frames."),
-                io.String.Output("report", tooltip="What was found and done at each seam, one line per seam."),
+                io.String.Output(
+                    "report", tooltip="What was done at each seam, one line per seam; then where sound is missing."
+                ),
             ],
         )
 
@@ -155,9 +159,12 @@ class JoinVideos(Node):
         crf: int = 18,
         model: Model | None = None,
     ) -> io.NodeOutput:
-        clips = [Clip.of(video).reader for video in videos.values()]
+        given = [Clip.of(video) for video in videos.values()]
+        clips = [clip.reader for clip in given]
         seams = seams_of(clips, overlap, match_colours, bridge_frames)
         info = described([clip.info for clip in clips], seams)
-        together = Clip(Edited(info, [], lambda: joined(clips, seams)))
-        result, count = make_video(usual(model), together, timing(info.rate, times=1), Encoding(codec, crf))
-        return io.NodeOutput(result, count, report_of(seams))
+        notes: list[str] = []
+        with joined_sound([clip.sound for clip in given], clips, seams, ".mp4", notes) as sound:
+            together = Clip(Edited(info, notes, lambda: joined(clips, seams)), sound)
+            result, count = make_video(usual(model), together, timing(info.rate, times=1), Encoding(codec, crf), audio="copy")
+        return io.NodeOutput(result, count, "\n".join([report_of(seams), *notes]))

@@ -11,6 +11,7 @@ from ..vfi.clips.clip import Edited, Encoding, Reader
 from ..vfi.edit.loop import Loop, best_loop, turn_of, whole_loop
 from ..vfi.parse import exact
 from ..vfi.render.run import run
+from ..vfi.render.splice import looped_sound
 from ..vfi.timing.grids import Timing, exact_rate, timing
 from . import bridge, inputs
 from .load import usual
@@ -116,7 +117,8 @@ class LoopVideo(Node):
             node_id="InbetweenLoopVideo",
             display_name="Loop Video",
             category=CATEGORY,
-            description=f"{DESCRIPTION} Works from file to file: a long clip is never held in memory. Sound is dropped.",
+            description=f"{DESCRIPTION} Works from file to file: a long clip is never held in memory. The end of the sound is "
+            "crossfaded into its beginning.",
             search_aliases=[*ALIASES, "video loop"],
             inputs=[
                 *inputs.video_inputs(),
@@ -142,5 +144,6 @@ class LoopVideo(Node):
     ) -> io.NodeOutput:
         clip = Clip.of(video)
         loop, asked, turn = looped(clip.reader, mode, part, gap)
-        result, count = make_video(usual(model), Clip(turn), asked, Encoding(codec, crf))
+        with looped_sound(clip.sound, loop, asked, ".mp4", turn.notes) as sound:
+            result, count = make_video(usual(model), Clip(turn, sound), asked, Encoding(codec, crf), audio="copy")
         return io.NodeOutput(result, float(asked.rate or result.get_frame_rate()), count, loop.jump)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import av
 import pytest
 import torch
 
@@ -44,3 +45,22 @@ def test_videos_are_joined(run, linear, part):
     assert "2 shared frames left out" in report
     frames = list(part("vfi.clips.open").open_clip(video.get_stream_source()))
     torch.testing.assert_close(frames[13].rgb.movedim(0, -1), moving(13, 14)[0], atol=0.08, rtol=0)
+
+
+def test_sound_is_joined_and_looped_with_the_picture(run, linear, part):
+    made_of = part("nodes.video").InputImpl.VideoFromComponents
+    audio = {"waveform": torch.sin(torch.arange(24000) / 20).expand(1, 1, -1), "sample_rate": 48000}
+    videos = {"video_0": made_of(moving(0, 12), 24, audio), "video_1": made_of(moving(12, 24), 24)}
+    joined, _, report = run("InbetweenJoinVideos", model=linear, videos={**videos, "video_2": videos["video_0"]})
+    assert report.endswith("clip 2 has no sound: it is silent there")
+    looped, *_ = run(
+        "InbetweenLoopVideo",
+        model=linear,
+        video=videos["video_0"],
+        mode={"mode": "times", "times": 2},
+        part={"part": "whole clip"},
+    )
+    for video, seconds in ((joined, 1.5), (looped, 0.5)):
+        with av.open(video.get_stream_source()) as file:
+            (track,) = file.streams.audio
+            assert float(track.duration * track.time_base) == pytest.approx(seconds, abs=0.001)

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from ..clips.clip import Edited
 from ..edit.loop import Loop, best_loop, turn_of, whole_loop
+from ..render.splice import looped_sound
 from ..timing.grids import exact_rate, timing
 from . import batch
 from .arguments import add_input, add_output, argument, auto_or, clip_source, factor, whole
-from .output import Settings, add_options, make_clip
+from .output import Settings, add_kept_audio, add_options, make_clip
 from .progress import tracked
 from .report import console_for_people
 
@@ -21,7 +22,8 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "loop",
         help="make a clip loop seamlessly",
         description="Make a clip loop seamlessly: in-between frames are also made between the last frame and the first, so "
-        "that N frames become N x K. --find takes the part of the clip that loops best.",
+        "that N frames become N x K. --find takes the part of the clip that loops best. The end of the sound is "
+        "crossfaded into its beginning.",
     )
     add_input(parser, damaged=False)
     add_output(parser)
@@ -43,6 +45,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         help="length of the transition from the last frame back to the first, in frames (1); auto: chosen from how far apart "
         "the two ends are",
     )
+    add_kept_audio(parser)
     add_options(parser)
     parser.set_defaults(run=run)
 
@@ -56,13 +59,14 @@ def run(args: Namespace) -> int:
     loop = best_loop(looked_at, args.shortest, args.gap) if args.find else whole_loop(looked_at, args.gap)
     console.print(loop_in_words(loop), markup=False)
     asked = turn_of(timing(info.rate, times=args.times, fps=args.fps), loop)
-    turn = replace(info, frames=loop.frames, duration=loop.period, start=None, audio=False)
-    if info.audio:
-        reader.notes.append("the sound is left out: it does not loop")
     if (extras := source.extras()) is not None and (note := extras.left_out()) is not None:
         reader.notes.append(note)
-    clip = Edited(turn, reader.notes, lambda: loop.wound(reader))
-    return make_clip(clip, asked, settings, {"command": "loop", "input": source, "loop": loop})
+    heard = source.sound() if info.audio and args.audio != "drop" else None
+    with looped_sound(heard, loop, asked, args.output.suffix, reader.notes) as sound:
+        turn = replace(info, frames=loop.frames, duration=loop.period, start=None, audio=sound is not None)
+        clip = Edited(turn, reader.notes, lambda: loop.wound(reader))
+        decisions = {"command": "loop", "input": source, "loop": loop, "audio": args.audio}
+        return make_clip(clip, asked, settings, decisions, sound=sound, audio="copy")
 
 
 def loop_in_words(loop: Loop) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from .. import __version__
-from ..clips.clip import Encoding, Reader, unbound
+from ..clips.clip import Encoding, Reader, Source, unbound
 from ..clips.open import ClipSource
 from ..clips.standard import Closed
 from ..clips.video.codecs import CODECS
@@ -80,6 +80,11 @@ def add_options(parser: ArgumentParser) -> None:
         help="a bar on a terminal, or lines such as percentage: 42 on standard error and nothing else, for other programs",
     )
     output.add_argument("--json", action="store_true", help="print the result as JSON, on standard output")
+
+
+def add_kept_audio(parser: ArgumentParser) -> None:
+    """Declare the option for sound that is cut with the picture."""
+    parser.add_argument("--audio", choices=("auto", "drop"), default="auto", help="auto: cut with the picture; drop: no sound")
 
 
 def add_audio(parser: ArgumentParser) -> None:
@@ -172,6 +177,7 @@ def make_clip(
     *,
     tail: Tail = "hold",
     source: ClipSource | None = None,
+    sound: Source | None = None,
     audio: Audio = "auto",
     crew: Crew = ALONE,
     model: Interpolator | None = None,
@@ -180,15 +186,15 @@ def make_clip(
     """Make the clip that is asked for, report it, and return the exit code.
 
     ``decisions`` name everything besides the settings that determines the frames, see `Settings.recipe`. ``source`` is where
-    ``clip`` comes from, for its sound and for workers; ``model`` replaces the one of the settings. ``extras``: what the
-    source's file holds besides follows the picture. On Ctrl-C the finished frames are kept under another name. If nobody reads
-    standard output any more, that is the end.
+    ``clip`` comes from, for its sound and for workers; ``sound``: a file with its sound instead. ``model`` replaces the one of
+    the settings. ``extras``: what the source's file holds besides follows the picture. On Ctrl-C the finished frames are kept
+    under another name. If nobody reads standard output any more, that is the end.
     """
     task = settings.task(clip, asked, tail)
     if audio == "drop":
         task = replace(task, info=replace(task.info, audio=False))
     heard = source is not None and clip.info.audio and audio != "drop"
-    sound = source.sound() if source is not None and heard else None
+    sound = source.sound() if source is not None and heard and sound is None else sound
     rest = source.extras() if source is not None and extras else None
     size, transfer = (clip.info.height, clip.info.width), unbound(task.info)
     if crew.threads is not None and not crew.several:

@@ -66,7 +66,8 @@ class Seam:
 
     Its first ``overlap`` frames repeat the end of the one before and are left out. ``colours`` matches its colours to the one
     before. ``bridge`` frames on each side are re-interpolated. ``width_before`` and ``width_after`` are the jumps at the seam
-    without and with that, in frame-to-frame steps; ``shift`` is the mean colour difference, in 1/255.
+    without and with that, in frame-to-frame steps; ``shift`` is the mean colour difference, in 1/255. ``leaves`` is the end of
+    the clip before, and ``enters`` the time of the first frame that is kept, each in seconds of its own clip.
     """
 
     overlap: int = 0
@@ -75,6 +76,8 @@ class Seam:
     width_before: float = 1.0
     width_after: float = 1.0
     shift: float = 0.0
+    leaves: Fraction = Fraction(0)
+    enters: Fraction = Fraction(0)
 
 
 def seam(
@@ -91,10 +94,11 @@ def seam(
     show, or by mean and spread if there are none (Reinhard, Ashikhmin, Gooch and Shirley, "Color Transfer between Images",
     2001). Raises `InputError` if a clip is empty or too short for ``overlap`` or ``bridge``.
     """
-    ends = list(deque(map(small, before), maxlen=LONGEST + BRIDGE + 1))
-    starts = [small(frame) for frame in islice(after, LONGEST + BRIDGE + 1)]
-    if not ends or not starts:
+    last = deque(((small(frame), frame.time + frame.duration) for frame in _unclipped(before)), maxlen=LONGEST + BRIDGE + 1)
+    first = [(small(frame), frame.time) for frame in islice(after, LONGEST + BRIDGE + 1)]
+    if not last or not first:
         raise InputError("a clip without frames was given: each clip needs at least one")
+    ends, starts = [picture for picture, _ in last], [picture for picture, _ in first]
     step = median([apart(*pair) for clip in (ends, starts) for pair in pairwise(clip)] or [0.0])
     shared = _shared(ends, starts, step) if overlap is None else overlap
     _check("overlap", shared, min(len(ends), len(starts) - 1))
@@ -111,7 +115,7 @@ def seam(
     _check("bridge", bridge, room)
     raw = apart(ends[-1], starts[0]) / step if step > STILL else 1.0
     off = (ends[-1].mean(dim=(1, 2)) - starts[shared and shared - 1].mean(dim=(1, 2))).abs().mean()
-    return Seam(shared, colours, bridge, raw, width(bridge), float(off) * 255)
+    return Seam(shared, colours, bridge, raw, width(bridge), float(off) * 255, last[-1][1], first[shared][1])
 
 
 def joined(clips: Sequence[Iterable[Frame]], seams: Sequence[Seam]) -> Iterator[Frame]:

@@ -20,7 +20,8 @@ from ...core import InputError
 from ..clip import Source, name_of
 from .codecs import CONTAINERS
 from .reader import heard, joined, opened, sounds_of, zero_of_sound
-from .sound import RATES, codec_for, made_for
+from .sound import codec_for
+from .tape import made_for, tape_file
 
 EXACT = ("mp4", "mov", "nut")
 """Containers that keep the start of sound to the sample, in order of preference."""
@@ -79,7 +80,7 @@ def sound_for(source: Source, ending: str, file: Path) -> tuple[Source, str | No
         if not streams or holds(CONTAINERS[ending][0], streams):
             return source, None
         codec = codec_for(ending)
-        with av.open(f"file:{file}", "w", format="mp4", options={"movie_timescale": str(lcm(*RATES))}) as output:
+        with tape_file(file) as output:
             for packet in _encoded(container, streams, name, output, codec, Fraction(0), None):
                 output.mux(packet)
         found = ", ".join(sorted({stream.codec_context.name for stream in streams}))
@@ -123,7 +124,7 @@ def _encoded(
     start: Fraction,
     end: Fraction | None,
 ) -> Iterator[av.Packet]:
-    encoders = {stream.index: made_for(stream, output, codec)[0] for stream in streams}
+    encoders = {stream.index: made_for(stream.channels, stream.rate, output, codec)[0] for stream in streams}
     with heard(name):
         for packet in _packets(container, start, end):
             for sound in cast("list[av.AudioFrame]", packet.decode()):
