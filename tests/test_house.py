@@ -22,7 +22,7 @@ NODES = sorted((ROOT / "nodes").rglob("*.py"))
 FLOORS = (
     ("core",),
     ("parse",),
-    ("ops", "tracks", "editors"),
+    ("ops", "tracks", "editors", "timecode"),
     ("pixels",),
     ("archs", "timing", "timeline"),
     ("model", "clips"),

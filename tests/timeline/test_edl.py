@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vfi.core import InputError
+from vfi.timecode import base
 from vfi.timeline.clip import NewMedia, TimelineClip
 from vfi.timeline.edl import EdlTimeline, by_lengths, narrowed, read_edl, without_hints
-from vfi.timeline.timecode import base
 
 DATA = Path(__file__).parent.parent / "data" / "timelines"
 NTSC = F(30000, 1001)

@@ -50,9 +50,9 @@ def test_timecodes_name_frames(text: str, rate: F, frame: int):
 @pytest.mark.parametrize(
     ("text", "rate", "says"),
     [
-        ("00:00:01:24", F(24), "names frame 24: at 24 fps they end at 23"),
+        ("00:00:01:24", F(24), "counts frame 24: at 24 frames per second, 23 is the last"),
         ("00:01:00;01", NTSC, "does not exist: drop frame begins this minute at frame 2"),
-        ("00:01:00;00", F(25), "only 29.97 and 59.94 fps have"),
+        ("00:01:00;00", F(25), "drop frame needs 29.97 or 59.94 frames per second, not 25"),
     ],
 )
 def test_timecodes_that_cannot_be_say_so(text: str, rate: F, says: str):

@@ -14,9 +14,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from .. import timecode
 from ..core import InputError
 from ..parse import exact, shown
-from . import timecode
 from .clip import Left, NewMedia, TimelineClip
 from .compose import Composition, Placed, written_as
 from .maps import Cubics, Polyline, Speed, TimeMap, rising

@@ -16,9 +16,9 @@ from typing import Any, Protocol, runtime_checkable
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
+from .. import timecode
 from ..core import InputError
 from ..parse import exact, shown
-from . import timecode
 from .clip import Left, NewMedia, TimelineClip
 from .maps import Polyline, Speed
 from .paths import file_url, media_name

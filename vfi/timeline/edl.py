@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 
+from .. import timecode
 from ..core import InputError
 from ..parse import number, shown
-from . import timecode
 from .clip import Left, NewMedia, TimelineClip
 from .edits import Edit, edited
 from .maps import Speed

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from .. import timecode
 from ..core import InputError
 from ..parse import number, quoted
 
@@ -53,21 +54,8 @@ class Position:
         )
 
     def timecode_frame(self, rate: Fraction) -> int:
-        """The number of the frame that a timecode names at ``rate`` frames per second (SMPTE 12M). Raises `InputError`."""
-        per_second, seconds = round(rate), int(self.number)
-        if self.rest >= per_second:
-            raise InputError(
-                f"timecode {self.text} names frame {self.rest}: at {float(rate):g} fps they end at {per_second - 1}"
-            )
-        frame = seconds * per_second + self.rest
-        if not self.drop:
-            return frame
-        if rate not in (Fraction(30000, 1001), Fraction(60000, 1001)):
-            raise InputError(f"timecode {self.text} is drop frame, which only 29.97 and 59.94 fps have: write it with a colon")
-        dropped, minutes = per_second // 15, seconds // 60
-        if minutes % 10 and seconds % 60 == 0 and self.rest < dropped:
-            raise InputError(f"timecode {self.text} does not exist: drop frame begins this minute at frame {dropped}")
-        return frame - dropped * (minutes - minutes // 10)
+        """The number of the frame that a timecode names at ``rate`` frames per second. Raises `InputError`."""
+        return timecode.counted(int(self.number), self.rest, rate, self.drop, self.text)
 
 
 def _clock(hours: str, minutes: str, seconds: str) -> Fraction:

@@ -24,6 +24,7 @@ from av.subtitles.stream import SubtitleStream
 from av.video.stream import VideoStream
 
 from ...core import InputError
+from ...timecode import DROPPED, base, counted, written
 from ...timing.grids import Knots
 from ...timing.positions import Position
 from ..clip import Source, name_of
@@ -354,16 +355,11 @@ def timecode(text: str, rate: Fraction, wanted: Fraction, later: Fraction = Frac
     start = Position.parse(text)
     if start.unit != "timecode":
         raise InputError(f"{text!r} is not a timecode: 01:02:03:04 is one")
-    frame, per_second = start.timecode_frame(rate) + round(later * rate), round(rate)
-    if start.drop:  # ten minutes have nine skips, none in the first minute
-        skipped = per_second // 15
-        tens, rest = divmod(frame, 600 * per_second - 9 * skipped)
-        minute = max(rest - skipped, 0) // (60 * per_second - skipped)
-        frame += skipped * (9 * tens + minute)
-    second, frame = divmod(frame, per_second)
-    mark = ";" if start.drop and wanted in (Fraction(30000, 1001), Fraction(60000, 1001)) else ":"
-    frame = frame * round(wanted) // per_second
-    return f"{second // 3600 % 24:02}:{second // 60 % 60:02}:{second % 60:02}{mark}{frame:02}"
+    day = counted(24 * 3600, 0, rate, start.drop, text)
+    now = written((start.timecode_frame(rate) + round(later * rate)) % day, rate, start.drop)
+    clock, _, frame = now.rpartition(":")
+    mark = ";" if start.drop and wanted in DROPPED else ":"
+    return f"{clock}{mark}{int(frame) * base(wanted) // base(rate):02}"
 
 
 def amount(number: int, kind: str) -> Iterator[str]:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vfi import timecode
 from vfi.core import InputError
-from vfi.timeline import timecode
 
 NTSC, DOUBLE = F(30000, 1001), F(60000, 1001)
 
@@ -47,7 +47,7 @@ def test_what_is_written_is_read(frame: int, rate: F, drop: bool):
         ("00:00:09:24", F(24), False, "counts frame 24: at 24 frames per second, 23 is the last"),
         ("00:60:00:00", F(24), False, "more than 59 minutes"),
         ("00:00:60:00", F(24), False, "more than 59 minutes or seconds"),
-        ("00:01:00;00", NTSC, True, "does not exist in drop frame"),
+        ("00:01:00;00", NTSC, True, "does not exist: drop frame begins this minute at frame 2"),
         ("00:01:00;10", F(25), True, "drop frame needs 29.97 or 59.94 frames per second, not 25"),
         ("1:2:3:4", F(25), False, "is no timecode"),
         ("٠٠:٠٠:٠٠:٠٠", F(25), False, "is no timecode"),

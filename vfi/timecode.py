@@ -1,6 +1,6 @@
 """Timecode of SMPTE 12M: frames as hours, minutes, seconds and frames, drop frame or not.
 
-Owns counting. Knows nothing of timelines.
+Owns counting. Knows nothing of clips, positions or timelines.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from fractions import Fraction
 from math import ceil
 
-from ..core import InputError
+from .core import InputError
 
 _TIMECODE = re.compile(r"([0-9]{1,3}):([0-9]{2}):([0-9]{2})([:;.,])([0-9]{2,3})|([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})")
 
@@ -40,18 +40,22 @@ def frames(text: str, rate: Fraction, drop: bool) -> int:
     hours, minutes, seconds, count = (int(part) for part in (found.group(1, 2, 3, 5) if found[1] else found.group(6, 7, 8, 9)))
     if minutes > 59 or seconds > 59:
         raise InputError(f"the timecode {text} has more than 59 minutes or seconds")
+    return counted((hours * 60 + minutes) * 60 + seconds, count, rate, drop, text)
+
+
+def counted(seconds: int, count: int, rate: Fraction, drop: bool, text: str) -> int:
+    """The frames since 0 of a timecode of ``seconds`` and ``count`` frames, written as ``text``. Raises `InputError`."""
     if count >= base(rate):
         raise InputError(
             f"the timecode {text} counts frame {count}: at {shown_rate(rate)} frames per second, {base(rate) - 1} is the last"
         )
-    whole = ((hours * 60 + minutes) * 60 + seconds) * base(rate) + count
+    whole = seconds * base(rate) + count
     if not drop:
         return whole
-    skipped = dropped(rate)
-    if count < skipped and seconds == 0 and minutes % 10:
-        raise InputError(f"the timecode {text} does not exist in drop frame")
-    past = hours * 60 + minutes
-    return whole - skipped * (past - past // 10)
+    skipped, minutes = dropped(rate), seconds // 60
+    if count < skipped and seconds % 60 == 0 and minutes % 10:
+        raise InputError(f"the timecode {text} does not exist: drop frame begins this minute at frame {skipped}")
+    return whole - skipped * (minutes - minutes // 10)
 
 
 def dropped(rate: Fraction) -> int:
