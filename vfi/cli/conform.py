@@ -118,7 +118,7 @@ def run(args: Namespace) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     left += failed
-    _write(args.output, written(kind, timeline, new, target))
+    Staged(args.output).filled(written(kind, timeline, new, target))
     return _report(args, timeline, asked, new, left, console)
 
 
@@ -130,18 +130,6 @@ def _named(wanted: Sequence[str], jobs: Sequence[Job], names: dict[int, str]) ->
             more = ", ..." if len(known) > 20 else ""
             raise InputError(f"{quoted(name)} is no clip of this timeline: choose from {', '.join(known[:20])}{more}")
     return [job for job in jobs if not wanted or job.clip.name in wanted or names[job.index] in wanted]
-
-
-def _write(path: Path, data: bytes) -> None:
-    staged = Staged(path)
-    try:
-        try:
-            staged.path.write_bytes(data)
-        except OSError as error:
-            raise InputError(f"{path} cannot be written: {error.strerror}") from error
-        staged.commit()
-    finally:
-        staged.discard()
 
 
 def _report(

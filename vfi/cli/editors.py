@@ -173,11 +173,6 @@ def _write(path: Path, text: bytes) -> None:
         raise InputError(f"{path.parent} cannot be made: {error.strerror}") from error
     mode = path.stat().st_mode if path.exists() else None
     staged = Staged(path)
-    try:
-        staged.path.write_bytes(text)
-        if mode is not None:
-            staged.path.chmod(mode)
-    except BaseException:
-        staged.discard()
-        raise
-    staged.commit()
+    if mode is not None:
+        staged.path.chmod(mode)
+    staged.filled(text)

@@ -13,7 +13,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..clips.clip import Staged
-from ..core import InputError
 from ..edit.find import find_plan
 from ..edit.plan import Output, Plan
 from ..timing.grids import exact_rate
@@ -56,11 +55,7 @@ def run(args: Namespace) -> int:
         frames = tracked(reader, "looking at the clip", reader.info.frames, console)
         plan = find_plan(frames, reader.info.rate, ShotOptions.of(args).finder(thorough=True), output)
         if staged is not None:
-            try:
-                staged.path.write_text(plan.to_json(), encoding="utf-8")
-            except OSError as error:
-                raise InputError(f"{args.plan} cannot be written: {error.strerror}") from error
-            staged.commit()
+            staged.filled(plan.to_json().encode())
     finally:
         if staged is not None:
             staged.discard()

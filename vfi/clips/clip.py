@@ -15,7 +15,7 @@ import socket
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from io import BytesIO
@@ -370,20 +370,21 @@ class Staged:
         except OSError as error:
             raise InputError(f"{target} cannot be written: {error.strerror}") from error
 
+    def filled(self, data: bytes) -> Path:
+        """Write ``data`` as the whole file and `commit` it. Raises `InputError`, and then leaves nothing behind."""
+        with self._or_nothing():
+            self.path.write_bytes(data)
+        return self.commit()
+
     def commit(self) -> Path:
         """Give it its final name, replacing a file of that name, once it is on the disk; the name is then on the disk too."""
-        try:
+        with self._or_nothing():
             _flush(self.path)
             if self.target.is_dir():
                 self.target.rmdir()
             made = self._renamed(self.target)
             _flush_names(made.parent)
-            return made
-        except BaseException as error:  # memory may run out here too
-            self.discard()
-            if isinstance(error, OSError):
-                raise InputError(f"{self.target} cannot be written: {error.strerror}") from error
-            raise
+        return made
 
     def keep(self) -> Path:
         """Give it an unused name that marks it as partial."""
@@ -398,6 +399,17 @@ class Staged:
             else:
                 self.path.unlink(missing_ok=True)
         self._making.discard(self.path)
+
+    @contextmanager
+    def _or_nothing(self) -> Iterator[None]:
+        """Leave nothing behind on any error, and say what the system says."""
+        try:
+            yield
+        except BaseException as error:  # memory may run out here too
+            self.discard()
+            if isinstance(error, OSError):
+                raise InputError(f"{self.target} cannot be written: {error.strerror}") from error
+            raise
 
     def _renamed(self, name: Path) -> Path:
         made = self.path.replace(name)
