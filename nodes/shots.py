@@ -11,7 +11,7 @@ from ..vfi.clips.clip import Reader
 from ..vfi.core import InputError
 from ..vfi.edit.duplicates import LONGEST
 from ..vfi.edit.find import Edit, Finder, find_plan, with_repeats
-from ..vfi.edit.plan import CUTS, DUPLICATES, Plan
+from ..vfi.edit.plan import CUTS, DUPLICATES, FLASHES, Plan
 from ..vfi.timing.grids import exact_rate
 from . import bridge, inputs
 from .node import Node
@@ -75,6 +75,14 @@ class FindShots(Node):
                     tooltip="Corrects the detected cuts. +24 adds a cut before frame 24, -50 removes the cut before frame 50. "
                     "A list without signs, such as 24, 50, replaces all of them. A time such as 1.5s can stand for a frame.",
                 ),
+                io.Combo.Input(
+                    "flashes",
+                    options=list(FLASHES),
+                    default="keep",
+                    optional=True,
+                    tooltip="Up to 4 frames that are lighter or darker than those around them, as generators make. keep: they "
+                    "stay. remake: they are made anew from the frames around them.",
+                ),
             ],
             outputs=[
                 PlanType.Output("plan", tooltip="The shots, for Find Duplicates and the nodes that make frames."),
@@ -92,10 +100,11 @@ class FindShots(Node):
         images: Tensor | None = None,
         video: Input.Video | None = None,
         edit: str = "",
+        flashes: str = "keep",
     ) -> io.NodeOutput:
         clip = clip_of(images, video, source_fps)
         frames = bridge.watched(clip, clip.info.frames or 0)
-        plan = find_plan(frames, clip.info.rate, Finder(cuts, edit=Edit.parse(edit)))
+        plan = find_plan(frames, clip.info.rate, Finder(cuts, edit=Edit.parse(edit), flashes=flashes))
         listed = ", ".join(map(str, firsts(plan)[1:]))
         return io.NodeOutput(plan, report(plan), listed, len(plan.shots))
 

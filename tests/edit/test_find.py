@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction as F
 from pathlib import Path
 
+import footage
 import pytest
 import torch
+from models import Blend
 
 from vfi.clips.open import open_clip
 from vfi.core import Frame, InputError
 from vfi.edit.find import Edit, Finder, find_plan, with_repeats
-from vfi.edit.plan import Event, Output
+from vfi.edit.plan import Event, Output, Plan
+from vfi.render.run import run
+from vfi.timing.grids import Subdivide
 
 CLIPS = Path(__file__).parents[1] / "data" / "clips"
 RATE = F(24)
@@ -103,3 +108,26 @@ def test_repeats_are_found_when_they_are_wanted_and_may_be_added():
 def test_nothing_has_no_plan():
     with pytest.raises(InputError, match="no frames"):
         find_plan([], RATE, Finder())
+
+
+@pytest.mark.parametrize("light", [0.0, 1.0], ids=["dark", "bright"])
+def test_flashes_are_remade_from_the_frames_around_them(light: float):
+    """Three of twelve frames flash; the finder and the plan that it returns mark the same, and nothing else is touched."""
+    clean = list(footage.moving(12, width=96, height=64))
+    frames = [
+        replace(one, rgb=torch.lerp(one.rgb, torch.full_like(one.rgb, light), 0.95)) if k in (3, 7, 8) else one
+        for k, one in enumerate(clean)
+    ]
+    finder = Finder(flashes="remake")
+    marked = list(finder.marks(frames))
+    plan = finder.plan(RATE)
+    assert [frame.repeat for frame in marked] == [k in (3, 7, 8) for k in range(12)]
+    assert [frame.repeat for frame in Plan.from_json(plan.to_json()).marked(frames)] == [frame.repeat for frame in marked]
+    assert [event.frames for event in plan.events] == [1, 2]
+    assert plan.notes() == ["2 flashes, at 0.125, 0.292 s (remake)"]
+    assert plan.event_notes() == []
+    made = list(run(marked, Blend(), Subdivide(1), tail="hold"))
+    for k, (new, old) in enumerate(zip(made, clean, strict=True)):
+        assert torch.equal(new.rgb, old.rgb) == (k not in (3, 7, 8))
+    assert max(float((new.rgb - old.rgb).abs().mean()) for new, old in zip(made, clean, strict=True)) < 0.1
+    assert not any(frame.repeat for frame in Finder().marks(frames))

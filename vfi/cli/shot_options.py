@@ -1,4 +1,4 @@
-"""The options for cuts and duplicates, and clips marked accordingly."""
+"""The options for cuts, duplicates and flashes, and clips marked accordingly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..clips.clip import Edited, Reader
 from ..core import Frame, InputError
 from ..edit.duplicates import LONGEST
 from ..edit.find import Edit, Finder, find_plan
-from ..edit.plan import CUTS, DUPLICATES, Cuts, Duplicates, Plan
+from ..edit.plan import CUTS, DUPLICATES, FLASHES, Cuts, Duplicates, Flashes, Plan
 from .arguments import argument, text_of, whole
 from .progress import tracked
 from .report import console_for_people
@@ -20,8 +20,8 @@ NO_EDIT = Edit()
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """Declare the options for cuts and duplicates."""
-    group = parser.add_argument_group("cuts and duplicates")
+    """Declare the options for cuts, duplicates and flashes."""
+    group = parser.add_argument_group("cuts, duplicates and flashes")
     group.add_argument(
         "--cuts",
         choices=CUTS,
@@ -31,6 +31,12 @@ def add_options(parser: ArgumentParser) -> None:
         "--duplicates",
         choices=DUPLICATES,
         help="frames that repeat the one before: keep them (the default), or spread the motion over them",
+    )
+    group.add_argument(
+        "--flashes",
+        choices=FLASHES,
+        help="up to 4 frames that are lighter or darker than those around them: keep them (the default), or remake them from "
+        "the frames around them",
     )
     group.add_argument(
         "--edit",
@@ -50,27 +56,28 @@ def add_options(parser: ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class ShotOptions:
-    """Treatment of cuts and duplicates; None leaves it to a plan, or without one to the defaults."""
+    """Treatment of cuts, duplicates and flashes; None leaves it to a plan, or without one to the defaults."""
 
     cuts: Cuts | None = None
     duplicates: Duplicates | None = None
     edit: Edit = NO_EDIT
     longest: int = LONGEST
+    flashes: Flashes | None = None
 
     @classmethod
     def of(cls, args: Namespace) -> ShotOptions:
         """The options that were given."""
-        return cls(args.cuts, args.duplicates, args.edit, args.longest_hold)
+        return cls(args.cuts, args.duplicates, args.edit, args.longest_hold, args.flashes)
 
     def finder(self, *, thorough: bool = False) -> Finder:
         """A finder with these options."""
-        return Finder(self.cuts or "hold", self.duplicates or "keep", self.edit, thorough, self.longest)
+        return Finder(self.cuts or "hold", self.duplicates or "keep", self.edit, thorough, self.longest, self.flashes or "keep")
 
     def planned(self, reader: Reader, plan: Plan) -> Reader:
         """The clip marked by ``plan``, except where the options override it."""
         if self.edit != NO_EDIT:
             raise InputError("--edit cannot be combined with --plan: edit the plan instead")
-        plan = plan.with_policies(self.cuts, self.duplicates)
+        plan = plan.with_policies(self.cuts, self.duplicates, self.flashes)
         reader.notes.extend(plan.notes())
         return plan.applied(reader)
 
@@ -97,7 +104,7 @@ class ShotOptions:
 
     @property
     def _nothing_to_find(self) -> bool:
-        return self.cuts == "interpolate" and self.duplicates != "spread"
+        return self.cuts == "interpolate" and self.duplicates != "spread" and self.flashes != "remake"
 
 
 def read_plan(path: Path) -> Plan:

@@ -14,7 +14,7 @@ from fractions import Fraction
 from ..core import Frame, InputError
 from ..parse import number, quoted, whole
 from .duplicates import LONGEST, Repeats, duplicates
-from .plan import TWICE, Cuts, Duplicates, Event, Output, Plan, Shot, Source
+from .plan import TWICE, Cuts, Duplicates, Event, Flashes, Output, Plan, Shot, Source
 from .shots import Found, shots
 
 SHOWN = Fraction(1, 2000)
@@ -78,9 +78,9 @@ def _begins(place: int | Fraction, index: int, time: Fraction) -> bool:
 class Finder:
     """Marks the frames that pass through `marks`, and then returns their `plan`.
 
-    ``cuts`` and ``duplicates`` say how both are handled; ``edit`` corrects the cuts. Looks for repeats only if motion is
-    spread over them or ``thorough`` is set; ``longest``: see `duplicates.duplicates`. Holds `shots.AHEAD` + 1 frames, and
-    ``longest`` more when looking for repeats.
+    ``cuts``, ``duplicates`` and ``flashes`` say how each is handled; ``edit`` corrects the cuts. Looks for repeats only if
+    motion is spread over them or ``thorough`` is set; ``longest``: see `duplicates.duplicates`. Holds `shots.AHEAD` + 1
+    frames, and ``longest`` more when looking for repeats.
     """
 
     cuts: Cuts = "hold"
@@ -88,6 +88,7 @@ class Finder:
     edit: Edit = Edit()
     thorough: bool = False
     longest: int = LONGEST
+    flashes: Flashes = "keep"
     _found: list[Found] = field(default_factory=list, init=False)
     _repeats: list[Repeats] = field(default_factory=list, init=False)
     _shots: list[Shot] = field(default_factory=list, init=False)
@@ -95,7 +96,7 @@ class Finder:
 
     def marks(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The frames, marked. Raises what `Edit.done` and `duplicates.duplicates` raise."""
-        frames = self._counted(self.edit.done(shots(frames, "hold", self._found)))
+        frames = self._counted(self.edit.done(shots(frames, "hold", self._found, flashes=self.flashes == "remake")))
         if self.thorough or self.duplicates == "spread":
             frames = duplicates(frames, self._repeats, mark=self.duplicates == "spread", longest=self.longest)
         across = None if self.cuts == "interpolate" else self.cuts
@@ -112,7 +113,7 @@ class Finder:
         planned = tuple(replace(shot, score=scores.get(shot.start)) for shot in self._shots)
         events = tuple(Event(one.kind, one.time, one.frames) for one in self._found if one.kind != "cut")
         ordered = tuple(sorted(events, key=lambda event: event.start))
-        return Plan(source, planned, ordered, tuple(self._repeats), self.duplicates, output)
+        return Plan(source, planned, ordered, tuple(self._repeats), self.duplicates, output, self.flashes)
 
     def _counted(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         for frame in frames:

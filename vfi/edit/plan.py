@@ -28,8 +28,12 @@ Cuts: TypeAlias = 'Across | Literal["interpolate"]'
 Duplicates: TypeAlias = Literal["keep", "spread"]
 """How repeated frames are handled: kept, or motion is spread over their time."""
 
+Flashes: TypeAlias = Literal["keep", "remake"]
+"""How flashes are handled: kept, or made anew from the frames around them."""
+
 CUTS: tuple[Cuts, ...] = ("hold", "blend", "interpolate")
 DUPLICATES: tuple[Duplicates, ...] = get_args(Duplicates)
+FLASHES: tuple[Flashes, ...] = get_args(Flashes)
 
 FORMAT = 1
 """Version of the JSON format, under ``plan``."""
@@ -64,7 +68,7 @@ class Shot:
 
 @dataclass(frozen=True)
 class Event:
-    """A fade through black or white, or a flash: ``frames`` frames from ``start`` on. It is only reported."""
+    """A fade through black or white, or a flash: ``frames`` frames from ``start`` on. A fade is only reported."""
 
     kind: Literal["fade", "flash"]
     start: Fraction
@@ -98,6 +102,7 @@ class Plan:
     repeats: tuple[Repeats, ...] = ()
     duplicates: Duplicates = "keep"
     output: Output = TWICE
+    flashes: Flashes = "keep"
 
     def marked(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The frames of the clip, marked as planned. Raises `InputError` if no frame begins at a time in the plan."""
@@ -129,12 +134,18 @@ class Plan:
         ]
         if self.duplicates == "spread":
             marks += [(run.start, "a repeat", None, run.frames) for run in self.repeats]
+        marks += [(flash.start, "a flash", None, flash.frames) for flash in self._remade]
         return sorted(marks, key=lambda mark: mark[0], reverse=True)
 
-    def with_policies(self, cuts: Cuts | None, duplicates: Duplicates | None) -> Plan:
-        """A copy with other policies for all of its cuts and repeats; None keeps them."""
+    @property
+    def _remade(self) -> list[Event]:
+        """The flashes that are made anew."""
+        return [event for event in self.events if event.kind == "flash"] if self.flashes == "remake" else []
+
+    def with_policies(self, cuts: Cuts | None, duplicates: Duplicates | None, flashes: Flashes | None = None) -> Plan:
+        """A copy with other policies for all of its cuts, repeats and flashes; None keeps them."""
         planned = self.shots if cuts is None else tuple(replace(shot, across=cuts) for shot in self.shots)
-        return replace(self, shots=planned, duplicates=duplicates or self.duplicates)
+        return replace(self, shots=planned, duplicates=duplicates or self.duplicates, flashes=flashes or self.flashes)
 
     def timing(self) -> Timing:
         """Timing of the output. Raises `InputError`."""
@@ -145,18 +156,21 @@ class Plan:
         return self.timing().expected(self.source.frames, self.source.duration, "hold")
 
     def notes(self) -> list[str]:
-        """The cuts and repeats and how they are handled, one sentence each."""
+        """The cuts, repeats and remade flashes and how they are handled, one sentence each."""
         told = []
         if len(self.shots) > 1:
             policies = sorted({shot.across for shot in self.shots[1:]})
             told.append(f"{_at('cut', [shot.start for shot in self.shots[1:]])} ({', '.join(policies)})")
         if repeats := sum(run.frames for run in self.repeats):
             told.append(f"{_counted(repeats, 'repeat')} in {self.source.frames} frames ({self.duplicates})")
+        if self._remade:
+            told.append(f"{_at('flash', [flash.start for flash in self._remade])} (remake)")
         return told
 
     def event_notes(self) -> list[str]:
-        """The fades and flashes, one sentence each."""
-        starts = {kind: [event.start for event in self.events if event.kind == kind] for kind in ("fade", "flash")}
+        """The fades and the flashes that stay, one sentence each."""
+        stay = [event for event in self.events if event not in self._remade]
+        starts = {kind: [event.start for event in stay if event.kind == kind] for kind in ("fade", "flash")}
         return [_at(kind, times) for kind, times in starts.items() if times]
 
     def cadence(self, shot: int) -> str:
@@ -189,6 +203,7 @@ class Plan:
                 for shot in self.shots
             ],
             "events": [{"kind": one.kind, "start": str(one.start), "frames": one.frames} for one in self.events],
+            "flashes": self.flashes,
             "duplicates": self.duplicates,
             "repeats": [{"start": str(run.start), "frames": run.frames} for run in self.repeats],
             "output": {
@@ -244,6 +259,7 @@ class Plan:
                 output.take("fps", or_none(_rate), None),
                 output.take("slow", or_none(positive), None),
             ),
+            top.take("flashes", one_of(FLASHES), "keep"),
         )
         output.take("frames", or_none(count(0)), None)
         for part in (top, source, output, *shots, *events, *repeats):

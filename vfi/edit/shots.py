@@ -65,11 +65,14 @@ class Found:
     score: float = 0.0
 
 
-def shots(frames: Iterable[Frame], across: Across | None = "hold", found: list[Found] | None = None) -> Iterator[Frame]:
+def shots(
+    frames: Iterable[Frame], across: Across | None = "hold", found: list[Found] | None = None, *, flashes: bool = False
+) -> Iterator[Frame]:
     """Mark the frames that begin a shot with ``cut=across``; with None, only look for them.
 
-    Appends events to ``found``, fades once they are over. Existing marks stay. Holds up to `AHEAD` + 1 frames, and none unless
-    the picture jumps: live input passes at once.
+    ``flashes``: mark the frames of flashes as repeats, so that they are made anew from the frames around them. Appends events
+    to ``found``, fades once they are over. Existing marks stay. Holds up to `AHEAD` + 1 frames, and none unless the picture
+    jumps: live input passes at once.
     """
     look = _Look([] if found is None else found)
     waiting: deque[Frame] = deque()
@@ -77,14 +80,17 @@ def shots(frames: Iterable[Frame], across: Across | None = "hold", found: list[F
         look.at(frame)
         waiting.append(frame)
         while waiting and (len(waiting) > AHEAD or look.sees_no_jump()):
-            yield _marked(waiting.popleft(), look, across)
+            yield _marked(waiting.popleft(), look, across, flashes)
     while waiting:
-        yield _marked(waiting.popleft(), look, across)
+        yield _marked(waiting.popleft(), look, across, flashes)
     look.close()
 
 
-def _marked(frame: Frame, look: _Look, across: Across | None) -> Frame:
-    return replace(frame, cut=across) if look.settles() and across and frame.cut is None else frame
+def _marked(frame: Frame, look: _Look, across: Across | None, flashes: bool) -> Frame:
+    cut = look.settles()
+    if flashes and look.in_flash:
+        return replace(frame, repeat=True)
+    return replace(frame, cut=across) if cut and across and frame.cut is None else frame
 
 
 class _Seen:
@@ -159,6 +165,11 @@ class _Look:
         elif before.blank and not one.blank:
             self._faded(one.index, back=not (cut or flash))
         return cut
+
+    @property
+    def in_flash(self) -> bool:
+        """Whether the frame that was settled last belongs to a flash."""
+        return self.next - 1 < self.flash_ends
 
     def close(self) -> None:
         """End the clip."""
