@@ -9,12 +9,14 @@ import json
 import logging
 import os
 import re
+import socket
 import typing
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 import torch
 from hub import PATH, REPO, Hub, running
@@ -337,6 +339,44 @@ def test_a_mirror_that_states_nothing_gives_a_pinned_file(hub: Hub):
     assert weights.fetch(toy(pinned), endpoint=hub.url).exists()
     with pytest.raises(InputError, match="neither it nor the catalogue knows the sha256"):
         weights.fetch(toy(HubFile(REPO, PATH)), endpoint=hub.url, folder=Path(os.environ["INBETWEEN_MODELS"]) / "b")
+
+
+def test_a_mirror_that_sends_everything_on_to_the_hub_gives_a_pinned_file(hub: Hub):
+    """As hf-mirror.com did: status 308, and no word of the file."""
+    with running() as mirror:
+        path = f"{ON_HUB}/{PATH}"
+        mirror.answers[path] = (308, {"Location": f"{hub.url}{path}"}, b"")
+        pinned = HubFile(REPO, PATH, sha256(hub.content), size=len(hub.content))
+        assert weights.fetch(toy(pinned), endpoint=mirror.url).exists()
+
+
+def test_a_hash_that_a_mirror_alone_states_is_told(hub: Hub, caplog: pytest.LogCaptureFixture):
+    weights.fetch(toy(HubFile(REPO, PATH)), endpoint=hub.url)
+    assert f"{PATH}: its hash is known from 127.0.0.1 alone, not from the catalogue" in caplog.messages
+
+
+def test_a_hub_that_is_silent_is_waited_for_once(cache: Path):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    row = toy(HubFile(REPO, PATH), HubFile("other/models", PATH))
+    with pytest.raises(InputError, match=r"it cannot be reached \(.*other/models on the hub: it cannot be reached either"):
+        weights.fetch(row, endpoint=nobody)
+
+
+def test_a_proxy_is_used_and_what_it_answers_is_told(hub: Hub, monkeypatch: pytest.MonkeyPatch):
+    with running() as proxy:
+        for name in ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("http_proxy", proxy.url)
+        set_client_factory = getattr(huggingface_hub, "set_client_factory", None)
+        if set_client_factory is not None:  # a client made before knows no proxy
+            huggingface_hub.close_session()
+        proxy.answers["http://mirror.example/a.pth"] = (407, {}, b"")
+        with pytest.raises(InputError, match="the server answered 407"):
+            weights.fetch(toy(UrlFile("http://mirror.example/a.pth", "a" * 64)))
+        assert proxy.paths == ["http://mirror.example/a.pth"]
+    if set_client_factory is not None:
+        huggingface_hub.close_session()
 
 
 @pytest.mark.parametrize("name", ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "INBETWEEN_NO_DOWNLOAD"])

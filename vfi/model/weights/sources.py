@@ -7,6 +7,7 @@ into a folder, and opens none but zips.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import subprocess
@@ -24,6 +25,8 @@ from . import download
 from .download import BrokenError, Progress
 from .files import first_line, sha256_of
 
+log = logging.getLogger(__name__)
+
 KINDS = ("hub", "web", "index")
 """The kinds of sources: the Hugging Face hub, other servers, the Python package index."""
 
@@ -36,6 +39,10 @@ SWELLING = 50
 
 class UnavailableError(Exception):
     """A source does not give its file; the message says why, without the name of the source."""
+
+
+class UnreachableError(UnavailableError):
+    """No server answers."""
 
 
 def files_of(source: Source) -> list[File]:
@@ -98,6 +105,7 @@ class Desk:
 
     def __init__(self, folder: Path, progress: Progress, endpoint: str | None = None) -> None:
         self._folder, self._progress, self._endpoint = folder, progress, endpoint
+        self._hub_is_silent = False
 
     def bring(self, file: File) -> Path:
         """A file of the catalogue on disk, out of its zip if it lies in one."""
@@ -108,8 +116,16 @@ class Desk:
 
     def _from_hub(self, file: HubFile) -> Path:
         url = _hub_url(file, self._endpoint)
-        etag, size = _asked_hub(file, url, self._progress)
+        if self._hub_is_silent:
+            raise UnavailableError("it cannot be reached either")
+        try:
+            etag, size = _asked_hub(file, url, self._progress)
+        except UnreachableError:
+            self._hub_is_silent = True  # its other repositories need not be waited for
+            raise
         sha256 = _agreed_hash(file, etag)
+        if file.sha256 is None and not url.startswith(f"{HUB}/"):
+            log.warning("%s: its hash is known from %s alone, not from the catalogue", file.path, urlsplit(url).hostname)
         if file.size is not None and size is not None and size != file.size:
             raise UnavailableError(f"its {file.path} has {size} bytes, and the catalogue's {file.size}: it is not fetched")
         size = size or file.size
@@ -232,7 +248,7 @@ def _asked_hub(file: HubFile, url: str, progress: Progress) -> tuple[str | None,
     except (EntryNotFoundError, RepositoryNotFoundError) as error:
         raise UnavailableError(f"it has no {file.path}") from error
     except (HTTPError, OSError) as error:
-        raise UnavailableError(f"it cannot be reached ({first_line(error)})") from error
+        raise UnreachableError(f"it cannot be reached ({first_line(error)})") from error
     return remote.etag, remote.size
 
 
