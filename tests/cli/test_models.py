@@ -14,10 +14,13 @@ from vfi.cli import models
 from vfi.core import Checkpoint, HubFile, InputError, Spec, WheelFile
 from vfi.model import registry, weights
 from vfi.model.quality import RUNGS
-from vfi.model.weights.fetch import Progress
+from vfi.model.weights import sources
+from vfi.model.weights.download import Progress
+from vfi.model.weights.files import stamp
 
 Run = Callable[..., str]
 WHEEL = WheelFile("tinyflow", "1.0", "flownet.pkl", "0" * 64)
+HUB = HubFile("some/models", "toy_v1.safetensors", "1" * 64, "2" * 40, 2_500_000)
 
 
 @pytest.fixture(autouse=True)
@@ -28,8 +31,16 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("COLUMNS", "200")
     folder.mkdir()
     toys = (
-        Checkpoint("toy-1", ("toy_v1.safetensors",), "MIT", size=2_500_000, hub=HubFile("some/models", "toy_v1.safetensors")),
-        Checkpoint("toy-2", ("toy_v2.safetensors",), "CC-BY-NC-4.0", commercial=False, wheel=WHEEL, note="[older] of the two"),
+        Checkpoint("toy-1", ("toy_v1.safetensors",), "MIT", size=2_500_000, sources=(HUB,)),
+        Checkpoint(
+            "toy-2",
+            ("toy_v2.safetensors",),
+            "CC-BY-NC-4.0",
+            commercial=False,
+            sources=(WHEEL,),
+            note="[older] of the two",
+            link="https://example.org/licence",
+        ),
         Checkpoint("toy-3", ("toy_v3.safetensors",), "MIT"),
     )
     toy = SimpleNamespace(CHECKPOINTS=toys, detect=lambda state: Spec("toy-1/2", multiple=32) if "weight" in state else None)
@@ -42,11 +53,11 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def vfi(capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs ``vfi models ...`` and gives what it prints."""
 
-    def run(*arguments: object) -> str:
+    def run(*arguments: object, code: int = 0) -> str:
         parser = ArgumentParser()
         models.add_parser(parser.add_subparsers())
         args = parser.parse_args(["models", *map(str, arguments)])
-        assert args.run(args) == 0
+        assert args.run(args) == code
         return capsys.readouterr().out
 
     return run
@@ -90,7 +101,24 @@ def test_the_list_for_machines(vfi: Run, cache: Path):
         "size": None,
         "licence": "CC-BY-NC-4.0",
         "commercial": False,
-        "sources": ["index"],
+        "accepted": False,
+        "link": "https://example.org/licence",
+        "files": ["toy_v2.safetensors"],
+        "sources": [
+            {
+                "kind": "index",
+                "files": [
+                    {
+                        "prefix": "",
+                        "place": "tinyflow==1.0/flownet.pkl",
+                        "revision": None,
+                        "sha256": "0" * 64,
+                        "git_blob": None,
+                        "size": None,
+                    }
+                ],
+            }
+        ],
         "note": "[older] of the two",
     }
 
@@ -98,19 +126,51 @@ def test_the_list_for_machines(vfi: Run, cache: Path):
 def test_fetch_passes_on_what_was_asked_and_prints_the_file(vfi: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     asked: list[object] = []
 
-    def fetch(name: str, source: str | None, folder: Path | None, progress: Progress) -> Path:
-        asked.extend((name, source, folder))
+    def fetch(name: str, source: str | None, folder: Path | None, progress: Progress, accepts: str | None) -> Path:
+        asked.extend((name, source, folder, accepts))
         progress(1, None)
         progress(5, 10)
         return put((folder or weights.cache_folder()) / "toy_v2.safetensors")
 
     monkeypatch.setattr(weights, "fetch", fetch)
-    assert vfi("fetch", "toy-2", "--from", "index", "--to", tmp_path).splitlines() == [
+    accept = "--accept-licence", "toy-2"
+    assert vfi("fetch", "toy-2", "--from", "index", "--to", tmp_path, *accept).splitlines() == [
         str(tmp_path / "toy_v2.safetensors"),
         f"{tmp_path} is not searched for models: give the path of the file as the model",
     ]
-    assert asked == ["toy-2", "index", tmp_path]
+    assert asked == ["toy-2", "index", tmp_path, "toy-2"]
     assert vfi("fetch", "toy-2") == f"{weights.cache_folder() / 'toy_v2.safetensors'}\n"
+
+
+def test_fetch_takes_several_names_and_goes_on_after_a_failure(
+    vfi: Run, cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def fetch(name: str, *_: object, **__: object) -> Path:
+        if name == "toy-1":
+            raise InputError("toy-1 could not be fetched (no reason)")
+        return put(cache / "toy_v2.safetensors")
+
+    monkeypatch.setattr(weights, "fetch", fetch)
+    with pytest.raises(InputError, match="1 of 2 models were not fetched"):
+        vfi("fetch", "toy-1", "toy-2")
+    assert (cache / "toy_v2.safetensors").exists()
+    assert caplog.messages == ["toy-1 could not be fetched (no reason)"]
+    with pytest.raises(InputError, match="no model was named"):
+        vfi("fetch")
+
+
+def test_all_free_models_are_those_with_a_source_and_a_free_licence(vfi: Run, cache: Path, monkeypatch: pytest.MonkeyPatch):
+    asked: list[str] = []
+    monkeypatch.setattr(weights, "fetch", lambda name, *_, **__: asked.append(name) or put(cache / "toy_v1.safetensors"))
+    vfi("fetch", "--all-free")
+    assert asked == ["toy-1"]
+
+
+def test_nothing_comes_before_a_licence_is_accepted(vfi: Run):
+    with pytest.raises(
+        InputError, match=r"the licence of toy-2 is CC-BY-NC-4\.0.*`vfi models fetch toy-2 --accept-licence toy-2`"
+    ):
+        vfi("fetch", "toy-2")
 
 
 def test_fetch_says_that_a_file_is_there(vfi: Run, cache: Path):
@@ -159,12 +219,65 @@ def test_show_refuses_what_is_no_network(vfi: Run, tmp_path: Path):
         vfi("show", tmp_path / "gone.safetensors")
 
 
-def test_show_says_where_a_model_that_is_not_on_disk_is_had(vfi: Run):
-    assert vfi("show", "toy-1").splitlines()[0] == "toy-1: not on disk, fetch it from the hub"
-    assert vfi("show", "toy-2").splitlines() == [
-        "toy-2: not on disk, fetch it from the index",
-        "licence CC-BY-NC-4.0, non-commercial use",
+def test_show_tells_another_machine_where_to_get_a_model(vfi: Run):
+    assert vfi("show", "toy-1").splitlines() == [
+        "toy-1: not on disk, `vfi models fetch toy-1` downloads it",
+        "licence MIT, commercial use",
+        f"source 1, hub: https://huggingface.co/some/models/resolve/{'2' * 40}/toy_v1.safetensors, revision {'2' * 40}, "
+        "2,500,000 bytes",
+        f"  sha256 {'1' * 64}",
+        "`vfi models import FILE...` stores files from elsewhere as toy_v1.safetensors",
+    ]
+    assert vfi("show", "toy-2").splitlines()[:3] == [
+        "toy-2: not on disk, `vfi models fetch toy-2` downloads it",
+        "licence CC-BY-NC-4.0, non-commercial use only, https://example.org/licence",
         "[older] of the two",
     ]
     assert vfi("show", "toy-3").splitlines()[0] == "toy-3: not on disk, convert it"
     assert json.loads(vfi("show", "toy-3", "--json"))["path"] is None
+
+
+def test_convert_warns_if_no_network_knows_the_result(vfi: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    torch.save({"weight": torch.ones(1)}, tmp_path / "one.pkl")
+    vfi("convert", tmp_path / "one.pkl", tmp_path / "one.safetensors")
+    assert caplog.messages == []
+    torch.save({"else": torch.ones(1)}, tmp_path / "two.pkl")
+    vfi("convert", tmp_path / "two.pkl", tmp_path / "two.safetensors")
+    assert caplog.messages[0].startswith(
+        f"{tmp_path / 'two.safetensors'}: not a known frame-interpolation network: first key else"
+    )
+
+
+def test_import_stores_a_file_by_its_name(vfi: Run, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(registry, "family", lambda state: "toy")
+    torch.save({"weight": torch.ones(1)}, tmp_path / "x.pkl")
+    assert vfi("import", tmp_path / "x.pkl", "--as", "toy-2") == (
+        f"{cache / 'toy_v2.safetensors'}: toy-2, licence CC-BY-NC-4.0, which forbids commercial use\n"
+    )
+
+
+def test_doctor_says_what_is_whole_and_what_each_quality_uses(vfi: Run, cache: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(registry, "check", lambda *_: None)
+    file = put(cache / "plain.safetensors")
+    stamp(file, cache / "toy_v1.safetensors", {})
+    lines = vfi("doctor").splitlines()
+    assert lines[0] == f"toy-1: {cache / 'toy_v1.safetensors'}: whole and usable"
+    assert lines[-len(RUNGS) :][0] == "--quality linear: linear"
+    (cache / ".toy-3.fetch").mkdir()
+    (cache / ".toy-3.fetch" / "a.part").write_bytes(bytes(1000))
+    damaged = bytearray((cache / "toy_v1.safetensors").read_bytes())
+    damaged[-1] ^= 1
+    (cache / "toy_v1.safetensors").write_bytes(damaged)
+    (cache / "toy_v2.safetensors").write_bytes(b"<html>")
+    lines = vfi("doctor", code=1).splitlines()
+    assert lines[0].endswith("its numbers are not those that were stored: delete it, and fetch it again")
+    assert lines[1].endswith("it is a file of another kind, not safetensors")
+    assert lines[2].startswith("toy-3: 1.0 kB of an unfinished download")
+
+
+def test_check_asks_each_source(vfi: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sources, "fault_of", lambda file: None)
+    assert vfi("check").splitlines()[-1] == "2 of 2 files are there"
+    monkeypatch.setenv("INBETWEEN_NO_DOWNLOAD", "1")
+    with pytest.raises(InputError, match="INBETWEEN_NO_DOWNLOAD forbids"):
+        vfi("check")

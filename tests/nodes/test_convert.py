@@ -24,7 +24,7 @@ def test_a_pickle_is_listed_converted_and_loaded(run, part, pickled):
     with pytest.raises(ValueError, match=r"^IFRNet_L\.pth can hold code and needs conversion: run the node Convert Model once"):
         run("InbetweenLoadModel", model=waiting)
     (report,) = run("InbetweenConvertModel", file=pickled.name)
-    assert "ifrnet-l. Licence of the weights: MIT." in report
+    assert "ifrnet-l. Licence of the weights: not stated by the authors." in report
     assert waiting not in load.choices()
     assert "IFRNet_L.safetensors" in load.choices()
     assert run("InbetweenLoadModel", model="IFRNet_L.safetensors")[0].network.spec.name == "ifrnet-l"
@@ -34,7 +34,7 @@ def test_a_pickle_is_listed_converted_and_loaded(run, part, pickled):
 def test_a_licence_that_forbids_commercial_use_is_said(run, server):
     torch.save({"state_dict": load_set("amt/amt_g").state()}, server.folder / "amt-s.pth")
     (report,) = run("InbetweenConvertModel", file="amt-s.pth", name="mine")
-    assert "CC-BY-NC-4.0, which forbids commercial use" in report
+    assert "CC-BY-NC-SA-4.0, which forbids commercial use" in report
     assert (server.folder / "mine.safetensors").is_file()
 
 
@@ -63,10 +63,10 @@ def test_nothing_is_overwritten_and_nothing_run(run, server, pickled):
 def test_errors_name_what_a_person_in_comfyui_can_do(run, part, server, pickled, monkeypatch):
     here = f'"{sys.executable}" -m vfi models'
     with pytest.raises(ValueError, match="convert it with the node Convert Model, or with ") as told:
-        run("InbetweenLoadModel", model="ifrnet-s")
+        run("InbetweenLoadModel", model="flavr-2x")
     assert f"`{here} convert FILE " in str(told.value)
     assert str(told.value).endswith(
-        "; source: IFRNet_S_Vimeo90K.pth, from the Dropbox folder that the authors' README leads to, converted"
+        "; source: FLAVR_2x.pth, from the Google Drive folder that the authors' README leads to, converted"
     )
     assert str(part("nodes.advice").PACK) in str(told.value)
     with pytest.raises(ValueError, match="switch it on, or run ") as told:
@@ -74,7 +74,7 @@ def test_errors_name_what_a_person_in_comfyui_can_do(run, part, server, pickled,
     assert f"`{here} fetch rife-4.25` in the folder" in str(told.value)
     monkeypatch.setenv("INBETWEEN_HIDE_PATHS", "1")
     with pytest.raises(ValueError, match="Convert Model") as told:
-        run("InbetweenLoadModel", model="ifrnet-s")
+        run("InbetweenLoadModel", model="flavr-2x")
     assert str(part("nodes.advice").PACK) not in str(told.value)
 
 

@@ -44,8 +44,27 @@ def test_licences_that_forbid_commercial_use_are_shown(load, part):
     row = part("vfi.core").Checkpoint("gift", ("gift.safetensors",), "CC-BY-NC-4.0", commercial=False)
     assert load.labelled(row) == "gift (non-commercial)"
     assert load.labelled(row, "download") == "gift (download, non-commercial)"
-    assert {load.name_of(load.labelled(row, *notes)) for notes in ((), ("download",))} == {"gift"}
+    assert {load.name_of(load.labelled(row, *notes)) for notes in ((), ("download",), ("download", row.licence))} == {"gift"}
+    row = part("vfi.core").Checkpoint("gift", ("gift.safetensors",), "not stated", commercial=None)
+    assert load.name_of(load.labelled(row)) == "gift"
     assert load.name_of("mine (2).safetensors") == "mine (2).safetensors"
+
+
+def test_a_licence_is_accepted_before_anything_is_downloaded(run, load, weights, monkeypatch):
+    choice = "amt-s (download, CC-BY-NC-SA-4.0, non-commercial)"
+    assert choice in load.choices()
+    assert "ifrnet (download, licence not stated)" in load.choices()
+    asked = []
+    monkeypatch.setattr(load.weights, "fetch", lambda name, folder, progress, accepts: asked.append((name, accepts)) or weights)
+    says = (
+        r"the licence of amt-s is CC-BY-NC-SA-4\.0, which forbids commercial use: read https://huggingface\.co/lalala125/AMT, "
+    )
+    with pytest.raises(ValueError, match=f"{says}and switch accept licence on"):
+        run("InbetweenLoadModel", model=choice, allow_download=True)
+    assert asked == []
+    run("InbetweenLoadModel", model=choice, allow_download=True, accept_licence=True)
+    run("InbetweenLoadModel", model=HUB, allow_download=True, accept_licence=True)
+    assert asked == [("amt-s", "amt-s"), ("rife-4.25", "rife-4.25")]
 
 
 def test_nothing_is_downloaded_unasked(run, load, monkeypatch):
@@ -57,14 +76,14 @@ def test_nothing_is_downloaded_unasked(run, load, monkeypatch):
 def test_a_download_that_is_allowed_goes_to_the_folder_of_comfyui(run, load, server, weights, monkeypatch):
     asked = []
 
-    def fetch(name, source, folder, progress):
-        asked.append((name, source, folder))
+    def fetch(name, folder, progress, accepts):
+        asked.append((name, folder, accepts))
         progress(5, 10)
         return weights
 
     monkeypatch.setattr(load.weights, "fetch", fetch)
     run("InbetweenLoadModel", model=HUB, allow_download=True)
-    assert asked == [("rife-4.25", "hub", str(server.folder))]
+    assert asked == [("rife-4.25", str(server.folder), None)]
     assert server.progress == [(5, 10)]
     server.interrupt_at = 1
     with pytest.raises(server.Interrupted):
@@ -123,7 +142,8 @@ def test_a_missing_model_is_refused_in_one_sentence(run, load, part):
     for name, download, says in (
         (HUB, False, "rife-4.25 is not on disk and allow download is off"),
         ("gone.safetensors", False, "no model is called 'gone.safetensors'"),
-        ("rife-4.0", False, "rife-4.0 is not on disk"),
+        ("rife-4.0", False, "rife-4.0 is not on disk and allow download is off"),
+        ("flavr-2x", True, "flavr-2x is not on disk"),
     ):
         with pytest.raises(part("vfi.core").InputError) as told:
             run("InbetweenLoadModel", model=name, allow_download=download)
@@ -147,6 +167,9 @@ def test_a_prompt_is_refused_for_its_model_before_anything_runs(load, part, weig
     assert judged(None, allow_download=False) is True
     assert judged(HUB, allow_download=["7", 0]) is True  # another node tells later
     assert judged(HUB, allow_download=False, quality=["7", 0]) is True
+    assert judged("amt-s", allow_download=True).startswith("the licence of amt-s is CC-BY-NC-SA-4.0")
+    assert judged("amt-s", allow_download=True, accept_licence=True) is True
+    assert judged("amt-s", allow_download=True, accept_licence=["7", 0]) is True
     assert judged(HUB, allow_download=False).startswith("rife-4.25 is not on disk and allow download is off")
     assert "no model is called 'gone.safetensors'" in judged("gone.safetensors", allow_download=False)
     assert "quality draft uses no network" in judged(weights.name, allow_download=False, quality="draft")

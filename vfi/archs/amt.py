@@ -17,11 +17,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..core import Checkpoint, InputError, Motion, Options, Spec
+from ..core import Checkpoint, HubFile, InputError, Motion, Options, Spec
 from ..ops.checks import check_frames, check_options, check_times, load_weights
 from ..ops.correlation import AllPairs
 from ..ops.warp import warp_corners
 from .ifrnet import SCALES, VARIANTS, Decoder, Encoder, resize
+
+LICENCE = "CC-BY-NC-SA-4.0"
+"""Of the weights, as the card of the authors' repository states it."""
 
 LEVELS, RADIUS = 4, 3
 """Levels and look-up radius of the correlation; shapes only show levels * (2 * radius + 1)**2."""
@@ -306,21 +309,34 @@ def specify(shapes: Shapes, options: Options) -> Spec:
         min_size=round(128 / shrink),
         tiles=False,
         activations=300 + 7 * shapes["encoder.pyramid1.0.0.weight"][0],
-        licence="CC-BY-NC-4.0",
+        licence=LICENCE,
     )
 
 
 # --- published weights --------------------------------------------------------------------------------------------------------
 
 
-def _checkpoint(name: str, file: str, variant: str) -> Checkpoint:
-    note = f"{file}.pth, from lalala125/AMT on the Hugging Face hub, converted"
-    return Checkpoint(name, (f"{file}.safetensors",), "CC-BY-NC-4.0", commercial=False, variant=variant, note=note)
+HUB = "lalala125/AMT"
+"""The authors' repository, whose card states the licence."""
+
+
+def _checkpoint(name: str, file: str, variant: str, size: int | None = None, sha256: str | None = None) -> Checkpoint:
+    return Checkpoint(
+        name,
+        (f"{file}.safetensors",),
+        LICENCE,
+        commercial=False,
+        size=size,
+        sources=(HubFile(HUB, f"{file}.pth", sha256, "31d0420ef7788f6dc22aad3445148705007141bb", size),),
+        variant=variant,
+        note="any t" if variant == "gopro" else "only t = 1/2",
+        link=f"https://huggingface.co/{HUB}",
+    )
 
 
 CHECKPOINTS: tuple[Checkpoint, ...] = (
-    _checkpoint("amt-s", "amt-s", "vimeo"),
-    _checkpoint("amt-l", "amt-l", "vimeo"),
-    _checkpoint("amt-g", "amt-g", "vimeo"),
+    _checkpoint("amt-s", "amt-s", "vimeo", 12_038_359, "07e7e03405c213fe4405678db9b42d05671e48c56faf6a441b99bb0047d3cf77"),
+    _checkpoint("amt-l", "amt-l", "vimeo", 51_816_419, "985a3569f6e9e27d1a45a96ed02518cff9cf5cbee49c88193a84afbd8cf264f3"),
+    _checkpoint("amt-g", "amt-g", "vimeo", 122_649_595, "a39af8744e8e6db16ebd29cb3dd09596fae38f360d8bb024288b3fe468256d07"),
     _checkpoint("amt-s-gopro", "gopro_amt-s", "gopro"),
 )

@@ -19,17 +19,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..core import Checkpoint, InputError, Motion, Options, Spec
+from ..core import UNSTATED, Checkpoint, InputError, Motion, Options, Spec, UrlFile
 from ..ops.adaptive import adaptive_warp
 from ..ops.checks import check_frames, check_options, check_size, check_times, load_weights
 from ..ops.correlation import correlation
 from ..ops.projection import project_flow
 from ..ops.warp import warp_valid
 
-LICENCE = "MIT AND CC-BY-NC-SA-4.0"
-"""The authors' licence, and that of the PWC-Net that their training started from."""
-
-SPEC = Spec("dain", multiple=128, activations=1700, licence=LICENCE)
+SPEC = Spec("dain", multiple=128, activations=1700)
 
 UNUSED = ("flownets.deconv2.",)
 """In the published file, but unused."""
@@ -388,8 +385,16 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
     Checkpoint(
         "dain",
         ("dain.safetensors", "best.safetensors"),
-        LICENCE,
-        commercial=False,
-        note="best.pth, from the link in the README of github.com/baowenbo/DAIN, converted",
+        UNSTATED,
+        commercial=None,
+        sources=(
+            UrlFile(
+                "https://raw.githubusercontent.com/BurguerJohn/Dain-App/ebd4f22ffd97df6560acc2b59b22ef15ac1945ee/"
+                "model_weights/best.pth",
+                git_blob="8ce43dbd696a63a7cd0caac8a4aacb1264ef3899",
+            ),
+        ),
+        note="best.pth of the authors; their code is MIT, and the PWC-Net in it is for non-commercial use",
+        link="https://github.com/baowenbo/DAIN",
     ),
 )

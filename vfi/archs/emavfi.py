@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..core import Checkpoint, InputError, Motion, Options, Spec
+from ..core import Checkpoint, HubFile, InputError, Motion, Options, Spec
 from ..ops.channels import side_by_side
 from ..ops.checks import check_frames, check_options, check_size, check_times, load_weights
 from ..ops.refinement import UNet, conv
@@ -434,9 +434,18 @@ def specify(config: Config, options: Options) -> Spec:
 
 
 def _checkpoint(variant: str, file: str, use: str) -> Checkpoint:
-    note = f"{use}; {file}.pkl of the authors' Google Drive folder, converted"
-    files = (f"ema_vfi_{file}.safetensors", f"{file}.safetensors")
-    return Checkpoint(f"ema-vfi-{variant}", files, "Apache-2.0", variant=variant, note=note)
+    return Checkpoint(
+        f"ema-vfi-{variant}",
+        (f"ema_vfi_{file}.safetensors", f"{file}.safetensors"),
+        "Apache-2.0",
+        sources=(
+            HubFile("WAS/EMA-VFI", f"{file}.safetensors"),
+            HubFile("WAS/was-node-suite-weights", f"EMA-VFI/{file}.safetensors"),
+        ),
+        variant=variant,
+        note=f"{use}; {file}.pkl of the authors' Google Drive folder, as safetensors",
+        link="https://huggingface.co/WAS/EMA-VFI",
+    )
 
 
 CHECKPOINTS: tuple[Checkpoint, ...] = (

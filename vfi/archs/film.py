@@ -266,6 +266,11 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         ("film_net_fp16.safetensors", "film_net_fp32.safetensors"),
         "Apache-2.0",
         size=68_882_302,
-        hub=HubFile("Comfy-Org/frame_interpolation", "frame_interpolation/film_net_fp16.safetensors"),
+        sources=tuple(
+            HubFile(repo, "frame_interpolation/film_net_fp16.safetensors", size=68_882_302)
+            for repo in ("Comfy-Org/frame_interpolation", "sisniha/frame_interpolation")
+        ),
+        note="large motion; float16",
+        link="https://huggingface.co/Comfy-Org/frame_interpolation",
     ),
 )

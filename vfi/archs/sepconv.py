@@ -266,6 +266,7 @@ def _checkpoint(variant: str, licence: str, repository: str, *files: str) -> Che
         commercial=False,
         variant=variant if variant in VARIANTS else None,
         note=f"network-{variant}.pytorch, from the page that github.com/sniklaus/{repository} leads to, converted",
+        link=f"https://github.com/sniklaus/{repository}",
     )
 
 

@@ -19,11 +19,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..core import Checkpoint, InputError, Motion, Options, Spec
+from ..core import UNSTATED, Checkpoint, HubFile, InputError, Motion, Options, Spec, UrlFile
 from ..ops.checks import check_frames, check_options, check_times, load_weights
 from ..ops.warp import shrink, warp_shrunk
 
-SPEC = Spec("superslomo", multiple=32, licence="MIT")
+SPEC = Spec("superslomo", multiple=32)
 
 MEAN = (0.429, 0.431, 0.397)
 """Mean of the training pictures, red, green and blue; must be subtracted first, or colours flicker."""
@@ -207,7 +207,18 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
     Checkpoint(
         "superslomo",
         ("SuperSloMo.safetensors",),
-        "MIT",
-        note="SuperSloMo.ckpt, from the Google Drive link of github.com/avinashpaliwal/Super-SloMo, converted",
+        UNSTATED,
+        commercial=None,
+        sources=(
+            HubFile("AashishNKumar/video-quality-enhancement", "SuperSloMo.ckpt", kind="space"),
+            HubFile("ginigen/video-quality-enhancement", "SuperSloMo.ckpt", kind="space"),
+            UrlFile(
+                "https://drive.usercontent.google.com/download?id=1IvobLDbRiBgZr3ryCRrWL8xDbMZ-KnpF&export=download&confirm=t",
+                "1931f099a99e5e65a563f9b3aae0e04b6d87d09a0c85be1f761185c6bc67506e",
+                size=158_457_959,
+            ),
+        ),
+        note="any t; SuperSloMo.ckpt of github.com/avinashpaliwal/Super-SloMo, whose code is MIT",
+        link="https://github.com/avinashpaliwal/Super-SloMo",
     ),
 )

@@ -120,6 +120,11 @@ def detect(state: Mapping[str, Tensor]) -> Spec:
     return _recognise(normalise(state))[1]
 
 
+def family(state: Mapping[str, Tensor]) -> str:
+    """The module of ``archs`` that a state dict belongs to, see `architecture`. Raises `InputError` for an unknown one."""
+    return _recognise(normalise(state))[0].__name__.rpartition(".")[2]
+
+
 def build(state: Mapping[str, Tensor], options: Options = Options()) -> Interpolator:  # noqa: B008
     """The network of a state dict with its weights: float32, on the CPU, in eval mode, without gradients.
 
@@ -192,7 +197,9 @@ def _recognise(plain: dict[str, Tensor]) -> tuple[ModuleType, Spec]:
             spec = None
         if spec is not None:
             return module, spec
-    raise InputError(f"not a known frame-interpolation network: first key {shown(next(iter(plain)))}, {len(plain)} tensors")
+    lacks = next(filter(None, (module.lacking(plain) for module in architectures().values() if hasattr(module, "lacking"))), "")
+    what = lacks or f"first key {shown(next(iter(plain)))}, {len(plain)} tensors"
+    raise InputError(f"not a known frame-interpolation network: {what}")
 
 
 def _as_float32(name: str, value: Tensor) -> Tensor:

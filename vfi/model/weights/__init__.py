@@ -9,15 +9,22 @@ from .convert import convert
 from .fetch import fetch, forbidden
 from .files import read
 from .folders import COMFYUI_FOLDER, cache_folder, comfyui_folders, search_folders
+from .imports import import_files
+from .licences import Licence, accept, accepted, licence_of
 
 __all__ = [
     "COMFYUI_FOLDER",
+    "Licence",
+    "accept",
+    "accepted",
     "cache_folder",
     "comfyui_folders",
     "convert",
     "fetch",
     "find",
     "forbidden",
+    "import_files",
+    "licence_of",
     "on_disk",
     "read",
     "search_folders",

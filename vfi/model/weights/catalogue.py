@@ -59,7 +59,7 @@ def catalogued(name: str) -> Checkpoint:
 
 def how_to_get(checkpoint: Checkpoint, folders: Sequence[Path]) -> str:
     """The one command that gets a model, as the end of a sentence."""
-    if checkpoint.hub or checkpoint.wheel:
+    if checkpoint.sources:
         return f"get it with `vfi models fetch {checkpoint.name}`"
     target = folders[-1] / checkpoint.files[0] if folders else checkpoint.files[0]
     return f"get it from its authors and convert it with `vfi models convert FILE {target}`"

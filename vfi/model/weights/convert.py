@@ -8,7 +8,8 @@ from __future__ import annotations
 import pickle
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ from ...parse import shown
 from .. import registry
 from .files import first_line, kind_of, read_safetensors, sha256_of, write
 from .torchscript import read_torchscript
+
+PLAIN: list[Any] = [datetime, (OrderedDict, "typing.OrderedDict")]
+"""Classes of plain values, beside torch's own, that published files name: Super SloMo's its date, AMT's a dictionary."""
 
 
 def convert(files: Sequence[Path | str], out: Path | str, force: bool = False) -> Path:
@@ -37,12 +41,7 @@ def convert(files: Sequence[Path | str], out: Path | str, force: bool = False) -
     if out.exists() and not force:
         raise InputError(f"{out} already exists: --force overwrites it")
     parts = [_part(file, several=len(files) > 1) for file in files]
-    state: dict[str, Tensor] = {}
-    for prefix, path in parts:
-        tensors = {prefix + name: value for name, value in read_published(path).items()}
-        if twice := next(filter(state.__contains__, tensors), None):
-            raise InputError(f"{shown(twice)} is in two of the files: tell them apart with PREFIX=FILE")
-        state |= tensors
+    state = joined(parts)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -53,11 +52,22 @@ def convert(files: Sequence[Path | str], out: Path | str, force: bool = False) -
 
 
 def _part(file: Path | str, several: bool) -> tuple[str, Path]:
-    """The prefix of a file's tensors, with its dot, and the file."""
+    """The word that goes before the names of a file's tensors, perhaps empty, and the file."""
     path = Path(file).expanduser()
     if not path.exists() and (match := re.fullmatch(r"([\w.]+)=(.+)", str(file))):
-        return f"{match[1]}.", Path(match[2]).expanduser()
-    return f"{path.stem}." if several else "", path
+        return match[1], Path(match[2]).expanduser()
+    return path.stem if several else "", path
+
+
+def joined(parts: Iterable[tuple[str, Path]]) -> dict[str, Tensor]:
+    """The tensors of the files of one model, each file's after its word and a dot, or, if that is empty, as they are called."""
+    state: dict[str, Tensor] = {}
+    for word, path in parts:
+        tensors = {f"{word}.{name}" if word else name: value for name, value in read_published(path).items()}
+        if twice := next(filter(state.__contains__, tensors), None):
+            raise InputError(f"{shown(twice)} is in two of the files: tell them apart with PREFIX=FILE")
+        state |= tensors
+    return state
 
 
 def read_published(path: Path) -> dict[str, Tensor]:
@@ -102,7 +112,7 @@ def _unpickled(path: Path) -> object:
         raise InputError(f"torch {torch.__version__} cannot read a pickle safely: 2.10 or later is needed")
     try:
         _check_not_compressed(path)
-        with torch.serialization.safe_globals([datetime]):  # Super SloMo's file holds its date
+        with torch.serialization.safe_globals(PLAIN):
             return torch.load(path, map_location="cpu", weights_only=True)
     except InputError:
         raise

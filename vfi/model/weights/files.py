@@ -6,8 +6,10 @@ Knows nothing of where files are or which networks their tensors form.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
+import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +19,9 @@ from torch import Tensor
 
 from ...core import InputError
 from ...parse import quoted, shown
+
+DIGEST = "data_sha256"
+"""The field of the metadata that holds `data_sha256`, by which a file is known to be whole later."""
 
 _DTYPES = {"F64": torch.float64, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64, "I32": torch.int32}
 """Dtypes in a safetensors header that a network may hold besides float32."""
@@ -107,6 +112,50 @@ def write(target: Path, state: Mapping[str, Tensor], metadata: dict[str, str]) -
         raise InputError(f"{target} cannot be written: {first_line(error)}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def stamp(source: Path, target: Path, metadata: Mapping[str, str]) -> None:
+    """Copy a safetensors file, its tensors byte for byte, with ``metadata`` and the sha256 of its data added to its header.
+
+    ``target`` gets its name once it is complete. Raises `InputError` for a file that is damaged or cannot be written.
+    """
+    read_shapes(source)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with source.open("rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+            own = {**header.get("__metadata__", {}), **metadata, DIGEST: data_sha256(source)}
+            text = json.dumps({**header, "__metadata__": own}, separators=(",", ":")).encode()
+            text += b" " * (-len(text) % 8)
+            with part.open("wb") as out:
+                out.write(len(text).to_bytes(8, "little") + text)
+                shutil.copyfileobj(file, out, 1 << 20)
+        part.replace(target)
+    except OSError as error:
+        raise InputError(f"{target} cannot be written: {first_line(error)}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def metadata_of(path: Path) -> dict[str, str]:
+    """The metadata of a safetensors file. Raises `InputError` for a damaged one."""
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(file.metadata() or {})
+    except Exception as error:  # a damaged header can fail in any way
+        raise InputError(f"{path} is damaged: {first_line(error)}") from error
+
+
+def data_sha256(path: Path) -> str:
+    """The sha256 of all that follows the header of a safetensors file: its numbers."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        file.seek(int.from_bytes(file.read(8), "little"), os.SEEK_CUR)
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _check_storable(target: Path, name: str, value: Tensor) -> None:
