@@ -393,3 +393,5 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         note="best.pth, from the link in the README of github.com/baowenbo/DAIN, converted",
     ),
 )
+
+SUITS: dict[str, str] = {"dain": "comparison with an older method that knows depth; slow and large"}

@@ -269,3 +269,5 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         hub=HubFile("Comfy-Org/frame_interpolation", "frame_interpolation/film_net_fp16.safetensors"),
     ),
 )
+
+SUITS: dict[str, str] = {"film": "large motion, such as between two photographs of a scene; slow"}

@@ -601,3 +601,8 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         note="flownet.pkl, metric.pkl, feat.pkl, fusionnet.pkl and rife.pkl of the author's archive, converted into one file",
     ),
 )
+
+SUITS: dict[str, str] = {
+    "gmfss-base": "drawn animation, with large motion; slow",
+    "gmfss-union": "drawn animation, with large motion; also fuses RIFE's picture; slower than gmfss-base",
+}

@@ -645,3 +645,5 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         note="ldmvfi-vqflow-f32-c256-concat_max.ckpt, from the Google Drive link of github.com/danier97/LDMVFI, converted",
     ),
 )
+
+SUITS: dict[str, str] = {"ldmvfi": "sharp texture in the middle frame, by diffusion; very slow"}

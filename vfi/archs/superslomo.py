@@ -211,3 +211,5 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         note="SuperSloMo.ckpt, from the Google Drive link of github.com/avinashpaliwal/Super-SloMo, converted",
     ),
 )
+
+SUITS: dict[str, str] = {"superslomo": "slow motion of filmed clips; an older method, for comparison"}

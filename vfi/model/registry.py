@@ -63,6 +63,11 @@ def checkpoints() -> dict[str, Checkpoint]:
     return _unique((row.name, row) for module in modules for row in getattr(module, "CHECKPOINTS", ()))
 
 
+def suits() -> dict[str, str]:
+    """What each model is good at, by name."""
+    return _unique(pair for module in architectures().values() for pair in getattr(module, "SUITS", {}).items())
+
+
 def names() -> list[str]:
     """All names: models that need no weights, then the catalogue."""
     return [*builtins(), *checkpoints()]
