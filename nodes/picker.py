@@ -1,0 +1,191 @@
+"""The rows of the Model Picker, which a browser asks for: every model there is or could be, and what to know of it.
+
+Owns the one route of the pack. It reads the catalogue and the folders, changes nothing, and never goes online. Knows nothing of
+how the rows are shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import folder_paths
+
+from ..vfi.core import Checkpoint, InputError
+from ..vfi.model import load as loading
+from ..vfi.model import registry, weights
+from ..vfi.model.licences import LICENCES, UNKNOWN
+from ..vfi.model.listing import Listed, listed
+from ..vfi.model.weights.files import read_shapes
+from . import advice, load, servers
+
+if TYPE_CHECKING:
+    from aiohttp.web import Request, Response
+
+ROUTE = "/inbetween/models"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model as the picker shows it.
+
+    ``state``: *built in* (no file needed), *on disk*, *download* (the next run fetches it, if allowed), *convert* (a file that
+    Convert Model takes) or *missing*. ``labels``: all entries of the combo that mean it, as saved workflows hold them;
+    ``choice`` is the one that the combo offers now, None if it offers none. ``file`` and ``folder`` are on disk, or where a
+    download would go. ``commercial`` is None if the licence is unknown. ``hint``: what to do before it can be used.
+    """
+
+    name: str
+    state: Literal["built in", "on disk", "download", "convert", "missing"]
+    labels: tuple[str, ...]
+    choice: str | None
+    file: str = ""
+    folder: str = ""
+    size: int | None = None
+    network: str = ""
+    licence: str = ""
+    says: str = ""
+    url: str = ""
+    commercial: bool | None = None
+    suits: str = ""
+    qualities: tuple[str, ...] = ()
+    psnr: float | None = None
+    seconds: float | None = None
+    hint: str = ""
+
+
+def rows() -> list[Row]:
+    """All models in the order of the combo: auto, those without weights, the catalogue, other files, files to convert."""
+    choices = load.choices()
+    known = [_known(one, choices) for one in listed(load.folders())]
+    waiting = load.unconverted()
+    labels = {label for row in known for label in row.labels}
+    others = [choice for choice in choices if choice not in labels and choice != "auto" and load.name_of(choice) not in waiting]
+    return [_auto(), *known, *map(_own, others), *map(_waiting, waiting)]
+
+
+def _auto() -> Row:
+    means = loading.auto(load.folders())
+    hint = f"Today it is {means}. Quality picks its own models if model is auto."
+    return Row("auto", "built in", ("auto",), "auto", suits="most clips: the best RIFE on disk, else inbetween-s", hint=hint)
+
+
+def _known(one: Listed, choices: list[str]) -> Row:
+    """A model of the library."""
+    row = registry.checkpoints().get(one.name)
+    labels = (one.name,) if row is None else (load.labelled(row), load.labelled(row, "download"))
+    choice = next((label for label in labels if label in choices), None)
+    shown = Row(
+        one.name,
+        "built in",
+        labels,
+        choice,
+        size=one.size,
+        network=one.network,
+        suits=one.suits,
+        qualities=one.qualities,
+        psnr=one.measured.psnr if one.measured else None,
+        seconds=one.measured.seconds if one.measured else None,
+        **_terms(one.licence),
+    )
+    if row is None:
+        return shown
+    if one.path:
+        return replace(shown, state="on disk", file=one.path.name, folder=_shown(one.path.parent))
+    shown = replace(shown, state="download", file=row.files[0], folder=_shown(load.folders()[0]))
+    return shown if choice else replace(shown, state="missing", hint=servers.told(_how_to_get(row, one.sources)))
+
+
+def _terms(licence: str) -> dict[str, Any]:
+    """The fields of a row that tell of a licence; of an unknown one, that it is unknown."""
+    found = LICENCES.get(licence, UNKNOWN)
+    return {"licence": licence, "says": found.says, "url": found.url, "commercial": found.commercial if licence else None}
+
+
+def _how_to_get(row: Checkpoint, sources: tuple[str, ...]) -> str:
+    folder = load.folders()[0]
+    if weights.forbidden() and sources:
+        return f"This server forbids downloads: its keeper can put {row.files[0]} into {folder}."
+    if sources:
+        return f"It is not downloaded by nodes: get it with {advice.line(f'models fetch {row.name}')}."
+    source = f"Its source: {row.note}. " if row.note else ""
+    return (
+        f"{source}Put the file of its authors into {folder}, press R, and run the node Convert Model with the name "
+        f"{Path(row.files[0]).stem}."
+    )
+
+
+def _own(file: str) -> Row:
+    """A safetensors file that no row of the catalogue names."""
+    path = folder_paths.get_full_path(load.FOLDER, file)
+    if path is None:
+        return Row(file, "missing", (file,), None, file=file, hint="The file is gone: press R.")
+    status = Path(path).stat()
+    network, licence, fault = _network(path, status.st_mtime_ns, status.st_size)
+    return Row(
+        file,
+        "on disk",
+        (file,),
+        None if fault else file,
+        file=Path(path).name,
+        folder=_shown(Path(path).parent),
+        size=status.st_size,
+        network=network,
+        suits=registry.suits().get(network, ""),
+        hint=servers.told(fault),
+        **_terms(licence),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _network(path: str, changed: int, size: int) -> tuple[str, str, str]:
+    """The network of a file, as its names and shapes tell it, its licence, and, if it is none, the sentence why."""
+    try:
+        spec = registry.detect(read_shapes(Path(path)))
+    except InputError as error:
+        return "", "", f"It cannot be used: {error}."
+    row = registry.checkpoints().get(spec.name)
+    return spec.name, row.licence if row else spec.licence, ""
+
+
+def _waiting(file: str) -> Row:
+    """A file that needs conversion; its name may tell which model it is."""
+    path = folder_paths.get_full_path(load.FOLDER, file)
+    becomes = Path(file).with_suffix(".safetensors").name
+    row = next((row for row in registry.checkpoints().values() if becomes in row.files), None)
+    named = f" By its name, it is {row.name}." if row else ""
+    return Row(
+        file,
+        "convert",
+        (f"{file} ({load.WAITS})",),
+        None,
+        file=Path(file).name,
+        folder=_shown(Path(path).parent) if path else "",
+        size=Path(path).stat().st_size if path else None,
+        network=row.name if row else "",
+        suits=registry.suits().get(row.name, "") if row else "",
+        hint=f"Files of this kind can hold code and are not loaded: run the node Convert Model once.{named}",
+        **_terms(row.licence if row else ""),
+    )
+
+
+def _shown(folder: Path) -> str:
+    return servers.told(str(folder))
+
+
+def answer() -> dict[str, object]:
+    """What the route answers."""
+    return {"choices": load.choices(), "rows": [asdict(row) for row in rows()]}
+
+
+def register() -> None:
+    """Add the route to ComfyUI's server."""
+    from aiohttp import web
+    from server import PromptServer
+
+    @PromptServer.instance.routes.get(ROUTE)
+    async def models(request: Request) -> Response:
+        return web.json_response(await asyncio.to_thread(answer))
