@@ -17,8 +17,8 @@ import folder_paths
 from ..vfi.core import Checkpoint, InputError
 from ..vfi.model import load as loading
 from ..vfi.model import registry, weights
-from ..vfi.model.licences import LICENCES, UNKNOWN
 from ..vfi.model.listing import Listed, listed
+from ..vfi.model.terms import TERMS, UNKNOWN
 from ..vfi.model.weights.files import read_shapes
 from . import advice, load, servers
 
@@ -101,8 +101,8 @@ def _known(one: Listed, choices: list[str]) -> Row:
 
 def _terms(licence: str) -> dict[str, Any]:
     """The fields of a row that tell of a licence; of an unknown one, that it is unknown."""
-    found = LICENCES.get(licence, UNKNOWN)
-    return {"licence": licence, "says": found.says, "url": found.url, "commercial": found.commercial if licence else None}
+    found = TERMS.get(licence, UNKNOWN)
+    return {"licence": licence, "says": found.says, "url": found.url, "commercial": found.commercial}
 
 
 def _how_to_get(row: Checkpoint, sources: tuple[str, ...]) -> str:
