@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Terms:
-    """Whether a licence allows ``commercial`` use, None if nobody knows; what it ``says``, in short; the address of its text."""
+    """Whether a licence allows ``commercial`` use, None if unknown; what it ``says``; the address of its text."""
 
     commercial: bool | None
     says: str
     url: str
 
 
-UNKNOWN = Terms(False, "The licence of these weights is not known: ask who made them before any commercial use.", "")
+UNKNOWN = Terms(None, "The licence of these weights is not known: ask who made them before any commercial use.", "")
 
 
 TERMS: dict[str, Terms] = {
