@@ -58,13 +58,14 @@ class Row:
 
 
 def rows() -> list[Row]:
-    """All models in the order of the combo: auto, those without weights, the catalogue, other files, files to convert."""
+    """All models: those that the combo offers, in its order, then files that cannot be used as they are, then the rest."""
     choices = load.choices()
     known = [_known(one, choices) for one in listed(load.folders())]
     waiting = load.unconverted()
     labels = {label for row in known for label in row.labels}
     others = [choice for choice in choices if choice not in labels and choice != "auto" and load.name_of(choice) not in waiting]
-    return [_auto(), *known, *map(_own, others), *map(_waiting, waiting)]
+    found = [_auto(), *map(_own, others), *map(_waiting, waiting), *known]
+    return sorted(found, key=lambda row: choices.index(row.choice) if row.choice else len(choices))
 
 
 def _auto() -> Row:
@@ -84,7 +85,6 @@ def _known(one: Listed, choices: list[str]) -> Row:
         labels,
         choice,
         size=one.size,
-        network=one.network,
         suits=one.suits,
         qualities=one.qualities,
         psnr=one.measured.psnr if one.measured else None,
@@ -111,10 +111,10 @@ def _how_to_get(row: Checkpoint, sources: tuple[str, ...]) -> str:
         return f"This server forbids downloads: its keeper can put {row.files[0]} into {folder}."
     if sources:
         return f"It is not downloaded by nodes: get it with {advice.line(f'models fetch {row.name}')}."
-    source = f"Its source: {row.note}. " if row.note else ""
+    note = f" Note: {row.note}." if row.note else ""
     return (
-        f"{source}Put the file of its authors into {folder}, press R, and run the node Convert Model with the name "
-        f"{Path(row.files[0]).stem}."
+        f"Put the file of its authors into {folder}, press R, and run the node Convert Model with the name "
+        f"{Path(row.files[0]).stem}.{note}"
     )
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -113,3 +114,15 @@ def test_files_of_sub_folders_and_files_that_are_gone(picker, part, server, monk
     assert (rows["rife/a.pth"]["file"], rows["rife/a.pth"]["folder"]) == ("a.pth", str(elsewhere))
     assert (rows["gone.safetensors"]["state"], rows["gone.safetensors"]["choice"]) == ("missing", None)
     assert (rows["lost.pkl"]["state"], rows["lost.pkl"]["size"]) == ("convert", None)
+
+
+def test_the_browser_tests_show_these_very_rows(picker, nodes):
+    from tests.browser.test_model_picker import row
+
+    fields = {one.name for one in dataclasses.fields(picker.Row)}
+    assert row("any").keys() == fields
+    shown = json.loads((Path(__file__).parents[1] / "browser" / "object_info.json").read_text(encoding="utf-8"))
+    for name in ("InbetweenLoadModel", "InbetweenConvertModel"):
+        inputs = shown[name]["input"]
+        kinds = {one.id: one.io_type for one in nodes[name].define_schema().inputs}
+        assert {key: kind[0] for part in inputs.values() for key, kind in part.items()}.items() <= kinds.items()
