@@ -99,10 +99,11 @@ def _known(one: Listed, choices: list[str]) -> Row:
     return shown if choice else replace(shown, state="missing", hint=servers.told(_how_to_get(row, one.sources)))
 
 
-def _terms(licence: str) -> dict[str, Any]:
-    """The fields of a row that tell of a licence; of an unknown one, that it is unknown."""
+def _terms(licence: str, if_so: str = "") -> dict[str, Any]:
+    """The fields of a row that tell of a licence, ``if_so`` before its words; of an unknown one, that it is unknown."""
     found = TERMS.get(licence, UNKNOWN)
-    return {"licence": licence, "says": found.says, "url": found.url, "commercial": found.commercial}
+    says = f"{if_so}{found.says[0].lower()}{found.says[1:]}" if if_so and licence else found.says
+    return {"licence": licence, "says": says, "url": found.url, "commercial": found.commercial}
 
 
 def _how_to_get(row: Checkpoint, sources: tuple[str, ...]) -> str:
@@ -136,19 +137,20 @@ def _own(file: str) -> Row:
         network=network,
         suits=registry.suits().get(network, ""),
         hint=servers.told(fault),
-        **_terms(licence),
+        **_terms(licence, "If these are the published weights: "),
     )
 
 
 @lru_cache(maxsize=4096)
 def _network(path: str, changed: int, size: int) -> tuple[str, str, str]:
-    """The network of a file, as its names and shapes tell it, its licence, and, if it is none, the sentence why."""
+    """The network of a file, as its names and shapes tell it, its published licence, and, if it is none, the sentence why."""
     try:
         spec = registry.detect(read_shapes(Path(path)))
     except InputError as error:
         return "", "", f"It cannot be used: {error}."
     row = registry.checkpoints().get(spec.name)
-    return spec.name, row.licence if row else spec.licence, ""
+    unpublished = spec.name.endswith("-custom")
+    return spec.name, row.licence if row else "" if unpublished else spec.licence, ""
 
 
 def _waiting(file: str) -> Row:

@@ -94,7 +94,7 @@ class Picker {
       this.rows = await this.host.load();
     } catch (error) {
       this.count.textContent = `The list of models could not be loaded: ${error.message}. Refresh tries again.`;
-      return;
+      return this.tell();
     }
     this.marked ??= this.rows.find((row) => row.labels.includes(this.host.current()))?.name ?? null;
     this.see({});

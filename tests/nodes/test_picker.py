@@ -94,8 +94,9 @@ def test_own_files_are_recognised_by_their_shapes(picker, server):
     rows = shown(picker)
     for name in names:
         assert (rows[name]["state"], rows[name]["choice"]) == ("on disk", name)
-        assert (rows[name]["network"], rows[name]["licence"]) == ("rife-custom", "MIT")
+        assert (rows[name]["network"], rows[name]["licence"], rows[name]["commercial"]) == ("rife-custom", "", None)
     assert (rows["renamed.safetensors"]["network"], rows["renamed.safetensors"]["commercial"]) == ("amt-l", False)
+    assert rows["renamed.safetensors"]["says"].startswith("If these are the published weights: no commercial use.")
     assert rows["other.safetensors"]["choice"] is None
     assert "It cannot be used: not a known frame-interpolation network" in rows["other.safetensors"]["hint"]
     assert "is damaged" in rows["damaged.safetensors"]["hint"]
