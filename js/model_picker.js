@@ -45,6 +45,7 @@ function open(node) {
     current: () => valueOf(node, "model"),
     fixed: () => (holderOfValue(node, "model") ? "" : COMPUTED),
     download: () => valueOf(node, "allow_download"),
+    accepted: () => valueOf(node, "accept_licence"),
     quality: () => valueOf(node, "quality"),
     choose: (row) => choose(node, row.choice, choices),
     convert: (row) => convert(node, row),

@@ -7,6 +7,7 @@ how the rows are shown.
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,8 +18,9 @@ import folder_paths
 from ..vfi.core import Checkpoint, InputError
 from ..vfi.model import load as loading
 from ..vfi.model import registry, weights
-from ..vfi.model.listing import Listed, listed
+from ..vfi.model.quality import MEASURED
 from ..vfi.model.terms import TERMS, UNKNOWN
+from ..vfi.model.weights.catalogue import how_to_get
 from ..vfi.model.weights.files import read_shapes
 from . import advice, load, servers
 
@@ -33,14 +35,13 @@ class Row:
     """A model as the picker shows it.
 
     ``state``: *built in* (no file needed), *on disk*, *download* (the next run fetches it, if allowed), *convert* (a file that
-    Convert Model takes) or *missing*. ``labels``: all entries of the combo that mean it, as saved workflows hold them;
-    ``choice`` is the one that the combo offers now, None if it offers none. ``file`` and ``folder`` are on disk, or where a
-    download would go. ``commercial`` is None if the licence is unknown. ``hint``: what to do before it can be used.
+    Convert Model takes) or *missing*. ``choice``: the entry of the combo that means it, None if it offers none. ``file`` and
+    ``folder`` are on disk, or where a download would go. ``commercial`` is None if the licence is unknown. ``hint``: what to do
+    before it can be used.
     """
 
     name: str
     state: Literal["built in", "on disk", "download", "convert", "missing"]
-    labels: tuple[str, ...]
     choice: str | None
     file: str = ""
     folder: str = ""
@@ -60,43 +61,52 @@ class Row:
 def rows() -> list[Row]:
     """All models: those that the combo offers, in its order, then files that cannot be used as they are, then the rest."""
     choices = load.choices()
-    known = [_known(one, choices) for one in listed(load.folders())]
-    waiting = load.unconverted()
-    labels = {label for row in known for label in row.labels}
-    others = [choice for choice in choices if choice not in labels and choice != "auto" and load.name_of(choice) not in waiting]
-    found = [_auto(), *map(_own, others), *map(_waiting, waiting), *known]
+    offered = {load.name_of(choice): choice for choice in choices}
+    known, waiting = registry.names(), load.unconverted()
+    others = [name for name in offered if name not in ("auto", *known, *waiting)]
+    found = [_auto(), *map(_own, others), *map(_waiting, waiting), *(_known(name, offered.get(name)) for name in known)]
     return sorted(found, key=lambda row: choices.index(row.choice) if row.choice else len(choices))
 
 
 def _auto() -> Row:
     means = loading.auto(load.folders())
     hint = f"Today it is {means}. Quality picks its own models if model is auto."
-    return Row("auto", "built in", ("auto",), "auto", suits="most clips: the best RIFE on disk, else inbetween-s", hint=hint)
+    return Row("auto", "built in", "auto", suits="most clips: the best RIFE on disk, else inbetween-s", hint=hint)
 
 
-def _known(one: Listed, choices: list[str]) -> Row:
+def _known(name: str, choice: str | None) -> Row:
     """A model of the library."""
-    row = registry.checkpoints().get(one.name)
-    labels = (one.name,) if row is None else (load.labelled(row), load.labelled(row, "download"))
-    choice = next((label for label in labels if label in choices), None)
+    row, measured, folders = registry.checkpoints().get(name), MEASURED.get(name), load.folders()
     shown = Row(
-        one.name,
+        name,
         "built in",
-        labels,
         choice,
-        size=one.size,
-        suits=one.suits,
-        qualities=one.qualities,
-        psnr=one.measured.psnr if one.measured else None,
-        seconds=one.measured.seconds if one.measured else None,
-        **_terms(one.licence),
+        size=row.size if row else None,
+        suits=registry.suits()[name],
+        qualities=loading.qualities_of(name),
+        psnr=measured.psnr if measured else None,
+        seconds=measured.seconds if measured else None,
+        **_terms(row.licence if row else "MIT"),
     )
     if row is None:
         return shown
-    if one.path:
-        return replace(shown, state="on disk", file=one.path.name, folder=_shown(one.path.parent))
-    shown = replace(shown, state="download", file=row.files[0], folder=_shown(load.folders()[0]))
-    return shown if choice else replace(shown, state="missing", hint=servers.told(_how_to_get(row, one.sources)))
+    if path := weights.on_disk(row, folders):
+        return replace(shown, state="on disk", file=path.name, folder=_shown(path.parent), size=path.stat().st_size)
+    shown = replace(shown, state="download", file=row.files[0], folder=_shown(folders[0]))
+    return shown if choice else replace(shown, state="missing", hint=servers.told(_how_to_get(row)))
+
+
+def _how_to_get(row: Checkpoint) -> str:
+    """What to do about a model of the catalogue that nodes do not download."""
+    folder, file = load.folders()[0], Path(row.files[0])
+    if weights.forbidden():
+        return f"This server forbids downloads: its keeper can put {file} into {folder}."
+    if command := re.search(r"`vfi (models fetch [^`]+)`", how_to_get(row, [folder])):
+        return f"Nodes do not download it: get it with {advice.line(command[1])}."
+    note = f" Note: {row.note}." if row.note else ""
+    return (
+        f"Put the file of its authors into {folder}, press R, and run the node Convert Model with the name {file.stem}.{note}"
+    )
 
 
 def _terms(licence: str, if_so: str = "") -> dict[str, Any]:
@@ -106,30 +116,16 @@ def _terms(licence: str, if_so: str = "") -> dict[str, Any]:
     return {"licence": licence, "says": says, "url": found.url, "commercial": found.commercial}
 
 
-def _how_to_get(row: Checkpoint, sources: tuple[str, ...]) -> str:
-    folder = load.folders()[0]
-    if weights.forbidden() and sources:
-        return f"This server forbids downloads: its keeper can put {row.files[0]} into {folder}."
-    if sources:
-        return f"It is not downloaded by nodes: get it with {advice.line(f'models fetch {row.name}')}."
-    note = f" Note: {row.note}." if row.note else ""
-    return (
-        f"Put the file of its authors into {folder}, press R, and run the node Convert Model with the name "
-        f"{Path(row.files[0]).stem}.{note}"
-    )
-
-
 def _own(file: str) -> Row:
     """A safetensors file that no row of the catalogue names."""
     path = folder_paths.get_full_path(load.FOLDER, file)
     if path is None:
-        return Row(file, "missing", (file,), None, file=file, hint="The file is gone: press R.")
+        return Row(file, "missing", None, file=file, hint="The file is gone: press R.")
     status = Path(path).stat()
     network, licence, fault = _network(path, status.st_mtime_ns, status.st_size)
     return Row(
         file,
         "on disk",
-        (file,),
         None if fault else file,
         file=Path(path).name,
         folder=_shown(Path(path).parent),
@@ -162,7 +158,6 @@ def _waiting(file: str) -> Row:
     return Row(
         file,
         "convert",
-        (f"{file} ({load.WAITS})",),
         None,
         file=Path(file).name,
         folder=_shown(Path(path).parent) if path else "",

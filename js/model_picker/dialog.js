@@ -4,7 +4,7 @@
  */
 
 import { h, set } from "../track_view/dom.js";
-import { COLUMNS, MEANINGS, isRestricted, licenceOf, shown, sizeOf, stateOf } from "./rows.js";
+import { COLUMNS, MEANINGS, isMeant, isRestricted, licenceOf, shown, sizeOf, stateOf } from "./rows.js";
 
 const PAGE = 10;
 const MEASURED = ["psnr", "seconds"];
@@ -16,6 +16,7 @@ const MEASURED = ["psnr", "seconds"];
  * @property {() => string|undefined} current  the entry of the combo that is set
  * @property {() => string} fixed  why no model can be chosen here; empty if one can
  * @property {() => boolean|undefined} download  whether allow download is on; undefined if another node decides
+ * @property {() => boolean|undefined} accepted  whether accept licence is on; undefined if there is no such input
  * @property {() => string} quality  the rung of the quality ladder that is set
  * @property {(row: import("./rows.js").Row) => void} choose
  * @property {(row: import("./rows.js").Row) => void} convert  put a Convert Model node for this file into the graph
@@ -96,7 +97,7 @@ class Picker {
       this.count.textContent = `The list of models could not be loaded: ${error.message}. Refresh tries again.`;
       return this.tell();
     }
-    this.marked ??= this.rows.find((row) => row.labels.includes(this.host.current()))?.name ?? null;
+    this.marked ??= this.rows.find((row) => isMeant(row, this.host.current()))?.name ?? null;
     this.see({});
   }
 
@@ -182,7 +183,7 @@ class Picker {
       fact(isRestricted(row) ? "licence restricted" : "licence", h("strong", {}, `Licence: ${licenceOf(row) || "not known"}. `), `${row.says} `, link);
     }
     if (row.hint) fact("hint", row.hint);
-    if (row.state === "download") fact("hint", `Choosing it downloads nothing. ${this.coming()}`);
+    if (row.state === "download") fact("hint", `Choosing it downloads nothing. ${this.coming(row)}`);
     const clash = this.clash(row);
     if (clash) fact("hint", clash);
     if (host.fixed()) fact("hint", host.fixed());
@@ -193,12 +194,13 @@ class Picker {
   }
 
   /** What the next run does about a model that is not on disk. */
-  coming() {
+  coming(row) {
     const allowed = this.host.download();
-    if (allowed === undefined) return "The next run downloads it if allow download is on, which another node decides.";
-    return allowed
-      ? "The next run downloads it, because allow download is on."
-      : "The next run needs allow download, which is off: switch it on first.";
+    const unaccepted = isRestricted(row) && this.host.accepted() === false;
+    const licence = unaccepted ? " It needs accept licence too, which is off, unless this server has accepted the licence before." : "";
+    if (allowed === undefined) return `The next run downloads it if allow download is on, which another node decides.${licence}`;
+    if (allowed) return `The next run downloads it, because allow download is on.${licence}`;
+    return `The next run needs allow download, which is off: switch it on first.${licence}`;
   }
 
   clash(row) {

@@ -4,7 +4,6 @@
  * @typedef {object} Row  as `nodes/picker.py` describes it
  * @property {string} name
  * @property {"built in"|"on disk"|"download"|"convert"|"missing"} state
- * @property {string[]} labels
  * @property {string|null} choice
  * @property {string} file
  * @property {string} folder
@@ -58,6 +57,9 @@ export const stateOf = (row) => STATES[row.state];
 
 /** Whether a model can run at once. */
 export const isReady = (row) => row.choice !== null && ["built in", "on disk"].includes(row.state);
+
+/** Whether an entry of the combo means this model, as it was listed when the workflow was saved: "rife-4.25 (download)". */
+export const isMeant = (row, entry = "") => [row.choice, row.name].includes(entry) || entry.startsWith(`${row.name} (`);
 
 /** Whether its licence must be seen before it is chosen. */
 export const isRestricted = (row) => row.commercial !== true && row.says !== "";

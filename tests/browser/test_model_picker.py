@@ -31,7 +31,7 @@ LONG = f"folder/{'a long name ' * 20}näme 補間.safetensors"
 def row(name: str, state: str = "on disk", choice: str | None = None, **more: Any) -> dict[str, Any]:
     """A row as the pack's route answers it."""
     plain = {
-        "name": name, "state": state, "labels": [choice or name], "choice": choice, "file": "", "folder": "", "size": None,
+        "name": name, "state": state, "choice": choice, "file": "", "folder": "", "size": None,
         "network": "", "licence": "MIT", "says": "Any use.", "url": "https://example.org/mit", "commercial": True, "suits": "",
         "qualities": [], "psnr": None, "seconds": None, "hint": "",
     }  # fmt: skip
@@ -57,7 +57,7 @@ def picker(page: Any) -> Any:
         row("gift", choice="gift (non-commercial)", size=5_000_000, suits="presents", **FORBIDS),
         row(LONG, choice=LONG, size=7, **UNKNOWN),
         *(row(f"many {k:03}.safetensors", choice=f"many {k:03}.safetensors", size=1000 + k) for k in range(300)),
-        row("film", "download", "film (download)", labels=["film", "film (download)"], size=68_882_302),
+        row("film", "download", "film (download)", size=68_882_302),
         row("old.pth", "convert", hint="Run the node Convert Model once."),
         row("far", "missing", hint="Put the file of its authors into models.", **FORBIDS),
     ]
@@ -201,3 +201,42 @@ def test_a_download_is_announced_and_a_file_that_came_since_can_be_chosen(picker
     assert page.evaluate(f"{LOADER}.widgets[0].options.values.includes('film')")
     if page.evaluate("!!LiteGraph.vueNodesMode"):
         page.locator("[data-node-id]").get_by_text("film", exact=True).wait_for()
+
+
+HOST = """async ({ row, told }) => {
+  const { openPicker } = await import('/extensions/inbetween/model_picker/dialog.js');
+  window.picked = [];
+  openPicker({
+    load: async () => [row], current: () => 'auto', fixed: () => told.fixed, download: () => told.download,
+    accepted: () => told.accepted, quality: () => told.quality, choose: row => picked.push(row.name), convert: () => {},
+  });
+}"""
+
+
+@newest
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        ({"download": True}, "The next run downloads it, because allow download is on."),
+        ({}, "The next run downloads it if allow download is on, which another node decides."),
+        ({"download": True, "accepted": False}, "It needs accept licence too, which is off, unless"),
+        ({"quality": "draft"}, "Quality is draft, which uses no network: set it to fast, normal or best for this model."),
+        ({"fixed": "The value comes from elsewhere."}, "The value comes from elsewhere."),
+    ],
+)
+def test_what_stands_in_the_way_of_a_model_is_said_before_it_is_chosen(page: Any, told: dict[str, Any], says: str):
+    row_of_gift = row("gift", "download", "gift (download)", **FORBIDS)
+    given = {"fixed": "", "quality": "normal", **told}
+    page.evaluate(HOST, {"row": row_of_gift, "told": given})
+    page.wait_for_function("document.querySelectorAll('.inbetween-models tbody tr').length === 1")
+    assert says in page.get_by_test_id("model-details").inner_text()
+    choose = page.get_by_test_id("model-choose")
+    assert choose.is_disabled() is bool(given["fixed"])
+    if choose.is_enabled():
+        choose.click()
+    else:
+        page.keyboard.press("Enter")
+        page.keyboard.press("Escape")
+    wait_until_closed(page)
+    assert page.evaluate("picked") == ([] if given["fixed"] else ["gift"])

@@ -32,11 +32,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         Checkpoint("toy-2", ("toy_v2.safetensors",), "CC-BY-NC-4.0", commercial=False, wheel=WHEEL, note="[older] of the two"),
         Checkpoint("toy-3", ("toy_v3.safetensors",), "MIT"),
     )
-    toy = SimpleNamespace(
-        CHECKPOINTS=toys,
-        SUITS={"toy-2": "a toy"},
-        detect=lambda state: Spec("toy-1/2", multiple=32) if "weight" in state else None,
-    )
+    toy = SimpleNamespace(CHECKPOINTS=toys, detect=lambda state: Spec("toy-1/2", multiple=32) if "weight" in state else None)
     architectures = {"still": SimpleNamespace(BUILTIN={"linear": None}), "toy": toy}
     monkeypatch.setattr(registry, "architectures", lambda: architectures)
     return folder
@@ -96,9 +92,6 @@ def test_the_list_for_machines(vfi: Run, cache: Path):
         "commercial": False,
         "sources": ["index"],
         "note": "[older] of the two",
-        "suits": "a toy",
-        "qualities": [],
-        "measured": None,
     }
 
 

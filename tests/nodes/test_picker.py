@@ -41,7 +41,6 @@ def test_the_state_of_each_model_and_its_file(picker, server, monkeypatch):
     there = rows["rife-4.26"]
     assert (there["choice"], there["file"], there["size"]) == ("rife-4.26", "rife_v4.26.safetensors", 5)
     assert there["folder"] == str(server.folder)
-    assert there["labels"] == ["rife-4.26", "rife-4.26 (download)"]
     assert rows["rife-4.25"]["choice"] == "rife-4.25 (download)"
     assert rows["film"]["size"] == 68_882_302
     assert rows["amt-s"]["choice"] is None
@@ -77,7 +76,7 @@ def test_a_file_that_needs_conversion_is_told_what_it_is(picker, server):
     (server.folder / "mine.pkl").touch()
     rows = shown(picker)
     known, mine = rows["amt-s.pth"], rows["mine.pkl"]
-    assert (known["state"], known["choice"], known["labels"]) == ("convert", None, ["amt-s.pth (needs conversion)"])
+    assert (known["state"], known["choice"]) == ("convert", None)
     assert (known["network"], known["commercial"], known["size"]) == ("amt-s", False, 4)
     assert "Convert Model" in known["hint"]
     assert (mine["network"], mine["commercial"]) == ("", None)

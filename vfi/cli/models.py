@@ -15,7 +15,6 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 
 from ..model import registry, weights
-from ..model.listing import listed
 from ..model.quality import RUNGS
 
 
@@ -84,7 +83,37 @@ def list_models(args: Namespace) -> int:
 
 
 def _rows() -> list[dict[str, Any]]:
-    return [asdict(row) | {"path": str(row.path) if row.path else None} for row in listed()]
+    folders = weights.search_folders()
+    rows: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "network": registry.architecture(name),
+            "builtin": True,
+            "path": None,
+            "size": None,
+            "licence": "MIT",
+            "commercial": True,
+            "sources": [],
+            "note": "",
+        }
+        for name in registry.builtins()
+    ]
+    for name, checkpoint in registry.checkpoints().items():
+        path = weights.on_disk(checkpoint, folders)
+        rows.append(
+            {
+                "name": name,
+                "network": registry.architecture(name),
+                "builtin": False,
+                "path": str(path) if path else None,
+                "size": path.stat().st_size if path else checkpoint.size,
+                "licence": checkpoint.licence,
+                "commercial": checkpoint.commercial,
+                "sources": [source for source, file in (("hub", checkpoint.hub), ("index", checkpoint.wheel)) if file],
+                "note": checkpoint.note,
+            }
+        )
+    return rows
 
 
 def fetch_model(args: Namespace) -> int:

@@ -44,6 +44,11 @@ TERMS: dict[str, Terms] = {
         "No commercial use: one part is under CC BY-NC-SA 4.0. Copies of it, changed or not, keep its authors and licence.",
         "https://creativecommons.org/licenses/by-nc-sa/4.0/",
     ),
+    "not stated": Terms(
+        None,
+        "The authors state no licence for these weights: ask them before any commercial use and before you hand them on.",
+        "",
+    ),
     "LicenseRef-S-Lab-1.0": Terms(
         False,
         "No commercial use without the authors' consent. Copies of the weights keep the copyright notice and the licence.",

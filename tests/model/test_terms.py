@@ -1,36 +1,27 @@
+"""What a person is told of each model before choosing one: its licence, its purpose, its place on the ladder, its figures."""
+
 from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from vfi.model import registry
-from vfi.model.listing import listed, qualities_of
+from vfi.model.load import qualities_of
 from vfi.model.quality import MEASURED, RUNGS
 from vfi.model.terms import TERMS
 
 
-@pytest.fixture
-def rows(tmp_path: Path):
-    (tmp_path / "film_net_fp32.safetensors").write_bytes(b"1234567")
-    return {row.name: row for row in listed([tmp_path])}
-
-
-def test_every_model_is_listed_with_its_licence_and_what_it_suits(rows):
-    assert list(rows) == registry.names()
-    assert {row.licence for row in rows.values()} <= set(TERMS)
-    assert registry.suits().keys() == rows.keys()
-    assert all(row.suits == row.suits.strip(". ") for row in rows.values())
-    for row in rows.values():
+def test_every_licence_is_told_in_words():
+    for row in registry.checkpoints().values():
+        assert row.licence in TERMS, row.name
         assert row.commercial is TERMS[row.licence].commercial, row.name
-        assert TERMS[row.licence].url.startswith("https://")
+    for terms in TERMS.values():
+        assert terms.says.endswith(".")
+        assert terms.url.startswith("https://") or terms.commercial is None
 
 
-def test_what_is_on_disk_is_found_with_its_size(rows, tmp_path: Path):
-    film = rows["film"]
-    assert (film.path, film.size, film.builtin) == (tmp_path / "film_net_fp32.safetensors", 7, False)
-    assert (rows["rife-4.26"].path, rows["rife-4.26"].size, rows["rife-4.26"].sources) == (None, 22_674_688, ("hub",))
-    assert (rows["dis"].path, rows["dis"].builtin, rows["dis"].licence) == (None, True, "MIT")
+def test_every_model_says_what_it_suits():
+    assert registry.suits().keys() == set(registry.names())
+    assert all(suits and suits == suits.strip(". ") for suits in registry.suits().values())
 
 
 def test_each_quality_names_its_models():
