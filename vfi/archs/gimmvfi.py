@@ -546,6 +546,11 @@ def specify(options: Options) -> Spec:
 
 # --- published weights --------------------------------------------------------------------------------------------------------
 
+SUITS: dict[str, str] = {
+    "gimm-vfi-r": "strong slow motion: many smooth frames between two; slow",
+    "gimm-vfi-r-p": "as gimm-vfi-r, trained for sharp pictures instead of a low error",
+}
+
 
 def _checkpoint(variant: str, file: str) -> Checkpoint:
     note = f"{file}.pt of the authors, non-commercial, converted together with RAFT's raft-things.pth into one file"
@@ -554,8 +559,3 @@ def _checkpoint(variant: str, file: str) -> Checkpoint:
 
 
 CHECKPOINTS: tuple[Checkpoint, ...] = (_checkpoint("r", "gimmvfi_r_arb"), _checkpoint("r-p", "gimmvfi_r_arb_lpips"))
-
-SUITS: dict[str, str] = {
-    "gimm-vfi-r": "strong slow motion: many smooth frames between two; slow",
-    "gimm-vfi-r-p": "as gimm-vfi-r, trained for sharp pictures instead of a low error",
-}
