@@ -82,7 +82,7 @@ def _known(name: str, choice: str | None) -> Row:
         "built in",
         choice,
         size=row.size if row else None,
-        suits=registry.suits()[name],
+        suits=registry.suits(name),
         qualities=loading.qualities_of(name),
         psnr=measured.psnr if measured else None,
         seconds=measured.seconds if measured else None,
@@ -131,7 +131,7 @@ def _own(file: str) -> Row:
         folder=_shown(Path(path).parent),
         size=status.st_size,
         network=network,
-        suits=registry.suits().get(network, ""),
+        suits=registry.suits(network) if network in registry.checkpoints() else "",
         hint=servers.told(fault),
         **_terms(licence, "If these are the published weights: "),
     )
@@ -163,7 +163,7 @@ def _waiting(file: str) -> Row:
         folder=_shown(Path(path).parent) if path else "",
         size=Path(path).stat().st_size if path else None,
         network=row.name if row else "",
-        suits=registry.suits().get(row.name, "") if row else "",
+        suits=registry.suits(row.name) if row else "",
         hint=f"Files of this kind can hold code and are not loaded: run the node Convert Model once.{named}",
         **_terms(row.licence if row else ""),
     )

@@ -615,6 +615,7 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
 )
 
 SUITS: dict[str, str] = {
+    "rife": "most clips; an older version, to repeat earlier results",
     "rife-4.25": "most clips: large motion, any time between the frames",
     "rife-4.25-lite": "most clips, faster than rife-4.25",
     "rife-4.25-heavy": "most clips, slower than rife-4.25",

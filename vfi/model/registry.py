@@ -63,9 +63,11 @@ def checkpoints() -> dict[str, Checkpoint]:
     return _unique((row.name, row) for module in modules for row in getattr(module, "CHECKPOINTS", ()))
 
 
-def suits() -> dict[str, str]:
-    """What each model is good at, by name."""
-    return _unique(pair for module in architectures().values() for pair in getattr(module, "SUITS", {}).items())
+def suits(name: str) -> str:
+    """What a model is good at, as the end of a sentence; empty if nothing is known. Raises `InputError` for an unknown name."""
+    family = architecture(name)
+    known: dict[str, str] = getattr(architectures()[family], "SUITS", {})
+    return known.get(name) or known.get(family, "")
 
 
 def names() -> list[str]:
