@@ -106,8 +106,8 @@ def _how_to_get(row: Checkpoint) -> str:
     note = f" Note: {row.note}." if row.note else ""
     endings = f"{', '.join(load.PICKLED[:-1])} or {load.PICKLED[-1]}"
     return (
-        f"Put the file of its authors, with the ending {endings}, into {folder}, press R, and run the node Convert Model with the "
-        f"name {file.stem}.{note}"
+        f"Put the file of its authors, with the ending {endings}, into {folder}, press R, and run Convert Model with the name "
+        f"{file.stem}.{note}"
     )
 
 
