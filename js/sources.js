@@ -50,16 +50,24 @@ function linkInto(node, slot) {
   return ask.call(node, slot);
 }
 
-/** The value of a widget. A widget that is promoted to the subgraph's node, or linked to a primitive, has its value there. */
-export function valueOf(node, name) {
+/**
+ * The node and the widget that hold the value of a widget; null if another node computes it. A widget that is promoted to the
+ * subgraph's node, or linked to a primitive, has its value there.
+ * @returns {{node: object, widget: object}|null}
+ */
+export function holderOfValue(node, name) {
+  const held = (holder, widget) => (widget ? { node: holder, widget } : null);
   if (linked(node, name)) {
     const way = resolved(node.graph, linkInto(node, slotOf(node, name)));
     const input = way?.outer?.inputs[way.slot];
-    if (input) return valueOf(way.outer, input.widget?.name ?? input.name);
-    if (way) return way.node.type.startsWith("Primitive") ? way.node.widgets?.[0]?.value : undefined;
+    if (input) return holderOfValue(way.outer, input.widget?.name ?? input.name);
+    if (way) return way.node.type.startsWith("Primitive") ? held(way.node, way.node.widgets?.[0]) : null;
   }
-  return node.widgets?.find((widget) => widget.name === name)?.value;
+  return held(node, node.widgets?.find((widget) => widget.name === name));
 }
+
+/** The value of a widget, wherever it is held; undefined if another node computes it. */
+export const valueOf = (node, name) => holderOfValue(node, name)?.widget.value;
 
 /** The node at the start of a link; `outer` is the node of the subgraph if that start is an input of the subgraph. */
 function resolved(graph, link) {

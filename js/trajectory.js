@@ -2,6 +2,7 @@
 
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
+import { changing } from "./graph.js";
 import { linked, picture, signature, sources, valueOf, viewUrl } from "./sources.js";
 import { TrackView } from "./track_view.js";
 import { frameOf } from "./track_view/frame.js";
@@ -58,13 +59,6 @@ app.registerExtension({
     if (node.comfyClass === NODE) node.setSize([Math.max(node.size[0], SIZE[0]), Math.max(node.size[1], SIZE[1])]);
   },
 });
-
-/** Make a change that is one step of the graph's undo. */
-function changing(change) {
-  app.canvas?.emitBeforeChange?.();
-  change();
-  app.canvas?.emitAfterChange?.();
-}
 
 /** Keep a widget as wide as its node: a panel that lists it would otherwise set its own width, for good. */
 function fillNode(widget) {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from . import drop_in, picker
 from .clip import JoinFrames, PingPongFrames, ReverseFrames, SelectFrames, SplitFrames
 from .convert import ConvertModel
-from .drop_in import DropIn, SkippedPairs, register
+from .drop_in import DropIn, SkippedPairs
 from .framer import CfgCurve, FramerApplyTracks, FramerConditioning, FramerLoader
 from .guide import GuideModel
 from .interpolate import Augment, Interpolate, InterpolateVideo, ModelConsensus
@@ -28,7 +29,8 @@ class InbetweenExtension(ComfyExtension):
     """The pack, as ComfyUI registers it."""
 
     async def on_load(self) -> None:
-        await register()
+        await drop_in.register()
+        picker.register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [

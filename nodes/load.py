@@ -40,7 +40,7 @@ class LoadModel(Node):
             category="Inbetween/models",
             description="Loads a model that makes the frames between two frames. dis, which follows the motion, and linear, "
             "which only blends, need no weights.",
-            search_aliases=["rife", "film", "frame interpolation model", "vfi", "dis", "optical flow"],
+            search_aliases=["rife", "film", "frame interpolation model", "model picker", "vfi", "dis", "optical flow"],
             hidden=[io.Hidden.unique_id],
             inputs=[
                 io.Combo.Input(

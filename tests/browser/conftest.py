@@ -53,6 +53,9 @@ AT_REST: dict[str, Any] = {
 STATUS = {"type": "status", "data": {"status": AT_REST["/api/prompt"], "sid": "a"}}
 """Status message of an idle server. Without it, and without its WebSocket, the front end polls every second."""
 
+MODELS: dict[str, Any] = {"choices": [], "rows": []}
+"""The server's answer to the Model Picker; a test sets it."""
+
 MINUTE = 60_000
 
 PASSED = "time => new Promise(done => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), time))"
@@ -96,6 +99,7 @@ class Mock(SimpleHTTPRequestHandler):
             "/api/settings": self.settings,
             "/api/object_info": json.loads(OBJECT_INFO.read_text(encoding="utf-8")),
             "/api/extensions": [f"/extensions/inbetween/{file.relative_to(JS)}" for file in sorted(JS.rglob("*.js"))],
+            "/api/inbetween/models": MODELS,
             **AT_REST,
         }
         if url.path in answers:

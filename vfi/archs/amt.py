@@ -340,3 +340,10 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
     _checkpoint("amt-g", "amt-g", "vimeo", 122_649_595, "a39af8744e8e6db16ebd29cb3dd09596fae38f360d8bb024288b3fe468256d07"),
     _checkpoint("amt-s-gopro", "gopro_amt-s", "gopro"),
 )
+
+SUITS: dict[str, str] = {
+    "amt-s": "the middle frame, quickly; motion of any length",
+    "amt-l": "the middle frame; motion of any length; slower than amt-s",
+    "amt-g": "the middle frame; motion of any length; the slowest AMT",
+    "amt-s-gopro": "slow motion of filmed clips: any time between the frames",
+}

@@ -59,3 +59,8 @@ def nearest(options: Options) -> Nearest:
 
 
 BUILTIN = {"linear": linear, "nearest": nearest}
+
+SUITS: dict[str, str] = {
+    "linear": "cross-fades and comparison: what moves shows twice",
+    "nearest": "comparison: repeats the nearer frame",
+}

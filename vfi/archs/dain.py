@@ -398,3 +398,5 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         link="https://github.com/baowenbo/DAIN",
     ),
 )
+
+SUITS: dict[str, str] = {"dain": "comparison with an older method that knows depth; slow and large"}

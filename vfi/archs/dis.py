@@ -264,3 +264,8 @@ def dis_fast(options: Options) -> DisFast:
 
 
 BUILTIN = {"dis": dis, "dis-fast": dis_fast}
+
+SUITS: dict[str, str] = {
+    "dis": "small and medium motion, without weights and without a GPU",
+    "dis-fast": "previews of cuts and speed curves",
+}

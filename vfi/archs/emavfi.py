@@ -454,3 +454,10 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
     _checkpoint("base-t", "ours_t", "any t"),
     _checkpoint("small-t", "ours_small_t", "any t"),
 )
+
+SUITS: dict[str, str] = {
+    "ema-vfi-base": "the middle frame; detail in filmed clips; slow",
+    "ema-vfi-small": "the middle frame, faster than ema-vfi-base",
+    "ema-vfi-base-t": "slow motion of filmed clips: any time between the frames; slow",
+    "ema-vfi-small-t": "slow motion, faster than ema-vfi-base-t",
+}

@@ -274,3 +274,5 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         link="https://huggingface.co/Comfy-Org/frame_interpolation",
     ),
 )
+
+SUITS: dict[str, str] = {"film": "large motion, such as between two photographs of a scene; slow"}

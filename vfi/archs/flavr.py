@@ -229,3 +229,7 @@ def _checkpoint(times: int) -> Checkpoint:
 
 
 CHECKPOINTS: tuple[Checkpoint, ...] = tuple(_checkpoint(times) for times in (2, 4, 8))
+
+SUITS: dict[str, str] = {
+    f"flavr-{times}x": f"filmed clips with even motion: sees four frames; times {times} only" for times in (2, 4, 8)
+}

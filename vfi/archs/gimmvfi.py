@@ -546,6 +546,11 @@ def specify(options: Options) -> Spec:
 
 # --- published weights --------------------------------------------------------------------------------------------------------
 
+SUITS: dict[str, str] = {
+    "gimm-vfi-r": "strong slow motion: many smooth frames between two; slow",
+    "gimm-vfi-r-p": "as gimm-vfi-r, trained for sharp pictures instead of a low error",
+}
+
 
 def _checkpoint(variant: str, files: tuple[str, ...], *sources: HubFile) -> Checkpoint:
     return Checkpoint(

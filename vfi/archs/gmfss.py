@@ -652,3 +652,8 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
     _checkpoint("base", "flownet", "metric_base", "feat_base", "fusionnet_base"),
     _checkpoint("union", "flownet", "metric_union", "feat_union", "fusionnet_union", "rife"),
 )
+
+SUITS: dict[str, str] = {
+    "gmfss-base": "drawn animation, with large motion; slow",
+    "gmfss-union": "drawn animation, with large motion; also fuses RIFE's picture; slower than gmfss-base",
+}

@@ -288,3 +288,12 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
     ),
     _checkpoint("ifrnet-l-gopro", "IFRNet_L_GoPro", "gopro"),
 )
+
+SUITS: dict[str, str] = {
+    "ifrnet-s": "the middle frame, quickly",
+    "ifrnet": "the middle frame; between ifrnet-s and ifrnet-l",
+    "ifrnet-l": "the middle frame; the most detailed and slowest IFRNet",
+    "ifrnet-s-gopro": "slow motion of filmed clips, quickly: any time between the frames",
+    "ifrnet-gopro": "slow motion of filmed clips: any time between the frames",
+    "ifrnet-l-gopro": "slow motion of filmed clips: any time between the frames; slower",
+}

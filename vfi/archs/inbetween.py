@@ -379,3 +379,5 @@ def specify(config: Config, options: Options) -> Spec:
 CHECKPOINTS: tuple[Checkpoint, ...] = (
     Checkpoint("inbetween-s", ("inbetween_s.safetensors",), "MIT", note="ships with the library"),
 )
+
+SUITS: dict[str, str] = {"inbetween-s": "most clips on a CPU, without a download; quick"}

@@ -646,3 +646,5 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         link="https://github.com/danier97/LDMVFI",
     ),
 )
+
+SUITS: dict[str, str] = {"ldmvfi": "sharp texture in the middle frame, by diffusion; very slow"}

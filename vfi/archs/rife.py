@@ -706,3 +706,13 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         note="the paper's network for any t",
     ),
 )
+
+SUITS: dict[str, str] = {
+    "rife": "most clips; an older version, to repeat earlier results",
+    "rife-4.25": "most clips: large motion, any time between the frames",
+    "rife-4.25-lite": "most clips, faster than rife-4.25",
+    "rife-4.25-heavy": "most clips, slower than rife-4.25",
+    "rife-4.26": "most clips: the version after rife-4.25",
+    "rife-4.26-heavy": "most clips, slower than rife-4.26",
+    "rife-4.0": "quality best, beside rife-4.25; alone it is slower than that",
+}

@@ -275,3 +275,9 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
     _checkpoint("lf", ACADEMIC, "sepconv-slomo"),
     _checkpoint("paper", ADOBE, "revisiting-sepconv", "sepconv.safetensors"),
 )
+
+SUITS: dict[str, str] = {
+    "sepconv-l1": "the middle frame; motion of at most 25 pixels; trained for a low error",
+    "sepconv-lf": "the middle frame; motion of at most 25 pixels; trained for sharp pictures",
+    "sepconv-paper": "the middle frame; motion of at most 25 pixels; better than sepconv-l1",
+}

@@ -222,3 +222,5 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         link="https://github.com/avinashpaliwal/Super-SloMo",
     ),
 )
+
+SUITS: dict[str, str] = {"superslomo": "slow motion of filmed clips; an older method, for comparison"}

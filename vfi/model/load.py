@@ -22,7 +22,7 @@ from .half_size import HalfSize
 from .hdr import Lit
 from .moving_region import MovingRegion
 from .precision import dtype_of
-from .quality import Member, Source, members
+from .quality import RUNGS, Member, Source, members
 from .tiles import Tiled
 from .weights.files import kind_of, read_shapes
 from .wrappers import Pad, Padded, Placed, Recursive, Tta
@@ -223,6 +223,12 @@ def auto(folders: Iterable[Path] | None = None) -> str:
     """The best model in ``folders`` (default: `weights.search_folders`) or shipped with the library."""
     places = weights.search_folders() if folders is None else list(folders)
     return next((name for name in AUTO if weights.on_disk(name, places)), "dis")
+
+
+def qualities_of(name: str) -> tuple[str, ...]:
+    """The qualities that use a model of their own accord, from the fastest, if all models are on disk."""
+    used = {quality: {str(member.source) for member in members(quality, there=lambda other: True)} for quality in RUNGS}
+    return tuple(quality for quality, models in used.items() if name in models or (name == AUTO[0] and "auto" in models))
 
 
 def detect(state: Mapping[str, Tensor]) -> Spec:

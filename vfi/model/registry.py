@@ -63,6 +63,13 @@ def checkpoints() -> dict[str, Checkpoint]:
     return _unique((row.name, row) for module in modules for row in getattr(module, "CHECKPOINTS", ()))
 
 
+def suits(name: str) -> str:
+    """What a model is good at, as the end of a sentence; empty if nothing is known. Raises `InputError` for an unknown name."""
+    family = architecture(name)
+    known: dict[str, str] = getattr(architectures()[family], "SUITS", {})
+    return known.get(name) or known.get(family, "")
+
+
 def names() -> list[str]:
     """All names: models that need no weights, then the catalogue."""
     return [*builtins(), *checkpoints()]
