@@ -1,10 +1,12 @@
-"""The search of ComfyUI's own browser code, over its own nodes and ours."""
+"""The search of ComfyUI's own browser code, in two versions, over its own nodes and ours."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -31,8 +33,9 @@ MEANT = {
 STORE = "document.querySelector('#vue-app').__vue_app__.config.globalProperties.$pinia._s.get('nodeDef')"
 
 
-@pytest.fixture(scope="module")
-def page(comfyui) -> Iterator[Any]:
+@pytest.fixture(scope="module", params=[None, "1.58.1"], ids=lambda version: version or "own")
+def page(comfyui, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The page of the server's own front end, or of another version of it on the same server."""
     sync_api = pytest.importorskip("playwright.sync_api")
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
@@ -40,17 +43,35 @@ def page(comfyui) -> Iterator[Any]:
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page()
+        if request.param is not None:
+            serve(page, request.param)
         page.goto(f"http://127.0.0.1:{comfyui.port}/")
         page.wait_for_function("window.app && window.app.graph", timeout=120_000)
         page.wait_for_function(f"{STORE} && {STORE}.nodeDefsByName.InbetweenInterpolate", timeout=120_000)
+        assert request.param in (None, page.evaluate("window.__COMFYUI_FRONTEND_VERSION__"))
         yield page
         browser.close()
 
 
+def serve(page: Any, version: str) -> None:
+    """Answer for the server wherever this version of the front end has a file."""
+    from tests.browser.conftest import bundle
+
+    static = bundle(version)
+
+    def file(url: str) -> Path:
+        return static / (urlsplit(url).path.lstrip("/") or "index.html")
+
+    page.route(lambda url: file(url).is_file(), lambda route: route.fulfill(path=file(route.request.url)))
+
+
 @pytest.mark.parametrize("words", MEANT)
-def test_the_node_that_is_meant_comes_first(page, words: str):
+def test_the_node_that_is_meant_comes_first(comfyui, page, words: str):
     found = page.evaluate(f"words => {STORE}.nodeSearchService.searchNode(words).map(node => node.name)", words)
-    ours = [name for name in found if name.startswith("Inbetween")]
+    blueprints = comfyui.get("/global_subgraphs").items()
+    kept = {f"SubgraphBlueprint.{key}" for key, entry in blueprints if entry["info"]["node_pack"] != "comfyui"}
+    nodes = [name for name in found if name not in kept]
+    ours = [name for name in nodes if name.startswith("Inbetween")]
     assert ours[0] == MEANT[words], found[:8]
-    assert found.index(ours[0]) <= 3, found[:8]
+    assert nodes.index(ours[0]) <= 3, found[:8]
     assert "InbetweenDropIn" not in ours[:3]
