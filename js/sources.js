@@ -11,7 +11,7 @@
  */
 
 import { app } from "../../scripts/app.js";
-import { api } from "../../scripts/api.js";
+import { versioned } from "./versions.js";
 
 const IMAGE = /\.(png|jpe?g|webp|gif|bmp|avif)$/i;
 const VIDEO = /\.(mp4|m4v|webm|mov|mkv|ogv)$/i;
@@ -182,9 +182,9 @@ function fileOf(entry) {
   return { filename: path.slice(slash + 1), subfolder: slash === 0 ? "/" : path.slice(0, Math.max(slash, 0)), type };
 }
 
-/** The address of a file on the server. */
+/** The address of a file on the server; another one once the file is overwritten. */
 export const viewUrl = ({ filename, subfolder = "", type = "input" }) =>
-  api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`);
+  versioned(`/view?${new URLSearchParams({ filename, subfolder, type })}`);
 
 /** All that decides what reaches an input, as text: it differs if a node, a value or a link above the input differs. */
 export function signature(node, name) {

@@ -35,6 +35,8 @@ PairsType = io.Custom("INTERPOLATION_STATES")
 FILES = {
     "rife40.pth": "rife-4.0",
     "rife426.pth": "rife-4.26",
+    "rife_v4.25.safetensors": "rife-4.25",
+    "rife_v4.26.safetensors": "rife-4.26",
     "film_net_fp32.pt": "film",
     "IFRNet_S_Vimeo90K.pth": "ifrnet-s",
     "IFRNet_L_Vimeo90K.pth": "ifrnet-l",
@@ -52,8 +54,15 @@ FILES = {
 }
 """Files that other packs load, and the names of these networks here."""
 
-OTHERS = ("rife47.pth", "rife49.pth", "rife417.pth", "sudo_rife4_269.662_testV1_scale1.pth", "flownet.pkl")
-"""Files that other packs load and that have no name here: a converted file of the same stem is used if there is one."""
+OTHERS = (
+    *("rife47.pth", "rife49.pth", "rife417.pth", "sudo_rife4_269.662_testV1_scale1.pth", "flownet.pkl"),
+    *("IFUNet.pth", "M2M.pth", "pretrained_cain.pth", "sepconv.pth", "stmfnet.pth"),
+    *("atm-vfi-base.pt", "atm-vfi-lite.pt", "atm-vfi-base-pct.pt", "momo-base.pth", "momo-lite.pth"),
+)
+"""Files that other packs load and that have no name here: a converted file of the same stem is used if there is one.
+
+Of those after the first line, the network is not here: auto stands in for it.
+"""
 
 
 @dataclass(frozen=True)
@@ -77,13 +86,13 @@ def every(count: int, times: int, skips: Skips) -> list[Fraction]:
 
 
 def dropping(count: int, times: int, skips: Skips) -> list[Fraction]:
-    """FILM VFI: a skipped pair loses its first frame too."""
+    """FILM VFI, ATM and MoMo: a skipped pair loses its first frame too."""
     kept = (k for k in range(count - 1) if not skips(k))
     return [*(k + Fraction(step, times) for k in kept for step in range(times)), Fraction(count - 1)]
 
 
 def inner(count: int, repeat: bool, skips: Skips) -> list[Fraction]:
-    """FLAVR VFI: one new frame in each pair but the first and the last. ``repeat``: the first and the last frame come twice."""
+    """FLAVR and STMFNet VFI: one new frame in each inner pair. ``repeat``: the first and the last frame come twice."""
     if count < 4:
         raise InputError(f"{count} frames were given: counting inner pairs needs 4 or more")
     first, last = ([Fraction(end, 1)] * (2 if repeat else 1) for end in (0, count - 1))
@@ -379,13 +388,18 @@ def _vfi(node: str, *widgets: str, count: str = COUNTS[0], **more: str) -> Old:
     return Old(node, every_one, inputs | more, {"count": count}, absent)
 
 
+def _four(node: str) -> Old:
+    """A node of that pack whose network sees four frames: it makes one frame in each inner pair, whatever its multiplier."""
+    old = _vfi(node, "duplicate_first_last_frames", count="inner pairs", repeat_ends="duplicate_first_last_frames")
+    inputs = {new: there for new, there in old.inputs.items() if new != "times"}
+    return replace(old, inputs=inputs, absent=old.absent | {"duplicate_first_last_frames": False})
+
+
 FPS = {"source_fps": "source_fps", "target_fps": "target_fps"}
 
 
 def replaced() -> tuple[Old, ...]:
     """All nodes that are replaced if their packs are missing."""
-    flavr = _vfi("FLAVR VFI", "duplicate_first_last_frames", count="inner pairs", repeat_ends="duplicate_first_last_frames")
-    flavr = replace(flavr, inputs={new: old for new, old in flavr.inputs.items() if new != "times"})
     gimm = next((load.labelled(registry.checkpoints()[name]) for name in GIMM if loading.there(name, load.folders())), "auto")
     return (
         _vfi(
@@ -396,7 +410,14 @@ def replaced() -> tuple[Old, ...]:
         _vfi("IFRNet VFI", "scale_factor", flow_scale="scale_factor"),
         _vfi("AMT VFI"),
         _vfi("GMFSS Fortuna VFI"),
-        replace(flavr, absent=flavr.absent | {"duplicate_first_last_frames": False}),
+        _vfi("IFUnet VFI", "scale_factor", "ensemble", flow_scale="scale_factor", ensemble="ensemble"),
+        _vfi("M2M VFI"),
+        _vfi("CAIN VFI"),
+        _vfi("Sepconv VFI"),
+        _vfi("ATM VFI", "global_motion", count="skipped frames dropped"),
+        _vfi("MOMO VFI", "num_inference_steps", count="skipped frames dropped"),
+        _four("FLAVR VFI"),
+        _four("STMFNet VFI"),
         Old("Make Interpolation State List", ("frame_indices", "is_skip_list"),
             {"frames": "frame_indices", "skip": "is_skip_list"}, new="InbetweenSkippedPairs"),
         Old("DownloadAndLoadGIMMVFIModel", values={"model": gimm, "allow_download": False}, new="InbetweenLoadModel"),

@@ -27,6 +27,11 @@ DESCRIPTION = (
 ALIASES = ["concatenate clips", "extend video", "continue video", "stitch", "seam", "crossfade", "colour match", "overlap"]
 
 
+def growing(one: io.Input) -> io.Autogrow.TemplateNames:
+    """Sockets for 2 to 16 clips like ``one``. ComfyUI shows the names as they are, so they are words that count from 1."""
+    return io.Autogrow.TemplateNames(one, names=[f"{one.id} {k}" for k in range(1, 17)], min=2)
+
+
 def seam_inputs() -> list[io.Input]:
     """The treatment of the seams; `seams_of` reads the answers."""
     return [
@@ -83,7 +88,7 @@ class JoinClips(Node):
                 inputs.model_input("The model that re-interpolates frames at a seam."),
                 io.Autogrow.Input(
                     "clips",
-                    template=io.Autogrow.TemplatePrefix(clip, prefix="clip_", min=2, max=16),
+                    template=growing(clip),
                     tooltip="The clips, in order, all of the same size. More inputs appear as they are used.",
                 ),
                 inputs.source_fps_input(),
@@ -133,7 +138,7 @@ class JoinVideos(Node):
                 inputs.model_input("The model that re-interpolates frames at a seam."),
                 io.Autogrow.Input(
                     "videos",
-                    template=io.Autogrow.TemplatePrefix(video, prefix="video_", min=2, max=16),
+                    template=growing(video),
                     tooltip="The videos, in order, all of the same size. More inputs appear as they are used.",
                 ),
                 *seam_inputs(),

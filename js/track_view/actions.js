@@ -2,8 +2,9 @@
  * The actions of buttons and keys: each is one change of the document or of its look.
  */
 
-import { checked, instants, parse, reversed, scaled, stringify } from "../track_math.js";
-import { changed, keyOf, keysOf, parted, touched, trackOf, withCopies, withoutPoints, withoutTracks } from "./edits.js";
+import { checked, instants, reversed, scaled, stringify } from "../track_math.js";
+import { documentOf } from "./coordinates.js";
+import { changed, keyOf, keysOf, moved, paced, parted, touched, trackOf, withCopies, withoutPoints, withoutTracks } from "./edits.js";
 
 const MODES = ["mix", "blink", "difference"];
 const AWAY = 0.03;
@@ -69,12 +70,12 @@ export class Actions {
     this.pasteText(text || scrap);
   }
 
-  /** Add the tracks of a document's text, scaled to the size of this one. */
+  /** Add the tracks of a document's text, scaled to the size of this one, or those of coordinates in pixels of this one. */
   pasteText(text) {
     if (!text.trim()) return;
     const { doc } = this.store;
     try {
-      const { tracks } = scaled(parse(text), doc.size);
+      const { tracks } = scaled(documentOf(text, doc.size), doc.size);
       const there = new Set(doc.tracks.map((track) => JSON.stringify(track.pts)));
       const over = tracks.some((track) => there.has(JSON.stringify(track.pts)));
       const step = over ? AWAY * Math.min(...doc.size) : 0;
@@ -116,6 +117,19 @@ export class Actions {
     });
     this.store.commit([...tracks.values()].reduce((made, track) => changed(made, track.id, reversed(track)), doc));
     this.store.see({ keys: new Set(keys), pen: null });
+  }
+
+  /** Let the `chosen` tracks run at one speed along their curves. */
+  pace() {
+    this.store.commit(this.chosen.filter(({ pts }) => pts.length > 2).reduce((doc, track) => paced(doc, track.id), this.store.doc));
+  }
+
+  /** Put a point at a place. @param {string} key @param {[number, number]} place */
+  put(key, place) {
+    const { id, index } = parted(key);
+    const { doc } = this.store;
+    const [x, y] = trackOf(doc, id).pts[index];
+    this.store.commit(moved(doc, [key], { move: [place[0] - x, place[1] - y] }));
   }
 
   /** Select the track `by` places further down the list. */

@@ -9,7 +9,7 @@
  * @typedef {import("../track_math.js").Point} Point
  */
 
-import { newTrack, times, transformed } from "../track_math.js";
+import { newTrack, segments, times, transformed } from "../track_math.js";
 
 /** The name of a point. */
 export const keyOf = (id, index) => `${id}/${index}`;
@@ -134,6 +134,41 @@ export function withTime(doc, id, index, f) {
 
 /** The minimum share of the clip between two points. */
 const LEAST = 0.002;
+
+/**
+ * With times at which a track passes its points at one speed along its curve, and without easing.
+ * @param {Document} doc
+ * @param {string} id
+ * @returns {Document}
+ */
+export function paced(doc, id) {
+  const track = trackOf(doc, id);
+  const passed = times(track);
+  const lengths = segments(track).map(lengthOf);
+  const whole = lengths.reduce((sum, length) => sum + length, 0);
+  const ways = lengths.map((length) => Math.max(length, LEAST * whole)); // points in one place need times of their own
+  const sum = ways.reduce((total, way) => total + way, 0);
+  if (!(sum > 0)) return doc;
+  let gone = 0;
+  const pts = track.pts.map((point, index) => {
+    gone += ways[index - 1] ?? 0;
+    const inner = index > 0 && index < ways.length;
+    return inner ? timed(point, passed[0] + ((passed.at(-1) - passed[0]) * gone) / sum) : point;
+  });
+  return changed(doc, id, { pts, ease: "linear" });
+}
+
+/** The length of a cubic Bezier, by chords. */
+function lengthOf([start, out, into, end]) {
+  const at = (u) => {
+    const v = 1 - u;
+    return [0, 1].map((axis) => v ** 3 * start[axis] + 3 * v * v * u * out[axis] + 3 * v * u * u * into[axis] + u ** 3 * end[axis]);
+  };
+  const places = Array.from({ length: CHORDS + 1 }, (_, step) => at(step / CHORDS));
+  return places.slice(1).reduce((sum, [x, y], index) => sum + Math.hypot(x - places[index][0], y - places[index][1]), 0);
+}
+
+const CHORDS = 32;
 
 const timed = ([x, y, , ...rest], f) => [x, y, f, ...rest];
 

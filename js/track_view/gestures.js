@@ -11,7 +11,7 @@
  */
 
 import { handles, newTrack, times } from "../track_math.js";
-import { boundsOf, keyOf, keysOf, moved, parted, touched, trackOf, withNumbers, withPoint, withTracks } from "./edits.js";
+import { boundsOf, keyOf, keysOf, moved, parted, touched, trackOf, withNumbers, withoutPoints, withPoint, withTracks } from "./edits.js";
 import { hitAt, matchAt } from "./hits.js";
 import { zoomed } from "./stage.js";
 import { fewest } from "./stroke.js";
@@ -66,7 +66,10 @@ export class Gestures {
   }
 
   #press(event) {
-    if (event.button === 2) return;
+    if (event.button === 2) {
+      this.#remove(event);
+      return;
+    }
     event.stopPropagation();
     this.#down.set(event.pointerId, event);
     this.stage.element.setPointerCapture(event.pointerId);
@@ -84,6 +87,16 @@ export class Gestures {
     if (event.button === 1 || this.store.look.tool === "pan") this.#drag = this.#pan(spot);
     else if (grip) this.#drag = grip === "turn" ? this.#turn(spot) : this.#scale(spot, grip);
     else this.#drag = this.#tools[this.store.look.tool](spot, this.#twice(event));
+  }
+
+  /** Remove the point under the pointer. */
+  #remove(event) {
+    const { store } = this;
+    const { place, reach } = this.#spot(event);
+    const hit = this.busy ? null : hitAt(store.doc, store.look, place, reach);
+    if (hit?.kind !== "point") return;
+    store.commit(withoutPoints(store.doc, new Set([keyOf(hit.id, hit.index)])));
+    store.see({ keys: new Set(), active: hit.id });
   }
 
   #move(event) {

@@ -71,6 +71,7 @@ export function listenToKeys(root, store, gestures, actions) {
     else if (key === "n") store.see({ snap: !look.snap });
     else if (key === "o") actions.toggle();
     else if (key === "r") actions.reverse();
+    else if (key === "e") actions.pace();
     else return false;
     return true;
   };

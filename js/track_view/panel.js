@@ -3,7 +3,7 @@
 import { EASES, INTERPS } from "../track_math.js";
 import { h } from "./dom.js";
 import { easeBox } from "./ease.js";
-import { trackOf } from "./edits.js";
+import { parted, trackOf } from "./edits.js";
 import { icon } from "./icons.js";
 
 const INTERP_NAMES = { catmull: "Smooth", linear: "Straight", pchip: "No overshoot" };
@@ -19,7 +19,39 @@ export function panel(store, actions) {
   const list = h("ul", { class: "list", "aria-label": "Tracks" });
   const properties = h("div", { class: "properties" });
   const element = h("div", { class: "panel", "data-testid": "panel" }, list, properties);
+  const axes = ["x", "y"].map((name, axis) => {
+    const field = h("input", {
+      type: "text", inputmode: "decimal", title: `Place of the selected point, in pixels: ${name}`, "aria-label": name,
+      "data-testid": `point-${name}`, onchange: () => place(axis, field),
+      onkeydown: (event) => event.key === "Enter" && field.blur(),
+    });
+    return field;
+  });
+  const point = h("label", { class: "point" }, h("span", {}, "Point"), ...axes);
   let [listed, shown] = [null, null];
+
+  /** The name of the selected point, if it is the only one and on the active track; else undefined. */
+  const single = () => {
+    const { look } = store;
+    const [key] = look.keys;
+    return look.keys.size === 1 && parted(key).id === look.active && placeOf(key) ? key : undefined;
+  };
+
+  function place(axis, field) {
+    const key = single();
+    const value = Number(field.value.trim().replace(",", "."));
+    if (!key) return;
+    const to = placeOf(key);
+    const changes = field.value.trim() && Number.isFinite(value) && value !== to[axis];
+    to[axis] = value;
+    if (changes) actions.put(key, to);
+    else store.see({}); // shows the old value again
+  }
+
+  function placeOf(key) {
+    const { id, index } = parted(key);
+    return trackOf(store.doc, id)?.pts[index]?.slice(0, 2);
+  }
 
   store.watch(() => {
     const { doc, look } = store;
@@ -31,10 +63,16 @@ export function panel(store, actions) {
       if (!list.contains(document.activeElement)) list.replaceChildren(...rows());
     }
     const track = trackOf(doc, look.active);
-    const asShown = JSON.stringify([track?.id, track?.interp, track?.ease, track?.pts.length > 1]);
+    const asShown = JSON.stringify([track?.id, track?.interp, track?.ease, Math.min(track?.pts.length ?? 0, 3)]);
     if (asShown !== shown) {
       shown = asShown;
-      properties.replaceChildren(...(track ? fields(track) : []));
+      properties.replaceChildren(...(track ? [point, ...fields(track)] : []));
+    }
+    const key = single();
+    point.hidden = !key;
+    const values = key ? placeOf(key) : [];
+    for (const [axis, field] of axes.entries()) {
+      if (key && field !== document.activeElement) field.value = String(Math.round(values[axis] * 10) / 10);
     }
   });
 
@@ -76,6 +114,15 @@ export function panel(store, actions) {
     });
   }
 
+  const pacing = h(
+    "button",
+    {
+      type: "button", class: "wide", "data-testid": "pace", onclick: () => actions.pace(),
+      title: "Even speed along the curve: fixes the time of each point by its distance, without easing (E)",
+    },
+    "Even speed",
+  );
+
   function choice(label, tip, value, options, choose) {
     const select = h(
       "select",
@@ -105,6 +152,7 @@ export function panel(store, actions) {
         eases,
         (ease) => actions.change(track.id, { ease: ease === OWN ? EASES[track.ease] ?? track.ease : ease }),
       ),
+      ...(track.pts.length > 2 ? [pacing] : []),
       easeBox(own ? track.ease : EASES[track.ease], (ease) => actions.change(track.id, { ease })),
     ];
   }

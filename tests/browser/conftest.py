@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from functools import partial
@@ -121,6 +122,16 @@ class Mock(SimpleHTTPRequestHandler):
             self.answer(json.dumps(self.upload(body)).encode(), "application/json")
             return
         self.answer(b"{}", "application/json")
+
+    def do_HEAD(self) -> None:
+        """The tag of a picture, which follows from its bytes."""
+        name = parse_qs(urlsplit(self.path).query).get("filename", [""])[0]
+        if name not in self.pictures:
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("ETag", f'"{zlib.crc32(self.pictures[name])}"')
+        self.end_headers()
 
     def part(self, body: bytes, kind: str) -> None:
         """Answer with the range that was asked for, which a browser needs to seek in a video."""

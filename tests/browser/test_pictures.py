@@ -62,6 +62,9 @@ class Shown(Editor):
 QUEUED = """import('/scripts/api.js').then(({ api }) => {
   api.dispatchEvent(new CustomEvent('promptQueued', { detail: { number: 0, batchCount: 1 } }));
 })"""
+ENDED = """import('/scripts/api.js').then(({ api }) => {
+  api.dispatchEvent(new CustomEvent('execution_success', { detail: { prompt_id: 'a', timestamp: 0 } }));
+})"""
 LOAD = ("LoadImage", {"image": "first.png"})
 SCALE = ("ImageScale", {"width": 640})
 
@@ -184,6 +187,25 @@ def test_a_chosen_picture_is_shown_kept_and_removed(page: Any, pictures: dict[st
     editor.wait_for_text("first", "not connected")
     assert "inbetween_pictures" not in page.evaluate(f"{EDITOR}.properties")
     del pictures["square (1).png"]
+
+
+@within(FRONT_ENDS[:2])
+@pytest.mark.slow
+def test_a_file_overwritten_under_its_name_is_shown_anew(page: Any, pictures: dict[str, bytes]):
+    editor = Shown(page, {"load": LOAD}, [("load", 0, "editor", "first")])
+    editor.wait_for_text("first", "first.png")
+    page.wait_for_load_state("networkidle")
+    before, address = pictures["first.png"], editor.address("first")
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    page.let_pass(600)
+    assert editor.address("first") == address
+    pictures["first.png"] = pictures["square.png"]
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    page.wait_for_function("document.querySelector('[data-testid=first]').getAttribute('width') === '64'")
+    assert editor.colour("first") == [200, 200, 200]
+    pictures["first.png"] = before
+    page.evaluate(ENDED)
+    page.wait_for_function("document.querySelector('[data-testid=first]').getAttribute('width') === '320'")
 
 
 PASTE = """async address => {

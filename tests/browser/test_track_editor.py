@@ -469,6 +469,68 @@ def test_points_are_added_bent_timed_scaled_turned_and_removed(editor: Editor):
 
 @newest
 @pytest.mark.slow
+def test_a_point_is_placed_by_numbers_and_removed_by_a_right_click(editor: Editor):
+    editor.draw((80, 100), (240, 100))
+    editor.take("select")
+    editor.click(240, 100)
+    assert editor.part("point-x").input_value() == "240"
+    editor.drag((240, 100), (200, 140))
+    shown = [float(editor.part(f"point-{axis}").input_value()) for axis in "xy"]
+    assert shown == pytest.approx(editor.tracks[0]["pts"][1][:2], abs=0.05)
+    editor.part("point-x").fill("123,5")
+    editor.part("point-x").press("Enter")
+    editor.settle()
+    assert editor.tracks[0]["pts"][1][0] == 123.5
+    editor.part("point-y").fill("1e999")
+    editor.part("point-y").press("Enter")
+    editor.settle()
+    assert editor.tracks[0]["pts"][1][1] == pytest.approx(shown[1], abs=0.06)
+    assert float(editor.part("point-y").input_value()) == shown[1]
+    x, y = editor.tracks[0]["pts"][1][:2]
+    editor.click(x, y, button="right")
+    assert near(editor.tracks[0]["pts"], (80, 100))
+    editor.click(160, 30, button="right")
+    assert len(editor.tracks) == 1
+
+
+@newest
+@pytest.mark.slow
+def test_a_track_runs_at_even_speed(editor: Editor):
+    editor.take("pen")
+    for place in ((40, 100), (80, 100), (280, 100)):
+        editor.click(*place)
+        editor.page.let_pass(400)
+    editor.press("Escape")
+    editor.part("easing").select_option("inout")
+    editor.part("pace").click()
+    editor.settle()
+    track = editor.tracks[0]
+    assert track["ease"] == "linear"
+    assert track["pts"][1][2] == pytest.approx(40 / 240, abs=0.01)
+    path = Document.from_json(editor.text).sampled(25).path[:, 0, 0]
+    assert np.diff(path.tolist()) == pytest.approx([10] * 24, rel=0.35)
+
+
+@newest
+@pytest.mark.slow
+def test_coordinates_of_other_packs_are_pasted(editor: Editor):
+    still, moving = [{"x": 20, "y": 30}] * 3, [{"x": 40, "y": 50}, {"x": 60, "y": 50}, {"x": 180, "y": 90}]
+    editor.part("stage").focus()
+    editor.page.evaluate("text => navigator.clipboard.writeText(text)", json.dumps([still, moving]))
+    editor.part("paste").click()
+    editor.wait_for(2)
+    assert [track["pts"] for track in editor.tracks] == [[[20, 30]], [[40, 50], [60, 50], [180, 90]]]
+    assert editor.tracks[1]["interp"] == "linear"
+    editor.page.evaluate("text => navigator.clipboard.writeText(text)", json.dumps(moving))
+    editor.part("paste").click()
+    editor.wait_for(3)
+    editor.page.evaluate("navigator.clipboard.writeText('[[1, 2]]')")
+    editor.part("paste").click()
+    editor.page.get_by_text("The pasted text is not a track").wait_for()
+
+
+@newest
+@pytest.mark.slow
 def test_keys_and_the_clipboard(editor: Editor):
     editor.draw((80, 100), (240, 100))
     editor.press("v", "ArrowRight", "Shift+ArrowDown")

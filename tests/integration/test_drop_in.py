@@ -29,7 +29,7 @@ def test_the_server_knows_what_replaces_them(comfyui):
     told = comfyui.get("/node_replacements")
     assert told["RIFE VFI"][0]["new_node_id"] == "InbetweenDropIn"
     assert told["FrameInterpolate"][0]["new_node_id"] == "InbetweenDropIn"
-    assert "M2M VFI" not in told  # there is no such network
+    assert "RIFE_VFI_Advanced" not in told  # its timing of each pair has no counterpart
 
 
 @pytest.mark.usefixtures("clip")

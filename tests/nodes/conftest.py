@@ -119,12 +119,12 @@ class Option:
     inputs: list[Part]
 
 
-class TemplatePrefix:
+class TemplateNames:
     """Inputs that appear as they are used; the node receives a mapping of names to values."""
 
-    def __init__(self, input: Part, prefix: str, min: int, max: int) -> None:
-        assert 0 <= min <= max <= 100
-        self.input, self.min, self.names = input, min, [f"{prefix}{k}" for k in range(max)]
+    def __init__(self, input: Part, names: list[str], min: int) -> None:
+        assert 0 <= min <= len(names) <= 100
+        self.input, self.min, self.names = input, min, names
 
 
 class VideoInput:
@@ -229,7 +229,7 @@ class Server:
             }.items()
         }  # fmt: skip
         io["DynamicCombo"].Option = Option
-        io["Autogrow"].TemplatePrefix, io["Autogrow"].Type = TemplatePrefix, dict
+        io["Autogrow"].TemplateNames, io["Autogrow"].Type = TemplateNames, dict
         io |= {"Custom": kind, "Schema": Schema, "ComfyNode": ComfyNode, "NodeOutput": NodeOutput}
         io["NodeReplace"], io["Hidden"] = NodeReplace, SimpleNamespace(unique_id="UNIQUE_ID")
         latest = {

@@ -11,7 +11,7 @@ from other_packs import FOLDER, FRAMES, WIDGETS, api_form, graph
 from parity import load_set
 from safetensors.torch import save_file
 
-COUNT = 7
+COUNT = 5
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ def moving(first: int, last: int) -> torch.Tensor:
 
 
 def test_shared_frames_are_left_out_and_colours_matched(run, linear):
-    clips = {"clip_0": moving(0, 20), "clip_1": moving(17, 40) * 0.9 + 0.02, "clip_2": moving(40, 50)}
+    clips = {"clip 1": moving(0, 20), "clip 2": moving(17, 40) * 0.9 + 0.02, "clip 3": moving(40, 50)}
     images, count, originals, report = run("InbetweenJoinClips", model=linear, clips=clips)
     assert count == len(images) == 50
     torch.testing.assert_close(images[:40], moving(0, 40), atol=1e-3, rtol=0)
@@ -29,7 +29,7 @@ def test_shared_frames_are_left_out_and_colours_matched(run, linear):
 
 
 def test_a_jump_is_bridged(run, linear):
-    clips = {"clip_0": moving(0, 20), "clip_1": moving(24, 44)}
+    clips = {"clip 1": moving(0, 20), "clip 2": moving(24, 44)}
     _, _, originals, report = run("InbetweenJoinClips", model=linear, clips=clips, match_colours=False)
     assert originals[:, 0, 0].tolist() == [1.0] * 18 + [0.0] * 4 + [1.0] * 18
     assert "4 frames re-interpolated" in report
@@ -39,7 +39,7 @@ def test_a_jump_is_bridged(run, linear):
 
 def test_videos_are_joined(run, linear, part):
     made_of = part("nodes.video").InputImpl.VideoFromComponents
-    videos = {"video_0": made_of(moving(0, 12), 24), "video_1": made_of(moving(10, 24), 24)}
+    videos = {"video 1": made_of(moving(0, 12), 24), "video 2": made_of(moving(10, 24), 24)}
     video, count, report = run("InbetweenJoinVideos", model=linear, videos=videos)
     assert count == 24
     assert "2 shared frames left out" in report

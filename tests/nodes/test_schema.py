@@ -74,7 +74,9 @@ def test_every_label_is_words(nodes):
     for name, node in nodes.items():
         schema = node.define_schema()
         for part in [*widgets(schema), *schema.outputs]:
-            assert "_" not in (part.display_name or part.id), f"{name}: {part.id}"
+            growing = part.template.names if part.io_type == "COMFY_AUTOGROW_V3" else []
+            for label in (part.display_name or part.id, *growing):
+                assert "_" not in label, f"{name}: {label}"
 
 
 def test_nodes_never_run_with_published_weights_are_experimental(nodes):
