@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from .clip import JoinFrames, PingPongFrames, ReverseFrames, SelectFrames, SplitFrames
+from .compare import Compare
 from .convert import ConvertModel
 from .drop_in import DropIn, SkippedPairs, register
 from .framer import CfgCurve, FramerApplyTracks, FramerConditioning, FramerLoader
@@ -55,6 +56,7 @@ class InbetweenExtension(ComfyExtension):
             ReverseFrames,
             PingPongFrames,
             FlowPicture,
+            Compare,
             TrackEditor,
             MatchKeyframes,
             FollowPoints,

@@ -33,6 +33,7 @@ FIELDS = {
     "COMBO": WIDGET | {"options"},
     "COMFY_DYNAMICCOMBO_V3": {"tooltip", "optional", "options"},
     "COMFY_AUTOGROW_V3": {"tooltip", "optional", "template"},
+    "COMFY_MULTITYPED_V3": {"tooltip", "optional", "display_name", "options"},
 }
 SOCKET = {"tooltip", "optional", "display_name"}
 
@@ -262,7 +263,7 @@ class Server:
                 "Image": "IMAGE", "Mask": "MASK", "Video": "VIDEO", "Tracks": "TRACKS", "Curve": "CURVE",
                 "Model": "MODEL", "ControlNet": "CONTROL_NET", "Vae": "VAE", "ClipVision": "CLIP_VISION",
                 "Conditioning": "CONDITIONING", "Latent": "LATENT",
-                "DynamicCombo": "COMFY_DYNAMICCOMBO_V3", "Autogrow": "COMFY_AUTOGROW_V3",
+                "DynamicCombo": "COMFY_DYNAMICCOMBO_V3", "Autogrow": "COMFY_AUTOGROW_V3", "MultiType": "COMFY_MULTITYPED_V3",
             }.items()
         }  # fmt: skip
         io["DynamicCombo"].Option = Option
