@@ -16,6 +16,7 @@ const MODES = { wipe: "Wipe", difference: "Difference", flicker: "Flicker", side
 const GAINS = [1, 2, 4, 8, 16, 32];
 const TURN = 500;
 const EMPTY = "Connect two clips to a and b, and run the workflow.";
+const LOADING = "The pictures are being loaded.";
 const GONE = "The pictures of this run are gone: run the workflow again.";
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -231,9 +232,9 @@ export class CompareView {
     const waiting = step && !images && !failed;
     if (!waiting) {
       this.stage.draw(images, this.#shown); // while a picture loads, the one before stays
-      this.hint.textContent = failed ? GONE : EMPTY;
       this.hint.hidden = images !== null;
     }
+    this.hint.textContent = waiting ? LOADING : failed ? GONE : EMPTY;
     if (waiting) this.#clock.at = Infinity; // the clock stands still until the step is shown
     this.#tell(step, waiting);
     if (this.#playing) this.#later();

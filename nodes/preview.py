@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from time import perf_counter
 
+import numpy as np
 from comfy.cli_args import LatentPreviewMethod, args
 from PIL import Image
 from torch import Tensor
 
 from ..vfi.core import Frame
-from ..vfi.pixels.uint8 import codes, floats
+from ..vfi.pixels.uint8 import TOP
 
 EVERY = 0.5
 """Seconds from one picture to the next, at least."""
@@ -47,7 +48,11 @@ class Previews:
 def small(rgb: Tensor, side: int) -> Image.Image:
     """A picture [3,H,W], at most ``side`` wide and high; never enlarged."""
     step = max(1, max(rgb.shape[1:]) // side)
-    thinned = codes(floats(rgb[:, ::step, ::step]).cpu())
-    picture = Image.fromarray(thinned.movedim(0, -1).contiguous().numpy())
+    thinned = rgb[:, ::step, ::step].cpu()
+    if thinned.is_floating_point():  # by numpy: torch would wake its threads, which takes longer than the work
+        numbers = np.clip(thinned.float().numpy() * TOP + 0.5, 0, TOP).astype(np.uint8)
+    else:
+        numbers = thinned.numpy()
+    picture = Image.fromarray(np.ascontiguousarray(np.moveaxis(numbers, 0, -1)))
     picture.thumbnail((side, side), Image.Resampling.BILINEAR)
     return picture

@@ -109,7 +109,7 @@ def test_a_run_is_played_told_and_kept_with_its_tab(page):
     sent = page.evaluate(f"app.graphToPrompt().then(sent => Object.keys(sent.output[{NODE}.id].inputs))")
     assert "view" not in sent
     # Another tab of the page, and back: ComfyUI sets the outputs of its workflow.
-    page.evaluate("() => { window.kept = app.nodeOutputs; app.nodeOutputs = {}; }")
+    page.evaluate("() => { window.kept = JSON.parse(JSON.stringify(app.nodeOutputs)); app.nodeOutputs = {}; }")
     page.wait_for_function("document.querySelector('[data-testid=compare-said]').textContent === ''")
     page.evaluate("() => { app.nodeOutputs = window.kept; }")
     page.wait_for_function("document.querySelector('[data-testid=compare-said]').textContent.startsWith('step 0')")
