@@ -21,7 +21,7 @@ from ..vfi.edit.compare import Numbers, Report, Step, described, differences, fi
 from ..vfi.parse import exact
 from ..vfi.pixels.uint8 import codes, floats
 from ..vfi.timing.grids import exact_rate
-from . import bridge, inputs
+from . import bridge, inputs, servers
 from .node import Node
 from .video import Clip
 
@@ -147,7 +147,8 @@ class Compare(Node):
             report.add(step, one, other, numbers)
         if not shown.steps:
             raise InputError(f"start is {start:g} s: the clips are compared for {float(report.end):.3f} s, give less than that")
-        notes = [*differences(*infos, report.end), *shown.notes(report.steps, size)]
+        read = [f"{name}: {servers.told(note)}" for name, clip in zip("ab", clips, strict=True) for note in clip.notes]
+        notes = [*differences(*infos, report.end), *read, *shown.notes(report.steps, size)]
         text = "\n".join([*map(described, ("a", "b"), infos), *report.lines(), *notes])
         told = {
             "folder": FOLDER,
@@ -204,7 +205,8 @@ class Shown:
 
     def takes(self, step: Step) -> bool:
         """Whether a step belongs to the part."""
-        return step.time + step.duration > self.start and len(self.steps) < self.most and not self.full
+        begun = step.time >= self.start or step.time + step.duration > self.start
+        return begun and len(self.steps) < self.most and not self.full
 
     def add(self, index: int, step: Step, numbers: Numbers) -> None:
         """Write the frames of step ``index``, as far as they are not yet there."""

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from io import BytesIO
 
 import cv2
 import pytest
 import torch
+
+from tests.footage import film
 
 
 @pytest.fixture
@@ -70,6 +73,18 @@ def test_a_batch_is_compared_with_a_video(compare, part):
     *_, told = compare(video, ramp(3, channels=1))
     assert len(told["steps"]) == 3
     assert told["notes"] == []
+
+
+def test_one_video_in_memory_can_be_both(compare, part, tmp_path):
+    film(tmp_path / "clip.mp4", range(7), Fraction(1, 24))
+    video = part("nodes.video").InputImpl.VideoFromFile(BytesIO((tmp_path / "clip.mp4").read_bytes()))
+    difference, report, told = compare(video, video)
+    assert "6 steps, 6 of them equal" in report
+    assert difference.max() == 0
+    film(tmp_path / "still.mp4", [0, 1], Fraction(1, 24))
+    *_, told = compare(video, part("nodes.video").InputImpl.VideoFromFile(str(tmp_path / "still.mp4")))
+    assert len(told["steps"]) == 1
+    assert told["notes"] == ["a goes on for 0.208 s after b ends at 0.042 s: that part is not compared."]
 
 
 def test_what_is_shown_is_bounded_and_said(compare, server, part, monkeypatch):
