@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..clips.clip import Info
 from ..core import Frame
+from ..parse import exact
 from ..pixels.flicker import flicker
 from ..pixels.metrics import SSIM_WINDOW, interpolation_error, psnr, ssim
 from ..pixels.uint8 import floats
@@ -199,7 +200,7 @@ class Report:
         """Each picture as one pixel, its mean colour."""
         for made, start in zip(self._made, range(0, len(colours), 4), strict=True):
             time, *rgb = colours[start : start + 4]
-            yield Frame(torch.tensor(rgb).reshape(3, 1, 1), Fraction(*time.as_integer_ratio()), made=bool(made))
+            yield Frame(torch.tensor(rgb).reshape(3, 1, 1), exact(time), made=bool(made))
 
 
 def _plain(frame: Frame) -> Frame:
