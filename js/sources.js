@@ -149,6 +149,12 @@ function before(via) {
   return `, before ${via[0]}${via.length > 1 ? ` and ${via.length - 1} more` : ""}`;
 }
 
+/** What the last run of a node told the browser. ComfyUI keeps it while a workflow is open, even in another tab of the page. */
+export function lastOutput(node) {
+  const outputs = app.nodeOutputs ?? {};
+  return outputs[`${node.graph?.id}:${node.id}`] ?? outputs[node.id];
+}
+
 /** The picture that a node loads, or the one that its last run left. */
 function ownPicture(node, last) {
   for (const name of FILES) {
@@ -157,8 +163,7 @@ function ownPicture(node, last) {
     const cut = ["skip_first_frames", "frame_load_cap"].some((part) => Number(valueOf(node, part)) > 0);
     if (made) return { ...made, exact: !cut };
   }
-  const outputs = app.nodeOutputs ?? {};
-  const made = (outputs[`${node.graph?.id}:${node.id}`] ?? outputs[node.id])?.images?.at(last ? -1 : 0);
+  const made = lastOutput(node)?.images?.at(last ? -1 : 0);
   const text = `last run of ${node.title || node.type}`;
   const shown = made ? picture(made, last) : null;
   if (shown) return { ...shown, text: made.type === "input" ? shown.text : text, exact: false };

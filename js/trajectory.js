@@ -2,11 +2,11 @@
 
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
+import { chain, fillNode, keepTouches, passWheel, takePlace } from "./dom_widget.js";
 import { changing } from "./graph.js";
 import { linked, picture, signature, sources, valueOf, viewUrl } from "./sources.js";
 import { TrackView } from "./track_view.js";
 import { frameOf } from "./track_view/frame.js";
-import { forGraph } from "./track_view/gestures.js";
 
 const NODE = "InbetweenTrackEditor";
 const WIDGET = "INBETWEEN_DRAWN_TRACKS";
@@ -49,31 +49,12 @@ app.registerExtension({
     },
   }),
 
-  /** Keep touches on the editor from the graph, which zooms on any pinch and gets the event first. */
-  setup() {
-    const own = (event) => event.target.closest?.(".inbetween-tracks") && event.stopPropagation();
-    document.addEventListener("touchmove", own, { capture: true });
-  },
+  setup: () => keepTouches("inbetween-tracks"),
 
   nodeCreated(node) {
     if (node.comfyClass === NODE) node.setSize([Math.max(node.size[0], SIZE[0]), Math.max(node.size[1], SIZE[1])]);
   },
 });
-
-/** Keep a widget as wide as its node: a panel that lists it would otherwise set its own width, for good. */
-function fillNode(widget) {
-  Object.defineProperty(widget, "width", { configurable: true, enumerable: false, get: () => undefined, set: () => {} });
-}
-
-/** Give the graph a wheel event that the editor has no use for. In Nodes 2.0 the node has already done so. */
-function passWheel(event) {
-  const root = event.currentTarget;
-  if (event.defaultPrevented || root.closest("[data-node-id]") || document.fullscreenElement === root) return;
-  if (root.contains(document.activeElement) && !forGraph(event)) return;
-  event.preventDefault();
-  event.stopPropagation();
-  app.canvas.canvas.dispatchEvent(new WheelEvent(event.type, event));
-}
 
 /** Keep a view up to date with its node. Polls, because links, uploads and undo share no event. */
 function attend(node, view) {
@@ -116,12 +97,6 @@ function attend(node, view) {
     found(output ?? {});
     glance();
   });
-}
-
-/** Replace the old node's element, which Nodes 2.0 leaves in place when undo recreates the node under the same id. */
-function takePlace(node, element) {
-  if (element.isConnected || node.graph !== app.canvas?.graph) return;
-  document.querySelector(`[data-node-id="${node.id}"] .inbetween-tracks`)?.replaceWith(element);
 }
 
 /**
@@ -194,13 +169,4 @@ async function choose(node, view, end, file) {
     node.properties[CHOSEN] = entry ? { ...others, [end]: entry } : others;
     if (!Object.keys(node.properties[CHOSEN]).length) delete node.properties[CHOSEN];
   });
-}
-
-function chain(object, name, after) {
-  const before = object[name];
-  object[name] = function (...given) {
-    const result = before?.apply(this, given);
-    after(...given);
-    return result;
-  };
 }

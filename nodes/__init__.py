@@ -6,6 +6,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from . import drop_in, picker
 from .clip import JoinFrames, PingPongFrames, ReverseFrames, SelectFrames, SplitFrames
+from .compare import Compare
 from .convert import ConvertModel
 from .drop_in import DropIn, SkippedPairs
 from .framer import CfgCurve, FramerApplyTracks, FramerConditioning, FramerLoader
@@ -57,6 +58,7 @@ class InbetweenExtension(ComfyExtension):
             ReverseFrames,
             PingPongFrames,
             FlowPicture,
+            Compare,
             TrackEditor,
             MatchKeyframes,
             FollowPoints,

@@ -22,6 +22,7 @@ from ..vfi.pixels.transfer import Transfer, named
 from ..vfi.pixels.uint8 import floats
 from ..vfi.render import memory
 from ..vfi.render.run import frames_of_tensor as frames_of_clip
+from .preview import Previews
 
 T = TypeVar("T")
 
@@ -128,7 +129,7 @@ def heard_clip(clip: Reader) -> Edited:
 
 
 def watched(frames: Iterable[T], total: int) -> Iterator[T]:
-    """Pass ``frames`` on, counted by ComfyUI's progress bar for ``total`` or more.
+    """Pass ``frames`` on, counted by ComfyUI's progress bar for ``total`` or more, and show new ones (see `preview`).
 
     A cancelled run stops here, before the next frame is made.
     """
@@ -136,16 +137,16 @@ def watched(frames: Iterable[T], total: int) -> Iterator[T]:
     show(0)
     for done, frame in enumerate(frames, start=1):
         yield frame
-        show(done)
+        show(done, frame)
 
 
-def progress(total: int) -> Callable[[int], None]:
-    """A function that shows the number of frames done, of ``total`` or more, and ends a cancelled run."""
-    bar = ProgressBar(total)
+def progress(total: int) -> Callable[..., None]:
+    """A function that shows the number of frames done, of ``total`` or more, with the last one, and ends a cancelled run."""
+    bar, previews = ProgressBar(total), Previews()
 
-    def show(done: int) -> None:
+    def show(done: int, last: object = None) -> None:
         if done:
-            bar.update_absolute(done, max(total, done))
+            bar.update_absolute(done, max(total, done), previews.of(last) if isinstance(last, Frame) else None)
         throw_exception_if_processing_interrupted()  # the bar checks too, but not for every frame
 
     return show

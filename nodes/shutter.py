@@ -97,7 +97,8 @@ class ShutterFrames(Node):
         bridge.room(count, images.shape[1:])
         ready = usual(model).ready(images.shape[1:3], bridge.unbound(images))
         moments = run(bridge.frames_of_images(images, source), ready, shutter.grid(outputs))
-        made, _ = bridge.collected(exposed(bridge.watched(moments, count * samples), named(light)), images, count)
+        blurred = bridge.watched(exposed(bridge.heard(moments), named(light)), count)
+        made, _ = bridge.collected(blurred, images, count)
         return io.NodeOutput(made, float(target), count)
 
 

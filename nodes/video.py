@@ -87,7 +87,6 @@ def make_video(
     task = Task(info, asked, shutter=shutter, encoding=encoding)
     last = info.duration * (info.frames - 1) / info.frames if info.duration and info.frames else None
     ready = over(model.ready((info.height, info.width), unbound(info)), last)
-    shown = bridge.progress(task.total or 0)
     made = convert(
         reader,
         lambda: ready,
@@ -96,7 +95,7 @@ def make_video(
         sound=clip.sound,
         audio=audio,
         extras=clip.extras,
-        progress=lambda done: shown(done.frames),
+        watch=lambda frames: bridge.watched(frames, task.total or 0),
     )
     for note in made.notes:
         log.info("%s: %s", path.name, servers.told(note))

@@ -29,6 +29,9 @@ const STROKES = {
   blink: "M4 9h14M14.5 5.5L18 9l-3.5 3.5M20 15H6M9.5 11.5L6 15l3.5 3.5",
   difference: "M12 4v8M8 8h8M8 18h8",
   follow: "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8M12 2v3M12 19v3M2 12h3M19 12h3",
+  back: "M15 5l-7 7 7 7",
+  forward: "M9 5l7 7-7 7",
+  peak: "M3 19l5-8 3 4 4-11 6 15",
   reset: "M4 12a8 8 0 1 0 3-6M4 4v5h5",
 };
 

@@ -13,6 +13,7 @@ import re
 import secrets
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -31,6 +32,10 @@ ROOT = Path(__file__).parents[2]
 PACK = "inbetween"
 START = 180.0
 """Seconds that the server may take to start."""
+
+
+PREVIEW = struct.pack(">II", 1, 1)
+"""The head of a preview as JPEG, for a client that did not ask for its metadata."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ class Events:
             if head[0] == 0x81:  # one whole text message
                 message = json.loads(payload)
                 self.queue.put(Event(message["type"], message["data"], time.monotonic()))
+            elif head[0] == 0x82 and payload[:8] == PREVIEW:
+                self.queue.put(Event("preview", {"jpeg": payload[8:]}, time.monotonic()))
 
     def until(self, stop: Callable[[Event], bool], timeout: float = 120.0) -> list[Event]:
         """All events up to and including the first for which ``stop`` is true."""
@@ -182,9 +189,9 @@ class Session:
         """The server's complaints since this client connected."""
         return self.server.complaints(self.began)
 
-    def queue(self, workflow: dict[str, Any]) -> str:
-        """Queue a workflow and return its id."""
-        answer = self.server.post("/prompt", prompt=workflow, client_id=self.client)
+    def queue(self, workflow: dict[str, Any], **settings: Any) -> str:
+        """Queue a workflow, with the browser's settings for its run, and return its id."""
+        answer = self.server.post("/prompt", prompt=workflow, client_id=self.client, extra_data=settings)
         assert "prompt_id" in answer, answer
         return answer["prompt_id"]
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import av
+import cv2
 import numpy as np
 import pytest
 from forms import EXAMPLES, ROOT, api_form, only, saved
@@ -107,6 +108,25 @@ def test_cancel_comes_within_one_frame(comfyui, session, name: str):
     assert end.type == "execution_interrupted"
     assert end.at - asked < 2 * frame + 0.25, f"{end.at - asked:.3f} s to cancel at {frame:.3f} s a frame"
     assert set((comfyui.base / "temp").iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["Interpolate a clip", "Smooth a batch of images"])
+def test_new_frames_are_shown_as_the_user_asks(session, name: str):
+    """As with samplers: a run says how it wants previews, and the server wants none by default."""
+    workflow = api_form(name)
+    only(workflow, "InbetweenLoadModel")["model"] = "linear"
+    (make,) = (node for node in workflow.values() if node["class_type"].startswith("InbetweenInterpolate"))
+    shown = []
+    for times, settings in ((3, {"preview_method": "auto"}), (4, {"preview_method": "none"}), (5, {})):
+        make["inputs"]["mode.times"] = times  # not yet cached
+        events = session.ended(session.queue(workflow, **settings))
+        assert events[-1].type == "execution_success", events[-1].data
+        shown.append([event.data["jpeg"] for event in events if event.type == "preview"])
+    pictures = [cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) for jpeg in shown[0]]
+    assert pictures
+    assert all(max(picture.shape[:2]) <= 512 and picture.std() > 10 for picture in pictures)
+    assert shown[1:] == [[], []]
+    assert session.complaints() == []
 
 
 def record(path: Path) -> None:

@@ -11,6 +11,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -32,6 +33,7 @@ FIELDS = {
     "COMBO": WIDGET | {"options"},
     "COMFY_DYNAMICCOMBO_V3": {"tooltip", "optional", "options"},
     "COMFY_AUTOGROW_V3": {"tooltip", "optional", "template"},
+    "COMFY_MULTITYPED_V3": {"tooltip", "optional", "display_name", "options"},
 }
 SOCKET = {"tooltip", "optional", "display_name"}
 
@@ -179,6 +181,33 @@ class LinearCurve(Curve):
     pass
 
 
+class Picture:
+    """As much of Pillow's Image as a preview needs: pictures of numbers, which become smaller by leaving out pixels."""
+
+    Resampling = SimpleNamespace(BILINEAR=2)
+
+    def __init__(self, numbers: Any) -> None:
+        assert numbers.dtype == "uint8"
+        self.numbers = numbers
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.numbers.shape[1], self.numbers.shape[0]
+
+    def thumbnail(self, size: tuple[int, int], resample: int) -> None:
+        step = max(-(-side // most) for side, most in zip(self.size, size, strict=True))
+        self.numbers = self.numbers[::step, ::step]
+
+
+Picture.Image, Picture.fromarray = Picture, Picture
+
+
+class Method(Enum):
+    """How samplers show what they make."""
+
+    NoPreviews, Auto = "none", "auto"
+
+
 class Server:
     """The stand-in server: its answers to the nodes, and a record of their calls."""
 
@@ -188,11 +217,16 @@ class Server:
     def reset(self, folder: Path) -> None:
         self.models, self.temp = folder / "models", folder / "temp"
         self.progress: list[tuple[int, int]] = []
+        self.previews: list[tuple[int, Any]] = []
+        self.args.preview_method, self.args.preview_size = Method.NoPreviews, 512
         self.interrupt_at: int | None = None
         self.folder.mkdir(parents=True)
         self.input, self.output = folder / "input", folder / "output"
         self.input.mkdir()
         self.output.mkdir()
+
+    def __init__(self) -> None:
+        self.args = SimpleNamespace()
 
     def check(self) -> None:
         if self.interrupt_at is not None and len(self.progress) >= self.interrupt_at:
@@ -209,8 +243,12 @@ class Server:
             def __init__(self, total: int) -> None:
                 self.total = total
 
-            def update_absolute(self, value: int, total: int | None = None) -> None:
+            def update_absolute(self, value: int, total: int | None = None, preview: Any = None) -> None:
                 server.progress.append((value, total or self.total))
+                if preview is not None:
+                    kind, picture, most = preview
+                    assert (kind, most) == ("JPEG", max(picture.size))
+                    server.previews.append((value, picture))
 
         class Patcher:
             def __init__(self, model: Any, load_device: Any, offload_device: Any) -> None:
@@ -225,7 +263,7 @@ class Server:
                 "Image": "IMAGE", "Mask": "MASK", "Video": "VIDEO", "Tracks": "TRACKS", "Curve": "CURVE",
                 "Model": "MODEL", "ControlNet": "CONTROL_NET", "Vae": "VAE", "ClipVision": "CLIP_VISION",
                 "Conditioning": "CONDITIONING", "Latent": "LATENT",
-                "DynamicCombo": "COMFY_DYNAMICCOMBO_V3", "Autogrow": "COMFY_AUTOGROW_V3",
+                "DynamicCombo": "COMFY_DYNAMICCOMBO_V3", "Autogrow": "COMFY_AUTOGROW_V3", "MultiType": "COMFY_MULTITYPED_V3",
             }.items()
         }  # fmt: skip
         io["DynamicCombo"].Option = Option
@@ -263,11 +301,14 @@ class Server:
             "comfy_api.input": {"CurveInput": Curve, "LinearCurve": LinearCurve},
             "comfy_api.latest": latest,
             "comfy": {},
+            "comfy.cli_args": {"args": self.args, "LatentPreviewMethod": Method},
             "comfy.utils": {"ProgressBar": ProgressBar},
             "comfy.model_management": management,
             "comfy.model_patcher": {"CoreModelPatcher": Patcher},
             "folder_paths": folders,
         }
+        if importlib.util.find_spec("PIL") is None:  # which every ComfyUI has
+            contents["PIL"] = {"Image": Picture}
         made = {name: ModuleType(name) for name in contents}
         for name, module in made.items():
             vars(module).update(contents[name])

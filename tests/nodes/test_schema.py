@@ -30,6 +30,7 @@ def test_node_ids_are_for_ever(nodes):
         "InbetweenReverseFrames",
         "InbetweenPingPong",
         "InbetweenFlowPicture",
+        "InbetweenCompare",
         "InbetweenTrackEditor",
         "InbetweenMatchKeyframes",
         "InbetweenFollowPoints",

@@ -5,7 +5,7 @@ Owns the order of these steps and the state left by an interruption. Knows nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -51,6 +51,7 @@ def convert(
     doubts: Path | None = None,
     recipe: Mapping[str, str] | None = None,
     progress: Callable[[Done], object] = bool,
+    watch: Callable[[Iterator[Frame]], Iterable[Frame]] = iter,
 ) -> Converted:
     """Make the output of ``task`` from ``clip`` and write it to ``path``, with the ``sound`` of a file as ``audio`` asks.
 
@@ -58,7 +59,8 @@ def convert(
 
     ``model`` is called once the output is open. ``doubts``: also write the disagreement of several models there, as a grey
     clip. With a ``recipe`` (see `chunks.Chunks`), an interrupted earlier run is resumed. ``progress`` is called with the part
-    finished by an earlier run, then after each new frame. Raises `InputError`, and `Interrupted` on Ctrl-C.
+    finished by an earlier run, then after each new frame. ``watch`` passes the new frames on, each before it is written. Raises
+    `InputError`, and `Interrupted` on Ctrl-C.
     """
     rest = None if extras is None else extras.along(time_map(clip, task.asked))
     with fitted_sound(sound, clip, task.asked, path.suffix, audio) as heard:
@@ -75,7 +77,12 @@ def convert(
             return create_clip(doubts, replace(task.output, depth=8, alpha=False, colour=Colour()), time_base=task.tick)
 
         return write(
-            create, lambda since: render_frames(clip, model(), task, since=since), doubt_writer, clip.notes, progress=progress
+            create,
+            lambda since: render_frames(clip, model(), task, since=since),
+            doubt_writer,
+            clip.notes,
+            progress=progress,
+            watch=watch,
         )
 
 
@@ -86,8 +93,9 @@ def write(
     notes: list[str] | None = None,
     *,
     progress: Callable[[Done], object] = bool,
+    watch: Callable[[Iterator[Frame]], Iterable[Frame]] = iter,
 ) -> Converted:
-    """Write the frames after the part that ``create`` finds finished; see `convert` for ``doubts`` and ``progress``.
+    """Write the frames after the part that ``create`` finds finished; see `convert` for ``doubts``, ``progress`` and ``watch``.
 
     ``notes`` are those of the clip. The writer runs in its own thread.
     """
@@ -97,7 +105,7 @@ def write(
         with writer, doubts() as doubted:
             progress(done)
             with closing(frames(done.end if done.frames else None)) as made:
-                for frame in made:
+                for frame in watch(made):
                     writer.write(frame)
                     if doubted is not None:
                         doubted.write(shown_doubt(frame))
