@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import TypeVar
 
-from comfy_api.latest import io
+from comfy_api.latest import Input, io
+from torch import Tensor
 
 from ..vfi.clips.clip import Edited, Encoding
-from ..vfi.core import Frame
+from ..vfi.core import Frame, InputError
 from ..vfi.edit.join import Seam, described, joined, seam, seam_in_words
 from ..vfi.render.run import run
 from ..vfi.timing.grids import Subdivide, exact_rate, timing
@@ -17,6 +19,8 @@ from .load import usual
 from .model import Model
 from .node import Node
 from .video import Clip, make_video
+
+T = TypeVar("T")
 
 CATEGORY = "Inbetween/time"
 DESCRIPTION = (
@@ -64,11 +68,20 @@ def seams_of(clips: list[Iterable[Frame]], overlap: int, match_colours: bool, br
     return [seam(bridge.heard(before), bridge.heard(after), **asked) for before, after in pairwise(clips)]
 
 
+def several(clips: list[T], what: str) -> list[T]:
+    """Return ``clips``, from sockets and lists. Raises `InputError` unless there are two or more."""
+    if len(clips) < 2:
+        raise InputError(f"one {what} was given: two or more are needed, in sockets of their own or as a list in one")
+    return clips
+
+
 def report_of(seams: list[Seam]) -> str:
     return "\n".join(seam_in_words(number, found) for number, found in enumerate(seams, start=1))
 
 
 class JoinClips(Node):
+    LISTS = ("clips",)
+
     @classmethod
     def define_schema(cls) -> io.Schema:
         clip = io.Image.Input("clip", tooltip="A clip.")
@@ -78,12 +91,14 @@ class JoinClips(Node):
             category=CATEGORY,
             description=DESCRIPTION,
             search_aliases=ALIASES,
+            is_input_list=True,
             inputs=[
                 inputs.model_input("The model that re-interpolates frames at a seam."),
                 io.Autogrow.Input(
                     "clips",
-                    template=io.Autogrow.TemplatePrefix(clip, prefix="clip_", min=2, max=16),
-                    tooltip="The clips, in order, all of the same size. More inputs appear as they are used.",
+                    template=io.Autogrow.TemplatePrefix(clip, prefix="clip_", min=1, max=16),
+                    tooltip="The clips, in order, all of the same size. More inputs appear as they are used; each also takes a "
+                    "list of clips.",
                 ),
                 inputs.source_fps_input(),
                 *seam_inputs(),
@@ -99,14 +114,14 @@ class JoinClips(Node):
     @classmethod
     def execute(
         cls,
-        clips: io.Autogrow.Type,
+        clips: list[Tensor],
         source_fps: float,
         overlap: int = -1,
         match_colours: bool = True,
         bridge_frames: int = -1,
         model: Model | None = None,
     ) -> io.NodeOutput:
-        images = list(clips.values())
+        images = several(clips, "clip")
         read = [bridge.clip_of(clip, exact_rate(source_fps)) for clip in images]
         seams = seams_of(read, overlap, match_colours, bridge_frames)
         count = sum(map(len, images)) - sum(found.overlap for found in seams)
@@ -118,6 +133,8 @@ class JoinClips(Node):
 
 
 class JoinVideos(Node):
+    LISTS = ("videos",)
+
     @classmethod
     def define_schema(cls) -> io.Schema:
         video = io.Video.Input("video", tooltip="A video.")
@@ -127,12 +144,14 @@ class JoinVideos(Node):
             category=CATEGORY,
             description=f"{DESCRIPTION} Works from file to file: a long clip is never held in memory. Sound is dropped.",
             search_aliases=[*ALIASES, "concatenate videos"],
+            is_input_list=True,
             inputs=[
                 inputs.model_input("The model that re-interpolates frames at a seam."),
                 io.Autogrow.Input(
                     "videos",
-                    template=io.Autogrow.TemplatePrefix(video, prefix="video_", min=2, max=16),
-                    tooltip="The videos, in order, all of the same size. More inputs appear as they are used.",
+                    template=io.Autogrow.TemplatePrefix(video, prefix="video_", min=1, max=16),
+                    tooltip="The videos, in order, all of the same size. More inputs appear as they are used; each also takes "
+                    "a list of videos.",
                 ),
                 *seam_inputs(),
                 *inputs.codec_inputs(),
@@ -147,7 +166,7 @@ class JoinVideos(Node):
     @classmethod
     def execute(
         cls,
-        videos: io.Autogrow.Type,
+        videos: list[Input.Video],
         overlap: int = -1,
         match_colours: bool = True,
         bridge_frames: int = -1,
@@ -155,7 +174,7 @@ class JoinVideos(Node):
         crf: int = 18,
         model: Model | None = None,
     ) -> io.NodeOutput:
-        clips = [Clip.of(video).reader for video in videos.values()]
+        clips = [Clip.of(video).reader for video in several(videos, "video")]
         seams = seams_of(clips, overlap, match_colours, bridge_frames)
         info = described([clip.info for clip in clips], seams)
         together = Clip(Edited(info, [], lambda: joined(clips, seams)))
