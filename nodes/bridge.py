@@ -7,6 +7,7 @@ of models or of how frames are made.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from math import prod
 from typing import TypeVar
@@ -63,6 +64,20 @@ def clip_of(images: Tensor, rate: Fraction) -> Edited:
     count, height, width, channels = checked(images).shape
     info = Info(width, height, None, rate, count, count / rate, alpha=channels == 4, time_base=Fraction(1, rate.numerator))
     return Edited(info, [], lambda: frames_of_images(images, rate))
+
+
+def transparent(clip: Edited, masks: Tensor) -> Edited:
+    """The same clip with the alpha of ``masks``, [T,H,W] or [T,H,W,1]. Raises `InputError` if their shape is another."""
+    info = clip.info
+    shape = (info.frames, info.height, info.width)
+    if masks.shape not in (shape, (*shape, 1)):
+        raise InputError(f"alpha of shape {list(masks.shape)} was given: one mask per frame, {list(shape)}, is needed")
+    alphas = masks.reshape(-1, 1, info.height, info.width)
+    return Edited(
+        replace(info, alpha=True),
+        clip.notes,
+        lambda: (replace(frame, alpha=alpha) for frame, alpha in zip(clip, alphas, strict=True)),
+    )
 
 
 def room(count: int, shape: Sequence[int]) -> None:

@@ -54,6 +54,8 @@ class SplitFrames(Node):
 
 
 class JoinFrames(Node):
+    LISTS = ("chunks",)
+
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -87,8 +89,8 @@ class JoinFrames(Node):
         )
 
     @classmethod
-    def execute(cls, chunks: list[Tensor], overlap: list[int], seam: list[str]) -> io.NodeOutput:
-        images = joined_batches(chunks, overlap[0], seam[0])
+    def execute(cls, chunks: list[Tensor], overlap: int, seam: str) -> io.NodeOutput:
+        images = joined_batches(chunks, overlap, seam)
         return io.NodeOutput(images, len(images))
 
 

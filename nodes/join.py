@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import TypeVar
 
-from comfy_api.latest import io
+from comfy_api.latest import Input, io
+from torch import Tensor
 
 from ..vfi.clips.clip import Edited, Encoding
-from ..vfi.core import Frame
+from ..vfi.core import Frame, InputError
 from ..vfi.edit.join import Seam, described, joined, seam, seam_in_words
 from ..vfi.render.run import run
 from ..vfi.render.splice import joined_sound
@@ -19,6 +21,8 @@ from .model import Model
 from .node import Node
 from .video import Clip, make_video
 
+T = TypeVar("T")
+
 CATEGORY = "Inbetween/time"
 DESCRIPTION = (
     "Joins clips end to end. Frames that a clip repeats from the previous one are dropped, its colours are matched to the "
@@ -28,8 +32,8 @@ ALIASES = ["concatenate clips", "extend video", "continue video", "stitch", "sea
 
 
 def growing(one: io.Input) -> io.Autogrow.TemplateNames:
-    """Sockets for 2 to 16 clips like ``one``. ComfyUI shows the names as they are, so they are words that count from 1."""
-    return io.Autogrow.TemplateNames(one, names=[f"{one.id} {k}" for k in range(1, 17)], min=2)
+    """Sockets for up to 16 clips like ``one``. ComfyUI shows the names as they are, so they are words that count from 1."""
+    return io.Autogrow.TemplateNames(one, names=[f"{one.id} {k}" for k in range(1, 17)], min=1)
 
 
 def seam_inputs() -> list[io.Input]:
@@ -70,11 +74,20 @@ def seams_of(clips: list[Iterable[Frame]], overlap: int, match_colours: bool, br
     return [seam(bridge.heard(before), bridge.heard(after), **asked) for before, after in pairwise(clips)]
 
 
+def several(clips: list[T], what: str) -> list[T]:
+    """Return ``clips``, from sockets and lists. Raises `InputError` unless there are two or more."""
+    if len(clips) < 2:
+        raise InputError(f"one {what} was given: two or more are needed, in sockets of their own or as a list in one")
+    return clips
+
+
 def report_of(seams: list[Seam]) -> str:
     return "\n".join(seam_in_words(number, found) for number, found in enumerate(seams, start=1))
 
 
 class JoinClips(Node):
+    LISTS = ("clips",)
+
     @classmethod
     def define_schema(cls) -> io.Schema:
         clip = io.Image.Input("clip", tooltip="A clip.")
@@ -84,12 +97,14 @@ class JoinClips(Node):
             category=CATEGORY,
             description=DESCRIPTION,
             search_aliases=ALIASES,
+            is_input_list=True,
             inputs=[
                 inputs.model_input("The model that re-interpolates frames at a seam."),
                 io.Autogrow.Input(
                     "clips",
                     template=growing(clip),
-                    tooltip="The clips, in order, all of the same size. More inputs appear as they are used.",
+                    tooltip="The clips, in order, all of the same size. More inputs appear as they are used; each also takes a "
+                    "list of clips.",
                 ),
                 inputs.source_fps_input(),
                 *seam_inputs(),
@@ -105,14 +120,14 @@ class JoinClips(Node):
     @classmethod
     def execute(
         cls,
-        clips: io.Autogrow.Type,
+        clips: list[Tensor],
         source_fps: float,
         overlap: int = -1,
         match_colours: bool = True,
         bridge_frames: int = -1,
         model: Model | None = None,
     ) -> io.NodeOutput:
-        images = list(clips.values())
+        images = several(clips, "clip")
         read = [bridge.clip_of(clip, exact_rate(source_fps)) for clip in images]
         seams = seams_of(read, overlap, match_colours, bridge_frames)
         count = sum(map(len, images)) - sum(found.overlap for found in seams)
@@ -124,6 +139,8 @@ class JoinClips(Node):
 
 
 class JoinVideos(Node):
+    LISTS = ("videos",)
+
     @classmethod
     def define_schema(cls) -> io.Schema:
         video = io.Video.Input("video", tooltip="A video.")
@@ -134,12 +151,14 @@ class JoinVideos(Node):
             description=f"{DESCRIPTION} Works from file to file: a long clip is never held in memory. Sound is cut with the "
             "picture, and crossfaded at each seam.",
             search_aliases=[*ALIASES, "concatenate videos"],
+            is_input_list=True,
             inputs=[
                 inputs.model_input("The model that re-interpolates frames at a seam."),
                 io.Autogrow.Input(
                     "videos",
                     template=growing(video),
-                    tooltip="The videos, in order, all of the same size. More inputs appear as they are used.",
+                    tooltip="The videos, in order, all of the same size. More inputs appear as they are used; each also takes "
+                    "a list of videos.",
                 ),
                 *seam_inputs(),
                 *inputs.codec_inputs(),
@@ -156,7 +175,7 @@ class JoinVideos(Node):
     @classmethod
     def execute(
         cls,
-        videos: io.Autogrow.Type,
+        videos: list[Input.Video],
         overlap: int = -1,
         match_colours: bool = True,
         bridge_frames: int = -1,
@@ -164,7 +183,7 @@ class JoinVideos(Node):
         crf: int = 18,
         model: Model | None = None,
     ) -> io.NodeOutput:
-        given = [Clip.of(video) for video in videos.values()]
+        given = [Clip.of(video) for video in several(videos, "video")]
         clips = [clip.reader for clip in given]
         seams = seams_of(clips, overlap, match_colours, bridge_frames)
         info = described([clip.info for clip in clips], seams)

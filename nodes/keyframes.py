@@ -87,6 +87,8 @@ class FramerTween(Node):
 
 
 class KeyframeSequence(Node):
+    LISTS = ("keyframes",)
+
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -97,9 +99,10 @@ class KeyframeSequence(Node):
             "and followed points pass through it smoothly.",
             search_aliases=["framer", "keyframes", "morph", "slideshow", "storyboard", "time-lapse", "multiple keyframes"],
             is_experimental=True,  # never run with published weights
+            is_input_list=True,
             inputs=[
                 *network_inputs(),
-                io.Image.Input("keyframes", tooltip="Two or more keyframes, in order."),
+                io.Image.Input("keyframes", tooltip="Two or more keyframes, in order: a batch, or a list."),
                 io.Tracks.Input(
                     "tracks",
                     optional=True,
@@ -132,18 +135,17 @@ class KeyframeSequence(Node):
     def execute(
         cls,
         model: Any,
-        keyframes: Tensor,
+        keyframes: list[Tensor],
         follow: bool,
         timing: Literal["even", "motion"],
         control_net: Any = None,
         tracks: Mapping[str, Any] | None = None,
         **shared: Any,
     ) -> io.NodeOutput:
-        if len(bridge.checked(keyframes)) < 2:
-            raise InputError("one keyframe was given: two or more are needed, in one batch")
+        height, width = same_size(keyframes)
         settings = Settings.of(Drawing, **shared)
-        fit = Fit.middle((keyframes.shape[2], keyframes.shape[1]), settings.size)
-        pictures = fit.pictures(coloured(keyframes))
+        fit = Fit.middle((width, height), settings.size)
+        pictures = fit.pictures(torch.cat([coloured(batch) for batch in keyframes]))
         pairs = len(pictures) - 1
         found = sequence.matched(bridge.heard(pictures)) if follow or timing == "motion" else []
         ways = sequence.distances(found) if timing == "motion" else [1.0] * pairs
@@ -162,3 +164,15 @@ class KeyframeSequence(Node):
         )
         images = torch.stack(list(sequence.chained(clips))).movedim(1, -1)
         return io.NodeOutput(images, len(images), ", ".join(map(str, places)))
+
+
+def same_size(keyframes: list[Tensor]) -> tuple[int, int]:
+    """Height and width of the keyframes in all batches. Raises `InputError` unless there are two or more of one size."""
+    sizes = {tuple(bridge.checked(batch).shape[1:3]) for batch in keyframes}
+    if sum(map(len, keyframes)) < 2:
+        raise InputError("one keyframe was given: two or more are needed, in one batch or as a list")
+    if len(sizes) > 1:
+        told = ", ".join(f"{width}x{height}" for height, width in sorted(sizes))
+        raise InputError(f"keyframes of {told} were given: all must have the same size")
+    ((height, width),) = sizes
+    return height, width

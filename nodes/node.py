@@ -11,7 +11,7 @@ from functools import wraps
 from inspect import signature
 from math import isfinite
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, ClassVar
 
 from comfy_api.latest import io
 from torch import Tensor
@@ -43,6 +43,9 @@ class Node(io.ComfyNode):
     What ``validate_inputs`` takes is judged by it alone, as in ComfyUI: here only its type is checked.
     """
 
+    LISTS: ClassVar[tuple[str, ...]] = ()
+    """Of a node whose schema has ``is_input_list``: the inputs that are taken as lists. Any other has one value for all."""
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         execute = vars(cls).get("execute")
@@ -59,10 +62,11 @@ def _guarded(execute: Callable[..., Any]) -> Callable[..., Any]:
         judge = getattr(cls, "validate_inputs", None)
         judged = () if judge is None else tuple(signature(judge).parameters)
         ids = {one.id for one in schema.inputs}
+        lists = cls.LISTS if schema.is_input_list else None
         unknown = {name: value for name, value in given.items() if name not in ids}  # a mistake of the caller, not of a user
         try:
             with servers.discreet():
-                return _run(execute, cls, unknown | checked(schema.inputs, given, lists=schema.is_input_list, judged=judged))
+                return _run(execute, cls, unknown | checked(schema.inputs, given, lists=lists, judged=judged))
         except InputError as error:
             raise Refused(str(error)).with_traceback(error.__traceback__) from error.__cause__
 
@@ -81,27 +85,61 @@ def _run(execute: Callable[..., Any], cls: type[Node], given: Given) -> Any:
         raise InputError(text) from error
 
 
-def checked(inputs: Sequence[Any], given: Given, *, lists: bool = False, judged: Sequence[str] = ()) -> dict[str, Any]:
+def checked(
+    inputs: Sequence[Any], given: Given, *, lists: Sequence[str] | None = None, judged: Sequence[str] = ()
+) -> dict[str, Any]:
     """The values that a node is ``given`` for its ``inputs``, as its ``execute`` takes them.
 
-    ``lists``: each value is a list. The options of combos named in ``judged`` are not looked at. An optional input that is None
-    is left out. Raises `InputError`, which names the input, its value and what is allowed.
+    ``lists``: each value is a list, and the inputs that it names are taken as such. The options of combos named in ``judged``
+    are not looked at. An optional input that is None is left out. Raises `InputError`, which names the input, its value and
+    what is allowed.
     """
     taken: dict[str, Any] = {}
     for one in inputs:
         name = one.display_name or one.id
         value = given.get(one.id)
-        if value is None:
+        if _absent(value):
             if one.optional:
                 continue
             raise InputError(f"{name} was not given: {_allowed(one)} is needed")
-        if not lists:
+        if lists is None:
             taken[one.id] = _read(one, name, value, one.id in judged)
-        elif isinstance(value, list) and value:
-            taken[one.id] = [_read(one, name, each, one.id in judged) for each in value]
         else:
-            raise InputError(f"{name} is {_shown(value)}: a list of one value or more is needed")
+            values = _listed(one, name, value, one.id in judged)
+            taken[one.id] = values if one.id in lists else _single(name, values)
     return taken
+
+
+def _absent(value: Any) -> bool:
+    """Whether a value is None, or a list that holds nothing else."""
+    return value is None or (isinstance(value, list) and bool(value) and all(each is None for each in value))
+
+
+def _listed(one: Any, name: str, value: Any, judged: bool) -> list[Any]:
+    """The values of an input that ComfyUI gives as a list; the lists of the sockets of a group, one after the other."""
+    if one.io_type == "COMFY_AUTOGROW_V3":
+        sockets = _sockets(one, name, value)
+        return [each for key, listed in sockets.items() for each in _listed(one.template.input, key, listed, judged)]
+    if not isinstance(value, list) or not value:
+        raise InputError(f"{name} is {_shown(value)}: a list of one value or more is needed")
+    return [_read(one, name, each, judged) for each in value]
+
+
+def _single(name: str, values: list[Any]) -> Any:
+    """The one value of a list. Raises `InputError` if there are several numbers or texts, for then none of them is meant."""
+    first = values[0]
+    other = next((value for value in values if isinstance(value, str | Real) and value != first), None)
+    if other is not None:
+        raise InputError(f"{name} is both {_shown(first)} and {_shown(other)} in the list: one value for all is needed")
+    return first
+
+
+def _sockets(one: Any, name: str, value: Any) -> dict[str, Any]:
+    """The sockets in use of inputs that grow."""
+    given = {key: each for key, each in value.items() if not _absent(each)} if isinstance(value, Mapping) else None
+    if given is None or not one.template.min <= len(given) <= len(one.template.names):
+        raise _refused(one, name, value)
+    return given
 
 
 def _read(one: Any, name: str, value: Any, judged: bool) -> Any:
@@ -122,10 +160,7 @@ def _read(one: Any, name: str, value: Any, judged: bool) -> Any:
     elif kind == "COMFY_DYNAMICCOMBO_V3":
         return _choice(one, name, value)
     elif kind == "COMFY_AUTOGROW_V3":
-        given = {key: each for key, each in value.items() if each is not None} if isinstance(value, Mapping) else None
-        if given is None or not one.template.min <= len(given) <= len(one.template.names):
-            raise _refused(one, name, value)
-        return {key: _read(one.template.input, key, each, judged) for key, each in given.items()}
+        return {key: _read(one.template.input, key, each, judged) for key, each in _sockets(one, name, value).items()}
     elif (kind in ("IMAGE", "MASK") and not isinstance(value, Tensor)) or (kind == "TRACKS" and not isinstance(value, Mapping)):
         raise _refused(one, name, value)
     return value

@@ -363,6 +363,19 @@ def nodes(part: Callable[[str], ModuleType]) -> dict[str, type]:
     return {node.define_schema().node_id: node for node in made}
 
 
+def as_lists(schema: Schema, given: dict[str, Any]) -> dict[str, Any]:
+    """Inputs as ComfyUI gives them to a node that takes lists; of those that grow, each socket has a list."""
+    grow = {part.id for part in schema.inputs if part.io_type == "COMFY_AUTOGROW_V3"}
+
+    def listed(value: Any) -> list[Any]:
+        return value if isinstance(value, list) else [value]
+
+    def read(name: str, value: Any) -> Any:
+        return {key: listed(each) for key, each in value.items()} if name in grow else listed(value)
+
+    return {name: read(name, value) for name, value in given.items()}
+
+
 @pytest.fixture
 def run(nodes: dict[str, type]) -> Callable[..., tuple]:
     """Run a node as ComfyUI does; omitted inputs take their defaults."""
@@ -373,7 +386,7 @@ def run(nodes: dict[str, type]) -> Callable[..., tuple]:
         given = {part.id: value for part in schema.inputs if (value := inputs.pop(part.id, part.default)) is not None}
         assert not inputs, f"{node_id} has no input {inputs}"
         if schema.is_input_list:
-            given = {name: value if isinstance(value, list) else [value] for name, value in given.items()}
+            given = as_lists(schema, given)
         return node.execute(**given).result
 
     return run

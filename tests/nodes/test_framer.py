@@ -173,6 +173,14 @@ def test_a_sequence_has_each_keyframe_once(run, drawn):
 
 
 @torch.no_grad()
+def test_keyframes_may_come_as_a_list(run, drawn):
+    _, count, places = run("InbetweenKeyframeSequence", **ALL, keyframes=[images(), torch.cat([images()] * 2)])
+    assert (count, places) == (9, "0, 4, 8")
+    with pytest.raises(ValueError, match="keyframes of 64x32, 128x64 were given: all must have the same size"):
+        run("InbetweenKeyframeSequence", **ALL, keyframes=[images(), images()[:, ::2, ::2]])
+
+
+@torch.no_grad()
 def test_tracks_of_a_sequence_are_those_of_its_pairs(run, drawn):
     path = torch.linspace(0, 40, 9).reshape(9, 1, 1).expand(9, 1, 2)
     tracks = {"track_path": path, "track_visibility": torch.ones(9, 1, dtype=torch.bool)}

@@ -28,6 +28,26 @@ def test_shared_frames_are_left_out_and_colours_matched(run, linear):
     assert len(report.splitlines()) == 2
 
 
+def test_a_list_in_one_socket_is_as_good_as_sockets(run, linear):
+    """As a list of clips arrives from a node that makes one, and their rates beside it."""
+    clips = [moving(0, 20), moving(17, 40), moving(40, 50)]
+    apart, *_ = run("InbetweenJoinClips", model=linear, clips=dict(zip(("clip_0", "clip_1", "clip_2"), clips, strict=True)))
+    together, *_ = run("InbetweenJoinClips", model=linear, clips={"clip_0": clips}, source_fps=[24.0] * 3)
+    mixed, *_ = run("InbetweenJoinClips", model=linear, clips={"clip_0": clips[:2], "clip_1": clips[2]})
+    assert torch.equal(together, apart)
+    assert torch.equal(mixed, apart)
+
+
+def test_one_clip_and_two_rates_get_a_sentence(run, linear, part):
+    with pytest.raises(ValueError, match=r"^one clip was given: two or more are needed"):
+        run("InbetweenJoinClips", model=linear, clips={"clip_0": moving(0, 4)})
+    with pytest.raises(ValueError, match=r"^source fps is both 24\.0 and 25\.0 in the list: one value for all is needed"):
+        run("InbetweenJoinClips", model=linear, clips={"clip_0": [moving(0, 4)] * 2}, source_fps=[24.0, 25.0])
+    video = part("nodes.video").InputImpl.VideoFromComponents(moving(0, 4), 24)
+    with pytest.raises(ValueError, match=r"^one video was given: two or more are needed"):
+        run("InbetweenJoinVideos", model=linear, videos={"video_0": [video]})
+
+
 def test_a_jump_is_bridged(run, linear):
     clips = {"clip 1": moving(0, 20), "clip 2": moving(24, 44)}
     _, _, originals, report = run("InbetweenJoinClips", model=linear, clips=clips, match_colours=False)
@@ -42,6 +62,7 @@ def test_videos_are_joined(run, linear, part):
     videos = {"video 1": made_of(moving(0, 12), 24), "video 2": made_of(moving(10, 24), 24)}
     video, count, report = run("InbetweenJoinVideos", model=linear, videos=videos)
     assert count == 24
+    assert run("InbetweenJoinVideos", model=linear, videos={"video_0": list(videos.values())})[1:] == (count, report)
     assert "2 shared frames left out" in report
     frames = list(part("vfi.clips.open").open_clip(video.get_stream_source()))
     torch.testing.assert_close(frames[13].rgb.movedim(0, -1), moving(13, 14)[0], atol=0.08, rtol=0)

@@ -150,6 +150,80 @@ def test_a_cancelled_run_leaves_no_file(run, linear, file, from_file, server, at
     assert not list(server.temp.iterdir())
 
 
+@pytest.fixture
+def cropped(from_file, file):
+    """The right half of a VIDEO, noted and not yet applied, as ComfyUI after 0.25 does it."""
+
+    class Cropped(from_file):
+        saved: tuple = ()
+
+        def get_dimensions(self) -> tuple[int, int]:
+            return 32, 48
+
+        def as_cropped(self, *rectangle: int) -> None:
+            """Only its presence counts."""
+
+        def save_to(self, path: str, **options) -> None:
+            self.saved += ((Path(path), options),)
+            with av.open(self.file) as source, av.open(path, "w") as output:
+                stream = output.add_stream("libx264", rate=RATE, options={"crf": str(options["crf"])})
+                stream.width, stream.height, stream.pix_fmt = 32, 48, "yuv420p"
+                for frame in source.decode(video=0):
+                    picture = av.VideoFrame.from_ndarray(frame.to_ndarray(format="rgb24")[:, 32:], format="rgb24")
+                    output.mux(stream.encode(picture))
+                output.mux(stream.encode(None))
+
+    return Cropped
+
+
+@pytest.mark.parametrize("states", [True, False])
+def test_a_crop_that_is_only_noted_is_seen(run, linear, cropped, file, server, states: bool):
+    video = cropped(str(file))
+    if states:
+        video.get_dimensions = lambda: (64, 48)  # as after a crop of a larger size
+        video.has_pending_frame_edits = lambda: True
+    made, *_ = run("InbetweenInterpolateVideo", model=linear, video=video, mode=TWICE)
+    with av.open(made.get_stream_source()) as container:
+        assert (container.streams.video[0].width, container.streams.video[0].height) == (32, 48)
+    assert seen(made)[0] == pytest.approx([*(5.0 * k for k in range(46)), 230, 230], abs=2.5)
+    ((path, options),) = video.saved
+    assert options["crf"] == 0
+    assert not path.exists()
+
+
+def test_a_video_without_edits_is_read_from_its_own_file(run, linear, cropped, file):
+    turned = cropped(str(file))
+    turned.get_dimensions = lambda: (48, 64)  # of a turned video, ComfyUI says either
+    stated = cropped(str(file))
+    stated.has_pending_frame_edits = lambda: False
+    for video in (turned, stated):
+        run("InbetweenInterpolateVideo", model=linear, video=video, mode=TWICE)
+        assert not video.saved
+
+
+@pytest.mark.parametrize(("space", "transfer"), [("sRGB", 2), ("auto", 2), ("HDR", 18), ("HDR PQ", 16)])
+def test_images_in_hdr_stay_in_hdr(run, linear, from_components, space: str, transfer: int):
+    video = from_components(torch.rand(3, 48, 64, 3), Fraction(20))
+    video.get_color_space, video.get_bit_depth = lambda: space, lambda: 10
+    made, *_ = run("InbetweenInterpolateVideo", model=linear, video=video, mode=TWICE)
+    with av.open(made.get_stream_source()) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.color_trc, context.format.name) == (transfer, "yuv420p10le")
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_alpha_beside_images_is_read(part, from_components, deep: bool):
+    alpha = torch.rand(3, 48, 64, *((1,) if deep else ()))
+    components = from_components(torch.rand(3, 48, 64, 3), Fraction(20)).get_components()
+    components.alpha = alpha
+    clip = part("nodes.video").Clip.of_components(components, 8).reader
+    assert clip.info.alpha
+    assert torch.equal(torch.stack([frame.alpha[0] for frame in clip]), alpha.reshape(3, 48, 64))
+    components.alpha = alpha[:2]
+    with pytest.raises(ValueError, match="one mask per frame"):
+        part("nodes.video").Clip.of_components(components, 8)
+
+
 def test_what_is_no_video_gets_a_sentence(run, linear, tmp_path, from_file):
     (tmp_path / "text.mp4").write_text("not a video")
     with pytest.raises(ValueError, match="is not a readable video or image"):

@@ -1,4 +1,4 @@
-"""A tiny VAE and a tiny CLIP vision model, for ComfyUI's own loaders know full sizes only, and nodes that keep and break."""
+"""A tiny VAE and a tiny CLIP vision model, for ComfyUI's own loaders know full sizes only; nodes that keep, break and loop."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from unittest import mock
 import folder_paths
 import torch
 from comfy import model_management
+from comfy_execution.graph_utils import GraphBuilder
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -127,7 +128,39 @@ class Change:
         return (own,)
 
 
+class Turns:
+    """A loop as ComfyUI makes one: its body, Interpolate Frames with 2, 3, ... times, is copied once per turn."""
+
+    RETURN_TYPES, FUNCTION, CATEGORY = ("IMAGE",), "turn", "tests"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"images": ("IMAGE", {"rawLink": True}), "model": ("*", {"rawLink": True}), "turns": ("INT", {})}}
+
+    def turn(self, images: list[Any], model: list[Any], turns: int) -> dict[str, Any]:
+        graph = GraphBuilder()
+        for turn in range(turns):
+            options = {"source_fps": 24.0, "mode": "times", "mode.times": turn + 2}
+            images = graph.node("InbetweenInterpolate", f"turn_{turn}", images=images, model=model, **options).out(0)
+        return {"result": (images,), "expand": graph.finalize()}
+
+
+class CurveValues:
+    """What a CURVE says at ``count`` places from 0 to just before 1."""
+
+    RETURN_TYPES, FUNCTION, CATEGORY = ("STRING",), "tell", "tests"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"curve": ("CURVE",), "count": ("INT", {})}}
+
+    def tell(self, curve: Any, count: int) -> tuple[str]:
+        return (" ".join(str(curve.interp(place / count)) for place in range(count)),)
+
+
 NODE_CLASS_MAPPINGS = {
+    "TinyTurns": Turns,
+    "TinyCurve": CurveValues,
     "TinyKeep": Keep,
     "TinyHalf": LoadHalf,
     "TinyChange": Change,
