@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import folder_paths
-from comfy_api.latest import io
+from comfy_api.v0_0_2 import io
 
 from ..vfi.core import InputError
 from ..vfi.model import registry, weights

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import pairwise
 
-from comfy_api.latest import io
+from comfy_api.v0_0_2 import io
 
 from ..vfi.clips.clip import Edited, Encoding
 from ..vfi.core import Frame

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import folder_paths
-from comfy_api.latest import Input, InputImpl
+from comfy_api.v0_0_2 import Input, InputImpl
 
 from ..vfi.clips.animation import is_animation
 from ..vfi.clips.clip import Encoding, Reader, Source, Trimmed, unbound

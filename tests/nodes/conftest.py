@@ -232,7 +232,7 @@ class Server:
         io["Autogrow"].TemplatePrefix, io["Autogrow"].Type = TemplatePrefix, dict
         io |= {"Custom": kind, "Schema": Schema, "ComfyNode": ComfyNode, "NodeOutput": NodeOutput}
         io["NodeReplace"], io["Hidden"] = NodeReplace, SimpleNamespace(unique_id="UNIQUE_ID")
-        latest = {
+        api = {
             "io": SimpleNamespace(**io),
             "UI": SimpleNamespace(PreviewImage=PreviewImage),
             "ComfyExtension": type("ComfyExtension", (), {}),
@@ -261,7 +261,7 @@ class Server:
         contents = {
             "comfy_api": {},
             "comfy_api.input": {"CurveInput": Curve, "LinearCurve": LinearCurve},
-            "comfy_api.latest": latest,
+            "comfy_api.v0_0_2": api,
             "comfy": {},
             "comfy.utils": {"ProgressBar": ProgressBar},
             "comfy.model_management": management,
