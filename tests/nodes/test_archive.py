@@ -1,4 +1,4 @@
-"""What Comfy Registry hands out: the files that git tracks without those of ``.comfyignore``, as ``comfy node publish`` packs them."""
+"""The archive of Comfy Registry: the files that git tracks without those of ``.comfyignore``, as comfy-cli packs them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def packed(tmp_path_factory) -> tuple[set[str], zipfile.ZipFile]:
 def test_it_is_small(packed):
     _, archive = packed
     size = sum(one.compress_size for one in archive.infolist() if not one.filename.startswith(WEIGHTS))
-    assert size < MOST, f"{size} bytes; the largest are {sorted((one.compress_size, one.filename) for one in archive.infolist())[-5:]}"
+    assert size < MOST, (
+        f"{size} bytes; the largest are {sorted((one.compress_size, one.filename) for one in archive.infolist())[-5:]}"
+    )
 
 
 def test_it_holds_what_runs_and_nothing_that_only_a_developer_needs(packed):
