@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
+from .blueprints import add_words
 from .clip import JoinFrames, PingPongFrames, ReverseFrames, SelectFrames, SplitFrames
 from .convert import ConvertModel
 from .drop_in import DropIn, SkippedPairs, register
@@ -28,7 +29,10 @@ class InbetweenExtension(ComfyExtension):
     """The pack, as ComfyUI registers it."""
 
     async def on_load(self) -> None:
+        from server import PromptServer  # only ComfyUI itself has one
+
         await register()
+        await add_words(getattr(PromptServer.instance, "subgraph_manager", None))
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [
