@@ -52,6 +52,7 @@ def test_it_holds_what_runs_and_nothing_that_only_a_developer_needs(packed):
     assert names >= {"__init__.py", "pyproject.toml", "requirements.txt", "LICENSE", "README.md", "CHANGELOG.md"}
     for folder in NEEDED:
         assert names >= {name for name in listed() if name.startswith(f"{folder}/")}, folder
+    assert all(name.isascii() and not set(name) & set('"\\') for name in names), "comfy-cli loses names that git quotes"
     assert not {name.split("/")[0] for name in names} & {"tests", "training", "benchmarks", ".ci", ".github"}
 
 
