@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from comfy_api.latest import ComfyExtension, io
+from comfy_api.v0_0_2 import ComfyExtension, io
 
-from . import drop_in, picker
+from . import blueprints, drop_in, picker
 from .clip import JoinFrames, PingPongFrames, ReverseFrames, SelectFrames, SplitFrames
 from .compare import Compare
 from .convert import ConvertModel
@@ -30,8 +30,11 @@ class InbetweenExtension(ComfyExtension):
     """The pack, as ComfyUI registers it."""
 
     async def on_load(self) -> None:
+        from server import PromptServer  # only ComfyUI itself has one
+
         await drop_in.register()
         picker.register()
+        await blueprints.add_words(getattr(PromptServer.instance, "subgraph_manager", None))
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [

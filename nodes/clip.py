@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 import torch
-from comfy_api.latest import io
+from comfy_api.v0_0_2 import io
 from torch import Tensor
 
 from ..vfi.core import InputError

@@ -12,7 +12,7 @@ import cv2
 import folder_paths
 import torch
 import torch.nn.functional as F
-from comfy_api.latest import Input, io
+from comfy_api.v0_0_2 import Input, io
 from torch import Tensor
 
 from ..vfi.clips.clip import Reader

@@ -9,7 +9,7 @@ import logging
 from pathlib import Path
 
 import folder_paths
-from comfy_api.latest import io
+from comfy_api.v0_0_2 import io
 
 from ..vfi.core import InputError
 from ..vfi.model import registry, weights

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import folder_paths
-from comfy_api.latest import ComfyAPI, io
+from comfy_api.v0_0_2 import ComfyAPI, io
 from torch import Tensor
 
 from ..vfi.core import InputError, Options

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 
-from comfy_api.latest import io
+from comfy_api.v0_0_2 import io
 
 from .model import ModelType
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import TypeVar
 
-from comfy_api.latest import Input, io
+from comfy_api.v0_0_2 import Input, io
 from torch import Tensor
 
 from ..vfi.clips.clip import Edited, Encoding

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 import torch
-from comfy_api.latest import io
+from comfy_api.v0_0_2 import io
 from torch import Tensor
 
 from ..vfi.core import InputError

@@ -13,7 +13,7 @@ from typing import Any
 import folder_paths
 from comfy.model_management import throw_exception_if_processing_interrupted
 from comfy.utils import ProgressBar
-from comfy_api.latest import io
+from comfy_api.v0_0_2 import io
 
 from ..vfi.core import Checkpoint, InputError, Interpolator, Options, Sampling
 from ..vfi.model import load as loading

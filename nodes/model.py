@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from comfy import model_management, model_patcher
-from comfy_api.latest import io
+from comfy_api.v0_0_2 import io
 
 from ..vfi.core import InputError, Interpolator
 from ..vfi.model import backends

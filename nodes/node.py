@@ -13,7 +13,7 @@ from math import isfinite
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
-from comfy_api.latest import io
+from comfy_api.v0_0_2 import io
 from torch import Tensor
 
 from ..vfi.core import InputError

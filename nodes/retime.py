@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from comfy_api.input import CurveInput, LinearCurve
-from comfy_api.latest import Input, io
+from comfy_api.input import CurveInput, LinearCurve  # v0_0_2 of ComfyUI 0.25 has no curves
+from comfy_api.v0_0_2 import Input, io
 from torch import Tensor
 
 from ..vfi.clips.clip import Encoding, Info

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import accumulate
 
-from comfy_api.latest import Input, io
+from comfy_api.v0_0_2 import Input, io
 from torch import Tensor
 
 from ..vfi.clips.clip import Reader

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import folder_paths
-from comfy_api.latest import io
+from comfy_api.v0_0_2 import io
 from torch import Tensor
 
 from ..vfi.tween import files, svd, svdkfi

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import folder_paths
 import torch
-from comfy_api.latest import io
+from comfy_api.v0_0_2 import io
 from torch import Tensor
 
 from ..vfi.core import InputError

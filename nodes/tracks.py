@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any
 
 import torch
-from comfy_api.latest import UI, io
+from comfy_api.v0_0_2 import UI, io
 from torch import Tensor
 from torch.nn.functional import interpolate
 

@@ -14,7 +14,7 @@ from typing import Any
 from weakref import finalize
 
 import folder_paths
-from comfy_api.latest import Input, InputImpl
+from comfy_api.v0_0_2 import Input, InputImpl
 
 from ..vfi.clips.animation import is_animation
 from ..vfi.clips.clip import Encoding, Info, Reader, Source, Trimmed, unbound

@@ -104,6 +104,11 @@ def eager_imports(path: Path) -> Iterator[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("path", NODES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nodes_name_the_version_of_the_interface_that_they_were_written_for(path: Path):
+    assert all(level or not name.startswith("comfy_api.latest") for level, name in imports(path)), "use comfy_api.v0_0_2"
+
+
+@pytest.mark.parametrize("path", NODES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_nodes_reach_the_library_relatively(path: Path):
     assert all(level or name.split(".")[0] != "vfi" for level, name in imports(path))
 

@@ -270,7 +270,7 @@ class Server:
         io["Autogrow"].TemplateNames, io["Autogrow"].Type = TemplateNames, dict
         io |= {"Custom": kind, "Schema": Schema, "ComfyNode": ComfyNode, "NodeOutput": NodeOutput}
         io["NodeReplace"], io["Hidden"] = NodeReplace, SimpleNamespace(unique_id="UNIQUE_ID")
-        latest = {
+        api = {
             "io": SimpleNamespace(**io),
             "UI": SimpleNamespace(PreviewImage=PreviewImage),
             "ComfyExtension": type("ComfyExtension", (), {}),
@@ -299,7 +299,7 @@ class Server:
         contents = {
             "comfy_api": {},
             "comfy_api.input": {"CurveInput": Curve, "LinearCurve": LinearCurve},
-            "comfy_api.latest": latest,
+            "comfy_api.v0_0_2": api,
             "comfy": {},
             "comfy.cli_args": {"args": self.args, "LatentPreviewMethod": Method},
             "comfy.utils": {"ProgressBar": ProgressBar},

@@ -60,3 +60,12 @@ def test_every_input_is_one_that_the_node_has(forms, nodes):
                 if part.io_type == "COMFY_AUTOGROW_V3":
                     known |= {f"{part.id}.{name}" for name in part.template.names}
             assert node["inputs"].keys() <= known
+
+
+def test_an_app_asks_for_widgets_and_shows_results_that_there_are():
+    graph = json.loads((ROOT / "example_workflows" / "Smooth a video (app).json").read_text(encoding="utf-8"))
+    nodes, app = {node["id"]: node for node in graph["nodes"]}, graph["extra"]["linearData"]
+    assert graph["extra"]["linearMode"] is True
+    for key, name in app["inputs"]:
+        assert name in [slot["widget"]["name"] for slot in nodes[key]["inputs"] if "widget" in slot]
+    assert [nodes[key]["type"] for key in app["outputs"]] == ["SaveVideo"]
