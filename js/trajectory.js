@@ -2,6 +2,7 @@
 
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
+import { chain, passWheel, takePlace } from "./attach.js";
 import { linked, picture, signature, sources, valueOf, viewUrl } from "./sources.js";
 import { TrackView } from "./track_view.js";
 import { frameOf } from "./track_view/frame.js";
@@ -42,7 +43,7 @@ app.registerExtension({
         hideOnZoom: false,
       });
       fillNode(widget);
-      view.element.addEventListener("wheel", passWheel, { passive: false });
+      view.element.addEventListener("wheel", wheeled, { passive: false });
       attend(node, view);
       return { widget };
     },
@@ -71,14 +72,11 @@ function fillNode(widget) {
   Object.defineProperty(widget, "width", { configurable: true, enumerable: false, get: () => undefined, set: () => {} });
 }
 
-/** Give the graph a wheel event that the editor has no use for. In Nodes 2.0 the node has already done so. */
-function passWheel(event) {
+/** Give the graph a wheel event that the editor has no use for. */
+function wheeled(event) {
   const root = event.currentTarget;
-  if (event.defaultPrevented || root.closest("[data-node-id]") || document.fullscreenElement === root) return;
-  if (root.contains(document.activeElement) && !forGraph(event)) return;
-  event.preventDefault();
-  event.stopPropagation();
-  app.canvas.canvas.dispatchEvent(new WheelEvent(event.type, event));
+  if (document.fullscreenElement === root) return;
+  if (!root.contains(document.activeElement) || forGraph(event)) passWheel(event);
 }
 
 /** Keep a view up to date with its node. Polls, because links, uploads and undo share no event. */
@@ -88,7 +86,7 @@ function attend(node, view) {
   let known = null;
 
   const glance = () => {
-    if (node.graph) takePlace(node, view.element);
+    if (node.graph) takePlace(node, view.element, ".inbetween-tracks");
     if (!view.element.isConnected) return;
     const kept = remembered();
     if (known !== key()) {
@@ -122,12 +120,6 @@ function attend(node, view) {
     found(output ?? {});
     glance();
   });
-}
-
-/** Replace the old node's element, which Nodes 2.0 leaves in place when undo recreates the node under the same id. */
-function takePlace(node, element) {
-  if (element.isConnected || node.graph !== app.canvas?.graph) return;
-  document.querySelector(`[data-node-id="${node.id}"] .inbetween-tracks`)?.replaceWith(element);
 }
 
 /**
@@ -200,13 +192,4 @@ async function choose(node, view, end, file) {
     node.properties[CHOSEN] = entry ? { ...others, [end]: entry } : others;
     if (!Object.keys(node.properties[CHOSEN]).length) delete node.properties[CHOSEN];
   });
-}
-
-function chain(object, name, after) {
-  const before = object[name];
-  object[name] = function (...given) {
-    const result = before?.apply(this, given);
-    after(...given);
-    return result;
-  };
 }

@@ -7,6 +7,7 @@ from comfy_api.latest import ComfyExtension, io
 from .clip import JoinFrames, PingPongFrames, ReverseFrames, SelectFrames, SplitFrames
 from .convert import ConvertModel
 from .drop_in import DropIn, SkippedPairs, register
+from .examples import ExampleClip, ExamplePicture, serve
 from .framer import CfgCurve, FramerApplyTracks, FramerConditioning, FramerLoader
 from .guide import GuideModel
 from .interpolate import Augment, Interpolate, InterpolateVideo, ModelConsensus
@@ -28,6 +29,7 @@ class InbetweenExtension(ComfyExtension):
     """The pack, as ComfyUI registers it."""
 
     async def on_load(self) -> None:
+        serve()
         await register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
@@ -69,6 +71,8 @@ class InbetweenExtension(ComfyExtension):
             RepairFrames,
             SvdkfiLoader,
             SvdkfiTween,
+            ExampleClip,
+            ExamplePicture,
             DropIn,
             SkippedPairs,
         ]

@@ -14,6 +14,7 @@ from vfi.edit.find import Edit, Finder, find_plan, with_repeats
 from vfi.edit.plan import Event, Output
 
 CLIPS = Path(__file__).parents[1] / "data" / "clips"
+CUT = Path(__file__).parents[2] / "examples" / "cut-25fps.mp4"
 RATE = F(24)
 
 
@@ -73,7 +74,7 @@ def test_an_edit_of_what_is_not_there_is_refused(text: str, says: str):
 
 @pytest.mark.parametrize("policy", ["hold", "blend", "interpolate"])
 def test_the_plan_marks_as_its_finder_did(policy):
-    reader = open_clip(CLIPS / "hard_cut_25fps.mp4")
+    reader = open_clip(CUT)
     finder = Finder(policy, "spread")
     marked = [(frame.time, frame.cut, frame.repeat) for frame in finder.marks(reader)]
     plan = finder.plan(reader.info.rate, Output(fps=F(60)))

@@ -17,7 +17,7 @@ from vfi.tracks.formats import loads, tracks_of
 pytestmark = pytest.mark.comfyui
 
 FOX, FRAMES, RATE = ROOT / "examples" / "fox-16fps.mp4", 33, 16
-CUT = ROOT / "tests" / "data" / "clips" / "hard_cut_25fps.mp4"
+CUT = ROOT / "examples" / "cut-25fps.mp4"
 BALL, SIZE = (slice(256, 344), slice(52, 140)), (640, 384)
 """Where the ball is in ball-first.png, rows and columns, and how large that is."""
 
