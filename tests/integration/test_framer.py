@@ -403,6 +403,8 @@ def test_an_example_runs(networks, session, name, count):
 
 
 def test_no_example_is_left_out():
-    own = [title(name) for name in EXAMPLES if "InbetweenFramerLoader" in {node["class_type"] for node in api_form(name).values()}]
+    own = [
+        title(name) for name in EXAMPLES if "InbetweenFramerLoader" in {node["class_type"] for node in api_form(name).values()}
+    ]
     (tested,) = (mark.args[1] for mark in test_an_example_runs.pytestmark if mark.name == "parametrize")
     assert sorted(name for name, _ in tested) == sorted(own)
