@@ -139,7 +139,9 @@ def test_it_opens_clean_and_runs(page: Any, fresh: ComfyUI, name: str):
     assert {tuple(one.get(key) for key in told) for one in wrong.pop("models")} == {
         tuple(model[key] for key in told) for model in models
     }
-    assert wrong == {name: value for name, value in CLEAN.items() if name != "models"}
+    lacking = [node["type"] for node in graph["nodes"] if "models" in node["properties"]]
+    assert sorted(wrong.pop("red")) == sorted(lacking)
+    assert wrong == {name: value for name, value in CLEAN.items() if name not in ("models", "red")}
     assert overlaps(page) == []
     for end in ("first", "last"):
         if any(node["type"] == "InbetweenTrackEditor" for node in graph["nodes"]):
