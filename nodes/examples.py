@@ -23,10 +23,11 @@ PICTURES = {"ball-first.png": "ball-mask.png", "ball-last.png": None}
 
 
 def serve() -> None:
-    """Let browsers read the examples from ComfyUI's server."""
+    """Let browsers read the examples from ComfyUI's server, which would not start if the folder were missing."""
     from server import PromptServer
 
-    PromptServer.instance.routes.static(ADDRESS, FOLDER)
+    if FOLDER.is_dir():
+        PromptServer.instance.routes.static(ADDRESS, FOLDER)
 
 
 class ExampleClip(Node):
