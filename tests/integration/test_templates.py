@@ -181,3 +181,37 @@ def test_the_editor_shows_the_ends_of_an_example_clip_before_a_run(page: Any):
     for end in ("first", "last"):
         text = f"fox-16fps.mp4, {end} frame"
         page.wait_for_function(f"document.querySelector('[data-testid=source-{end}]')?.textContent === '{text}'")
+
+
+SHOWN = """() => {
+  const node = app.graph._nodes[0], of = LiteGraph.vueNodesMode ? `[data-node-id="${node.id}"] ` : "";
+  const seen = [...document.querySelectorAll(`${of}img.inbetween-example`)].filter(one => one.checkVisibility());
+  return seen.map(one => `${one.getAttribute("src").split("/").pop()} ${one.naturalWidth}`).join();
+}"""
+
+
+def test_an_example_node_shows_the_picture_that_is_chosen_after_undo_too(page: Any):
+    page.evaluate(
+        """() => {
+          app.graph.clear();
+          const node = LiteGraph.createNode("InbetweenExamplePicture");
+          app.graph.add(node);
+          node.pos = [100, 100];
+          app.canvas.ds.reset();
+        }"""
+    )
+    page.wait_for_function(f"({SHOWN})() === 'ball-first.png 640'")
+    let_pass(page, 500)
+    change = """() => {
+      const widget = app.graph._nodes[0].widgets[0];
+      app.canvas.emitBeforeChange();
+      widget.value = "ball-last.png";
+      widget.callback?.(widget.value);
+      app.canvas.emitAfterChange();
+    }"""
+    page.evaluate(change)
+    page.wait_for_function(f"({SHOWN})() === 'ball-last.png 640'")
+    let_pass(page, 500)
+    page.keyboard.press("Control+z")
+    page.wait_for_function("app.graph._nodes[0].widgets[0].value === 'ball-first.png'")
+    page.wait_for_function(f"({SHOWN})() === 'ball-first.png 640'")
