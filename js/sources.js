@@ -20,6 +20,10 @@ const FILES = ["image", "file", "video"];
 const CARRIED = ["IMAGE", "VIDEO", "*", "COMFY_MATCHTYPE_V3"];
 const [NEVER, BYPASS] = [2, 4];
 
+/** Nodes whose files are the pack's own, and where the server shows these. */
+const EXAMPLES = new Set(["InbetweenExampleClip", "InbetweenExamplePicture"]);
+const ADDRESS = "/inbetween/examples";
+
 /** The id of the node, inside a subgraph, that stands for its inputs. */
 const INPUTS = -10;
 
@@ -159,7 +163,7 @@ export function lastOutput(node) {
 function ownPicture(node, last) {
   for (const name of FILES) {
     const entry = valueOf(node, name);
-    const made = typeof entry === "string" ? picture(fileOf(entry), last) : null;
+    const made = typeof entry === "string" ? picture({ ...fileOf(entry), example: isExample(node) }, last) : null;
     const cut = ["skip_first_frames", "frame_load_cap"].some((part) => Number(valueOf(node, part)) > 0);
     if (made) return { ...made, exact: !cut };
   }
@@ -187,9 +191,14 @@ function fileOf(entry) {
   return { filename: path.slice(slash + 1), subfolder: slash === 0 ? "/" : path.slice(0, Math.max(slash, 0)), type };
 }
 
-/** The address of a file on the server; another one once the file is overwritten. */
-export const viewUrl = ({ filename, subfolder = "", type = "input" }) =>
-  versioned(`/view?${new URLSearchParams({ filename, subfolder, type })}`);
+/** Whether a node gives a file that comes with the pack. */
+export const isExample = (node) => EXAMPLES.has(node.comfyClass ?? node.type);
+
+/** The address of a file on the server, another one once the file is overwritten; `example` if it comes with the pack. */
+export const viewUrl = ({ filename, subfolder = "", type = "input", example = false }) =>
+  example
+    ? api.fileURL(`${ADDRESS}/${encodeURIComponent(filename)}`)
+    : versioned(`/view?${new URLSearchParams({ filename, subfolder, type })}`);
 
 /** All that decides what reaches an input, as text: it differs if a node, a value or a link above the input differs. */
 export function signature(node, name) {

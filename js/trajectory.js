@@ -43,7 +43,7 @@ app.registerExtension({
         hideOnZoom: false,
       });
       fillNode(widget);
-      view.element.addEventListener("wheel", passWheel, { passive: false });
+      view.element.addEventListener("wheel", wheeled, { passive: false });
       attend(node, view);
       return { widget };
     },
@@ -63,7 +63,7 @@ function attend(node, view) {
   let known = null;
 
   const glance = () => {
-    if (node.graph) takePlace(node, view.element);
+    if (node.graph) takePlace(node, view.element, ".inbetween-tracks");
     if (!view.element.isConnected) return;
     const kept = remembered();
     if (known !== key()) {

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
-from . import blueprints, drop_in, picker
+from . import blueprints, drop_in, examples, picker
 from .clip import JoinFrames, PingPongFrames, ReverseFrames, SelectFrames, SplitFrames
 from .compare import Compare
 from .convert import ConvertModel
 from .drop_in import DropIn, SkippedPairs
+from .examples import ExampleClip, ExamplePicture
 from .framer import CfgCurve, FramerApplyTracks, FramerConditioning, FramerLoader
 from .guide import GuideModel
 from .interpolate import Augment, Interpolate, InterpolateVideo, ModelConsensus
@@ -34,6 +35,7 @@ class InbetweenExtension(ComfyExtension):
 
         await drop_in.register()
         picker.register()
+        examples.serve()
         await blueprints.add_words(getattr(PromptServer.instance, "subgraph_manager", None))
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
@@ -76,6 +78,8 @@ class InbetweenExtension(ComfyExtension):
             RepairFrames,
             SvdkfiLoader,
             SvdkfiTween,
+            ExampleClip,
+            ExamplePicture,
             DropIn,
             SkippedPairs,
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,15 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted(path.stem for path in (ROOT / "example_workflows").glob("*.json"))
 
 
+def title(name: str) -> str:
+    """An example's name without the number that puts it in order."""
+    return re.sub(r"^\d\d ", "", name)
+
+
 def api_form(name: str) -> dict[str, Any]:
-    """An example workflow."""
-    return json.loads((ROOT / "tests" / "workflows" / f"{name}.json").read_text(encoding="utf-8"))
+    """An example workflow, by its name or its title."""
+    (path,) = (path for path in (ROOT / "tests" / "workflows").glob("*.json") if name in (path.stem, title(path.stem)))
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def only(workflow: dict[str, Any], kind: str) -> dict[str, Any]:

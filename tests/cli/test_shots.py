@@ -16,7 +16,8 @@ from vfi.core import Frame
 from vfi.edit.plan import Plan
 
 CLIPS = Path(__file__).parents[1] / "data" / "clips"
-CUT, TWOS = CLIPS / "hard_cut_25fps.mp4", CLIPS / "on_twos_24fps.mp4"
+CUT = Path(__file__).parents[2] / "examples" / "cut-25fps.mp4"
+TWOS = CLIPS / "on_twos_24fps.mp4"
 
 
 def vfi(*arguments: object) -> int:

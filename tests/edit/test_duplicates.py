@@ -17,6 +17,7 @@ from vfi.edit.shots import shots
 from vfi.render.run import frames_of_tensor
 
 CLIPS = Path(__file__).parents[1] / "data" / "clips"
+CUT = Path(__file__).parents[2] / "examples" / "cut-25fps.mp4"
 COARSE = torch.rand((1, 3, 12, 60), generator=torch.Generator().manual_seed(0))
 WIDE = torch.nn.functional.interpolate(COARSE, (72, 640), mode="bilinear")[0]
 
@@ -44,16 +45,16 @@ def seen(frames: Sequence[Frame] | Sequence[Tensor], **options) -> str:
 @pytest.mark.parametrize(
     ("clip", "wanted"),
     [
-        ("on_twos_24fps", ".r" * 24),
-        ("on_mixed_holds_24fps", dots([2, 3, 2, 1, 3, 2, 2, 4, 1, 1, 2, 3])),
-        ("natural_dups_wan16_in_30fps", (".r" * 7 + ".") + (".r" * 7 + ".") + (".r" * 7 + ".") + ".r" * 7 + "."),
-        ("fade_through_black", "." * 42),
-        ("hard_cut_25fps", "." * 12 + "r" + "." * 35),
+        (CLIPS / "on_twos_24fps.mp4", ".r" * 24),
+        (CLIPS / "on_mixed_holds_24fps.mp4", dots([2, 3, 2, 1, 3, 2, 2, 4, 1, 1, 2, 3])),
+        (CLIPS / "natural_dups_wan16_in_30fps.mp4", (".r" * 7 + ".") + (".r" * 7 + ".") + (".r" * 7 + ".") + ".r" * 7 + "."),
+        (CLIPS / "fade_through_black.mp4", "." * 42),
+        (CUT, "." * 12 + "r" + "." * 35),
     ],
-    ids=lambda value: value if value[0] != "." else "",
+    ids=lambda value: value.stem if isinstance(value, Path) else "",
 )
-def test_real_clips(clip: str, wanted: str):
-    marked = list(duplicates(shots(open_clip(CLIPS / f"{clip}.mp4"))))
+def test_real_clips(clip: Path, wanted: str):
+    marked = list(duplicates(shots(open_clip(clip))))
     assert "".join("r" if frame.repeat else "." for frame in marked) == wanted[: len(marked)]
 
 

@@ -19,6 +19,7 @@ from vfi.render.run import run
 from vfi.timing.grids import Subdivide
 
 CLIPS = Path(__file__).parents[1] / "data" / "clips"
+CUT = Path(__file__).parents[2] / "examples" / "cut-25fps.mp4"
 RATE = F(24)
 
 
@@ -78,7 +79,7 @@ def test_an_edit_of_what_is_not_there_is_refused(text: str, says: str):
 
 @pytest.mark.parametrize("policy", ["hold", "blend", "interpolate"])
 def test_the_plan_marks_as_its_finder_did(policy):
-    reader = open_clip(CLIPS / "hard_cut_25fps.mp4")
+    reader = open_clip(CUT)
     finder = Finder(policy, "spread")
     marked = [(frame.time, frame.cut, frame.repeat) for frame in finder.marks(reader)]
     plan = finder.plan(reader.info.rate, Output(fps=F(60)))

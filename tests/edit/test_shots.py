@@ -15,6 +15,7 @@ from vfi.edit.shots import AHEAD, Found, shots
 from vfi.render.run import frames_of_tensor
 
 CLIPS = Path(__file__).parents[1] / "data" / "clips"
+CUT = Path(__file__).parents[2] / "examples" / "cut-25fps.mp4"
 
 
 def scene(seed: int, count: int, speed: int = 3) -> list[Tensor]:
@@ -41,16 +42,17 @@ def look(pictures: list[Tensor]) -> tuple[list[int], list[tuple[str, int, int]]]
 @pytest.mark.parametrize(
     ("clip", "cuts", "others"),
     [
-        ("hard_cut_25fps", [F(24, 25)], []),
-        ("fade_through_black", [], ["fade"]),
-        ("on_twos_24fps", [], []),
-        ("on_mixed_holds_24fps", [], []),
-        ("natural_dups_wan16_in_30fps", [], []),
+        (CUT, [F(24, 25)], []),
+        (CLIPS / "fade_through_black.mp4", [], ["fade"]),
+        (CLIPS / "on_twos_24fps.mp4", [], []),
+        (CLIPS / "on_mixed_holds_24fps.mp4", [], []),
+        (CLIPS / "natural_dups_wan16_in_30fps.mp4", [], []),
     ],
+    ids=lambda value: value.stem if isinstance(value, Path) else "",
 )
-def test_real_clips(clip: str, cuts: list[F], others: list[str]):
+def test_real_clips(clip: Path, cuts: list[F], others: list[str]):
     found: list[Found] = []
-    marked = list(shots(open_clip(CLIPS / f"{clip}.mp4"), "blend", found))
+    marked = list(shots(open_clip(clip), "blend", found))
     assert [frame.time for frame in marked if frame.cut == "blend"] == cuts
     assert [one.time for one in found if one.kind == "cut"] == cuts
     assert [one.kind for one in found if one.kind != "cut"] == others

@@ -95,7 +95,12 @@ class Events:
 class ComfyUI:
     """The server with its folders and its log."""
 
-    def __init__(self, base: Path, checkout: Path, python: str) -> None:
+    def __init__(self, base: Path, *more: str) -> None:
+        """A server that is ready, with ``more`` options. Skips the test if there is no checkout."""
+        checkout = os.environ.get("COMFYUI_PATH")
+        if not checkout:
+            pytest.skip("COMFYUI_PATH is not set: it names a ComfyUI checkout, and COMFYUI_PYTHON its interpreter")
+        python = os.environ.get("COMFYUI_PYTHON", sys.executable)
         self.base, self.log = base, base / "comfyui.log"
         for folder in ("custom_nodes", "input", "output", "temp", "models/frame_interpolation"):
             (base / folder).mkdir(parents=True, exist_ok=True)
@@ -115,7 +120,7 @@ class ComfyUI:
         environment |= {"INBETWEEN_MODELS": str(base / "cache"), "PYTHONUNBUFFERED": "1"}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [python, "main.py", "--cpu", "--disable-api-nodes", *arguments],
+                [python, "main.py", "--cpu", "--disable-api-nodes", *arguments, *more],
                 cwd=checkout, env=environment, stdout=log, stderr=subprocess.STDOUT,
             )  # fmt: skip
         end = time.monotonic() + START
@@ -213,14 +218,11 @@ class Session:
 
 @pytest.fixture(scope="session")
 def comfyui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyUI]:
-    checkout = os.environ.get("COMFYUI_PATH")
-    if not checkout:
-        pytest.skip("COMFYUI_PATH is not set: it names a ComfyUI checkout, and COMFYUI_PYTHON its interpreter")
     base = tmp_path_factory.mktemp("comfyui")
-    server = ComfyUI(base, Path(checkout), os.environ.get("COMFYUI_PYTHON", sys.executable))
-    given = [path for path in (ROOT / "examples").iterdir() if path.suffix in (".mp4", ".png")]
-    for path in (*given, ROOT / "tests" / "data" / "clips" / "hard_cut_25fps.mp4"):
-        shutil.copy(path, base / "input")
+    server = ComfyUI(base)
+    for path in (ROOT / "examples").iterdir():
+        if path.suffix in (".mp4", ".png"):
+            shutil.copy(path, base / "input")
     yield server
     server.stop()
 

@@ -45,6 +45,8 @@ def test_node_ids_are_for_ever(nodes):
         "InbetweenRepair",
         "InbetweenSvdkfiLoader",
         "InbetweenSvdkfiTween",
+        "InbetweenExampleClip",
+        "InbetweenExamplePicture",
         "InbetweenDropIn",
         "InbetweenSkippedPairs",
     }

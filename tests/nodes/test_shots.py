@@ -8,7 +8,7 @@ import av
 import pytest
 import torch
 
-CLIPS = Path(__file__).parents[1] / "data" / "clips"
+CUT = Path(__file__).parents[2] / "examples" / "cut-25fps.mp4"
 TWICE = {"mode": "times", "times": 2}
 
 
@@ -65,7 +65,7 @@ def test_cuts_are_edited(run, edit: str, listed: str):
 
 
 def test_the_shots_of_a_video_are_found_and_held(run, linear, from_file):
-    video = from_file(str(CLIPS / "hard_cut_25fps.mp4"))
+    video = from_file(str(CUT))
     plan, report, listed, count = run("InbetweenFindShots", video=video)
     assert (listed, count) == ("24", 2)
     assert "1 cut, at 0.960 s (hold)" in report
@@ -114,7 +114,7 @@ def test_one_clip_must_be_connected(run, from_file, node: str):
     with pytest.raises(ValueError, match="no clip connected"):
         run(node)
     with pytest.raises(ValueError, match="both images and a video"):
-        run(node, images=stills(2), video=from_file(str(CLIPS / "hard_cut_25fps.mp4")))
+        run(node, images=stills(2), video=from_file(str(CUT)))
 
 
 def test_a_plan_of_other_frames_is_refused(run, linear):

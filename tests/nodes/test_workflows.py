@@ -6,32 +6,84 @@ import json
 import re
 
 import pytest
-from forms import EXAMPLES, ROOT, api_form
+from forms import EXAMPLES, ROOT, api_form, title
+
+try:
+    import tomllib
+except ImportError:  # Python 3.10
+    import tomli as tomllib
+
+OFFICIAL = (
+    "https://huggingface.co/wwen1997/framer_512x320/resolve/",
+    "https://huggingface.co/stabilityai/stable-video-diffusion-img2vid-xt/resolve/",
+)
 
 
 @pytest.fixture(params=EXAMPLES)
 def forms(request) -> tuple[dict, dict]:
     """The graph of the browser and the form that the API takes."""
-    graph = (ROOT / "example_workflows" / f"{request.param}.json").read_text(encoding="utf-8")
-    return json.loads(graph), api_form(request.param)
+    graph = json.loads((ROOT / "example_workflows" / f"{request.param}.json").read_text(encoding="utf-8"))
+    return graph | {"name": request.param}, api_form(request.param)
 
 
-def test_each_has_a_picture():
+def test_each_has_a_small_picture():
+    pictures = list((ROOT / "example_workflows").glob("*.jpg"))
     assert EXAMPLES
-    assert sorted(path.stem for path in (ROOT / "example_workflows").glob("*.jpg")) == EXAMPLES
+    assert sorted(path.stem for path in pictures) == EXAMPLES
+    assert max(path.stat().st_size for path in pictures) <= 60_000
 
 
 def test_no_form_for_the_api_is_left_over():
     assert sorted(path.stem for path in (ROOT / "tests" / "workflows").glob("*.json")) == EXAMPLES
 
 
-def test_what_is_loaded_is_what_the_note_tells_where_to_find(forms):
+def test_names_are_in_the_order_of_use():
+    """Servers list templates in the order of their file system; by name, they start with what most people want."""
+    assert [name[:2] for name in EXAMPLES] == [f"{k:02d}" for k in range(1, len(EXAMPLES) + 1)]
+
+
+def test_the_note_has_the_title_and_says_how_to_use_ones_own_media(forms):
     graph, _ = forms
     (note,) = (node["widgets_values"][0] for node in graph["nodes"] if node["type"] == "MarkdownNote")
-    loads = ("LoadVideo", "LoadImage", "LoadImageMask")
-    loaded = {node["widgets_values"][0] for node in graph["nodes"] if node["type"] in loads}
-    told = [ROOT / name for name in re.findall(r"[*][*](\S+\.(?:mp4|png))[*][*]", note)]
-    assert {path.name for path in told if path.is_file()} == loaded
+    assert note.startswith(f"# {title(graph['name'])}\n")
+    assert "**Run**" in note
+    assert "in the place of" in note
+    own = {name for name in re.findall(r"[*][*](Example \w+|Load \w+)[*][*]", note)}
+    for example, loader in (("Clip", "Video"), ("Picture", "Image")):
+        used = any(node["type"] == f"InbetweenExample{example}" for node in graph["nodes"])
+        assert used == (f"Example {example}" in own)
+        assert not used or own & {f"Load {loader}", "Load Image"}
+
+
+def test_nothing_is_loaded_from_the_users_folders(forms):
+    graph, _ = forms
+    assert not [node["type"] for node in graph["nodes"] if re.match(r"Load(Image|Video|Audio)", node["type"])]
+
+
+def test_every_node_names_its_pack(forms):
+    """So that whoever opens a workflow without the pack is told what to install."""
+    graph, _ = forms
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for node in graph["nodes"]:
+        if node["type"] != "MarkdownNote":  # the browser's own
+            properties = node["properties"]
+            assert properties["Node name for S&R"] == node["type"]
+            if node["type"].startswith("Inbetween"):
+                assert (properties["cnr_id"], properties["ver"]) == (project["name"], project["version"])
+            else:
+                assert properties["cnr_id"] == "comfy-core"
+
+
+def test_foreign_weights_come_with_the_page_of_their_authors(forms):
+    graph, _ = forms
+    for node in graph["nodes"]:
+        values = node.get("widgets_values") or []
+        files = [value for value in values if isinstance(value, str) and value.endswith(".safetensors")]
+        models = node["properties"].get("models", [])
+        assert [model["name"] for model in models] == files
+        for model in models:
+            assert model["url"].startswith(OFFICIAL)
+            assert model["directory"] in ("diffusion_models", "controlnet", "checkpoints")
 
 
 def test_both_forms_are_the_same_workflow(forms):
