@@ -1,6 +1,6 @@
 """``python -m tests.locales``: bring the languages of the nodes, in ``locales/``, in step with the schemas.
 
-The English texts are those of the schemas. ``locales/texts.json`` holds the translations of each, once, however many nodes share
+The English texts are those of the schemas. ``locales/texts.json`` holds the translations of each, once however many nodes share
 it; this is the file to edit. A translation that begins with "?" is still to be made, and English is shown meanwhile; after the
 "?" stands the translation from before the English text changed. ``locales/LANGUAGE/`` is generated: what ComfyUI sends to the
 browser, in English too, since the browser finds some tooltips of inputs that another input brings along nowhere else.
