@@ -91,6 +91,7 @@ def test_numbers_names_and_options_survive(nodes, texts):
 
 def test_nodes_are_mentioned_by_the_names_they_have(nodes, texts):
     names = {base(name): texts[name] for name in (node.define_schema().display_name for node in nodes.values())}
+    names = {name: found for name, found in names.items() if " " in name}  # a single one is a word as well
     wrong = [
         f"{language}: {found[language]}: {translation}"
         for text, all_translations in texts.items()
