@@ -18,7 +18,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-LANGUAGES = ("zh", "ja", "ko", "ru")
+LANGUAGES = ("zh", "ja", "ko", "ru", "de")
 LOCALES = Path(__file__).parents[1] / "locales"
 TEXTS = LOCALES / "texts.json"
 OPEN = "?"
