@@ -18,12 +18,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-LANGUAGES = ("zh", "ja", "ko", "ru", "de")
+LANGUAGES = ("zh", "ja", "ko", "ru", "de", "fr", "es", "pt-BR")
 LOCALES = Path(__file__).parents[1] / "locales"
 TEXTS = LOCALES / "texts.json"
 OPEN = "?"
 
-AMBIGUOUS = {"times"}
+AMBIGUOUS = {"frames", "times"}
 """Names that mean different things on different nodes: each is translated together with its tooltip."""
 
 Texts = dict[str, dict[str, str]]
