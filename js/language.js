@@ -1,0 +1,43 @@
+/**
+ * The language of the browser: says what its front end would leave in English, though the pack has a translation.
+ *
+ * Those are the tooltips of the inputs that a choice brings along, and in older versions the labels of sockets. Knows nothing of
+ * what the texts mean: they are those of `locales/`.
+ */
+
+import { app } from "../../scripts/app.js";
+import { api } from "../../scripts/api.js";
+
+const OURS = /^Inbetween/;
+const CHOICE = "COMFY_DYNAMICCOMBO_V3";
+
+let locales = {};
+
+app.registerExtension({
+  name: "Inbetween.Language",
+
+  async init() {
+    locales = (await api.getCustomNodesI18n()) ?? {};
+  },
+
+  /** Called again, with a fresh definition, when the language changes. */
+  beforeRegisterNodeDef(_, definition) {
+    if (!OURS.test(definition.name)) return;
+    const texts = locales[app.extensionManager.setting.get("Comfy.Locale")]?.nodeDefs?.[definition.name]?.inputs;
+    if (texts) translate(definition.input, texts);
+  },
+});
+
+/**
+ * Put a node's inputs into the words of `texts`.
+ * @param {{required?: object, optional?: object}} inputs  each an array of a type and options, by id
+ * @param {Object<string, {name?: string, tooltip?: string}>} texts  by the path of an id
+ * @param {string} path  the path of what brings these inputs along
+ */
+function translate(inputs, texts, path = "") {
+  for (const [id, [type, options]] of Object.entries({ ...inputs?.required, ...inputs?.optional })) {
+    const { name, tooltip } = texts[path + id] ?? {};
+    if (options && name) Object.assign(options, { display_name: name, tooltip });
+    if (type === CHOICE) options.options.forEach((option) => translate(option.inputs, texts, `${path}${id}_`));
+  }
+}
