@@ -1,8 +1,8 @@
 /**
- * The language of the browser: says what its front end would leave in English, though the pack has a translation.
+ * The language of the browser: does for nodes in another language what the front end leaves undone.
  *
- * Those are the tooltips of the inputs that a choice brings along, and in older versions the labels of sockets. Knows nothing of
- * what the texts mean: they are those of `locales/`.
+ * A node is still found by its English name. The tooltips of inputs that a choice brings along, and in older versions the labels of
+ * sockets, are translated. Knows nothing of what the texts mean: they are those of `locales/`.
  */
 
 import { app } from "../../scripts/app.js";
@@ -22,9 +22,11 @@ app.registerExtension({
 
   /** Called again, with a fresh definition, when the language changes. */
   beforeRegisterNodeDef(_, definition) {
-    if (!OURS.test(definition.name)) return;
-    const texts = locales[app.extensionManager.setting.get("Comfy.Locale")]?.nodeDefs?.[definition.name]?.inputs;
-    if (texts) translate(definition.input, texts);
+    const language = app.extensionManager.setting.get("Comfy.Locale");
+    const texts = locales[language]?.nodeDefs?.[definition.name];
+    if (!texts || language === "en" || !OURS.test(definition.name)) return;
+    definition.search_aliases = [...definition.search_aliases, locales.en.nodeDefs[definition.name].display_name];
+    translate(definition.input, texts.inputs);
   },
 });
 
