@@ -31,7 +31,8 @@ app.registerExtension({
 });
 
 /**
- * Put a node's inputs into the words of `texts`.
+ * Translate the tooltips of a node's inputs. Their English labels are taken away: without one, the front end shows its translation,
+ * and saves no label in the workflow.
  * @param {{required?: object, optional?: object}} inputs  each an array of a type and options, by id
  * @param {Object<string, {name?: string, tooltip?: string}>} texts  by the path of an id
  * @param {string} path  the path of what brings these inputs along
@@ -39,7 +40,10 @@ app.registerExtension({
 function translate(inputs, texts, path = "") {
   for (const [id, [type, options]] of Object.entries({ ...inputs?.required, ...inputs?.optional })) {
     const { name, tooltip } = texts[path + id] ?? {};
-    if (options && name) Object.assign(options, { display_name: name, tooltip });
+    if (options && name) {
+      options.tooltip = tooltip;
+      delete options.display_name;
+    }
     if (type === CHOICE) options.options.forEach((option) => translate(option.inputs, texts, `${path}${id}_`));
   }
 }

@@ -91,7 +91,7 @@ def test_numbers_names_and_options_survive(nodes, texts):
 
 def test_nodes_are_mentioned_by_the_names_they_have(nodes, texts):
     names = {base(name): texts[name] for name in (node.define_schema().display_name for node in nodes.values())}
-    names = {name: found for name, found in names.items() if " " in name}  # a single one is a word as well
+    names = {name: found for name, found in names.items() if " " in name}  # a single word is just a word
     wrong = [
         f"{language}: {found[language]}: {translation}"
         for text, all_translations in texts.items()
@@ -122,6 +122,7 @@ def test_names_stay_apart(nodes, texts):
             for side in ("inputs", "outputs"):
                 names = Counter(part["name"] for part in definition[side].values() if "name" in part)
                 assert max(names.values(), default=1) == 1, (language, definition["display_name"], names)
+                assert all(name == locales.escaped(name) for name in names), names  # others read them without the compiler
 
 
 def test_a_changed_text_is_open_in_every_language_and_keeps_what_was_there():
