@@ -11,6 +11,7 @@
  */
 
 import { app } from "../../scripts/app.js";
+import { api } from "../../scripts/api.js";
 import { versioned } from "./versions.js";
 
 const IMAGE = /\.(png|jpe?g|webp|gif|bmp|avif)$/i;

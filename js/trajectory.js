@@ -43,7 +43,7 @@ app.registerExtension({
         hideOnZoom: false,
       });
       fillNode(widget);
-      view.element.addEventListener("wheel", wheeled, { passive: false });
+      view.element.addEventListener("wheel", passWheel, { passive: false });
       attend(node, view);
       return { widget };
     },

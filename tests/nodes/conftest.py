@@ -327,8 +327,7 @@ def comfyui() -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def pack(comfyui: Server) -> Iterator[ModuleType]:
+def load_pack() -> ModuleType:
     """The pack, loaded by its path as ComfyUI does."""
     spec = importlib.util.spec_from_file_location(PACK, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
     assert spec is not None
@@ -336,7 +335,18 @@ def pack(comfyui: Server) -> Iterator[ModuleType]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[PACK] = module
     spec.loader.exec_module(module)
-    yield module
+    return module
+
+
+def load_nodes(pack: ModuleType) -> list[type]:
+    """The node classes of the pack."""
+    return asyncio.run(asyncio.run(pack.comfy_entrypoint()).get_node_list())
+
+
+@pytest.fixture(scope="module")
+def pack(comfyui: Server) -> Iterator[ModuleType]:
+    """The pack, for the tests of a file."""
+    yield load_pack()
     for name in [name for name in sys.modules if name == PACK or name.startswith(f"{PACK}.")]:
         del sys.modules[name]
 
@@ -357,10 +367,9 @@ def part(pack: ModuleType) -> Callable[[str], ModuleType]:
 
 
 @pytest.fixture
-def nodes(part: Callable[[str], ModuleType]) -> dict[str, type]:
+def nodes(pack: ModuleType) -> dict[str, type]:
     """The node classes, by id."""
-    made = asyncio.run(part("nodes").InbetweenExtension().get_node_list())
-    return {node.define_schema().node_id: node for node in made}
+    return {node.define_schema().node_id: node for node in load_nodes(pack)}
 
 
 def as_lists(schema: Schema, given: dict[str, Any]) -> dict[str, Any]:
