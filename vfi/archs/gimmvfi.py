@@ -7,8 +7,8 @@ velocity of that pixel at t. The rest resembles AMT: two decoders, with two upda
 between them, predict several flow fields, whose blends are averaged and refined.
 
 Features are computed once per frame, flow once per pair. The weights are for non-commercial use only. Owns the
-published parameter names, and how RAFT's weights, published in a separate file, are added. Knows nothing of
-padding, files or devices.
+published parameter names; the published files hold RAFT too, and one that lacks it is joined with RAFT's own. Knows
+nothing of padding, files or devices.
 """
 
 from __future__ import annotations
@@ -482,10 +482,24 @@ class GimmVfi(nn.Module):
 # --- from a state dict --------------------------------------------------------------------------------------------------------
 
 
+MARKS = ("hyponet.params_dict.linear_wb0", "amt_init_decoder.convblock.0.0.weight", "cnn_encoder.7.weight")
+"""Names that every GIMM-VFI has."""
+
+
 def detect(state: Mapping[str, Tensor]) -> Spec | None:
     """Spec of the GIMM-VFI in ``state``, or None if it is another network."""
-    marks = ("hyponet.params_dict.linear_wb0", "amt_init_decoder.convblock.0.0.weight", "cnn_encoder.7.weight")
-    return specify(Options()) if all(mark in canonical(state) for mark in marks) else None
+    named = canonical(state)
+    return specify(Options()) if all(mark in named for mark in MARKS) and not _flowformer(named) else None
+
+
+def lacking(state: Mapping[str, Tensor]) -> str | None:
+    """Why ``state`` is not usable if it is GIMM-VFI-F, whose flow network is another; None otherwise."""
+    return "GIMM-VFI-F, whose flow network is FlowFormer: only GIMM-VFI-R is known" if _flowformer(canonical(state)) else None
+
+
+def _flowformer(named: Mapping[str, Tensor]) -> bool:
+    """Whether flow comes from FlowFormer (Huang et al., ECCV 2022), by the two parts that only it has."""
+    return any(key.startswith(("flow_estimator.memory_encoder.", "flow_estimator.memory_decoder.")) for key in named)
 
 
 def build(state: Mapping[str, Tensor], options: Options = Options()) -> GimmVfi:  # noqa: B008

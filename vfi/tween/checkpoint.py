@@ -112,6 +112,11 @@ def vision_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return made
 
 
+def without_positions(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A vision model of transformers without the counters 0, 1, 2, ... that older files store."""
+    return {key: value for key, value in state.items() if not key.endswith(".position_ids")}
+
+
 def renamed(key: str, names: tuple[tuple[str, str], ...]) -> str:
     for there, here in names:
         key = re.sub(there, here, key)

@@ -14,11 +14,12 @@ from torch import Tensor
 
 from ..core import InputError
 from ..model import weights
-from . import checkpoint, svd
+from . import checkpoint, svd, vae
 from .framer import Framer
 from .keyframes import Coders
 from .layers import Build, Order
 from .svdkfi import Inbetweening, backward_state
+from .vision import vision as vision_of
 
 File: TypeAlias = "Path | str"
 Made = TypeVar("Made")
@@ -35,7 +36,8 @@ def framer(
 ) -> Framer:
     """Load Framer from its ``unet`` and, for tracks, its ``controlnet``: safetensors files in diffusers' form.
 
-    ``svd_file``: the whole checkpoint of Stable Video Diffusion; only the autoencoder and CLIP's vision half are read.
+    ``svd_file``: the whole checkpoint of Stable Video Diffusion, of which only the autoencoder and CLIP's vision half are read,
+    or a folder in diffusers' form that holds ``vae`` and ``image_encoder``: they take 1.5 GB in float16.
     ``dtype``: precision of the networks, whose published weights take 4.4 GB in float16. ``order``: see `layers.Build`.
     Raises `InputError`.
     """
@@ -66,15 +68,30 @@ def inbetweening(
 
 
 def coders(svd_file: File, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Coders:
-    """Load the autoencoder and CLIP's vision half from the whole checkpoint of Stable Video Diffusion. Raises `InputError`.
+    """Load the autoencoder and CLIP's vision half of Stable Video Diffusion: see `framer`. Raises `InputError`.
 
     With ``dtype`` float16, in which the autoencoder overflows, the autoencoder alone works in float32.
     """
-    path = weights.find(svd_file)
-    held = (checkpoint.DECODER, checkpoint.ENCODER, checkpoint.VISION)
-    autoencoder, vision = named(path, checkpoint.parts, weights.read(path, held) or weights.read(path))
+    folder = Path(svd_file).expanduser()
+    if folder.is_dir():
+        autoencoder = made(_only(folder / "vae"), vae.autoencoder)
+        vision = made(_only(folder / "image_encoder"), lambda state: vision_of(checkpoint.without_positions(state)))
+    else:
+        path = weights.find(svd_file)
+        held = (checkpoint.DECODER, checkpoint.ENCODER, checkpoint.VISION)
+        autoencoder, vision = named(path, checkpoint.parts, weights.read(path, held) or weights.read(path))
     wide = torch.float32 if dtype == torch.float16 else dtype
     return checkpoint.coders(autoencoder.to(device, wide), vision.to(device, dtype))
+
+
+def _only(folder: Path) -> Path:
+    """The safetensors file in a folder of diffusers' form; of several precisions, the full one. Raises `InputError`."""
+    files = sorted(folder.glob("*.safetensors"), key=lambda file: (".fp16." in file.name, file.name))
+    if not files:
+        raise InputError(
+            f"{folder} holds no safetensors file: the folder of Stable Video Diffusion needs vae and image_encoder"
+        )
+    return files[0]
 
 
 def made(file: File, make: Callable[[dict[str, Tensor]], Made]) -> Made:
