@@ -27,6 +27,6 @@ def _instead(arguments: str, text: str) -> str:
         return "the widget model of Load Interpolation Model"
     if arguments.startswith("models convert "):
         return f"the node Convert Model, or with {line(arguments)}"
-    if arguments.startswith("models fetch ") and "allow download" not in text:
+    if arguments.startswith("models fetch ") and "--from" not in arguments and "allow download" not in text:
         return f"Load Interpolation Model and its allow download on, or with {line(arguments)}"
     return line(arguments)

@@ -104,8 +104,10 @@ def _how_to_get(row: Checkpoint) -> str:
     if command := re.search(r"`vfi (models fetch [^`]+)`", how_to_get(row, [folder])):
         return f"Nodes do not download it: get it with {advice.line(command[1])}."
     note = f" Note: {row.note}." if row.note else ""
+    endings = f"{', '.join(load.PICKLED[:-1])} or {load.PICKLED[-1]}"
     return (
-        f"Put the file of its authors into {folder}, press R, and run the node Convert Model with the name {file.stem}.{note}"
+        f"Put the file of its authors, with the ending {endings}, into {folder}, press R, and run Convert Model with the name "
+        f"{file.stem}.{note}"
     )
 
 

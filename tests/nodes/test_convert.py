@@ -81,6 +81,7 @@ def test_errors_name_what_a_person_in_comfyui_can_do(run, part, server, pickled,
 def test_no_message_of_a_node_names_a_command_that_comfyui_has_not(part):
     advised = part("nodes.advice").advised
     assert "allow download on" in advised("x is missing: get it with `vfi models fetch x`")
+    assert "allow download" not in advised("fetch it from the package index with `vfi models fetch x --from index`")
     assert advised("did you mean y?") == "did you mean y?"
     for text in (
         "`vfi models` lists all models",

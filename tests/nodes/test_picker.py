@@ -44,7 +44,7 @@ def test_the_state_of_each_model_and_its_file(picker, server, monkeypatch):
     assert rows["rife-4.25"]["choice"] == "rife-4.25 (download)"
     assert rows["film"]["size"] == 68_882_302
     assert rows["flavr-2x"]["choice"] is None
-    assert "run the node Convert Model with the name FLAVR_2x. Note: " in rows["flavr-2x"]["hint"]
+    assert "run Convert Model with the name FLAVR_2x. Note: " in rows["flavr-2x"]["hint"]
     assert "Today it is rife-4.26" in rows["auto"]["hint"]
 
 
