@@ -164,7 +164,6 @@ def _waiting(file: str) -> Row:
         file=Path(file).name,
         folder=_shown(Path(path).parent) if path else "",
         size=Path(path).stat().st_size if path else None,
-        network=row.name if row else "",
         suits=registry.suits(row.name) if row else "",
         hint=f"Files of this kind can hold code and are not loaded: run the node Convert Model once.{named}",
         **_terms(row.licence if row else ""),

@@ -76,9 +76,10 @@ def test_a_file_that_needs_conversion_is_told_what_it_is(picker, server):
     rows = shown(picker)
     known, mine = rows["amt-s.pth"], rows["mine.pkl"]
     assert (known["state"], known["choice"]) == ("convert", None)
-    assert (known["network"], known["commercial"], known["size"]) == ("amt-s", False, 4)
-    assert "Convert Model" in known["hint"]
-    assert (mine["network"], mine["commercial"]) == ("", None)
+    assert (known["commercial"], known["size"]) == (False, 4)
+    assert known["hint"].endswith("run the node Convert Model once. By its name, it is amt-s.")
+    assert mine["commercial"] is None
+    assert mine["hint"].endswith("run the node Convert Model once.")
 
 
 def test_own_files_are_recognised_by_their_shapes(picker, server):
