@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -30,12 +32,19 @@ STORE = "document.querySelector('#vue-app').__vue_app__.config.globalProperties.
 
 
 @pytest.fixture(scope="module")
-def page(comfyui, chromium) -> Any:
-    page = chromium.new_page()
-    page.goto(f"http://127.0.0.1:{comfyui.port}/")
-    page.wait_for_function("window.app && window.app.graph", timeout=120_000)
-    page.wait_for_function(f"{STORE} && {STORE}.nodeDefsByName.InbetweenInterpolate", timeout=120_000)
-    return page
+def page(comfyui) -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("there is no Chromium: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{comfyui.port}/")
+        page.wait_for_function("window.app && window.app.graph", timeout=120_000)
+        page.wait_for_function(f"{STORE} && {STORE}.nodeDefsByName.InbetweenInterpolate", timeout=120_000)
+        yield page
+        browser.close()
 
 
 @pytest.mark.parametrize("words", MEANT)
