@@ -75,7 +75,8 @@ function convert(node, row) {
   changing(() => {
     made.pos = [node.pos[0], node.pos[1] + node.size[1] + 60];
     node.graph.add(made);
-    if (Array.isArray(widget.options?.values) && !widget.options.values.includes(row.name)) widget.options.values = [...widget.options.values, row.name];
+    const { values } = widget.options ?? {};
+    if (Array.isArray(values) && !values.includes(row.name)) widget.options.values = [...values, row.name];
     widget.value = row.name;
   });
   app.canvas?.selectNode?.(made);

@@ -8,7 +8,7 @@
 import { blank, parse, scaled, stringify } from "./track_math.js";
 import { Actions } from "./track_view/actions.js";
 import { captions } from "./track_view/captions.js";
-import { h } from "./track_view/dom.js";
+import { h, styled } from "./track_view/dom.js";
 import { Gestures } from "./track_view/gestures.js";
 import { listenToKeys } from "./track_view/keys.js";
 import { panel } from "./track_view/panel.js";
@@ -21,6 +21,7 @@ import { toolbar } from "./track_view/toolbar.js";
 
 const SIZE = [832, 480];
 const SAID = 5000;
+const STYLE = new URL("./track_view.css", import.meta.url).href;
 
 export class TrackView {
   #text = "";
@@ -32,7 +33,7 @@ export class TrackView {
    * @param {(name: "first"|"last", file: File|null) => void} choose  called with a file to show, or null to remove it
    */
   constructor(save, choose) {
-    styled();
+    styled(STYLE);
     this.scene = emptyScene();
     this.store = new Store(blank(SIZE), (doc) => {
       this.#text = stringify(doc);
@@ -197,11 +198,4 @@ export class TrackView {
     }));
     element.addEventListener("paste", clipped((clipboard) => actions.pasteText(clipboard.getData("text/plain"))));
   }
-}
-
-/** Add the style sheet to the page, once. */
-function styled() {
-  const href = new URL("./track_view.css", import.meta.url).href;
-  if (document.querySelector(`link[href="${href}"]`)) return;
-  document.head.append(h("link", { rel: "stylesheet", href }));
 }

@@ -1,6 +1,6 @@
 """The rows of the Model Picker, which a browser asks for: every model there is or could be, and what to know of it.
 
-Owns the one route of the pack. It reads the catalogue and the folders, changes nothing, and never goes online. Knows nothing of
+Owns the route that answers. It reads the catalogue and the folders, changes nothing, and never goes online. Knows nothing of
 how the rows are shown.
 """
 

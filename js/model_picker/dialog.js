@@ -3,11 +3,12 @@
  * ComfyUI: it is given the rows and told what to do with the chosen one.
  */
 
-import { h, set } from "../track_view/dom.js";
-import { COLUMNS, MEANINGS, isMeant, isRestricted, licenceOf, shown, sizeOf, stateOf } from "./rows.js";
+import { h, set, styled } from "../track_view/dom.js";
+import { details } from "./details.js";
+import { COLUMNS, isMeant, isRestricted, MEANINGS, shown } from "./rows.js";
 
 const PAGE = 10;
-const MEASURED = ["psnr", "seconds"];
+const STYLE = new URL("../model_picker.css", import.meta.url).href;
 
 /**
  * What the dialog needs.
@@ -24,7 +25,7 @@ const MEASURED = ["psnr", "seconds"];
 
 /** Open the dialog. @param {Host} host @returns {{reload: () => Promise<void>, element: HTMLDialogElement}} */
 export function openPicker(host) {
-  styled();
+  styled(STYLE);
   const picker = new Picker(host);
   document.body.append(picker.element);
   picker.element.showModal();
@@ -72,16 +73,18 @@ class Picker {
     this.act = button("model-choose", "Choose", () => this.confirm(true));
     this.act.className = "primary";
     const title = h("h2", { id: "inbetween-models-title" }, "Choose a Model");
+    const leave = () => this.element.close();
+    const close = h("button", { type: "button", class: "close", "aria-label": "Close", onclick: leave }, "×");
     this.element = h(
       "dialog",
       {
         class: "inbetween-models", "aria-labelledby": "inbetween-models-title", "data-testid": "model-picker",
         onkeydown: (event) => this.press(event), onclose: () => this.element.remove(),
-        onpointerdown: (event) => event.target === this.element && this.outside(event) && this.element.close(),
+        onpointerdown: (event) => event.target === this.element && this.outside(event) && leave(),
       },
-      h("header", {}, title, h("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => this.element.close() }, "×")),
+      h("header", {}, title, close),
       bar, this.table, this.count, this.details,
-      h("footer", {}, button("model-cancel", "Cancel", () => this.element.close()), this.act),
+      h("footer", {}, button("model-cancel", "Cancel", leave), this.act),
     );
     for (const name of ["copy", "cut", "paste", "keyup", "keypress"]) {
       this.element.addEventListener(name, (event) => event.stopPropagation()); // ComfyUI would take them for the graph
@@ -131,9 +134,10 @@ class Picker {
   }
 
   line(row, index) {
-    const cells = Object.entries(COLUMNS).map(([name, { text, end }]) =>
-      h("td", { role: "gridcell", class: [name, end && "end"].filter(Boolean).join(" "), title: name === "name" ? row.name : null }, text(row)),
-    );
+    const cells = Object.entries(COLUMNS).map(([name, { text, end }]) => {
+      const title = name === "name" ? row.name : null;
+      return h("td", { role: "gridcell", class: end ? `${name} end` : name, title }, text(row));
+    });
     return h(
       "tr",
       {
@@ -172,41 +176,10 @@ class Picker {
       set(this.act, { disabled: true });
       return;
     }
-    const parts = [h("h3", {}, row.name, h("span", { class: "note" }, stateOf(row)))];
-    const fact = (name, ...value) => parts.push(h("p", { class: name }, ...value));
-    if (row.suits) fact("suits", `Good for ${row.suits}.`);
-    if (row.file) fact("file", row.state === "download" || row.state === "missing" ? "File, not on disk: " : "File: ", h("code", {}, row.file), " in ", h("code", {}, row.folder), row.size === null ? "" : `, ${sizeOf(row.size)}`);
-    if (row.network) fact("network", `Network: ${row.network}.`);
-    if (MEASURED.some((name) => row[name] !== null)) fact("measured", `Measured: ${row.psnr.toFixed(2)} dB, ${row.seconds} s per frame of 448x256 on one CPU thread.`);
-    if (row.says) {
-      const link = row.url ? h("a", { href: row.url, target: "_blank", rel: "noopener noreferrer" }, "Read the licence") : "";
-      fact(isRestricted(row) ? "licence restricted" : "licence", h("strong", {}, `Licence: ${licenceOf(row) || "not known"}. `), `${row.says} `, link);
-    }
-    if (row.hint) fact("hint", row.hint);
-    if (row.state === "download") fact("hint", `Choosing it downloads nothing. ${this.coming(row)}`);
-    const clash = this.clash(row);
-    if (clash) fact("hint", clash);
-    if (host.fixed()) fact("hint", host.fixed());
-    this.details.replaceChildren(...parts);
+    this.details.replaceChildren(...details(row, host));
     const conversion = row.state === "convert";
     this.act.textContent = conversion ? "Add Convert Model" : row.commercial === false ? "Choose for non-commercial use" : "Choose";
     set(this.act, { disabled: !conversion && (row.choice === null || host.fixed() !== "") });
-  }
-
-  /** What the next run does about a model that is not on disk. */
-  coming(row) {
-    const allowed = this.host.download();
-    const unaccepted = isRestricted(row) && this.host.accepted() === false;
-    const licence = unaccepted ? " It needs accept licence too, which is off, unless this server has accepted the licence before." : "";
-    if (allowed === undefined) return `The next run downloads it if allow download is on, which another node decides.${licence}`;
-    if (allowed) return `The next run downloads it, because allow download is on.${licence}`;
-    return `The next run needs allow download, which is off: switch it on first.${licence}`;
-  }
-
-  clash(row) {
-    const quality = this.host.quality();
-    const alone = ["linear", "draft"].includes(quality) && row.name !== "auto" && row.choice !== null;
-    return alone ? `Quality is ${quality}, which uses no network: set it to fast, normal or best for this model.` : "";
   }
 
   /** Choose the marked row; one whose licence is restricted only by the button, which is beside its terms. */
@@ -250,10 +223,4 @@ class Picker {
     const box = this.element.getBoundingClientRect();
     return x < box.left || x > box.right || y < box.top || y > box.bottom;
   }
-}
-
-function styled() {
-  const href = new URL("../model_picker.css", import.meta.url).href;
-  if ([...document.styleSheets].some((sheet) => sheet.href === href) || document.querySelector(`link[href="${href}"]`)) return;
-  document.head.append(h("link", { rel: "stylesheet", href }));
 }

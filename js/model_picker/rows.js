@@ -32,13 +32,16 @@ const STATES = { "built in": "included", "on disk": "on disk", download: "downlo
 /** The order of states: what is at hand first. */
 const ORDER = Object.keys(STATES);
 
+/** The order of licences: what allows commercial use first, what is not known last. */
+const USES = [true, false, null];
+
 const LADDER = ["linear", "draft", "fast", "normal", "best"];
 
 /** The columns: a title, the text of a cell, and what it is sorted by; null and "" come last in either direction. */
 export const COLUMNS = {
   name: { title: "Model", text: (row) => row.name, key: (row) => row.name.toLowerCase() },
   state: { title: "State", text: (row) => stateOf(row), key: (row) => ORDER.indexOf(row.state) },
-  licence: { title: "Licence", text: (row) => licenceOf(row), key: (row) => `${[true, false, null].indexOf(row.commercial)}${row.licence}` },
+  licence: { title: "Licence", text: (row) => licenceOf(row), key: (row) => `${USES.indexOf(row.commercial)} ${row.licence}` },
   size: { title: "Size", text: (row) => sizeOf(row.size), key: (row) => row.size, end: true },
   quality: { title: "Quality", text: (row) => row.qualities.join(", "), key: (row) => rungOf(row) },
   psnr: { title: "PSNR", text: (row) => (row.psnr === null ? "" : `${row.psnr.toFixed(2)} dB`), key: (row) => row.psnr, end: true },
@@ -86,7 +89,7 @@ function rungOf(row) {
 
 /** All words of a row that a search finds. */
 const textOf = (row) =>
-  [row.name, row.file, row.folder, stateOf(row), licenceOf(row), row.network, row.suits, row.qualities.join(" ")].join("\n").toLowerCase();
+  [row.name, row.file, row.folder, stateOf(row), licenceOf(row), row.network, row.suits, ...row.qualities].join("\n").toLowerCase();
 
 /**
  * The rows that a view shows, in its order.

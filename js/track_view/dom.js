@@ -1,4 +1,4 @@
-/** Creates HTML and SVG elements. Knows nothing of tracks. */
+/** Creates HTML and SVG elements, and adds style sheets. Knows nothing of tracks. */
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -36,6 +36,11 @@ export function set(element, attributes) {
     else if (value === false || value === null || value === undefined) element.removeAttribute(name);
     else element.setAttribute(name, value === true ? "" : String(value));
   }
+}
+
+/** Add a style sheet to the page, once. @param {string} href  its whole address */
+export function styled(href) {
+  if (!document.querySelector(`link[href="${href}"]`)) document.head.append(h("link", { rel: "stylesheet", href }));
 }
 
 function furnished(element, attributes, children) {
