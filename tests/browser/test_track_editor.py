@@ -473,7 +473,7 @@ def test_points_are_added_bent_timed_scaled_turned_and_removed(editor: Editor):
     assert len(editor.tracks[0]["pts"]) == 2
 
 
-@newest
+@within(FRONT_ENDS[:2])
 @pytest.mark.slow
 def test_a_point_is_placed_by_numbers_and_removed_by_a_right_click(editor: Editor):
     editor.draw((80, 100), (240, 100))
