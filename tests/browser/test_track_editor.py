@@ -359,6 +359,12 @@ def test_the_smallest_node_holds_the_whole_editor_and_a_tall_one_gives_the_pictu
     )
     assert frame["height"] >= 338
     assert frame["y"] + frame["height"] <= bottom
+    page.evaluate(f"{EDITOR}.setSize([350, 100]); app.canvas.setDirty(true, true)")
+    editor.rest()
+    picture, listed = (editor.part(name).bounding_box() for name in ("stage", "panel"))
+    assert listed["y"] >= picture["y"] + picture["height"] - 1, "the list is below a picture that is narrow"
+    assert listed["height"] >= 33
+    assert picture["height"] > 2 * listed["height"]
     page.evaluate(f"{EDITOR}.setSize([390, 860]); app.canvas.setDirty(true, true)")
     editor.rest()
     editor.part("panel").wait_for()
@@ -467,7 +473,7 @@ def test_points_are_added_bent_timed_scaled_turned_and_removed(editor: Editor):
     assert len(editor.tracks[0]["pts"]) == 2
 
 
-@newest
+@within(FRONT_ENDS[:2])
 @pytest.mark.slow
 def test_a_point_is_placed_by_numbers_and_removed_by_a_right_click(editor: Editor):
     editor.draw((80, 100), (240, 100))

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -234,8 +235,10 @@ def chromium() -> Iterator[Any]:
     found = shutil.which("chromium") or shutil.which("google-chrome")
     if found is None:
         pytest.skip("there is no Chromium: apt-get install chromium")
+    # a page that is not from the server itself may not talk to it otherwise
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-features=LocalNetworkAccessChecks"]
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=found, args=arguments)
         yield browser
         browser.close()
 
@@ -246,3 +249,30 @@ def session(comfyui: ComfyUI) -> Iterator[Session]:
     events = Events(comfyui.port, client)
     yield Session(comfyui, events, client, len(comfyui.text()))
     events.close()
+
+
+@pytest.fixture(scope="module", params=[None, "1.58.1"], ids=lambda version: version or "own")
+def page(comfyui: ComfyUI, chromium: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The page of the server's own front end, or of another version of it on the same server."""
+    page = chromium.new_page(viewport={"width": 1500, "height": 1000})
+    page.set_default_timeout(60_000)
+    if request.param is not None:
+        serve(page, request.param)
+    page.goto(f"http://127.0.0.1:{comfyui.port}/", wait_until="commit", timeout=120_000)
+    page.wait_for_function("window.app && window.app.graph", timeout=120_000)
+    page.wait_for_function("!!LiteGraph.registered_node_types.InbetweenInterpolate", timeout=120_000)
+    assert request.param in (None, page.evaluate("window.__COMFYUI_FRONTEND_VERSION__"))
+    yield page
+    page.close()
+
+
+def serve(page: Any, version: str) -> None:
+    """Answer for the server wherever this version of the front end has a file."""
+    from tests.browser.conftest import bundle
+
+    static = bundle(version)
+
+    def file(url: str) -> Path:
+        return static / (urlsplit(url).path.lstrip("/") or "index.html")
+
+    page.route(lambda url: file(url).is_file(), lambda route: route.fulfill(path=file(route.request.url)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mimetypes
-import shutil
 from collections.abc import Iterator
 from math import ceil
 from pathlib import Path
@@ -88,18 +87,6 @@ CONNECT = """prefix => {
     connect(node, add('SaveVideo', {filename_prefix: `${prefix}/${title}`}), 'video');
   }
 }"""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    if found is None:
-        pytest.skip("there is no Chromium: apt-get install chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module", params=FRONT_ENDS, ids=lambda param: f"{param[0]}-{'vue' if param[1] else 'classic'}")

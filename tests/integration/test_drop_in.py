@@ -1,12 +1,14 @@
-"""Workflows of packs that are not installed, converted by a real ComfyUI."""
+"""Workflows of packs that are not installed, converted by a real ComfyUI: by its server, and by its browser code."""
 
 from __future__ import annotations
+
+import re
 
 import av
 import numpy as np
 import pytest
 import torch
-from other_packs import FRAMES, api_form
+from other_packs import FRAMES, api_form, graph
 from parity import load_set
 
 COUNT = 6
@@ -38,6 +40,27 @@ def test_a_workflow_of_a_missing_pack_gives_its_number_of_frames(session, name: 
     outputs, _ = session.run(api_form(name))
     assert len(outputs["9"]["images"]) == FRAMES[name](COUNT)
     assert session.complaints() == []
+
+
+OFFER = re.compile("^(Show swap nodes|See errors|View details)$", re.IGNORECASE)
+"""The button in ComfyUI's message about a missing node."""
+
+
+@pytest.mark.usefixtures("clip")
+def test_a_browser_replaces_what_is_missing(page):
+    page.evaluate("graph => app.loadGraphData(graph)", graph("skips_film"))
+    page.get_by_role("button", name=OFFER).first.click()
+    page.get_by_role("button", name=re.compile("Replace All")).last.click()
+    page.wait_for_function("app.graph.nodes.some(node => node.type === 'InbetweenDropIn')")
+    assert "InbetweenSkippedPairs" in page.evaluate("app.graph.nodes.map(node => node.type)")
+    sent = page.evaluate("app.graphToPrompt().then(made => Object.values(made.output))")
+    made = next(node["inputs"] for node in sent if node["class_type"] == "InbetweenDropIn")
+    assert made["model_name"] == "film_net_fp32.pt"
+    assert (made["times"], made["count"]) == (3, "skipped frames dropped")
+    assert isinstance(made["images"], list)
+    assert isinstance(made["pairs"], list)
+    pairs = next(node["inputs"] for node in sent if node["class_type"] == "InbetweenSkippedPairs")
+    assert pairs == {"frames": "1,3", "skip": True}
 
 
 def test_a_pickle_is_converted_and_listed(comfyui, session):

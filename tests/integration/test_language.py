@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,21 +29,15 @@ ADDED = """type => {
 
 
 @pytest.fixture(scope="module")
-def page(comfyui) -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("there is no Chromium: apt-get install chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page()
-        settings = {**comfyui.get("/settings"), "Comfy.Locale": LANGUAGE}
-        page.route("**/api/settings", lambda route: route.fulfill(json=settings))
-        page.goto(f"http://127.0.0.1:{comfyui.port}/")
-        page.wait_for_function("!!window.app && !!window.app.graph", timeout=120_000)
-        page.wait_for_function(f"!!{STORE}?.nodeDefsByName.{NODE}", timeout=120_000)
-        yield page
-        browser.close()
+def page(comfyui, chromium) -> Iterator[Any]:
+    page = chromium.new_page()
+    settings = {**comfyui.get("/settings"), "Comfy.Locale": LANGUAGE}
+    page.route("**/api/settings", lambda route: route.fulfill(json=settings))
+    page.goto(f"http://127.0.0.1:{comfyui.port}/")
+    page.wait_for_function("!!window.app && !!window.app.graph", timeout=120_000)
+    page.wait_for_function(f"!!{STORE}?.nodeDefsByName.{NODE}", timeout=120_000)
+    yield page
+    page.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
-
 import pytest
 
 pytestmark = pytest.mark.comfyui
@@ -29,31 +25,6 @@ MEANT = {
 """What a person types, and the node that comes first, or right behind ComfyUI's own."""
 
 STORE = "document.querySelector('#vue-app').__vue_app__.config.globalProperties.$pinia._s.get('nodeDef')"
-
-
-@pytest.fixture(scope="module", params=[None, "1.58.1"], ids=lambda version: version or "own")
-def page(comfyui, chromium, request: pytest.FixtureRequest) -> Any:
-    """The page of the server's own front end, or of another version of it on the same server."""
-    page = chromium.new_page()
-    if request.param is not None:
-        serve(page, request.param)
-    page.goto(f"http://127.0.0.1:{comfyui.port}/")
-    page.wait_for_function("window.app && window.app.graph", timeout=120_000)
-    page.wait_for_function(f"{STORE} && {STORE}.nodeDefsByName.InbetweenInterpolate", timeout=120_000)
-    assert request.param in (None, page.evaluate("window.__COMFYUI_FRONTEND_VERSION__"))
-    return page
-
-
-def serve(page: Any, version: str) -> None:
-    """Answer for the server wherever this version of the front end has a file."""
-    from tests.browser.conftest import bundle
-
-    static = bundle(version)
-
-    def file(url: str) -> Path:
-        return static / (urlsplit(url).path.lstrip("/") or "index.html")
-
-    page.route(lambda url: file(url).is_file(), lambda route: route.fulfill(path=file(route.request.url)))
 
 
 @pytest.mark.parametrize("words", MEANT)
