@@ -38,14 +38,14 @@ export function worst(steps) {
 }
 
 /**
- * How far each step differs, as a path in a box of width 1 and height 1: the more, the higher.
+ * How far each step differs, as a path in a box of width 1 and height 1: the more, the higher. Nothing for a single step.
  * @param {Step[]} steps @returns {string}
  */
 export function profile(steps) {
   const most = Math.max(...steps.map(({ error }) => error), 1e-9);
   const wide = Math.max(steps.length - 1, 1);
   const places = steps.map(({ error }, index) => `${(index / wide).toFixed(5)} ${(1 - error / most).toFixed(4)}`);
-  return places.length ? `M0 1L${places.join("L")}L1 1Z` : "";
+  return places.length > 1 ? `M0 1L${places.join("L")}L1 1Z` : "";
 }
 
 /** A step in words. @param {Step} step @param {number} index  from 0 @param {number} count  of all steps */

@@ -26,7 +26,7 @@ def test_a_batch_is_compared_with_a_video_of_twice_its_rate(comfyui, session):
         "load": node("LoadVideo", file="room-16fps.mp4"),
         "part": node("Video Slice", video=["load", 0], start_time=0.0, duration=0.5, strict_duration=False),
         "frames": node("GetVideoComponents", video=["part", 0]),
-        "model": node("InbetweenLoadModel", model="linear"),
+        "model": node("InbetweenLoadModel", model="linear", allow_download=False),
         "make": node("InbetweenInterpolateVideo", video=["part", 0], model=["model", 0], mode="times", **{"mode.times": 2}),
         "compare": compare(["frames", 0], ["make", 0], a_fps=16.0, measure="PSNR and SSIM"),
         "report": node("PreviewAny", source=["compare", 1]),
@@ -55,7 +55,7 @@ def picture(comfyui: Any, told: dict[str, Any], name: str) -> np.ndarray:
 
 def test_what_is_neither_images_nor_a_video_cannot_be_linked(comfyui):
     workflow = {
-        "model": node("InbetweenLoadModel", model="linear"),
+        "model": node("InbetweenLoadModel", model="linear", allow_download=False),
         "compare": compare(["model", 0], ["model", 0]),
     }
     answer = comfyui.post("/prompt", prompt=workflow)
