@@ -142,6 +142,7 @@ def make_video(
         audio=audio,
         extras=clip.extras,
         progress=lambda done: shown(done.frames),
+        watch=bridge.heard,
     )
     for note in made.notes:
         log.info("%s: %s", path.name, servers.told(note))

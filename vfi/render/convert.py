@@ -19,7 +19,7 @@ from ..core import Frame, Interpolator
 from ..model.consensus import shown_doubt
 from ..pixels.transfer import Colour
 from .chunks import Chunks, ChunkWriter
-from .pipeline import Task, render_frames
+from .pipeline import Task, Watch, render_frames
 from .prefetch import Behind
 
 
@@ -51,6 +51,7 @@ def convert(
     doubts: Path | None = None,
     recipe: Mapping[str, str] | None = None,
     progress: Callable[[Done], object] = bool,
+    watch: Watch = iter,
 ) -> Converted:
     """Make the output of ``task`` from ``clip`` and write it to ``path``, with the ``sound`` of a file as ``audio`` asks.
 
@@ -58,7 +59,8 @@ def convert(
 
     ``model`` is called once the output is open. ``doubts``: also write the disagreement of several models there, as a grey
     clip. With a ``recipe`` (see `chunks.Chunks`), an interrupted earlier run is resumed. ``progress`` is called with the part
-    finished by an earlier run, then after each new frame. Raises `InputError`, and `Interrupted` on Ctrl-C.
+    finished by an earlier run, then after each new frame. ``watch``: see `pipeline.render_frames`. Raises `InputError`, and
+    `Interrupted` on Ctrl-C.
     """
     rest = None if extras is None else extras.along(time_map(clip, task.asked))
     with fitted_sound(sound, clip, task.asked, path.suffix, audio) as heard:
@@ -75,7 +77,11 @@ def convert(
             return create_clip(doubts, replace(task.output, depth=8, alpha=False, colour=Colour()), time_base=task.tick)
 
         return write(
-            create, lambda since: render_frames(clip, model(), task, since=since), doubt_writer, clip.notes, progress=progress
+            create,
+            lambda since: render_frames(clip, model(), task, since=since, watch=watch),
+            doubt_writer,
+            clip.notes,
+            progress=progress,
         )
 
 
