@@ -181,36 +181,37 @@ def memory(chosen: argparse.Namespace) -> None:
 
 def cancel(chosen: argparse.Namespace) -> None:
     with running(chosen) as server:
-        film(server.base / "input" / "short.mp4", 4)
+        film(server.base / "input" / "short.mp4", 4, "320x180")
         for name, made in CANCELLED.items():
-            waits, slowest = [], 0.0
-            for seed in range(3):
-                last: tuple[float, int] | None = None
-                frames, asked = [], 0.0
-                for kind, data in server.run(graph("short.mp4", made, 1 + seed)):
-                    now = time.perf_counter()
-                    if kind == "progress" and data["node"] == "made" and not asked:
-                        if last is not None and data["value"] > last[1]:
-                            frames.append((now - last[0]) / (data["value"] - last[1]))
-                        last = now, data["value"]
-                        if len(frames) >= 4:
-                            time.sleep(median(frames) / 2)
-                            asked = time.perf_counter()
-                            server.server.post("/interrupt")
-                    if kind == "execution_error":
-                        raise SystemExit(f"{name}: {data['exception_message']}")
-                    if kind == "execution_interrupted":
-                        waits.append(now - asked)
-                slowest = max([slowest, *frames])
-            told = " ".join(f"{wait:.2f}" for wait in waits) or "ended before"
-            report(
-                f"cancel {name}: after {told} s, at {median(frames) if frames else 0:.2f} (at most {slowest:.2f}) s per frame"
-            )
+            told = [cancelled(server, name, made) for _ in range(chosen.rounds)]
+            waits = " ".join(f"{wait:.2f} ({wait / frame:.1f} frames)" for wait, frame in told)
+            report(f"cancel {name}, seconds after the request: {waits}")
 
 
-def film(path: Path, seconds: float) -> None:
-    """A moving test picture of 640x360 at 16 frames per second, with a tone."""
-    pictures, tone = f"testsrc2=size=640x360:rate=16:duration={seconds}", f"sine=duration={seconds}"
+def cancelled(server: Running, name: str, made: tuple[str, dict[str, Any]]) -> tuple[float, float]:
+    """Seconds from a request to cancel, some frames into a job and half-way to the next, to its end; and seconds per frame."""
+    steps: list[tuple[float, int]] = []
+    asked = 0.0
+    for kind, data in server.run(graph("short.mp4", made)):
+        now = time.perf_counter()
+        if kind == "progress" and data["node"] == "made" and not asked:
+            steps.append((now, data["value"]))
+            (since, first), (until, last) = steps[0], steps[-1]
+            if len(steps) > 8 and last > first:
+                frame = (until - since) / (last - first)
+                time.sleep(frame / 2)
+                asked = time.perf_counter()
+                server.server.post("/interrupt")
+        if kind == "execution_interrupted" and asked:
+            return now - asked, frame
+        if kind in ENDS:
+            raise SystemExit(f"{name} was not cancelled: {data.get('exception_message', kind)}")
+    raise SystemExit(f"{name} did not end")
+
+
+def film(path: Path, seconds: float, size: str = "640x360") -> None:
+    """A moving test picture at 16 frames per second, with a tone."""
+    pictures, tone = f"testsrc2=size={size}:rate=16:duration={seconds}", f"sine=duration={seconds}"
     words = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", pictures, "-f", "lavfi", "-i", tone, "-c:v", "libx264"]
     subprocess.run([*words, "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", str(path)], check=True)
 
@@ -225,7 +226,7 @@ def main() -> None:
     parser.add_argument("comfyui", type=Path, help="a checkout of ComfyUI")
     parser.add_argument("measures", nargs="+", choices=("start", "memory", "cancel"))
     parser.add_argument("--python", default=sys.executable, help="its interpreter")
-    parser.add_argument("--rounds", type=int, default=5, help="starts of each kind (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="starts and cancelled jobs of each kind (%(default)s)")
     parser.add_argument("--minutes", type=float, default=8.0, help="length of the long clip (%(default)s)")
     chosen = parser.parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

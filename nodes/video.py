@@ -141,6 +141,7 @@ def make_video(
         audio=audio,
         extras=clip.extras,
         watch=lambda frames: bridge.watched(frames, task.total or 0),
+        each=bridge.heard,
     )
     for note in made.notes:
         log.info("%s: %s", path.name, servers.told(note))

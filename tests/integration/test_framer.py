@@ -345,6 +345,23 @@ def test_cancelling_does_not_wait_for_the_step(networks, session):
     assert session.ended(session.queue(nodes))[-1].type == "execution_interrupted"
 
 
+@pytest.mark.parametrize("kind", ["FramerTween", "KeyframeSequence", "Repair"])
+def test_nor_does_it_in_nodes_that_do_all(networks, session, kind):
+    own = {
+        "FramerTween": {"start": ["first", 0], "end": ["last", 0], "strength": 1.0},
+        "KeyframeSequence": {"follow": False, "timing": "even", "strength": 1.0},
+        "Repair": {"threshold": 0.5, "grow": 8, "denoise": 1.0, "doubt": ["doubt", 0]},
+    }
+    nodes = alone(f"Inbetween{kind}", **own[kind])
+    if kind != "FramerTween":
+        name, keys = ("images", ["first"] * FRAMES) if kind == "Repair" else ("keyframes", ["first", "last"])
+        nodes["all"]["inputs"][name] = batch(nodes, *keys)
+    nodes["doubt"] = {"class_type": "SolidMask", "inputs": {"value": 1.0, "width": WIDTH, "height": HEIGHT}}
+    nodes["changed"] = {"class_type": "TinyChange", "inputs": {"model": ["loader", 0], "how": "cancel"}}
+    nodes["all"]["inputs"]["model"] = ["changed", 0]
+    assert session.ended(session.queue(nodes))[-1].type == "execution_interrupted"
+
+
 def test_steps_are_told(networks, session):
     nodes = alone("InbetweenFramerTween", start=["first", 0], end=["last", 0], strength=1.0, seed=99)
     _, events = session.run(nodes)

@@ -5,7 +5,7 @@ Owns the order of these steps and the state left by an interruption. Knows nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -19,7 +19,7 @@ from ..core import Frame, Interpolator
 from ..model.consensus import shown_doubt
 from ..pixels.transfer import Colour
 from .chunks import Chunks, ChunkWriter
-from .pipeline import Task, render_frames
+from .pipeline import Task, Watch, render_frames
 from .prefetch import Behind
 
 
@@ -51,7 +51,8 @@ def convert(
     doubts: Path | None = None,
     recipe: Mapping[str, str] | None = None,
     progress: Callable[[Done], object] = bool,
-    watch: Callable[[Iterator[Frame]], Iterable[Frame]] = iter,
+    watch: Watch = iter,
+    each: Watch = iter,
 ) -> Converted:
     """Make the output of ``task`` from ``clip`` and write it to ``path``, with the ``sound`` of a file as ``audio`` asks.
 
@@ -59,8 +60,8 @@ def convert(
 
     ``model`` is called once the output is open. ``doubts``: also write the disagreement of several models there, as a grey
     clip. With a ``recipe`` (see `chunks.Chunks`), an interrupted earlier run is resumed. ``progress`` is called with the part
-    finished by an earlier run, then after each new frame. ``watch`` passes the new frames on, each before it is written. Raises
-    `InputError`, and `Interrupted` on Ctrl-C.
+    finished by an earlier run, then after each new frame. ``watch`` passes the new frames on, each before it is written, and
+    ``each`` all that are made, see `pipeline.render_frames`. Raises `InputError`, and `Interrupted` on Ctrl-C.
     """
     rest = None if extras is None else extras.along(time_map(clip, task.asked))
     with fitted_sound(sound, clip, task.asked, path.suffix, audio) as heard:
@@ -78,7 +79,7 @@ def convert(
 
         return write(
             create,
-            lambda since: render_frames(clip, model(), task, since=since),
+            lambda since: render_frames(clip, model(), task, since=since, watch=each),
             doubt_writer,
             clip.notes,
             progress=progress,
@@ -93,7 +94,7 @@ def write(
     notes: list[str] | None = None,
     *,
     progress: Callable[[Done], object] = bool,
-    watch: Callable[[Iterator[Frame]], Iterable[Frame]] = iter,
+    watch: Watch = iter,
 ) -> Converted:
     """Write the frames after the part that ``create`` finds finished; see `convert` for ``doubts``, ``progress`` and ``watch``.
 

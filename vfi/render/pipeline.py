@@ -5,11 +5,12 @@ Owns the task and the order of these steps. Knows nothing of files, options or c
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
+from typing import TypeAlias
 
 import torch
 
@@ -23,6 +24,8 @@ from . import malloc, prefetch
 from .remap import remap
 from .run import run
 from .segments import Segment
+
+Watch: TypeAlias = Callable[[Iterable[Frame]], Iterator[Frame]]
 
 LIBRARIES = 550_000_000
 """Bytes that Python and the libraries take on their own."""
@@ -87,22 +90,29 @@ class Task:
 
 
 def render_frames(
-    clip: Reader, model: Interpolator, task: Task, *, since: Fraction | None = None, segment: Segment | None = None
+    clip: Reader,
+    model: Interpolator,
+    task: Task,
+    *,
+    since: Fraction | None = None,
+    segment: Segment | None = None,
+    watch: Watch = iter,
 ) -> Generator[Frame, None, None]:
     """The output frames of ``task``; close the generator to stop early.
 
     A thread reads ahead, and freed memory is kept (see `malloc`). ``since``: only the frames from this output time on;
-    ``segment``: only its frames, and reading begins at its stamps. Raises `InputError`.
+    ``segment``: only its frames, and reading begins at its stamps. ``watch`` passes on each frame, also those that an exposure
+    is the mean of; it may raise to stop before the next is made. Raises `InputError`.
     """
     grid = task.grid
     since, count = (since, None) if segment is None else (segment.start, segment.frames)
     if isinstance(grid, Along):
         with closing(remap(clip, model, grid, batch=task.batch, since=since, count=count)) as frames:
-            yield from malloc.keeping(frames)
+            yield from malloc.keeping(watch(frames))
         return
     if segment is not None and segment.stamps is not None:
         grid = Within(grid, segment.first, segment.stamps[0].time)
     with closing(prefetch.ahead(clip)) as read:
-        made = run(read, model, grid, tail=task.tail, batch=task.batch, since=since)
+        made = watch(run(read, model, grid, tail=task.tail, batch=task.batch, since=since))
         made = made if task.shutter is None else exposed(made, transfer_of(task.info))
         yield from malloc.keeping(islice(made, count))
