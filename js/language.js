@@ -1,12 +1,13 @@
 /**
- * The language of the browser: does for nodes in another language what the front end leaves undone.
+ * The language of the browser: does in another language what the front end leaves undone.
  *
  * A node is still found by its English name. The tooltips of inputs that a choice brings along, and in older versions the labels of
- * sockets, are translated. Knows nothing of what the texts mean: they are those of `locales/`.
+ * sockets, are translated, and so are the words of the editors. Knows nothing of what the texts mean: they are those of `locales/`.
  */
 
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
+import { learn } from "./words.js";
 
 const OURS = /^Inbetween/;
 const CHOICE = "COMFY_DYNAMICCOMBO_V3";
@@ -23,6 +24,7 @@ app.registerExtension({
   /** Called again, with a fresh definition, when the language changes. */
   beforeRegisterNodeDef(_, definition) {
     const language = app.extensionManager.setting.get("Comfy.Locale");
+    learn(locales[language]?.inbetween);
     const texts = locales[language]?.nodeDefs?.[definition.name];
     if (!texts || language === "en" || !OURS.test(definition.name)) return;
     definition.search_aliases = [...definition.search_aliases, locales.en.nodeDefs[definition.name].display_name];
