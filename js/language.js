@@ -12,22 +12,22 @@ import { learn } from "./words.js";
 const OURS = /^Inbetween/;
 const CHOICE = "COMFY_DYNAMICCOMBO_V3";
 
-let locales = {};
+/** The texts of all packs by language, once one other than English is set. */
+let locales = null;
 
 app.registerExtension({
   name: "Inbetween.Language",
 
-  async init() {
-    locales = (await api.getCustomNodesI18n()) ?? {};
-  },
-
   /** Called again, with a fresh definition, when the language changes. */
-  beforeRegisterNodeDef(_, definition) {
+  async beforeRegisterNodeDef(_, definition) {
+    if (!OURS.test(definition.name)) return;
     const language = app.extensionManager.setting.get("Comfy.Locale");
-    learn(locales[language]?.inbetween);
-    const texts = locales[language]?.nodeDefs?.[definition.name];
-    if (!texts || language === "en" || !OURS.test(definition.name)) return;
-    definition.search_aliases = [...definition.search_aliases, locales.en.nodeDefs[definition.name].display_name];
+    if (language !== "en") locales ??= api.getCustomNodesI18n();
+    const { [language]: own, en } = language === "en" ? {} : await locales;
+    learn(own?.inbetween);
+    const texts = own?.nodeDefs?.[definition.name];
+    if (!texts) return;
+    definition.search_aliases = [...definition.search_aliases, en.nodeDefs[definition.name].display_name];
     translate(definition.input, texts.inputs);
   },
 });
