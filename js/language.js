@@ -1,31 +1,33 @@
 /**
- * The language of the browser: does for nodes in another language what the front end leaves undone.
+ * The language of the browser: does in another language what the front end leaves undone.
  *
  * A node is still found by its English name. The tooltips of inputs that a choice brings along, and in older versions the labels of
- * sockets, are translated. Knows nothing of what the texts mean: they are those of `locales/`.
+ * sockets, are translated, and so are the words of the editors. Knows nothing of what the texts mean: they are those of `locales/`.
  */
 
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
+import { learn } from "./words.js";
 
 const OURS = /^Inbetween/;
 const CHOICE = "COMFY_DYNAMICCOMBO_V3";
 
-let locales = {};
+/** The texts of all packs by language, once one other than English is set. */
+let locales = null;
 
 app.registerExtension({
   name: "Inbetween.Language",
 
-  async init() {
-    locales = (await api.getCustomNodesI18n()) ?? {};
-  },
-
   /** Called again, with a fresh definition, when the language changes. */
-  beforeRegisterNodeDef(_, definition) {
+  async beforeRegisterNodeDef(_, definition) {
+    if (!OURS.test(definition.name)) return;
     const language = app.extensionManager.setting.get("Comfy.Locale");
-    const texts = locales[language]?.nodeDefs?.[definition.name];
-    if (!texts || language === "en" || !OURS.test(definition.name)) return;
-    definition.search_aliases = [...definition.search_aliases, locales.en.nodeDefs[definition.name].display_name];
+    if (language !== "en") locales ??= api.getCustomNodesI18n();
+    const { [language]: own, en } = language === "en" ? {} : await locales;
+    learn(own?.inbetween);
+    const texts = own?.nodeDefs?.[definition.name];
+    if (!texts) return;
+    definition.search_aliases = [...definition.search_aliases, en.nodeDefs[definition.name].display_name];
     translate(definition.input, texts.inputs);
   },
 });

@@ -18,6 +18,7 @@ import { Stage } from "./track_view/stage.js";
 import { firstLook, Store } from "./track_view/store.js";
 import { timeline } from "./track_view/timeline.js";
 import { toolbar } from "./track_view/toolbar.js";
+import { word } from "./words.js";
 
 const SIZE = [832, 480];
 const SAID = 5000;
@@ -41,9 +42,9 @@ export class TrackView {
     });
     const { store, scene } = this;
     this.note = h("p", { class: "note", role: "status", hidden: true });
-    this.hint = h("p", { class: "hint" }, "Connect images to first and last, paste or drop one, or set width and height.");
+    this.hint = h("p", { class: "hint" }, word("Connect images to first and last, paste or drop one, or set width and height."));
     this.element = h("div", {
-      class: "inbetween-tracks", tabindex: 0, role: "application", "aria-label": "Track editor", "data-capture-wheel": "true",
+      class: "inbetween-tracks", tabindex: 0, role: "application", "aria-label": word("Track editor"), "data-capture-wheel": "true",
     });
     this.pictures = new Pictures((size) => this.resize(size));
     this.actions = new Actions(store, scene, (message) => this.say(message));
@@ -83,7 +84,7 @@ export class TrackView {
       this.store.load(this.pictures.any ? scaled(doc, size) : doc);
     } catch (error) {
       this.store.load(blank(size));
-      this.say(`Cannot show these tracks: ${error.message}`);
+      this.say(word("Cannot show these tracks: {why}", { why: error.message }));
     }
   }
 

@@ -6,6 +6,7 @@ import { chain, fillNode, keepTouches, passWheel, takePlace } from "./dom_widget
 import { changing } from "./graph.js";
 import { linked, picture, signature, sources, valueOf, viewUrl } from "./sources.js";
 import { TrackView } from "./track_view.js";
+import { word } from "./words.js";
 import { frameOf } from "./track_view/frame.js";
 
 const NODE = "InbetweenTrackEditor";
@@ -111,10 +112,13 @@ function shown(node, kept, end, ready) {
   if (chosen) {
     const drawn = drawnOf(picture(chosen, last), ready);
     const cropped = !ENDS.some((one) => linked(node, one));
-    const how = connected ? ", not the connected picture" : cropped ? ", cropped to width and height" : "";
-    return { ...drawn, text: `${drawn.text}: chosen here${how}`, chosen: true, cropped };
+    const told = { file: drawn.text };
+    const text = connected
+      ? word("{file}: chosen here, not the connected picture", told)
+      : cropped ? word("{file}: chosen here, cropped to width and height", told) : word("{file}: chosen here", told);
+    return { ...drawn, text, chosen: true, cropped };
   }
-  if (!connected) return { url: null, text: "not connected" };
+  if (!connected) return { url: null, text: word("not connected") };
   const above = sources(node, end, last);
   const run = ran(node, kept, end);
   const fresh = run && !run.stale ? [run] : [];
@@ -126,15 +130,15 @@ function shown(node, kept, end, ready) {
     if (!drawn.error) return { ...drawn, text: [drawn.text, ...failed].join("; "), stale: candidate.stale };
     failed.push(drawn.text);
   }
-  return { url: null, text: failed.join("; ") || "seen after a run" };
+  return { url: null, text: failed.join("; ") || word("seen after a run") };
 }
 
 /** The address of a picture, which for a video is that of a frame drawn by the browser. */
 function drawnOf(found, ready) {
-  if (!found?.video) return { url: found?.url ?? null, text: found?.text ?? "not a picture", error: found ? null : "none" };
+  if (!found?.video) return { url: found?.url ?? null, text: found?.text ?? word("not a picture"), error: found ? null : "none" };
   const { url, error } = frameOf(found.url, found.last, ready);
   if (error) return { url: null, text: `${found.text}: ${error}`, error };
-  return { url, text: url ? found.text : `${found.text}: being drawn`, error: null };
+  return { url, text: url ? found.text : word("{file}: being drawn", { file: found.text }), error: null };
 }
 
 /** The picture that a run left in the temporary folder; `stale` if the graph above that input has changed since. */
@@ -142,14 +146,14 @@ function ran(node, kept, end) {
   const file = kept.seen?.[end]?.[0];
   if (!file) return null;
   const stale = kept.asSeen?.[end] !== signature(node, end);
-  return { url: viewUrl(file), stale, text: stale ? "last run, before the graph changed" : "last run" };
+  return { url: viewUrl(file), stale, text: stale ? word("last run, before the graph changed") : word("last run") };
 }
 
 /** Upload a file and draw on it; null to draw on the connected picture again. The file's name is saved in the workflow. */
 async function choose(node, view, end, file) {
   let entry = null;
   if (file) {
-    if (!picture({ filename: file.name })) return view.say(`${file.name} is not an image or a video that a browser shows.`);
+    if (!picture({ filename: file.name })) return view.say(word("{file} is not an image or a video that a browser shows.", { file: file.name }));
     const body = new FormData();
     body.append("image", file);
     body.append("type", "input");
@@ -160,7 +164,7 @@ async function choose(node, view, end, file) {
       const { name, subfolder = "", type = "input" } = await answer.json();
       entry = { filename: name, subfolder, type };
     } catch (error) {
-      return view.say(`${file.name} could not be uploaded: ${error.message}`);
+      return view.say(word("{file} could not be uploaded: {why}", { file: file.name, why: error.message }));
     }
   }
   changing(() => {

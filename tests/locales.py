@@ -1,9 +1,10 @@
 """``python -m tests.locales``: bring the languages of the nodes, in ``locales/``, in step with the schemas.
 
-The English texts are those of the schemas. ``locales/texts.json`` holds the translations of each, once however many nodes share
-it; this is the file to edit. A translation that begins with "?" is still to be made, and English is shown meanwhile; after the
-"?" stands the translation from before the English text changed. ``locales/LANGUAGE/`` is generated: what ComfyUI sends to the
-browser, in English too, since the browser finds some tooltips of inputs that another input brings along nowhere else.
+The English texts are those of the schemas, and of ``word("...")`` in ``js/``. ``locales/texts.json`` holds the translations of
+each, once however many nodes share it; this is the file to edit. A translation that begins with "?" is still to be made, and
+English is shown meanwhile; after the "?" stands the translation from before the English text changed. ``locales/LANGUAGE/`` is
+generated: what ComfyUI sends to the browser, in English too, since the browser finds some tooltips of inputs that another input
+brings along nowhere else.
 Knows nothing of what the texts mean.
 """
 
@@ -21,7 +22,14 @@ from typing import Any
 LANGUAGES = ("zh", "ja", "ko", "ru", "de", "fr", "es", "pt-BR")
 LOCALES = Path(__file__).parents[1] / "locales"
 TEXTS = LOCALES / "texts.json"
+SCRIPTS = LOCALES.parent / "js"
 OPEN = "?"
+
+WORD = re.compile(r'\bword\(\s*("(?:[^"\\\n]|\\.)*"(?:\s*\+\s*"(?:[^"\\\n]|\\.)*")*)\s*[,)]')
+"""A text in a script, which may be several literals."""
+
+COMPILED = {"display_name", "description", "name"}
+"""Fields that the browser compiles as messages of vue-i18n; it takes others as they are."""
 
 AMBIGUOUS = {"frames", "times"}
 """Names that mean different things on different nodes: each is translated together with its tooltip."""
@@ -30,8 +38,8 @@ Texts = dict[str, dict[str, str]]
 """The translations of each English text, by language."""
 
 
-def english(nodes: Iterable[type]) -> dict[str, Any]:
-    """The texts of ``nodes``, as ComfyUI's locale files: ``nodeDefs.json`` and, for the categories, ``main.json``."""
+def english(nodes: Iterable[type], scripts: Iterable[Path]) -> dict[str, Any]:
+    """The texts of ``nodes`` and ``scripts``, as ComfyUI's locale files. ``main.json`` is for categories and words."""
     definitions, categories = {}, {}
     for schema in (node.define_schema() for node in nodes):
         definitions[schema.node_id] = {
@@ -41,7 +49,18 @@ def english(nodes: Iterable[type]) -> dict[str, Any]:
             "outputs": {str(index): _labelled(one) for index, one in enumerate(schema.outputs)},
         }
         categories |= {part: part for part in schema.category.split("/")[1:]}
-    return {"nodeDefs.json": definitions, "main.json": {"nodeCategories": categories}}
+    words = {text: text for script in scripts for text in words_of(script.read_text(encoding="utf-8"))}
+    return {"nodeDefs.json": definitions, "main.json": {"nodeCategories": categories, "inbetween": words}}
+
+
+def words_of(script: str) -> list[str]:
+    """The texts that a script gives to ``word``."""
+    return ["".join(map(json.loads, re.findall(r'"(?:[^"\\]|\\.)*"', found))) for found in WORD.findall(script)]
+
+
+def scripts() -> list[Path]:
+    """The scripts of the pack."""
+    return sorted(path for path in SCRIPTS.rglob("*.js") if path.name != "words.js")
 
 
 def _input(one: Any) -> Iterator[tuple[str, dict[str, str]]]:
@@ -96,13 +115,13 @@ def translated(tree: Mapping[str, Any], texts: Texts, language: str) -> dict[str
             return translated(value, texts, language)
         found = texts.get(_entry(tree, key), {}).get(language, OPEN)
         text = value if found.startswith(OPEN) else found
-        return text if key == "tooltip" else escaped(text)
+        return escaped(text) if key in COMPILED else text
 
     return {key: one(key, value) for key, value in tree.items()}
 
 
 def escaped(text: str) -> str:
-    """``text`` as a message of vue-i18n, which the browser compiles; it takes tooltips as they are."""
+    """``text`` as a message of vue-i18n."""
     return re.sub(r"[@${}|%]", lambda found: f"{{'{found[0]}'}}", text)
 
 
@@ -138,7 +157,7 @@ def main() -> int:
     sys.modules |= server.modules()
     with tempfile.TemporaryDirectory() as folder:
         server.reset(Path(folder))
-        tree = english(load_nodes(load_pack()))
+        tree = english(load_nodes(load_pack()), scripts())
     texts = updated(read(), listed(tree))
     for path, content in files(tree, texts).items():
         path.parent.mkdir(exist_ok=True)

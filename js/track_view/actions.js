@@ -5,6 +5,7 @@
 import { checked, instants, reversed, scaled, stringify } from "../track_math.js";
 import { documentOf } from "./coordinates.js";
 import { changed, keyOf, keysOf, moved, paced, parted, touched, trackOf, withCopies, withoutPoints, withoutTracks } from "./edits.js";
+import { word } from "../words.js";
 
 const MODES = ["mix", "blink", "difference"];
 const AWAY = 0.03;
@@ -62,7 +63,7 @@ export class Actions {
 
   async copy() {
     const text = this.copied();
-    await navigator.clipboard?.writeText(text).catch(() => this.say("Clipboard blocked: copied only within this page."));
+    await navigator.clipboard?.writeText(text).catch(() => this.say(word("Clipboard blocked: copied only within this page.")));
   }
 
   async paste() {
@@ -81,7 +82,7 @@ export class Actions {
       const step = over ? AWAY * Math.min(...doc.size) : 0;
       this.#addCopies(tracks, [step, step]);
     } catch (error) {
-      this.say(`The pasted text is not a track: ${error.message}`);
+      this.say(word("The pasted text is not a track: {why}", { why: error.message }));
     }
   }
 

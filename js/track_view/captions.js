@@ -2,8 +2,21 @@
 
 import { h, set } from "./dom.js";
 import { icon } from "./icons.js";
+import { word } from "../words.js";
 
-const NAMES = { first: "First", last: "Last" };
+/** Words for each frame: its name, and what its buttons do. */
+const words = () => ({
+  first: {
+    label: word("First"),
+    tip: word("Choose an image or a video to draw on as the first frame; or paste one, or drop it here"),
+    off: word("Remove the chosen first frame"),
+  },
+  last: {
+    label: word("Last"),
+    tip: word("Choose an image or a video to draw on as the last frame; or paste one, or drop it here"),
+    off: word("Remove the chosen last frame"),
+  },
+});
 
 /**
  * @param {import("./store.js").Store} store
@@ -12,7 +25,7 @@ const NAMES = { first: "First", last: "Last" };
  * @returns {HTMLElement}
  */
 export function captions(store, pictures, choose) {
-  const parts = Object.entries(NAMES).map(([name, label]) => {
+  const parts = Object.entries(words()).map(([name, { label, tip, off }]) => {
     const text = h("span", { class: "text", "data-testid": `source-${name}` });
     const chooser = h("input", {
       type: "file", accept: "image/*,video/*", hidden: true, "data-testid": `file-${name}`,
@@ -21,10 +34,8 @@ export function captions(store, pictures, choose) {
         chooser.value = "";
       },
     });
-    const tip = `Choose an image or a video to draw on as the ${name} frame; or paste one, or drop it here`;
     const press = () => chooser.click();
     const open = h("button", { type: "button", title: tip, "aria-label": tip, onclick: press }, icon("picture"));
-    const off = `Remove the chosen ${name} frame`;
     const clear = h(
       "button",
       { type: "button", title: off, "aria-label": off, "data-testid": `clear-${name}`, onclick: () => choose(name, null) },

@@ -1,6 +1,7 @@
 /** A small square that shows an easing, progress (up) over time (right), with two handles to bend it. */
 
 import { s, set } from "./dom.js";
+import { word } from "../words.js";
 
 const SIDE = 100;
 const ROOM = 25;
@@ -18,13 +19,13 @@ export function easeBox(ease, choose) {
   const knobs = [0, 1].map((which) =>
     s("circle", {
       r: 6, class: "knob", tabindex: 0, role: "slider", "data-testid": `ease-${which}`,
-      "aria-label": which ? "How it stops" : "How it starts",
+      "aria-label": which ? word("How it stops") : word("How it starts"),
     }),
   );
   const box = s(
     "svg",
     { class: "ease", viewBox: `${-ROOM / 2} ${-ROOM} ${SIDE + ROOM} ${SIDE + 2 * ROOM}`, "data-testid": "ease" },
-    s("title", {}, "Easing: progress (up) over time (right). Drag the two handles."),
+    s("title", {}, word("Easing: progress (up) over time (right). Drag the two handles.")),
     s("rect", { width: SIDE, height: SIDE, class: "ease-frame" }),
     ...arms, curve, ...knobs,
   );

@@ -1,5 +1,7 @@
 /** Draws the first or the last frame of a video, by the browser. Knows nothing of tracks. */
 
+import { word } from "../words.js";
+
 const PATIENCE = 30_000;
 const MOST = 32;
 
@@ -35,10 +37,10 @@ async function draw(address, last) {
   const video = document.createElement("video");
   const heard = (name) =>
     new Promise((done, fail) => {
-      const late = setTimeout(() => fail(new Error("the browser took too long")), PATIENCE);
+      const late = setTimeout(() => fail(new Error(word("the browser took too long"))), PATIENCE);
       const settle = (end, value) => () => (clearTimeout(late), end(value));
       video.addEventListener(name, settle(done), { once: true });
-      video.addEventListener("error", settle(fail, new Error("the browser cannot show this video")), { once: true });
+      video.addEventListener("error", settle(fail, new Error(word("the browser cannot show this video"))), { once: true });
     });
   Object.assign(video, { muted: true, playsInline: true, preload: "auto" });
   try {
@@ -50,11 +52,11 @@ async function draw(address, last) {
       video.currentTime = Number.isFinite(video.duration) ? video.duration : Number.MAX_SAFE_INTEGER;
       await sought;
     }
-    if (!video.videoWidth) throw new Error("the browser shows no picture of this video");
+    if (!video.videoWidth) throw new Error(word("the browser shows no picture of this video"));
     const canvas = Object.assign(document.createElement("canvas"), { width: video.videoWidth, height: video.videoHeight });
     canvas.getContext("2d").drawImage(video, 0, 0);
     const blob = await new Promise((done) => canvas.toBlob(done));
-    if (!blob) throw new Error("the frame is too large for the browser");
+    if (!blob) throw new Error(word("the frame is too large for the browser"));
     return URL.createObjectURL(blob);
   } finally {
     video.removeAttribute("src");

@@ -5,9 +5,12 @@ import { h } from "./dom.js";
 import { easeBox } from "./ease.js";
 import { parted, trackOf } from "./edits.js";
 import { icon } from "./icons.js";
+import { word } from "../words.js";
 
-const INTERP_NAMES = { catmull: "Smooth", linear: "Straight", pchip: "No overshoot" };
-const EASE_NAMES = { linear: "Even", in: "Slow start", out: "Slow end", inout: "Slow start and end" };
+const interpNames = () => ({ catmull: word("Smooth"), linear: word("Straight"), pchip: word("No overshoot") });
+const easeNames = () => ({
+  linear: word("Even"), in: word("Slow start"), out: word("Slow end"), inout: word("Slow start and end"), [OWN]: word("Custom curve"),
+});
 const OWN = "own";
 
 /**
@@ -16,7 +19,7 @@ const OWN = "own";
  * @returns {HTMLElement}
  */
 export function panel(store, actions) {
-  const list = h("ul", { class: "list", "aria-label": "Tracks" });
+  const list = h("ul", { class: "list", "aria-label": word("Tracks") });
   const properties = h("div", { class: "properties" });
   const element = h("div", { class: "panel", "data-testid": "panel" }, list, properties);
   const axes = ["x", "y"].map((name, axis) => {
@@ -82,19 +85,22 @@ export function panel(store, actions) {
   });
 
   function rows() {
-    if (!store.doc.tracks.length) return [h("li", { class: "empty" }, "No tracks yet. Drag on the picture with the pen.")];
+    if (!store.doc.tracks.length) return [h("li", { class: "empty" }, word("No tracks yet. Drag on the picture with the pen."))];
     return store.doc.tracks.map((track) => {
-      const toggled = `${track.on ? "Switch off" : "Switch on"} ${track.name}`;
+      const { name: called } = track;
+      const toggled = track.on ? word("Switch off {track}", { track: called }) : word("Switch on {track}", { track: called });
+      const coloured = word("Colour of {track}", { track: called });
       const click = (press) => (event) => {
         event.stopPropagation();
         press();
       };
       const color = h("input", {
-        type: "color", value: track.color, title: `Colour of ${track.name}`, "aria-label": `Colour of ${track.name}`,
+        type: "color", value: track.color, title: coloured, "aria-label": coloured,
         onchange: () => actions.change(track.id, { color: color.value }),
       });
       const name = h("input", {
-        type: "text", value: track.name, title: "Name of the track", "aria-label": `Name of ${track.name}`, spellcheck: "false",
+        type: "text", value: called, title: word("Name of the track"), spellcheck: "false",
+        "aria-label": word("Name of {track}", { track: called }),
         "data-testid": `name-${track.id}`,
         onfocus: () => store.look.active !== track.id && actions.select(track.id),
         onchange: () => actions.change(track.id, { name: name.value }),
@@ -133,23 +139,25 @@ export function panel(store, actions) {
   }
 
   function fields(track) {
-    if (track.pts.length < 2) return [h("p", { class: "empty" }, "An anchor: keeps its spot in place.")];
+    if (track.pts.length < 2) return [h("p", { class: "empty" }, word("An anchor: keeps its spot in place."))];
     const own = Array.isArray(track.ease);
-    const eases = { ...EASE_NAMES, [OWN]: "Custom curve" };
+    const names = interpNames();
     return [
       choice(
-        "Curve",
-        "Smooth: a curve through the points, with handles. Straight: lines between points. No overshoot: a curve that never " +
-          "goes beyond its points",
+        word("Curve"),
+        word(
+          "Smooth: a curve through the points, with handles. Straight: lines between points. No overshoot: a curve that never " +
+            "goes beyond its points",
+        ),
         track.interp,
-        Object.fromEntries(INTERPS.map((name) => [name, INTERP_NAMES[name]])),
+        Object.fromEntries(INTERPS.map((name) => [name, names[name]])),
         (interp) => actions.change(track.id, { interp }),
       ),
       choice(
-        "Easing",
-        "How the track starts and stops, between points with a fixed time",
+        word("Easing"),
+        word("How the track starts and stops, between points with a fixed time"),
         own ? OWN : track.ease,
-        eases,
+        easeNames(),
         (ease) => actions.change(track.id, { ease: ease === OWN ? EASES[track.ease] ?? track.ease : ease }),
       ),
       ...(track.pts.length > 2 ? [pacing] : []),

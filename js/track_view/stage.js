@@ -11,6 +11,7 @@ import { along, instants, pathData, segments, visible } from "../track_math.js";
 import { s, set } from "./dom.js";
 import { boundsOf, keyOf } from "./edits.js";
 import { handled } from "./hits.js";
+import { word } from "../words.js";
 
 const MARGIN = 12;
 const TICKS = 121;
@@ -32,7 +33,7 @@ export class Stage {
     this.marks = s("g", { class: "marks" });
     this.element = s(
       "svg",
-      { class: "stage", "data-testid": "stage", role: "img", "aria-label": "The picture and its tracks" },
+      { class: "stage", "data-testid": "stage", role: "img", "aria-label": word("The picture and its tracks") },
       pictures.element,
       this.matches,
       this.curves,
@@ -154,7 +155,7 @@ export class Stage {
         s("title", {}, label),
       );
     const middle = (left + right) / 2;
-    const scale = "Scale the selection (Shift: width and height separately)";
+    const scale = word("Scale the selection (Shift: width and height separately)");
     return [
       s("rect", { x: left, y: top, width: right - left, height: bottom - top, class: "box" }),
       s("line", { x1: middle, y1: top, x2: middle, y2: top - 18, class: "arm" }),
@@ -162,7 +163,7 @@ export class Stage {
       grip("ne", right, top, scale),
       grip("se", right, bottom, scale),
       grip("sw", left, bottom, scale),
-      grip("turn", middle, top - 18, "Rotate the selection (Shift: in steps of 15 degrees)"),
+      grip("turn", middle, top - 18, word("Rotate the selection (Shift: in steps of 15 degrees)")),
     ];
   }
 

@@ -6,6 +6,7 @@ import { instants, times } from "../track_math.js";
 import { h, s, set } from "./dom.js";
 import { changed, keyOf, trackOf, withTime } from "./edits.js";
 import { icon } from "./icons.js";
+import { word } from "../words.js";
 
 const EDGE = 12;
 const HEIGHT = 56;
@@ -23,9 +24,9 @@ const STILL = 3;
  * @returns {HTMLElement}
  */
 export function timeline(store, actions, scene) {
-  const strip = s("svg", { class: "strip", "data-testid": "strip", height: HEIGHT, role: "img", "aria-label": "Time" });
+  const strip = s("svg", { class: "strip", "data-testid": "strip", height: HEIGHT, role: "img", "aria-label": word("Time") });
   const play = h("button", { type: "button", class: "play", "data-testid": "play", onclick: () => actions.play() });
-  const count = h("output", { class: "count", "aria-label": "Frame" });
+  const count = h("output", { class: "count", "aria-label": word("Frame") });
   const element = h("div", { class: "timeline" }, play, strip, count);
 
   const width = () => strip.clientWidth - 2 * EDGE;
@@ -34,7 +35,8 @@ export function timeline(store, actions, scene) {
   const draw = () => {
     const { look, doc } = store;
     const track = trackOf(doc, look.active);
-    set(play, { title: look.playing ? "Pause (Space)" : "Play (Space)", "aria-label": look.playing ? "Pause" : "Play" });
+    const [title, label] = look.playing ? [word("Pause (Space)"), word("Pause")] : [word("Play (Space)"), word("Play")];
+    set(play, { title, "aria-label": label });
     play.replaceChildren(icon(look.playing ? "pause" : "play"));
     count.textContent = `${Math.round(look.time * (scene.frames - 1)) + 1} / ${scene.frames}`;
     strip.replaceChildren(
@@ -64,7 +66,7 @@ export function timeline(store, actions, scene) {
       s("g", { class: "edge", "data-part": "span", "data-which": which, "data-testid": `span-${which}` },
         s("rect", { x: x - 10, y: SEEN - 8, width: 20, height: 17, class: "reach" }),
         s("path", { d: `M${x} ${SEEN - 5}v10`, stroke: track.color }),
-        s("title", {}, which ? "Drag to set the end of visibility" : "Drag to set the start of visibility"),
+        s("title", {}, which ? word("Drag to set the end of visibility") : word("Drag to set the start of visibility")),
       );
     const passed = times(track);
     const diamond = (t, index) => {
@@ -74,7 +76,7 @@ export function timeline(store, actions, scene) {
         "data-testid": `time-${index}`, transform: `translate(${xOf(t)} ${ROW})` },
         s("rect", { x: -10, y: -10, width: 20, height: 19, class: "reach" }),
         s("path", { d: "M0 -6L6 0L0 6L-6 0z", fill: own ? track.color : null }),
-        s("title", {}, own ? "Drag to set the point's time. Double-click to interpolate it" : "Drag to set the point's time"),
+        s("title", {}, own ? word("Drag to set the point's time. Double-click to interpolate it") : word("Drag to set the point's time")),
       );
     };
     return [

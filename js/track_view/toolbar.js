@@ -3,6 +3,7 @@
 import { h, set } from "./dom.js";
 import { icon } from "./icons.js";
 import { zoomed } from "./stage.js";
+import { word } from "../words.js";
 
 /**
  * @param {import("./store.js").Store} store
@@ -24,32 +25,33 @@ export function toolbar(store, actions, pictures, root) {
 
   const slider = h("input", {
     type: "range", min: 0, max: 1, step: 0.01, class: "mix-slider", "data-testid": "mix-slider",
-    title: "Mix: left is the first frame, right the last (keys 1, 2, 3)", "aria-label": "Mix of the first and the last frame",
+    title: word("Mix: left is the first frame, right the last (keys 1, 2, 3)"),
+    "aria-label": word("Mix of the first and the last frame"),
     oninput: () => store.see({ mix: Number(slider.value), mode: "mix" }),
   });
   const full = () => (document.fullscreenElement === root ? document.exitFullscreen() : root.requestFullscreen());
   const zoom = (factor) => () => store.see(zoomed(store.look, store.doc.size, factor));
 
   const onion = group(
-    "Frames",
-    mode("mix", "Mix both frames (M: next mode)"),
-    mode("blink", "Blink: show the frames in turn (M: next mode)"),
-    mode("difference", "Difference: bright where the frames differ (M: next mode)"),
+    word("Frames"),
+    mode("mix", word("Mix both frames (M: next mode)")),
+    mode("blink", word("Blink: show the frames in turn (M: next mode)")),
+    mode("difference", word("Difference: bright where the frames differ (M: next mode)")),
     slider,
     button(
       "follow",
-      "Follow: show the frame of the point being dragged; fade between the frames during playback",
+      word("Follow: show the frame of the point being dragged; fade between the frames during playback"),
       () => store.see({ follow: !store.look.follow, held: null }),
       () => store.look.follow,
     ),
   );
   const changing = group(
-    "Selection",
-    button("duplicate", "Duplicate the selected tracks (D)", () => actions.duplicate()),
-    button("reverse", "Reverse the selected tracks in time (R)", () => actions.reverse()),
-    button("copy", "Copy the selected tracks, or all, as JSON (Ctrl+C)", () => actions.copy()),
-    button("paste", "Paste tracks (Ctrl+V)", () => actions.paste()),
-    button("remove", "Delete the selected points, or the track (Delete)", () => actions.remove()),
+    word("Selection"),
+    button("duplicate", word("Duplicate the selected tracks (D)"), () => actions.duplicate()),
+    button("reverse", word("Reverse the selected tracks in time (R)"), () => actions.reverse()),
+    button("copy", word("Copy the selected tracks, or all, as JSON (Ctrl+C)"), () => actions.copy()),
+    button("paste", word("Paste tracks (Ctrl+V)"), () => actions.paste()),
+    button("remove", word("Delete the selected points, or the track (Delete)"), () => actions.remove()),
   );
   watchers.push(() => {
     slider.value = store.look.held ?? store.look.mix;
@@ -63,25 +65,25 @@ export function toolbar(store, actions, pictures, root) {
 
   const bar = h(
     "div",
-    { class: "toolbar", role: "toolbar", "aria-label": "Track tools" },
+    { class: "toolbar", role: "toolbar", "aria-label": word("Track tools") },
     group(
-      "Tools",
-      tool("select", "Select and move points and tracks; drag on the picture to select many (V)"),
-      tool("pen", "Draw a track: drag from where it starts to where it ends, or click point by point (A)"),
-      tool("freehand", "Draw a track by hand (F)"),
-      tool("anchor", "Set an anchor, which keeps its spot in place (S)"),
-      tool("pan", "Pan the view (H, or the middle mouse button)"),
+      word("Tools"),
+      tool("select", word("Select and move points and tracks; drag on the picture to select many (V)")),
+      tool("pen", word("Draw a track: drag from where it starts to where it ends, or click point by point (A)")),
+      tool("freehand", word("Draw a track by hand (F)")),
+      tool("anchor", word("Set an anchor, which keeps its spot in place (S)")),
+      tool("pan", word("Pan the view (H, or the middle mouse button)")),
     ),
     changing,
     onion,
     group(
-      "View",
-      button("snap", "Snap to matched points (N)", () => store.see({ snap: !store.look.snap }), () => store.look.snap),
-      button("farther", "Zoom out (-)", zoom(0.8)),
-      button("closer", "Zoom in (+)", zoom(1.25)),
-      button("fit", "Show the whole picture (0)", () => actions.fit()),
-      button("tracks", "List of tracks", () => store.see({ listed: !store.look.listed }), () => store.look.listed),
-      button("screen", "Full screen", full),
+      word("View"),
+      button("snap", word("Snap to matched points (N)"), () => store.see({ snap: !store.look.snap }), () => store.look.snap),
+      button("farther", word("Zoom out (-)"), zoom(0.8)),
+      button("closer", word("Zoom in (+)"), zoom(1.25)),
+      button("fit", word("Show the whole picture (0)"), () => actions.fit()),
+      button("tracks", word("List of tracks"), () => store.see({ listed: !store.look.listed }), () => store.look.listed),
+      button("screen", word("Full screen"), full),
     ),
   );
   store.watch(() => watchers.forEach((watcher) => watcher()));

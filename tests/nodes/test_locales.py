@@ -30,7 +30,7 @@ COMMON = re.compile(r"e\.g|[A-Z]?[a-z]+-[a-z]+(?:-[a-z]+)?")
 
 @pytest.fixture
 def tree(nodes):
-    return locales.english(nodes.values())
+    return locales.english(nodes.values(), locales.scripts())
 
 
 @pytest.fixture
@@ -89,6 +89,25 @@ def test_numbers_names_and_options_survive(nodes, texts):
     assert not wrong, "\n".join(wrong)
 
 
+def test_keys_and_placeholders_survive(texts):
+    kept = re.compile(r"\{\w+\}|\((?:Ctrl\+)?[A-Z0-9+-]\)|\([A-Z](?=[:,])|\(Shift|\(Space\)|\(Delete\)")
+    wrong = [
+        f"{language}: {part}: {translation}"
+        for text, found in texts.items()
+        for part in kept.findall(text)
+        for language, translation in found.items()
+        if part.replace("(", "") not in translation.replace("（", "")
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_word_of_the_scripts_is_written_out_where_it_is_used():
+    for path in locales.scripts():
+        script = path.read_text(encoding="utf-8")
+        assert len(re.findall(r"\bword\(", script)) == len(locales.words_of(script)), path.name
+    assert locales.words_of('word("a"), word(\n"b \\"c\\" " +\n "d", { why })') == ["a", 'b "c" d']
+
+
 def test_nodes_are_mentioned_by_the_names_they_have(nodes, texts):
     names = {base(name): texts[name] for name in (node.define_schema().display_name for node in nodes.values())}
     names = {name: found for name, found in names.items() if " " in name}  # a single word is just a word
@@ -113,12 +132,12 @@ def test_sentences_stay_sentences(texts):
     assert not wrong, "\n".join(wrong)
 
 
-def test_names_stay_apart(nodes, texts):
+def test_names_stay_apart(nodes, tree, texts):
     """No two nodes are called the same, nor two inputs or two outputs of a node."""
     schemas = [node.define_schema() for node in nodes.values()]
     for language in locales.LANGUAGES:
         assert max(Counter(texts[schema.display_name][language] for schema in schemas).values()) == 1
-        for definition in locales.translated(locales.english(nodes.values()), texts, language)["nodeDefs.json"].values():
+        for definition in locales.translated(tree, texts, language)["nodeDefs.json"].values():
             for side in ("inputs", "outputs"):
                 names = Counter(part["name"] for part in definition[side].values() if "name" in part)
                 assert max(names.values(), default=1) == 1, (language, definition["display_name"], names)
