@@ -9,6 +9,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted(path.stem for path in (ROOT / "example_workflows").glob("*.json"))
+APP = "19 Smooth a video (app)"
+"""The example that is an app. It asks for a clip of one's own, so it alone brings none along."""
 
 
 def title(name: str) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import av
 import pytest
-from forms import all_saved
+from forms import APP, all_saved
 
 from tests.browser.conftest import bundle
 
@@ -187,7 +187,7 @@ OPEN = """async ([name, rate]) => {
 
 def test_the_app_opens_as_one_and_shows_its_result(page, comfyui, request):
     rate = 20 + FRONT_ENDS.index(request.node.callspec.params["page"])  # another, or ComfyUI shows the result that it has
-    page.evaluate(OPEN, ["Smooth a video (app)", rate])
+    page.evaluate(OPEN, [APP, rate])
     panel = page.get_by_text("Number of runs")
     panel.wait_for()
     if page.get_by_text("Skip", exact=True).count():  # the newest front end offers a tour
