@@ -36,14 +36,14 @@ def test_the_pack_loads_without_a_warning(comfyui):
 
 def test_the_nodes_are_listed_with_their_help(comfyui):
     listed = of_the_pack(comfyui.get("/object_info"))
-    assert listed.keys() == {path.parent.name for path in (ROOT / "js" / "docs").glob("*/en.md")}
+    assert listed.keys() == {path.stem for path in (ROOT / "js" / "docs").glob("*.md")}
     for name, node in listed.items():
         assert node["category"].startswith("Inbetween/")
         assert node["search_aliases"]
         assert all(node["output_tooltips"])
         inputs = {**node["input"].get("required", {}), **node["input"].get("optional", {})}
         assert all(options["tooltip"] for _, options in inputs.values())
-        assert comfyui.fetch(f"/extensions/inbetween/docs/{name}/en.md").startswith(b"# ")
+        assert comfyui.fetch(f"/extensions/inbetween/docs/{name}.md").startswith(b"# ")
 
 
 def test_the_templates_are_offered(comfyui):

@@ -91,5 +91,5 @@ def test_no_message_of_a_node_names_a_command_that_comfyui_has_not(part):
     ):
         assert "`vfi" not in advised(text)
     root = Path(__file__).parents[2]
-    for page in (root / "js" / "docs").glob("*/en.md"):
+    for page in (root / "js" / "docs").glob("*.md"):
         assert "`vfi " not in page.read_text(encoding="utf-8"), page
