@@ -24,13 +24,14 @@ export function panel(store, actions) {
   const element = h("div", { class: "panel", "data-testid": "panel" }, list, properties);
   const axes = ["x", "y"].map((name, axis) => {
     const field = h("input", {
-      type: "text", inputmode: "decimal", title: `Place of the selected point, in pixels: ${name}`, "aria-label": name,
+      type: "text", inputmode: "decimal", title: word("Place of the selected point, in pixels: {name}", { name }),
+      "aria-label": name,
       "data-testid": `point-${name}`, onchange: () => place(axis, field),
       onkeydown: (event) => event.key === "Enter" && field.blur(),
     });
     return field;
   });
-  const point = h("label", { class: "point" }, h("span", {}, "Point"), ...axes);
+  const point = h("label", { class: "point" }, h("span", {}, word("Point")), ...axes);
   let [listed, shown] = [null, null];
 
   /** The name of the selected point, if it is the only one and on the active track; else undefined. */
@@ -124,9 +125,9 @@ export function panel(store, actions) {
     "button",
     {
       type: "button", class: "wide", "data-testid": "pace", onclick: () => actions.pace(),
-      title: "Even speed along the curve: fixes the time of each point by its distance, without easing (E)",
+      title: word("Even speed along the curve: fixes the time of each point by its distance, without easing (E)"),
     },
-    "Even speed",
+    word("Even speed"),
   );
 
   function choice(label, tip, value, options, choose) {
