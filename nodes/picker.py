@@ -77,6 +77,7 @@ def _auto() -> Row:
 def _known(name: str, choice: str | None) -> Row:
     """A model of the library."""
     row, measured, folders = registry.checkpoints().get(name), MEASURED.get(name), load.folders()
+    terms = _terms(row.licence if row else "MIT")
     shown = Row(
         name,
         "built in",
@@ -86,7 +87,7 @@ def _known(name: str, choice: str | None) -> Row:
         qualities=loading.qualities_of(name),
         psnr=measured.psnr if measured else None,
         seconds=measured.seconds if measured else None,
-        **_terms(row.licence if row else "MIT"),
+        **terms | ({"url": row.link} if row and row.link else {}),
     )
     if row is None:
         return shown
