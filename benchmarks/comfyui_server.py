@@ -49,9 +49,9 @@ CANCELLED: dict[str, tuple[str, dict[str, Any]]] = {
     "Shutter Video": ("InbetweenShutterVideo", {**VIDEO, **SHUTTER}),
     "Join Clips": (
         "InbetweenJoinClips",
-        {**JOIN, "source_fps": 16.0, "clips.clip_0": ["batch", 0], "clips.clip_1": ["batch", 0]},
+        {**JOIN, "source_fps": 16.0, "clips.clip 1": ["batch", 0], "clips.clip 2": ["batch", 0]},
     ),
-    "Join Videos": ("InbetweenJoinVideos", {**JOIN, "videos.video_0": ["clip", 0], "videos.video_1": ["clip", 0]}),
+    "Join Videos": ("InbetweenJoinVideos", {**JOIN, "videos.video 1": ["clip", 0], "videos.video 2": ["clip", 0]}),
     "Flow Picture": ("InbetweenFlowPicture", {"images": ["batch", 0], "toward": "next", "radius": 0.0}),
     "Find Shots": ("InbetweenFindShots", {**VIDEO, "source_fps": 16.0, "cuts": "hold"}),
 }

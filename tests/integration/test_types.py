@@ -44,8 +44,8 @@ MADE = {
     "shutter": node("InbetweenShutterVideo", video=["cut", 0], model=["model", 0], **SHUTTER),
     "join": node(
         "InbetweenJoinVideos",
-        videos__video_0=["cut", 0],
-        videos__video_1=["rest", 0],
+        **{"videos.video 1": ["cut", 0]},
+        **{"videos.video 2": ["rest", 0]},
         model=["model", 0],
         overlap=0,
         match_colours=False,
@@ -110,7 +110,7 @@ def test_a_list_runs_once_for_each_and_is_joined_in_one_socket(comfyui, session)
         "each": node("InbetweenInterpolateVideo", video=["list", 0], model=["model", 0], **TWICE),
         "all": node(
             "InbetweenJoinVideos",
-            videos__video_0=["each", 0],
+            **{"videos.video 1": ["each", 0]},
             model=["model", 0],
             overlap=0,
             match_colours=False,
@@ -120,7 +120,7 @@ def test_a_list_runs_once_for_each_and_is_joined_in_one_socket(comfyui, session)
         "parts": node("GetVideoComponents", video=["each", 0]),
         "clips": node(
             "InbetweenJoinClips",
-            clips__clip_0=["parts", 0],
+            **{"clips.clip 1": ["parts", 0]},
             source_fps=["parts", 2],
             model=["model", 0],
             overlap=0,

@@ -54,9 +54,9 @@ def test_a_cancelled_node_makes_no_further_frame(run, part, server, made, name: 
         (given["model"],) = run("InbetweenConsensus", model_1=given["model"], model_2=nearest)
     video = part("nodes.video").InputImpl.VideoFromComponents(images, 24)
     if name == "JoinClips":
-        given["clips"] = {"clip_0": images, "clip_1": images}
+        given["clips"] = {"clip 1": images, "clip 2": images}
     elif name == "JoinVideos":
-        given["videos"] = {"video_0": video, "video_1": video}
+        given["videos"] = {"video 1": video, "video 2": video}
     else:
         given |= {"video": video} if name.endswith("Video") else {"images": images, "source_fps": 24.0}
     with pytest.raises(server.Interrupted):

@@ -31,21 +31,21 @@ def test_shared_frames_are_left_out_and_colours_matched(run, linear):
 def test_a_list_in_one_socket_is_as_good_as_sockets(run, linear):
     """As a list of clips arrives from a node that makes one, and their rates beside it."""
     clips = [moving(0, 20), moving(17, 40), moving(40, 50)]
-    apart, *_ = run("InbetweenJoinClips", model=linear, clips=dict(zip(("clip_0", "clip_1", "clip_2"), clips, strict=True)))
-    together, *_ = run("InbetweenJoinClips", model=linear, clips={"clip_0": clips}, source_fps=[24.0] * 3)
-    mixed, *_ = run("InbetweenJoinClips", model=linear, clips={"clip_0": clips[:2], "clip_1": clips[2]})
+    apart, *_ = run("InbetweenJoinClips", model=linear, clips=dict(zip(("clip 1", "clip 2", "clip 3"), clips, strict=True)))
+    together, *_ = run("InbetweenJoinClips", model=linear, clips={"clip 1": clips}, source_fps=[24.0] * 3)
+    mixed, *_ = run("InbetweenJoinClips", model=linear, clips={"clip 1": clips[:2], "clip 2": clips[2]})
     assert torch.equal(together, apart)
     assert torch.equal(mixed, apart)
 
 
 def test_one_clip_and_two_rates_get_a_sentence(run, linear, part):
     with pytest.raises(ValueError, match=r"^one clip was given: two or more are needed"):
-        run("InbetweenJoinClips", model=linear, clips={"clip_0": moving(0, 4)})
+        run("InbetweenJoinClips", model=linear, clips={"clip 1": moving(0, 4)})
     with pytest.raises(ValueError, match=r"^source fps is both 24\.0 and 25\.0 in the list: one value for all is needed"):
-        run("InbetweenJoinClips", model=linear, clips={"clip_0": [moving(0, 4)] * 2}, source_fps=[24.0, 25.0])
+        run("InbetweenJoinClips", model=linear, clips={"clip 1": [moving(0, 4)] * 2}, source_fps=[24.0, 25.0])
     video = part("nodes.video").InputImpl.VideoFromComponents(moving(0, 4), 24)
     with pytest.raises(ValueError, match=r"^one video was given: two or more are needed"):
-        run("InbetweenJoinVideos", model=linear, videos={"video_0": [video]})
+        run("InbetweenJoinVideos", model=linear, videos={"video 1": [video]})
 
 
 def test_a_jump_is_bridged(run, linear):
@@ -62,7 +62,7 @@ def test_videos_are_joined(run, linear, part):
     videos = {"video 1": made_of(moving(0, 12), 24), "video 2": made_of(moving(10, 24), 24)}
     video, count, report = run("InbetweenJoinVideos", model=linear, videos=videos)
     assert count == 24
-    assert run("InbetweenJoinVideos", model=linear, videos={"video_0": list(videos.values())})[1:] == (count, report)
+    assert run("InbetweenJoinVideos", model=linear, videos={"video 1": list(videos.values())})[1:] == (count, report)
     assert "2 shared frames left out" in report
     frames = list(part("vfi.clips.open").open_clip(video.get_stream_source()))
     torch.testing.assert_close(frames[13].rgb.movedim(0, -1), moving(13, 14)[0], atol=0.08, rtol=0)
@@ -71,13 +71,13 @@ def test_videos_are_joined(run, linear, part):
 def test_sound_is_joined_and_looped_with_the_picture(run, linear, part):
     made_of = part("nodes.video").InputImpl.VideoFromComponents
     audio = {"waveform": torch.sin(torch.arange(24000) / 20).expand(1, 1, -1), "sample_rate": 48000}
-    videos = {"video_0": made_of(moving(0, 12), 24, audio), "video_1": made_of(moving(12, 24), 24)}
-    joined, _, report = run("InbetweenJoinVideos", model=linear, videos={**videos, "video_2": videos["video_0"]})
+    videos = {"video 1": made_of(moving(0, 12), 24, audio), "video 2": made_of(moving(12, 24), 24)}
+    joined, _, report = run("InbetweenJoinVideos", model=linear, videos={**videos, "video 3": videos["video 1"]})
     assert report.endswith("clip 2 has no sound: it is silent there")
     looped, *_ = run(
         "InbetweenLoopVideo",
         model=linear,
-        video=videos["video_0"],
+        video=videos["video 1"],
         mode={"mode": "times", "times": 2},
         part={"part": "whole clip"},
     )
