@@ -18,14 +18,17 @@ SAVED = """async () => {
   const sent = Object.values((await app.graphToPrompt()).output)[0].inputs;
   app.graph.configure(saved);
   const [again] = app.graph._nodes;
-  return [saved.nodes[0].widgets_values, sent, Object.fromEntries(again.widgets.map(one => [one.name, one.value]))];
+  const values = again.widgets.filter(one => one.type !== "button").map(one => [one.name, one.value]);
+  return [saved.nodes[0].widgets_values, sent, Object.fromEntries(values)];
 }"""
+
+KEPT = {"model": "dis", "allow_download": False, "flow_scale": "1", "quality": "normal"}
 
 
 @everywhere
 @pytest.mark.slow
 def test_an_accepted_licence_goes_with_the_prompt_and_not_with_the_workflow(page: Any):
     saved, sent, again = page.evaluate(SAVED)
-    assert saved == ["dis", False]
-    assert sent == {"model": "dis", "allow_download": False, "accept_licence": True}
-    assert again == {"model": "dis", "allow_download": False, "accept_licence": False}
+    assert saved == ["dis", False, "1", "normal"]
+    assert sent == {**KEPT, "accept_licence": True}
+    assert again == {**KEPT, "accept_licence": False}

@@ -16,7 +16,7 @@ import torch
 from footage import moving
 
 from vfi import __main__
-from vfi.cli import models
+from vfi.cli import catalogue
 from vfi.clips.clip import Encoding, Info
 from vfi.clips.open import create_clip
 
@@ -43,7 +43,7 @@ def test_what_nothing_foresaw_is_one_sentence(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(models, "_rows", fail)
+    monkeypatch.setattr(catalogue, "print_list", fail)
     monkeypatch.delenv("VFI_DEBUG", raising=False)
     assert __main__.main(["models"]) == 2
     said = capsys.readouterr().err
@@ -59,7 +59,7 @@ def test_a_fault_of_the_program_is_not_hidden(monkeypatch: pytest.MonkeyPatch):
     def fail(*_: object) -> None:
         raise TypeError("a fault of the program")
 
-    monkeypatch.setattr(models, "_rows", fail)
+    monkeypatch.setattr(catalogue, "print_list", fail)
     with pytest.raises(TypeError):
         __main__.main(["models"])
 

@@ -143,7 +143,7 @@ def test_uneven_frames_are_counted_and_timed_as_they_are(tmp_path: Path):
         (["--from", "1", "--to", "12f"], "the part runs from 1 to 12f: its end must be after its start"),
         (["--to", "0"], "the part runs from 0 to 0"),
         (["--from", "0:00;02"], "is not a position"),
-        (["--from", "00:00:00;02"], "only 29.97 and 59.94 fps have"),
+        (["--from", "00:00:00;02"], "drop frame needs 29.97 or 59.94 frames per second"),
     ],
 )
 def test_parts_that_cannot_be_get_a_sentence(

@@ -17,7 +17,6 @@ import pytest
 from forms import APP, EXAMPLES, ROOT, api_form, title
 
 from tests.browser.conftest import MINUTE, let_pass
-from tests.browser.conftest import chromium as chromium  # a fixture
 from tests.integration.conftest import PACK, ComfyUI
 from tests.integration.test_examples import EXPECTED, LIGHTER
 
