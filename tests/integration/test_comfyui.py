@@ -80,7 +80,7 @@ def test_a_model_that_is_not_there_is_refused_before_anything_runs(comfyui):
 
 def test_an_error_is_one_sentence_after_the_name_of_the_pack(session):
     """ComfyUI's browser shows the type, a colon and the message."""
-    workflow = api_form("Interpolate a clip")
+    workflow = of_file("tone.mp4")
     (make,) = (node for node in workflow.values() if node["class_type"] == "InbetweenInterpolateVideo")
     make["class_type"] = "InbetweenRetimeVideo"
     make["inputs"] = {"video": make["inputs"]["video"], "curve": "speed", "curve.speed": "fast", "curve.start": -1.0}
@@ -144,13 +144,20 @@ def record(path: Path) -> None:
         output.mux(sound.encode(None))
 
 
+def of_file(name: str) -> dict[str, Any]:
+    """The example *Interpolate a clip*, of a file in the input folder."""
+    workflow = api_form("Interpolate a clip")
+    (example,) = (node for node in workflow.values() if node["class_type"] == "InbetweenExampleClip")
+    example |= {"class_type": "LoadVideo", "inputs": {"file": name}}
+    return workflow
+
+
 @pytest.mark.parametrize("source", ["trimmed", "in memory"])
 def test_a_video_is_taken_as_the_node_before_leaves_it(comfyui, session, source: str):
     record(comfyui.base / "input" / "tone.mp4")
-    workflow = api_form("Interpolate a clip")
-    make, load = only(workflow, "InbetweenInterpolateVideo"), only(workflow, "LoadVideo")
+    workflow = of_file("tone.mp4")
+    make = only(workflow, "InbetweenInterpolateVideo")
     only(workflow, "InbetweenLoadModel")["model"] = "linear"
-    load["file"] = "tone.mp4"
     if source == "trimmed":
         inputs = {"video": make["video"], "start_time": 0.25, "duration": 0.5, "strict_duration": False}
         workflow["trim"] = {"class_type": "Video Slice", "inputs": inputs}
@@ -172,10 +179,9 @@ def test_a_video_is_taken_as_the_node_before_leaves_it(comfyui, session, source:
 @pytest.mark.parametrize("curve", ["written", "drawn", "connected"])
 def test_a_video_is_retimed_along_a_curve(comfyui, session, curve: str):
     record(comfyui.base / "input" / "tone.mp4")
-    workflow = api_form("Interpolate a clip")
+    workflow = of_file("tone.mp4")
     (make,) = (node for node in workflow.values() if node["class_type"] == "InbetweenInterpolateVideo")
     only(workflow, "InbetweenLoadModel")["model"] = "linear"
-    only(workflow, "LoadVideo")["file"] = "tone.mp4"
     drawn = {"points": [[0, 0.25], [1, 0.25]], "interpolation": "monotone_cubic"}
     workflow["drawn"] = {"class_type": "CurveEditor", "inputs": {"curve": {"__value__": drawn}}}
     value = ["drawn", 0] if curve == "connected" else {"__value__": drawn}

@@ -35,5 +35,5 @@ def test_the_node_that_is_meant_comes_first(comfyui, page, words: str):
     nodes = [name for name in found if name not in kept]
     ours = [name for name in nodes if name.startswith("Inbetween")]
     assert ours[0] == MEANT[words], found[:8]
-    assert nodes.index(ours[0]) <= 3, found[:8]
+    assert nodes.index(ours[0]) <= 4, found[:8]  # behind ComfyUI's own nodes and blueprints
     assert "InbetweenDropIn" not in ours[:3]
