@@ -80,7 +80,7 @@ def test_a_model_that_is_not_there_is_refused_before_anything_runs(comfyui):
 
 def test_an_error_is_one_sentence_after_the_name_of_the_pack(session):
     """ComfyUI's browser shows the type, a colon and the message."""
-    workflow = of_file("tone.mp4")
+    workflow = api_form("Interpolate a clip")
     (make,) = (node for node in workflow.values() if node["class_type"] == "InbetweenInterpolateVideo")
     make["class_type"] = "InbetweenRetimeVideo"
     make["inputs"] = {"video": make["inputs"]["video"], "curve": "speed", "curve.speed": "fast", "curve.start": -1.0}
