@@ -13,17 +13,24 @@ import pytest
 from vfi.tracks import Document
 
 CLASSIC, VUE = False, True
-FRONT_ENDS = [("1.58.1", CLASSIC), ("1.58.1", VUE), ("1.45.19", CLASSIC), ("1.45.19", VUE), ("1.27.10", CLASSIC)]
+FRONT_ENDS = [("1.58.1", CLASSIC), ("1.58.1", VUE), ("1.45.19", CLASSIC), ("1.45.19", VUE)]
+"""The newest front end, and that of the oldest ComfyUI that the pack supports."""
+
+DAILY = [("1.58.1", VUE), ("1.45.19", CLASSIC)]
 
 
 def within(front_ends: list[tuple[str, bool]]) -> pytest.MarkDecorator:
-    """Run a test in each of these."""
-    names = [f"{version}-{'vue' if vue else 'classic'}" for version, vue in front_ends]
-    return pytest.mark.parametrize("page", front_ends, indirect=True, ids=names)
+    """Run a test in each of these: each version and each renderer in every run, all their pairs in the exhaustive one."""
+
+    def one(version: str, vue: bool) -> Any:
+        marks = () if (version, vue) in DAILY else pytest.mark.exhaustive
+        return pytest.param((version, vue), id=f"{version}-{'vue' if vue else 'classic'}", marks=marks)
+
+    return pytest.mark.parametrize("page", [one(*front_end) for front_end in front_ends], indirect=True)
 
 
 everywhere = within(FRONT_ENDS)
-newest = within(FRONT_ENDS[:1])
+newest = within(DAILY[:1])
 WIDTH, HEIGHT = 320, 200
 EDITOR = "app.graph._nodes.find(node => node.type === 'InbetweenTrackEditor')"
 VALUE = f"{EDITOR}?.widgets.find(widget => widget.name === 'drawing').value"
@@ -256,7 +263,7 @@ def test_fingers_draw_and_two_of_them_zoom(editor: Editor):
 PANEL = "open => app.ui.settings.setSettingValueAsync('Comfy.RightSidePanel.IsOpen', open)"
 
 
-@within(FRONT_ENDS[:4])  # 1.27.10 has no such panel
+@everywhere
 @pytest.mark.slow
 def test_the_editor_keeps_its_width_when_the_properties_panel_lists_its_node(editor: Editor):
     page, frame = editor.page, editor.page.locator(".inbetween-tracks")

@@ -5,7 +5,6 @@ It only records its inputs, to test the nodes' own code. `tests/integration` run
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import importlib.util
 import sys
@@ -19,6 +18,7 @@ from typing import Any
 
 import pytest
 import torch
+from coroutines import finished
 
 ROOT = Path(__file__).parents[2]
 PACK = "inbetween_pack"
@@ -340,7 +340,7 @@ def load_pack() -> ModuleType:
 
 def load_nodes(pack: ModuleType) -> list[type]:
     """The node classes of the pack."""
-    return asyncio.run(asyncio.run(pack.comfy_entrypoint()).get_node_list())
+    return finished(finished(pack.comfy_entrypoint()).get_node_list())
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import re
 import subprocess
@@ -11,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from coroutines import finished
 
 ROOT = Path(__file__).parents[2]
 PACKED = "inbetween_packed"
@@ -65,8 +65,8 @@ def test_the_pack_loads_from_it(packed, nodes, tmp_path):
     sys.modules[PACKED] = module
     try:
         spec.loader.exec_module(module)
-        extension = asyncio.run(module.comfy_entrypoint())
-        found = {node.define_schema().node_id for node in asyncio.run(extension.get_node_list())}
+        extension = finished(module.comfy_entrypoint())
+        found = {node.define_schema().node_id for node in finished(extension.get_node_list())}
         assert found == set(nodes)
         assert (folder / module.WEB_DIRECTORY).is_dir()
         loaded = [Path(each.__file__) for name, each in sys.modules.items() if name.startswith(f"{PACKED}.") and each.__file__]

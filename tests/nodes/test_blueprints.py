@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from coroutines import finished
 
 FOLDER = Path(__file__).parents[2] / "subgraphs"
 FILES = sorted(FOLDER.glob("*.json"))
@@ -86,7 +86,7 @@ def test_words_reach_the_list_of_the_server(part, tmp_path):
     async def listed(_modules: tuple) -> dict:
         return entries
 
-    asyncio.run(part("nodes.blueprints").add_words(SimpleNamespace(get_custom_node_subgraphs=listed)))
+    finished(part("nodes.blueprints").add_words(SimpleNamespace(get_custom_node_subgraphs=listed)))
     assert "slowmo" in entries["Slow motion"]["info"]["search_aliases"]
     assert all(entries[path.stem]["info"]["search_aliases"] for path in FILES)
     assert "search_aliases" not in entries["other"]["info"]
@@ -94,5 +94,5 @@ def test_words_reach_the_list_of_the_server(part, tmp_path):
 
 def test_another_server_is_no_fault(part, caplog):
     caplog.set_level("INFO")
-    asyncio.run(part("nodes.blueprints").add_words(None))
+    finished(part("nodes.blueprints").add_words(None))
     assert "by their names only" in caplog.text
