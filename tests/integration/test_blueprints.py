@@ -196,6 +196,6 @@ def test_the_app_opens_as_one_and_shows_its_result(page, comfyui, request):
         assert page.get_by_text(label, exact=True).filter(visible=True).count() == 1, label
     before = set((comfyui.base / "output" / "video").glob("smooth_*"))
     page.get_by_text("Run", exact=True).filter(visible=True).last.click()
-    page.locator("video[src*='smooth_']").first.wait_for()
+    page.locator("video[src*='smooth_']").filter(visible=True).first.wait_for()  # not the node's, behind it
     (made,) = set((comfyui.base / "output" / "video").glob("smooth_*")) - before
     assert frames(made)[0] == ceil(rate * 33 / 16)
