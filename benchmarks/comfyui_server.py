@@ -5,7 +5,7 @@
 start: seconds, and CPU seconds, until the server would listen, with and without the pack in turn; the median counts. memory:
 the server's resident memory after each of ten runs of Interpolate Video and of Interpolate Frames, and the peak of one run of a
 long clip (``--minutes``) against a short one. cancel: seconds from POST /interrupt in the middle of a frame to the end of the
-job, and seconds per frame, for each node that makes frames. Run it in the repository's root; other load adds to all times.
+job, and seconds per frame, for each node that makes many frames. Run it in the repository's root; other load adds to all times.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ VIDEO = {"video": ["clip", 0]}
 LOOP = {"part": "whole clip"}
 SHUTTER = {"target_fps": 16.0, "angle": 180.0, "samples": 16}
 CURVE = {"curve": "speed", "curve.speed": "0:0.1", "curve.start": -1.0}
-JOIN = {"overlap": 0, "match_colours": False, "bridge_frames": 8}
 LONG = {"mode": "times", "mode.times": 16}
 
 CANCELLED: dict[str, tuple[str, dict[str, Any]]] = {
@@ -47,12 +46,6 @@ CANCELLED: dict[str, tuple[str, dict[str, Any]]] = {
     "Loop Video": ("InbetweenLoopVideo", {**VIDEO, **LONG, **LOOP}),
     "Shutter": ("InbetweenShutter", {**BATCH, **SHUTTER}),
     "Shutter Video": ("InbetweenShutterVideo", {**VIDEO, **SHUTTER}),
-    "Join Clips": (
-        "InbetweenJoinClips",
-        {**JOIN, "source_fps": 16.0, "clips.clip 1": ["batch", 0], "clips.clip 2": ["batch", 0]},
-    ),
-    "Join Videos": ("InbetweenJoinVideos", {**JOIN, "videos.video 1": ["clip", 0], "videos.video 2": ["clip", 0]}),
-    "Flow Picture": ("InbetweenFlowPicture", {"images": ["batch", 0], "toward": "next", "radius": 0.0}),
     "Find Shots": ("InbetweenFindShots", {**VIDEO, "source_fps": 16.0, "cuts": "hold"}),
 }
 
