@@ -7,11 +7,12 @@
 import { length, profile, stepAt, told as inWords, worst } from "./compare_view/clock.js";
 import { Pictures } from "./compare_view/pictures.js";
 import { firstLook, Stage } from "./compare_view/stage.js";
-import { h, s, set } from "./track_view/dom.js";
+import { h, s, set, styled } from "./track_view/dom.js";
 import { forGraph } from "./track_view/gestures.js";
 import { icon } from "./track_view/icons.js";
 import { zoomed } from "./track_view/stage.js";
 
+const STYLE = new URL("./compare_view.css", import.meta.url).href;
 const MODES = { wipe: "Wipe", difference: "Difference", flicker: "Flicker", side: "Side by side" };
 const GAINS = [1, 2, 4, 8, 16, 32];
 const TURN = 500;
@@ -33,7 +34,7 @@ export class CompareView {
 
   /** @param {(name: string, folder: string) => string} urlOf  the address of a picture */
   constructor(urlOf) {
-    styled();
+    styled(STYLE);
     this.urlOf = urlOf;
     this.pictures = new Pictures(() => this.#later());
     this.stage = new Stage();
@@ -353,11 +354,4 @@ export class CompareView {
     this.#held = turn;
     this.#later();
   }
-}
-
-/** Add the style sheet to the page, once. */
-function styled() {
-  const href = new URL("./compare_view.css", import.meta.url).href;
-  if (document.querySelector(`link[href="${href}"]`)) return;
-  document.head.append(h("link", { rel: "stylesheet", href }));
 }
