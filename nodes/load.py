@@ -150,8 +150,8 @@ class LoadModel(Node):
                     display_name="accept licence",
                     default=False,
                     optional=True,
-                    tooltip="Accept the licence of a model that is marked non-commercial or licence not stated. Such a model "
-                    "is downloaded only then; the message before tells the licence and its page. The server remembers it.",
+                    tooltip="Accept the licence of a model marked non-commercial or licence not stated. Only then is it "
+                    "downloaded. The message that refuses it names the licence and its page. The server remembers the choice.",
                 ),
             ],
             outputs=[ModelType.Output("model", tooltip="The model, for the other Inbetween nodes.")],

@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 import torch
-from coroutines import finished
+
+from tests.coroutines import finished
 
 ROOT = Path(__file__).parents[2]
 PACK = "inbetween_pack"

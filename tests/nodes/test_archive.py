@@ -10,7 +10,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from coroutines import finished
+
+from tests.coroutines import finished
 
 ROOT = Path(__file__).parents[2]
 PACKED = "inbetween_packed"

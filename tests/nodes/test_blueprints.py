@@ -7,7 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from coroutines import finished
+
+from tests.coroutines import finished
 
 FOLDER = Path(__file__).parents[2] / "subgraphs"
 FILES = sorted(FOLDER.glob("*.json"))
