@@ -1,15 +1,13 @@
 """Framer's networks as ComfyUI models: a MODEL for any sampler, and a CONTROL_NET.
 
-The only module that uses the internals of ComfyUI's models; `framer.internals` imports it on demand. ComfyUI passes the frames
-of all rows of a batch in one dimension, [B*F,C,H,W], with one noise level, context and set of ids per frame. Knows nothing of
-nodes, files or pictures.
+Uses the internals of ComfyUI's models; `framer.internals` imports it on demand. ComfyUI passes one set of ids per frame, beside
+what `_comfy_diffusion` says. Knows nothing of nodes, files or pictures.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,11 +15,9 @@ from typing import Any
 import comfy.conds
 import comfy.ops
 import comfy.sample
-import latent_preview
 import torch
-from comfy import latent_formats, model_base, model_management, supported_models, utils
+from comfy import model_base, model_management, supported_models, utils
 from comfy.controlnet import ControlBase
-from comfy.ldm.modules.attention import optimized_attention
 from comfy.model_patcher import CoreModelPatcher
 from torch import Tensor, nn
 
@@ -29,8 +25,8 @@ from ..vfi.core import InputError
 from ..vfi.tracks import Tracks
 from ..vfi.tween import edm, framer, keyframes, svd, svdkfi
 from ..vfi.tween.keyframes import Coders
-from ..vfi.tween.layers import Build
 from ..vfi.tween.refresh import Refresh
+from ._comfy_diffusion import Progress, State, building, clips, held, interruptible, precision, room
 
 WATCH = "framer_watch"
 GUIDANCE = "framer_guidance"
@@ -38,13 +34,6 @@ GUIDANCE = "framer_guidance"
 
 WORK = 10 * 2**10
 """Bytes per latent value that a pass needs, about ComfyUI's estimate for Stable Video Diffusion in float16."""
-
-State = Mapping[str, Tensor]
-
-
-def clips(rows: Tensor, frames: int) -> Tensor:
-    """[B*F,...] -> [B,F,...]"""
-    return rows.unflatten(0, (-1, frames))
 
 
 class Unet(svd.UNet):
@@ -201,43 +190,12 @@ def control_net(state: State) -> Steering:
     return Steering(held(net), cast or dtype)
 
 
-def precision(state: State) -> tuple[torch.dtype, torch.dtype | None]:
-    """Precision in which ComfyUI would store these weights, and the one it would compute in, if different."""
-    known = supported_models.SVD_img2vid.supported_inference_dtypes
-    size, own = utils.calculate_parameters(state), utils.weight_dtype(state)
-    dtype = model_management.unet_dtype(model_params=size, supported_dtypes=known, weight_dtype=own)
-    return dtype, model_management.unet_manual_cast(dtype, model_management.get_torch_device(), known)
-
-
 def network(kind: type[nn.Module], state: State, dtype: torch.dtype, operations: Any, **others: Any) -> nn.Module:
     """A network with ComfyUI's ``operations`` and attention and the weights in ``dtype``; it can be cancelled within a step."""
-    state = {key: value.to(dtype) for key, value in state.items()}
-    net = svd.loaded(kind, state, Build(operations, optimized_attention, dtype=dtype))
+    net = svd.loaded(kind, {key: value.to(dtype) for key, value in state.items()}, building(dtype, operations))
     net.dtype = dtype
-    for block in (*net.down_blocks, net.mid_block, *getattr(net, "up_blocks", ())):
-        block.register_forward_pre_hook(stop_if_asked)
+    interruptible((*net.down_blocks, net.mid_block, *getattr(net, "up_blocks", ())))
     return net
-
-
-def stop_if_asked(*_: Any) -> None:
-    model_management.throw_exception_if_processing_interrupted()
-
-
-def held(net: nn.Module) -> CoreModelPatcher:
-    resting = model_management.unet_offload_device()
-    return CoreModelPatcher(net, load_device=model_management.get_torch_device(), offload_device=resting)
-
-
-@contextmanager
-def room(frames: int, latents: Tensor) -> Iterator[None]:
-    """Context in which out-of-memory errors say what to lower. They keep their type, on which ComfyUI frees memory."""
-    try:
-        yield
-    except model_management.OOM_EXCEPTION as error:
-        height, width = (8 * side for side in latents.shape[-2:])
-        raise model_management.OOM_EXCEPTION(
-            f"out of memory for {frames} frames of {width}x{height}: lower width and height first, then the frames. {error}"
-        ) from error
 
 
 @dataclass(frozen=True)
@@ -272,20 +230,6 @@ class Pair:
                 lambda step: progress(step.number, step.clean[0], step.latents[0], step.steps),
             )  # fmt: skip
         return keyframes.decode_frames(coders, latents[0].cpu(), torch.zeros(()))
-
-
-class Progress:
-    """ComfyUI's progress bar over all steps of several runs, with a preview of the middle frame."""
-
-    def __init__(self, model: CoreModelPatcher, total: int) -> None:
-        self.previewer = latent_preview.get_previewer(model.load_device, latent_formats.SD15())
-        self.bar, self.done, self.total = utils.ProgressBar(total), 0, total
-
-    def __call__(self, step: int, clean: Tensor, noisy: Tensor, steps: int) -> None:
-        self.done += 1
-        middle = clean[len(clean) // 2][None]
-        shown = self.previewer.decode_latent_to_preview_image("JPEG", middle) if self.previewer else None
-        self.bar.update_absolute(self.done, self.total, shown)
 
 
 def sample(

@@ -29,7 +29,7 @@ from . import bridge
 from .node import Node
 from .tracks import FIRST, LAST, shown
 
-D = TypeVar("D", bound=keyframes.Drawing)
+D = TypeVar("D", bound=keyframes.SvdDrawing)
 
 CATEGORY = "Inbetween/tweening"
 
@@ -43,8 +43,8 @@ LICENCE = (
 
 @dataclass(frozen=True)
 class Told:
-    """Framer's entry in the conditioning: latents of the keyframes [2,4,h,w], the numbers of `keyframes.Drawing.ids`, how the
-    pictures were resized, and the length of the clip in frames."""
+    """Framer's entry in the conditioning: latents of the keyframes [2,4,h,w], the numbers of `keyframes.SvdDrawing.ids`, how
+    the pictures were resized, and the length of the clip in frames."""
 
     ends: Tensor
     ids: Tensor
@@ -500,7 +500,7 @@ def model_inputs() -> list[io.Input]:
     ]
 
 
-def drawing_inputs(kind: type[keyframes.Drawing] = Drawing) -> list[io.Input]:
+def drawing_inputs(kind: type[keyframes.SvdDrawing] = Drawing) -> list[io.Input]:
     """Sampling and micro-conditioning with the defaults of ``kind``, and guidance if it is Framer's: see `Settings.of`."""
     return [
         io.Int.Input("steps", default=kind.steps, min=1, max=1000, tooltip="Number of denoising steps."),

@@ -35,8 +35,8 @@ AUTOPILOT = 0.5
 
 
 @dataclass(frozen=True)
-class Drawing(keyframes.Drawing):
-    """Settings of Framer's drawing; the settings of all methods are in `keyframes.Drawing`. Raises `InputError`.
+class Drawing(keyframes.SvdDrawing):
+    """Settings of Framer's drawing; the settings that methods share are in `keyframes.SvdDrawing`. Raises `InputError`.
 
     ``curve``: how the guidance scale varies over the frames, within ``guidance`` (`edm.guidance`).
 

@@ -42,25 +42,34 @@ class Coders:
 
 @dataclass(frozen=True)
 class Drawing:
-    """Settings common to all methods. Raises `InputError`.
-
-    ``steps``: denoising steps; ``seed``: seed of the noise. ``fps``, 1 to 30, and ``motion`` (motion bucket), 0 to 255,
-    describe the clip. ``augmentation``, 0 to 1: noise added to the keyframes, for pictures in -1..1, which lets the frames
-    depart from them. ``guidance``: the lowest and the highest guidance scale.
-    """
+    """Settings common to all methods: number of denoising ``steps``, and ``seed`` of the noise. Raises `InputError`."""
 
     steps: int = 30
     seed: int = 0
-    fps: int = 7
-    motion: float = 127
-    augmentation: float = 0.02
-    guidance: tuple[float, float] = (1.0, 3.0)
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise InputError(f"{self.steps} steps were asked for: at least one is needed")
         if not 0 <= self.seed < 2**64:
             raise InputError(f"seed {self.seed} was given: it must be between 0 and 2**64 - 1")
+
+
+@dataclass(frozen=True)
+class SvdDrawing(Drawing):
+    """Settings common to the methods built on Stable Video Diffusion. Raises `InputError`.
+
+    ``fps``, 1 to 30, and ``motion`` (motion bucket), 0 to 255, describe the clip. ``augmentation``, 0 to 1: noise added to the
+    keyframes, for pictures in -1..1, which lets the frames depart from them. ``guidance``: the lowest and the highest guidance
+    scale.
+    """
+
+    fps: int = 7
+    motion: float = 127
+    augmentation: float = 0.02
+    guidance: tuple[float, float] = (1.0, 3.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if not 1 <= self.fps <= 30:
             raise InputError(f"{self.fps} frames per second were asked for: the network takes 1 to 30")
         if not 0 <= self.motion <= 255:
@@ -73,17 +82,20 @@ class Drawing:
         return torch.tensor((self.fps - 1, self.motion, self.augmentation))
 
 
-def check(first: Tensor, last: Tensor, frames: int) -> None:
-    """Check that both are pictures [3,H,W] of one suitable size, with at least one frame between them."""
+def check(first: Tensor, last: Tensor, frames: int, cell: int = CELL) -> None:
+    """Check that both are pictures [3,H,W] of one suitable size, with at least one frame between them.
+
+    Width and height must be multiples of ``cell`` pixels.
+    """
     if first.shape != last.shape or first.ndim != 3 or first.shape[0] != 3:
         raise InputError(
             f"keyframes of shape {list(first.shape)} and {list(last.shape)} were given: two of one size are needed, "
             "[3, height, width]"
         )
     height, width = first.shape[1:]
-    if height % CELL or width % CELL or min(height, width) < LEAST:
+    if height % cell or width % cell or min(height, width) < LEAST:
         raise InputError(
-            f"keyframes of {width}x{height} were given: width and height must be multiples of {CELL}, from {LEAST} up"
+            f"keyframes of {width}x{height} were given: width and height must be multiples of {cell}, from {LEAST} up"
         )
     if frames < 3:
         raise InputError(f"{frames} frames were asked for: both keyframes and one between them make 3")

@@ -78,8 +78,8 @@ def looking(net: UNet, attention: Attend) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Drawing(keyframes.Drawing):
-    """Settings of this method's drawing; the settings of all methods are in `keyframes.Drawing`. Raises `InputError`.
+class Drawing(keyframes.SvdDrawing):
+    """Settings of this method's drawing; the settings that methods share are in `keyframes.SvdDrawing`. Raises `InputError`.
 
     ``guidance`` rises linearly with the distance from a network's own keyframe. ``even``: both predictions weigh half
     everywhere, with the mean guidance; otherwise each weighs less the further away its keyframe is. In the first ``injected``
