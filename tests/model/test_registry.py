@@ -261,3 +261,17 @@ def test_building_a_network_does_not_load_the_compiler_of_torch():
     paths = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (tests, tests.parent)))}
     done = subprocess.run([sys.executable, "-c", code], cwd=tests, env=paths, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_rows_of_other_kinds_can_be_told_from_networks_of_frames():
+    others = registry.others()
+    assert registry.rows().keys() == registry.checkpoints().keys() | others.keys()
+    for kind, row in ((name, row) for name, module in registry.other_kinds().items() for row in module.CHECKPOINTS):
+        assert row.kind == kind, row.name
+        assert row.marks, row.name
+        assert all(file.endswith(".safetensors") for file in row.files), row.name
+        assert "/" not in row.files[0], row.name
+    assert all(row.kind == "frames" and not row.marks for row in registry.checkpoints().values())
+    for name, members in registry.sets().items():
+        assert name not in registry.rows()
+        assert set(members) <= others.keys()

@@ -82,7 +82,7 @@ def visible(folder: Path) -> list[str]:
 
 
 def test_a_source_that_is_not_the_hub_has_a_pin():
-    for row in registry.checkpoints().values():
+    for row in registry.rows().values():
         for file in (file for source in row.sources for file in sources.files_of(source)):
             assert sources.place_of(file).startswith("https://") or isinstance(file, WheelFile), row.name
             assert file.sha256 is None or re.fullmatch("[0-9a-f]{64}", file.sha256), row.name
@@ -93,7 +93,7 @@ def test_a_source_that_is_not_the_hub_has_a_pin():
 
 
 def test_a_licence_that_is_not_free_has_a_page():
-    for row in registry.checkpoints().values():
+    for row in registry.rows().values():
         assert row.link.startswith("https://") or row.commercial, row.name
         assert (row.licence == UNSTATED) == (row.commercial is None), row.name
 

@@ -11,7 +11,7 @@ from vfi.model.terms import TERMS
 
 
 def test_every_licence_is_told_in_words():
-    for row in registry.checkpoints().values():
+    for row in registry.rows().values():
         assert row.licence in TERMS, row.name
         assert row.commercial is TERMS[row.licence].commercial, row.name
     for terms in TERMS.values():

@@ -18,7 +18,7 @@ from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
-from ..core import Checkpoint, InputError, Options, Parts, Source
+from ..core import Checkpoint, InputError, Parts, Source
 from ..model import load, registry, weights
 from ..model.quality import RUNGS, members
 from ..model.weights import files, sources
@@ -28,11 +28,11 @@ USE = {True: "commercial use", False: "non-commercial use only", None: "ask its 
 
 
 def rows() -> list[dict[str, Any]]:
-    """Every model as plain values: those without weights, then the catalogue."""
-    folders = weights.search_folders()
+    """Every model as plain values: those without weights, then the catalogue, in which frame networks come first."""
     without: list[dict[str, Any]] = [
         {
             "name": name,
+            "kind": "frames",
             "network": registry.architecture(name),
             "builtin": True,
             "path": None,
@@ -47,14 +47,15 @@ def rows() -> list[dict[str, Any]]:
         }
         for name in registry.builtins()
     ]
-    return [*without, *(_row(checkpoint, folders) for checkpoint in registry.checkpoints().values())]
+    return [*without, *map(_row, registry.rows().values())]
 
 
-def _row(checkpoint: Checkpoint, folders: list[Path]) -> dict[str, Any]:
-    path = weights.on_disk(checkpoint, folders)
+def _row(checkpoint: Checkpoint) -> dict[str, Any]:
+    path = weights.on_disk(checkpoint)
     return {
         "name": checkpoint.name,
-        "network": registry.architecture(checkpoint.name),
+        "kind": checkpoint.kind,
+        "network": registry.architecture(checkpoint.name) if checkpoint.kind == "frames" else None,
         "builtin": False,
         "path": str(path) if path else None,
         "size": path.stat().st_size if path else checkpoint.size,
@@ -88,15 +89,11 @@ def _source(source: Source) -> dict[str, Any]:
 def print_list() -> None:
     """All models and the ladder of qualities, for people."""
     listed = rows()
-    table = Table("name", "on disk", "size", "licence", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in table.columns[:-1]:
-        column.no_wrap = True
-    for row in listed:
-        size = "" if row["builtin"] else decimal(row["size"]) if row["size"] else "?"
-        absent = "built in" if row["builtin"] else "fetch it" if row["sources"] else "convert it"
-        mark = "" if row["commercial"] else " [red]non-commercial[/]" if row["commercial"] is False else ""
-        table.add_row(row["name"], "yes" if row["path"] else absent, size, escape(row["licence"]) + mark)
-    Console().print(table)
+    for kind, purpose in registry.PURPOSES.items():
+        if own := [row for row in listed if row["kind"] == kind]:
+            _print_table(own, "" if kind == "frames" else f"for {purpose}")
+    for name, several in registry.sets().items():
+        print_line(f"{name}: {', '.join(several)}")
     for row in listed:
         if row["path"]:
             print_line(f"{row['name']}: {row['path']}")
@@ -109,6 +106,20 @@ def print_list() -> None:
         ladder.add_row(name, f"{rung.psnr:.2f}", f"{rung.time:g}", rung.does)
     Console().print(ladder)
     print_line("PSNR and time with RIFE 4.25 and 4.0 on disk; time relative to normal, at 1280x720 on one CPU thread.")
+
+
+def _print_table(rows: Iterable[dict[str, Any]], title: str) -> None:
+    table = Table("name", "on disk", "size", "licence", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns[:-1]:
+        column.no_wrap = True
+    for row in rows:
+        size = "" if row["builtin"] else decimal(row["size"]) if row["size"] else "?"
+        absent = "built in" if row["builtin"] else "fetch it" if row["sources"] else "convert it"
+        mark = "" if row["commercial"] else " [red]non-commercial[/]" if row["commercial"] is False else ""
+        table.add_row(row["name"], "yes" if row["path"] else absent, size, escape(row["licence"]) + mark)
+    if title:
+        print_line(title)
+    Console().print(table)
 
 
 def print_model(row: dict[str, Any]) -> None:
@@ -134,25 +145,29 @@ def print_model(row: dict[str, Any]) -> None:
 
 
 def print_file(path: Path, as_json: bool) -> None:
-    """Which network a file holds."""
-    state = weights.read(path)
+    """Which network a file holds, from the names and shapes of its tensors."""
+    state = files.read_shapes(path) if files.kind_of(path) == "safetensors" else weights.read(path)
+    others = registry.marked(state)
     facts: dict[str, Any] = {
         "file": str(path),
         "bytes": path.stat().st_size,
         "tensors": len(state),
         "parameters": sum(tensor.numel() for tensor in state.values()),
         "dtypes": sorted({str(tensor.dtype).removeprefix("torch.") for tensor in state.values()}),
-        "network": asdict(registry.detect(state)),
+        "network": {"name": registry.identified(state), "kind": others[0].kind} if others else asdict(registry.detect(state)),
         "metadata": files.metadata_of(path),
     }
     if as_json:
         print_json(facts)
         return
     spec = facts["network"]
-    times = "any t" if spec["any_t"] else "t = 0.5 only"
     print_line(f"{path}: {spec['name']}")
     print_line(f"{facts['parameters']:,} parameters in {facts['tensors']} tensors of {' and '.join(facts['dtypes'])}")
-    print_line(f"takes {spec['window']} frames, sides in multiples of {spec['multiple']}, {times}")
+    if others:
+        print_line(f"for {registry.PURPOSES[others[0].kind]}")
+    else:
+        times = "any t" if spec["any_t"] else "t = 0.5 only"
+        print_line(f"takes {spec['window']} frames, sides in multiples of {spec['multiple']}, {times}")
     if "source" in facts["metadata"]:
         print_line(f"from {facts['metadata']['source']}")
 
@@ -161,8 +176,8 @@ def print_health() -> bool:
     """The models on disk, whether each is whole and usable, and what each quality would use; whether all are well."""
     folders = weights.search_folders()
     well = True
-    for row in registry.checkpoints().values():
-        path = weights.on_disk(row, folders)
+    for row in registry.rows().values():
+        path = weights.on_disk(row)
         if path is None:
             continue
         fault = _fault(path, row)
@@ -185,7 +200,7 @@ def _fault(path: Path, row: Checkpoint) -> str | None:
         kind = files.kind_of(path)
         if kind != "safetensors":
             return f"it is a {kind or 'file of another kind'}, not safetensors"
-        registry.check(files.read_shapes(path), Options(variant=row.variant))
+        registry.verify(row, files.read_shapes(path))
         digest = files.metadata_of(path).get(files.DIGEST)
         if digest and digest != files.data_sha256(path):
             return "its numbers are not those that were stored: delete it, and fetch it again"
@@ -201,9 +216,7 @@ def _proof(path: Path) -> str:
 
 def print_sources(names: Iterable[str]) -> bool:
     """Ask each source of some models, by one HEAD, whether it still gives its file; whether all do."""
-    asked = [
-        (name, file) for name in names for source in registry.checkpoints()[name].sources for file in sources.files_of(source)
-    ]
+    asked = [(name, file) for name in names for source in registry.rows()[name].sources for file in sources.files_of(source)]
     with ThreadPoolExecutor(8) as pool:
         faults = list(pool.map(lambda pair: sources.fault_of(pair[1]), asked))
     for (name, file), fault in zip(asked, faults, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from argparse import SUPPRESS, ArgumentParser, Namespace, _SubParsersAction
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -32,7 +33,9 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
     fetch = commands.add_parser("fetch", help="download models")
     fetch.add_argument("names", metavar="NAME", nargs="*", help="names that `vfi models` lists")
-    fetch.add_argument("--all-free", action="store_true", help="all models whose licence allows commercial use")
+    fetch.add_argument(
+        "--all-free", action="store_true", help="all models that make frames and whose licence allows commercial use"
+    )
     fetch.add_argument(
         "--from",
         dest="source",
@@ -88,18 +91,18 @@ def list_models(args: Namespace) -> int:
 
 def fetch_models(args: Namespace) -> int:
     free = [row.name for row in registry.checkpoints().values() if row.sources and weights.licence_of(row).free]
-    names = list(dict.fromkeys([*args.names, *(free if args.all_free else ())]))
-    if not names:
+    asked = [*args.names, *(free if args.all_free else ())]
+    if not asked:
         raise InputError("no model was named: give NAME, or --all-free")
+    names = {member: name for name in asked for member in weights.members(name)}
+    _check_licences(names, args.accept_licence)
     if len(names) == 1:
-        _fetch(names[0], args)
+        _fetch(*names.popitem(), args)
         return 0
-    for name in names:
-        catalogued(name)
     failed = 0
-    for name in names:
+    for member, name in names.items():
         try:
-            _fetch(name, args)
+            _fetch(member, name, args)
         except InputError as error:
             failed += 1
             log.warning("%s", error)
@@ -108,8 +111,22 @@ def fetch_models(args: Namespace) -> int:
     return 0
 
 
-def _fetch(name: str, args: Namespace) -> None:
-    folders = [args.to.expanduser()] if args.to else weights.search_folders()
+def _check_licences(names: Mapping[str, str], accepts: str | None) -> None:
+    """Raise `InputError` for a set of which a licence is not accepted yet: one acceptance is for all, so it names all."""
+    for name in dict.fromkeys(names.values()):
+        rows = [catalogued(member) for member, of in names.items() if of == name != member]
+        needed = {weights.licence_of(row) for row in rows if not weights.accepted(row)}
+        if needed and accepts != name:
+            licences = " and ".join(sorted(f"{licence} (see {licence.link})" for licence in needed))
+            raise InputError(
+                f"{name} needs {licences}. Nothing was downloaded: if you accept that, run "
+                f"`vfi models fetch {name} --accept-licence {name}`"
+            )
+
+
+def _fetch(name: str, asked: str, args: Namespace) -> None:
+    """Fetch a model, which was ``asked`` for by the name of a set, or by its own."""
+    folders = [args.to.expanduser()] if args.to else None
     if there := weights.on_disk(name, folders):
         print_line(f"{there} already exists")
         return
@@ -122,16 +139,16 @@ def _fetch(name: str, args: Namespace) -> None:
             args.source,
             args.to,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
-            accepts=args.accept_licence,
+            accepts=name if args.accept_licence == asked else args.accept_licence,
         )
     print_line(str(path))
-    if path.parent not in weights.search_folders():
+    if path.parent not in weights.search_folders(kind=catalogued(name).folder):
         print_line(f"{path.parent} is not searched for models: give the path of the file as the model")
 
 
 def import_models(args: Namespace) -> int:
     for path in weights.import_files(args.files, args.name, args.to):
-        name = next(row.name for row in registry.checkpoints().values() if path.name in row.files)
+        name = next(row.name for row in registry.rows().values() if path.name in row.files)
         print_line(f"{path}: {name}, licence {weights.licence_of(name)}")
     return 0
 
@@ -140,13 +157,21 @@ def convert_files(args: Namespace) -> int:
     path = weights.convert(args.files, args.out, force=args.force)
     print_line(str(path))
     try:
-        registry.detect(read_shapes(path))
+        registry.identified(read_shapes(path))
     except InputError as error:
         log.warning("%s: %s", path, error)
     return 0
 
 
 def show_file(args: Namespace) -> int:
+    if args.file in registry.sets():
+        members = [row for row in catalogue.rows() if row["name"] in registry.sets()[args.file]]
+        if args.json:
+            print_json(members)
+        else:
+            for row in members:
+                catalogue.print_model(row)
+        return 0
     row = next((row for row in catalogue.rows() if row["name"] == args.file and not row["builtin"]), None)
     if row is not None and not row["path"]:
         if args.json:
@@ -167,7 +192,6 @@ def examine(args: Namespace) -> int:
 def check_sources(args: Namespace) -> int:
     if variable := weights.forbidden():
         raise InputError(f"{variable} forbids to ask the sources: unset it")
-    names = args.names or list(registry.checkpoints())
-    for name in names:
-        catalogued(name)
-    return 0 if catalogue.print_sources(names) else 1
+    names = args.names or list(registry.rows())
+    members = dict.fromkeys(member for name in names for member in weights.members(name))
+    return 0 if catalogue.print_sources(members) else 1

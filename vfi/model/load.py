@@ -206,6 +206,8 @@ def network(model: Source, options: Options = Options()) -> Interpolator:  # noq
 def source(model: str | Path) -> str | Path:
     """The name of a model that needs no weights, or the file of any other. Raises `InputError` if there is none."""
     name = auto() if model == "auto" else model
+    if other := registry.others().get(str(name)):
+        raise InputError(f"{name} is for {registry.PURPOSES[other.kind]}: a model that makes frames is needed")
     return str(name) if name in registry.builtins() else weights.find(name)
 
 

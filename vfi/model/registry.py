@@ -1,6 +1,7 @@
-"""The known architectures, and which of them a state dict belongs to.
+"""The known architectures, and which of them a state dict belongs to; the rows of the catalogue, of every kind.
 
-Owns the search through ``archs`` and the normalisation of state dicts for every architecture. Knows nothing of files.
+Owns the search through ``archs`` and ``kinds``, and the normalisation of state dicts for every architecture. Knows nothing of
+files.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from .. import archs
-from ..core import Checkpoint, InputError, Interpolator, Options, Spec
+from ..core import Checkpoint, InputError, Interpolator, Kind, Options, Spec
 from ..parse import quoted, shown
+from . import kinds
 
 WRAPPERS = ("state_dict", "params_ema", "params", "model")
 """Keys under which training scripts keep the weights, in order of preference."""
@@ -38,6 +40,14 @@ FILLS = {
 }
 """What fills a tensor with numbers, by which networks begin."""
 
+PURPOSES: dict[Kind, str] = {
+    "frames": "making the frames between frames",
+    "matcher": "matching points of two pictures",
+    "tracker": "following points through a clip",
+    "tween": "generating clips from keyframes",
+}
+"""What the weights of each kind are for, as the end of a sentence."""
+
 T = TypeVar("T")
 
 
@@ -48,8 +58,18 @@ _ODD = (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
 @cache
 def architectures() -> dict[str, ModuleType]:
     """The modules of ``archs`` by name, in alphabetical order; imported on the first call."""
-    names = sorted(info.name for info in pkgutil.iter_modules(archs.__path__))
-    return {name: importlib.import_module(f".{name}", archs.__name__) for name in names}
+    return _modules(archs)
+
+
+@cache
+def other_kinds() -> dict[str, ModuleType]:
+    """The modules of ``kinds`` by name, in alphabetical order; imported on the first call."""
+    return _modules(kinds)
+
+
+def _modules(package: ModuleType) -> dict[str, ModuleType]:
+    names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
+    return {name: importlib.import_module(f".{name}", package.__name__) for name in names}
 
 
 def builtins() -> dict[str, Callable[[Options], Interpolator]]:
@@ -58,9 +78,27 @@ def builtins() -> dict[str, Callable[[Options], Interpolator]]:
 
 
 def checkpoints() -> dict[str, Checkpoint]:
-    """The catalogue: every published set of weights, by name."""
-    modules = architectures().values()
-    return _unique((row.name, row) for module in modules for row in getattr(module, "CHECKPOINTS", ()))
+    """The published weights of frame networks, by name: those that a person can choose to make frames with."""
+    return _rows(architectures())
+
+
+def others() -> dict[str, Checkpoint]:
+    """The published weights of every other kind, by name."""
+    return _rows(other_kinds())
+
+
+def rows() -> dict[str, Checkpoint]:
+    """The whole catalogue, by name: `checkpoints`, then `others`."""
+    return _unique([*checkpoints().items(), *others().items()])
+
+
+def sets() -> dict[str, tuple[str, ...]]:
+    """The names of rows that are needed together, by the name for all of them."""
+    return _unique(pair for module in other_kinds().values() for pair in getattr(module, "SETS", {}).items())
+
+
+def _rows(modules: Mapping[str, ModuleType]) -> dict[str, Checkpoint]:
+    return _unique((row.name, row) for module in modules.values() for row in getattr(module, "CHECKPOINTS", ()))
 
 
 def suits(name: str) -> str:
@@ -71,7 +109,7 @@ def suits(name: str) -> str:
 
 
 def names() -> list[str]:
-    """All names: models that need no weights, then the catalogue."""
+    """All names of models that make frames: those that need no weights, then those of `checkpoints`."""
     return [*builtins(), *checkpoints()]
 
 
@@ -130,6 +168,33 @@ def detect(state: Mapping[str, Tensor]) -> Spec:
 def family(state: Mapping[str, Tensor]) -> str:
     """The module of ``archs`` that a state dict belongs to, see `architecture`. Raises `InputError` for an unknown one."""
     return _recognise(normalise(state))[0].__name__.rpartition(".")[2]
+
+
+def marked(state: Mapping[str, Tensor]) -> list[Checkpoint]:
+    """The rows of `others` that a state dict may belong to: it holds all tensors of their marks, with these shapes."""
+    plain = normalise(state)
+    return [row for row in others().values() if row.marks and not _unlike(row, plain)]
+
+
+def _unlike(row: Checkpoint, plain: Mapping[str, Tensor]) -> str:
+    """The first of the marks of a row that is not so in ``plain``; empty if there is none."""
+    found = (name for name, shape in row.marks.items() if name not in plain or tuple(plain[name].shape) != shape)
+    return next(found, "")
+
+
+def identified(state: Mapping[str, Tensor]) -> str:
+    """The name of the network, or of the rows of any other kind, that a state dict belongs to. Raises `InputError`."""
+    if rows := marked(state):
+        return " or ".join(row.name for row in rows)
+    return detect(state).name
+
+
+def verify(row: Checkpoint, shapes: Mapping[str, Tensor]) -> None:
+    """Raise `InputError` if tensors of these shapes are no weights that ``row`` may have; nothing is allocated."""
+    if row.kind == "frames":
+        check(shapes, Options(variant=row.variant))
+    elif missing := _unlike(row, normalise(shapes)):
+        raise InputError(f"it is no {row.name}: it has no {shown(missing)} of the shape {list(row.marks[missing])}")
 
 
 def build(state: Mapping[str, Tensor], options: Options = Options()) -> Interpolator:  # noqa: B008
@@ -204,6 +269,9 @@ def _recognise(plain: dict[str, Tensor]) -> tuple[ModuleType, Spec]:
             spec = None
         if spec is not None:
             return module, spec
+    if others := marked(plain):
+        named = " or ".join(row.name for row in others)
+        raise InputError(f"not a frame-interpolation network: these weights are {named}, for {PURPOSES[others[0].kind]}")
     lacks = next(filter(None, (module.lacking(plain) for module in architectures().values() if hasattr(module, "lacking"))), "")
     what = lacks or f"first key {shown(next(iter(plain)))}, {len(plain)} tensors"
     raise InputError(f"not a known frame-interpolation network: {what}")

@@ -54,6 +54,17 @@ TERMS: dict[str, Terms] = {
         "No commercial use without the authors' consent. Copies of the weights keep the copyright notice and the licence.",
         "https://github.com/GSeanCDAT/GIMM-VFI/blob/main/LICENSE",
     ),
+    "LicenseRef-Framer-Academic": Terms(
+        False,
+        "Academic and other non-commercial use only: ask the authors about any commercial use. Stable Video Diffusion, from "
+        "which the weights derive, has its own licence.",
+        "https://github.com/aim-uofa/Framer#license",
+    ),
+    "LicenseRef-Stability-AI-Community": Terms(
+        False,
+        "Research and other non-commercial use. Commercial use has Stability AI's conditions: read them on the page first.",
+        "https://huggingface.co/stabilityai/stable-video-diffusion-img2vid-xt",
+    ),
     "LicenseRef-Academic": Terms(
         False,
         "Academic use only. Ask the authors about any commercial use.",

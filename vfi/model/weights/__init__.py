@@ -4,7 +4,7 @@ Owns where weights are stored and how they are fetched, verified and converted. 
 of the catalogue, and a file maps names to tensors.
 """
 
-from .catalogue import find, on_disk
+from .catalogue import find, members, on_disk
 from .convert import convert
 from .fetch import fetch, forbidden
 from .files import read
@@ -25,6 +25,7 @@ __all__ = [
     "forbidden",
     "import_files",
     "licence_of",
+    "members",
     "on_disk",
     "read",
     "search_folders",

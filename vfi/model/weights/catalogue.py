@@ -11,15 +11,18 @@ from pathlib import Path
 
 from ...core import Checkpoint, InputError
 from .. import registry
-from .folders import SHIPPED, search_folders
+from .folders import COMFYUI_FOLDER, SHIPPED, search_folders
 
 
 def on_disk(model: str | Checkpoint, folders: Iterable[Path] | None = None) -> Path | None:
-    """The file of a catalogue model, or None. Searches ``folders`` (default: `search_folders`), then the shipped weights."""
-    checkpoint = registry.checkpoints().get(model) if isinstance(model, str) else model
+    """The file of a catalogue model, or None. Searches ``folders``, then the shipped weights.
+
+    ``folders`` default to the `search_folders` of the model's kind.
+    """
+    checkpoint = registry.rows().get(model) if isinstance(model, str) else model
     if checkpoint is None:
         return None
-    folders = search_folders() if folders is None else folders
+    folders = search_folders(kind=checkpoint.folder) if folders is None else folders
     places = (folder / file for folder in (*folders, SHIPPED) for file in checkpoint.files)
     return next((place for place in places if place.is_file()), None)
 
@@ -27,10 +30,13 @@ def on_disk(model: str | Checkpoint, folders: Iterable[Path] | None = None) -> P
 def find(model: str | Path, folders: Iterable[Path] | None = None) -> Path:
     """The file of a model, given its catalogue name, its path, or the name of a file in one of ``folders``.
 
-    ``folders`` default to `search_folders`. Raises `InputError`, which says where it searched and how to get the model.
+    ``folders`` default to the `search_folders` of the model's kind, or for a file to those of models that make frames. Raises
+    `InputError`, which says where it searched and how to get the model.
     """
-    folders = search_folders() if folders is None else list(folders)
-    if isinstance(model, str) and (checkpoint := registry.checkpoints().get(model)):
+    checkpoint = registry.rows().get(model) if isinstance(model, str) else None
+    kind = COMFYUI_FOLDER if checkpoint is None else checkpoint.folder
+    folders = search_folders(kind=kind) if folders is None else list(folders)
+    if checkpoint is not None:
         found = on_disk(checkpoint, folders)
         if found is None:
             raise InputError(
@@ -52,9 +58,16 @@ def catalogued(name: str) -> Checkpoint:
     """The catalogue row of a name. Raises `InputError` if there is none."""
     if name in registry.builtins():
         raise InputError(f"{name} needs no weights: there is nothing to fetch")
-    if name not in registry.checkpoints():
+    if name in registry.sets():
+        raise InputError(f"{name} is a set of {', '.join(registry.sets()[name])}: name one of them")
+    if name not in registry.rows():
         raise InputError(f"no model is called {name!r}; {_close_to(name)}")
-    return registry.checkpoints()[name]
+    return registry.rows()[name]
+
+
+def members(name: str) -> tuple[str, ...]:
+    """The names of the rows that a name stands for: those of a set, or itself. Raises `InputError` if it is unknown."""
+    return registry.sets().get(name) or (catalogued(name).name,)
 
 
 def how_to_get(checkpoint: Checkpoint, folders: Sequence[Path]) -> str:
@@ -66,7 +79,7 @@ def how_to_get(checkpoint: Checkpoint, folders: Sequence[Path]) -> str:
 
 
 def _close_to(name: str) -> str:
-    close = difflib.get_close_matches(name, registry.names(), n=4)
+    close = difflib.get_close_matches(name, [*registry.builtins(), *registry.rows(), *registry.sets()], n=4)
     return f"did you mean {', '.join(close)}?" if close else "`vfi models` lists all models"
 
 

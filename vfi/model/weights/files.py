@@ -23,7 +23,11 @@ from ...parse import quoted, shown
 DIGEST = "data_sha256"
 """The field of the metadata that holds `data_sha256`, by which a file is known to be whole later."""
 
-_DTYPES = {"F64": torch.float64, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64, "I32": torch.int32}
+_DTYPES = {
+    **{"F64": torch.float64, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64, "I32": torch.int32},
+    **{"I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool},
+    **{"F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2},
+}
 """Dtypes in a safetensors header that a network may hold besides float32."""
 
 

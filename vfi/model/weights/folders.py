@@ -14,8 +14,10 @@ from ...core import InputError
 from .files import first_line
 
 COMFYUI_FOLDER = "frame_interpolation"
-"""ComfyUI's name for its folder of these models."""
+"""ComfyUI's name for its folder of models that make frames; `Checkpoint.folder` names that of others."""
 
+FORMER = {"diffusion_models": "unet"}
+"""ComfyUI's former names of folders, which it still searches."""
 
 SHIPPED = Path(__file__).parent / "shipped"
 """Weights that ship with the library, beside model cards that say how they were trained."""
@@ -34,8 +36,8 @@ def cache_folder() -> Path:
     return Path(base).expanduser() / "inbetween-vfi"
 
 
-def comfyui_folders() -> list[Path]:
-    """The folders that ComfyUI searches for frame-interpolation models, its default first; none without ComfyUI.
+def comfyui_folders(kind: str = COMFYUI_FOLDER) -> list[Path]:
+    """The folders that ComfyUI searches for models of its ``kind``, its default first; none without ComfyUI.
 
     ComfyUI is the folder in ``$COMFYUI_PATH``, else the one whose ``custom_nodes`` contains this library. Raises
     `InputError` for a ``$COMFYUI_PATH`` that is not a folder and for an unreadable ``extra_model_paths.yaml``.
@@ -43,8 +45,9 @@ def comfyui_folders() -> list[Path]:
     root = _comfyui()
     if root is None:
         return []
-    folders = [root / "models" / COMFYUI_FOLDER]
-    for folder, is_default in _extra_model_paths(root / "extra_model_paths.yaml"):
+    names = list(filter(None, (kind, FORMER.get(kind))))
+    folders = [root / "models" / name for name in names]
+    for folder, is_default in _extra_model_paths(root / "extra_model_paths.yaml", names):
         if is_default:
             folders = [folder, *(f for f in folders if f != folder)]
         elif folder not in folders:
@@ -52,9 +55,9 @@ def comfyui_folders() -> list[Path]:
     return folders
 
 
-def search_folders(extra: Iterable[Path | str] = ()) -> list[Path]:
-    """The folders to search, in order: ``extra``, ComfyUI's, the cache."""
-    folders = [*(Path(folder).expanduser() for folder in extra), *comfyui_folders(), cache_folder()]
+def search_folders(extra: Iterable[Path | str] = (), kind: str = COMFYUI_FOLDER) -> list[Path]:
+    """The folders to search, in order: ``extra``, ComfyUI's of its ``kind``, the cache."""
+    folders = [*(Path(folder).expanduser() for folder in extra), *comfyui_folders(kind), cache_folder()]
     return list(dict.fromkeys(folders))
 
 
@@ -68,7 +71,7 @@ def _comfyui() -> Path | None:
     return checkout.parents[1] if checkout.parent.name == "custom_nodes" else None
 
 
-def _extra_model_paths(config: Path) -> Iterator[tuple[Path, bool]]:
+def _extra_model_paths(config: Path, names: Iterable[str]) -> Iterator[tuple[Path, bool]]:
     """The folders that an ``extra_model_paths.yaml`` gives for these models, and whether each goes before the others.
 
     A section may have a ``base_path``, which is expanded and relative to the file; its folders, one per line, are relative to
@@ -82,7 +85,7 @@ def _extra_model_paths(config: Path) -> Iterator[tuple[Path, bool]]:
         sections = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
         for section in filter(None, sections.values()):
             base = os.path.expandvars(Path(section.get("base_path", "")).expanduser())
-            for line in section.get(COMFYUI_FOLDER, "").split("\n"):
+            for line in (line for name in names for line in section.get(name, "").split("\n")):
                 if line:
                     folder = os.path.normpath(config.parent.absolute() / base / line)
                     yield Path(folder), bool(section.get("is_default", False))

@@ -23,7 +23,7 @@ from .catalogue import catalogued, on_disk
 from .convert import read_published
 from .download import need_room
 from .fetch import NotAModelError, free_target, provenance, saved_as, store
-from .files import first_line, kind_of, sha256_of
+from .files import first_line, kind_of, read_shapes, sha256_of
 from .folders import cache_folder
 from .sources import file_name, files_of, git_blob_of, members_of
 
@@ -118,7 +118,7 @@ def _hashes(path: Path) -> frozenset[str]:
 
 def _recognised(given: Sequence[Given]) -> list[Found]:
     """The models among the files: by their hashes, and each of the others by its network and its name."""
-    found = [model for row in registry.checkpoints().values() if (model := _by_hash(row, given))]
+    found = [model for row in registry.rows().values() if (model := _by_hash(row, given))]
     used = {part.path for model in found for part in model.parts.values()}
     zips = {part.zip_hashes for model in found for part in model.parts.values()} - {frozenset()}
     rest = [one for one in given if one.path not in used and one.zip_hashes not in zips]
@@ -137,20 +137,20 @@ def _by_hash(row: Checkpoint, given: Sequence[Given]) -> Found | None:
 
 def _by_network(given: Given) -> Found:
     """The model of a file whose hash is unknown, or of which other parts are missing: then `InputError` names these."""
-    for row in registry.checkpoints().values():
+    for row in registry.rows().values():
         for source in row.sources:
             if any(given.matches(file) for file in files_of(source)):
                 others = [file_name(file) for file in files_of(source) if not given.matches(file)]
                 raise InputError(f"{given.name} is a part of {row.name}: give {', '.join(others)} too")
     state = _state(given)
-    spec, family = registry.detect(state), registry.family(state)
-    rows = [row for row in registry.checkpoints().values() if registry.architecture(row.name) == family]
+    what = registry.identified(state)
+    rows = _candidates(state)
     stem = Path(given.member or given.name).stem.lower()
     called = [row for row in rows if stem in _stems(row)]
-    alone = [row for row in rows if row.name == spec.name and row.variant is None]
+    alone = [row for row in rows if row.name == what and row.variant is None]
     if not called and not alone:
         raise InputError(
-            f"{given.name} is {spec.name}, and nothing tells which of its models: give the name, as in "
+            f"{given.name} is {what}, and nothing tells which of its models: give the name, as in "
             f"`vfi models import FILE --as {rows[0].name if rows else 'NAME'}`"
         )
     return Found((called or alone)[0], {"": given})
@@ -160,16 +160,26 @@ def _named(given: Sequence[Given], row: Checkpoint) -> Found:
     """The one file as the model of ``row``. Raises `InputError` if it is another network."""
     if len(given) != 1:
         raise InputError(f"{len(given)} models were given as {row.name}: only one can be")
-    family = registry.family(_state(given[0]))
-    if family != registry.architecture(row.name):
-        raise InputError(f"{given[0].name} is no {row.name}: its network is {family}")
+    state = _state(given[0])
+    if row not in _candidates(state):
+        raise InputError(f"{given[0].name} is no {row.name}: its network is {registry.identified(state)}")
     return Found(row, {"": given[0]})
 
 
+def _candidates(state: dict[str, Tensor]) -> list[Checkpoint]:
+    """The rows of the catalogue whose weights have such tensors."""
+    if marked := registry.marked(state):
+        return marked
+    family = registry.family(state)
+    return [row for row in registry.checkpoints().values() if registry.architecture(row.name) == family]
+
+
 def _state(given: Given) -> dict[str, Tensor]:
+    """The tensors of a file that is known by them; of a safetensors file, which may be large, only their shapes."""
     try:
-        state = read_published(given.path)
-        registry.detect(state)
+        safe = kind_of(given.path) == "safetensors"
+        state = registry.normalise(read_shapes(given.path)) if safe else read_published(given.path)
+        registry.identified(state)
     except InputError as error:
         text = str(error).removeprefix(f"{given.path}: ").replace(str(given.path), "it")
         raise InputError(f"{given.name}: {text}") from error
