@@ -45,8 +45,8 @@ def join(x: Tensor) -> Tensor:
 class Build:
     """The building blocks of a network.
 
-    ``operations`` provides the classes Linear, Conv2d, Conv3d, GroupNorm and LayerNorm, called like those of ``torch.nn``;
-    ``attention`` is an `Attend`. ``order``: whose context a pixel attends to along time if a batch holds several clips.
+    ``operations`` provides the classes Linear, Conv1d, Conv2d, Conv3d, GroupNorm and LayerNorm, called like those of
+    ``torch.nn``; ``attention`` is an `Attend`. ``order``: whose context a pixel attends to along time if a batch holds several clips.
     "fixed" uses its own clip's. "legacy" uses that of clip number (pixel number modulo the number of clips), which mixes
     guided and unguided contexts. Framer's and Generative Inbetweening's published code and diffusers before 0.28 do that;
     "legacy" only serves to reproduce their results.
@@ -60,6 +60,10 @@ class Build:
 
     def linear(self, inputs: int, outputs: int, *, bias: bool = True) -> nn.Module:
         return self.operations.Linear(inputs, outputs, bias=bias, device=self.device, dtype=self.dtype)
+
+    def cell_conv(self, inputs: int, outputs: int) -> nn.Module:
+        """Convolution of width 1 over the cells of [B,C,L]: a linear layer that is published as a convolution."""
+        return self.operations.Conv1d(inputs, outputs, 1, device=self.device, dtype=self.dtype)
 
     def conv(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, padding: int | None = None) -> nn.Module:
         """Convolution over the plane; keeps the size, or halves it with ``stride`` 2, unless ``padding`` is given."""

@@ -104,12 +104,16 @@ def looks_like(state: State) -> str:
         "down_blocks.0.resnets.0.temporal_res_block.conv1.weight": "Stable Video Diffusion's UNet",
         "decoder.time_conv_out.weight": "the autoencoder of Stable Video Diffusion",
         "vision_model.embeddings.class_embedding": "a CLIP vision model",
+        "middle_block.1.transformer_blocks.0.attn2.to_k_ip.weight": "DynamiCrafter's or ToonCrafter's UNet",
+        "layers.0.0.to_kv.weight": "the image projector of DynamiCrafter or ToonCrafter",
         "down_blocks.0.resnets.0.conv1.weight": "an image model in diffusers' form, without temporal layers",
     }
     for key, words in marks.items():
         if key in state:
             return words
     video = any(key.endswith(".time_stack.out_layers.3.weight") for key in state)
+    if any(key.startswith("image_proj_model.") for key in state):
+        return "a whole checkpoint, DynamiCrafter's or ToonCrafter's"
     if any(key.startswith("first_stage_model.") for key in state):
         return "a whole checkpoint, " + ("Stable Video Diffusion's or one like it" if video else "of an image model")
     if video:
