@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from tweening import apart, normal
 
 from vfi.core import InputError
-from vfi.tween.dynamicrafter.unet import TEXT, unet
+from vfi.tween.dynamicrafter.unet import Context, unet
 from vfi.tween.layers import Build, attend
 from vfi.tween.svd import Control
 
@@ -19,11 +19,19 @@ CLOSE = 1e-5
 TIMES = {"t999": [999, 999], "t519": [519, 519], "t19": [19, 19], "t999_19": [999, 19]}
 
 
-def inputs(clips: int = 2, time: int = 519) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+TEXT = 77
+"""Tokens of the text in the stored context; the others are the picture's."""
+
+
+def told(context: Tensor) -> Context:
+    return Context(context[:, :TEXT], context[:, TEXT:])
+
+
+def inputs(clips: int = 2, time: int = 519) -> tuple[Tensor, Tensor, Context, Tensor]:
     """The stored clips, or the second alone."""
     data = stored("dc_unet")
     latents = turned(torch.cat((data["input.x"], data["input.concat"]), dim=1))
-    return latents[-clips:], torch.full((clips,), time), data["input.context"][-clips:], data["input.fs"][-clips:]
+    return latents[-clips:], torch.full((clips,), time), told(data["input.context"][-clips:]), data["input.fs"][-clips:]
 
 
 def expected(name: str) -> Tensor:
@@ -50,7 +58,7 @@ def test_every_block_gives_what_the_published_one_gives():
     }
     got: dict[str, Tensor] = {}
     hooks = [
-        block.register_forward_hook(lambda _, told, made, name=name: got.update({name: made})) for name, block in blocks.items()
+        block.register_forward_hook(lambda _, __, made, name=name: got.update({name: made})) for name, block in blocks.items()
     ]
     try:
         assert apart(net(*inputs(1)), expected("single.t519")) < CLOSE
@@ -84,7 +92,7 @@ def test_a_learnt_weight_of_the_picture_is_used():
 @torch.no_grad()
 def test_tokens_of_the_picture_that_are_zero():
     latents, time, context, fs = inputs(1)
-    context = torch.cat((context[:, :TEXT], torch.zeros_like(context[:, TEXT:])), dim=1)
+    context = context._replace(picture=torch.zeros_like(context.picture))
     assert apart(tiny_unet()(latents, time, context, fs), expected("single.t519.image_tokens_zero")) < CLOSE
 
 
@@ -92,7 +100,7 @@ def test_tokens_of_the_picture_that_are_zero():
 def test_each_frame_sees_all_tokens_of_a_clip_of_another_length():
     data = stored("dc_unet")
     latents = turned(torch.cat((data["input.other.x"], data["input.other.concat"]), dim=1))
-    made = tiny_unet()(latents, torch.tensor(519), data["input.other.context"], data["input.fs"][:1])
+    made = tiny_unet()(latents, torch.tensor(519), told(data["input.other.context"]), data["input.fs"][:1])
     assert apart(made, expected("other_frames")) < CLOSE
 
 
@@ -100,7 +108,8 @@ def test_each_frame_sees_all_tokens_of_a_clip_of_another_length():
 def test_clips_of_a_batch_do_not_see_each_other():
     latents, time, context, fs = inputs()
     together = tiny_unet()(latents, time, context, fs)
-    assert apart(tiny_unet()(latents[1:], time[1:], context[1:], fs[1:]), together[1:]) < CLOSE
+    alone = Context(*(tokens[1:] for tokens in context))
+    assert apart(tiny_unet()(latents[1:], time[1:], alone, fs[1:]), together[1:]) < CLOSE
 
 
 @torch.no_grad()
@@ -115,7 +124,7 @@ def test_a_control_is_added_to_the_skips_and_the_middle():
     net, told = tiny_unet(), inputs(1)
     shapes: list[torch.Size] = []
     hooks = [
-        block.register_forward_hook(lambda _, told, made: shapes.append(made.shape))
+        block.register_forward_hook(lambda _, __, made: shapes.append(made.shape))
         for block in (net.init_attn, *net.input_blocks[1:], net.middle_block)
     ]
     try:
@@ -154,7 +163,7 @@ def test_weights_are_used_without_a_copy():
 def test_half_precision_is_near(precision, close):
     net = unet({key: value.to(precision) for key, value in unet_state().items()})
     latents, time, context, fs = inputs(1)
-    made = net(latents.to(precision), time, context.to(precision), fs)
+    made = net(latents.to(precision), time, Context(*(tokens.to(precision) for tokens in context)), fs)
     assert made.dtype == precision
     assert apart(made.float(), expected("single.t519")) < close
 
@@ -223,9 +232,8 @@ def test_a_unet_without_room_for_keyframes_is_refused():
         (lambda x, t, c, fs: (x[0], t, c, fs), r"\[clips, frames, 8, height, width\] is needed"),
         (lambda x, t, c, fs: (x[:, :, :4], t, c, fs), "latents of shape"),
         (lambda x, t, c, fs: (x[..., :12], t, c, fs), "latents of 12x8 were given: width and height must be multiples of 8"),
-        (lambda x, t, c, fs: (x, t, c[:1], fs), r"\[2, tokens, 32\] is needed"),
-        (lambda x, t, c, fs: (x, t, c[..., :24], fs), r"\[2, tokens, 32\] is needed"),
-        (lambda x, t, c, fs: (x, t, c[:, :77], fs), "77 tokens of text and then those of the picture"),
+        (lambda x, t, c, fs: (x, t, c._replace(text=c.text[:1]), fs), r"text tokens of .* \[2, tokens, 32\] is needed"),
+        (lambda x, t, c, fs: (x, t, c._replace(picture=c.picture[..., :24]), fs), r"picture tokens of .* \[2, tokens, 32\]"),
         (lambda x, t, c, fs: (x, t[:1], c, fs), r"time of shape \[1\] was given: one number, or 2, are needed"),
         (lambda x, t, c, fs: (x, t, c, fs[:, None]), r"fs of shape \[2, 1\]"),
     ],

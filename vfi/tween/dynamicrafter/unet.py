@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -20,9 +20,6 @@ from ...core import InputError
 from ...ops.checks import load_weights
 from ..layers import Attention, Build, FeedForward, waves
 from ..svd import HEAD, Control, looks_like
-
-TEXT = 77
-"""Tokens of a text; all others in the context are tokens of pictures."""
 
 TOKENS = 16
 """Tokens of the picture for each frame."""
@@ -36,6 +33,7 @@ AT_ONCE = 16384
 """Cells that go through a feed-forward layer together: its inner tensor is eight times as wide as its input."""
 
 State: TypeAlias = "Mapping[str, Tensor]"
+Net = TypeVar("Net", bound="UNet")
 
 
 @dataclass(frozen=True)
@@ -107,10 +105,25 @@ HEADS_FIRST = 8
 """Heads of the attention before the first level, whatever its width."""
 
 
+class Context(NamedTuple):
+    """What the network is told besides the keyframes' latents: tokens of a ``text`` [B,N,C] and of a ``picture`` [B,M,C].
+
+    M = 16*F gives each of F frames its own tokens; otherwise every frame sees all.
+    """
+
+    text: Tensor
+    picture: Tensor
+
+    @property
+    def joined(self) -> Tensor:
+        """All tokens, [B,N+M,C]."""
+        return torch.cat(self, dim=1)
+
+
 class Given(NamedTuple):
     """The conditioning that each layer gets besides its input, for B clips of ``frames`` frames.
 
-    ``time`` [B,T]: embedding of noise level and frame rate. ``text`` [B,77,C]: tokens of the text. ``pictures``: tokens of the
+    ``time`` [B,T]: embedding of noise level and frame rate. ``text`` [B,N,C]: tokens of the text. ``pictures``: tokens of the
     picture, [B*F,16,C] if every frame has its own, or [B,N,C] if all frames of a clip see the same.
     """
 
@@ -336,7 +349,7 @@ class UNet(nn.Module):
     def _attention(self, build: Build, width: int) -> list[nn.Module]:
         return [OverPlane(build, width, self.sizes), OverTime(build, width, width // self.sizes.head)]
 
-    def given(self, latents: Tensor, time: Tensor, context: Tensor, fs: Tensor | None) -> Given:
+    def given(self, latents: Tensor, time: Tensor, context: Context, fs: Tensor | None) -> Given:
         """Check the sizes and embed the conditioning for every layer. Raises `InputError`."""
         sizes, multiple = self.sizes, 2 ** (len(self.sizes.widths) - 1)
         if latents.ndim != 5 or latents.shape[2] != sizes.inputs:
@@ -346,30 +359,30 @@ class UNet(nn.Module):
         count, length, _, height, width = latents.shape
         if height % multiple or width % multiple:
             raise InputError(f"latents of {width}x{height} were given: width and height must be multiples of {multiple}")
-        if context.ndim != 3 or context.shape[::2] != (count, sizes.context) or context.shape[1] <= TEXT:
-            raise InputError(
-                f"context of shape {list(context.shape)} was given: [{count}, tokens, {sizes.context}] is needed, "
-                f"{TEXT} tokens of text and then those of the picture"
-            )
+        for name, tokens in context._asdict().items():
+            if tokens.ndim != 3 or tokens.shape[::2] != (count, sizes.context):
+                raise InputError(
+                    f"{name} tokens of shape {list(tokens.shape)} were given: [{count}, tokens, {sizes.context}] is needed"
+                )
         fs = torch.tensor(FS, device=latents.device) if fs is None else fs
         for name, numbers in (("time", time), ("fs", fs)):
             if numbers.shape not in ((), (count,)):
                 raise InputError(f"{name} of shape {list(numbers.shape)} was given: one number, or {count}, are needed")
         level, rate = (waves(numbers.expand(count), sizes.widths[0]).to(latents.dtype) for numbers in (time, fs))
-        text, pictures = context[:, :TEXT], context[:, TEXT:]
+        pictures = context.picture
         if pictures.shape[1] == TOKENS * length:
             pictures = pictures.unflatten(1, (length, TOKENS)).flatten(0, 1)
-        return Given(length, self.time_embed(level) + self.fps_embedding(rate), text, pictures)
+        return Given(length, self.time_embed(level) + self.fps_embedding(rate), context.text, pictures)
 
     def forward(
-        self, latents: Tensor, time: Tensor, context: Tensor, fs: Tensor | None = None, control: Control | None = None
+        self, latents: Tensor, time: Tensor, context: Context, fs: Tensor | None = None, control: Control | None = None
     ) -> Tensor:
         """[B,F,inputs,H,W] -> [B,F,outputs,H,W].
 
         ``latents``: the noisy ones, then those of the keyframes at the first and the last frame and zeros between. ``time`` []
-        or [B]: steps of noise, 0 to 999. ``context`` [B,77+N,C]: tokens of the text, then of the picture; N = 16*F gives each
-        frame its own, otherwise every frame sees all. ``fs`` [] or [B]: the number for the frame rate, 5 to 30; `FS` if None.
-        ``control``, of a batch of B*F, is added to the skip connections and the middle. Raises `InputError`.
+        or [B]: steps of noise, 0 to 999. ``context``: tokens of B texts and pictures. ``fs`` [] or [B]: the number for the frame
+        rate, 5 to 30; `FS` if None. ``control``, of a batch of B*F, is added to the skip connections and the middle. Raises
+        `InputError`.
         """
         given = self.given(latents, time, context, fs)
         first, *downs = self.input_blocks
@@ -387,11 +400,16 @@ class UNet(nn.Module):
         return self.out(x).unflatten(0, (-1, given.frames))
 
 
-def unet(state: State, build: Build | None = None) -> UNet:
+def loaded(kind: type[Net], state: State, build: Build | None = None) -> Net:
     """A UNet that uses the tensors of ``state`` themselves, in their own precision and on their own device.
 
     Allocates nothing, so meta tensors work too. Raises `InputError` if a tensor is missing, unknown or of the wrong shape.
     """
-    net = UNet(Sizes.read(state), replace(build or Build(), device="meta"))
+    net = kind(Sizes.read(state), replace(build or Build(), device="meta"))
     load_weights(net, state, looks_like(state), assign=True)
     return net.eval().requires_grad_(False)
+
+
+def unet(state: State, build: Build | None = None) -> UNet:
+    """DynamiCrafter's or ToonCrafter's UNet: see `loaded`."""
+    return loaded(UNet, state, build)

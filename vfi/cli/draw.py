@@ -1,0 +1,114 @@
+"""``vfi tween --draw``: a generative network draws between the keyframes, and the flow model makes the rest from its frames.
+
+Owns the options of drawing, and the clip of drawn frames. Knows nothing of how a method works.
+"""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from ..clips.clip import IMAGE_ENDINGS, Edited, Info, Reader
+from ..clips.images import read_image
+from ..core import Frame, InputError
+from ..model.precision import PRECISIONS
+from ..pixels.uint8 import floats
+from ..tracks.formats import read_tracks
+from ..tween.edm import Step
+from ..tween.fit import Fit, Pixels
+from ..tween.methods import METHODS, Asked, Method
+from .progress import bar
+
+def add_options(parser: ArgumentParser) -> None:
+    """Declare the options of drawing."""
+    needs = "; ".join(f"{method.name}: {method.needs}" for method in METHODS.values())
+    draw = parser.add_argument_group("drawing with a generative network")
+    draw.add_argument(
+        "--draw",
+        choices=METHODS,
+        help="let this network draw the motion between the keyframes; --model then makes the frames between the drawn ones",
+    )
+    draw.add_argument(
+        "--weights",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help=f"the network's files, in any order: {needs}",
+    )
+    draw.add_argument(
+        "--draw-size",
+        type=size_of,
+        metavar="WxH",
+        help="size at which the network draws, and of the clip; keyframes are centre-cropped and resized to it (as trained)",
+    )
+    draw.add_argument("--prompt", metavar="TEXT", help="text that leads to the frames (none)")
+    draw.add_argument("--negative", metavar="TEXT", help="text that leads away from the frames (none)")
+    draw.add_argument("--vocabulary", type=Path, metavar="FILE", help="CLIP's vocabulary, for a text: bpe_simple_vocab_16e6.txt.gz")
+    draw.add_argument(
+        "--sketch",
+        type=Path,
+        metavar="DIR",
+        help="line drawings that lead tooncrafter: images named by the number of their frame, 0 to 15, such as 7.png",
+    )
+
+
+def size_of(text: str) -> Pixels:
+    """Value of ``--draw-size``."""
+    if not (found := re.fullmatch(r"(\d+)x(\d+)", text)):
+        raise InputError(f"{text!r} is not a size: give width and height, such as 512x320")
+    return int(found[1]), int(found[2])
+
+
+def check_unused(args: Namespace) -> None:
+    """Raises `InputError` for an option of drawing without ``--draw``."""
+    for option in ("weights", "draw_size", "prompt", "negative", "vocabulary", "sketch"):
+        if getattr(args, option) is not None:
+            raise InputError(f"--{option.replace('_', '-')} was given without --draw: it belongs to a generative network")
+
+
+def drawn(args: Namespace, reader: Reader, device: torch.device, console: Console) -> tuple[Reader, dict[str, object]]:
+    """The clip of frames drawn from the first to the last picture of ``reader``, which lasts until the last is shown.
+
+    Both keyframes are in it as they were given, fitted to the size. Also what determines the frames, see `Settings.recipe`.
+    Raises `InputError`.
+    """
+    method = METHODS[args.draw]
+    first, last = (frame for frame in reader)
+    size = args.draw_size or method.size
+    fit = Fit.middle((reader.info.width, reader.info.height), size)
+    pair = fit.pictures(torch.stack([floats(frame.rgb) for frame in (first, last)]))
+    drawing = settings_of(args, method)
+    asked = Asked(
+        pair[0],
+        pair[1],
+        None if args.tracks is None else fit.tracks(read_tracks(args.tracks, fit.part).tracks),
+        {} if args.sketch is None else sketches_of(args.sketch, size),
+        drawing,
+    )
+    method.check(asked)
+    notes = list(reader.notes)
+    if fit.part != (reader.info.width, reader.info.height):
+        notes.append(f"the keyframes are cropped to {fit.part[0]}x{fit.part[1]} in the middle, the shape of {size[0]}x{size[1]}")
+    if reader.info.alpha:
+        notes.append(f"the transparency is left out: {method.name} draws none")
+    frames = picture(method, args, asked, device, console)
+    frames[0], frames[-1] = pair[0], pair[1]
+    rate = (method.frames - 1) * args.fps / (args.frames + 1)
+    info = replace(
+        reader.info, width=size[0], height=size[1], rate=rate, frames=len(frames), duration=len(frames) / rate, alpha=False
+    )
+
+    def shown() -> Iterator[Frame]:
+        for index, rgb in enumerate(frames):
+            yield Frame(rgb, index / rate, 1 / rate)
+
+    return Edited(info, notes, shown), {"draw": [method.name, size, drawing, args.weights, args.sketch, args.vocabulary]}
