@@ -46,10 +46,10 @@ class Build:
     """The building blocks of a network.
 
     ``operations`` provides the classes Linear, Conv1d, Conv2d, Conv3d, GroupNorm and LayerNorm, called like those of
-    ``torch.nn``; ``attention`` is an `Attend`. ``order``: whose context a pixel attends to along time if a batch holds several
-    clips. "fixed" uses its own clip's. "legacy" uses that of clip number (pixel number modulo the number of clips), which mixes
-    guided and unguided contexts. Framer's and Generative Inbetweening's published code and diffusers before 0.28 do that;
-    "legacy" only serves to reproduce their results.
+    ``torch.nn``; ``attention`` is an `Attend`. ``order``: whose context a pixel attends to along time if a batch holds
+    several clips. "fixed" uses its own clip's. "legacy" uses that of clip number (pixel number modulo the number of clips),
+    which mixes guided and unguided contexts. Framer's and Generative Inbetweening's published code and diffusers before 0.28
+    do that; "legacy" only serves to reproduce their results.
     """
 
     operations: Any = nn
