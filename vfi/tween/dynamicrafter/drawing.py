@@ -25,7 +25,7 @@ from . import schedule
 from .autoencoder import References
 from .projector import Projector
 from .sketch import SketchEncoder
-from .unet import UNet
+from .unet import Context, UNet
 
 FRAMES, SIZE = 16, (512, 320)
 """The training format of the published weights: frames, and (width, height)."""
@@ -76,8 +76,7 @@ class Drawing(keyframes.Drawing):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.steps < 2 or self.steps > schedule.STEPS:
-            raise InputError(f"{self.steps} steps were asked for: 2 to {schedule.STEPS} are possible")
+        schedule.times(self.steps)
         if not 5 <= self.fps <= 30:
             raise InputError(f"{self.fps} frames per second were asked for: the network takes 5 to 30")
         if self.guidance < 1:
@@ -188,9 +187,8 @@ class Run:
         ends, self.references = coders.encode_keyframes(pair)
         self.beside = condition(ends.to(pair) * SCALE, frames)
         pictures = torch.cat((torch.full_like(pair[:1], GREY), pair[:1]))
-        seen = method.projector(coders.look(pictures).to(pair))
-        self.context = torch.cat([coders.read(text) for text in (drawing.negative, drawing.prompt)]).to(pair)
-        self.pictures = seen
+        texts = torch.cat([coders.read(text) for text in (drawing.negative, drawing.prompt)]).to(pair)
+        self.context = Context(texts, method.projector(coders.look(pictures).to(pair)))
         self.fps = torch.full((2,), drawing.fps, device=pair.device)
 
     def predict(self, latents: Tensor, time: int) -> Tensor:

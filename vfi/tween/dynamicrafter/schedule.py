@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from ...core import InputError
-from ..edm import Draw, Each, Step
+from ..edm import Draw, Each, Known, Step
 
 TIMES = 1000
 """Times of training: 0 is almost clean, 999 is pure noise."""
@@ -63,8 +63,15 @@ def shades() -> tuple[float, ...]:
     return (*falling, *[SHADE] * (TIMES - TURN))
 
 
-def times(steps: int) -> list[int]:
-    """The times of a run, from 999 down ("trailing": Lin et al., section 3.3). Raises `InputError`."""
+def times(steps: int, share: float = 1.0) -> list[int]:
+    """The times of a run, from 999 down ("trailing": Lin et al., section 3.3). Raises `InputError`.
+
+    A ``share`` below 1 takes the end of a longer run, like the denoise setting of ComfyUI's samplers.
+    """
+    if not 0 < share <= 1:
+        raise InputError(f"a share of {share:g} of the schedule was asked for: it must be above 0 and at most 1")
+    if share < 1:
+        return times(min(int(steps / share), STEPS[1]))[-steps:]
     if not STEPS[0] <= steps <= STEPS[1]:
         raise InputError(f"{steps} steps were asked for: between {STEPS[0]} and {STEPS[1]} are possible")
     # As numpy.arange(1000, 0, -1000 / steps) counts. Its rounding decides ties, at 48 steps for example.
@@ -95,9 +102,19 @@ def split(latents: Tensor, v: Tensor, level: Level) -> tuple[Tensor, Tensor]:
     return (signal * latents - noise * v) / level.shade, signal * v + noise * latents
 
 
-def renewed(here: Level, there: Level, eta: float) -> float:
-    """The variance of the noise that a step replaces (DDIM, equation 16); never more than what remains, 1 - a'."""
-    return eta**2 * (1 - there.alpha) * (1 - here.alpha / there.alpha) / (1 - here.alpha)
+def mixed(clean: Tensor, noise: Tensor, level: Level) -> Tensor:
+    """The inverse of `split`: the noisy latents."""
+    return math.sqrt(level.alpha) * level.shade * clean + math.sqrt(1 - level.alpha) * noise
+
+
+def shares(here: Level, there: Level, eta: float) -> tuple[float, float]:
+    """How much of the noise at ``there`` is what was found at ``here``, and how much is new: two standard deviations.
+
+    In exact arithmetic, new noise never has more than the variance 1 - a' of all noise.
+    """
+    remaining = 1 - there.alpha
+    fresh = eta**2 * remaining * (1 - here.alpha / there.alpha) / (1 - here.alpha)
+    return math.sqrt(max(remaining - fresh, 0.0)), math.sqrt(fresh)
 
 
 def ddim(
@@ -108,32 +125,40 @@ def ddim(
     eta: float = 1.0,
     draw: Draw | None = None,
     each: Each | None = None,
+    known: Known | None = None,
     published: bool = False,
 ) -> Tensor:
     """Denoise normal ``noise`` [B,F,C,h,w] into latents, in ``steps`` steps of DDIM.
 
     ``eta``, 0 to 1: how much of the noise each step replaces by new noise of ``draw``, which only 0 does without. ``each`` is
-    called after each step. The network gets latents in the precision of ``noise``; between steps they are at least float32.
+    called after each step. ``known`` latents are fed to the network with the noise of each step, as in `edm.euler`. The network
+    gets latents in the precision of ``noise``; between steps they are at least float32.
 
     The run ends with the clean latents. ``published``: it ends at time 0, and at the shade of the last step's time, as the
-    published code does. Those latents keep 3% of noise and are darker, by 1.4% after 50 steps and 7% after 10. Raises
-    `InputError`.
+    published code does. Those latents keep 3% of noise and are darker: by 1.4% after 50 steps, 7% after 10. Raises `InputError`.
     """
     if not 0 <= eta <= 1:
         raise InputError(f"eta {eta:g} was given: it must be between 0 and 1")
     if eta > 0 and draw is None:
         raise InputError(f"eta {eta:g} was given without a source of noise: only eta 0 does without")
-    way = times(steps)
+    way = times(steps, known.share if known else 1.0)
     end = Level(alphas()[0], shades()[way[-1]]) if published else CLEAN
+    levels = [*map(Level.at, way), end]
     x = noise.to(torch.promote_types(noise.dtype, torch.float32))
-    for index, (here, there) in enumerate(pairwise([*map(Level.at, way), end])):
+    if known is not None:
+        start = x
+        x = mixed(known.latents.to(x), start, levels[0])
+    for index, (here, there) in enumerate(pairwise(levels)):
+        if known is not None:
+            x = torch.lerp(mixed(known.latents.to(x), start, here), x, known.mask.to(x))
         v = predict(x.to(noise.dtype), way[index]).to(x)
-        clean, known = split(x, v, here)
-        fresh = renewed(here, there, eta)
-        # At the first step of eta 1 all noise is replaced; what is left must not be rounded below zero.
-        x = math.sqrt(there.alpha) * there.shade * clean + math.sqrt(max(1 - there.alpha - fresh, 0.0)) * known
-        if fresh > 0 and draw is not None:
-            x = x + math.sqrt(fresh) * draw(x.shape).to(x)
+        clean, left = split(x, v, here)
+        if known is not None:
+            clean = torch.lerp(known.latents.to(x), clean, known.mask.to(x))
+        old, new = shares(here, there, eta)
+        x = math.sqrt(there.alpha) * there.shade * clean + old * left
+        if new > 0 and draw is not None:
+            x = x + new * draw(x.shape).to(x)
         if each is not None:
             each(Step(index + 1, steps, x, clean))
     return x.to(noise.dtype)
@@ -170,9 +195,25 @@ def ladder(floor: float = FLOOR) -> tuple[float, ...]:
     return tuple(sigma_of(Level(max(alpha, floor), shade)) for alpha, shade in zip(alphas(), shades(), strict=True))
 
 
-def sigmas(steps: int, floor: float = FLOOR) -> list[float]:
-    """The sigmas of a run of ``steps`` steps, ``steps`` + 1 of them, ending in 0. Raises `InputError`."""
-    return [*(ladder(floor)[time] for time in times(steps)), 0.0]
+def sigmas(steps: int, share: float = 1.0, floor: float = FLOOR) -> list[float]:
+    """The sigmas of a run of ``steps`` steps, ``steps`` + 1 of them, ending in 0: see `times`. Raises `InputError`."""
+    return [*(ladder(floor)[time] for time in times(steps, share)), 0.0]
+
+
+def level_of(sigma: float) -> Level:
+    """The level at a sigma; the shade is that of the nearest time."""
+    if sigma == 0:
+        return CLEAN
+    shade = float(shade_of(torch.tensor(sigma, dtype=torch.float64)))
+    return Level(1 / (1 + (shade * sigma) ** 2), shade)
+
+
+def renewed(sigma: float, following: float, eta: float) -> tuple[float, float]:
+    """As `shares`, for y: the sigmas of the noise that was found and of the new noise, after a step to ``following``."""
+    here, there = level_of(sigma), level_of(following)
+    old, new = shares(here, there, eta)
+    whole = there.shade * math.sqrt(there.alpha)
+    return old / whole, new / whole
 
 
 def time_of(sigma: Tensor) -> Tensor:
