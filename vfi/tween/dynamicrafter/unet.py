@@ -8,7 +8,7 @@ pictures or files.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
@@ -22,7 +22,7 @@ from ..layers import Attention, Build, FeedForward, waves
 from ..svd import HEAD, Control, looks_like
 
 TEXT = 77
-"""Tokens of a text; all others in the context are tokens of pictures."""
+"""Tokens of a text; a long one has a multiple. All others in the context are tokens of the picture."""
 
 TOKENS = 16
 """Tokens of the picture for each frame."""
@@ -33,7 +33,8 @@ FS = 24
 RESIDUAL_EPS, ATTENTION_EPS = 1e-5, 1e-6
 
 AT_ONCE = 16384
-"""Cells that go through a feed-forward layer together: its inner tensor is eight times as wide as its input."""
+"""Cells that are computed together where they are independent: a feed-forward layer makes them eight times as wide, and some
+kernels of attention take at most 65535 rows."""
 
 State: TypeAlias = "Mapping[str, Tensor]"
 
@@ -110,7 +111,7 @@ HEADS_FIRST = 8
 class Given(NamedTuple):
     """The conditioning that each layer gets besides its input, for B clips of ``frames`` frames.
 
-    ``time`` [B,T]: embedding of noise level and frame rate. ``text`` [B,77,C]: tokens of the text. ``pictures``: tokens of the
+    ``time`` [B,T]: embedding of noise level and frame rate. ``text`` [B,M,C]: tokens of the text. ``pictures``: tokens of the
     picture, [B*F,16,C] if every frame has its own, or [B,N,C] if all frames of a clip see the same.
     """
 
@@ -128,6 +129,11 @@ def clips(x: Tensor, given: Given) -> Tensor:
 def frames(x: Tensor) -> Tensor:
     """The inverse of `clips`."""
     return x.transpose(1, 2).flatten(0, 1)
+
+
+def parts(x: Tensor) -> Sequence[Tensor]:
+    """[B,L,C] in parts of at most `AT_ONCE` cells, if rows are not longer than that."""
+    return x.split(max(1, AT_ONCE // x.shape[1]))
 
 
 # --- convolution --------------------------------------------------------------------------------------------------------------
@@ -230,8 +236,7 @@ class Block(nn.Module):
         x = x + self.attn1(self.norm1(x))
         asked = self.norm2(x)
         x = x + (self.attn2.look(asked, given) if isinstance(self.attn2, Cross) else self.attn2(asked))
-        rows = max(1, AT_ONCE // x.shape[1])
-        return torch.cat([part + self.ff(self.norm3(part)) for part in x.split(rows)])
+        return torch.cat([part + self.ff(self.norm3(part)) for part in parts(x)])
 
 
 class OverPlane(nn.Module):
@@ -274,7 +279,7 @@ class OverTime(nn.Module):
         cells = self.proj_in(cells).transpose(1, 2) if self.convolves else self.proj_in(cells.transpose(1, 2))
         cells = cells.unflatten(0, (-1, count)).transpose(1, 2).flatten(0, 1)  # [B*L,F,C]
         for block in self.transformer_blocks:
-            cells = block(cells, given)
+            cells = torch.cat([block(part, given) for part in parts(cells)])
         cells = cells.unflatten(0, (-1, size)).transpose(1, 2).flatten(0, 1)  # [B*F,L,C]
         cells = self.proj_out(cells.transpose(1, 2)) if self.convolves else self.proj_out(cells).transpose(1, 2)
         return x + cells.reshape(x.shape)
@@ -356,8 +361,10 @@ class UNet(nn.Module):
             if numbers.shape not in ((), (count,)):
                 raise InputError(f"{name} of shape {list(numbers.shape)} was given: one number, or {count}, are needed")
         level, rate = (waves(numbers.expand(count), sizes.widths[0]).to(latents.dtype) for numbers in (time, fs))
-        text, pictures = context[:, :TEXT], context[:, TEXT:]
-        if pictures.shape[1] == TOKENS * length:
+        texts, rest = divmod(context.shape[1] - TOKENS * length, TEXT)
+        own = texts > 0 and rest == 0
+        text, pictures = context.tensor_split([texts * TEXT if own else TEXT], dim=1)
+        if own:
             pictures = pictures.unflatten(1, (length, TOKENS)).flatten(0, 1)
         return Given(length, self.time_embed(level) + self.fps_embedding(rate), text, pictures)
 
@@ -367,9 +374,10 @@ class UNet(nn.Module):
         """[B,F,inputs,H,W] -> [B,F,outputs,H,W].
 
         ``latents``: the noisy ones, then those of the keyframes at the first and the last frame and zeros between. ``time`` []
-        or [B]: steps of noise, 0 to 999. ``context`` [B,77+N,C]: tokens of the text, then of the picture; N = 16*F gives each
-        frame its own, otherwise every frame sees all. ``fs`` [] or [B]: the number for the frame rate, 5 to 30; `FS` if None.
-        ``control``, of a batch of B*F, is added to the skip connections and the middle. Raises `InputError`.
+        or [B]: times of noise, 0 to 999. ``context`` [B,77+N,C]: tokens of the text, then of the picture; N = 16*F gives each
+        frame its own, and then a text can be several times as long; otherwise every frame sees all. ``fs`` [] or [B]: the
+        number for the frame rate, 5 to 30; `FS` if None. ``control``, of a batch of B*F, is added to the skip connections and
+        the middle. Raises `InputError`.
         """
         given = self.given(latents, time, context, fs)
         first, *downs = self.input_blocks
