@@ -8,7 +8,7 @@ pictures or files.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias, TypeVar
 
@@ -30,7 +30,8 @@ FS = 24
 RESIDUAL_EPS, ATTENTION_EPS = 1e-5, 1e-6
 
 AT_ONCE = 16384
-"""Cells that go through a feed-forward layer together: its inner tensor is eight times as wide as its input."""
+"""Cells that are computed together where they are independent: a feed-forward layer makes them eight times as wide, and some
+kernels of attention take at most 65535 rows."""
 
 State: TypeAlias = "Mapping[str, Tensor]"
 Net = TypeVar("Net", bound="UNet")
@@ -143,6 +144,11 @@ def frames(x: Tensor) -> Tensor:
     return x.transpose(1, 2).flatten(0, 1)
 
 
+def parts(x: Tensor) -> Sequence[Tensor]:
+    """[B,L,C] in parts of at most `AT_ONCE` cells, if rows are not longer than that."""
+    return x.split(max(1, AT_ONCE // x.shape[1]))
+
+
 # --- convolution --------------------------------------------------------------------------------------------------------------
 
 
@@ -243,8 +249,7 @@ class Block(nn.Module):
         x = x + self.attn1(self.norm1(x))
         asked = self.norm2(x)
         x = x + (self.attn2.look(asked, given) if isinstance(self.attn2, Cross) else self.attn2(asked))
-        rows = max(1, AT_ONCE // x.shape[1])
-        return torch.cat([part + self.ff(self.norm3(part)) for part in x.split(rows)])
+        return torch.cat([part + self.ff(self.norm3(part)) for part in parts(x)])
 
 
 class OverPlane(nn.Module):
@@ -287,7 +292,7 @@ class OverTime(nn.Module):
         cells = self.proj_in(cells).transpose(1, 2) if self.convolves else self.proj_in(cells.transpose(1, 2))
         cells = cells.unflatten(0, (-1, count)).transpose(1, 2).flatten(0, 1)  # [B*L,F,C]
         for block in self.transformer_blocks:
-            cells = block(cells, given)
+            cells = torch.cat([block(part, given) for part in parts(cells)])
         cells = cells.unflatten(0, (-1, size)).transpose(1, 2).flatten(0, 1)  # [B*F,L,C]
         cells = self.proj_out(cells.transpose(1, 2)) if self.convolves else self.proj_out(cells).transpose(1, 2)
         return x + cells.reshape(x.shape)
