@@ -56,9 +56,7 @@ class Unet(unet.UNet):
             added = svd.Control([part.to(x) for part in control["output"]], control["middle"][0].to(x))
         with room(frames, x):
             pictures = self.image_proj_model(seen[::frames].to(x))
-            made = super().forward(
-                clips(x, frames), timesteps[::frames], context[::frames], pictures, fps[::frames], added
-            )
+            made = super().forward(clips(x, frames), timesteps[::frames], context[::frames], pictures, fps[::frames], added)
         return made.flatten(0, 1)
 
 
@@ -185,7 +183,7 @@ def sample(
     denoise: float = 1.0,
 ) -> Tensor:
     """Latents [F,4,h,w] as the library draws them: with its time steps, its guidance and its share of fresh noise."""
-    steps = schedule.time_steps(round(settings.steps / denoise))[:: -1][-settings.steps :]
+    steps = schedule.time_steps(round(settings.steps / denoise))[::-1][-settings.steps :]
     sampling = patcher.get_model_object("model_sampling")
     sigmas = torch.cat((sampling.sigmas.cpu()[torch.as_tensor(list(steps))], torch.zeros(1)))
     sampler = comfy.samplers.KSAMPLER(partial(ddim, settings.eta))

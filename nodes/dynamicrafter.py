@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, get_args
 
 import folder_paths
 import torch
@@ -18,21 +18,16 @@ from torch import Tensor
 from ..vfi.core import InputError
 from ..vfi.tween import files, keyframes
 from ..vfi.tween.dynamicrafter import checkpoint, drawing
-from ..vfi.tween.dynamicrafter.drawing import CELL, FRAMES, SIZE, Drawing
+from ..vfi.tween.dynamicrafter.drawing import CELL, FRAMES, SIZE, Drawing, Lines
 from ..vfi.tween.fit import Fit, Pixels
 from ..vfi.tween.vision import squeezed
 from . import bridge
 from .framer import CATEGORY, NO_CONTROL, fitted_keyframes, keyframe_inputs, path_of
 from .node import Node
 
-LICENCE = (
-    "The weights are Apache-2.0 by their authors' word; they derive from Stable Diffusion 2.1, whose use restrictions go with them."
-)
+LICENCE = "The weights are Apache-2.0 by their authors' word; they derive from Stable Diffusion 2.1, whose use restrictions go with them."
 
 ALIASES = ["dynamicrafter", "tooncrafter", "diffusion tweening", "cartoon interpolation", "anime in-between"]
-
-Lines = Literal["auto", "dark on light", "light on dark"]
-
 
 @dataclass(frozen=True)
 class Told:
@@ -105,8 +100,12 @@ class DynamiCrafterLoader(Node):
                     display_name="clip vision",
                     tooltip="The vision model of a whole file. A pruned file has none: load CLIP ViT-H with Load CLIP Vision.",
                 ),
-                io.Vae.Output("vae", tooltip="The VAE of the file. ToonCrafter's also looks at the keyframes: use DynamiCrafter Decode."),
-                io.ControlNet.Output("control_net", display_name="sketch encoder", tooltip="For Sketch Guidance; empty for none."),
+                io.Vae.Output(
+                    "vae", tooltip="The VAE of the file. ToonCrafter's also looks at the keyframes: use DynamiCrafter Decode."
+                ),
+                io.ControlNet.Output(
+                    "control_net", display_name="sketch encoder", tooltip="For Sketch Guidance; empty for none."
+                ),
             ],
         )
 
@@ -162,7 +161,8 @@ def coder_inputs() -> list[io.Input]:
             "clip_vision", display_name="clip vision", tooltip="CLIP ViT-H, from DynamiCrafter Loader or Load CLIP Vision."
         ),
         io.Vae.Input(
-            "vae", tooltip="From DynamiCrafter Loader. With DynamiCrafter, any VAE of Stable Diffusion 1 or 2; ToonCrafter needs its own."
+            "vae",
+            tooltip="From DynamiCrafter Loader. With DynamiCrafter, any VAE of Stable Diffusion 1 or 2; ToonCrafter needs its own.",
         ),
     ]
 
@@ -275,7 +275,7 @@ class SketchGuidance(Node):
                 ),
                 io.Combo.Input(
                     "lines",
-                    options=["auto", "dark on light", "light on dark"],
+                    options=list(get_args(Lines)),
                     default="auto",
                     tooltip="auto: dark on light if a sketch is mostly light.",
                 ),
@@ -356,10 +356,8 @@ def hints(sketches: Tensor, places: list[int], lines: Lines, fit: Fit) -> Tensor
     width, height = fit.size
     made = torch.zeros(FRAMES, 1, height, width)
     for place, picture in zip(places, sketches[..., :3].movedim(-1, 1).float(), strict=True):
-        grey = picture.mean(0)
-        inverted = lines == "dark on light" or (lines == "auto" and float(grey.median()) > 0.5)
-        own = Fit.middle((grey.shape[1], grey.shape[0]), fit.size)
-        made[place] = own.pictures((1 - grey if inverted else grey)[None, None])[0]
+        own = Fit.middle((picture.shape[2], picture.shape[1]), fit.size)
+        made[place, 0] = drawing.lines(own.pictures(picture[None])[0], lines)
     return made
 
 
@@ -492,9 +490,7 @@ class Painter:
     each: Any
 
     @classmethod
-    def of(
-        cls, model: Any, texts: tuple[Any, Any], clip_vision: Any, vae: Any, settings: Drawing, clips: int
-    ) -> Painter:
+    def of(cls, model: Any, texts: tuple[Any, Any], clip_vision: Any, vae: Any, settings: Drawing, clips: int) -> Painter:
         """A painter for this many ``clips``. Raises `InputError` for a MODEL of another network, or without texts."""
         own = internals()
         if not own.is_ours(model):
@@ -523,9 +519,7 @@ class Painter:
 
     def _rows(self, first: Tensor, last: Tensor) -> tuple[list[Any], list[Any]]:
         size = first.shape[2], first.shape[1]
-        return conditioned(
-            self.texts, self.clip_vision, self.vae, first, last, self.settings.fps, Fit((0, 0), size, size)
-        )
+        return conditioned(self.texts, self.clip_vision, self.vae, first, last, self.settings.fps, Fit((0, 0), size, size))
 
     def _sampled(self, rows: tuple[list[Any], list[Any]], latents: Tensor, **how: Any) -> Tensor:
         return internals().sample(self.model, *rows, latents, self.settings, self.each, **how)

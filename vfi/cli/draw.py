@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,18 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from ..clips.clip import IMAGE_ENDINGS, Edited, Info, Reader
-from ..clips.images import read_image
-from ..core import Frame, InputError
-from ..model.precision import PRECISIONS
+from ..clips.clip import Edited, Reader
+from ..clips.images import image_files, read_image
+from ..core import Frame, InputError, Spec
+from ..model.precision import dtype_of
 from ..pixels.uint8 import floats
-from ..tracks.formats import read_tracks
+from ..tracks.formats import read_tracks, tracks_of
 from ..tween.edm import Step
 from ..tween.fit import Fit, Pixels
+from ..tween.dynamicrafter.drawing import lines
 from ..tween.methods import METHODS, Asked, Method
 from .progress import bar
+
 
 def add_options(parser: ArgumentParser) -> None:
     """Declare the options of drawing."""
@@ -52,7 +53,9 @@ def add_options(parser: ArgumentParser) -> None:
     )
     draw.add_argument("--prompt", metavar="TEXT", help="text that leads to the frames (none)")
     draw.add_argument("--negative", metavar="TEXT", help="text that leads away from the frames (none)")
-    draw.add_argument("--vocabulary", type=Path, metavar="FILE", help="CLIP's vocabulary, for a text: bpe_simple_vocab_16e6.txt.gz")
+    draw.add_argument(
+        "--vocabulary", type=Path, metavar="FILE", help="CLIP's vocabulary, for a text: bpe_simple_vocab_16e6.txt.gz"
+    )
     draw.add_argument(
         "--sketch",
         type=Path,
@@ -87,20 +90,30 @@ def drawn(args: Namespace, reader: Reader, device: torch.device, console: Consol
     fit = Fit.middle((reader.info.width, reader.info.height), size)
     pair = fit.pictures(torch.stack([floats(frame.rgb) for frame in (first, last)]))
     drawing = settings_of(args, method)
+    whole = (reader.info.width, reader.info.height)
     asked = Asked(
         pair[0],
         pair[1],
-        None if args.tracks is None else fit.tracks(read_tracks(args.tracks, fit.part).tracks),
+        None if args.tracks is None else fit.tracks(tracks_of(read_tracks(args.tracks, whole), method.frames)),
         {} if args.sketch is None else sketches_of(args.sketch, size),
+        args.vocabulary,
         drawing,
     )
     method.check(asked)
     notes = list(reader.notes)
-    if fit.part != (reader.info.width, reader.info.height):
-        notes.append(f"the keyframes are cropped to {fit.part[0]}x{fit.part[1]} in the middle, the shape of {size[0]}x{size[1]}")
+    if fit.part != whole:
+        notes.append(
+            f"the keyframes are cropped to {fit.part[0]}x{fit.part[1]} in the middle, the shape of {size[0]}x{size[1]}"
+        )
     if reader.info.alpha:
         notes.append(f"the transparency is left out: {method.name} draws none")
-    frames = picture(method, args, asked, device, console)
+    dtype = dtype_of(args.dtype, Spec(method.name), device)
+    with bar(f"drawing with {method.name}", drawing.get("steps", method.drawing.steps), console, unit="steps") as at:
+
+        def each(step: Step) -> None:
+            at(step.number)
+
+        frames = method.draw(args.weights or [], asked, device=device, dtype=dtype, each=each)
     frames[0], frames[-1] = pair[0], pair[1]
     rate = (method.frames - 1) * args.fps / (args.frames + 1)
     info = replace(
@@ -112,3 +125,21 @@ def drawn(args: Namespace, reader: Reader, device: torch.device, console: Consol
             yield Frame(rgb, index / rate, 1 / rate)
 
     return Edited(info, notes, shown), {"draw": [method.name, size, drawing, args.weights, args.sketch, args.vocabulary]}
+
+
+def settings_of(args: Namespace, method: Method) -> dict[str, Any]:
+    """The settings of the drawing that are given."""
+    return {name: given for name in ("steps", "seed", "eta", "prompt", "negative") if (given := getattr(args, name)) is not None}
+
+
+def sketches_of(folder: Path, size: Pixels) -> dict[int, Tensor]:
+    """Line drawings [H,W] of ``size`` by frame number, light on black whatever they were. Raises `InputError`."""
+    found: dict[int, Tensor] = {}
+    for path in image_files(folder):
+        if not (number := re.search(r"(\d+)$", path.stem)):
+            raise InputError(f"{path} has no number: name a sketch by the number of its frame, such as 7.png")
+        picture = floats(read_image(path).rgb)
+        fit = Fit.middle((picture.shape[2], picture.shape[1]), size)
+        if found.setdefault(int(number[1]), own := lines(fit.pictures(picture[None])[0])) is not own:
+            raise InputError(f"{folder} holds two sketches of frame {int(number[1])}")
+    return found

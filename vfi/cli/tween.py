@@ -11,17 +11,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..clips.clip import Info, unbound
+from ..clips.clip import Info, Reader, unbound
 from ..clips.images import ImageReader, read_image
 from ..core import InputError
 from ..model.load import build
 from ..motion.guided import Guide, Guided
 from ..pixels.uint8 import floats
 from ..timing.curves import Key, along, keyed
-from ..timing.grids import Grid, Subdivide, Timing, exact_rate
+from ..timing.grids import Grid, Subdivide, Timing, Uniform, exact_rate
 from ..tracks.formats import read_tracks
+from . import draw
 from .arguments import add_output, argument, whole
 from .output import Settings, add_options, make_clip
+from .report import console_for_people
 
 EASES = {"linear": "linear", "in": "ease-in", "out": "ease-out", "inout": "ease-in-out"}
 """Easings between the keyframes, and their names in `curves.EASINGS`."""
@@ -71,6 +73,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         metavar="MASK",
         help="masks of parts of A, one image each, white on the part: a track that starts in one moves it, and only it",
     )
+    draw.add_options(parser)
     add_options(parser)
     parser.set_defaults(run=run)
 
@@ -78,6 +81,9 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 def run(args: Namespace) -> int:
     settings = Settings.of(args)
     keyframes = ImageReader((args.first, args.last), args.fps / (args.frames + 1))
+    if args.draw is not None:
+        return drawn(args, keyframes, settings)
+    draw.check_unused(args)
     info = keyframes.info
     asked = Timing(grid(args.frames + 1, args.fps, args.ease, info), rate=args.fps)
     led = leading(args.tracks, args.guide, args.parts, info)
@@ -93,6 +99,17 @@ def run(args: Namespace) -> int:
         "guide": [args.tracks, args.guide, args.parts],
     }
     return make_clip(keyframes, asked, settings, decisions, tail="stop", model=model)
+
+
+def drawn(args: Namespace, keyframes: Reader, settings: Settings) -> int:
+    """Make the clip from frames that a generative network draws."""
+    if args.parts or args.guide != "none":
+        raise InputError("--parts or --guide was given with --draw: they lead the flow model; --tracks lead framer")
+    clip, drawing = draw.drawn(args, keyframes, settings.device, console_for_people())
+    steps = args.frames + 1
+    times = Uniform(args.fps) if args.ease == "linear" else grid(steps, args.fps, args.ease, clip.info)
+    decisions: dict[str, object] = {"command": "tween", "input": [args.first, args.last], **drawing}
+    return make_clip(clip, Timing(times, rate=args.fps), settings, decisions, tail="stop")
 
 
 def grid(steps: int, rate: Fraction, ease: str, info: Info) -> Grid:

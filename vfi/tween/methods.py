@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,13 @@ import torch
 from torch import Tensor
 
 from ..core import InputError
+from ..model import weights
+from ..model.weights.files import kind_of as form_of
+from ..model.weights.files import read_shapes
 from ..tracks import Tracks
-from . import files, framer, keyframes, svdkfi
+from . import files, framer, keyframes, svd, svdkfi
 from .dynamicrafter import drawing as crafter
+from .dynamicrafter.checkpoint import is_toon
 from .edm import Each
 from .fit import Pixels
 
@@ -25,14 +30,15 @@ from .fit import Pixels
 class Asked:
     """What to draw: a clip from ``first`` to ``last`` [3,H,W] 0..1, led by ``tracks`` or by ``sketches``.
 
-    ``sketches`` are light lines on black [H,W] 0..1, by frame number. ``settings`` are fields of the method's own drawing, such
-    as steps, seed or prompt; those left out have the method's defaults.
+    ``sketches`` are light lines on black [H,W] 0..1, by frame number. ``vocabulary``: CLIP's, for a prompt. ``settings`` are
+    fields of the method's own drawing, such as steps, seed or prompt; those left out have the method's defaults.
     """
 
     first: Tensor
     last: Tensor
     tracks: Tracks | None = None
     sketches: Mapping[int, Tensor] = field(default_factory=dict)
+    vocabulary: Path | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -77,13 +83,70 @@ class Method:
         self.check(asked)
         drawing = self.drawing(**asked.settings)
         keyframes.check(asked.first, asked.last, self.frames, self.cell)
-        network = self.load(paths, device=device, dtype=dtype)
+        words = {"vocabulary": asked.vocabulary} if "prompt" in {own.name for own in fields(self.drawing)} else {}
+        network = self.load(paths, device=device, dtype=dtype, **words)
         given: dict[str, Any] = {"each": each}
         if "tracks" in self.leads:
             given["tracks"] = asked.tracks
         if "sketches" in self.leads:
             given["sketches"] = asked.sketches
         return network(asked.first, asked.last, drawing=drawing, **given)
+
+
+# --- files --------------------------------------------------------------------------------------------------------------------
+
+SVD_FILE = "a whole checkpoint, Stable Video Diffusion's or one like it"
+CRAFTER_FILE = "a whole checkpoint, DynamiCrafter's or ToonCrafter's"
+"""Kinds of files, as `svd.looks_like` names them."""
+
+
+def kind_of(path: Path) -> str:
+    """What a file holds, as `svd.looks_like` names it; a folder is taken for Stable Video Diffusion's. Raises `InputError`."""
+    if path.is_dir():
+        return SVD_FILE
+    found = weights.find(path)
+    if form_of(found) != "safetensors":
+        weights.read(found, ())  # says why not
+    return svd.looks_like(read_shapes(found))
+
+
+def sorted_by_kind(paths: Sequence[Path], needed: Mapping[str, int], optional: Sequence[str] = ()) -> list[list[Path]]:
+    """The files of each kind, in the order of ``needed``, which says how many, and then of ``optional``, at most one.
+
+    Raises `InputError` for a file of another kind, and if there are too few or too many.
+    """
+    counts = {**needed, **dict.fromkeys(optional, 1)}
+    found: dict[str, list[Path]] = {kind: [] for kind in counts}
+    for path in paths:
+        kind = kind_of(path)
+        if kind not in found:
+            raise InputError(f"{path.name} is {kind}: {' and '.join(counts)} can be given")
+        found[kind].append(path)
+    for kind, several in found.items():
+        if len(several) > counts[kind] or (kind in needed and len(several) < counts[kind]):
+            raise InputError(f"{len(several)} files are {kind}: {counts[kind]} {'is' if counts[kind] == 1 else 'are'} needed")
+    return list(found.values())
+
+
+def load_framer(paths: Sequence[Path], **how: Any) -> framer.Framer:
+    (net,), (base,), control = sorted_by_kind(paths, {"Framer's UNet": 1, SVD_FILE: 1}, ["Framer's ControlNet"])
+    return files.framer(net, base, *control, **how)
+
+
+def load_svdkfi(paths: Sequence[Path], **how: Any) -> svdkfi.Inbetweening:
+    nets, (base,) = sorted_by_kind(paths, {"Stable Video Diffusion's UNet": 3, SVD_FILE: 1})
+    return files.inbetweening(nets[0], nets[1], nets[2], base, **how)
+
+
+def load_crafter(paths: Sequence[Path], toon: bool, vocabulary: Path | None = None, **how: Any) -> crafter.DynamiCrafter:
+    (whole,), *others = sorted_by_kind(
+        paths, {CRAFTER_FILE: 1}, ["a CLIP vision model", "a CLIP text model", "a ControlNet of single pictures"]
+    )
+    name = "ToonCrafter" if is_toon(read_shapes(weights.find(whole))) else "DynamiCrafter"
+    if (name == "ToonCrafter") != toon:
+        raise InputError(f"{whole.name} is {name}'s: choose {name.lower()}, or give another file")
+    parts = dict(zip(("vision", "text", "sketch"), (own[0] if own else None for own in others), strict=True))
+    return files.dynamicrafter(whole, **parts, vocabulary=vocabulary, **how)
 
 
 METHODS = {
@@ -97,7 +160,7 @@ METHODS = {
             framer.Drawing,
             frozenset({"tracks"}),
             "Framer's UNet, its ControlNet for tracks, and Stable Video Diffusion's checkpoint or folder",
-            files.framer_of,
+            load_framer,
         ),
         Method(
             "svdkfi",
@@ -108,7 +171,7 @@ METHODS = {
             frozenset(),
             "three UNets, Stable Video Diffusion's of 25 frames, the authors' and the one they tuned, and Stable Video "
             "Diffusion's checkpoint or folder",
-            files.inbetweening_of,
+            load_svdkfi,
         ),
         *(
             Method(
@@ -118,13 +181,10 @@ METHODS = {
                 crafter.CELL,
                 crafter.Drawing,
                 frozenset({"sketches"}),
-                f"{title}'s whole file, or the pruned one with CLIP ViT-H's vision model and Stable Diffusion 2.1's text encoder",
-                load,
+                f"{title}'s whole file, or the pruned one, CLIP ViT-H's vision model and Stable Diffusion 2.1's text encoder",
+                partial(load_crafter, toon=title == "ToonCrafter"),
             )
-            for name, title, load in (
-                ("dynamicrafter", "DynamiCrafter", files.dynamicrafter_of),
-                ("tooncrafter", "ToonCrafter", files.tooncrafter_of),
-            )
+            for name, title in (("dynamicrafter", "DynamiCrafter"), ("tooncrafter", "ToonCrafter"))
         ),
     )
 }

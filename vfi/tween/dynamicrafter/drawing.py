@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -35,6 +36,10 @@ CELL = 64
 
 GREY = 0.5
 """The picture whose tokens stand for no picture, 0..1."""
+
+
+Lines = Literal["auto", "dark on light", "light on dark"]
+"""How a sketch is drawn."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,12 @@ class Drawing(keyframes.Drawing):
         for name, value in (("rescale", self.rescale), ("eta", self.eta), ("sketch", self.sketch)):
             if not 0 <= value <= 1:
                 raise InputError(f"{name} {value:g} was asked for: it must be between 0 and 1")
+
+
+def lines(sketch: Tensor, drawn: Lines = "auto") -> Tensor:
+    """The lines of a sketch [C,H,W] 0..1 as the network takes them, light on black [H,W]; auto: most of a sketch is ground."""
+    grey = sketch.mean(0)
+    return 1 - grey if drawn == "dark on light" or (drawn == "auto" and float(grey.median()) > 0.5) else grey
 
 
 def condition(ends: Tensor, frames: int) -> Tensor:
