@@ -29,6 +29,7 @@ LICENCE = "The weights are Apache-2.0 by their authors' word; they derive from S
 
 ALIASES = ["dynamicrafter", "tooncrafter", "diffusion tweening", "cartoon interpolation", "anime in-between"]
 
+
 @dataclass(frozen=True)
 class Told:
     """DynamiCrafter's entry in the conditioning: latents of the keyframes [2,4,h,w], CLIP's tokens of the first [1,N,C], the

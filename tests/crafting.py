@@ -65,6 +65,37 @@ def tiny_projector() -> Projector:
     return projector(projector_state())
 
 
+@cache
+def vae_state(name: str) -> dict[str, Tensor]:
+    """``name``: dc_vae or toon_vae."""
+    return drawn(manifest(name)["first_stage_keys"], {"dc_vae": "dcvae", "toon_vae": "toonvae"}[name])
+
+
+@cache
+def clip_state(half: str) -> dict[str, Tensor]:
+    """``half``: image or text."""
+    return drawn(manifest("dc_clip")[f"{half}_keys"], {"image": "dcimage", "text": "dctext"}[half])
+
+
+@cache
+def sketch_state() -> dict[str, Tensor]:
+    return drawn(manifest("toon_sketch")["sketch_keys"], "sketch")
+
+
+@cache
+def file(vae: str = "toon_vae", *, pruned: bool = False) -> dict[str, Tensor]:
+    """A whole file of the tiny networks, or one without OpenCLIP, with schedule and leftovers as published."""
+    parts = {
+        "model.diffusion_model.": unet_state(),
+        "image_proj_model.": projector_state(),
+        "first_stage_model.": vae_state(vae),
+        "cond_stage_model.model.": {} if pruned else clip_state("text"),
+        "embedder.model.visual.": {} if pruned else clip_state("image"),
+    }
+    left = {"alphas_cumprod": torch.zeros(1000).half(), "embedder.model.logit_scale": torch.zeros(())}
+    return {f"{prefix}{key}": value for prefix, part in parts.items() for key, value in part.items()} | left
+
+
 def pair(name: str) -> Tensor:
     """The keyframes of a set, [2,3,H,W]."""
     return torch.stack([picture(stored(name)[f"input.{which}_u8"]) for which in ("first", "last")])

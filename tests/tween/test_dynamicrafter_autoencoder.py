@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 import torch
-from crafting import drawn, manifest, pair, published, stored
+from crafting import drawn, manifest, pair, published, stored, vae_state
 from torch import Tensor
 from tweening import apart
 from tweening import state as framer_state
@@ -23,20 +23,15 @@ CLOSE = 1e-5
 
 
 @cache
-def weights(name: str) -> dict[str, Tensor]:
-    return drawn(manifest(name)["first_stage_keys"], {"dc_vae": "dcvae", "toon_vae": "toonvae"}[name])
-
-
-@cache
 def pictures() -> PictureAutoencoder:
-    made = autoencoder(weights("dc_vae"))
+    made = autoencoder(vae_state("dc_vae"))
     assert isinstance(made, PictureAutoencoder)
     return made
 
 
 @cache
 def cartoons() -> CartoonAutoencoder:
-    made = autoencoder(weights("toon_vae"))
+    made = autoencoder(vae_state("toon_vae"))
     assert isinstance(made, CartoonAutoencoder)
     return made
 
@@ -79,7 +74,7 @@ def test_the_encoder_shows_what_it_held_of_both_keyframes():
 @torch.no_grad()
 def test_clips_are_decoded_as_published_and_look_at_both_keyframes():
     data, got = stored("toon_vae"), {}
-    net = autoencoder(weights("toon_vae"))
+    net = autoencoder(vae_state("toon_vae"))
     for level, layer in enumerate(net.attn_refinement):
         layer.register_forward_hook(lambda _, __, made, level=level: got.update({level: seen(level, made).clone()}))
     assert apart(thin(net.decode(data["input.z"], references())), data["expected.decoded"]) < CLOSE
@@ -148,7 +143,7 @@ def test_the_published_weights_fit(name, kind, numbers):
 
 @torch.no_grad()
 def test_a_whole_checkpoint_and_leftovers_of_training_are_no_hindrance():
-    own = weights("dc_vae")
+    own = vae_state("dc_vae")
     whole = {f"first_stage_model.{key}": value for key, value in own.items()} | {"alphas_cumprod": torch.zeros(1000)}
     left = own | {"loss.logvar": torch.zeros(1), "model_ema.decay": torch.zeros(1)}
     latents = stored("dc_vae")["input.z"]
@@ -159,7 +154,7 @@ def test_a_whole_checkpoint_and_leftovers_of_training_are_no_hindrance():
 @pytest.mark.parametrize("old", [False, True])
 @torch.no_grad()
 def test_the_form_of_diffusers_works_too(old):
-    theirs = in_diffusers_form(weights("dc_vae"))
+    theirs = in_diffusers_form(vae_state("dc_vae"))
     if old:
         for there, here in (("query", "to_q"), ("key", "to_k"), ("value", "to_v"), ("proj_attn", "to_out.0")):
             theirs = {re.sub(rf"attentions\.0\.{here}\.", f"attentions.0.{there}.", key): own for key, own in theirs.items()}
@@ -171,7 +166,7 @@ def test_the_form_of_diffusers_works_too(old):
 
 @torch.no_grad()
 def test_weights_of_another_precision_stay_what_they_are():
-    net = autoencoder({key: value.double() for key, value in weights("toon_vae").items()})
+    net = autoencoder({key: value.double() for key, value in vae_state("toon_vae").items()})
     latents, held = net.encode_keyframes(pair("toon_vae")[..., :32, :32].double())
     made = net.decode(latents.repeat(2, 1, 1, 1), held)
     assert {own.dtype for own in (latents, made, *held, *net.parameters())} == {torch.float64}
@@ -185,7 +180,7 @@ def test_attention_to_the_keyframes_asks_for_all_frames_at_once():
         asked.append((heads, len(q), q.shape[1], k.shape[1]))
         return attend(q, k, v, heads)
 
-    net = autoencoder(weights("toon_vae"), Build(attention=looked))
+    net = autoencoder(vae_state("toon_vae"), Build(attention=looked))
     net.decode(stored("toon_vae")["input.z"], references())
     assert asked[1:] == [(8, 1, 6 * 8 * 16, 2 * 8 * 16), (8, 1, 6 * 16 * 32, 2 * 16 * 32)]
 
@@ -195,24 +190,24 @@ def test_attention_to_the_keyframes_asks_for_all_frames_at_once():
     [
         (lambda: framer_state("vae"), "are the autoencoder of Stable Video Diffusion: the autoencoder of DynamiCrafter"),
         (
-            lambda: {key: own for key, own in weights("toon_vae").items() if "attn_refinement" not in key},
+            lambda: {key: own for key, own in vae_state("toon_vae").items() if "attn_refinement" not in key},
             "are the autoencoder of Stable Video Diffusion: ",
         ),
         (lambda: framer_state("clip"), "are a CLIP vision model: "),
         (lambda: {"model.diffusion_model.out.2.weight": torch.zeros(1)}, "are of an unknown kind: "),
         (
-            lambda: {key: own for key, own in weights("dc_vae").items() if key.startswith("encoder.conv")},
+            lambda: {key: own for key, own in vae_state("dc_vae").items() if key.startswith("encoder.conv")},
             "are of an unknown kind: ",
         ),
         (
-            lambda: weights("dc_vae") | {"encoder.conv_out.weight": torch.zeros(32, 64, 3, 3)},
+            lambda: vae_state("dc_vae") | {"encoder.conv_out.weight": torch.zeros(32, 64, 3, 3)},
             "single pictures with latents of 16 channels: 4 are needed",
         ),
         (
-            lambda: {key: own for key, own in weights("toon_vae").items() if key != "decoder.attn_refinement.3.norm.bias"},
+            lambda: {key: own for key, own in vae_state("toon_vae").items() if key != "decoder.attn_refinement.3.norm.bias"},
             "look like ToonCrafter's autoencoder, but 1 tensors are missing",
         ),
-        (lambda: weights("dc_vae") | {"decoder.extra.weight": torch.zeros(1)}, "but 1 tensors are missing, unknown"),
+        (lambda: vae_state("dc_vae") | {"decoder.extra.weight": torch.zeros(1)}, "but 1 tensors are missing, unknown"),
     ],
 )
 def test_other_weights_are_called_by_their_name(other, words):
@@ -222,9 +217,9 @@ def test_other_weights_are_called_by_their_name(other, words):
 
 def test_the_other_networks_refuse_these():
     with pytest.raises(InputError, match="look like ToonCrafter's autoencoder, but 22 tensors"):
-        vae.autoencoder(in_diffusers_form(weights("toon_vae")))
+        vae.autoencoder(in_diffusers_form(vae_state("toon_vae")))
     with pytest.raises(InputError, match="are an autoencoder of single pictures: "):
-        vae.autoencoder(weights("dc_vae"))
+        vae.autoencoder(vae_state("dc_vae"))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 import torch
 import torch.nn.functional as F
-from crafting import drawn, manifest, published, stored
+from crafting import clip_state, drawn, manifest, published, stored
 from torch import Tensor
 from tweening import apart, picture
 from tweening import state as framer_state
@@ -24,18 +24,14 @@ CLOSE = 1e-5
 """Of the largest value, as the data promise."""
 
 
-def weights(half: str) -> dict[str, Tensor]:
-    return drawn(manifest("dc_clip")[f"{half}_keys"], {"image": "dcimage", "text": "dctext"}[half])
-
-
 @cache
 def eye() -> Vision:
-    return picture_encoder(weights("image"))
+    return picture_encoder(clip_state("image"))
 
 
 @cache
 def reader() -> Text:
-    return text_encoder(weights("text"))
+    return text_encoder(clip_state("text"))
 
 
 def shown(name: str) -> Tensor:
@@ -61,8 +57,8 @@ def test_pictures_are_prepared_as_published():
 
 
 @torch.no_grad()
-def test_a_picture_has_the_same_tokens_whatever_holds_its_weights():
-    own = weights("image")
+def test_a_picture_has_the_same_tokens_whatever_holds_its_clip_state():
+    own = clip_state("image")
     visual = {f"visual.{key}": value for key, value in own.items()}
     whole = {f"embedder.model.{key}": value for key, value in visual.items()}
     # What is left there of the text half.
@@ -92,14 +88,14 @@ def test_the_published_picture_weights_fit():
     ("other", "words"),
     [
         (lambda: framer_state("vae"), "are the autoencoder of Stable Video Diffusion: a CLIP vision model"),
-        (lambda: weights("text"), "are of an unknown kind: a CLIP vision model"),
+        (lambda: clip_state("text"), "are a CLIP text model: a CLIP vision model"),
         (
             lambda: {
                 key: torch.empty([1664 if side == 1280 else side for side in own.shape], device="meta")
                 for key, own in published("openclip_visual").items()
                 if "attn.in" not in key and "mlp" not in key
             },
-            "missing",
+            "are a CLIP vision model: a CLIP vision model with its projection is needed",
         ),
     ],
 )
@@ -116,13 +112,15 @@ def test_tokens_of_a_prompt_are_as_published():
     data = stored("dc_clip")
     assert apart(reader()(data["input.token_ids"]), data["expected.text"]) < CLOSE
     # With one layer more, which is left out, all published ones are used.
-    more = {key.replace("resblocks.2.", "resblocks.3."): own for key, own in weights("text").items() if "resblocks.2." in key}
-    assert apart(text_encoder(weights("text") | more)(data["input.token_ids"]), data["expected.text_last_layer"]) < CLOSE
+    more = {
+        key.replace("resblocks.2.", "resblocks.3."): own for key, own in clip_state("text").items() if "resblocks.2." in key
+    }
+    assert apart(text_encoder(clip_state("text") | more)(data["input.token_ids"]), data["expected.text_last_layer"]) < CLOSE
 
 
 @torch.no_grad()
-def test_a_prompt_has_the_same_tokens_whatever_holds_its_weights():
-    own, ids = weights("text"), stored("dc_clip")["input.token_ids"]
+def test_a_prompt_has_the_same_tokens_whatever_holds_its_clip_state():
+    own, ids = clip_state("text"), stored("dc_clip")["input.token_ids"]
     whole = {f"cond_stage_model.model.{key}": value for key, value in own.items()} | {"out.weight": torch.zeros(1)}
     named = in_transformers_form(own, TEXT_NAMES + LAYER_NAMES)
     # Stable Diffusion 2's text encoder comes without the last layer.
@@ -177,7 +175,7 @@ def test_ids_that_do_not_fit_are_refused(ids):
 @pytest.mark.parametrize(
     ("other", "words"),
     [
-        (lambda: weights("image"), "are of an unknown kind: OpenCLIP's text half"),
+        (lambda: clip_state("image"), "are a CLIP vision model: OpenCLIP's text half"),
         (lambda: framer_state("clip"), "are a CLIP vision model: OpenCLIP's text half"),
         (
             lambda: {
@@ -186,7 +184,7 @@ def test_ids_that_do_not_fit_are_refused(ids):
             },
             "a CLIP text model with tokens of width 768: ViT-H's have 1024",
         ),
-        (lambda: {key: own for key, own in weights("text").items() if key != "ln_final.bias"}, "1 tensors are missing"),
+        (lambda: {key: own for key, own in clip_state("text").items() if key != "ln_final.bias"}, "1 tensors are missing"),
     ],
 )
 def test_other_weights_than_a_text_encoders_are_refused(other, words):

@@ -6,24 +6,21 @@ from functools import cache
 
 import pytest
 import torch
-from crafting import drawn, manifest, published, stored, tiny_unet, turned, unet_state
+from crafting import drawn, manifest, published, sketch_state, stored, tiny_unet, turned, unet_state
 from torch import Tensor
 from tweening import apart
 
 from vfi.core import InputError
 from vfi.tween.dynamicrafter.sketch import SketchEncoder, sketch_encoder
+from vfi.tween.dynamicrafter.unet import Context
 
 CLOSE = 1e-5
 """Of the largest value, as the data promise."""
 
 
-def weights() -> dict[str, Tensor]:
-    return drawn(manifest("toon_sketch")["sketch_keys"], "sketch")
-
-
 @cache
 def encoder() -> SketchEncoder:
-    return sketch_encoder(weights())
+    return sketch_encoder(sketch_state())
 
 
 @cache
@@ -61,7 +58,7 @@ def test_the_unet_follows_it_as_published(name, scale):
     latents, time, context = inputs()
     control = None if scale is None else encoder()(latents, time, context, hints()).scaled(scale)
     both = torch.cat((latents, turned(stored("toon_sketch")["input.concat"])), dim=2)
-    made = tiny_unet()(both, time, context, torch.tensor(10), control)
+    made = tiny_unet()(both, time, Context(context[:, :77], context[:, 77:]), torch.tensor(10), control)
     assert apart(turned(made), stored("toon_sketch")[f"expected.unet.{name}"]) < CLOSE
 
 
@@ -92,11 +89,11 @@ def test_the_published_weights_fit():
     [
         (unet_state, "are DynamiCrafter's or ToonCrafter's UNet: ToonCrafter's sketch encoder is needed"),
         (
-            lambda: weights() | {"input_hint_block.0.weight": torch.zeros(16, 3, 3, 3)},
+            lambda: sketch_state() | {"input_hint_block.0.weight": torch.zeros(16, 3, 3, 3)},
             "are a ControlNet for hints of 3 channels: ToonCrafter's sketch encoder takes 1",
         ),
-        (lambda: {key: own for key, own in weights().items() if "time_embed" not in key}, "but 4 tensors are missing"),
-        (lambda: {key: own for key, own in weights().items() if "middle_block.1" not in key}, "sketch encoder is needed"),
+        (lambda: {key: own for key, own in sketch_state().items() if "time_embed" not in key}, "but 4 tensors are missing"),
+        (lambda: {key: own for key, own in sketch_state().items() if "middle_block.1" not in key}, "sketch encoder is needed"),
         (lambda: {}, "are of an unknown kind"),
     ],
 )

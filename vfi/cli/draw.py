@@ -115,7 +115,7 @@ def drawn(args: Namespace, reader: Reader, device: torch.device, console: Consol
 
         frames = method.draw(args.weights or [], asked, device=device, dtype=dtype, each=each)
     frames[0], frames[-1] = pair[0], pair[1]
-    rate = (method.frames - 1) * args.fps / (args.frames + 1)
+    rate = (len(frames) - 1) * args.fps / (args.frames + 1)
     info = replace(
         reader.info, width=size[0], height=size[1], rate=rate, frames=len(frames), duration=len(frames) / rate, alpha=False
     )
@@ -129,7 +129,9 @@ def drawn(args: Namespace, reader: Reader, device: torch.device, console: Consol
 
 def settings_of(args: Namespace, method: Method) -> dict[str, Any]:
     """The settings of the drawing that are given."""
-    return {name: given for name in ("steps", "seed", "eta", "prompt", "negative") if (given := getattr(args, name)) is not None}
+    return {
+        name: given for name in ("steps", "seed", "eta", "prompt", "negative") if (given := getattr(args, name)) is not None
+    }
 
 
 def sketches_of(folder: Path, size: Pixels) -> dict[int, Tensor]:

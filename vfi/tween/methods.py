@@ -120,7 +120,7 @@ def sorted_by_kind(paths: Sequence[Path], needed: Mapping[str, int], optional: S
     for path in paths:
         kind = kind_of(path)
         if kind not in found:
-            raise InputError(f"{path.name} is {kind}: {' and '.join(counts)} can be given")
+            raise InputError(f"{path.name} is {kind}; these can be given: {', '.join(counts)}")
         found[kind].append(path)
     for kind, several in found.items():
         if len(several) > counts[kind] or (kind in needed and len(several) < counts[kind]):
@@ -140,13 +140,15 @@ def load_svdkfi(paths: Sequence[Path], **how: Any) -> svdkfi.Inbetweening:
 
 def load_crafter(paths: Sequence[Path], toon: bool, vocabulary: Path | None = None, **how: Any) -> crafter.DynamiCrafter:
     (whole,), *others = sorted_by_kind(
-        paths, {CRAFTER_FILE: 1}, ["a CLIP vision model", "a CLIP text model", "a ControlNet of single pictures"]
+        paths,
+        {CRAFTER_FILE: 1},
+        ["a CLIP vision model", "a CLIP text model", "a ControlNet of single pictures", "both halves of OpenCLIP"],
     )
+    vision, text, sketch, both = (own[0] if own else None for own in others)
     name = "ToonCrafter" if is_toon(read_shapes(weights.find(whole))) else "DynamiCrafter"
     if (name == "ToonCrafter") != toon:
         raise InputError(f"{whole.name} is {name}'s: choose {name.lower()}, or give another file")
-    parts = dict(zip(("vision", "text", "sketch"), (own[0] if own else None for own in others), strict=True))
-    return files.dynamicrafter(whole, **parts, vocabulary=vocabulary, **how)
+    return files.dynamicrafter(whole, vision=vision or both, text=text or both, vocabulary=vocabulary, sketch=sketch, **how)
 
 
 METHODS = {

@@ -109,11 +109,15 @@ def looks_like(state: State) -> str:
         "encoder.mid.block_1.conv1.weight": "an autoencoder of single pictures",
         "input_hint_block.0.weight": "a ControlNet of single pictures",
         "vision_model.embeddings.class_embedding": "a CLIP vision model",
+        "class_embedding": "a CLIP vision model",
         "middle_block.1.transformer_blocks.0.attn2.to_k_ip.weight": "DynamiCrafter's or ToonCrafter's UNet",
         "layers.0.0.to_kv.weight": "the image projector of DynamiCrafter or ToonCrafter",
         "text_model.embeddings.token_embedding.weight": "a CLIP text model",
+        "token_embedding.weight": "a CLIP text model",
         "down_blocks.0.resnets.0.conv1.weight": "an image model in diffusers' form, without temporal layers",
     }
+    if "visual.class_embedding" in state:
+        return "both halves of OpenCLIP" if "token_embedding.weight" in state else "a CLIP vision model"
     for key, words in marks.items():
         if key in state:
             return words

@@ -213,4 +213,4 @@ class Run:
     def _control(self, noisy: Tensor, times: Tensor) -> Control | None:
         if self.sketcher is None or self.hints is None or self.drawing.sketch == 0:
             return None
-        return self.sketcher(noisy, times, self.context, self.hints).scaled(self.drawing.sketch)
+        return self.sketcher(noisy, times, self.context.joined, self.hints).scaled(self.drawing.sketch)

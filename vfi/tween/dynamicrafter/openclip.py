@@ -111,7 +111,7 @@ def text_encoder(state: Mapping[str, Tensor], build: Build | None = None) -> Tex
     """Build ViT-H's text half around these weights, without a copy and without its last layer.
 
     ``state``: a whole checkpoint, its part ``cond_stage_model.model.`` with or without this prefix, or the text encoder of
-    Stable Diffusion 2 in transformers' form. Raises `InputError`.
+    Stable Diffusion 2 in transformers' form; OpenCLIP's file of both halves too. Raises `InputError`.
     """
     own = {key.removeprefix(TEXTS): value for key, value in state.items() if key.startswith(TEXTS)} or state
     if "token_embedding.weight" in own:
@@ -125,12 +125,12 @@ def text_encoder(state: Mapping[str, Tensor], build: Build | None = None) -> Tex
         raise InputError(f"these weights are {looks_like(state)}: OpenCLIP's text half, of ViT-H, is needed")
     vocabulary, width = words.shape
     _check_width(width, TEXT_WIDTH, "text")
-    unused = ("text_projection", "text_projection.weight", "logit_scale")
+    unused = ("text_projection", "logit_scale", "visual.")
     layers = tuple(f"encoder.layers.{index}." for index in range(depth))
     own = {
         key: value
         for key, value in own.items()
-        if key not in unused and (key.startswith(layers) or not key.startswith("encoder."))
+        if not key.startswith(unused) and (key.startswith(layers) or not key.startswith("encoder."))
     }
     meta = replace(build or Build(), device="meta")
     net = Text(vocabulary, width, inner.shape[0], depth, HEADS if width == TEXT_WIDTH else 2, meta)
