@@ -77,6 +77,24 @@ class Gather(nn.Module):
         return self.to_out(self.attend(self.to_q(queries), keys, values, self.heads))
 
 
+class Layer(nn.ModuleList):
+    """Queries [B,N,C] -> the same shape."""
+
+    def __init__(self, build: Build, sizes: Sizes) -> None:
+        forward = nn.Sequential(
+            build.layer_norm(sizes.width),
+            build.linear(sizes.width, sizes.hidden, bias=False),
+            nn.GELU(),
+            build.linear(sizes.hidden, sizes.width, bias=False),
+        )
+        super().__init__([Gather(build, sizes), forward])
+
+    def forward(self, tokens: Tensor, queries: Tensor) -> Tensor:
+        gather, forward = self
+        queries = queries + gather(tokens, queries)
+        return queries + forward(queries)
+
+
 class Projector(nn.Module):
     def __init__(self, sizes: Sizes, build: Build | None = None) -> None:
         super().__init__()
@@ -84,20 +102,9 @@ class Projector(nn.Module):
         self.sizes = sizes
         self.latents = build.parameter(1, sizes.tokens, sizes.width)
         self.proj_in = build.linear(sizes.inputs, sizes.width)
-        self.layers = nn.ModuleList(
-            nn.ModuleList([Gather(build, sizes), self._forward_layer(build, sizes)]) for _ in range(sizes.layers)
-        )
+        self.layers = nn.ModuleList(Layer(build, sizes) for _ in range(sizes.layers))
         self.proj_out = build.linear(sizes.width, sizes.outputs)
         self.norm_out = build.layer_norm(sizes.outputs)
-
-    @staticmethod
-    def _forward_layer(build: Build, sizes: Sizes) -> nn.Sequential:
-        return nn.Sequential(
-            build.layer_norm(sizes.width),
-            build.linear(sizes.width, sizes.hidden, bias=False),
-            nn.GELU(),
-            build.linear(sizes.hidden, sizes.width, bias=False),
-        )
 
     @property
     def frames(self) -> int:
@@ -113,9 +120,8 @@ class Projector(nn.Module):
             )
         tokens = self.proj_in(tokens)
         made = self.latents.to(tokens).expand(len(tokens), -1, -1)
-        for gather, forward in self.layers:
-            made = made + gather(tokens, made)
-            made = made + forward(made)
+        for layer in self.layers:
+            made = layer(tokens, made)
         return self.norm_out(self.proj_out(made))
 
 

@@ -301,8 +301,11 @@ class OverTime(nn.Module):
 # --- network ------------------------------------------------------------------------------------------------------------------
 
 
-class Chain(nn.Sequential):
+class Chain(nn.ModuleList):
     """Layers one after the other, each with the conditioning."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__(layers)
 
     def forward(self, x: Tensor, given: Given) -> Tensor:
         for layer in self:
@@ -373,7 +376,7 @@ class UNet(nn.Module):
         for name, numbers in (("time", time), ("fs", fs)):
             if numbers.shape not in ((), (count,)):
                 raise InputError(f"{name} of shape {list(numbers.shape)} was given: one number, or {count}, are needed")
-        level, rate = (waves(numbers.expand(count), sizes.widths[0]).to(latents.dtype) for numbers in (time, fs))
+        level, rate = (waves(numbers.expand(count), sizes.widths[0]).to(latents) for numbers in (time, fs))
         pictures = context.picture
         if pictures.shape[1] == TOKENS * length:
             pictures = pictures.unflatten(1, (length, TOKENS)).flatten(0, 1)
