@@ -149,15 +149,18 @@ def vision(state: Mapping[str, Tensor], build: Build | None = None) -> Vision:
     patches = state.get("vision_model.embeddings.patch_embedding.weight")
     places = state.get("vision_model.embeddings.position_embedding.weight")
     projection = state.get("visual_projection.weight")
-    first = state.get("vision_model.encoder.layers.0.mlp.fc1.weight")
-    if patches is None or places is None or projection is None or first is None:
+    if patches is None or places is None or projection is None:
         raise InputError(f"these weights are {looks_like(state)}: a CLIP vision model with its projection is needed")
     build = build or Build()
     meta = Build(build.operations, build.attention, "meta", build.dtype)
     width, patch, count = patches.shape[0], patches.shape[-1], places.shape[0]
-    depth = counted(state, "vision_model.encoder.layers.{}.mlp.fc1.weight")
+    layer = "vision_model.encoder.layers.{}.mlp.fc1.weight"
+    depth = counted(state, layer)
+    if not depth:
+        raise InputError(f"these weights are {looks_like(state)} without layers: one with layers and projection is needed")
+    inner = state[layer.format(0)].shape[0]
     heads = HEADS if width >= 8 * HEADS else 2
-    tower = Tower(meta, width, first.shape[0], patch, count, depth, heads)
+    tower = Tower(meta, width, inner, patch, count, depth, heads)
     net = Vision(tower, width, projection.shape[0], patch * math.isqrt(count - 1), meta)
     kept = {key: value for key, value in state.items() if key != "vision_model.embeddings.position_ids"}
     load_weights(net, kept, looks_like(state), assign=True)
