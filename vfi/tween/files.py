@@ -22,12 +22,18 @@ from .svdkfi import Inbetweening, backward_state
 from .vision import vision as vision_of
 
 File: TypeAlias = "Path | str"
+Coding: TypeAlias = "File | tuple[File, File]"
+"""A whole checkpoint of Stable Video Diffusion, a folder of its parts, or its autoencoder and its image encoder."""
+
+SVD = ("svd-vae", "svd-image-encoder")
+"""The parts that the catalogue knows; ``vfi models fetch framer`` brings them."""
+
 Made = TypeVar("Made")
 
 
 def framer(
-    unet: File,
-    svd_file: File,
+    unet: File = "framer-unet",
+    svd_file: Coding = SVD,
     controlnet: File | None = None,
     *,
     device: torch.device | str = "cpu",
@@ -36,8 +42,9 @@ def framer(
 ) -> Framer:
     """Load Framer from its ``unet`` and, for tracks, its ``controlnet``: safetensors files in diffusers' form.
 
-    ``svd_file``: the whole checkpoint of Stable Video Diffusion, of which only the autoencoder and CLIP's vision half are read,
-    or a folder in diffusers' form that holds ``vae`` and ``image_encoder``: they take 1.5 GB in float16.
+    Each file may be a path or a name of the catalogue. ``svd_file``: the autoencoder and the image encoder of Stable Video
+    Diffusion in diffusers' form, 1.5 GB in float16, or a folder that holds them as ``vae`` and ``image_encoder``, or its whole
+    checkpoint, of which only they are read.
     ``dtype``: precision of the networks, whose published weights take 4.4 GB in float16. ``order``: see `layers.Build`.
     Raises `InputError`.
     """
@@ -51,7 +58,7 @@ def inbetweening(
     original: File,
     tuned: File,
     base: File,
-    svd_file: File,
+    svd_file: Coding = SVD,
     *,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
@@ -67,21 +74,26 @@ def inbetweening(
     return Inbetweening(forward, backward, coders(svd_file, device=device, dtype=dtype))
 
 
-def coders(svd_file: File, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Coders:
+def coders(svd_file: Coding = SVD, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Coders:
     """Load the autoencoder and CLIP's vision half of Stable Video Diffusion: see `framer`. Raises `InputError`.
 
     With ``dtype`` float16, in which the autoencoder overflows, the autoencoder alone works in float32.
     """
-    folder = Path(svd_file).expanduser()
-    if folder.is_dir():
-        autoencoder = made(_only(folder / "vae"), vae.autoencoder)
-        vision = made(_only(folder / "image_encoder"), lambda state: vision_of(checkpoint.without_positions(state)))
-    else:
+    pair = svd_file if isinstance(svd_file, tuple) else _pair(Path(svd_file).expanduser())
+    if pair:
+        autoencoder = made(pair[0], vae.autoencoder)
+        vision = made(pair[1], lambda state: vision_of(checkpoint.without_positions(state)))
+    elif not isinstance(svd_file, tuple):
         path = weights.find(svd_file)
         held = (checkpoint.DECODER, checkpoint.ENCODER, checkpoint.VISION)
         autoencoder, vision = named(path, checkpoint.parts, weights.read(path, held) or weights.read(path))
     wide = torch.float32 if dtype == torch.float16 else dtype
     return checkpoint.coders(autoencoder.to(device, wide), vision.to(device, dtype))
+
+
+def _pair(folder: Path) -> tuple[Path, Path] | None:
+    """The two files in a folder of diffusers' form, None for what is no folder. Raises `InputError`."""
+    return (_only(folder / "vae"), _only(folder / "image_encoder")) if folder.is_dir() else None
 
 
 def _only(folder: Path) -> Path:
