@@ -22,6 +22,7 @@ from .repair import RepairFrames
 from .retime import RetimeFrames, RetimeVideo
 from .shots import FindDuplicates, FindShots
 from .shutter import ShutterFrames, ShutterVideo
+from .svd_parts import LoadSvdParts
 from .svdkfi import SvdkfiLoader, SvdkfiTween
 from .track_tools import DrawTracks, EditTracks, FollowPoints, MatchKeyframes
 from .tracks import TrackEditor
@@ -70,6 +71,7 @@ class InbetweenExtension(ComfyExtension):
             EditTracks,
             DrawTracks,
             FramerLoader,
+            LoadSvdParts,
             FramerConditioning,
             FramerApplyTracks,
             CfgCurve,

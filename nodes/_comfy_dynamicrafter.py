@@ -7,7 +7,7 @@ pictures' sizes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -18,14 +18,13 @@ import comfy.sample
 import comfy.samplers
 import comfy.sd
 import torch
-from comfy import model_base, model_management, model_sampling, supported_models, utils
-from comfy.controlnet import ControlBase
+from comfy import model_base, model_sampling, supported_models, utils
 from comfy.model_patcher import CoreModelPatcher
 from torch import Tensor
 
 from ..vfi.core import InputError
-from ..vfi.tween import edm, keyframes, svd
-from ..vfi.tween.dynamicrafter import autoencoder, checkpoint, drawing, projector, schedule, sketch, unet
+from ..vfi.tween import svd
+from ..vfi.tween.dynamicrafter import checkpoint, drawing, projector, schedule, unet
 from ._comfy_diffusion import Progress, State, building, clips, held, interruptible, precision, room
 
 WORK = 24 * 2**10

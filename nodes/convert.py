@@ -95,6 +95,7 @@ def told(file: Path) -> str:
         spec = registry.detect(read_shapes(file))
     except InputError as error:
         raise InputError(f"{file.stem}: {error}") from error
-    row = registry.checkpoints().get(spec.name)
+    named = [row for row in weights.published_as(file.name) if row.kind == "frames"]
+    row = registry.checkpoints().get(spec.name) or (named[0] if len(named) == 1 else None)
     licence = str(weights.licence_of(row)) if row else spec.licence or "unknown, ask its authors"
     return f"{file}: {spec.name}. Licence of the weights: {licence}. Press R, then choose it in Load Interpolation Model."

@@ -17,6 +17,7 @@ from comfy_api.v0_0_2 import io
 from torch import Tensor
 
 from ..vfi.core import InputError
+from ..vfi.model import registry, weights
 from ..vfi.tracks import Tracks
 from ..vfi.tracks.arrays import of_core
 from ..vfi.tween import edm, files, framer, keyframes, svd
@@ -77,13 +78,14 @@ class FramerLoader(Node):
             inputs=[
                 io.Combo.Input(
                     "unet",
-                    options=folder_paths.get_filename_list("diffusion_models"),
-                    tooltip=f"Framer's UNet in diffusers format, in models/diffusion_models. {LICENCE}",
+                    options=files_in("diffusion_models"),
+                    tooltip=f"Framer's UNet in diffusers format, in models/diffusion_models, or framer-unet, which `vfi models "
+                    f"fetch framer` brings. {LICENCE}",
                 ),
                 io.Combo.Input(
                     "control_net",
                     display_name="control net",
-                    options=[NO_CONTROL, *folder_paths.get_filename_list("controlnet")],
+                    options=[NO_CONTROL, *files_in("controlnet")],
                     default=NO_CONTROL,
                     tooltip="Framer's ControlNet in diffusers format, in models/controlnet. Only tracks need it.",
                 ),
@@ -127,8 +129,17 @@ def wanted(state: svd.State, kind: str) -> None:
         raise InputError(f"these weights are {found}: {kind} is needed")
 
 
+def files_in(folder: str) -> list[str]:
+    """The files in one of ComfyUI's model folders, then the names of those of the catalogue in the library's cache."""
+    rows = (row for row in registry.others().values() if row.folder == folder)
+    fetched = [row.name for row in rows if weights.on_disk(row, [weights.cache_folder()])]
+    return [*folder_paths.get_filename_list(folder), *fetched]
+
+
 def path_of(folder: str, name: str) -> Path:
-    """Path of a file in one of ComfyUI's model folders. Raises `InputError` if it is missing."""
+    """Path of what `files_in` lists. Raises `InputError` if it is missing."""
+    if row := registry.others().get(name):
+        return weights.find(row.name, [*map(Path, folder_paths.get_folder_paths(folder)), weights.cache_folder()])
     if path := folder_paths.get_full_path(folder, name):
         return Path(path)
     raise InputError(f"models/{folder} has no {name!r}: put it there or choose another file")
@@ -275,7 +286,7 @@ def keyframe_inputs() -> list[io.Input]:
 
 def coder_inputs() -> list[io.Input]:
     """The VAE and CLIP vision model of Stable Video Diffusion, as `coders_of` takes them."""
-    own = "from Load Checkpoint Image Only with Stable Video Diffusion's checkpoint"
+    own = "from Load SVD VAE and CLIP Vision, or from Load Checkpoint Image Only with Stable Video Diffusion's checkpoint"
     return [
         io.Vae.Input("vae", tooltip=f"The VAE, {own}."),
         io.ClipVision.Input("clip_vision", display_name="clip vision", tooltip=f"CLIP's vision model, {own}."),

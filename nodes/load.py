@@ -323,12 +323,7 @@ def find_file(name: str, allow_download: bool, accept_licence: bool = False) -> 
         raise InputError(
             f"{name} is not on disk and allow download is off: switch it on, or run `vfi models fetch {name}` once"
         )
-    try:
-        return weights.find(name, places)
-    except InputError as error:
-        if not row.note:
-            raise
-        raise InputError(f"{error}; source: {row.note}") from error
+    return weights.find(name, places)
 
 
 def file_of(name: str, allow_download: bool, accept_licence: bool = False) -> Path | str:

@@ -155,8 +155,8 @@ def _network(path: str, changed: int, size: int) -> tuple[str, str, str]:
 def _waiting(file: str) -> Row:
     """A file that needs conversion; its name may tell which model it is."""
     path = folder_paths.get_full_path(load.FOLDER, file)
-    becomes = Path(file).with_suffix(".safetensors").name
-    row = next((row for row in registry.checkpoints().values() if becomes in row.files), None)
+    published = [row for row in weights.published_as(file) if row.kind == "frames"]
+    row = published[0] if len(published) == 1 else None
     named = f" By its name, it is {row.name}." if row else ""
     return Row(
         file,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import folder_paths
 from comfy_api.v0_0_2 import io
 from torch import Tensor
 
@@ -15,6 +14,7 @@ from .framer import (
     Settings,
     coder_inputs,
     drawing_inputs,
+    files_in,
     fitted_keyframes,
     internals,
     keyframe_inputs,
@@ -32,7 +32,7 @@ KIND = "Stable Video Diffusion's UNet"
 class SvdkfiLoader(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        there = folder_paths.get_filename_list("diffusion_models")
+        there = files_in("diffusion_models")
         return io.Schema(
             node_id="InbetweenSvdkfiLoader",
             display_name="Generative Inbetweening Loader",

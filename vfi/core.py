@@ -261,6 +261,8 @@ class Checkpoint:
     ``link`` the page that states it; ``commercial``: whether it allows commercial use, None if its authors state no licence.
     ``variant`` is the `Options.variant` that the weights need.
 
+    ``published`` are the names of the files as their authors, and packs that many use, give them out, if ``sources`` lack them.
+
     ``kind`` is what the weights are for. Those of frame networks are recognised by their networks. Those of any other kind are
     recognised by ``marks``: tensors that each such file holds, with their shapes. ``folder`` is ComfyUI's name for the folder
     of such files.
@@ -275,6 +277,7 @@ class Checkpoint:
     variant: str | None = None
     note: str = ""
     link: str = ""
+    published: tuple[str, ...] = ()
     kind: Kind = "frames"
     marks: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
     folder: str = "frame_interpolation"

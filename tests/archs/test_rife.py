@@ -17,6 +17,7 @@ from torch import Tensor
 from vfi.archs import rife
 from vfi.archs.rife import FOUR_LAYERS, NAMED_LAYERS, TWO_LAYERS, Config, Head, Rife, build, detect
 from vfi.core import Encodes, InputError, Interpolator, Moves, Options
+from vfi.model import registry
 from vfi.ops.warp import warp_corners
 
 SETS = {name.removeprefix("rife/rife_"): load_set(name) for name in names("rife")}
@@ -320,7 +321,18 @@ def test_checkpoints_are_published_networks() -> None:
     versions = {f"rife-{version}" for row in rife.PUBLISHED.values() for version in row}
     assert {checkpoint.name for checkpoint in rife.CHECKPOINTS} <= versions | {"rife-4.13.2"}  # 4.13, trained on
     assert all(checkpoint.name == f"rife-{checkpoint.variant}" for checkpoint in rife.CHECKPOINTS if checkpoint.variant)
-    assert all(checkpoint.sources for checkpoint in rife.CHECKPOINTS)
+    assert [checkpoint.name for checkpoint in rife.CHECKPOINTS if not checkpoint.sources] == ["rife-4.17"]
+
+
+def test_older_networks_are_refused_by_name() -> None:
+    third = {"block0.conv0.0.0.weight": (45, 11, 3, 3), "block0.convblock0.0.0.weight": (90, 90, 3, 3)}
+    third |= {"block0.conv1.0.weight": (90, 45, 4, 4), "block0.conv2.weight": (90, 1, 4, 4)}
+    second = {"block0.conv0.0.0.weight": (96, 6, 3, 3), "block0.convblock.0.0.weight": (192, 192, 3, 3)}
+    second |= {"block0.conv1.weight": (384, 4, 4, 4)}
+    for version, shapes in (("3", third), ("2", second)):
+        state = {f"module.{name}": torch.zeros(shape) for name, shape in shapes.items()}
+        with pytest.raises(InputError, match=f"network: RIFE {version}, whose network is another: RIFE 4, and the paper's"):
+            registry.detect(state)
 
 
 # --- the promises of an interpolator ------------------------------------------------------------------------------------------

@@ -109,6 +109,7 @@ def test_the_list_for_machines(vfi: Run, cache: Path):
         "accepted": False,
         "link": "https://example.org/licence",
         "files": ["toy_v2.safetensors"],
+        "published": ["flownet.pkl", "toy_v2.safetensors"],
         "sources": [
             {
                 "kind": "index",
@@ -231,6 +232,7 @@ def test_show_tells_another_machine_where_to_get_a_model(vfi: Run):
         f"source 1, hub: https://huggingface.co/some/models/resolve/{'2' * 40}/toy_v1.safetensors, revision {'2' * 40}, "
         "2,500,000 bytes",
         f"  sha256 {'1' * 64}",
+        "published as toy_v1.safetensors",
         "`vfi models import FILE...` stores files from elsewhere as toy_v1.safetensors",
     ]
     assert vfi("show", "toy-2").splitlines()[:3] == [
@@ -343,7 +345,12 @@ def test_a_set_is_fetched_whole_once_its_licences_are_accepted(vfi: Run, cache: 
     assert asked == []
     vfi("fetch", "animal", "--accept-licence", "animal")
     assert asked == [("ears", "ears"), ("tail", "tail")]
-    assert [line.split(":")[0] for line in vfi("show", "animal").splitlines() if "licence" not in line] == ["ears", "tail"]
+    assert [
+        line.split(":")[0] for line in vfi("show", "animal").splitlines() if ": not on disk" in line or "disk, " in line
+    ] == [
+        "ears",
+        "tail",
+    ]
     with pytest.raises(InputError, match="animal is a set of ears, tail: name one of them"):
         models.catalogued("animal")
 
@@ -357,3 +364,12 @@ def test_what_makes_no_frames_is_no_model_for_frames(cache: Path):
     with pytest.raises(InputError, match="not a frame-interpolation network: these weights are ears, for matching points"):
         load.load(file)
     assert "ears" not in load.models()
+
+
+def test_doctor_and_convert_know_published_files_by_their_names(vfi: Run, cache: Path, tmp_path: Path):
+    torch.save({"weight": torch.ones(3)}, cache / "toy_v3.pth")
+    assert f"toy-3: {cache / 'toy_v3.pth'} is published under its name: `vfi models import" in vfi("doctor")
+    assert vfi("convert", cache / "toy_v3.pth", tmp_path / "mine.safetensors").splitlines() == [
+        str(tmp_path / "mine.safetensors"),
+        "by its name it is toy-3: as toy_v3.safetensors, it is found under that name",
+    ]

@@ -26,6 +26,7 @@ from torch import Tensor
 from vfi.core import UNSTATED, Checkpoint, HubFile, InputError, Parts, UrlFile, WheelFile
 from vfi.model import registry, weights
 from vfi.model.weights import download, licences, sources
+from vfi.model.weights.catalogue import names_of
 from vfi.model.weights.files import metadata_of
 
 STATE = {"first.weight": torch.arange(6.0).reshape(2, 3), "last.bias": torch.zeros(3)}
@@ -101,8 +102,74 @@ def test_a_licence_that_is_not_free_has_a_page():
 def test_most_of_the_catalogue_can_be_fetched():
     rows = registry.checkpoints()
     alone = {name for name, row in rows.items() if not row.sources}
-    assert alone == {"flavr-2x", "flavr-4x", "flavr-8x", "inbetween-s", "ldmvfi", "sepconv-l1", "sepconv-lf", "sepconv-paper"}
-    assert len(rows) - len(alone) == 34
+    assert alone == {
+        "flavr-2x",
+        "flavr-4x",
+        "flavr-8x",
+        "inbetween-s",
+        "ldmvfi",
+        "rife-4.17",
+        "sepconv-l1",
+        "sepconv-lf",
+        "sepconv-paper",
+    }
+    assert len(rows) - len(alone) == 35
+
+
+PUBLISHED = {
+    **{f"amt-{size}": [f"amt-{size}.pth"] for size in "slg"},
+    "amt-s-gopro": ["gopro_amt-s.pth"],
+    "dain": ["best.pth"],
+    "ema-vfi-base": ["ours.pkl"],
+    "ema-vfi-base-t": ["ours_t.pkl"],
+    "ema-vfi-small": ["ours_small.pkl"],
+    "ema-vfi-small-t": ["ours_small_t.pkl"],
+    "film": ["film_net_fp32.pt", "film_net_fp16.pt"],
+    **{f"flavr-{times}x": [f"FLAVR_{times}x.pth"] for times in (2, 4, 8)},
+    "gimm-vfi-r": ["gimmvfi_r_arb.pt"],
+    "gimm-vfi-r-p": ["gimmvfi_r_arb_lpips.pt", "gimmvfi_r_arb_lpips_fp32.safetensors"],
+    "ifrnet": ["IFRNet_Vimeo90K.pth"],
+    "ifrnet-gopro": ["IFRNet_GoPro.pth"],
+    **{f"ifrnet-{size}": [f"IFRNet_{size.upper()}_Vimeo90K.pth"] for size in "sl"},
+    **{f"ifrnet-{size}-gopro": [f"IFRNet_{size.upper()}_GoPro.pth"] for size in "sl"},
+    "inbetween-s": ["inbetween_s.safetensors"],
+    "ldmvfi": ["ldmvfi-vqflow-f32-c256-concat_max.ckpt"],
+    "rife-4.0": ["flownet_v4.0.pkl", "rife40.pth"],
+    "rife-4.6": ["flownet_v4.6.pkl", "rife46.pth"],
+    "rife-4.7": ["flownet_v4.7.pkl", "rife47.pth"],
+    "rife-4.9": ["flownet_v4.9.pkl", "rife49.pth"],
+    "rife-4.13.2": ["rife-flownet-4.13.2.safetensors"],
+    "rife-4.17": ["flownet_v4.17.pkl", "rife417.pth", "RIFEv4.17.zip"],
+    "rife-4.22": ["flownet_v4.22.pkl", "rife422.pth", "RIFE_v4.22.zip"],
+    "rife-4.22-lite": ["flownet_v4.22.lite.pkl", "RIFE_v4.22.lite.zip"],
+    "rife-4.25": ["flownet_v4.25.pkl", "rife425.pth", "rife_v4.25.safetensors"],
+    "rife-4.25-lite": ["flownet_v4.25.lite.pkl", "rife_v4.25_lite.safetensors"],
+    "rife-4.25-heavy": ["flownet_v4.25.heavy.pkl", "rife_v4.25_heavy.safetensors"],
+    "rife-4.26": ["flownet_v4.26.pkl", "rife426.pth", "RIFEv4.26_0921.zip"],
+    "rife-4.26-heavy": ["flownet_v4.26.heavy.pkl", "RIFE_IFNet_v426_heavy.pkl"],
+    "rife-eccv": ["RIFE_train_log.zip"],
+    "rife-eccv-m": ["RIFE_m_train_log.zip"],
+    "sepconv-l1": ["network-l1.pytorch"],
+    "sepconv-lf": ["network-lf.pytorch"],
+    "sepconv-paper": ["network-paper.pytorch", "sepconv.pth"],
+    "superslomo": ["SuperSloMo.ckpt"],
+}
+"""The names of whole files, as their authors and the packs that many use give them out."""
+
+PARTS = {
+    "gmfss-base": ["flownet.pkl", "GMFSS_fortuna_flownet.pkl", "GMFSS_fortuna_metric.pkl", "GMFSS_fortuna_fusionnet.pkl"],
+    "gmfss-union": ["rife.pkl", "feat_union.pkl", "GMFSS_fortuna_union_metric.pkl", "GMFSS_fortuna_union_feat.pkl"],
+}
+
+
+@pytest.mark.parametrize("name", [row.name for row in registry.checkpoints().values()])
+def test_each_model_is_known_by_the_names_that_it_is_published_under(name: str):
+    row = registry.checkpoints()[name]
+    for file in PUBLISHED.get(name, []):
+        assert [found.name for found in weights.published_as(file.upper())] == [name]
+        assert file in names_of(row)
+    assert set(PARTS.get(name, [])) <= set(names_of(row))
+    assert name in PUBLISHED or name in PARTS
 
 
 # Order
@@ -616,6 +683,30 @@ def test_a_file_of_unknown_hash_is_known_by_its_network_and_its_name(cache: Path
     (tmp_path / "page.pth").write_text("<html>Quota exceeded</html>")
     with pytest.raises(InputError, match=r"page\.pth is not a model"):
         weights.import_files([tmp_path / "page.pth"])
+
+
+def test_parts_of_unknown_hashes_are_joined_by_their_names(cache: Path, tmp_path: Path):
+    import parity_other
+
+    state = parity_other.load_set("gmfss/gmfss_base").state()
+    words = {"flownet": "flownet", "metricnet": "metric", "feat_ext": "feat", "fusionnet": "fusionnet"}
+    files = []
+    for part in {key.partition(".")[0] for key in state}:
+        files.append(tmp_path / f"GMFSS_fortuna_{words[part]}.pkl")
+        torch.save({key.partition(".")[2]: value for key, value in state.items() if key.startswith(f"{part}.")}, files[-1])
+    assert weights.import_files(files) == [cache / "gmfss_base.safetensors"]
+
+
+def test_a_name_that_many_versions_share_tells_none(cache: Path, tmp_path: Path):
+    import parity
+
+    state = parity.load_set("rife/rife_v4.22").state()
+    torch.save(state, tmp_path / "flownet.pkl")
+    with pytest.raises(InputError, match=r"flownet\.pkl is rife-4\.21/4\.22/4\.23, and nothing tells which"):
+        weights.import_files([tmp_path / "flownet.pkl"])
+    with zipfile.ZipFile(tmp_path / "RIFEv4.22.zip", "w") as archive:
+        archive.write(tmp_path / "flownet.pkl", "train_log/flownet.pkl")
+    assert weights.import_files([tmp_path / "RIFEv4.22.zip"]) == [cache / "rife_v4.22.safetensors"]
 
 
 def test_a_part_of_gmfss_alone_says_what_is_missing(tmp_path: Path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -256,3 +258,48 @@ def test_what_it_learned_is_the_default(nodes):
     for name in ("InbetweenFramerConditioning", "InbetweenFramerTween", "InbetweenKeyframeSequence", "InbetweenRepair"):
         given = {part.id: part.default for part in nodes[name].define_schema().inputs}
         assert (given["width"], given["height"], given["frames"]) == (*framer.SIZE, framer.FRAMES)
+
+
+@pytest.fixture
+def parts(server, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What ComfyUI's VAE and CLIP vision are made of, of files in its folders."""
+    made: dict[str, Any] = {}
+
+    class Vae:
+        def __init__(self, sd: dict[str, Tensor]) -> None:
+            made["vae"] = sd
+
+        def throw_exception_if_invalid(self) -> None:
+            assert "decoder.mid.block_1.mix_factor" in made["vae"]
+
+    def load(path: str) -> object:
+        made["clip_vision"] = path
+        return object()
+
+    for name, module in (("sd", SimpleNamespace(VAE=Vae)), ("clip_vision", SimpleNamespace(load=load))):
+        monkeypatch.setitem(sys.modules, f"comfy.{name}", module)
+        monkeypatch.setattr(sys.modules["comfy"], name, module, raising=False)
+    save_file(tweening.state("vae"), server.folder / "vae.safetensors")
+    save_file(tweening.state("clip"), server.folder / "eye.safetensors")
+    return made
+
+
+def test_the_parts_of_svd_come_from_two_files(run, server, parts):
+    vae, vision = run("InbetweenLoadSvdParts", vae="vae.safetensors", image_encoder="eye.safetensors")
+    assert vae is not None
+    assert vision is not None
+    assert "quant_conv.weight" not in parts["vae"]
+    assert parts["clip_vision"] == str(server.folder / "eye.safetensors")
+    with pytest.raises(ValueError, match=r"eye\.safetensors: these weights are a CLIP vision model: the autoencoder of Stable"):
+        run("InbetweenLoadSvdParts", vae="eye.safetensors", image_encoder="eye.safetensors")
+    with pytest.raises(ValueError, match=r"vae\.safetensors: these weights are the autoencoder of .*: the image encoder"):
+        run("InbetweenLoadSvdParts", vae="vae.safetensors", image_encoder="vae.safetensors")
+
+
+def test_what_the_command_fetched_is_offered_by_its_name(run, part, parts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("INBETWEEN_MODELS", str(tmp_path))
+    save_file(tweening.state("vae"), tmp_path / "svd_xt_vae_fp16.safetensors")
+    assert part("nodes.framer").files_in("vae")[-1] == "svd-vae"
+    assert "svd-vae" not in part("nodes.framer").files_in("diffusion_models")
+    run("InbetweenLoadSvdParts", vae="svd-vae", image_encoder="eye.safetensors")
+    assert "decoder.mid.block_1.mix_factor" in parts["vae"]

@@ -8,6 +8,7 @@ HELP = Path(__file__).parents[2] / "js" / "docs"
 def test_node_ids_are_for_ever(nodes):
     assert set(nodes) == {
         "InbetweenLoadModel",
+        "InbetweenLoadSvdParts",
         "InbetweenConvertModel",
         "InbetweenInterpolate",
         "InbetweenInterpolateVideo",

@@ -52,6 +52,22 @@ def test_the_published_file_holds_both(separate):
 
 
 @torch.no_grad()
+def test_an_autoencoder_goes_under_the_names_of_the_single_file():
+    single = checkpoint.single_file(state("vae"))
+    assert single.keys() == {
+        key.removeprefix(checkpoint.DECODER) for key in whole(separate=False) if key.startswith(checkpoint.DECODER)
+    } - {"quant_conv.weight", "quant_conv.bias"}
+    same, _ = coding()
+    own = vae.autoencoder(checkpoint.autoencoder_state({f"{checkpoint.DECODER}{key}": value for key, value in single.items()}))
+    rgb = picture(stored("loop")["input.image_u8"])[None]
+    latents = same.encode(rgb)
+    assert torch.allclose(own.encode(rgb), latents, atol=1e-5)
+    assert torch.equal(own.decode(latents), same.decode(latents))
+    with pytest.raises(InputError, match="are Framer's UNet: the autoencoder of Stable Video Diffusion is needed"):
+        checkpoint.single_file(state("unet"))
+
+
+@torch.no_grad()
 def test_coders_keep_to_their_own_precision():
     own, eye = vae.autoencoder(state("vae")), vision.vision(state("clip"))
     coders = checkpoint.coders(own.bfloat16(), eye.double())

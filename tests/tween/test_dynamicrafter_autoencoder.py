@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 import torch
-from crafting import drawn, manifest, pair, published, stored, vae_state
+from crafting import pair, published, stored, vae_state
 from torch import Tensor
 from tweening import apart
 from tweening import state as framer_state

@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 import torch
-from crafting import drawn, manifest, published, sketch_state, stored, tiny_unet, turned, unet_state
+from crafting import published, sketch_state, stored, tiny_unet, turned, unet_state
 from torch import Tensor
 from tweening import apart
 

@@ -84,9 +84,9 @@ def test_a_pruned_file_needs_openclip(folder):
     whole_clip = method.draw(files(folder, "toon"), own)
     assert torch.equal(method.draw(files(folder, "reader", "pruned", "eye"), own), whole_clip)
     assert torch.equal(method.draw(files(folder, "pruned", "both"), own), whole_clip)
-    with pytest.raises(InputError, match=r"pruned.safetensors holds no CLIP vision model \(ViT-H\): give the file of one"):
+    with pytest.raises(InputError, match=r"clip-vit-h is not on disk: .*vfi models fetch clip-vit-h"):
         method.draw(files(folder, "pruned"), own)
-    with pytest.raises(InputError, match=r"pruned.safetensors holds no text encoder"):
+    with pytest.raises(InputError, match=r"sd-2.1-text is not on disk: .*vfi models fetch sd-2.1-text"):
         method.draw(files(folder, "pruned", "eye"), own)
 
 
@@ -106,10 +106,14 @@ def test_sketches_need_the_encoder_among_the_files(folder):
     [
         ("tooncrafter", ["dynami"], r"dynami.safetensors is DynamiCrafter's: choose dynamicrafter, or give another file"),
         ("dynamicrafter", ["toon"], r"toon.safetensors is ToonCrafter's: choose tooncrafter"),
-        ("tooncrafter", [], "0 files are a whole checkpoint, DynamiCrafter's or ToonCrafter's: 1 is needed"),
+        ("tooncrafter", [], "tooncrafter-512 is not on disk: .*vfi models fetch tooncrafter-512"),
+        ("tooncrafter", ["eye"], "0 files are a whole checkpoint, DynamiCrafter's or ToonCrafter's: 1 is needed"),
+        ("framer", [], "framer-unet is not on disk"),
+        ("svdkfi", [], "svd-xt-unet is not on disk"),
+        ("framer", ["a", "eye"], "only one part of Stable Video Diffusion was given: its autoencoder is needed too"),
         ("tooncrafter", ["toon", "toon"], "2 files are a whole checkpoint"),
         ("tooncrafter", ["toon", "a"], "a.safetensors is Framer's UNet; these can be given: "),
-        ("framer", ["a"], "0 files are a whole checkpoint, Stable Video Diffusion's"),
+        ("framer", ["a"], "svd-vae is not on disk"),
         ("svdkfi", ["d", "d", "c"], "2 files are Stable Video Diffusion's UNet: 3 are needed"),
     ],
 )

@@ -445,6 +445,7 @@ def _checkpoint(variant: str, file: str, use: str) -> Checkpoint:
         variant=variant,
         note=f"{use}; {file}.pkl of the authors' Google Drive folder, as safetensors",
         link="https://huggingface.co/WAS/EMA-VFI",
+        published=(f"{file}.pkl",),
     )
 
 

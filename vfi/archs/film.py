@@ -272,6 +272,7 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         ),
         note="large motion; float16",
         link="https://huggingface.co/Comfy-Org/frame_interpolation",
+        published=("film_net_fp32.pt", "film_net_fp16.pt"),
     ),
 )
 

@@ -225,7 +225,7 @@ def specify(config: Config, options: Options) -> Spec:
 def _checkpoint(times: int) -> Checkpoint:
     note = f"FLAVR_{times}x.pth, from the Google Drive folder that the authors' README leads to, converted"
     files, link = (f"FLAVR_{times}x.safetensors",), "https://github.com/tarun005/FLAVR"
-    return Checkpoint(f"flavr-{times}x", files, "Apache-2.0", note=note, link=link)
+    return Checkpoint(f"flavr-{times}x", files, "Apache-2.0", note=note, link=link, published=(f"FLAVR_{times}x.pth",))
 
 
 CHECKPOINTS: tuple[Checkpoint, ...] = tuple(_checkpoint(times) for times in (2, 4, 8))

@@ -645,7 +645,14 @@ def _checkpoint(variant: str, *stems: str) -> Checkpoint:
         sources=tuple(Parts({stem: get(stem) for stem in stems}) for get in (in_wheel, in_repository)),
         note=f"drawn animation; small frames, such as 448x256, need flow scale 2; {', '.join(stems)}.pkl, in one file",
         link="https://github.com/HolyWu/vs-gmfss_fortuna",
+        published=tuple(f"GMFSS_fortuna_{part}.pkl" for part in _packed(variant)),
     )
+
+
+def _packed(variant: str) -> tuple[str, ...]:
+    """Names of the parts in ComfyUI-Frame-Interpolation, whose union model takes RIFE 4.6 from elsewhere."""
+    union = "union_" if variant == "union" else ""
+    return ("flownet", *(f"{union}{part}" for part in ("metric", "feat", "fusionnet")))
 
 
 CHECKPOINTS: tuple[Checkpoint, ...] = (

@@ -644,6 +644,7 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         "MIT",
         note="ldmvfi-vqflow-f32-c256-concat_max.ckpt, from the Google Drive link of github.com/danier97/LDMVFI, converted",
         link="https://github.com/danier97/LDMVFI",
+        published=("ldmvfi-vqflow-f32-c256-concat_max.ckpt",),
     ),
 )
 

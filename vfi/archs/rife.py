@@ -490,6 +490,15 @@ def detect(state: Mapping[str, Tensor]) -> Spec | None:
     return specify(config, Options()) if config else None
 
 
+def lacking(state: Mapping[str, Tensor]) -> str | None:
+    """Which RIFE without a network here ``state`` is, by its blocks; None if it is none of them."""
+    older = {"convblock0.0.0.weight": "3", "convblock.0.0.weight": "2"}  # 3.0 to 3.8 have groups of convolutions
+    if "block0.conv1.weight" not in state and "block0.conv1.0.weight" not in state:
+        return None
+    found = next((version for name, version in older.items() if f"block0.{name}" in state), None)
+    return f"RIFE {found}, whose network is another: RIFE 4, and the paper's as eccv and eccv-m, are known" if found else None
+
+
 def build(state: Mapping[str, Tensor], options: Options = Options(), *, teacher: bool = False) -> Rife:  # noqa: B008
     """RIFE, in float32, with the weights in ``state``; ``teacher`` adds the block that only training needs.
 
@@ -587,11 +596,17 @@ AUTHOR, AUTHORS_OWN = "hzwer/RIFE", "01fdc7e97404120c243c3ea7b427046e5dc7643e"
 ZIPS, ZIPPED = "Bash2X/RIFE-Models", "feaf6d11238b4a1e9f015a5d18c18df152affd20"
 """A repository of the author's zips, with its commit."""
 
+VERSIONS = {version for versions in PUBLISHED.values() for version in versions if version[0].isdigit()}
+"""The versions that vs-rife, other packs, and the author give out under names of one pattern each."""
+
 PICKLES = "https://github.com/Fannovel16/ComfyUI-Frame-Interpolation/releases/download/models"
 
 
 def _version(version: str, *sources: Source, file: str | None = None, **more: Any) -> Checkpoint:
     files = more.pop("files", (file or f"rife_v{version.replace('-', '_')}.safetensors",))
+    if version in VERSIONS:
+        number, short = version.replace("-", "."), version.replace(".", "").replace("-", "_")
+        more["published"] = (f"flownet_v{number}.pkl", f"rife{short}.pth", f"RIFE_v{number}.zip", f"RIFEv{number}.zip")
     return Checkpoint(f"rife-{version}", files, "MIT", sources=sources, link=LINK, **more)
 
 
@@ -692,6 +707,13 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         HubFile("imaginairy/rife-interpolation", "rife-flownet-4.13.2.safetensors"),
         files=("rife_v4.13.2.safetensors", "rife-flownet-4.13.2.safetensors"),
     ),
+    _version(
+        "4.17",
+        variant="4.17",
+        note="its author's file: https://drive.google.com/file/d/1962p_lEWo_kLTEynarNaRYRNVdaiQG2k, or rife417.pth of "
+        "ComfyUI-Frame-Interpolation; store either with `vfi models import FILE --as rife-4.17`",
+    ),
+    _version("4.22", _zipped("4.22"), variant="4.22"),
     _version("4.22-lite", _zipped("4.22.lite")),
     _version(
         "eccv",

@@ -267,6 +267,7 @@ def _checkpoint(variant: str, licence: str, repository: str, *files: str) -> Che
         variant=variant if variant in VARIANTS else None,
         note=f"network-{variant}.pytorch, from the page that github.com/sniklaus/{repository} leads to, converted",
         link=f"https://github.com/sniklaus/{repository}",
+        published=(f"network-{variant}.pytorch", *(file.replace(".safetensors", ".pth") for file in files)),
     )
 
 

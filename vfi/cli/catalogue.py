@@ -22,9 +22,14 @@ from ..core import Checkpoint, InputError, Parts, Source
 from ..model import load, registry, weights
 from ..model.quality import RUNGS, members
 from ..model.weights import files, sources
+from ..model.weights.catalogue import names_of
 
 USE = {True: "commercial use", False: "non-commercial use only", None: "ask its authors"}
 """What a licence allows, by `Checkpoint.commercial`."""
+
+
+UNCONVERTED = {".pth", ".pkl", ".pt", ".ckpt", ".pytorch", ".zip"}
+"""Endings of published files that must be imported before they can be used."""
 
 
 def rows() -> list[dict[str, Any]]:
@@ -42,6 +47,7 @@ def rows() -> list[dict[str, Any]]:
             "accepted": True,
             "link": "",
             "files": [],
+            "published": [],
             "sources": [],
             "note": "",
         }
@@ -64,6 +70,7 @@ def _row(checkpoint: Checkpoint) -> dict[str, Any]:
         "accepted": weights.accepted(checkpoint),
         "link": checkpoint.link,
         "files": list(checkpoint.files),
+        "published": list(names_of(checkpoint)),
         "sources": [_source(source) for source in checkpoint.sources],
         "note": checkpoint.note,
     }
@@ -140,7 +147,8 @@ def print_model(row: dict[str, Any]) -> None:
             revision = f", revision {file['revision']}" if file["revision"] else ""
             print_line(f"source {number}, {source['kind']}: {file['place']}{revision}{size}")
             print_line(f"  {known or 'sha256 as the hub states it'}")
-    if row["sources"]:
+    if row["published"]:
+        print_line(f"published as {', '.join(row['published'])}")
         print_line(f"`vfi models import FILE...` stores files from elsewhere as {row['files'][0]}")
 
 
@@ -184,6 +192,10 @@ def print_health() -> bool:
         well = well and fault is None
         print_line(f"{row.name}: {path}: {fault or _proof(path)}")
     for folder in folders:
+        for file in sorted(folder.glob("*")) if folder.is_dir() else []:
+            named = weights.published_as(file.name) if file.suffix.lower() in UNCONVERTED else []
+            if len(named) == 1 and not weights.on_disk(named[0]):
+                print_line(f"{named[0].name}: {file} is published under its name: `vfi models import {file}` stores it")
         for work in sorted(folder.glob(".*.fetch")) if folder.is_dir() else []:
             kept = sum(file.stat().st_size for file in work.rglob("*") if file.is_file())
             name = work.name[1:].removesuffix(".fetch")

@@ -22,9 +22,9 @@ from ..core import Frame, InputError, Spec
 from ..model.precision import dtype_of
 from ..pixels.uint8 import floats
 from ..tracks.formats import read_tracks, tracks_of
+from ..tween.dynamicrafter.drawing import lines
 from ..tween.edm import Step
 from ..tween.fit import Fit, Pixels
-from ..tween.dynamicrafter.drawing import lines
 from ..tween.methods import METHODS, Asked, Method
 from .progress import bar
 

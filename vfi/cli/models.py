@@ -156,6 +156,9 @@ def import_models(args: Namespace) -> int:
 def convert_files(args: Namespace) -> int:
     path = weights.convert(args.files, args.out, force=args.force)
     print_line(str(path))
+    named = weights.published_as(Path(args.files[0]).name) if len(args.files) == 1 else []
+    if len(named) == 1 and path.name not in named[0].files:
+        print_line(f"by its name it is {named[0].name}: as {named[0].files[0]}, it is found under that name")
     try:
         registry.identified(read_shapes(path))
     except InputError as error:

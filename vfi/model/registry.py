@@ -171,9 +171,13 @@ def family(state: Mapping[str, Tensor]) -> str:
 
 
 def marked(state: Mapping[str, Tensor]) -> list[Checkpoint]:
-    """The rows of `others` that a state dict may belong to: it holds all tensors of their marks, with these shapes."""
+    """The rows of `others` that a state dict may belong to: it holds all tensors of their marks, with these shapes.
+
+    A row whose marks are only some of another's is left out.
+    """
     plain = normalise(state)
-    return [row for row in others().values() if row.marks and not _unlike(row, plain)]
+    found = [row for row in others().values() if row.marks and not _unlike(row, plain)]
+    return [row for row in found if not any(row.marks.items() < other.marks.items() for other in found)]
 
 
 def _unlike(row: Checkpoint, plain: Mapping[str, Tensor]) -> str:

@@ -65,6 +65,11 @@ TERMS: dict[str, Terms] = {
         "Research and other non-commercial use. Commercial use has Stability AI's conditions: read them on the page first.",
         "https://huggingface.co/stabilityai/stable-video-diffusion-img2vid-xt",
     ),
+    "LicenseRef-OpenRAIL++-M": Terms(
+        True,
+        "Any use, also commercial, but those that the licence lists as harmful; this goes with copies and derived weights.",
+        "https://huggingface.co/stabilityai/stable-diffusion-2/blob/main/LICENSE-MODEL",
+    ),
     "LicenseRef-Academic": Terms(
         False,
         "Academic use only. Ask the authors about any commercial use.",

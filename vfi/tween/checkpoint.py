@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import TypeAlias
 
+import torch
 from torch import Tensor
 
 from ..core import InputError
@@ -53,6 +54,26 @@ TIME_NAMES = (
     (r"\.time_stack\.out_layers\.3\.", ".temporal_res_block.conv2."),
 )
 """The same for what a decoder along time has besides."""
+
+SINGLE_FILE_NAMES = (
+    (r"\.conv_norm_out\.", ".norm_out."),
+    (r"\.time_conv_out\.", ".conv_out.time_mix_conv."),
+    (r"\.mid_block\.attentions\.0\.group_norm\.", ".mid.attn_1.norm."),
+    (r"\.mid_block\.attentions\.0\.to_out\.0\.", ".mid.attn_1.proj_out."),
+    (r"\.mid_block\.attentions\.0\.to_([qkv])\.", r".mid.attn_1.\1."),
+    (r"\.mid_block\.resnets\.0\.", ".mid.block_1."),
+    (r"\.mid_block\.resnets\.1\.", ".mid.block_2."),
+    (r"\.(down|up)_blocks\.(\d+)\.resnets\.", r".\1.\2.block."),
+    (r"\.(down|up)_blocks\.(\d+)\.\1samplers\.0\.", r".\1.\2.\1sample."),
+    (r"\.time_mixer\.mix_factor$", ".mix_factor"),
+    (r"\.temporal_res_block\.norm1\.", ".time_stack.in_layers.0."),
+    (r"\.temporal_res_block\.conv1\.", ".time_stack.in_layers.2."),
+    (r"\.temporal_res_block\.norm2\.", ".time_stack.out_layers.0."),
+    (r"\.temporal_res_block\.conv2\.", ".time_stack.out_layers.3."),
+    (r"\.spatial_res_block\.", "."),
+    (r"\.conv_shortcut\.", ".nin_shortcut."),
+)
+"""(pattern, replacement) from diffusers' names to the file's, applied in this order."""
 
 VISION_NAMES = (
     (r"^class_embedding$", "vision_model.embeddings.class_embedding"),
@@ -121,6 +142,30 @@ def in_diffusers_form(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             # The file numbers decoder levels from the largest size down, diffusers from the smallest up.
             name = re.sub(r"\.up_blocks\.(\d+)\.", lambda found: f".up_blocks.{top - int(found[1])}.", name)
         made[name] = value.flatten(1) if re.search(r"\.attentions\.0\.to_.*weight$", name) else value
+    return made
+
+
+def single_file(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """An autoencoder's tensors of diffusers' names under those of the single file, which other programs know, without prefix.
+
+    There, the encoder has no convolution of its own after its last: both are one, by multiplication, so nothing is lost.
+    Inverts `autoencoder_state`. Raises `InputError` for another network.
+    """
+    if "decoder.time_conv_out.weight" not in state or "quant_conv.weight" not in state:
+        raise InputError(f"these weights are {looks_like(state)}: the autoencoder of Stable Video Diffusion is needed")
+    levels = {int(found[1]) for key in state if (found := re.match(r"decoder\.up_blocks\.(\d+)\.", key))}
+    made = {}
+    for key, value in state.items():
+        if key.startswith("quant_conv."):
+            continue
+        name = re.sub(r"\.up_blocks\.(\d+)\.", lambda found: f".up_blocks.{max(levels) - int(found[1])}.", key)
+        name = renamed(name, SINGLE_FILE_NAMES)
+        flat = value.ndim == 2 and ".mid.attn_1." in name
+        made[name] = value[:, :, None, None] if flat else value
+    mixing = state["quant_conv.weight"].flatten(1).double()
+    weight, bias = (made[f"encoder.conv_out.{part}"].double() for part in ("weight", "bias"))
+    made["encoder.conv_out.weight"] = torch.einsum("oi,i...->o...", mixing, weight).to(made["encoder.conv_out.weight"])
+    made["encoder.conv_out.bias"] = (mixing @ bias + state["quant_conv.bias"].double()).to(made["encoder.conv_out.bias"])
     return made
 
 

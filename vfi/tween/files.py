@@ -5,26 +5,16 @@ Owns which file holds which part, and the precision of each part. Knows nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..core import InputError
 from ..model import weights
 from . import checkpoint, svd, vae
-from .dynamicrafter import checkpoint as crafter
-from .dynamicrafter.autoencoder import References, autoencoder
-from .dynamicrafter.drawing import Coders as CrafterCoders
-from .dynamicrafter.drawing import DynamiCrafter
-from .dynamicrafter.openclip import PICTURES, TEXTS, picture_encoder, text_encoder
-from .dynamicrafter.projector import projector
-from .dynamicrafter.sketch import sketch_encoder
-from .dynamicrafter.tokenizer import Tokenizer
-from .dynamicrafter.unet import unet
 from .framer import Framer
 from .keyframes import Coders
 from .layers import Build, Order
@@ -32,12 +22,18 @@ from .svdkfi import Inbetweening, backward_state
 from .vision import vision as vision_of
 
 File: TypeAlias = "Path | str"
+Coding: TypeAlias = "File | tuple[File, File]"
+"""A whole checkpoint of Stable Video Diffusion, a folder of its parts, or its autoencoder and its image encoder."""
+
+SVD = ("svd-vae", "svd-image-encoder")
+"""The parts that the catalogue knows; ``vfi models fetch framer`` brings them."""
+
 Made = TypeVar("Made")
 
 
 def framer(
-    unet: File,
-    svd_file: File,
+    unet: File = "framer-unet",
+    svd_file: Coding = SVD,
     controlnet: File | None = None,
     *,
     device: torch.device | str = "cpu",
@@ -46,8 +42,9 @@ def framer(
 ) -> Framer:
     """Load Framer from its ``unet`` and, for tracks, its ``controlnet``: safetensors files in diffusers' form.
 
-    ``svd_file``: the whole checkpoint of Stable Video Diffusion, of which only the autoencoder and CLIP's vision half are read,
-    or a folder in diffusers' form that holds ``vae`` and ``image_encoder``: they take 1.5 GB in float16.
+    Each file may be a path or a name of the catalogue. ``svd_file``: the autoencoder and the image encoder of Stable Video
+    Diffusion in diffusers' form, 1.5 GB in float16, or a folder that holds them as ``vae`` and ``image_encoder``, or its whole
+    checkpoint, of which only they are read.
     ``dtype``: precision of the networks, whose published weights take 4.4 GB in float16. ``order``: see `layers.Build`.
     Raises `InputError`.
     """
@@ -61,7 +58,7 @@ def inbetweening(
     original: File,
     tuned: File,
     base: File,
-    svd_file: File,
+    svd_file: Coding = SVD,
     *,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
@@ -77,16 +74,16 @@ def inbetweening(
     return Inbetweening(forward, backward, coders(svd_file, device=device, dtype=dtype))
 
 
-def coders(svd_file: File, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Coders:
+def coders(svd_file: Coding = SVD, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Coders:
     """Load the autoencoder and CLIP's vision half of Stable Video Diffusion: see `framer`. Raises `InputError`.
 
     With ``dtype`` float16, in which the autoencoder overflows, the autoencoder alone works in float32.
     """
-    folder = Path(svd_file).expanduser()
-    if folder.is_dir():
-        autoencoder = made(_only(folder / "vae"), vae.autoencoder)
-        vision = made(_only(folder / "image_encoder"), lambda state: vision_of(checkpoint.without_positions(state)))
-    else:
+    pair = svd_file if isinstance(svd_file, tuple) else _pair(Path(svd_file).expanduser())
+    if pair:
+        autoencoder = made(pair[0], vae.autoencoder)
+        vision = made(pair[1], lambda state: vision_of(checkpoint.without_positions(state)))
+    elif not isinstance(svd_file, tuple):
         path = weights.find(svd_file)
         held = (checkpoint.DECODER, checkpoint.ENCODER, checkpoint.VISION)
         autoencoder, vision = named(path, checkpoint.parts, weights.read(path, held) or weights.read(path))
@@ -94,81 +91,9 @@ def coders(svd_file: File, *, device: torch.device | str = "cpu", dtype: torch.d
     return checkpoint.coders(autoencoder.to(device, wide), vision.to(device, dtype))
 
 
-def dynamicrafter(
-    file: File,
-    *,
-    vision: File | None = None,
-    text: File | None = None,
-    vocabulary: File | None = None,
-    sketch: File | None = None,
-    device: torch.device | str = "cpu",
-    dtype: torch.dtype = torch.float32,
-) -> DynamiCrafter:
-    """Load DynamiCrafter or ToonCrafter from a safetensors ``file`` with the published names: see `dynamicrafter.checkpoint`.
-
-    A pruned file also needs ``vision``, CLIP ViT-H's vision model, and ``text``, the text encoder of Stable Diffusion 2.1.
-    ``vocabulary`` serves any prompt but an empty one (`dynamicrafter.tokenizer`), and ``sketch``, ToonCrafter's sketch encoder,
-    sketches. ``dtype``: precision of the networks, whose UNet takes 2.9 GB in float16. With float16, the autoencoder alone works
-    in float32. Networks that a step does not need wait in main memory. Raises `InputError`.
-    """
-    path = weights.find(file)
-    state = weights.read(path, crafter.PARTS)
-
-    def within(prefix: str, other: File | None, what: str, make: Callable[[dict[str, Tensor]], Made]) -> Made:
-        """A part of the file, or of another that is given instead."""
-        if other is not None:
-            return made(other, make)
-        if not crafter.has(state, prefix):
-            raise InputError(f"{path.name} holds no {what}: give the file of one")
-        return named(path, make, crafter.part(state, prefix))
-
-    named(path, lambda own: crafter.check(own, path.name), state)
-    wide = torch.float32 if dtype == torch.float16 else dtype
-    coder = within(checkpoint.DECODER, None, "autoencoder", autoencoder).to(dtype=wide)
-    eye = within(PICTURES, vision, "CLIP vision model (ViT-H)", picture_encoder).to(dtype=dtype)
-    reader = within(TEXTS, text, "text encoder (Stable Diffusion 2.1's)", text_encoder).to(dtype=dtype)
-    words = None if vocabulary is None else Tokenizer.read(vocabulary)
-    at = torch.device(device)
-
-    def encode_keyframes(pair: Tensor) -> tuple[Tensor, References | None]:
-        with working(coder, at):
-            latents, references = coder.encode_keyframes(pair.to(wide))
-        return latents, None if references is None else [held.cpu() for held in references]
-
-    def encode(rgb: Tensor) -> Tensor:
-        with working(coder, at):
-            return coder.encode(rgb.to(wide))
-
-    def decode(latents: Tensor, references: References | None) -> Tensor:
-        with working(coder, at):
-            held = None if references is None else [one.to(at) for one in references]
-            return coder.decode(latents.to(wide), held)
-
-    def look(rgb: Tensor) -> Tensor:
-        with working(eye, at):
-            return eye.tokens(rgb)
-
-    def read(prompt: str) -> Tensor:
-        with working(reader, at):
-            return reader(reader.ids(prompt, words))
-
-    coders = CrafterCoders(encode, encode_keyframes, decode, look, read)
-    return DynamiCrafter(
-        named(path, unet, crafter.part(state, crafter.UNET)).to(at, dtype),
-        named(path, projector, crafter.part(state, crafter.PROJECTOR)).to(at, dtype),
-        coders,
-        None if sketch is None else made(sketch, sketch_encoder).to(at, dtype),
-    )
-
-
-@contextmanager
-def working(net: nn.Module, device: torch.device) -> Iterator[None]:
-    """Context in which ``net`` is on ``device``; before and after, it waits in main memory."""
-    net.to(device)
-    try:
-        yield
-    finally:
-        net.to("cpu")
+def _pair(folder: Path) -> tuple[Path, Path] | None:
+    """The two files in a folder of diffusers' form, None for what is no folder. Raises `InputError`."""
+    return (_only(folder / "vae"), _only(folder / "image_encoder")) if folder.is_dir() else None
 
 
 def _only(folder: Path) -> Path:

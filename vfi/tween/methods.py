@@ -22,6 +22,7 @@ from ..tracks import Tracks
 from . import files, framer, keyframes, svd, svdkfi
 from .dynamicrafter import drawing as crafter
 from .dynamicrafter.checkpoint import is_toon
+from .dynamicrafter.files import dynamicrafter
 from .edm import Each
 from .fit import Pixels
 
@@ -95,7 +96,11 @@ class Method:
 
 # --- files --------------------------------------------------------------------------------------------------------------------
 
-SVD_FILE = "a whole checkpoint, Stable Video Diffusion's or one like it"
+CODERS = (
+    "a whole checkpoint, Stable Video Diffusion's or one like it",
+    "the autoencoder of Stable Video Diffusion",
+    "a CLIP vision model",
+)
 CRAFTER_FILE = "a whole checkpoint, DynamiCrafter's or ToonCrafter's"
 """Kinds of files, as `svd.looks_like` names them."""
 
@@ -103,7 +108,7 @@ CRAFTER_FILE = "a whole checkpoint, DynamiCrafter's or ToonCrafter's"
 def kind_of(path: Path) -> str:
     """What a file holds, as `svd.looks_like` names it; a folder is taken for Stable Video Diffusion's. Raises `InputError`."""
     if path.is_dir():
-        return SVD_FILE
+        return CODERS[0]
     found = weights.find(path)
     if form_of(found) != "safetensors":
         weights.read(found, ())  # says why not
@@ -129,26 +134,42 @@ def sorted_by_kind(paths: Sequence[Path], needed: Mapping[str, int], optional: S
 
 
 def load_framer(paths: Sequence[Path], **how: Any) -> framer.Framer:
-    (net,), (base,), control = sorted_by_kind(paths, {"Framer's UNet": 1, SVD_FILE: 1}, ["Framer's ControlNet"])
-    return files.framer(net, base, *control, **how)
+    """Framer, by default as the catalogue knows it."""
+    if not paths:
+        return files.framer(controlnet=weights.on_disk("framer-controlnet"), **how)
+    (net,), *base, control = sorted_by_kind(paths, {"Framer's UNet": 1}, [*CODERS, "Framer's ControlNet"])
+    return files.framer(net, coding(*base), *control, **how)
 
 
 def load_svdkfi(paths: Sequence[Path], **how: Any) -> svdkfi.Inbetweening:
-    nets, (base,) = sorted_by_kind(paths, {"Stable Video Diffusion's UNet": 3, SVD_FILE: 1})
-    return files.inbetweening(nets[0], nets[1], nets[2], base, **how)
+    paths = paths or [weights.find(name) for name in ("svd-xt-unet", "svdkfi-unet", "svd-unet")]
+    nets, *base = sorted_by_kind(paths, {"Stable Video Diffusion's UNet": 3}, CODERS)
+    return files.inbetweening(nets[0], nets[1], nets[2], coding(*base), **how)
+
+
+def coding(whole: list[Path], autoencoder: list[Path], vision: list[Path]) -> files.Coding:
+    """Stable Video Diffusion's parts besides its UNet, by default as the catalogue knows them. Raises `InputError`."""
+    if whole:
+        return whole[0]
+    if bool(autoencoder) != bool(vision):
+        lacks = "its image encoder" if autoencoder else "its autoencoder"
+        raise InputError(f"only one part of Stable Video Diffusion was given: {lacks} is needed too")
+    return (autoencoder[0], vision[0]) if autoencoder else files.SVD
 
 
 def load_crafter(paths: Sequence[Path], toon: bool, vocabulary: Path | None = None, **how: Any) -> crafter.DynamiCrafter:
+    """DynamiCrafter or ToonCrafter; of a pruned file, OpenCLIP's halves are by default as the catalogue knows them."""
+    name, other = ("ToonCrafter", "DynamiCrafter") if toon else ("DynamiCrafter", "ToonCrafter")
+    paths = paths or [weights.find(f"{name.lower()}-512")]
     (whole,), *others = sorted_by_kind(
         paths,
         {CRAFTER_FILE: 1},
         ["a CLIP vision model", "a CLIP text model", "a ControlNet of single pictures", "both halves of OpenCLIP"],
     )
     vision, text, sketch, both = (own[0] if own else None for own in others)
-    name = "ToonCrafter" if is_toon(read_shapes(weights.find(whole))) else "DynamiCrafter"
-    if (name == "ToonCrafter") != toon:
-        raise InputError(f"{whole.name} is {name}'s: choose {name.lower()}, or give another file")
-    return files.dynamicrafter(whole, vision=vision or both, text=text or both, vocabulary=vocabulary, sketch=sketch, **how)
+    if is_toon(read_shapes(weights.find(whole))) != toon:
+        raise InputError(f"{whole.name} is {other}'s: choose {other.lower()}, or give another file")
+    return dynamicrafter(whole, vision=vision or both, text=text or both, vocabulary=vocabulary, sketch=sketch, **how)
 
 
 METHODS = {
@@ -161,7 +182,7 @@ METHODS = {
             keyframes.CELL,
             framer.Drawing,
             frozenset({"tracks"}),
-            "Framer's UNet, its ControlNet for tracks, and Stable Video Diffusion's checkpoint or folder",
+            "Framer's UNet, its ControlNet for tracks, and Stable Video Diffusion's autoencoder and image encoder or checkpoint",
             load_framer,
         ),
         Method(
@@ -172,7 +193,7 @@ METHODS = {
             svdkfi.Drawing,
             frozenset(),
             "three UNets, Stable Video Diffusion's of 25 frames, the authors' and the one they tuned, and Stable Video "
-            "Diffusion's checkpoint or folder",
+            "Diffusion's autoencoder and image encoder or checkpoint",
             load_svdkfi,
         ),
         *(

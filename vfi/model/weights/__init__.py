@@ -4,7 +4,7 @@ Owns where weights are stored and how they are fetched, verified and converted. 
 of the catalogue, and a file maps names to tensors.
 """
 
-from .catalogue import find, members, on_disk
+from .catalogue import find, members, on_disk, published_as
 from .convert import convert
 from .fetch import fetch, forbidden
 from .files import read
@@ -27,6 +27,7 @@ __all__ = [
     "licence_of",
     "members",
     "on_disk",
+    "published_as",
     "read",
     "search_folders",
 ]

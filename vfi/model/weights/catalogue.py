@@ -9,9 +9,10 @@ import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ...core import Checkpoint, InputError
+from ...core import Checkpoint, InputError, Parts
 from .. import registry
 from .folders import COMFYUI_FOLDER, SHIPPED, search_folders
+from .sources import file_name, files_of
 
 
 def on_disk(model: str | Checkpoint, folders: Iterable[Path] | None = None) -> Path | None:
@@ -70,12 +71,32 @@ def members(name: str) -> tuple[str, ...]:
     return registry.sets().get(name) or (catalogued(name).name,)
 
 
+def names_of(row: Checkpoint) -> tuple[str, ...]:
+    """The names under which the files of a row are published, the parts of one included, best known first."""
+    told = (file_name(file) for source in row.sources for file in files_of(source))
+    own = (Path(file).name for file in row.files)
+    return tuple(dict.fromkeys(name for name in (*row.published, *told, *own) if Path(name).suffix))
+
+
+def published_as(name: str) -> list[Checkpoint]:
+    """The rows one of whose whole files is published under this name, whatever its ending."""
+    stem = Path(name).stem.lower()
+    return [row for row in registry.rows().values() if stem in _stems(row)]
+
+
+def _stems(row: Checkpoint) -> set[str]:
+    """Names without their endings; those of parts do not tell a whole."""
+    in_parts = any(isinstance(source, Parts) for source in row.sources)
+    return {Path(name).stem.lower() for name in (row.files if in_parts else names_of(row))}
+
+
 def how_to_get(checkpoint: Checkpoint, folders: Sequence[Path]) -> str:
     """The one command that gets a model, as the end of a sentence."""
     if checkpoint.sources:
         return f"get it with `vfi models fetch {checkpoint.name}`"
     target = folders[-1] / checkpoint.files[0] if folders else checkpoint.files[0]
-    return f"get it from its authors and convert it with `vfi models convert FILE {target}`"
+    where = f"; source: {checkpoint.note}" if checkpoint.note else ""
+    return f"get it from its authors and convert it with `vfi models convert FILE {target}`{where}"
 
 
 def _close_to(name: str) -> str:

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from ...core import Checkpoint, File, InputError, Parts, Source
 from .. import registry
-from .catalogue import catalogued, on_disk
-from .convert import read_published
+from .catalogue import catalogued, on_disk, published_as
+from .convert import joined, read_published
 from .download import need_room
 from .fetch import NotAModelError, free_target, provenance, saved_as, store
 from .files import first_line, kind_of, read_shapes, sha256_of
@@ -42,6 +42,12 @@ class Given:
     hashes: frozenset[str]
     member: str = ""
     zip_hashes: frozenset[str] = frozenset()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its own name, and that of the zip it came from: a train log in a zip tells its version by the zip's alone."""
+        own = Path(self.name)
+        return (own.name, own.parents[len(Path(self.member).parts) - 1].name) if self.member else (own.name,)
 
     def matches(self, file: File) -> bool:
         """Whether this is a file of the catalogue."""
@@ -122,7 +128,32 @@ def _recognised(given: Sequence[Given]) -> list[Found]:
     used = {part.path for model in found for part in model.parts.values()}
     zips = {part.zip_hashes for model in found for part in model.parts.values()} - {frozenset()}
     rest = [one for one in given if one.path not in used and one.zip_hashes not in zips]
-    return [*found, *map(_by_network, rest)]
+    known = [one for one in rest if _is_whole(one)]
+    parts = [one for one in rest if one not in known]
+    whole = _joined(parts) if len(parts) > 1 else None
+    return [*found, *map(_by_network, known if whole else rest), *([whole] if whole else [])]
+
+
+def _is_whole(given: Given) -> bool:
+    """Whether a file is the weights of a network, not of a part of one, and no network's."""
+    try:
+        _state(given)
+    except InputError as error:
+        log.debug("%s", error)
+        return False
+    return True
+
+
+def _joined(parts: Sequence[Given]) -> Found | None:
+    """The model that files of unknown hashes are together, each a part that its name tells; None if they are none."""
+    words = {Path(one.name).stem: one for one in parts}
+    try:
+        what = registry.identified(joined((word, one.path) for word, one in words.items()))
+    except InputError as error:
+        log.debug("%s", error)
+        return None
+    row = registry.rows().get(what)
+    return Found(row, words) if row else None
 
 
 def _by_hash(row: Checkpoint, given: Sequence[Given]) -> Found | None:
@@ -145,8 +176,8 @@ def _by_network(given: Given) -> Found:
     state = _state(given)
     what = registry.identified(state)
     rows = _candidates(state)
-    stem = Path(given.member or given.name).stem.lower()
-    called = [row for row in rows if stem in _stems(row)]
+    named = ([row for row in published_as(name) if row in rows] for name in given.names)
+    called = next((found for found in named if len(found) == 1), [])  # a name of many, such as flownet.pkl, tells none
     alone = [row for row in rows if row.name == what and row.variant is None]
     if not called and not alone:
         raise InputError(
@@ -184,12 +215,6 @@ def _state(given: Given) -> dict[str, Tensor]:
         text = str(error).removeprefix(f"{given.path}: ").replace(str(given.path), "it")
         raise InputError(f"{given.name}: {text}") from error
     return state
-
-
-def _stems(row: Checkpoint) -> set[str]:
-    """The names, without their endings, under which the file of a row is published."""
-    single = [source for source in row.sources if not isinstance(source, Parts)]
-    return {Path(name).stem.lower() for name in (*row.files, *map(file_name, single))}
 
 
 def _stored(found: Found, into: Path, work: Path) -> Path:
