@@ -245,8 +245,8 @@ class LtxKeyframes(Node):
                     "align",
                     default=False,
                     optional=True,
-                    tooltip="On: moves each keyframe to the nearest multiple of 8, where a latent of LTX ends. The report says how "
-                    "far.",
+                    tooltip="On: moves each keyframe to the nearest multiple of 8, where a latent of LTX ends. The report says "
+                    "how far.",
                 ),
             ],
             outputs=[
