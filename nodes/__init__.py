@@ -17,6 +17,7 @@ from .join import JoinClips, JoinVideos
 from .keyframes import FramerTween, KeyframeSequence
 from .load import LoadModel
 from .loop import LoopFrames, LoopVideo
+from .native import LtxKeyframes, VaceKeyframes
 from .quality import FlowPicture
 from .repair import RepairFrames
 from .retime import RetimeFrames, RetimeVideo
@@ -80,6 +81,8 @@ class InbetweenExtension(ComfyExtension):
             RepairFrames,
             SvdkfiLoader,
             SvdkfiTween,
+            VaceKeyframes,
+            LtxKeyframes,
             ExampleClip,
             ExamplePicture,
             DropIn,

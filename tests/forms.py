@@ -24,6 +24,12 @@ def api_form(name: str) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def foreign(name: str) -> bool:
+    """Whether an example needs weights that do not come with the pack."""
+    graph = json.loads((ROOT / "example_workflows" / f"{name}.json").read_text(encoding="utf-8"))
+    return any("models" in node["properties"] for node in graph["nodes"])
+
+
 def only(workflow: dict[str, Any], kind: str) -> dict[str, Any]:
     """The inputs of the only node of class ``kind``."""
     (inputs,) = (node["inputs"] for node in workflow.values() if node["class_type"] == kind)

@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import Any
 
 import pytest
-from forms import APP, EXAMPLES, ROOT, api_form, title
+from forms import APP, EXAMPLES, ROOT, foreign, title
 
 from tests.browser.conftest import MINUTE, let_pass
 from tests.integration.conftest import PACK, ComfyUI
@@ -169,7 +169,7 @@ def test_it_opens_clean_and_runs(page: Any, fresh: ComfyUI, name: str):
 
 def test_every_example_without_foreign_weights_is_compared():
     assert set(EXPECTED) == {
-        title(name) for name in EXAMPLES if name != APP and "InbetweenFramerLoader" not in json.dumps(api_form(name))
+        title(name) for name in EXAMPLES if name != APP and not foreign(name)
     }
 
 

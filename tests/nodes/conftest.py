@@ -78,6 +78,7 @@ class Schema:
     is_input_list: bool = False
     is_output_node: bool = False
     is_experimental: bool = False
+    enable_expand: bool = False
     hidden: list[str] = field(default_factory=list)
 
 
@@ -86,8 +87,23 @@ class ComfyNode:
 
 
 class NodeOutput:
-    def __init__(self, *values: Any, ui: dict[str, list] | None = None) -> None:
-        self.result, self.ui = values, ui
+    def __init__(self, *values: Any, ui: dict[str, list] | None = None, expand: dict[str, Any] | None = None) -> None:
+        self.result, self.ui, self.expand = values, ui, expand
+
+
+class GraphBuilder:
+    """Nodes that a node becomes, by their ids."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, dict[str, Any]] = {}
+
+    def node(self, class_type: str, **inputs: Any) -> SimpleNamespace:
+        key = f"of.{len(self.nodes) + 1}"
+        self.nodes[key] = {"class_type": class_type, "inputs": inputs}
+        return SimpleNamespace(out=lambda index: [key, index])
+
+    def finalize(self) -> dict[str, Any]:
+        return self.nodes
 
 
 @dataclass
@@ -302,6 +318,8 @@ class Server:
             "comfy_api.input": {"CurveInput": Curve, "LinearCurve": LinearCurve},
             "comfy_api.v0_0_2": api,
             "comfy": {},
+            "comfy_execution": {},
+            "comfy_execution.graph_utils": {"GraphBuilder": GraphBuilder},
             "comfy.cli_args": {"args": self.args, "LatentPreviewMethod": Method},
             "comfy.utils": {"ProgressBar": ProgressBar},
             "comfy.model_management": management,

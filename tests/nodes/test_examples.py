@@ -26,7 +26,7 @@ def test_a_clip_is_the_file_itself(run, part):
     for name in part("nodes.examples").CLIPS:
         (video,) = run("InbetweenExampleClip", file=name)
         assert Path(video.get_stream_source()).samefile(EXAMPLES / name)
-        assert open_clip(video.get_stream_source()).info.frames > 30
+        assert open_clip(video.get_stream_source()).info.frames > 20
 
 
 def test_a_picture_comes_with_its_mask(run):

@@ -16,7 +16,12 @@ except ImportError:  # Python 3.10
 OFFICIAL = (
     "https://huggingface.co/wwen1997/framer_512x320/resolve/",
     "https://huggingface.co/stabilityai/stable-video-diffusion-img2vid-xt/resolve/",
+    "https://huggingface.co/Comfy-Org/Wan_2.1_ComfyUI_repackaged/resolve/",
+    "https://huggingface.co/Comfy-Org/Wan_2.2_ComfyUI_Repackaged/resolve/",
+    "https://huggingface.co/Comfy-Org/ltx-2/resolve/",
+    "https://huggingface.co/Lightricks/LTX-2.3-fp8/resolve/",
 )
+FOLDERS = ("diffusion_models", "controlnet", "checkpoints", "text_encoders", "vae")
 
 
 @pytest.fixture(params=EXAMPLES)
@@ -86,7 +91,19 @@ def test_foreign_weights_come_with_the_page_of_their_authors(forms):
         assert [model["name"] for model in models] == files
         for model in models:
             assert model["url"].startswith(OFFICIAL)
-            assert model["directory"] in ("diffusion_models", "controlnet", "checkpoints")
+            assert model["directory"] in FOLDERS
+
+
+def test_the_note_names_the_files_that_are_needed_and_their_folders(forms):
+    graph, _ = forms
+    (note,) = (node["widgets_values"][0] for node in graph["nodes"] if node["type"] == "MarkdownNote")
+    if "InbetweenFramerLoader" in {node["type"] for node in graph["nodes"]}:
+        return  # one name at its source for two files: the note says what to call them
+    lines = [line for line in note.splitlines() if line.startswith("- *")]
+    for node in graph["nodes"]:
+        for model in node["properties"].get("models", []):
+            (line,) = (line for line in lines if line.startswith(f"- *{model['directory']}*: "))
+            assert re.search(re.escape(model["name"].removesuffix(".safetensors")) + r" \(\d+(\.\d+)? GB\)", line)
 
 
 def test_both_forms_are_the_same_workflow(forms):

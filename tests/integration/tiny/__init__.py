@@ -1,4 +1,4 @@
-"""A tiny VAE and a tiny CLIP vision model, for ComfyUI's own loaders know full sizes only; nodes that keep, break and loop."""
+"""Tiny VAEs and a tiny CLIP vision model, for ComfyUI's own loaders know full sizes only; nodes that keep, break and loop."""
 
 from __future__ import annotations
 
@@ -79,6 +79,61 @@ class Keep:
 
     def keep(self, images: Tensor, name: str) -> tuple[()]:
         save_file({"images": images.contiguous()}, Path(folder_paths.get_output_directory()) / name)
+        return ()
+
+
+class Mean:
+    """A video VAE with the shapes of another: a latent is the mean of its pixels, in each of its channels."""
+
+    def __init__(self, channels: int, scales: tuple[int, int, int]) -> None:
+        self.latent_channels, self.downscale_index_formula = channels, scales
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        time, *sides = self.downscale_index_formula
+        small = torch.nn.functional.avg_pool2d(pixels.mean(-1)[None], sides)[0]
+        latents = [small[:1].mean(0), *(group.mean(0) for group in small[1:].split(time) if len(group))]
+        return torch.stack(latents)[None, None].expand(-1, self.latent_channels, -1, -1, -1)
+
+
+class MeanVae:
+    """The stand-in for the VAE of Wan or LTX."""
+
+    RETURN_TYPES, FUNCTION, CATEGORY = ("VAE",), "load", "tests"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"of": (["wan", "ltx"],)}}
+
+    def load(self, of: str) -> tuple[Mean]:
+        return (Mean(16, (4, 8, 8)) if of == "wan" else Mean(128, (8, 32, 32)),)
+
+
+class Words:
+    """A CONDITIONING of no text encoder."""
+
+    RETURN_TYPES, FUNCTION, CATEGORY = ("CONDITIONING",), "make", "tests"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {}}
+
+    def make(self) -> tuple[list[Any]]:
+        return ([[torch.zeros(1, 4, 8), {}]],)
+
+
+class KeepNumbers:
+    """Writes the tensors of a CONDITIONING and a LATENT, by their names."""
+
+    RETURN_TYPES, FUNCTION, CATEGORY, OUTPUT_NODE = (), "keep", "tests", True
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"conditioning": ("CONDITIONING",), "latent": ("LATENT",), "name": ("STRING", {})}}
+
+    def keep(self, conditioning: list[Any], latent: dict[str, Any], name: str) -> tuple[()]:
+        first = {key: value[0] if isinstance(value, list) else value for key, value in conditioning[0][1].items()}
+        kept = {key: value.contiguous() for key, value in (first | latent).items() if isinstance(value, Tensor)}
+        save_file(kept, Path(folder_paths.get_output_directory()) / name)
         return ()
 
 
@@ -164,6 +219,9 @@ NODE_CLASS_MAPPINGS = {
     "TinyKeep": Keep,
     "TinyHalf": LoadHalf,
     "TinyChange": Change,
+    "TinyMeanVae": MeanVae,
+    "TinyWords": Words,
+    "TinyKeepNumbers": KeepNumbers,
     "TinyVae": LoadVae,
     "TinyClipVision": LoadClipVision,
 }
