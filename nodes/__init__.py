@@ -9,6 +9,13 @@ from .clip import JoinFrames, PingPongFrames, ReverseFrames, SelectFrames, Split
 from .compare import Compare
 from .convert import ConvertModel
 from .drop_in import DropIn, SkippedPairs
+from .dynamicrafter import (
+    DynamiCrafterConditioning,
+    DynamiCrafterDecode,
+    DynamiCrafterLoader,
+    DynamiCrafterTween,
+    SketchGuidance,
+)
 from .examples import ExampleClip, ExamplePicture
 from .framer import CfgCurve, FramerApplyTracks, FramerConditioning, FramerLoader
 from .guide import GuideModel
@@ -81,6 +88,11 @@ class InbetweenExtension(ComfyExtension):
             RepairFrames,
             SvdkfiLoader,
             SvdkfiTween,
+            DynamiCrafterLoader,
+            DynamiCrafterConditioning,
+            SketchGuidance,
+            DynamiCrafterDecode,
+            DynamiCrafterTween,
             VaceKeyframes,
             LtxKeyframes,
             ExampleClip,

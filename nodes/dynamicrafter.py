@@ -25,7 +25,10 @@ from . import bridge
 from .framer import CATEGORY, NO_CONTROL, fitted_keyframes, keyframe_inputs, path_of
 from .node import Node
 
-LICENCE = "The weights are Apache-2.0 by their authors' word; they derive from Stable Diffusion 2.1, whose use restrictions go with them."
+LICENCE = (
+    "The weights are Apache-2.0 by their authors' word. They derive from Stable Diffusion 2.1, whose use restrictions go "
+    "with them."
+)
 
 ALIASES = ["dynamicrafter", "tooncrafter", "diffusion tweening", "cartoon interpolation", "anime in-between"]
 
@@ -48,6 +51,11 @@ def internals() -> ModuleType:
     except (ImportError, AttributeError) as error:
         raise InputError(f"DynamiCrafter's nodes do not support this version of ComfyUI: {error}") from error
     return _comfy_dynamicrafter
+
+
+def is_ours(model: Any) -> bool:
+    """Whether a MODEL is DynamiCrafter's or ToonCrafter's."""
+    return getattr(getattr(model, "model", None), "draws", None) == "dynamicrafter"
 
 
 # --- loading ------------------------------------------------------------------------------------------------------------------
@@ -94,12 +102,12 @@ class DynamiCrafterLoader(Node):
                 ),
                 io.Clip.Output(
                     "clip",
-                    tooltip="The text encoder of a whole file. A pruned file has none: load Stable Diffusion 2.1's with Load CLIP.",
+                    tooltip="The text encoder of a whole file. For a pruned file, use Load CLIP with Stable Diffusion 2.1's.",
                 ),
                 io.ClipVision.Output(
                     "clip_vision",
                     display_name="clip vision",
-                    tooltip="The vision model of a whole file. A pruned file has none: load CLIP ViT-H with Load CLIP Vision.",
+                    tooltip="The vision model of a whole file. For a pruned file, use Load CLIP Vision with CLIP ViT-H.",
                 ),
                 io.Vae.Output(
                     "vae", tooltip="The VAE of the file. ToonCrafter's also looks at the keyframes: use DynamiCrafter Decode."
@@ -139,7 +147,7 @@ def size_inputs() -> list[io.Input]:
             min=keyframes.LEAST,
             max=4096,
             step=CELL,
-            tooltip=f"Width of the frames. The networks were trained on {width}x{height}. Other aspect ratios are centre-cropped.",
+            tooltip=f"Width of the frames. The networks were trained on {width}x{height}. Other shapes are centre-cropped.",
         ),
         io.Int.Input("height", default=height, min=keyframes.LEAST, max=4096, step=CELL, tooltip="Height of the frames."),
     ]
@@ -163,7 +171,7 @@ def coder_inputs() -> list[io.Input]:
         ),
         io.Vae.Input(
             "vae",
-            tooltip="From DynamiCrafter Loader. With DynamiCrafter, any VAE of Stable Diffusion 1 or 2; ToonCrafter needs its own.",
+            tooltip="From DynamiCrafter Loader. ToonCrafter needs its own; DynamiCrafter takes any of Stable Diffusion 1 or 2.",
         ),
     ]
 
@@ -223,7 +231,7 @@ def empty(size: Pixels) -> Tensor:
 def conditioned(
     texts: tuple[list[Any], list[Any]], clip_vision: Any, vae: Any, first: Tensor, last: Tensor, fps: int, fit: Fit
 ) -> tuple[list[Any], list[Any]]:
-    """Both CONDITIONINGs with the keyframes [3,h,w]; the second sees grey instead of the first keyframe. Raises `InputError`."""
+    """Both CONDITIONINGs with the keyframes [3,h,w]; the second sees grey instead of the first. Raises `InputError`."""
     keyframes.check(first, last, FRAMES, CELL)
     Drawing(fps=fps)
     if clip_vision is None:
@@ -369,7 +377,7 @@ def exact_input() -> io.Input:
     return io.Boolean.Input(
         "exact",
         default=True,
-        tooltip="The first and the last frame are the keyframes themselves, fitted to the size, not the network's version of them.",
+        tooltip="The first and the last frame are the keyframes themselves, fitted to the size, not redrawn.",
     )
 
 
@@ -423,8 +431,8 @@ class DynamiCrafterTween(Node):
             node_id="InbetweenDynamiCrafterTween",
             display_name="DynamiCrafter Tween",
             category=CATEGORY,
-            description=f"Generates {FRAMES} frames from one keyframe to another with DynamiCrafter or ToonCrafter, in one node. "
-            "The same picture at both ends makes a loop.",
+            description=f"Generates {FRAMES} frames from one keyframe to another with DynamiCrafter or ToonCrafter, in one "
+            "node. The same picture at both ends makes a loop.",
             search_aliases=[*ALIASES, "first last frame", "two keyframes", "morph", "tween", "loop"],
             is_experimental=True,  # never run with published weights
             inputs=[
@@ -493,14 +501,13 @@ class Painter:
     @classmethod
     def of(cls, model: Any, texts: tuple[Any, Any], clip_vision: Any, vae: Any, settings: Drawing, clips: int) -> Painter:
         """A painter for this many ``clips``. Raises `InputError` for a MODEL of another network, or without texts."""
-        own = internals()
-        if not own.is_ours(model):
+        if not is_ours(model):
             raise InputError("the model is not DynamiCrafter's or ToonCrafter's: connect DynamiCrafter Loader")
         if any(text is None for text in texts):
             raise InputError(
                 "positive or negative is not connected: DynamiCrafter needs both, from CLIP Text Encode, even if they are empty"
             )
-        return cls(model, texts, clip_vision, vae, settings, own.Progress(model, clips * settings.steps))
+        return cls(model, texts, clip_vision, vae, settings, internals().Progress(model, clips * settings.steps))
 
     def between(self, first: Tensor, last: Tensor, frames: int = FRAMES, tracks: Any = None, *, exact: bool = False) -> Tensor:
         """Clip from one keyframe [3,h,w] to another: [F,3,h,w] 0..1. Raises `InputError` for tracks, or another length."""

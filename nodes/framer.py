@@ -255,10 +255,16 @@ class FramerConditioning(Node):
 class Settings(Generic[D]):
     """Inputs shared by all nodes that draw a clip, in the library's terms."""
 
-    coders: Coders
+    vae: Any
+    clip_vision: Any
     size: Pixels
     frames: int
     drawing: D
+
+    @property
+    def coders(self) -> Coders:
+        """The VAE and the CLIP vision model of Stable Video Diffusion."""
+        return coders_of(self.vae, self.clip_vision)
 
     @classmethod
     def of(
@@ -267,7 +273,7 @@ class Settings(Generic[D]):
         """Settings from node inputs; ``rest`` holds first and last cfg, and fields of ``kind``. Raises `InputError`."""
         guidance = tuple(rest.pop(end, usual) for end, usual in zip(("first", "last"), kind.guidance, strict=True))
         drawing = kind(motion=motion_bucket, guidance=guidance, **rest)
-        return cls(coders_of(vae, clip_vision), (width, height), frames, drawing)
+        return cls(vae, clip_vision, (width, height), frames, drawing)
 
     def check_room(self) -> None:
         """Raises `InputError` if the clip needs more memory than is free."""

@@ -1,4 +1,4 @@
-"""Nodes that go from keyframes to a clip in one step, with Framer."""
+"""Nodes that go from keyframes to a clip in one step, with Framer or another network that draws."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ..vfi.tween import sequence
 from ..vfi.tween.fit import Fit
 from ..vfi.tween.framer import Drawing
 from . import bridge
+from .dynamicrafter import text_inputs
 from .framer import (
     CATEGORY,
     Painter,
@@ -29,6 +30,7 @@ from .framer import (
     steering_inputs,
 )
 from .node import Node
+from .painters import painter_of
 
 LED = 5
 """Number of matched points that lead in each pair of keyframes, as in Framer's own program."""
@@ -95,8 +97,8 @@ class KeyframeSequence(Node):
             node_id="InbetweenKeyframeSequence",
             display_name="Keyframe Sequence",
             category=CATEGORY,
-            description="Generates one clip through several keyframes with Framer, pair by pair. Each keyframe appears once, "
-            "and followed points pass through it smoothly.",
+            description="Generates one clip through several keyframes with Framer, DynamiCrafter or ToonCrafter, pair by pair. "
+            "Each keyframe appears once, and with Framer, followed points pass through it smoothly.",
             search_aliases=["framer", "keyframes", "morph", "slideshow", "storyboard", "time-lapse", "multiple keyframes"],
             is_experimental=True,  # never run with published weights
             is_input_list=True,
@@ -123,9 +125,10 @@ class KeyframeSequence(Node):
                 ),
                 *drawing_inputs(),
                 *steering_inputs(),
+                *text_inputs(optional=True),
             ],
             outputs=[
-                io.Image.Output("images", tooltip="The clip, including the keyframes as Framer renders them."),
+                io.Image.Output("images", tooltip="The clip, including the keyframes as the network renders them."),
                 io.Int.Output("count", tooltip="Number of frames."),
                 io.String.Output("places", tooltip="Frame numbers of the keyframes, counted from 0."),
             ],
@@ -140,6 +143,8 @@ class KeyframeSequence(Node):
         timing: Literal["even", "motion"],
         control_net: Any = None,
         tracks: Mapping[str, Any] | None = None,
+        positive: Any = None,
+        negative: Any = None,
         **shared: Any,
     ) -> io.NodeOutput:
         height, width = same_size(keyframes)
@@ -156,7 +161,7 @@ class KeyframeSequence(Node):
         if follow:
             own = sequence.through(found, lengths, LED)
             led = own if led is None else led.beside(own)
-        painter = Painter.of(model, control_net, settings, clips=pairs)
+        painter = painter_of(model, control_net, settings, (positive, negative), clips=pairs)
         leading = [None] * pairs if led is None else sequence.pieces(led, lengths)
         clips = (
             painter.between(*pair, length, piece)

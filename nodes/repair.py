@@ -1,4 +1,4 @@
-"""The node that lets Framer redraw frames that another model is unsure of."""
+"""The node that redraws frames that another model is unsure of, with Framer or another network that draws."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from ..vfi.core import InputError
 from ..vfi.tween.framer import Drawing
 from ..vfi.tween.repair import Repair, repaired
 from . import bridge
-from .framer import CATEGORY, Painter, Settings, coloured, drawing_inputs, model_inputs, size_inputs
+from .dynamicrafter import text_inputs
+from .framer import CATEGORY, Settings, coloured, drawing_inputs, model_inputs, size_inputs
 from .node import Node
+from .painters import painter_of
 
 
 class RepairFrames(Node):
@@ -23,7 +25,8 @@ class RepairFrames(Node):
             node_id="InbetweenRepair",
             display_name="Repair Frames",
             category=CATEGORY,
-            description="Redraws doubtful frames with Framer, between frames that are right. Only masked areas change.",
+            description="Redraws doubtful frames with Framer, DynamiCrafter or ToonCrafter, between frames that are right. "
+            "Only masked areas change.",
             search_aliases=["framer", "inpaint", "fix artifacts", "occlusion", "hybrid", "confidence", "refine interpolation"],
             is_experimental=True,  # never run with published weights
             inputs=[
@@ -59,6 +62,7 @@ class RepairFrames(Node):
                     tooltip="1 draws from pure noise; lower values keep more of the original.",
                 ),
                 *drawing_inputs(),
+                *text_inputs(optional=True),
             ],
             outputs=[
                 io.Image.Output("images", tooltip="The repaired clip."),
@@ -68,7 +72,16 @@ class RepairFrames(Node):
 
     @classmethod
     def execute(
-        cls, model: Any, images: Tensor, doubt: Tensor, threshold: float, grow: int, denoise: float, **shared: Any
+        cls,
+        model: Any,
+        images: Tensor,
+        doubt: Tensor,
+        threshold: float,
+        grow: int,
+        denoise: float,
+        positive: Any = None,
+        negative: Any = None,
+        **shared: Any,
     ) -> io.NodeOutput:
         count, rows, columns = bridge.checked(images).shape[:3]
         if doubt.shape[1:] != (rows, columns) or len(doubt) not in (1, count):
@@ -80,6 +93,6 @@ class RepairFrames(Node):
         settings = Settings.of(Drawing, **shared)
         repair = Repair(threshold, grow, settings.frames, settings.size)
         shares = repair.shares(doubt.expand(count, -1, -1).float())
-        painter = Painter.of(model, None, settings, clips=len(repair.windows(shares)))
+        painter = painter_of(model, None, settings, (positive, negative), clips=len(repair.windows(shares)))
         made = repaired(coloured(images), shares, lambda part, mask: painter.over(part, mask, denoise), repair).movedim(1, -1)
         return io.NodeOutput(torch.cat((made, images[..., 3:]), dim=-1), shares)

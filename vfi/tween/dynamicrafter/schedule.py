@@ -238,3 +238,9 @@ def clean_of(y: Tensor, v: Tensor, sigma: Tensor) -> Tensor:
     shade = shade_of(sigma)
     noise = shade * sigma
     return y / (1 + noise.square()) - v * (sigma / (1 + noise.square()).sqrt())
+
+
+def v_of(y: Tensor, clean: Tensor, sigma: Tensor) -> Tensor:
+    """The inverse of `clean_of`: the v that says that ``clean`` latents are in y."""
+    noise = shade_of(sigma) * sigma
+    return (y / (1 + noise.square()) - clean) * ((1 + noise.square()).sqrt() / sigma)
