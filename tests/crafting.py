@@ -56,8 +56,11 @@ def tiny_unet(*, learnable: bool = False) -> UNet:
 
 
 @cache
-def projector_state() -> dict[str, Tensor]:
-    return drawn(manifest("dc_resampler")["image_proj_keys"], "dcproj")
+def projector_state(frames: int = 6) -> dict[str, Tensor]:
+    """``frames``: 6 as stored; others have queries of their own."""
+    shapes = manifest("dc_resampler")["image_proj_keys"]
+    _, _, width = shapes["latents"]
+    return drawn(shapes | {"latents": [1, 16 * frames, width]}, "dcproj")
 
 
 @cache
@@ -83,11 +86,11 @@ def sketch_state() -> dict[str, Tensor]:
 
 
 @cache
-def file(vae: str = "toon_vae", *, pruned: bool = False) -> dict[str, Tensor]:
+def file(vae: str = "toon_vae", *, pruned: bool = False, frames: int = 6) -> dict[str, Tensor]:
     """A whole file of the tiny networks, or one without OpenCLIP, with schedule and leftovers as published."""
     parts = {
         "model.diffusion_model.": unet_state(),
-        "image_proj_model.": projector_state(),
+        "image_proj_model.": projector_state(frames),
         "first_stage_model.": vae_state(vae),
         "cond_stage_model.model.": {} if pruned else clip_state("text"),
         "embedder.model.visual.": {} if pruned else clip_state("image"),

@@ -47,7 +47,8 @@ class ClipVision:
 
     def encode_image(self, image: Tensor, crop: bool = True) -> SimpleNamespace:
         assert crop or image.shape[1:3] == (self.image_size, self.image_size)
-        return SimpleNamespace(image_embeds=self.net(image.movedim(-1, 1)))
+        rgb = image.movedim(-1, 1)
+        return SimpleNamespace(image_embeds=self.net(rgb), last_hidden_state=self.net.tokens(rgb))
 
 
 class LoadVae:
@@ -66,6 +67,16 @@ class LoadClipVision(LoadVae):
 
     def load(self, name: str) -> tuple[ClipVision]:
         return (ClipVision(state_of("clip_vision", name)),)
+
+
+class LoadText(LoadVae):
+    """The CONDITIONING of an empty text."""
+
+    RETURN_TYPES = ("CONDITIONING",)
+
+    def load(self, name: str) -> tuple[list[Any]]:
+        net = library("tween.dynamicrafter.openclip").text_encoder(state_of("text_encoders", name))
+        return ([[net(net.empty()), {}]],)
 
 
 class Keep:
@@ -175,7 +186,8 @@ class Change:
 
         own = model.clone()
         if how == "memory":
-            own.add_object_patch("diffusion_model.conv_in.forward", full)
+            first = "input_blocks.0.0" if hasattr(own.model.diffusion_model, "input_blocks") else "conv_in"
+            own.add_object_patch(f"diffusion_model.{first}.forward", full)
         elif how == "apart":
             own.add_object_patch("memory_required", lambda *_, **__: float("inf"))
         else:
@@ -224,4 +236,5 @@ NODE_CLASS_MAPPINGS = {
     "TinyKeepNumbers": KeepNumbers,
     "TinyVae": LoadVae,
     "TinyClipVision": LoadClipVision,
+    "TinyText": LoadText,
 }
