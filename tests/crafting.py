@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
-from tweening import weight
+from tweening import picture, weight
 
 from vfi.tween.dynamicrafter.projector import Projector, projector
 from vfi.tween.dynamicrafter.unet import UNet, unet
@@ -63,6 +63,11 @@ def projector_state() -> dict[str, Tensor]:
 @cache
 def tiny_projector() -> Projector:
     return projector(projector_state())
+
+
+def pair(name: str) -> Tensor:
+    """The keyframes of a set, [2,3,H,W]."""
+    return torch.stack([picture(stored(name)[f"input.{which}_u8"]) for which in ("first", "last")])
 
 
 def turned(clip: Tensor) -> Tensor:

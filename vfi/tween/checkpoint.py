@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from torch import Tensor
 
@@ -23,9 +24,10 @@ DECODER = "first_stage_model."
 ENCODER = "conditioner.embedders.3.encoder."
 VISION = "conditioner.embedders.0.open_clip.model.visual."
 
+Names: TypeAlias = "tuple[tuple[str, str], ...]"
+
 AUTOENCODER_NAMES = (
     (r"\.norm_out\.", ".conv_norm_out."),
-    (r"\.conv_out\.time_mix_conv\.", ".time_conv_out."),
     (r"\.mid\.attn_1\.norm\.", ".mid_block.attentions.0.group_norm."),
     (r"\.mid\.attn_1\.proj_out\.", ".mid_block.attentions.0.to_out.0."),
     (r"\.mid\.attn_1\.([qkv])\.", r".mid_block.attentions.0.to_\1."),
@@ -34,6 +36,15 @@ AUTOENCODER_NAMES = (
     (r"\.(down|up)\.(\d+)\.block\.", r".\1_blocks.\2.resnets."),
     (r"\.(down|up)\.(\d+)\.\1sample\.", r".\1_blocks.\2.\1samplers.0."),
     (r"\.nin_shortcut\.", ".conv_shortcut."),
+    (r"\.attentions\.0\.query\.", ".attentions.0.to_q."),
+    (r"\.attentions\.0\.key\.", ".attentions.0.to_k."),
+    (r"\.attentions\.0\.value\.", ".attentions.0.to_v."),
+    (r"\.attentions\.0\.proj_attn\.", ".attentions.0.to_out.0."),
+)
+"""(pattern, replacement) from an autoencoder's names in "Latent Diffusion" to diffusers', applied in this order."""
+
+TIME_NAMES = (
+    (r"\.conv_out\.time_mix_conv\.", ".time_conv_out."),
     (r"^(decoder\..*\.resnets\.\d+)\.((norm|conv)\w+)\.", r"\1.spatial_res_block.\2."),
     (r"\.mix_factor$", ".time_mixer.mix_factor"),
     (r"\.time_stack\.in_layers\.0\.", ".temporal_res_block.norm1."),
@@ -41,7 +52,7 @@ AUTOENCODER_NAMES = (
     (r"\.time_stack\.out_layers\.0\.", ".temporal_res_block.norm2."),
     (r"\.time_stack\.out_layers\.3\.", ".temporal_res_block.conv2."),
 )
-"""(pattern, replacement) from the file's names to diffusers', applied in this order."""
+"""The same for what a decoder along time has besides."""
 
 VISION_NAMES = (
     (r"^class_embedding$", "vision_model.embeddings.class_embedding"),
@@ -51,11 +62,16 @@ VISION_NAMES = (
     (r"^ln_post\.", "vision_model.post_layernorm."),
     (r"^proj$", "visual_projection.weight"),
     (r"^transformer\.resblocks\.", "vision_model.encoder.layers."),
+)
+"""(pattern, replacement) from the names of OpenCLIP's vision half to transformers'."""
+
+LAYER_NAMES = (
     (r"\.ln_(\d)\.", r".layer_norm\1."),
     (r"\.attn\.out_proj\.", ".self_attn.out_proj."),
     (r"\.mlp\.c_fc\.", ".mlp.fc1."),
     (r"\.mlp\.c_proj\.", ".mlp.fc2."),
 )
+"""The same for the layers of both halves of OpenCLIP."""
 
 
 def coders(autoencoder: Autoencoder, vision: Vision) -> Coders:
@@ -87,28 +103,46 @@ def autoencoder_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         for key, value in state.items()
         if key.startswith((f"{encoder}encoder.", f"{encoder}quant_conv."))
     }
-    top = max((int(found[1]) for key in own if (found := re.match(r"decoder\.up\.(\d+)\.", key))), default=0)
+    return in_diffusers_form(own)
+
+
+def in_diffusers_form(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """An autoencoder under diffusers' names, from those of "Latent Diffusion" or of old versions of diffusers.
+
+    With or without layers along time.
+    """
+    video = any(".time_stack." in key for key in state)
+    names = AUTOENCODER_NAMES + TIME_NAMES * video
+    top = max((int(found[1]) for key in state if (found := re.match(r"decoder\.up\.(\d+)\.", key))), default=0)
     made = {}
-    for key, value in own.items():
-        name = renamed(key, AUTOENCODER_NAMES)
-        # The file numbers decoder levels from the largest size down, diffusers from the smallest up.
-        name = re.sub(r"\.up_blocks\.(\d+)\.", lambda found: f".up_blocks.{top - int(found[1])}.", name)
+    for key, value in state.items():
+        name = renamed(key, names)
+        if key.startswith("decoder.up."):
+            # The file numbers decoder levels from the largest size down, diffusers from the smallest up.
+            name = re.sub(r"\.up_blocks\.(\d+)\.", lambda found: f".up_blocks.{top - int(found[1])}.", name)
         made[name] = value.flatten(1) if re.search(r"\.attentions\.0\.to_.*weight$", name) else value
     return made
 
 
-def vision_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The vision model's tensors of a whole checkpoint, under transformers' names."""
+def vision_state(state: Mapping[str, Tensor], prefix: str = VISION) -> dict[str, Tensor]:
+    """The vision model's tensors of a whole checkpoint, which stores them under ``prefix``, under transformers' names."""
+    own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    made = in_transformers_form(own, VISION_NAMES + LAYER_NAMES)
+    if "visual_projection.weight" in made:
+        made["visual_projection.weight"] = made["visual_projection.weight"].T
+    return made
+
+
+def in_transformers_form(state: Mapping[str, Tensor], names: Names) -> dict[str, Tensor]:
+    """OpenCLIP's tensors under other ``names``, with queries, keys and values apart."""
     made = {}
     for key, value in state.items():
-        if not key.startswith(VISION):
-            continue
-        name = renamed(key.removeprefix(VISION), VISION_NAMES)
+        name = renamed(key, names)
         if found := re.match(r"(.*)\.attn\.in_proj_(weight|bias)$", name):
             for part, own in zip("qkv", value.chunk(3), strict=True):
                 made[f"{found[1]}.self_attn.{part}_proj.{found[2]}"] = own
         else:
-            made[name] = value.T if name == "visual_projection.weight" else value
+            made[name] = value
     return made
 
 
@@ -117,7 +151,7 @@ def without_positions(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {key: value for key, value in state.items() if not key.endswith(".position_ids")}
 
 
-def renamed(key: str, names: tuple[tuple[str, str], ...]) -> str:
+def renamed(key: str, names: Names) -> str:
     for there, here in names:
         key = re.sub(there, here, key)
     return key

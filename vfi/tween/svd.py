@@ -102,10 +102,16 @@ def looks_like(state: State) -> str:
         "controlnet_cond_embedding.conv_in.weight": "Framer's ControlNet",
         "mask_token": "Framer's UNet",
         "down_blocks.0.resnets.0.temporal_res_block.conv1.weight": "Stable Video Diffusion's UNet",
+        "decoder.attn_refinement.0.conv.weight": "ToonCrafter's autoencoder",
         "decoder.time_conv_out.weight": "the autoencoder of Stable Video Diffusion",
+        "decoder.conv_out.time_mix_conv.weight": "the autoencoder of Stable Video Diffusion",
+        "encoder.mid_block.resnets.0.conv1.weight": "an autoencoder of single pictures",
+        "encoder.mid.block_1.conv1.weight": "an autoencoder of single pictures",
+        "input_hint_block.0.weight": "a ControlNet of single pictures",
         "vision_model.embeddings.class_embedding": "a CLIP vision model",
         "middle_block.1.transformer_blocks.0.attn2.to_k_ip.weight": "DynamiCrafter's or ToonCrafter's UNet",
         "layers.0.0.to_kv.weight": "the image projector of DynamiCrafter or ToonCrafter",
+        "text_model.embeddings.token_embedding.weight": "a CLIP text model",
         "down_blocks.0.resnets.0.conv1.weight": "an image model in diffusers' form, without temporal layers",
     }
     for key, words in marks.items():

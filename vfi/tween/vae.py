@@ -2,13 +2,16 @@
 
 Rombach et al., "High-Resolution Image Synthesis with Latent Diffusion Models", CVPR 2022; its decoder also works along time
 (Blattmann et al., "Stable Video Diffusion", 2023). It shares its blocks with our UNet, so it needs only a page of code and no
-further package. Parameter names are those of diffusers. Knows nothing of noise or files.
+further package. The blocks also serve autoencoders of single pictures, and of other video models. Parameter names are those of
+diffusers. Knows nothing of noise or files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
+from typing import NamedTuple, TypeAlias
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,6 +22,38 @@ from .layers import Build, Given, Grow, Residual, Spatial
 from .svd import counted, looks_like
 
 EPS = 1e-6
+
+Watch: TypeAlias = "Callable[[Tensor], None]"
+"""Called with what an encoder holds after its first convolution, then after each level, before it is halved."""
+
+Refine: TypeAlias = "Callable[[int, Tensor], Tensor]"
+"""Called with a level of a decoder, the largest being 0, and what its layers made, [F,C,H,W]: replaces it before it grows.
+
+The last call is for what enters the last convolution, with the number of levels.
+"""
+
+
+class Sizes(NamedTuple):
+    """An autoencoder's sizes, read from the shapes of a checkpoint.
+
+    ``widths``: channels per level, each of ``layers`` layers in the encoder and one more in the decoder; ``middle``: layers in
+    the middle of the decoder; ``latent``: channels of the latents.
+    """
+
+    widths: tuple[int, ...]
+    layers: int
+    middle: int
+    latent: int
+
+    @classmethod
+    def read(cls, state: Mapping[str, Tensor]) -> Sizes:
+        first, middle = "encoder.down_blocks.{}.resnets.0.conv1.weight", "decoder.mid_block.resnets.{}"
+        return cls(
+            widths=tuple(state[first.format(level)].shape[0] for level in range(counted(state, first))),
+            layers=counted(state, "encoder.down_blocks.0.resnets.{}.conv1.weight"),
+            middle=max(counted(state, middle + end) for end in (".conv1.weight", ".time_mixer.mix_factor")),
+            latent=state["encoder.conv_out.weight"].shape[0] // 2,
+        )
 
 
 class Look(nn.Module):
@@ -64,16 +99,22 @@ class Halve(nn.Module):
         return self.conv(F.pad(x, (0, 1, 0, 1)))
 
 
+def plain(build: Build, inputs: int, width: int) -> Spatial:
+    return Spatial(build, inputs, width, None, EPS)
+
+
 class Down(nn.Module):
     def __init__(self, build: Build, inputs: int, width: int, layers: int, *, last: bool) -> None:
         super().__init__()
         ends = [(inputs, width)] + [(width, width)] * (layers - 1)
-        self.resnets = nn.ModuleList(Spatial(build, *pair, None, EPS) for pair in ends)
+        self.resnets = nn.ModuleList(plain(build, *pair) for pair in ends)
         self.downsamplers = nn.ModuleList([] if last else [Halve(build, width)])
 
-    def forward(self, x: Tensor, given: Given) -> Tensor:
+    def forward(self, x: Tensor, given: Given, watch: Watch | None = None) -> Tensor:
         for layer in self.resnets:
             x = layer(x, given)
+        if watch is not None:
+            watch(x)
         for halve in self.downsamplers:
             x = halve(x)
         return x
@@ -82,23 +123,27 @@ class Down(nn.Module):
 class Encoder(nn.Module):
     """[B,3,H,W] -> [B,2*latent,H/8,W/8]: mean and log variance of the latents."""
 
-    def __init__(self, build: Build, widths: Sequence[int], layers: int, latent: int) -> None:
+    def __init__(self, build: Build, sizes: Sizes) -> None:
         super().__init__()
+        widths = sizes.widths
         self.conv_in = build.conv(3, widths[0])
         last = len(widths) - 1
         self.down_blocks = nn.ModuleList(
-            Down(build, widths[max(level - 1, 0)], width, layers, last=level == last) for level, width in enumerate(widths)
+            Down(build, widths[max(level - 1, 0)], width, sizes.layers, last=level == last)
+            for level, width in enumerate(widths)
         )
-        middle = [Spatial(build, widths[-1], widths[-1], None, EPS) for _ in range(2)]
+        middle = [plain(build, widths[-1], widths[-1]) for _ in range(2)]
         self.mid_block = Middle(build, middle, widths[-1])
         self.conv_norm_out = build.group_norm(widths[-1], EPS)
-        self.conv_out = build.conv(widths[-1], 2 * latent)
+        self.conv_out = build.conv(widths[-1], 2 * sizes.latent)
 
-    def forward(self, rgb: Tensor) -> Tensor:
+    def forward(self, rgb: Tensor, watch: Watch | None = None) -> Tensor:
         given = Given(1, None, None)
         x = self.conv_in(rgb)
+        if watch is not None:
+            watch(x)
         for block in self.down_blocks:
-            x = block(x, given)
+            x = block(x, given, watch)
         return self.conv_out(F.silu(self.conv_norm_out(self.mid_block(x, given))))
 
 
@@ -107,61 +152,68 @@ def timely(build: Build, inputs: int, width: int) -> Residual:
 
 
 class Up(nn.Module):
-    def __init__(self, build: Build, inputs: int, width: int, layers: int, *, last: bool) -> None:
+    def __init__(self, build: Build, layers: Sequence[nn.Module], width: int, *, last: bool) -> None:
         super().__init__()
-        ends = [(inputs, width)] + [(width, width)] * (layers - 1)
-        self.resnets = nn.ModuleList(timely(build, *pair) for pair in ends)
+        self.resnets = nn.ModuleList(layers)
         self.upsamplers = nn.ModuleList([] if last else [Grow(build, width)])
 
-    def forward(self, x: Tensor, given: Given) -> Tensor:
+    def forward(self, x: Tensor, given: Given, refine: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         for layer in self.resnets:
             x = layer(x, given)
+        if refine is not None:
+            x = refine(x)
         for grow in self.upsamplers:
             x = grow(x, (2 * x.shape[-2], 2 * x.shape[-1]))
         return x
 
 
 class Decoder(nn.Module):
-    """[F,latent,h,w] of the frames of one clip -> [F,3,8h,8w]"""
+    """[F,latent,h,w] of the frames of one clip -> [F,3,8h,8w]; unless ``moving``, each frame without its neighbours."""
 
-    def __init__(self, build: Build, widths: Sequence[int], layers: int, latent: int) -> None:
+    def __init__(self, build: Build, sizes: Sizes, *, moving: bool = True) -> None:
         super().__init__()
-        self.conv_in = build.conv(latent, widths[-1])
-        self.mid_block = Middle(build, [timely(build, widths[-1], widths[-1]) for _ in range(layers)], widths[-1])
-        wide = (widths[-1], *reversed(widths))
+        layer = timely if moving else plain
+        narrow, wide = sizes.widths[0], sizes.widths[-1]
+        self.conv_in = build.conv(sizes.latent, wide)
+        self.mid_block = Middle(build, [layer(build, wide, wide) for _ in range(sizes.middle)], wide)
         self.up_blocks = nn.ModuleList(
-            Up(build, inputs, width, layers + 1, last=level == len(widths) - 1)
-            for level, (inputs, width) in enumerate(pairwise(wide))
+            Up(
+                build,
+                [layer(build, inputs, width), *(layer(build, width, width) for _ in range(sizes.layers))],
+                width,
+                last=level == len(sizes.widths) - 1,
+            )
+            for level, (inputs, width) in enumerate(pairwise((wide, *reversed(sizes.widths))))
         )
-        self.conv_norm_out = build.group_norm(widths[0], EPS)
-        self.conv_out = build.conv(widths[0], 3)
-        self.time_conv_out = build.time_conv(3, 3)
+        self.conv_norm_out = build.group_norm(narrow, EPS)
+        self.conv_out = build.conv(narrow, 3)
+        self.time_conv_out = build.time_conv(3, 3) if moving else None
 
-    def forward(self, latents: Tensor) -> Tensor:
+    def forward(self, latents: Tensor, refine: Refine | None = None) -> Tensor:
         given = Given(len(latents), None, None)
         x = self.mid_block(self.conv_in(latents), given)
-        for block in self.up_blocks:
-            x = block(x, given)
-        x = self.conv_out(F.silu(self.conv_norm_out(x)))
-        return self.time_conv_out(x.transpose(0, 1)[None])[0].transpose(0, 1)
+        top = len(self.up_blocks)
+        for level, block in zip(reversed(range(top)), self.up_blocks, strict=True):
+            x = block(x, given, None if refine is None else partial(refine, level))
+        x = F.silu(self.conv_norm_out(x))
+        x = self.conv_out(x if refine is None else refine(top, x))
+        return x if self.time_conv_out is None else self.time_conv_out(x.transpose(0, 1)[None])[0].transpose(0, 1)
 
 
 class Autoencoder(nn.Module):
     """Encoder and decoder; pictures are 0..1. The encoder overflows in float16: use bfloat16 or float32."""
 
-    def __init__(
-        self, widths: Sequence[int], layers: int, latent: int, build: Build | None = None, *, between: bool = True
-    ) -> None:
+    def __init__(self, sizes: Sizes, build: Build | None = None, *, between: bool = True, moving: bool = True) -> None:
         super().__init__()
         build = build or Build()
-        self.latent = latent
-        self.encoder = Encoder(build, widths, layers, latent)
-        self.decoder = Decoder(build, widths, layers, latent)
-        self.quant_conv = build.conv(2 * latent, 2 * latent, kernel=1) if between else nn.Identity()
+        self.latent = sizes.latent
+        self.encoder = Encoder(build, sizes)
+        self.decoder = Decoder(build, sizes, moving=moving)
+        self.quant_conv = build.conv(2 * self.latent, 2 * self.latent, kernel=1) if between else nn.Identity()
 
-    def encode(self, rgb: Tensor) -> Tensor:
+    def encode(self, rgb: Tensor, watch: Watch | None = None) -> Tensor:
         """Encode pictures [B,3,H,W], 0..1 or a little beyond, to their mean latents [B,latent,H/8,W/8]."""
-        return self.quant_conv(self.encoder(rgb * 2 - 1))[:, : self.latent]
+        return self.quant_conv(self.encoder(rgb * 2 - 1, watch))[:, : self.latent]
 
     def decode(self, latents: Tensor) -> Tensor:
         """Decode the latents of a whole clip [F,latent,h,w] to its frames [F,3,8h,8w], 0..1 or a little beyond.
@@ -176,11 +228,7 @@ def autoencoder(state: Mapping[str, Tensor], build: Build | None = None) -> Auto
     if "decoder.time_conv_out.weight" not in state or "encoder.conv_out.weight" not in state:
         raise InputError(f"these weights are {looks_like(state)}: the autoencoder of Stable Video Diffusion is needed")
     build = build or Build()
-    first = "encoder.down_blocks.{}.resnets.0.conv1.weight"
-    widths = [state[first.format(level)].shape[0] for level in range(counted(state, first))]
-    layers = counted(state, "encoder.down_blocks.0.resnets.{}.conv1.weight")
     meta = Build(build.operations, build.attention, "meta", build.dtype)
-    latent = state["decoder.conv_in.weight"].shape[1]
-    net = Autoencoder(widths, layers, latent, meta, between="quant_conv.weight" in state)
+    net = Autoencoder(Sizes.read(state), meta, between="quant_conv.weight" in state)
     load_weights(net, state, looks_like(state), assign=True)
     return net.eval().requires_grad_(False)
