@@ -1,4 +1,4 @@
-"""The vision half of CLIP, which embeds a picture as one token; Stable Video Diffusion uses ViT-H.
+"""The vision half of CLIP, which embeds a picture as one token, or as one for each patch; the video networks use ViT-H.
 
 Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021; weights by Schuhmann et al.,
 "LAION-5B", 2022. This page of code saves the dependency on transformers, whose parameter names it uses. Also owns the resizing
@@ -92,8 +92,11 @@ class Tower(nn.Module):
         self.encoder = Layers([Layer(build, width, inner, heads) for _ in range(depth)])
         self.post_layernorm = build.layer_norm(width)
 
+    def tokens(self, rgb: Tensor) -> Tensor:
+        return self.encoder(self.pre_layrnorm(self.embeddings(rgb)))
+
     def forward(self, rgb: Tensor) -> Tensor:
-        return self.post_layernorm(self.encoder(self.pre_layrnorm(self.embeddings(rgb)))[:, 0])
+        return self.post_layernorm(self.tokens(rgb)[:, 0])
 
 
 class Vision(nn.Module):
@@ -106,9 +109,16 @@ class Vision(nn.Module):
         self.visual_projection = build.linear(width, outputs, bias=False)
 
     def forward(self, rgb: Tensor) -> Tensor:
+        return self.visual_projection(self.vision_model(self._prepared(rgb)))
+
+    def tokens(self, rgb: Tensor) -> Tensor:
+        """All tokens [B,1+N,C] of pictures [B,3,H,W], 0..1: the whole's and each patch's, neither normalised nor projected."""
+        return self.vision_model.tokens(self._prepared(rgb))
+
+    def _prepared(self, rgb: Tensor) -> Tensor:
         small = squeezed(rgb, self.side)
         mean, spread = (small.new_tensor(part)[:, None, None] for part in (MEAN, SPREAD))
-        return self.visual_projection(self.vision_model((small - mean) / spread))
+        return (small - mean) / spread
 
 
 def squeezed(rgb: Tensor, side: int) -> Tensor:
@@ -144,8 +154,11 @@ def vision(state: Mapping[str, Tensor], build: Build | None = None) -> Vision:
     build = build or Build()
     meta = Build(build.operations, build.attention, "meta", build.dtype)
     width, patch, count = patches.shape[0], patches.shape[-1], places.shape[0]
-    inner = state["vision_model.encoder.layers.0.mlp.fc1.weight"].shape[0]
-    depth = counted(state, "vision_model.encoder.layers.{}.mlp.fc1.weight")
+    layer = "vision_model.encoder.layers.{}.mlp.fc1.weight"
+    depth = counted(state, layer)
+    if not depth:
+        raise InputError(f"these weights are {looks_like(state)} without layers: one with layers and projection is needed")
+    inner = state[layer.format(0)].shape[0]
     heads = HEADS if width >= 8 * HEADS else 2
     tower = Tower(meta, width, inner, patch, count, depth, heads)
     net = Vision(tower, width, projection.shape[0], patch * math.isqrt(count - 1), meta)
