@@ -70,8 +70,9 @@ def test_a_picture_has_the_same_tokens_whatever_holds_its_weights():
     assert len(left) == 6
     whole |= {f"embedder.model.{key}": torch.zeros(1) for key in left}
     transformers = vision_state(own, "") | {"vision_model.embeddings.position_ids": torch.arange(17)}
+    both = visual | weights("text"), transformers | {"text_model.final_layer_norm.bias": torch.zeros(1)}
     expected = eye().tokens(shown("small"))
-    for state in (visual, whole, transformers):
+    for state in (visual, whole, transformers, *both):
         assert torch.equal(picture_encoder(state).tokens(shown("small")), expected)
 
 
@@ -87,6 +88,10 @@ def test_the_published_picture_weights_fit():
     [
         (lambda: framer_state("vae"), "are the autoencoder of Stable Video Diffusion: a CLIP vision model"),
         (lambda: weights("text"), "are of an unknown kind: a CLIP vision model"),
+        (
+            lambda: {"image_proj_model.proj_in.bias": torch.zeros(1)},
+            "are a whole checkpoint, DynamiCrafter's or ToonCrafter's: ",
+        ),
         (
             lambda: {
                 key: torch.empty([side * 13 // 10 if side >= 1280 else side for side in own.shape], device="meta")
@@ -132,7 +137,9 @@ def test_a_prompt_has_the_same_tokens_whatever_holds_its_weights():
         for key, value in named.items()
         if "layers.2." not in key and key not in ("text_projection", "logit_scale")
     } | {"text_model.embeddings.position_ids": torch.arange(77)}
-    for state in (whole, transformers):
+    seen = weights("image")
+    both = own | {f"visual.{key}": value for key, value in seen.items()}, transformers | vision_state(seen, "")
+    for state in (whole, transformers, *both):
         assert torch.equal(text_encoder(state)(ids), reader()(ids))
 
 
