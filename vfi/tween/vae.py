@@ -186,6 +186,7 @@ class Decoder(nn.Module):
         x = self.mid_block(self.conv_in(latents), given)
         top = len(self.up_blocks)
         for level, block in zip(reversed(range(top)), self.up_blocks, strict=True):
+            assert isinstance(block, Up)
             for layer in block.resnets:
                 x = layer(x, given)
             if refine is not None:
