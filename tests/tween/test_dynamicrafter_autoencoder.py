@@ -173,7 +173,7 @@ def test_weights_of_another_precision_stay_what_they_are():
 
 
 @torch.no_grad()
-def test_attention_to_the_keyframes_asks_for_all_frames_at_once():
+def test_attention_to_the_keyframes_asks_for_all_frames_at_once_or_in_parts(monkeypatch):
     asked: list[tuple[int, ...]] = []
 
     def looked(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
@@ -181,8 +181,12 @@ def test_attention_to_the_keyframes_asks_for_all_frames_at_once():
         return attend(q, k, v, heads)
 
     net = autoencoder(vae_state("toon_vae"), Build(attention=looked))
-    net.decode(stored("toon_vae")["input.z"], references())
+    whole = net.decode(stored("toon_vae")["input.z"], references())
     assert asked[1:] == [(8, 1, 6 * 8 * 16, 2 * 8 * 16), (8, 1, 6 * 16 * 32, 2 * 16 * 32)]
+    asked.clear()
+    monkeypatch.setattr("vfi.tween.dynamicrafter.autoencoder.SCORES", 8 * 1000 * 2 * 16 * 32)
+    assert apart(net.decode(stored("toon_vae")["input.z"], references()), whole) < CLOSE
+    assert [count for _, _, count, _ in asked[2:]] == [1000, 1000, 1000, 72]
 
 
 @pytest.mark.parametrize(

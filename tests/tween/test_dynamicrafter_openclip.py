@@ -57,7 +57,7 @@ def test_pictures_are_prepared_as_published():
 
 
 @torch.no_grad()
-def test_a_picture_has_the_same_tokens_whatever_holds_its_weights():
+def test_a_picture_has_the_same_tokens_whatever_holds_its_clip_state():
     own = clip_state("image")
     visual = {f"visual.{key}": value for key, value in own.items()}
     whole = {f"embedder.model.{key}": value for key, value in visual.items()}
@@ -66,8 +66,9 @@ def test_a_picture_has_the_same_tokens_whatever_holds_its_weights():
     assert len(left) == 6
     whole |= {f"embedder.model.{key}": torch.zeros(1) for key in left}
     transformers = vision_state(own, "") | {"vision_model.embeddings.position_ids": torch.arange(17)}
+    both = visual | clip_state("text"), transformers | {"text_model.final_layer_norm.bias": torch.zeros(1)}
     expected = eye().tokens(shown("small"))
-    for state in (visual, whole, transformers):
+    for state in (visual, whole, transformers, *both):
         assert torch.equal(picture_encoder(state).tokens(shown("small")), expected)
 
 
@@ -83,6 +84,10 @@ def test_the_published_picture_weights_fit():
     [
         (lambda: framer_state("vae"), "are the autoencoder of Stable Video Diffusion: a CLIP vision model"),
         (lambda: clip_state("text"), "are a CLIP text model: a CLIP vision model"),
+        (
+            lambda: {"image_proj_model.proj_in.bias": torch.zeros(1)},
+            "are a whole checkpoint, DynamiCrafter's or ToonCrafter's: ",
+        ),
         (
             lambda: {
                 key: torch.empty([side * 13 // 10 if side >= 1280 else side for side in own.shape], device="meta")
@@ -113,13 +118,14 @@ def test_tokens_of_a_prompt_are_as_published():
     data = stored("dc_clip")
     assert apart(reader()(data["input.token_ids"]), data["expected.text"]) < CLOSE
     # With one layer more, which is left out, all published ones are used.
-    own = clip_state("text")
-    more = {key.replace("resblocks.2.", "resblocks.3."): value for key, value in own.items() if "resblocks.2." in key}
-    assert apart(text_encoder(own | more)(data["input.token_ids"]), data["expected.text_last_layer"]) < CLOSE
+    more = {
+        key.replace("resblocks.2.", "resblocks.3."): own for key, own in clip_state("text").items() if "resblocks.2." in key
+    }
+    assert apart(text_encoder(clip_state("text") | more)(data["input.token_ids"]), data["expected.text_last_layer"]) < CLOSE
 
 
 @torch.no_grad()
-def test_a_prompt_has_the_same_tokens_whatever_holds_its_weights():
+def test_a_prompt_has_the_same_tokens_whatever_holds_its_clip_state():
     own, ids = clip_state("text"), stored("dc_clip")["input.token_ids"]
     whole = {f"cond_stage_model.model.{key}": value for key, value in own.items()} | {"out.weight": torch.zeros(1)}
     named = in_transformers_form(own, TEXT_NAMES + LAYER_NAMES)
@@ -129,7 +135,9 @@ def test_a_prompt_has_the_same_tokens_whatever_holds_its_weights():
         for key, value in named.items()
         if "layers.2." not in key and key not in ("text_projection", "logit_scale")
     } | {"text_model.embeddings.position_ids": torch.arange(77)}
-    for state in (whole, transformers):
+    seen = clip_state("image")
+    both = own | {f"visual.{key}": value for key, value in seen.items()}, transformers | vision_state(seen, "")
+    for state in (whole, transformers, *both):
         assert torch.equal(text_encoder(state)(ids), reader()(ids))
 
 

@@ -126,7 +126,7 @@ class Mix(nn.Module):
 
     def forward(self, spatial: Tensor, temporal: Tensor) -> Tensor:
         share = torch.sigmoid(self.sign * self.mix_factor).to(spatial)
-        return share * spatial + (1 - share) * temporal
+        return (share * spatial).add_((1 - share) * temporal)
 
 
 # --- convolution --------------------------------------------------------------------------------------------------------------
@@ -163,7 +163,8 @@ class Temporal(nn.Module):
         made = self.conv1(F.silu(self.norm1(x)))
         if self.time_emb_proj is not None:
             made = made + self.time_emb_proj(given.time)[:, :, None, None, None]
-        return x + self.conv2(F.silu(self.norm2(made)))
+        made = F.silu(self.norm2(made))
+        return x + self.conv2(made)
 
 
 class Residual(nn.Module):

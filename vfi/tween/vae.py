@@ -9,7 +9,6 @@ diffusers. Knows nothing of noise or files.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
@@ -152,19 +151,12 @@ def timely(build: Build, inputs: int, width: int) -> Residual:
 
 
 class Up(nn.Module):
+    """A level of a `Decoder`, which calls its layers itself: at full size, no input of a level outlives its first layer."""
+
     def __init__(self, build: Build, layers: Sequence[nn.Module], width: int, *, last: bool) -> None:
         super().__init__()
         self.resnets = nn.ModuleList(layers)
         self.upsamplers = nn.ModuleList([] if last else [Grow(build, width)])
-
-    def forward(self, x: Tensor, given: Given, refine: Callable[[Tensor], Tensor] | None = None) -> Tensor:
-        for layer in self.resnets:
-            x = layer(x, given)
-        if refine is not None:
-            x = refine(x)
-        for grow in self.upsamplers:
-            x = grow(x, (2 * x.shape[-2], 2 * x.shape[-1]))
-        return x
 
 
 class Decoder(nn.Module):
@@ -194,7 +186,13 @@ class Decoder(nn.Module):
         x = self.mid_block(self.conv_in(latents), given)
         top = len(self.up_blocks)
         for level, block in zip(reversed(range(top)), self.up_blocks, strict=True):
-            x = block(x, given, None if refine is None else partial(refine, level))
+            assert isinstance(block, Up)
+            for layer in block.resnets:
+                x = layer(x, given)
+            if refine is not None:
+                x = refine(level, x)
+            for grow in block.upsamplers:
+                x = grow(x, (2 * x.shape[-2], 2 * x.shape[-1]))
         x = F.silu(self.conv_norm_out(x))
         x = self.conv_out(x if refine is None else refine(top, x))
         return x if self.time_conv_out is None else self.time_conv_out(x.transpose(0, 1)[None])[0].transpose(0, 1)

@@ -29,6 +29,9 @@ HEADS = 8
 BATCH = 1 << 19
 """Pixels that are decoded at once where frames do not depend on each other: about 1 GB in float32."""
 
+SCORES = 1 << 29
+"""Scores of attention that are computed at once: about 1 GB in bfloat16, where attention stores them at all."""
+
 LEAST = 5
 """Minimum number of frames of which the middle ones can be decoded apart."""
 
@@ -84,8 +87,10 @@ class Look(nn.Module):
     def forward(self, x: Tensor, seen: Tensor) -> Tensor:
         cells = self.norm(x).flatten(2).transpose(1, 2)
         known = seen.flatten(2).transpose(1, 2).flatten(0, 1)[None]
-        # All frames see the same cells: as one long list of queries they need these only once.
-        found = self.attend(self.to_q(cells).flatten(0, 1)[None], self.to_k(known), self.to_v(known), HEADS)
+        keys, values = self.to_k(known), self.to_v(known)
+        # All frames see the same cells, so their queries form one long list.
+        parts = self.to_q(cells).flatten(0, 1)[None].split(max(1, SCORES // (HEADS * keys.shape[1])), dim=1)
+        found = torch.cat([self.attend(part, keys, values, HEADS) for part in parts], dim=1)
         return x + self.to_out(found).reshape(cells.shape).transpose(1, 2).reshape(x.shape)
 
 

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from ...core import InputError
 from ...model import weights
 from ..checkpoint import DECODER
 from ..files import File, Made, made, named

@@ -49,18 +49,25 @@ def causal(queries: Tensor, keys: Tensor, values: Tensor, heads: int) -> Tensor:
     return join(F.scaled_dot_product_attention(q, k, v, is_causal=True))
 
 
+class Words(nn.Module):
+    """Ids [B,77] -> [B,77,C]: what each stands for, with position embeddings."""
+
+    def __init__(self, build: Build, vocabulary: int, width: int) -> None:
+        super().__init__()
+        self.token_embedding = nn.ParameterDict({"weight": build.parameter(vocabulary, width)})
+        self.position_embedding = nn.ParameterDict({"weight": build.parameter(LENGTH, width)})
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return F.embedding(ids, self.token_embedding["weight"]) + self.position_embedding["weight"]
+
+
 class Text(nn.Module):
     """Embeds ids [B,77] as tokens [B,77,C]."""
 
     def __init__(self, vocabulary: int, width: int, inner: int, depth: int, heads: int, build: Build) -> None:
         super().__init__()
         self.vocabulary = vocabulary
-        self.embeddings = nn.ModuleDict(
-            {
-                name: nn.ParameterDict({"weight": build.parameter(count, width)})
-                for name, count in (("token_embedding", vocabulary), ("position_embedding", LENGTH))
-            }
-        )
+        self.embeddings = Words(build, vocabulary, width)
         # Another program's attention knows no mask, and 77 tokens are too few to gain from it.
         layer = replace(build, attention=causal)
         self.encoder = Layers([Layer(layer, width, inner, heads) for _ in range(depth)])
@@ -70,8 +77,7 @@ class Text(nn.Module):
         """Raises `InputError` unless ``ids`` are [B,77] of this vocabulary."""
         if ids.ndim != 2 or ids.shape[1] != LENGTH or bool((ids < 0).any() | (ids >= self.vocabulary).any()):
             raise InputError(f"ids of shape {list(ids.shape)} were given: [B, {LENGTH}] below {self.vocabulary} is needed")
-        words, places = (self.embeddings[name]["weight"] for name in ("token_embedding", "position_embedding"))
-        return self.final_layer_norm(self.encoder(F.embedding(ids, words) + places))
+        return self.final_layer_norm(self.encoder(self.embeddings(ids)))
 
     def ids(self, prompt: str, tokenizer: Tokenizer | None = None) -> Tensor:
         """The ids [1,77] of a prompt, on the device of the weights; what exceeds 75 tokens is cut off, as published.
@@ -87,7 +93,7 @@ class Text(nn.Module):
             own = tokenizer.ids(prompt)[: LENGTH - 2]
         # The last two entries of the vocabulary mark start and end.
         ids = [self.vocabulary - 2, *own, self.vocabulary - 1]
-        return torch.tensor([ids + [0] * (LENGTH - len(ids))], device=self.final_layer_norm.weight.device)
+        return torch.tensor([ids + [0] * (LENGTH - len(ids))], device=next(self.parameters()).device)
 
     def empty(self) -> Tensor:
         """The ids [1,77] of an empty prompt, which need no vocabulary."""
@@ -97,21 +103,25 @@ class Text(nn.Module):
 def picture_encoder(state: Mapping[str, Tensor], build: Build | None = None) -> Vision:
     """Build ViT-H's vision half around these weights, without a copy: `vision.Vision.tokens` gives what the network needs.
 
-    ``state``: a whole checkpoint, its part ``embedder.model.visual.`` with or without this prefix, or the vision half in
-    transformers' form. Raises `InputError`.
+    ``state``: a whole checkpoint, its part ``embedder.model.visual.`` with or without this prefix, or CLIP's vision half, or
+    both, in OpenCLIP's or transformers' form. Raises `InputError`.
     """
     prefix = next((own for own in (PICTURES, "visual.") if any(key.startswith(own) for key in state)), "")
-    own = vision_state(state, prefix) if f"{prefix}class_embedding" in state else without_positions(state)
+    if f"{prefix}class_embedding" in state:
+        own = vision_state(state, prefix)
+    else:
+        seen = {key: value for key, value in state.items() if key.startswith(("vision_model.", "visual_projection."))}
+        own = without_positions(seen or state)
     net = vision(own, build)
-    _check_width(net.vision_model.pre_layrnorm.weight.shape[0], PICTURE_WIDTH, "vision")
+    _check_width(len(net.vision_model.embeddings.class_embedding), PICTURE_WIDTH, "vision")
     return net
 
 
 def text_encoder(state: Mapping[str, Tensor], build: Build | None = None) -> Text:
     """Build ViT-H's text half around these weights, without a copy and without its last layer.
 
-    ``state``: a whole checkpoint, its part ``cond_stage_model.model.`` with or without this prefix, or the text encoder of
-    Stable Diffusion 2 in transformers' form; OpenCLIP's file of both halves too. Raises `InputError`.
+    ``state``: a whole checkpoint, its part ``cond_stage_model.model.`` with or without this prefix, or CLIP's text half, as in
+    Stable Diffusion 2, or both, in OpenCLIP's or transformers' form. Raises `InputError`.
     """
     own = {key.removeprefix(TEXTS): value for key, value in state.items() if key.startswith(TEXTS)} or state
     if "token_embedding.weight" in own:
@@ -125,13 +135,8 @@ def text_encoder(state: Mapping[str, Tensor], build: Build | None = None) -> Tex
         raise InputError(f"these weights are {looks_like(state)}: OpenCLIP's text half, of ViT-H, is needed")
     vocabulary, width = words.shape
     _check_width(width, TEXT_WIDTH, "text")
-    unused = ("text_projection", "logit_scale", "visual.")
-    layers = tuple(f"encoder.layers.{index}." for index in range(depth))
-    own = {
-        key: value
-        for key, value in own.items()
-        if not key.startswith(unused) and (key.startswith(layers) or not key.startswith("encoder."))
-    }
+    used = ("embeddings.", "final_layer_norm.", *(f"encoder.layers.{index}." for index in range(depth)))
+    own = {key: value for key, value in own.items() if key.startswith(used)}
     meta = replace(build or Build(), device="meta")
     net = Text(vocabulary, width, inner.shape[0], depth, HEADS if width == TEXT_WIDTH else 2, meta)
     load_weights(net, own, "OpenCLIP's text half", assign=True)
