@@ -47,7 +47,7 @@ class LoadSvdParts(Node):
                 ),
             ],
             outputs=[
-                io.Vae.Output("vae", tooltip="For Framer and Generative Inbetweening, and for VAE Decode."),
+                io.Vae.Output("vae", tooltip="For Framer and Generative Inbetweening."),
                 io.ClipVision.Output(
                     "clip_vision", display_name="clip vision", tooltip="For Framer and Generative Inbetweening."
                 ),
