@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from types import SimpleNamespace
 
 import pytest
@@ -76,3 +77,20 @@ def test_a_cancelled_run_ends_between_two_pairs(run, raft, server, monkeypatch: 
     with pytest.raises(KeyboardInterrupt):
         run("InbetweenFlowPicture", images=torch.rand(9, 40, 60, 3), optical_flow=raft)
     assert raft.model.calls == 3
+
+
+def test_it_guides_models_that_estimate_no_motion(run, raft, part):
+    wrappers, opened = part("vfi.model.wrappers"), part("nodes.load").opened
+    start = {
+        "track_path": torch.tensor([[[10.0, 20.0]], [[30.0, 20.0]]]),
+        "track_visibility": torch.ones(2, 1, dtype=torch.bool),
+    }
+    asked = {"tracks": start, "strength": 1.0, "auto": False, "optical_flow": raft}
+    (guided,) = run("InbetweenGuide", model=opened("linear"), **asked)
+    ready = part("nodes.model").over(guided.ready((40, 60)), Fraction(1))
+    assert not wrappers.estimates_motion(ready.model)
+    ready(torch.rand(1, 2, 3, 40, 60), torch.tensor([0.5]))
+    assert raft.model.calls == 2
+    (own,) = run("InbetweenGuide", model=opened("dis"), **asked)
+    own.ready((40, 60))(torch.rand(1, 2, 3, 40, 60), torch.tensor([0.5]))
+    assert raft.model.calls == 2
