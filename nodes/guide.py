@@ -14,6 +14,7 @@ from . import inputs
 from .load import usual
 from .model import Following, Model, ModelType, Several
 from .node import Node
+from .optical_flow import FlowModel, flow_input
 
 
 class GuideModel(Node):
@@ -39,6 +40,10 @@ class GuideModel(Node):
                     optional=True,
                     tooltip="One mask per object in the first frame: a track that starts in a mask moves all of it, and "
                     "nothing else. Without masks, the region that moves with a track is estimated.",
+                ),
+                flow_input(
+                    "Estimates motion for a model that estimates none, such as SepConv, in place of dis: from Load "
+                    "Optical Flow Model."
                 ),
                 io.Float.Input(
                     "strength",
@@ -66,9 +71,11 @@ class GuideModel(Node):
         tracks: Mapping[str, Any] | None = None,
         parts: Tensor | None = None,
         model: Model | Several | Following | None = None,
+        optical_flow: Any = None,
     ) -> io.NodeOutput:
         if tracks is None and not auto:
             raise InputError("there is nothing to follow: connect tracks or turn auto on")
         if isinstance(model, Following):
             raise InputError("the model already follows a guide: join the tracks with Edit Tracks")
-        return io.NodeOutput(Following(usual(model), Guide(auto=auto, strength=strength, parts=parts), tracks))
+        flow = None if optical_flow is None else FlowModel(optical_flow)
+        return io.NodeOutput(Following(usual(model), Guide(auto=auto, strength=strength, parts=parts), tracks, flow))

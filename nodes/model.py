@@ -18,7 +18,7 @@ from ..vfi.core import InputError, Interpolator
 from ..vfi.model import backends
 from ..vfi.model.load import Part, assemble
 from ..vfi.model.precision import dtype_of
-from ..vfi.model.wrappers import VIEWS
+from ..vfi.model.wrappers import VIEWS, estimates_motion
 from ..vfi.motion.guided import Guide, Guided
 from ..vfi.pixels.transfer import Transfer
 from ..vfi.tracks.arrays import of_core
@@ -94,16 +94,22 @@ class Several:
 
 @dataclass(frozen=True)
 class Following:
-    """A model that follows a ``guide`` and ``tracks``: ComfyUI's TRACKS, in pixels of the frames that it is given."""
+    """A model that follows a ``guide`` and ``tracks``: ComfyUI's TRACKS, in pixels of the frames that it is given.
+
+    ``flow``: what estimates motion for a model that estimates none, see `optical_flow.FlowModel`.
+    """
 
     model: Model | Several
     guide: Guide
     tracks: Mapping[str, Any] | None = None
+    flow: Any = None
 
     def ready(self, size: tuple[int, int], transfer: Transfer | None = None) -> Interpolator:
         """As `Model.ready`."""
         tracks = None if self.tracks is None else of_core(self.tracks, (size[1], size[0]))
-        return Guided(self.model.ready(size, transfer), replace(self.guide, tracks=tracks))
+        ready = self.model.ready(size, transfer)
+        eye = None if self.flow is None or estimates_motion(ready) else self.flow.ready(size)
+        return Guided(ready, replace(self.guide, tracks=tracks), eye=eye)
 
     def augmented(self, tta: str) -> Following:
         return replace(self, model=self.model.augmented(tta))
@@ -113,7 +119,7 @@ def over(model: Interpolator, seconds: Fraction | None) -> Interpolator:
     """``model`` with its tracks, if any, spread over a clip whose last frame is at ``seconds``, if that is known."""
     if not seconds or not isinstance(model, Guided) or model.guide.tracks is None:
         return model
-    return Guided(model.model, replace(model.guide, span=(Fraction(0), seconds)))
+    return Guided(model.model, replace(model.guide, span=(Fraction(0), seconds)), eye=model.eye)
 
 
 def loaded(models: Sequence[Model], size: tuple[int, int], transfer: Transfer | None) -> Interpolator:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from comfy_api.v0_0_2 import io
 from torch import Tensor
 
@@ -11,6 +13,7 @@ from . import bridge, inputs
 from .load import usual
 from .model import Model
 from .node import Node
+from .optical_flow import flow_input, source
 
 CATEGORY = "Inbetween/quality"
 
@@ -30,6 +33,7 @@ class FlowPicture(Node):
                     "LDMVFI, linear and nearest do not."
                 ),
                 io.Image.Input("images", tooltip="The frames, in order."),
+                flow_input("The optical flow model whose flow is shown, in place of a model: from Load Optical Flow Model."),
                 io.Combo.Input(
                     "toward",
                     options=["next", "previous"],
@@ -75,11 +79,17 @@ class FlowPicture(Node):
 
     @classmethod
     def execute(
-        cls, images: Tensor, toward: flow.Toward, radius: float, t: float = 0.5, model: Model | None = None
+        cls,
+        images: Tensor,
+        toward: flow.Toward,
+        radius: float,
+        t: float = 0.5,
+        model: Model | None = None,
+        optical_flow: Any = None,
     ) -> io.NodeOutput:
         bridge.checked(images)
         bridge.room(len(images), (*images.shape[1:3], 5))  # the picture, which begins as the flow, and two masks
-        ready = usual(model).ready(images.shape[1:3])
+        ready = usual(source(model, optical_flow)).ready(images.shape[1:3])
         found = flow.motions(bridge.frames_of_images(images, DEFAULT_RATE), ready, t)
         pictures = images.new_empty((*images.shape[:3], 3))
         occlusion, weight = images.new_empty((2, *images.shape[:3]))

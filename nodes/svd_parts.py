@@ -28,15 +28,15 @@ class LoadSvdParts(Node):
             node_id="InbetweenLoadSvdParts",
             display_name="Load SVD VAE and CLIP Vision",
             category=CATEGORY,
-            description="Loads the VAE and the image encoder of Stable Video Diffusion from two files, 1.5 GB in float16, in place "
-            "of its whole checkpoint. The weights have their own licence from Stability AI.",
+            description="Loads the VAE and the image encoder of Stable Video Diffusion from two files, 1.5 GB in float16, in "
+            "place of its whole checkpoint. The weights have their own licence from Stability AI.",
             search_aliases=["svd", "stable video diffusion", "vae loader", "clip vision loader", "image encoder", "framer"],
             inputs=[
                 io.Combo.Input(
                     "vae",
                     options=files_in("vae"),
-                    tooltip="The VAE of Stable Video Diffusion, in models/vae: the file in the folder vae of its diffusers format, "
-                    "or svd-vae, which `vfi models fetch framer` brings.",
+                    tooltip="The VAE of Stable Video Diffusion, in models/vae: the file in the folder vae of its diffusers "
+                    "format, or svd-vae, which `vfi models fetch framer` brings.",
                 ),
                 io.Combo.Input(
                     "image_encoder",
@@ -47,7 +47,7 @@ class LoadSvdParts(Node):
                 ),
             ],
             outputs=[
-                io.Vae.Output("vae", tooltip="For Framer and Generative Inbetweening, and for VAE Decode."),
+                io.Vae.Output("vae", tooltip="For Framer and Generative Inbetweening."),
                 io.ClipVision.Output(
                     "clip_vision", display_name="clip vision", tooltip="For Framer and Generative Inbetweening."
                 ),

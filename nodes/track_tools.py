@@ -25,6 +25,7 @@ from ..vfi.tracks.sketch import Style, sketch
 from . import bridge, servers
 from .model import Model, ModelType
 from .node import Node
+from .optical_flow import flow_input, source
 from .tracks import CATEGORY, FIRST, GROUND, LAST, drawing_output, frames_input, shown, size_inputs
 
 log = logging.getLogger(__name__)
@@ -146,6 +147,9 @@ class FollowPoints(Node):
                     optional=True,
                     tooltip="Points follow this model's optical flow. Without a model, each is tracked by its surroundings.",
                 ),
+                flow_input(
+                    "Points follow the flow of this model, from Load Optical Flow Model, which sees at most 1280x736 pixels."
+                ),
                 io.Int.Input("count", default=16, min=1, max=1000, tooltip="Number of points to choose without start."),
                 io.Float.Input(
                     "apart",
@@ -182,11 +186,13 @@ class FollowPoints(Node):
         start: Mapping[str, Any] | None = None,
         model: Model | None = None,
         within: float = WITHIN,
+        optical_flow: Any = None,
     ) -> io.NodeOutput:
         height, width = bridge.checked(images).shape[1:3]
         frames = bridge.frames_of_images(images, Fraction(24))
         points = corners(next(frames), count, apart) if start is None else of_core(start, (width, height)).path[0]
-        ready = None if model is None else model.ready((height, width))
+        motion = source(model, optical_flow)
+        ready = None if motion is None else motion.ready((height, width))
         watched = bridge.watched(bridge.frames_of_images(images, Fraction(24)), len(images))
         tracks = follow(watched, points, ready, within=within)
         drawing = Document.through(tracks, TOLERANCE, bridge.heard(range(tracks.count))).to_json()

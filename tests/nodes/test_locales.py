@@ -14,6 +14,7 @@ STEP = "out of step: run `python -m tests.locales`, and translate what it lists"
 OF_COMFYUI = (
     *("Load Video", "Load Image", "Mask Editor", "Save Video", "Get Video Components", "Curve Editor", "Apply ControlNet"),
     "Load Checkpoint Image Only",
+    "Load Optical Flow Model",
 )
 """ComfyUI's own nodes: a translation calls them as ComfyUI does in that language."""
 

@@ -76,12 +76,7 @@ class Dis:
         """Flow in both directions, from the `encode` output of both frames."""
         before, after = features
         forward, backward = (find_flow(*pair).to(frames[0].device) for pair in ((before, after), (after, before)))
-        return Prepared(
-            (frames[0], frames[1]),
-            forward,
-            backward,
-            (agreement(forward, backward, TOLERANCE), agreement(backward, forward, TOLERANCE)),
-        )
+        return agreeing((frames[0], frames[1]), forward, backward)
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
         before, after = (rgb.float() for rgb in prepared.frames)
@@ -117,6 +112,12 @@ class Dis:
             trust = t * (agreed1 + DOUBT) if own else (1 - t) * (agreed0 + DOUBT)
             parts = torch.cat((velocity, weight0 / (weight0 + weight1), (1 - seen0) * (1 - seen1), trust), dim=1)
             yield _at_size(parts, frames[0].shape[-2:], t)
+
+
+def agreeing(frames: tuple[Tensor, Tensor], forward: Tensor, backward: Tensor) -> Prepared:
+    """Flow in both directions, from whatever source, [B,2,h,w] in its own pixels, with where it can be trusted."""
+    certain = agreement(forward, backward, TOLERANCE), agreement(backward, forward, TOLERANCE)
+    return Prepared(frames, forward, backward, certain)
 
 
 def _at_size(parts: Tensor, size: Sequence[int], t: Tensor) -> tuple[Motion, Tensor]:

@@ -172,8 +172,8 @@ def show_file(args: Namespace) -> int:
         if args.json:
             print_json(members)
         else:
-            for row in members:
-                catalogue.print_model(row)
+            for member in members:
+                catalogue.print_model(member)
         return 0
     row = next((row for row in catalogue.rows() if row["name"] == args.file and not row["builtin"]), None)
     if row is not None and not row["path"]:

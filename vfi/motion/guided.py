@@ -105,14 +105,18 @@ class Prepared(NamedTuple):
 class Guided(wrappers.Wrapper):
     """Makes any two-frame ``model`` that is ready to use follow a `Guide`.
 
-    Motion that is not drawn is the model's own, or `dis`'s if it estimates none. Frames without leading points are
-    bit-identical to the model's, and so are areas far from all points, unless motion is large: then the whole frame is made
-    by way of the middle frame. Led frames take about four times the model's time. Raises `InputError` for a model that takes
-    more than two frames.
+    Motion that is not drawn is the model's own, or, if it estimates none, that of ``eye``, by default `dis`. Frames without
+    leading points are bit-identical to the model's, and so are areas far from all points, unless motion is large: then the
+    whole frame is made by way of the middle frame. Led frames take about four times the model's time. Raises `InputError` for
+    a model that takes more than two frames.
     """
 
     def __init__(
-        self, model: Interpolator, guide: Guide, place: tuple[Fraction, Fraction] = (Fraction(0), Fraction(1))
+        self,
+        model: Interpolator,
+        guide: Guide,
+        place: tuple[Fraction, Fraction] = (Fraction(0), Fraction(1)),
+        eye: Moves | None = None,
     ) -> None:
         """``place``: where on the tracks the two frames lie, each 0 to 1."""
         if model.spec.window != 2:
@@ -121,7 +125,7 @@ class Guided(wrappers.Wrapper):
         self.guide = guide
         self.seeks = guide.auto and guide.strength > 0
         self.place = place
-        self.eye: Moves = model if wrappers.estimates_motion(model) else wrappers.Padded(Dis())
+        self.eye: Moves = model if wrappers.estimates_motion(model) else eye or wrappers.Padded(Dis())
 
     def during(self, start: Fraction, end: Fraction) -> Guided:
         """The guide for the frames between two instants of the clip; see `core.Timed`."""
@@ -129,7 +133,7 @@ class Guided(wrappers.Wrapper):
             return self
         first, last = self.guide.span
         place = [min(max((time - first) / (last - first), Fraction(0)), Fraction(1)) for time in (start, end)]
-        return Guided(self.model, self.guide, (place[0], place[1]))
+        return Guided(self.model, self.guide, (place[0], place[1]), self.eye)
 
     def prepare(self, features: Sequence[Any], frames: Sequence[Tensor]) -> Prepared:
         inner = wrappers.prepare(self.model, features, frames)

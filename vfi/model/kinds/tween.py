@@ -1,7 +1,7 @@
 """Published weights that generate clips from keyframes: Framer, Generative Inbetweening, DynamiCrafter, ToonCrafter, and their parts.
 
-The UNets are in diffusers' form, the image encoder in transformers'. Most are published as ``diffusion_pytorch_model.safetensors``
-in a folder for each part. Knows nothing of what is done with them: see `vfi.tween`.
+The UNets are in diffusers' form, the image encoder in transformers'. Most are published as
+``diffusion_pytorch_model.safetensors``, in a folder for each part. Knows nothing of what is done with them: see `vfi.tween`.
 """
 
 from __future__ import annotations
