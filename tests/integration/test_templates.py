@@ -168,9 +168,7 @@ def test_it_opens_clean_and_runs(page: Any, fresh: ComfyUI, name: str):
 
 
 def test_every_example_without_foreign_weights_is_compared():
-    assert set(EXPECTED) == {
-        title(name) for name in EXAMPLES if name != APP and not foreign(name)
-    }
+    assert set(EXPECTED) == {title(name) for name in EXAMPLES if name != APP and not foreign(name)}
 
 
 def test_the_editor_shows_the_ends_of_an_example_clip_before_a_run(page: Any):
