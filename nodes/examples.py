@@ -44,8 +44,8 @@ class ExampleClip(Node):
                     "file",
                     options=list(CLIPS),
                     default=CLIPS[0],
-                    tooltip="The clip: a fox in snow, a view that swings back and forth, two shots with a cut between them, or two "
-                    "clips such as hosted models give back.",
+                    tooltip="The clip: a fox in snow, a view that swings back and forth, two shots with a cut between them, or "
+                    "two clips such as hosted models give back.",
                 ),
             ],
             outputs=[io.Video.Output("video", tooltip="The clip, as Load Video would give it.")],

@@ -177,7 +177,8 @@ class VaceKeyframes(Node):
                 f"after ({span.after}): ask for a longer clip, or keep fewer frames"
             )
         found = span.places(places, count)
-        bridge.room(2 * length, (height, width, 3))  # this, and the copy that WanVaceToVideo makes
+        needed = 2 * length * height * width * 3 * 4  # this one in floats, and the copy that WanVaceToVideo makes
+        bridge.fits(needed, f"control videos of {length} frames of {width}x{height}", "ask for fewer frames, or a smaller size")
         known = chain(
             enumerate(pictures_of(head, size)),
             zip((place.frame for place in found), pictures_of(keyframes, size), strict=True),

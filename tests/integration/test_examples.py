@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -170,12 +171,12 @@ def faults_of_hosted_clips_are_gone(comfyui, workflow, outputs):
     assert max(apart(*pair) for pair in pairs) < 8  # repeats say when a frame was shown, not quite when it was taken
     assert max(apart(*pair) for pair in pairs[::2]) < 4.5
     assert max(abs(one.mean() - other.mean()) for one, other in pairs) < 4  # the flash adds 54
-    steps = [apart(*pair) for pair in zip(frames[:64], frames[1:65], strict=True)]
+    steps = [apart(*pair) for pair in pairwise(frames[:65])]  # the last one is held
     assert min(steps) > 0.4 * float(np.median(steps))  # a repeated frame is no step
     assert max(steps) < 2.5 * float(np.median(steps))
-    seam, found = (output["text"][0] for output in outputs.values() if "text" in output)
-    assert "1 shared frames left out" in seam
-    assert "1 flash" in found
+    told = "\n".join(output["text"][0] for output in outputs.values() if "text" in output)
+    assert "1 shared frames left out" in told
+    assert "1 flash" in told
 
 
 EXPECTED = {

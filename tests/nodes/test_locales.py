@@ -76,7 +76,7 @@ def test_everything_is_translated(texts):
 def test_numbers_names_and_options_survive(nodes, texts):
     """Numbers, files, models, products and the options of a choice, which the browser shows in English."""
     ours = {node.define_schema().display_name for node in nodes.values()}
-    called = re.compile("|".join(sorted((*map(base, ours), *OF_COMFYUI), key=len, reverse=True)))
+    called = re.compile(rf"\b(?:{'|'.join(sorted((*map(base, ours), *OF_COMFYUI), key=len, reverse=True))})\b")
     options: dict[str, set[str]] = {}
     for one in parts(nodes):
         keys = [key for option in one.options or [] if isinstance(key := getattr(option, "key", option), str)]

@@ -89,6 +89,12 @@ def test_what_vace_cannot_take_is_refused_in_a_sentence(run, inputs, said):
         run("InbetweenVaceKeyframes", **({"width": 64, "height": 48, "length": 17, "kept": 16} | inputs))
 
 
+def test_a_clip_that_does_not_fit_into_memory_is_refused_before_it_is_made(run, part, monkeypatch):
+    monkeypatch.setattr(part("nodes.bridge").memory, "free", lambda: 10**6)
+    with pytest.raises(ValueError, match="control videos of 81 frames of 832x480 take"):
+        run("InbetweenVaceKeyframes", keyframes=pictures(2))
+
+
 def test_each_keyframe_becomes_a_guide_of_ltx_one_behind_the_other(run, nodes):
     keys, latent = pictures(3, 96, 64), clip(97)
     given = {
