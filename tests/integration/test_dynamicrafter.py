@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ def by_euler(method: DynamiCrafter, drawing: Drawing, sketches: Mapping[int, Ten
     run = Run(method, keys, drawing, method._hints(sketches or {}, keys))
     sigmas = schedule.sigmas(drawing.steps)
     y = edm.noise_of(drawing.seed)((1, FRAMES, 4, HEIGHT // 8, WIDTH // 8)) * sigmas[0]
-    for sigma, following in zip(sigmas, sigmas[1:], strict=False):
+    for sigma, following in pairwise(sigmas):
         level = torch.tensor(sigma)
         v = run.predict(y * schedule.input_scale(level), int(schedule.time_of(level)))
         y = y + (y - schedule.clean_of(y, v, level)) / sigma * (following - sigma)

@@ -182,7 +182,8 @@ METHODS = {
             keyframes.CELL,
             framer.Drawing,
             frozenset({"tracks"}),
-            "Framer's UNet, its ControlNet for tracks, and Stable Video Diffusion's autoencoder and image encoder or checkpoint",
+            "Framer's UNet, its ControlNet for tracks, and Stable Video Diffusion's autoencoder and image encoder or "
+            "checkpoint",
             load_framer,
         ),
         Method(

@@ -98,7 +98,7 @@ def lines(sketch: Tensor, drawn: Lines = "auto") -> Tensor:
 
 
 def condition(ends: Tensor, frames: int) -> Tensor:
-    """Keyframe conditioning, concatenated to the noisy latents, [F,4,h,w]: the latents ``ends`` [2,4,h,w], scaled, and zeros."""
+    """Keyframe conditioning, concatenated to the noisy latents, [F,4,h,w]: the scaled latents ``ends`` [2,4,h,w], and zeros."""
     beside = ends.new_zeros(frames, *ends.shape[1:])
     beside[0], beside[-1] = ends
     return beside

@@ -135,7 +135,8 @@ def ddim(
     gets latents in the precision of ``noise``; between steps they are at least float32.
 
     The run ends with the clean latents. ``published``: it ends at time 0, and at the shade of the last step's time, as the
-    published code does. Those latents keep 3% of noise and are darker: by 1.4% after 50 steps, 7% after 10. Raises `InputError`.
+    published code does. Those latents keep 3% of noise and are darker: by 1.4% after 50 steps, 7% after 10. Raises
+    `InputError`.
     """
     if not 0 <= eta <= 1:
         raise InputError(f"eta {eta:g} was given: it must be between 0 and 1")

@@ -388,9 +388,9 @@ class UNet(nn.Module):
         """[B,F,inputs,H,W] -> [B,F,outputs,H,W].
 
         ``latents``: the noisy ones, then those of the keyframes at the first and the last frame and zeros between. ``time`` []
-        or [B]: steps of noise, 0 to 999. ``context``: tokens of B texts and pictures. ``fs`` [] or [B]: the number for the frame
-        rate, 5 to 30; `FS` if None. ``control``, of a batch of B*F, is added to the skip connections and the middle. Raises
-        `InputError`.
+        or [B]: steps of noise, 0 to 999. ``context``: tokens of B texts and pictures. ``fs`` [] or [B]: the number for the
+        frame rate, 5 to 30; `FS` if None. ``control``, of a batch of B*F, is added to the skip connections and the middle.
+        Raises `InputError`.
         """
         given = self.given(latents, time, context, fs)
         first, *downs = self.input_blocks
