@@ -1,4 +1,4 @@
-"""Published weights that generate clips from keyframes: Framer, Generative Inbetweening, DynamiCrafter, ToonCrafter, and their parts.
+"""Published weights that generate clips from keyframes: Framer, Generative Inbetweening, DynamiCrafter and ToonCrafter.
 
 The UNets are in diffusers' form, the image encoder in transformers'. Most are published as
 ``diffusion_pytorch_model.safetensors``, in a folder for each part. Knows nothing of what is done with them: see `vfi.tween`.

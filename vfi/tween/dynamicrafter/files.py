@@ -37,11 +37,11 @@ def dynamicrafter(
 ) -> DynamiCrafter:
     """Load DynamiCrafter or ToonCrafter from a safetensors ``file`` with the published names: see `checkpoint`.
 
-    A pruned file also needs ``vision``, CLIP ViT-H's vision model, and ``text``, the text encoder of Stable Diffusion 2.1; those
-    of the catalogue are taken if none are given. ``vocabulary`` serves any prompt but an empty one (see `tokenizer`), and
-    ``sketch``, ToonCrafter's sketch encoder, sketches. ``dtype``: precision of the networks, whose UNet takes 2.9 GB in float16.
-    With float16, the autoencoder alone works in float32. Networks that a step does not need wait in main memory. Raises
-    `InputError`.
+    A pruned file also needs ``vision``, CLIP ViT-H's vision model, and ``text``, the text encoder of Stable Diffusion 2.1;
+    those of the catalogue are taken if none are given. ``vocabulary`` serves any prompt but an empty one (see `tokenizer`),
+    and ``sketch``, ToonCrafter's sketch encoder, sketches. ``dtype``: precision of the networks, whose UNet takes 2.9 GB in
+    float16. With float16, the autoencoder alone works in float32. Networks that a step does not need wait in main memory.
+    Raises `InputError`.
     """
     path = weights.find(file)
     state = weights.read(path, checkpoint.PARTS)
