@@ -91,8 +91,12 @@ class ConvertModel(Node):
 
 def told(file: Path) -> str:
     """What a converted file holds, and under which licence. Raises `InputError` if no network is recognised."""
+    shapes = read_shapes(file)
     try:
-        spec = registry.detect(read_shapes(file))
+        if (name := registry.called(shapes)) in registry.matchers():
+            licence = weights.licence_of(name)
+            return f"{file}: {name}. Licence of the weights: {licence}. Choose it as the method of Match Keyframes."
+        spec = registry.detect(shapes)
     except InputError as error:
         raise InputError(f"{file.stem}: {error}") from error
     row = registry.checkpoints().get(spec.name)
