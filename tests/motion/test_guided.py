@@ -258,6 +258,19 @@ def test_nothing_is_led_where_the_model_sees_the_motion_itself(dis):
     assert torch.equal(Guided(dis, Guide(auto=True))(near, TIMES), dis(near, TIMES))
 
 
+def test_another_matcher_finds_the_points():
+    asked: list[tuple[int, ...]] = []
+
+    def finder(first: Tensor, last: Tensor) -> match.Matches:
+        asked.append(tuple(first.shape))
+        return match.sift(first, last)
+
+    keyframes, t = torch.stack((square(60), square(220)), dim=1), torch.tensor([0.5])
+    made = Guided(Shift(0), Guide(auto=True, matcher=finder))(keyframes, t)
+    assert asked == [tuple(keyframes.shape[2:])]
+    assert torch.equal(made, Guided(Shift(0), Guide(auto=True))(keyframes, t))
+
+
 def test_motion_leads_where_the_picture_does(dis):
     t = torch.tensor([0.5])
     motion = Guided(dis, Guide(drawn(arc))).motion(window(), t)
