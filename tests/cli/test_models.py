@@ -297,8 +297,7 @@ def test_matchers_have_a_table_of_their_own(vfi: Run):
 
 
 def test_a_matcher_is_converted_shown_imported_and_examined(vfi: Run, cache: Path, tmp_path: Path, caplog):
-    kornia = pytest.importorskip("kornia.feature")
-    if not hasattr(kornia, "XFeat"):
+    if not hasattr(pytest.importorskip("kornia.feature"), "XFeat"):
         pytest.skip("kornia 0.9 is needed")
     state = xfeat_state()
     for stem in ("xfeat", "xfeat-lighterglue"):

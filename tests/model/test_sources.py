@@ -24,7 +24,8 @@ from safetensors.torch import load, save_file
 from torch import Tensor
 
 from vfi.core import UNSTATED, Checkpoint, HubFile, InputError, Parts, UrlFile, WheelFile
-from vfi.model import load, registry, weights
+from vfi.model import load as loading
+from vfi.model import registry, weights
 from vfi.model.weights import download, licences, sources
 from vfi.model.weights.files import metadata_of
 
@@ -112,7 +113,7 @@ def test_matchers_are_free_can_be_fetched_and_make_no_frames():
     assert not rows.keys() & {*registry.names(), *registry.checkpoints()}
     assert registry.published().keys() == {*registry.checkpoints(), *rows}
     with pytest.raises(InputError, match="xfeat matches points between two pictures and makes no frames"):
-        load.load("xfeat")
+        loading.load("xfeat")
     with pytest.raises(InputError, match="loftr matches points between two pictures and makes no frames"):
         registry.detect({"loftr_coarse.layers.0.q_proj.weight": torch.ones(1)})
 

@@ -16,6 +16,7 @@ from vfi.archs.dis import Dis
 from vfi.core import Frame, InputError
 from vfi.model.load import load
 from vfi.model.wrappers import Padded, Recursive, Wrapper
+from vfi.motion import match
 from vfi.motion.guided import Guide, Guided
 from vfi.pixels.metrics import psnr
 from vfi.render.run import run
@@ -265,7 +266,7 @@ def test_another_matcher_finds_the_points():
         asked.append(tuple(first.shape))
         return match.sift(first, last)
 
-    keyframes, t = torch.stack((square(60), square(220)), dim=1), torch.tensor([0.5])
+    keyframes, t = torch.stack((plain(60), plain(220)), dim=1), torch.tensor([0.5])
     made = Guided(Shift(0), Guide(auto=True, matcher=finder))(keyframes, t)
     assert asked == [tuple(keyframes.shape[2:])]
     assert torch.equal(made, Guided(Shift(0), Guide(auto=True))(keyframes, t))
