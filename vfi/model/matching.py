@@ -61,7 +61,7 @@ def pairing(state: Mapping[str, Tensor]) -> nn.Module:
     from kornia.feature import LightGlue
 
     with _flash_as_it_was():
-        network = LightGlue(None, **LIGHTERGLUE)
+        network = LightGlue(None, **LIGHTERGLUE)  # type: ignore[arg-type]  # None: no download
     _fill(network, _within(state, f"{PAIRING}.matcher."), XFEAT, derived=("confidence_thresholds",))
     return network.eval().requires_grad_(False)
 
