@@ -79,6 +79,10 @@ PARTS: dict[str, tuple[Callable[[Mapping[str, Tensor]], nn.Module], ...]] = {XFE
 """What builds the networks of each matcher."""
 
 
+SEVERAL = (LOFTR,)
+"""Networks of which other weights, which are in no row, are published too: LoFTR's for rooms."""
+
+
 def named(state: Mapping[str, Tensor]) -> str | None:
     """The matcher that a state dict seems to be, by the names of its tensors; None if it is none."""
     if f"{DETECTOR}.keypoint_head.3.weight" in state or f"{PAIRING}.matcher.input_proj.weight" in state:
