@@ -91,8 +91,12 @@ class ConvertModel(Node):
 
 def told(file: Path) -> str:
     """What a converted file holds, and under which licence. Raises `InputError` if no network is recognised."""
+    shapes = read_shapes(file)
     try:
-        spec = registry.detect(read_shapes(file))
+        if others := registry.marked(shapes):
+            names, purpose = " or ".join(row.name for row in others), registry.PURPOSES[others[0].kind]
+            return f"{file}: {names}, for {purpose}. Licence of the weights: {weights.licence_of(others[0])}."
+        spec = registry.detect(shapes)
     except InputError as error:
         raise InputError(f"{file.stem}: {error}") from error
     named = [row for row in weights.published_as(file.name) if row.kind == "frames"]

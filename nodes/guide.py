@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..vfi.core import InputError
 from ..vfi.motion.guided import Guide
-from . import inputs
+from . import inputs, matching, prompts
 from .load import usual
 from .model import Following, Model, ModelType, Several
 from .node import Node
@@ -27,6 +27,7 @@ class GuideModel(Node):
             description="Makes a model follow drawn tracks: whatever a track starts on is moved along its curve, with its "
             "timing, in every new frame.",
             search_aliases=["tracks", "drag", "trajectory", "motion brush", "framer", "control", "large motion", "autopilot"],
+            hidden=[io.Hidden.unique_id],
             inputs=[
                 inputs.model_input("The model that makes the new frames: any that takes two frames."),
                 io.Tracks.Input(
@@ -59,15 +60,36 @@ class GuideModel(Node):
                     tooltip="For large motion: points matched in both frames lead wherever the model misses them, in addition "
                     "to drawn tracks.",
                 ),
+                io.Combo.Input(
+                    "matcher",
+                    options=matching.OPTIONS,
+                    default="sift",
+                    optional=True,
+                    advanced=True,
+                    tooltip="For auto: how points are matched. sift needs no weights. xfeat finds more points across large "
+                    "motion and in blur. loftr also matches smooth surfaces.",
+                ),
             ],
             outputs=[ModelType.Output("model", tooltip="The same model, following the tracks.")],
         )
+
+    @classmethod
+    def validate_inputs(cls, matcher: str | None = "sift") -> bool | str:
+        """Only the matcher is named, as in Load Interpolation Model; without auto it is not used."""
+        if prompts.others(cls).get("auto") is False:
+            return True
+        return matching.fault(matcher, "matcher") or True
+
+    @classmethod
+    def fingerprint_inputs(cls, matcher: str | None = "sift", **options: object) -> str:
+        return matching.fingerprint(matcher, "matcher")
 
     @classmethod
     def execute(
         cls,
         strength: float,
         auto: bool,
+        matcher: str = "sift",
         tracks: Mapping[str, Any] | None = None,
         parts: Tensor | None = None,
         model: Model | Several | Following | None = None,
@@ -78,4 +100,6 @@ class GuideModel(Node):
         if isinstance(model, Following):
             raise InputError("the model already follows a guide: join the tracks with Edit Tracks")
         flow = None if optical_flow is None else FlowModel(optical_flow)
-        return io.NodeOutput(Following(usual(model), Guide(auto=auto, strength=strength, parts=parts), tracks, flow))
+        finder = matching.matcher(matcher if auto else "sift", "matcher")
+        guide = Guide(auto=auto, strength=strength, parts=parts, matcher=finder)
+        return io.NodeOutput(Following(usual(model), guide, tracks, flow))

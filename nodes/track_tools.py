@@ -22,7 +22,7 @@ from ..vfi.tracks.arrays import core_dict, of_core, save_ati, save_wan_move
 from ..vfi.tracks.formats import TRACK_ENDINGS, Read, dumps, loads, read_tracks, tracks_of
 from ..vfi.tracks.heatmap import heatmaps
 from ..vfi.tracks.sketch import Style, sketch
-from . import bridge, servers
+from . import bridge, matching, servers
 from .model import Model, ModelType
 from .node import Node
 from .optical_flow import flow_input, source
@@ -50,15 +50,26 @@ class MatchKeyframes(Node):
             display_name="Match Keyframes",
             category=CATEGORY,
             description="Matches points between the first and the last frame, and turns them into tracks.",
-            search_aliases=["sift", "feature matching", "loftr", "correspondence", "point tracks", "autopilot", "trajectory"],
+            search_aliases=[
+                "sift",
+                "feature matching",
+                "loftr",
+                "xfeat",
+                "lightglue",
+                "correspondence",
+                "point tracks",
+                "autopilot",
+                "trajectory",
+            ],
             inputs=[
                 io.Image.Input("first", tooltip=FIRST),
                 io.Image.Input("last", tooltip=f"{LAST} Both have the same size."),
                 io.Combo.Input(
                     "method",
-                    options=["sift", "loftr"],
+                    options=matching.OPTIONS,
                     default="sift",
-                    tooltip="sift needs no weights. loftr needs loftr_outdoor.safetensors and also matches smooth surfaces.",
+                    tooltip="sift needs no weights. xfeat finds more points across large motion and in blur. loftr also "
+                    "matches smooth surfaces.",
                 ),
                 frames_input(),
                 io.Int.Input("count", default=8, min=1, max=1000, tooltip="Maximum number of tracks; the surest matches win."),
@@ -97,11 +108,19 @@ class MatchKeyframes(Node):
         )
 
     @classmethod
+    def validate_inputs(cls, method: str | None) -> bool | str:
+        return matching.fault(method, "method") or True
+
+    @classmethod
+    def fingerprint_inputs(cls, method: str | None, **options: object) -> str:
+        return matching.fingerprint(method, "method")
+
+    @classmethod
     def execute(
         cls,
         first: Tensor,
         last: Tensor,
-        method: Literal["sift", "loftr"],
+        method: str,
         frames: int,
         count: int,
         apart: float,
@@ -109,7 +128,7 @@ class MatchKeyframes(Node):
         consistent: bool = True,
     ) -> io.NodeOutput:
         ends = shown(first, 0), shown(last, -1)
-        found = match.loftr()(*ends) if method == "loftr" else match.sift(*ends, ratio)
+        found = match.sift(*ends, ratio) if method == "sift" else matching.matcher(method, "method")(*ends)
         found = found.consistent() if consistent else found.unique()
         chosen = found.spread(count, apart).tracks(frames)
         bridge.room_for_tracks(len(found), frames)

@@ -33,8 +33,8 @@ CLOSE = 1e-3
 WIDTH, HEIGHT = 128, 64
 
 FOUR = Drawing(steps=4, seed=7, guidance=3.0)
-"""Settings at which what ComfyUI's a[999], which is not quite 0, does to random networks stays small. Of four steps, its scheduler
-"simple" and the library have the same times."""
+"""Settings at which what ComfyUI's a[999], which is not quite 0, does to random networks stays small. Of four steps, its
+scheduler "simple" and the library have the same times."""
 
 
 def line() -> Tensor:

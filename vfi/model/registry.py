@@ -25,7 +25,7 @@ from . import kinds
 WRAPPERS = ("state_dict", "params_ema", "params", "model")
 """Keys under which training scripts keep the weights, in order of preference."""
 
-PREFIXES = ("module.", "flownet.", "model.", "net.", "generator.")
+PREFIXES = ("module.", "flownet.", "model.", "net.", "generator.", "matcher.")
 """Prefixes that training wrappers put before every name."""
 
 DEEPEST = 8
