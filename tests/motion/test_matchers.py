@@ -264,7 +264,11 @@ def test_another_network_is_told_from_the_one_that_was_asked_for(tmp_path: Path)
     save_file({"a": torch.ones(1)}, tmp_path / "other.safetensors")
     with pytest.raises(InputError, match=r"other\.safetensors holds no loftr: its tensors have other names"):
         matchers.of_file("loftr", tmp_path / "other.safetensors")
-    save_file({"matcher.loftr_coarse.layers.0.q_proj.weight": torch.ones(1)}, tmp_path / "cut.safetensors")
+    layers = {
+        f"matcher.loftr_{part}.layers.0.q_proj.weight": torch.ones(wide, wide)
+        for part, wide in (("coarse", 256), ("fine", 128))
+    }
+    save_file(layers, tmp_path / "cut.safetensors")
     with pytest.raises(InputError, match=r"cut\.safetensors holds no xfeat: it is loftr"):
         matchers.of_file("xfeat", tmp_path / "cut.safetensors")
     with pytest.raises(InputError, match=r"cut\.safetensors: the weights look like loftr, but .* is missing"):
