@@ -19,7 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..core import Checkpoint, InputError, Options, Parts, Source
-from ..model import load, registry, weights
+from ..model import load, matching, registry, weights
 from ..model.quality import RUNGS, members
 from ..model.weights import files, sources
 
@@ -28,11 +28,12 @@ USE = {True: "commercial use", False: "non-commercial use only", None: "ask its 
 
 
 def rows() -> list[dict[str, Any]]:
-    """Every model as plain values: those without weights, then the catalogue."""
+    """Every model as plain values: those without weights, then the catalogue. ``kind``: what it makes, frames or matches."""
     folders = weights.search_folders()
     without: list[dict[str, Any]] = [
         {
             "name": name,
+            "kind": "frames",
             "network": registry.architecture(name),
             "builtin": True,
             "path": None,
@@ -47,13 +48,14 @@ def rows() -> list[dict[str, Any]]:
         }
         for name in registry.builtins()
     ]
-    return [*without, *(_row(checkpoint, folders) for checkpoint in registry.checkpoints().values())]
+    return [*without, *(_row(checkpoint, folders) for checkpoint in registry.published().values())]
 
 
 def _row(checkpoint: Checkpoint, folders: list[Path]) -> dict[str, Any]:
     path = weights.on_disk(checkpoint, folders)
     return {
         "name": checkpoint.name,
+        "kind": "matches" if checkpoint.name in registry.matchers() else "frames",
         "network": registry.architecture(checkpoint.name),
         "builtin": False,
         "path": str(path) if path else None,
@@ -86,17 +88,10 @@ def _source(source: Source) -> dict[str, Any]:
 
 
 def print_list() -> None:
-    """All models and the ladder of qualities, for people."""
+    """All models, those that make frames apart from those that match points, and the ladder of qualities, for people."""
     listed = rows()
-    table = Table("name", "on disk", "size", "licence", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in table.columns[:-1]:
-        column.no_wrap = True
-    for row in listed:
-        size = "" if row["builtin"] else decimal(row["size"]) if row["size"] else "?"
-        absent = "built in" if row["builtin"] else "fetch it" if row["sources"] else "convert it"
-        mark = "" if row["commercial"] else " [red]non-commercial[/]" if row["commercial"] is False else ""
-        table.add_row(row["name"], "yes" if row["path"] else absent, size, escape(row["licence"]) + mark)
-    Console().print(table)
+    Console().print(_table("name", [row for row in listed if row["kind"] == "frames"]))
+    Console().print(_table("matcher", [row for row in listed if row["kind"] == "matches"]))
     for row in listed:
         if row["path"]:
             print_line(f"{row['name']}: {row['path']}")
@@ -109,6 +104,19 @@ def print_list() -> None:
         ladder.add_row(name, f"{rung.psnr:.2f}", f"{rung.time:g}", rung.does)
     Console().print(ladder)
     print_line("PSNR and time with RIFE 4.25 and 4.0 on disk; time relative to normal, at 1280x720 on one CPU thread.")
+
+
+def _table(title: str, listed: list[dict[str, Any]]) -> Table:
+    """A table of models; ``title`` is that of their names."""
+    table = Table(title, "on disk", "size", "licence", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns[:-1]:
+        column.no_wrap = True
+    for row in listed:
+        size = "" if row["builtin"] else decimal(row["size"]) if row["size"] else "?"
+        absent = "built in" if row["builtin"] else "fetch it" if row["sources"] else "convert it"
+        mark = "" if row["commercial"] else " [red]non-commercial[/]" if row["commercial"] is False else ""
+        table.add_row(row["name"], "yes" if row["path"] else absent, size, escape(row["licence"]) + mark)
+    return table
 
 
 def print_model(row: dict[str, Any]) -> None:
@@ -134,25 +142,29 @@ def print_model(row: dict[str, Any]) -> None:
 
 
 def print_file(path: Path, as_json: bool) -> None:
-    """Which network a file holds."""
+    """Which network a file holds. Raises `InputError` if none is known."""
     state = weights.read(path)
+    matcher = matching.named(registry.normalise(state))
     facts: dict[str, Any] = {
         "file": str(path),
         "bytes": path.stat().st_size,
         "tensors": len(state),
         "parameters": sum(tensor.numel() for tensor in state.values()),
         "dtypes": sorted({str(tensor.dtype).removeprefix("torch.") for tensor in state.values()}),
-        "network": asdict(registry.detect(state)),
+        "network": {"name": matcher} if matcher else asdict(registry.detect(state)),
         "metadata": files.metadata_of(path),
     }
     if as_json:
         print_json(facts)
         return
     spec = facts["network"]
-    times = "any t" if spec["any_t"] else "t = 0.5 only"
     print_line(f"{path}: {spec['name']}")
     print_line(f"{facts['parameters']:,} parameters in {facts['tensors']} tensors of {' and '.join(facts['dtypes'])}")
-    print_line(f"takes {spec['window']} frames, sides in multiples of {spec['multiple']}, {times}")
+    if matcher:
+        print_line("matches points between two pictures")
+    else:
+        times = "any t" if spec["any_t"] else "t = 0.5 only"
+        print_line(f"takes {spec['window']} frames, sides in multiples of {spec['multiple']}, {times}")
     if "source" in facts["metadata"]:
         print_line(f"from {facts['metadata']['source']}")
 
@@ -161,7 +173,7 @@ def print_health() -> bool:
     """The models on disk, whether each is whole and usable, and what each quality would use; whether all are well."""
     folders = weights.search_folders()
     well = True
-    for row in registry.checkpoints().values():
+    for row in registry.published().values():
         path = weights.on_disk(row, folders)
         if path is None:
             continue
@@ -185,7 +197,10 @@ def _fault(path: Path, row: Checkpoint) -> str | None:
         kind = files.kind_of(path)
         if kind != "safetensors":
             return f"it is a {kind or 'file of another kind'}, not safetensors"
-        registry.check(files.read_shapes(path), Options(variant=row.variant))
+        if row.name in registry.matchers():
+            matching.check(registry.normalise(files.read_shapes(path)))
+        else:
+            registry.check(files.read_shapes(path), Options(variant=row.variant))
         digest = files.metadata_of(path).get(files.DIGEST)
         if digest and digest != files.data_sha256(path):
             return "its numbers are not those that were stored: delete it, and fetch it again"
@@ -202,7 +217,7 @@ def _proof(path: Path) -> str:
 def print_sources(names: Iterable[str]) -> bool:
     """Ask each source of some models, by one HEAD, whether it still gives its file; whether all do."""
     asked = [
-        (name, file) for name in names for source in registry.checkpoints()[name].sources for file in sources.files_of(source)
+        (name, file) for name in names for source in registry.published()[name].sources for file in sources.files_of(source)
     ]
     with ThreadPoolExecutor(8) as pool:
         faults = list(pool.map(lambda pair: sources.fault_of(pair[1]), asked))

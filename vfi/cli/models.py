@@ -27,7 +27,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     models.set_defaults(run=list_models)
     commands = models.add_subparsers(metavar="COMMAND")
 
-    listing = commands.add_parser("list", help="list the models, and which are on disk (the default)")
+    listing = commands.add_parser("list", help="list models and matchers, and which are on disk (the default)")
     listing.add_argument("--json", action="store_true", default=SUPPRESS, help="print the list as JSON")
 
     fetch = commands.add_parser("fetch", help="download models")
@@ -87,7 +87,7 @@ def list_models(args: Namespace) -> int:
 
 
 def fetch_models(args: Namespace) -> int:
-    free = [row.name for row in registry.checkpoints().values() if row.sources and weights.licence_of(row).free]
+    free = [row.name for row in registry.published().values() if row.sources and weights.licence_of(row).free]
     names = list(dict.fromkeys([*args.names, *(free if args.all_free else ())]))
     if not names:
         raise InputError("no model was named: give NAME, or --all-free")
@@ -131,7 +131,7 @@ def _fetch(name: str, args: Namespace) -> None:
 
 def import_models(args: Namespace) -> int:
     for path in weights.import_files(args.files, args.name, args.to):
-        name = next(row.name for row in registry.checkpoints().values() if path.name in row.files)
+        name = next(row.name for row in registry.published().values() if path.name in row.files)
         print_line(f"{path}: {name}, licence {weights.licence_of(name)}")
     return 0
 
@@ -140,7 +140,7 @@ def convert_files(args: Namespace) -> int:
     path = weights.convert(args.files, args.out, force=args.force)
     print_line(str(path))
     try:
-        registry.detect(read_shapes(path))
+        registry.called(read_shapes(path))
     except InputError as error:
         log.warning("%s: %s", path, error)
     return 0
@@ -167,7 +167,7 @@ def examine(args: Namespace) -> int:
 def check_sources(args: Namespace) -> int:
     if variable := weights.forbidden():
         raise InputError(f"{variable} forbids to ask the sources: unset it")
-    names = args.names or list(registry.checkpoints())
+    names = args.names or list(registry.published())
     for name in names:
         catalogued(name)
     return 0 if catalogue.print_sources(names) else 1

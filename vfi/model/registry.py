@@ -1,6 +1,7 @@
 """The known architectures, and which of them a state dict belongs to.
 
-Owns the search through ``archs`` and the normalisation of state dicts for every architecture. Knows nothing of files.
+Owns the search through ``archs`` and the normalisation of state dicts for every architecture. Networks that make no frames are
+in the catalogue too: see `published`. Knows nothing of files.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch.overrides import TorchFunctionMode
 from .. import archs
 from ..core import Checkpoint, InputError, Interpolator, Options, Spec
 from ..parse import quoted, shown
+from . import matching
 
 WRAPPERS = ("state_dict", "params_ema", "params", "model")
 """Keys under which training scripts keep the weights, in order of preference."""
@@ -58,25 +60,39 @@ def builtins() -> dict[str, Callable[[Options], Interpolator]]:
 
 
 def checkpoints() -> dict[str, Checkpoint]:
-    """The catalogue: every published set of weights, by name."""
+    """The catalogue of networks that make frames: every published set of weights, by name."""
     modules = architectures().values()
     return _unique((row.name, row) for module in modules for row in getattr(module, "CHECKPOINTS", ()))
 
 
+def matchers() -> dict[str, Checkpoint]:
+    """The catalogue of networks that match points between two pictures, by name: they make no frames."""
+    return _unique((row.name, row) for row in matching.CHECKPOINTS)
+
+
+def published() -> dict[str, Checkpoint]:
+    """The whole catalogue: `checkpoints`, then `matchers`."""
+    return _unique((*checkpoints().items(), *matchers().items()))
+
+
 def suits(name: str) -> str:
     """What a model is good at, as the end of a sentence; empty if nothing is known. Raises `InputError` for an unknown name."""
+    if name in matching.SUITS:
+        return matching.SUITS[name]
     family = architecture(name)
     known: dict[str, str] = getattr(architectures()[family], "SUITS", {})
     return known.get(name) or known.get(family, "")
 
 
 def names() -> list[str]:
-    """All names: models that need no weights, then the catalogue."""
+    """The names of all models that make frames: those that need no weights, then the catalogue."""
     return [*builtins(), *checkpoints()]
 
 
 def architecture(name: str) -> str:
-    """The module of ``archs`` that a name belongs to. Raises `InputError` for an unknown one."""
+    """The module of ``archs`` that a name belongs to, or the name of a matcher. Raises `InputError` for an unknown one."""
+    if name in matchers():
+        return name
     for found, module in architectures().items():
         if name in getattr(module, "BUILTIN", {}) or any(row.name == name for row in getattr(module, "CHECKPOINTS", ())):
             return found
@@ -128,8 +144,14 @@ def detect(state: Mapping[str, Tensor]) -> Spec:
 
 
 def family(state: Mapping[str, Tensor]) -> str:
-    """The module of ``archs`` that a state dict belongs to, see `architecture`. Raises `InputError` for an unknown one."""
-    return _recognise(normalise(state))[0].__name__.rpartition(".")[2]
+    """As `architecture`, for a state dict. Raises `InputError` for an unknown one."""
+    plain = normalise(state)
+    return matching.named(plain) or _recognise(plain)[0].__name__.rpartition(".")[2]
+
+
+def called(state: Mapping[str, Tensor]) -> str:
+    """The name of the network that a state dict belongs to, whatever it makes. Raises `InputError` for an unknown one."""
+    return matching.named(normalise(state)) or detect(state).name
 
 
 def build(state: Mapping[str, Tensor], options: Options = Options()) -> Interpolator:  # noqa: B008
@@ -204,6 +226,8 @@ def _recognise(plain: dict[str, Tensor]) -> tuple[ModuleType, Spec]:
             spec = None
         if spec is not None:
             return module, spec
+    if matcher := matching.named(plain):
+        raise InputError(f"{matcher} matches points between two pictures and makes no frames")
     lacks = next(filter(None, (module.lacking(plain) for module in architectures().values() if hasattr(module, "lacking"))), "")
     what = lacks or f"first key {shown(next(iter(plain)))}, {len(plain)} tensors"
     raise InputError(f"not a known frame-interpolation network: {what}")

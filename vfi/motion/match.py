@@ -1,23 +1,20 @@
 """Point matches between two pictures: where points are in the first and in the last.
 
-Found by OpenCV's SIFT, or by kornia's LoFTR if its weights are there. Owns which matches are supported by others, and which
-few represent all. Knows nothing of models that make frames.
+Found by OpenCV's SIFT; `matchers` has the networks that find them. Owns which matches are supported by others, and which few
+represent all. Knows nothing of models.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..core import InputError
-from ..model import weights
-from ..pixels.uint8 import floats, grey
+from ..pixels.uint8 import grey
 from ..tracks import Tracks
 from ..tracks.sampled import Size
 
@@ -35,9 +32,6 @@ MOTIONS = 8
 
 APART = 16.0
 """Distance, in pixels, between the few matches that represent all."""
-
-LOFTR_FILE = "loftr_outdoor.safetensors"
-LOFTR_MULTIPLE = 8
 
 Matcher: TypeAlias = "Callable[[Tensor, Tensor], Matches]"
 
@@ -118,13 +112,13 @@ def sift(first: Tensor, last: Tensor, ratio: float = RATIO) -> Matches:
     """
     import cv2
 
-    size = _size(first, last)
+    size = size_of(first, last)
     if not 0 < ratio <= 1:
         raise InputError(f"a ratio of {ratio:g} was given: it must be above 0 and at most 1")
     finder = cv2.SIFT.create()
     (keys, descriptors), (others, described) = (finder.detectAndCompute(grey(one).numpy(), None) for one in (first, last))  # type: ignore[call-overload]
     if len(keys) < 2 or len(others) < 2:
-        return _none(size)
+        return none(size)
     pairs = cv2.BFMatcher().knnMatch(descriptors, described, k=2)
     kept = [
         (*keys[best.queryIdx].pt, *others[best.trainIdx].pt, 1 - best.distance / max(following.distance, 1e-9))
@@ -135,47 +129,8 @@ def sift(first: Tensor, last: Tensor, ratio: float = RATIO) -> Matches:
     return Matches(table[:, :2], table[:, 2:4], table[:, 4], size)
 
 
-def loftr(model: str | Path = LOFTR_FILE, device: torch.device | str = "cpu") -> Matcher:
-    """A LoFTR matcher, which finds points on bare walls too; ``model`` is a safetensors file or its name.
-
-    Sun et al., "LoFTR: Detector-Free Local Feature Matching with Transformers", CVPR 2021; the network is kornia's. Never
-    downloads. Raises `InputError`.
-    """
-    from kornia.feature import LoFTR
-
-    try:
-        state = weights.read(weights.find(model))
-    except InputError as error:
-        raise InputError(
-            f"{error}. Convert kornia's loftr_outdoor.ckpt: `vfi models convert loftr_outdoor.ckpt {LOFTR_FILE}`"
-        ) from error
-    network = LoFTR(pretrained=None)
-    try:
-        network.load_state_dict(dict(state))
-    except RuntimeError as error:
-        raise InputError(f"{model} does not fit kornia's LoFTR: {str(error).splitlines()[-1].strip()}") from error
-    network = network.to(device).eval()
-
-    @torch.no_grad()
-    def matcher(first: Tensor, last: Tensor) -> Matches:
-        size = _size(first, last)
-        found = network({f"image{index}": _grown(one).to(device) for index, one in enumerate((first, last))})
-        one, other, score = (found[key].cpu() for key in ("keypoints0", "keypoints1", "confidence"))
-        made = Matches(one, other, score, size)
-        edge = torch.tensor(size) - 1
-        return made.kept(((made.first <= edge) & (made.last <= edge)).all(1))
-
-    return matcher
-
-
-def _grown(rgb: Tensor) -> Tensor:
-    """A grey picture [1,1,H,W] 0..1, padded to sizes that suit LoFTR."""
-    height, width = rgb.shape[-2:]
-    light = floats(grey(rgb))[None, None]
-    return F.pad(light, (0, -width % LOFTR_MULTIPLE, 0, -height % LOFTR_MULTIPLE))
-
-
-def _size(first: Any, last: Any) -> Size:
+def size_of(first: Any, last: Any) -> Size:
+    """The size (width, height) of two pictures [3,H,W]. Raises `InputError` if they differ in shape."""
     if first.shape != last.shape or first.ndim != 3 or first.shape[0] != 3:
         raise InputError(
             f"pictures of shape {list(first.shape)} and {list(last.shape)} were given: "
@@ -184,5 +139,6 @@ def _size(first: Any, last: Any) -> Size:
     return first.shape[2], first.shape[1]
 
 
-def _none(size: Size) -> Matches:
+def none(size: Size) -> Matches:
+    """No matches at all."""
     return Matches(torch.zeros(0, 2), torch.zeros(0, 2), torch.zeros(0), size)

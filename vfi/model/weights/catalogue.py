@@ -16,7 +16,7 @@ from .folders import SHIPPED, search_folders
 
 def on_disk(model: str | Checkpoint, folders: Iterable[Path] | None = None) -> Path | None:
     """The file of a catalogue model, or None. Searches ``folders`` (default: `search_folders`), then the shipped weights."""
-    checkpoint = registry.checkpoints().get(model) if isinstance(model, str) else model
+    checkpoint = registry.published().get(model) if isinstance(model, str) else model
     if checkpoint is None:
         return None
     folders = search_folders() if folders is None else folders
@@ -30,7 +30,7 @@ def find(model: str | Path, folders: Iterable[Path] | None = None) -> Path:
     ``folders`` default to `search_folders`. Raises `InputError`, which says where it searched and how to get the model.
     """
     folders = search_folders() if folders is None else list(folders)
-    if isinstance(model, str) and (checkpoint := registry.checkpoints().get(model)):
+    if isinstance(model, str) and (checkpoint := registry.published().get(model)):
         found = on_disk(checkpoint, folders)
         if found is None:
             raise InputError(
@@ -52,9 +52,9 @@ def catalogued(name: str) -> Checkpoint:
     """The catalogue row of a name. Raises `InputError` if there is none."""
     if name in registry.builtins():
         raise InputError(f"{name} needs no weights: there is nothing to fetch")
-    if name not in registry.checkpoints():
+    if name not in registry.published():
         raise InputError(f"no model is called {name!r}; {_close_to(name)}")
-    return registry.checkpoints()[name]
+    return registry.published()[name]
 
 
 def how_to_get(checkpoint: Checkpoint, folders: Sequence[Path]) -> str:
@@ -66,7 +66,7 @@ def how_to_get(checkpoint: Checkpoint, folders: Sequence[Path]) -> str:
 
 
 def _close_to(name: str) -> str:
-    close = difflib.get_close_matches(name, registry.names(), n=4)
+    close = difflib.get_close_matches(name, [*registry.names(), *registry.matchers()], n=4)
     return f"did you mean {', '.join(close)}?" if close else "`vfi models` lists all models"
 
 

@@ -209,7 +209,7 @@ def store(row: Checkpoint, parts: dict[str, Path], target: Path, work: Path, ori
     if whole.parent == work and whole.name == "converted.part":
         write(whole, dict(state), {})
     try:
-        registry.detect(state)
+        registry.called(state)
     except InputError as error:
         log.warning("%s: what came is %s", row.name, error)
     stamp(whole, target, {**origin, "licence": row.licence})

@@ -118,7 +118,7 @@ def _hashes(path: Path) -> frozenset[str]:
 
 def _recognised(given: Sequence[Given]) -> list[Found]:
     """The models among the files: by their hashes, and each of the others by its network and its name."""
-    found = [model for row in registry.checkpoints().values() if (model := _by_hash(row, given))]
+    found = [model for row in registry.published().values() if (model := _by_hash(row, given))]
     used = {part.path for model in found for part in model.parts.values()}
     zips = {part.zip_hashes for model in found for part in model.parts.values()} - {frozenset()}
     rest = [one for one in given if one.path not in used and one.zip_hashes not in zips]
@@ -137,20 +137,20 @@ def _by_hash(row: Checkpoint, given: Sequence[Given]) -> Found | None:
 
 def _by_network(given: Given) -> Found:
     """The model of a file whose hash is unknown, or of which other parts are missing: then `InputError` names these."""
-    for row in registry.checkpoints().values():
+    for row in registry.published().values():
         for source in row.sources:
             if any(given.matches(file) for file in files_of(source)):
                 others = [file_name(file) for file in files_of(source) if not given.matches(file)]
                 raise InputError(f"{given.name} is a part of {row.name}: give {', '.join(others)} too")
     state = _state(given)
-    spec, family = registry.detect(state), registry.family(state)
-    rows = [row for row in registry.checkpoints().values() if registry.architecture(row.name) == family]
+    name, family = registry.called(state), registry.family(state)
+    rows = [row for row in registry.published().values() if registry.architecture(row.name) == family]
     stem = Path(given.member or given.name).stem.lower()
     called = [row for row in rows if stem in _stems(row)]
-    alone = [row for row in rows if row.name == spec.name and row.variant is None]
+    alone = [row for row in rows if row.name == name and row.variant is None]
     if not called and not alone:
         raise InputError(
-            f"{given.name} is {spec.name}, and nothing tells which of its models: give the name, as in "
+            f"{given.name} is {name}, and nothing tells which of its models: give the name, as in "
             f"`vfi models import FILE --as {rows[0].name if rows else 'NAME'}`"
         )
     return Found((called or alone)[0], {"": given})
@@ -169,7 +169,7 @@ def _named(given: Sequence[Given], row: Checkpoint) -> Found:
 def _state(given: Given) -> dict[str, Tensor]:
     try:
         state = read_published(given.path)
-        registry.detect(state)
+        registry.called(state)
     except InputError as error:
         text = str(error).removeprefix(f"{given.path}: ").replace(str(given.path), "it")
         raise InputError(f"{given.name}: {text}") from error
