@@ -49,8 +49,9 @@ class AllPairs:
     ECCV 2020, section 3.2).
 
     ``a`` and ``b`` are [B,C,H,W]. Features are multiplied, summed and divided by the square root of C; each of the ``levels``
-    halves ``b`` once more by averaging. ``b`` may also be the levels themselves, fine to coarse. Pairs are stored, coarse levels first, in at most ``limit`` bytes. The remaining
-    levels are computed at each look-up, which is slower. All pairs of two 1080p frames take 5.6 GB at 1/8.
+    halves ``b`` once more by averaging. ``b`` may also be the levels themselves, fine to coarse. Pairs are stored, coarse
+    levels first, in at most ``limit`` bytes. The remaining levels are computed at each look-up, which is slower. All pairs of
+    two 1080p frames take 5.6 GB at 1/8.
     """
 
     def __init__(

@@ -1,41 +1,31 @@
-"""AllTracker: where every pixel of one frame is in all frames after it, and whether it is seen there.
+"""Networks that track points through a clip: AllTracker, its published weights, and how a state dict becomes it.
 
-Harley et al., "AllTracker: Efficient Dense Point Tracking at High Resolution", ICCV 2025. Features come at 1/8 of the frame
-size, from a ConvNeXt (Liu et al., CVPR 2022) or, in the tiny network, from residual blocks. A window of frames is compared
-with the first frame at once: flow, visibility and confidence are refined a few times by correlation (RAFT), by convolutions
-within each frame and by attention along time. Windows overlap by half, and each starts from what the one before found.
+Harley et al., "AllTracker: Efficient Dense Point Tracking at High Resolution", ICCV 2025: where every pixel of one frame is in
+other frames, and whether it is seen there. Features come at 1/8 of the frame size, from a ConvNeXt (Liu et al., "A ConvNet for
+the 2020s", CVPR 2022) or, in the tiny network, from residual blocks. A window of frames is compared with the first frame at
+once: flow, visibility and confidence are refined a few times by correlation (RAFT), by convolutions within each frame and by
+attention along time.
 
-Owns the network, its published parameter names, and the walk through a clip, which holds the features of one window. Knows
-nothing of files, devices, cuts or `core.Frame`.
+Owns the published parameter names, and the rows of the catalogue of networks that make tracks. Knows nothing of files, nor of
+how a clip is walked through.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..core import InputError
+from ..core import Checkpoint, HubFile, InputError
 from ..ops.checks import load_weights
 from ..ops.correlation import AllPairs
 from ..ops.upsample import upsample_convex
-from ..ops.warp import sample
-
-ITERATIONS = 4
-"""Refinements per window, as in the authors' evaluation."""
-
-SEEN = 0.6
-"""A point is visible if visibility times confidence is above this, as in the authors' evaluation."""
-
-LONGEST = 1024
-"""Larger frames are reduced to this side, as in the authors' demonstration. Memory grows with the fourth power of the side."""
+from ..parse import shown
 
 STRIDE = 8
 """Pixels per cell of the features."""
@@ -77,7 +67,8 @@ class Config:
 
 FULL = Config(16, 128, 128, 3, 5, ((96, 3), (192, 3), (384, 9)), split=True)
 TINY = Config(16, 128, 128, 3, 5, (), split=False)
-PUBLISHED = {"alltracker": FULL, "alltracker-tiny": TINY}
+ALLTRACKER, TINY_NAME = "alltracker", "alltracker-tiny"
+PUBLISHED = {ALLTRACKER: FULL, TINY_NAME: TINY}
 """The networks whose weights are published, by name."""
 
 
@@ -287,7 +278,7 @@ class State(NamedTuple):
 
 
 class AllTracker(nn.Module):
-    """The network, on padded frames; `dense` and `trail` walk through clips."""
+    """The network, on frames whose sides are multiples of `MULTIPLE` and at least `least`."""
 
     time_emb: Tensor
     """[1,window,C]: marks the features with their place in the window."""
@@ -307,6 +298,11 @@ class AllTracker(nn.Module):
         self.visconf_head = _head(width, 2, 3)
         self.update_block = Update(config)
         self.register_buffer("time_emb", torch.zeros(1, config.window, width))
+
+    @property
+    def least(self) -> int:
+        """The shortest side of a frame whose coarsest level of features has a cell."""
+        return max(STRIDE * 2 ** (self.config.levels - 1), MULTIPLE)
 
     def encode(self, rgb: Tensor) -> Tensor:
         """Features [B,C,H/8,W/8] of frames [B,3,H,W], 0..1, whose sides are multiples of `MULTIPLE`."""
@@ -386,165 +382,77 @@ def configure(state: Mapping[str, Tensor]) -> Config | None:
     )
 
 
-def build(state: Mapping[str, Tensor]) -> AllTracker:
-    """The network of a state dict with its weights, on the CPU, in eval mode. Raises `InputError` for any other."""
+def named(state: Mapping[str, Tensor]) -> str | None:
+    """The tracker that a state dict seems to be, by its names and shapes; None if it is none.
+
+    A network of a size that nobody published is called ``alltracker-custom``.
+    """
     try:
         config = configure(state)
     except (LookupError, ValueError):
-        config = None
-    if config is None or config.window < 2 or config.hidden % HEADS:
-        raise InputError(f"the weights are not those of AllTracker: {len(state)} tensors, first key {next(iter(state), '')!r}")
-    net = AllTracker(config)
-    load_weights(net, state, "alltracker")
+        return None
+    if config is None:
+        return None
+    return next((name for name, published in PUBLISHED.items() if config == published), f"{ALLTRACKER}-custom")
+
+
+def check(state: Mapping[str, Tensor]) -> Config:
+    """The sizes of a tracker. Raises `InputError` unless the tensors, which may be on the meta device, are those of one.
+
+    All shapes are compared; nothing is allocated.
+    """
+    name = named(state)
+    if name is None:
+        raise InputError(f"not a known tracker: first key {shown(next(iter(state), ''))}, {len(state)} tensors")
+    config = configure(state)
+    assert config is not None
+    try:
+        with torch.device("meta"):
+            net = AllTracker(config)
+            load_weights(net, {key: value.to("meta", torch.float32) for key, value in state.items()}, name, assign=True)
+    except InputError:
+        raise
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(f"the weights look like {name}, but their shapes make no such network") from error
+    if config.window < 2 or config.levels < 1 or config.hidden % HEADS:
+        raise InputError(f"the weights look like {name}, but their shapes make no such network")
+    return config
+
+
+def build(state: Mapping[str, Tensor]) -> AllTracker:
+    """The network of a state dict with its weights: float32, on the CPU, in eval mode, without gradients.
+
+    Raises `InputError`.
+    """
+    net = AllTracker(check(state))
+    for key, value in state.items():
+        if not bool(value.isfinite().all()):
+            raise InputError(f"the tensor {shown(key)} holds NaN or infinite numbers: the weights are damaged")
+    net.load_state_dict({key: value.float() for key, value in state.items()})
     return net.eval().requires_grad_(False)
 
 
-# --- Through a clip -----------------------------------------------------------------------------------------------------------
+# --- published weights --------------------------------------------------------------------------------------------------------
 
 
-class Field(NamedTuple):
-    """Where each pixel of the first frame is in another: ``flow`` [2,H,W] (dx, dy) in pixels, ``visibility`` and
-    ``confidence`` [H,W], 0..1."""
-
-    flow: Tensor
-    visibility: Tensor
-    confidence: Tensor
-
-
-class Place(NamedTuple):
-    """N points in one frame: ``xy`` [N,2] float64 in pixels, ``visibility`` and ``confidence`` [N] float64, 0..1."""
-
-    xy: Tensor
-    visibility: Tensor
-    confidence: Tensor
-
-    @property
-    def visible(self) -> Tensor:
-        """[N], true for points that are seen; the edges of the frame are not considered."""
-        return self.visibility * self.confidence > SEEN
+def _row(name: str, file: str, note: str) -> Checkpoint:
+    """A file of the authors' repository on the hub. Its size and sha256 are not known here: the hub's own are checked."""
+    return Checkpoint(
+        name,
+        (f"{file}.safetensors",),
+        "MIT",
+        sources=(HubFile("aharley/alltracker", f"{file}.pth"),),
+        note=note,
+        link="https://github.com/aharley/alltracker",
+    )
 
 
-@torch.no_grad()
-def dense(net: AllTracker, frames: Iterable[Tensor], iterations: int = ITERATIONS) -> Iterator[Field]:
-    """The `Field` of each of the ``frames`` [3,H,W], 0..1, relative to the first, in order, the first included.
+CHECKPOINTS: tuple[Checkpoint, ...] = (
+    _row(ALLTRACKER, "alltracker", "16.5 million weights; never run with them"),
+    _row(TINY_NAME, "alltracker_tiny", "6.3 million weights; never run with them"),
+)
 
-    The frames are read as they are needed, on the network's device, up to a window ahead; the features of one window are
-    held. A frame that lies in two windows gets what the second finds. Two frames alone are compared without a window.
-    """
-    source = iter(frames)
-    rgb = next(source, None)
-    if rgb is None:
-        return
-    padding, size = _padding(rgb, net.config.levels), rgb.shape[-2:]
-
-    def encoded(rgb: Tensor) -> Tensor:
-        return net.encode(F.pad(rgb[None], padding, mode="replicate"))
-
-    def field(state: State, index: int) -> Field:
-        flow, seen = net.fine(State(*(part[index : index + 1] for part in state)))
-        left, _, top, _ = padding
-        flow, seen = (part[0, :, top : top + size[0], left : left + size[1]] for part in (flow, seen))
-        return Field(flow, *seen)
-
-    length = net.config.window
-    first = encoded(rgb)
-    held = [first, *map(encoded, islice(source, length - 1))]
-    nothing = first.new_zeros(len(held), 2, *first.shape[-2:])
-    if len(held) <= 2:
-        yield Field(rgb.new_zeros(2, *size), rgb.new_ones(size), rgb.new_ones(size))
-        if len(held) == 2:
-            yield field(_refined(net, first, held[1], nothing[1:], nothing[1:], iterations), 0)
-        return
-    flow = seen = nothing
-    while True:
-        known = len(held)
-        window = torch.cat((*held, *[held[-1]] * (length - known)))
-        state = _refined(net, first, window, _lengthened(flow, length), _lengthened(seen, length), iterations)
-        ahead = next(source, None)
-        if ahead is None:
-            yield from (field(state, index) for index in range(known))
-            return
-        step = length // 2
-        yield from (field(state, index) for index in range(step))
-        held = [*held[step:], encoded(ahead), *map(encoded, islice(source, step - 1))]
-        flow, seen = state.flow[step:], state.seen[step:]
-
-
-def trail(
-    net: AllTracker,
-    frames: Iterable[Tensor],
-    points: Tensor,
-    *,
-    longest: int = LONGEST,
-    iterations: int = ITERATIONS,
-) -> Iterator[Place]:
-    """Where the ``points`` [N,2] (x, y) of the first frame are in each of the ``frames`` [3,H,W], the first included.
-
-    Frames with a side above ``longest`` are reduced for the network. In the first frame, the points are where they were given,
-    with visibility and confidence 1. Otherwise as `dense`.
-    """
-    if longest < 1:
-        raise InputError(f"a longest side of {longest} pixels was given: it must be at least 1")
-    scale: list[Tensor] = []
-
-    def reduced() -> Iterator[Tensor]:
-        for rgb in frames:
-            height, width = rgb.shape[-2:]
-            share = min(longest / max(height, width), 1)
-            size = max(round(height * share), 1), max(round(width * share), 1)
-            scale[:] = [torch.tensor([size[1] / width, size[0] / height], dtype=torch.float64)]
-            yield rgb if share == 1 else F.interpolate(rgb[None], size, mode="bilinear", antialias=True)[0]
-
-    points = points.double().cpu()
-    for index, field in enumerate(dense(net, reduced(), iterations)):
-        if not index:
-            sure = torch.ones(len(points), dtype=torch.float64)
-            yield Place(points, sure, sure)
-            continue
-        x, y = ((points + 0.5) * scale[0] - 0.5).T[:, None, None]
-        planes = torch.cat((field.flow, field.visibility[None], field.confidence[None]))
-        found = sample(planes[None].double().cpu(), x, y, outside="border")[0, :, 0]
-        yield Place(points + found[:2].T / scale[0], found[2], found[3])
-
-
-def track(
-    net: AllTracker,
-    clip: Tensor,
-    points: Tensor,
-    query: int = 0,
-    *,
-    longest: int = LONGEST,
-    iterations: int = ITERATIONS,
-) -> Place:
-    """Where ``points`` [N,2] (x, y) of the frame ``query`` of a clip [T,3,H,W], 0..1, are in every frame, before it and after.
-
-    Frames before it are walked backwards. Returns a `Place` with one more dimension: ``xy`` [T,N,2], the rest [T,N].
-    Otherwise as `trail`. Raises `InputError` if there is no such frame.
-    """
-    if not 0 <= query < len(clip):
-        raise InputError(f"frame {query} was given: the clip has frames 0 to {len(clip) - 1}")
-    after = list(trail(net, clip[query:], points, longest=longest, iterations=iterations))
-    backwards = (clip[index] for index in range(query, -1, -1))
-    before = list(trail(net, backwards, points, longest=longest, iterations=iterations)) if query else []
-    return Place(*map(torch.stack, zip(*before[:0:-1], *after, strict=True)))
-
-
-def _refined(
-    net: AllTracker, first: Tensor, features: Tensor, flow: Tensor, seen: Tensor, iterations: int
-) -> State:
-    """The last of the states of `AllTracker.refine`."""
-    if iterations < 1:
-        raise InputError(f"{iterations} iterations were given: at least 1 is needed")
-    return next(islice(net.refine(first, features, flow, seen), iterations - 1, None))
-
-
-def _lengthened(planes: Tensor, length: int) -> Tensor:
-    """``planes`` [S,...], the last repeated up to ``length``."""
-    return torch.cat((planes, planes[-1:].expand(length - len(planes), *planes.shape[1:])))
-
-
-def _padding(rgb: Tensor, levels: int) -> tuple[int, int, int, int]:
-    """Left, right, top and bottom, as in training: to a `MULTIPLE`, and so that the coarsest of the levels has a cell."""
-    least = STRIDE * 2 ** (levels - 1)
-    more_y, more_x = (max(math.ceil(side / MULTIPLE) * MULTIPLE, least) - side for side in rgb.shape[-2:])
-    return more_x // 2, more_x - more_x // 2, more_y // 2, more_y - more_y // 2
+SUITS: dict[str, str] = {
+    ALLTRACKER: "points in long clips, also through occlusion; slow without a GPU",
+    TINY_NAME: "the same with a smaller network; a little less exact",
+}
