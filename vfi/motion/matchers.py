@@ -79,9 +79,7 @@ class XFeat:
         found = [self._points(view) for view in views]
         if not all(points["keypoints"].numel() for points in found):
             return none(size)
-        out = self._pairing(
-            {f"image{index}": {key: value[None] for key, value in points.items()} for index, points in enumerate(found)}
-        )
+        out = self._pairing(dict(zip(("image0", "image1"), found, strict=True)))
         pairs, scores = out["matches"][0], out["scores"][0]
         ends = [points["keypoints"][0, which] for points, which in zip(found, pairs.unbind(1), strict=True)]
         return placed(views, ends, scores, size, centre=0.0)
