@@ -19,7 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..core import Checkpoint, InputError, Options, Parts, Source
-from ..model import load, matching, registry, weights
+from ..model import load, registry, weights
 from ..model.quality import RUNGS, members
 from ..model.weights import files, sources
 
@@ -28,7 +28,7 @@ USE = {True: "commercial use", False: "non-commercial use only", None: "ask its 
 
 
 def rows() -> list[dict[str, Any]]:
-    """Every model as plain values: those without weights, then the catalogue. ``kind``: what it makes, frames or matches."""
+    """Every model as plain values: those without weights, then the catalogue. ``kind``: what it makes, frames, matches or tracks."""
     folders = weights.search_folders()
     without: list[dict[str, Any]] = [
         {
@@ -55,7 +55,7 @@ def _row(checkpoint: Checkpoint, folders: list[Path]) -> dict[str, Any]:
     path = weights.on_disk(checkpoint, folders)
     return {
         "name": checkpoint.name,
-        "kind": "matches" if checkpoint.name in registry.matchers() else "frames",
+        "kind": registry.kind(checkpoint.name),
         "network": registry.architecture(checkpoint.name),
         "builtin": False,
         "path": str(path) if path else None,
@@ -88,10 +88,10 @@ def _source(source: Source) -> dict[str, Any]:
 
 
 def print_list() -> None:
-    """All models, those that make frames apart from those that match points, and the ladder of qualities, for people."""
+    """All models, in a table for each kind, and the ladder of qualities, for people."""
     listed = rows()
-    Console().print(_table("name", [row for row in listed if row["kind"] == "frames"]))
-    Console().print(_table("matcher", [row for row in listed if row["kind"] == "matches"]))
+    for title, kind in (("name", "frames"), ("matcher", "matches"), ("tracker", "tracks")):
+        Console().print(_table(title, [row for row in listed if row["kind"] == kind]))
     for row in listed:
         if row["path"]:
             print_line(f"{row['name']}: {row['path']}")
@@ -144,14 +144,14 @@ def print_model(row: dict[str, Any]) -> None:
 def print_file(path: Path, as_json: bool) -> None:
     """Which network a file holds. Raises `InputError` if none is known."""
     state = weights.read(path)
-    matcher = matching.named(registry.normalise(state))
+    other = registry.apart(registry.normalise(state))
     facts: dict[str, Any] = {
         "file": str(path),
         "bytes": path.stat().st_size,
         "tensors": len(state),
         "parameters": sum(tensor.numel() for tensor in state.values()),
         "dtypes": sorted({str(tensor.dtype).removeprefix("torch.") for tensor in state.values()}),
-        "network": {"name": matcher} if matcher else asdict(registry.detect(state)),
+        "network": {"name": other[0]} if other else asdict(registry.detect(state)),
         "metadata": files.metadata_of(path),
     }
     if as_json:
@@ -160,8 +160,8 @@ def print_file(path: Path, as_json: bool) -> None:
     spec = facts["network"]
     print_line(f"{path}: {spec['name']}")
     print_line(f"{facts['parameters']:,} parameters in {facts['tensors']} tensors of {' and '.join(facts['dtypes'])}")
-    if matcher:
-        print_line("matches points between two pictures")
+    if other:
+        print_line(other[1].DOES)
     else:
         times = "any t" if spec["any_t"] else "t = 0.5 only"
         print_line(f"takes {spec['window']} frames, sides in multiples of {spec['multiple']}, {times}")
@@ -197,10 +197,13 @@ def _fault(path: Path, row: Checkpoint) -> str | None:
         kind = files.kind_of(path)
         if kind != "safetensors":
             return f"it is a {kind or 'file of another kind'}, not safetensors"
-        if row.name in registry.matchers():
-            matching.check(registry.normalise(files.read_shapes(path)))
+        shapes = registry.normalise(files.read_shapes(path))
+        if other := registry.APART.get(registry.kind(row.name)):
+            other.check(shapes)
+            if (found := other.named(shapes)) != row.name:
+                return f"it holds {found}"
         else:
-            registry.check(files.read_shapes(path), Options(variant=row.variant))
+            registry.check(shapes, Options(variant=row.variant))
         digest = files.metadata_of(path).get(files.DIGEST)
         if digest and digest != files.data_sha256(path):
             return "its numbers are not those that were stored: delete it, and fetch it again"

@@ -27,7 +27,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     models.set_defaults(run=list_models)
     commands = models.add_subparsers(metavar="COMMAND")
 
-    listing = commands.add_parser("list", help="list models and matchers, and which are on disk (the default)")
+    listing = commands.add_parser("list", help="list models, matchers and trackers, and which are on disk (the default)")
     listing.add_argument("--json", action="store_true", default=SUPPRESS, help="print the list as JSON")
 
     fetch = commands.add_parser("fetch", help="download models")

@@ -206,8 +206,8 @@ def network(model: Source, options: Options = Options()) -> Interpolator:  # noq
 def source(model: str | Path) -> str | Path:
     """The name of a model that needs no weights, or the file of any other. Raises `InputError` if there is none."""
     name = auto() if model == "auto" else model
-    if name in registry.matchers():
-        raise InputError(f"{name} matches points between two pictures and makes no frames: choose another model")
+    if isinstance(name, str) and (does := registry.does(name)):
+        raise InputError(f"{name} {does} and makes no frames: choose another model")
     return str(name) if name in registry.builtins() else weights.find(name)
 
 

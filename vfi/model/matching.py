@@ -179,6 +179,8 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
     ),
 )
 
+DOES = "matches points between two pictures"
+
 SUITS: dict[str, str] = {
     XFEAT: "points in most pictures, also across large motion; fast",
     LOFTR: "points on surfaces with little texture; slow",

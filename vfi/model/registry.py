@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 from .. import archs
 from ..core import Checkpoint, InputError, Interpolator, Options, Spec
 from ..parse import quoted, shown
-from . import matching
+from . import matching, tracking
 
 WRAPPERS = ("state_dict", "params_ema", "params", "model")
 """Keys under which training scripts keep the weights, in order of preference."""
@@ -41,6 +41,10 @@ FILLS = {
 """What fills a tensor with numbers, by which networks begin."""
 
 T = TypeVar("T")
+
+APART: dict[str, ModuleType] = {"matches": matching, "tracks": tracking}
+"""The modules of networks that make no frames, by what they make. Each has ``CHECKPOINTS``, ``SUITS``, ``DOES``, ``named`` and
+``check``."""
 
 
 _ODD = (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
@@ -70,15 +74,36 @@ def matchers() -> dict[str, Checkpoint]:
     return _unique((row.name, row) for row in matching.CHECKPOINTS)
 
 
+def trackers() -> dict[str, Checkpoint]:
+    """The catalogue of networks that track points through a clip, by name: they make no frames."""
+    return _unique((row.name, row) for row in tracking.CHECKPOINTS)
+
+
 def published() -> dict[str, Checkpoint]:
-    """The whole catalogue: `checkpoints`, then `matchers`."""
-    return _unique((*checkpoints().items(), *matchers().items()))
+    """The whole catalogue: `checkpoints`, then `matchers` and `trackers`."""
+    return _unique((*checkpoints().items(), *matchers().items(), *trackers().items()))
+
+
+def kind(name: str) -> str:
+    """What a model of the catalogue makes: frames, or as in `APART`."""
+    return next((made for made, module in APART.items() if any(row.name == name for row in module.CHECKPOINTS)), "frames")
+
+
+def does(name: str) -> str:
+    """What a model does that makes no frames, as the end of a sentence; empty for one that does."""
+    return str(APART[made].DOES) if (made := kind(name)) in APART else ""
+
+
+def apart(state: Mapping[str, Tensor]) -> tuple[str, ModuleType] | None:
+    """The name and the module of a network that makes no frames, from a normalised state dict; None if it is none."""
+    return next(((name, module) for module in APART.values() if (name := module.named(state))), None)
 
 
 def suits(name: str) -> str:
     """What a model is good at, as the end of a sentence; empty if nothing is known. Raises `InputError` for an unknown name."""
-    if name in matching.SUITS:
-        return matching.SUITS[name]
+    for module in APART.values():
+        if name in module.SUITS:
+            return str(module.SUITS[name])
     family = architecture(name)
     known: dict[str, str] = getattr(architectures()[family], "SUITS", {})
     return known.get(name) or known.get(family, "")
@@ -90,8 +115,11 @@ def names() -> list[str]:
 
 
 def architecture(name: str) -> str:
-    """The module of ``archs`` that a name belongs to, or the name of a matcher. Raises `InputError` for an unknown one."""
-    if name in matchers():
+    """The module of ``archs`` that a name belongs to, or the name itself of a model that makes no frames.
+
+    Raises `InputError` for an unknown one.
+    """
+    if kind(name) != "frames":
         return name
     for found, module in architectures().items():
         if name in getattr(module, "BUILTIN", {}) or any(row.name == name for row in getattr(module, "CHECKPOINTS", ())):
@@ -146,12 +174,14 @@ def detect(state: Mapping[str, Tensor]) -> Spec:
 def family(state: Mapping[str, Tensor]) -> str:
     """As `architecture`, for a state dict. Raises `InputError` for an unknown one."""
     plain = normalise(state)
-    return matching.named(plain) or _recognise(plain)[0].__name__.rpartition(".")[2]
+    other = apart(plain)
+    return other[0] if other else _recognise(plain)[0].__name__.rpartition(".")[2]
 
 
 def called(state: Mapping[str, Tensor]) -> str:
     """The name of the network that a state dict belongs to, whatever it makes. Raises `InputError` for an unknown one."""
-    return matching.named(normalise(state)) or detect(state).name
+    other = apart(normalise(state))
+    return other[0] if other else detect(state).name
 
 
 def build(state: Mapping[str, Tensor], options: Options = Options()) -> Interpolator:  # noqa: B008
@@ -226,8 +256,8 @@ def _recognise(plain: dict[str, Tensor]) -> tuple[ModuleType, Spec]:
             spec = None
         if spec is not None:
             return module, spec
-    if matcher := matching.named(plain):
-        raise InputError(f"{matcher} matches points between two pictures and makes no frames")
+    if other := apart(plain):
+        raise InputError(f"{other[0]} {other[1].DOES} and makes no frames")
     lacks = next(filter(None, (module.lacking(plain) for module in architectures().values() if hasattr(module, "lacking"))), "")
     what = lacks or f"first key {shown(next(iter(plain)))}, {len(plain)} tensors"
     raise InputError(f"not a known frame-interpolation network: {what}")

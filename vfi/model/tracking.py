@@ -67,8 +67,8 @@ class Config:
 
 FULL = Config(16, 128, 128, 3, 5, ((96, 3), (192, 3), (384, 9)), split=True)
 TINY = Config(16, 128, 128, 3, 5, (), split=False)
-ALLTRACKER, TINY_NAME = "alltracker", "alltracker-tiny"
-PUBLISHED = {ALLTRACKER: FULL, TINY_NAME: TINY}
+ALLTRACKER, ALLTRACKER_TINY = "alltracker", "alltracker-tiny"
+PUBLISHED = {ALLTRACKER: FULL, ALLTRACKER_TINY: TINY}
 """The networks whose weights are published, by name."""
 
 
@@ -435,24 +435,39 @@ def build(state: Mapping[str, Tensor]) -> AllTracker:
 # --- published weights --------------------------------------------------------------------------------------------------------
 
 
-def _row(name: str, file: str, note: str) -> Checkpoint:
-    """A file of the authors' repository on the hub. Its size and sha256 are not known here: the hub's own are checked."""
-    return Checkpoint(
-        name,
-        (f"{file}.safetensors",),
-        "MIT",
-        sources=(HubFile("aharley/alltracker", f"{file}.pth"),),
-        note=note,
-        link="https://github.com/aharley/alltracker",
-    )
-
+HUB, PAGE = "aharley/alltracker", "https://github.com/aharley/alltracker"
 
 CHECKPOINTS: tuple[Checkpoint, ...] = (
-    _row(ALLTRACKER, "alltracker", "16.5 million weights; never run with them"),
-    _row(TINY_NAME, "alltracker_tiny", "6.3 million weights; never run with them"),
+    Checkpoint(
+        ALLTRACKER,
+        ("alltracker.safetensors",),
+        "MIT",
+        size=66_005_722,
+        sources=(
+            HubFile(
+                HUB,
+                "alltracker.pth",
+                "ffd9ebcfb6d206d594b646999a150540f92c049cf9b2bf940facf7123f62aa1d",
+                revision="c8ba31225828cab9ec512d0627f0f826e641a877",
+                size=66_005_722,
+            ),
+        ),
+        note="never run with these weights; hash and size as several users of the file state them",
+        link=PAGE,
+    ),
+    Checkpoint(
+        ALLTRACKER_TINY,
+        ("alltracker_tiny.safetensors",),
+        "MIT",
+        sources=(HubFile(HUB, "alltracker_tiny.pth"),),  # nobody states its hash or size: the hub's own are checked
+        note="never run with these weights",
+        link=PAGE,
+    ),
 )
+
+DOES = "tracks points through a clip"
 
 SUITS: dict[str, str] = {
     ALLTRACKER: "points in long clips, also through occlusion; slow without a GPU",
-    TINY_NAME: "the same with a smaller network; a little less exact",
+    ALLTRACKER_TINY: "the same with a smaller network; a little less exact",
 }

@@ -66,7 +66,7 @@ def how_to_get(checkpoint: Checkpoint, folders: Sequence[Path]) -> str:
 
 
 def _close_to(name: str) -> str:
-    close = difflib.get_close_matches(name, [*registry.names(), *registry.matchers()], n=4)
+    close = difflib.get_close_matches(name, [*registry.builtins(), *registry.published()], n=4)
     return f"did you mean {', '.join(close)}?" if close else "`vfi models` lists all models"
 
 
