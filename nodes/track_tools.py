@@ -14,8 +14,9 @@ import torch
 from comfy_api.v0_0_2 import io
 from torch import Tensor
 
-from ..vfi.core import InputError
-from ..vfi.motion import match
+from ..vfi.core import InputError, Interpolator
+from ..vfi.model.tracking import AllTracker
+from ..vfi.motion import match, trackers
 from ..vfi.motion.follow import WITHIN, corners, follow
 from ..vfi.tracks import Document, Tracks
 from ..vfi.tracks.arrays import core_dict, of_core, save_ati, save_wan_move
@@ -23,7 +24,9 @@ from ..vfi.tracks.formats import TRACK_ENDINGS, Read, dumps, loads, read_tracks,
 from ..vfi.tracks.heatmap import heatmaps
 from ..vfi.tracks.sketch import Style, sketch
 from . import bridge, servers
-from .model import Model, ModelType
+from .advice import advised
+from .load import folders, opened
+from .model import Model, ModelType, placed
 from .node import Node
 from .tracks import CATEGORY, FIRST, GROUND, LAST, drawing_output, frames_input, shown, size_inputs
 
@@ -34,6 +37,9 @@ TEXT = "[[{x, y}, ...], ...] as in KJNodes, LTX-Video and Wan, Framer's points, 
 TOLERANCE = 1.0
 """How far, in pixels, a drawing may deviate from its tracks."""
 
+
+AUTO, LK, DIS = "auto", "lk", "dis"
+"""What Follow Points tracks with, beside `trackers.NAMES`."""
 
 NO_FILE = "none"
 
@@ -129,6 +135,7 @@ class FollowPoints(Node):
                 "point tracking",
                 "optical flow",
                 "lucas kanade",
+                "alltracker",
                 "cotracker",
                 "tapir",
                 "motion tracking",
@@ -144,7 +151,8 @@ class FollowPoints(Node):
                 ModelType.Input(
                     "model",
                     optional=True,
-                    tooltip="Points follow this model's optical flow. Without a model, each is tracked by its surroundings.",
+                    tooltip="With tracker auto, points follow this model's optical flow. Without a model, each is tracked by its "
+                    "surroundings.",
                 ),
                 io.Int.Input("count", default=16, min=1, max=1000, tooltip="Number of points to choose without start."),
                 io.Float.Input(
@@ -163,7 +171,16 @@ class FollowPoints(Node):
                     step=0.05,
                     optional=True,
                     advanced=True,
-                    tooltip="Forward-backward error, in pixels, above which a point counts as lost.",
+                    tooltip="Forward-backward error, in pixels, above which a point counts as lost. Not for alltracker.",
+                ),
+                io.Combo.Input(
+                    "tracker",
+                    options=[AUTO, LK, DIS, *trackers.NAMES],
+                    default=AUTO,
+                    optional=True,
+                    tooltip="auto: the connected model, else lk. lk (Lucas-Kanade) and dis (optical flow) need no weights, and a "
+                    "lost point stays lost. alltracker also follows points that are hidden for a while; it needs weights, and a "
+                    "GPU to be fast.",
                 ),
             ],
             outputs=[
@@ -174,6 +191,17 @@ class FollowPoints(Node):
         )
 
     @classmethod
+    def validate_inputs(cls, tracker: str | None = None) -> bool | str:
+        """Weights that are missing are told of before anything runs."""
+        if tracker in (None, AUTO, LK, DIS):
+            return True
+        try:
+            trackers.file_of(tracker, folders())
+        except InputError as error:
+            return servers.told(advised(str(error)))
+        return True
+
+    @classmethod
     def execute(
         cls,
         images: Tensor,
@@ -182,15 +210,28 @@ class FollowPoints(Node):
         start: Mapping[str, Any] | None = None,
         model: Model | None = None,
         within: float = WITHIN,
+        tracker: str = AUTO,
     ) -> io.NodeOutput:
         height, width = bridge.checked(images).shape[1:3]
+        if model is not None and tracker != AUTO:
+            raise InputError(f"a model is connected and the tracker is {tracker}: choose auto, or disconnect the model")
         frames = bridge.frames_of_images(images, Fraction(24))
         points = corners(next(frames), count, apart) if start is None else of_core(start, (width, height)).path[0]
-        ready = None if model is None else model.ready((height, width))
+        ready = follower(tracker, model, (height, width))
         watched = bridge.watched(bridge.frames_of_images(images, Fraction(24)), len(images))
-        tracks = follow(watched, points, ready, within=within)
+        tracks = follow(watched, points, ready, within=within, watch=bridge.heard)
         drawing = Document.through(tracks, TOLERANCE, bridge.heard(range(tracks.count))).to_json()
         return io.NodeOutput(core_dict(tracks), drawing, int(tracks.visible[-1].sum()))
+
+
+def follower(tracker: str, model: Model | None, size: tuple[int, int]) -> Interpolator | AllTracker | None:
+    """What `follow` takes for a choice of the node and its connected ``model``, for frames of ``size`` (height, width)."""
+    if tracker == DIS:
+        model = opened(DIS)
+    elif tracker not in (AUTO, LK):
+        network = trackers.tracker(tracker, folders=folders())
+        return placed(network, trackers.memory(network, *size))
+    return None if model is None else model.ready(size)
 
 
 class EditTracks(Node):

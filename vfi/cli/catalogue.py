@@ -28,7 +28,7 @@ USE = {True: "commercial use", False: "non-commercial use only", None: "ask its 
 
 
 def rows() -> list[dict[str, Any]]:
-    """Every model as plain values: those without weights, then the catalogue. ``kind``: what it makes, frames, matches or tracks."""
+    """Every model as plain values: those without weights, then the catalogue. ``kind``: see `registry.kind`."""
     folders = weights.search_folders()
     without: list[dict[str, Any]] = [
         {

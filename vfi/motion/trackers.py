@@ -1,23 +1,27 @@
 """The networks that track points, by name, and their walk through a clip.
 
 Owns the walk: windows overlap by half, and each starts from what the one before found, so that the features of one window are
-all that is held. Owns what counts as visible. Knows nothing of how weights are had, nor of cuts or `core.Frame`.
+all that is held. Owns what counts as visible. Knows nothing of cuts or `core.Frame`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..core import InputError
-from ..model.tracking import MULTIPLE, AllTracker, State
+from ..model import registry, tracking, weights
+from ..model.tracking import MULTIPLE, PAIR_BYTES, STRIDE, AllTracker, State
 from ..ops.warp import sample
+from ..parse import quoted
 
 ITERATIONS = 4
 """Refinements per window, as in the authors' evaluation."""
@@ -27,6 +31,46 @@ SEEN = 0.6
 
 LONGEST = 1024
 """Larger frames are reduced to this side, as in the authors' demonstration. Memory grows with the fourth power of the side."""
+
+
+NUMBERS = 20
+"""Numbers held at the peak for each of a network's hidden features, measured, with some to spare."""
+
+Watch: TypeAlias = "Callable[[Iterable[State]], Iterable[State]]"
+
+NAMES = tuple(registry.trackers())
+"""What `tracker` knows."""
+
+
+def tracker(name: str, device: torch.device | str = "cpu", folders: Iterable[Path] | None = None) -> AllTracker:
+    """The tracker of a name in `NAMES`; its weights are searched for as `file_of` does. Raises `InputError`."""
+    file = file_of(name, folders)
+    state = registry.normalise(weights.read(file))
+    found = tracking.named(state)
+    if found != name:
+        raise InputError(f"{file} holds no {name}: {'it is ' + found if found else 'its tensors have other names'}")
+    try:
+        return tracking.build(state).to(device)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
+
+
+def file_of(name: str, folders: Iterable[Path] | None = None) -> Path:
+    """The file of a tracker in ``folders``, by default `weights.search_folders`; nothing of it is read.
+
+    Never downloads. Raises `InputError`, which names the command that gets missing weights.
+    """
+    if name not in NAMES:
+        raise InputError(f"no tracker is called {quoted(name)}: there are {', '.join(NAMES)}")
+    return weights.find(name, folders)
+
+
+def memory(net: AllTracker, height: int, width: int, longest: int = LONGEST) -> int:
+    """Peak memory, in bytes, of `trail` for frames of this size, with some to spare."""
+    share = min(longest / max(height, width), 1)
+    cells = math.prod(max(math.ceil(side * share / MULTIPLE) * MULTIPLE, net.least) // STRIDE for side in (height, width))
+    pairs = min(net.config.window * cells**2 * 4 * 4 // 3, PAIR_BYTES)
+    return pairs + NUMBERS * net.config.window * net.config.hidden * cells * 4
 
 
 class Field(NamedTuple):
@@ -52,11 +96,12 @@ class Place(NamedTuple):
 
 
 @torch.no_grad()
-def dense(net: AllTracker, frames: Iterable[Tensor], iterations: int = ITERATIONS) -> Iterator[Field]:
+def dense(net: AllTracker, frames: Iterable[Tensor], iterations: int = ITERATIONS, watch: Watch = iter) -> Iterator[Field]:
     """The `Field` of each of the ``frames`` [3,H,W], 0..1, relative to the first, in order, the first included.
 
     The frames are read as they are needed, on the network's device, up to a window ahead; the features of one window are
     held. A frame that lies in two windows gets what the second finds. Two frames alone are compared without a window.
+    ``watch`` wraps the iterations of each window, and may raise to stop.
     """
     source = iter(frames)
     rgb = next(source, None)
@@ -80,13 +125,13 @@ def dense(net: AllTracker, frames: Iterable[Tensor], iterations: int = ITERATION
     if len(held) <= 2:
         yield Field(rgb.new_zeros(2, *size), rgb.new_ones(size), rgb.new_ones(size))
         if len(held) == 2:
-            yield field(_refined(net, first, held[1], nothing[1:], nothing[1:], iterations), 0)
+            yield field(_refined(net, first, held[1], nothing[1:], nothing[1:], iterations, watch), 0)
         return
     flow = seen = nothing
     while True:
         known = len(held)
         window = torch.cat((*held, *[held[-1]] * (length - known)))
-        state = _refined(net, first, window, _lengthened(flow, length), _lengthened(seen, length), iterations)
+        state = _refined(net, first, window, _lengthened(flow, length), _lengthened(seen, length), iterations, watch)
         ahead = next(source, None)
         if ahead is None:
             yield from (field(state, index) for index in range(known))
@@ -104,11 +149,12 @@ def trail(
     *,
     longest: int = LONGEST,
     iterations: int = ITERATIONS,
+    watch: Watch = iter,
 ) -> Iterator[Place]:
     """Where the ``points`` [N,2] (x, y) of the first frame are in each of the ``frames`` [3,H,W], the first included.
 
-    Frames with a side above ``longest`` are reduced for the network. In the first frame, the points are where they were given,
-    with visibility and confidence 1. Otherwise as `dense`.
+    Frames may be on any device; those with a side above ``longest`` are reduced for the network. In the first frame, the points
+    are where they were given, with visibility and confidence 1. Otherwise as `dense`.
     """
     if longest < 1:
         raise InputError(f"a longest side of {longest} pixels was given: it must be at least 1")
@@ -120,10 +166,11 @@ def trail(
             share = min(longest / max(height, width), 1)
             size = max(round(height * share), 1), max(round(width * share), 1)
             scale[:] = [torch.tensor([size[1] / width, size[0] / height], dtype=torch.float64)]
+            rgb = rgb.to(net.time_emb.device).nan_to_num().clamp(0, 1)
             yield rgb if share == 1 else F.interpolate(rgb[None], size, mode="bilinear", antialias=True)[0]
 
     points = points.double().cpu()
-    for index, field in enumerate(dense(net, reduced(), iterations)):
+    for index, field in enumerate(dense(net, reduced(), iterations, watch)):
         if not index:
             sure = torch.ones(len(points), dtype=torch.float64)
             yield Place(points, sure, sure)
@@ -156,11 +203,13 @@ def track(
     return Place(*map(torch.stack, zip(*before[:0:-1], *after, strict=True)))
 
 
-def _refined(net: AllTracker, first: Tensor, features: Tensor, flow: Tensor, seen: Tensor, iterations: int) -> State:
+def _refined(
+    net: AllTracker, first: Tensor, features: Tensor, flow: Tensor, seen: Tensor, iterations: int, watch: Watch
+) -> State:
     """The last of the states of `AllTracker.refine`."""
     if iterations < 1:
         raise InputError(f"{iterations} iterations were given: at least 1 is needed")
-    return next(islice(net.refine(first, features, flow, seen), iterations - 1, None))
+    return deque(watch(islice(net.refine(first, features, flow, seen), iterations)), maxlen=1).pop()
 
 
 def _lengthened(planes: Tensor, length: int) -> Tensor:
