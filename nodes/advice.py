@@ -9,6 +9,8 @@ import re
 import sys
 from pathlib import Path
 
+from ..vfi.model import registry
+
 PACK = Path(__file__).absolute().parents[1]
 
 
@@ -27,6 +29,7 @@ def _instead(arguments: str, text: str) -> str:
         return "the widget model of Load Interpolation Model"
     if arguments.startswith("models convert "):
         return f"the node Convert Model, or with {line(arguments)}"
-    if arguments.startswith("models fetch ") and "--from" not in arguments and "allow download" not in text:
+    offered = "--from" not in arguments and "allow download" not in text and not registry.does(arguments.rpartition(" ")[2])
+    if arguments.startswith("models fetch ") and offered:
         return f"Load Interpolation Model and its allow download on, or with {line(arguments)}"
     return line(arguments)

@@ -92,9 +92,13 @@ class ConvertModel(Node):
 def told(file: Path) -> str:
     """What a converted file holds, and under which licence. Raises `InputError` if no network is recognised."""
     try:
-        spec = registry.detect(read_shapes(file))
+        shapes = registry.normalise(read_shapes(file))
+        other = registry.apart(shapes)
+        name = registry.called(shapes)
+        licence = "" if other else registry.detect(shapes).licence
     except InputError as error:
         raise InputError(f"{file.stem}: {error}") from error
-    row = registry.checkpoints().get(spec.name)
-    licence = str(weights.licence_of(row)) if row else spec.licence or "unknown, ask its authors"
-    return f"{file}: {spec.name}. Licence of the weights: {licence}. Press R, then choose it in Load Interpolation Model."
+    row = registry.published().get(name)
+    licence = str(weights.licence_of(row)) if row else licence or "unknown, ask its authors"
+    use = f"It {other[1].DOES} and makes no frames" if other else "Press R, then choose it in Load Interpolation Model"
+    return f"{file}: {name}. Licence of the weights: {licence}. {use}."

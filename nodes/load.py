@@ -256,7 +256,7 @@ def choices() -> list[str]:
         for row in catalogue
         if row.sources and not weights.on_disk(row, places)
     ]
-    known = {file for row in catalogue for file in row.files}
+    known = {file for row in registry.published().values() for file in row.files}
     others = [file for file in folder_paths.get_filename_list(FOLDER) if file.endswith(".safetensors") and file not in known]
     waiting = [f"{file} ({WAITS})" for file in unconverted()]
     return ["auto", *registry.builtins(), *there, *others, *([] if weights.forbidden() else elsewhere), *waiting]

@@ -156,7 +156,7 @@ def _waiting(file: str) -> Row:
     """A file that needs conversion; its name may tell which model it is."""
     path = folder_paths.get_full_path(load.FOLDER, file)
     becomes = Path(file).with_suffix(".safetensors").name
-    row = next((row for row in registry.checkpoints().values() if becomes in row.files), None)
+    row = next((row for row in registry.published().values() if becomes in row.files), None)
     named = f" By its name, it is {row.name}." if row else ""
     return Row(
         file,

@@ -151,8 +151,7 @@ class FollowPoints(Node):
                 ModelType.Input(
                     "model",
                     optional=True,
-                    tooltip="With tracker auto, points follow this model's optical flow. Without a model, each is tracked by its "
-                    "surroundings.",
+                    tooltip="Points follow this model's optical flow. Without a model, tracker chooses how they are tracked.",
                 ),
                 io.Int.Input("count", default=16, min=1, max=1000, tooltip="Number of points to choose without start."),
                 io.Float.Input(
@@ -178,9 +177,8 @@ class FollowPoints(Node):
                     options=[AUTO, LK, DIS, *trackers.NAMES],
                     default=AUTO,
                     optional=True,
-                    tooltip="auto: the connected model, else lk. lk (Lucas-Kanade) and dis (optical flow) need no weights, and a "
-                    "lost point stays lost. alltracker also follows points that are hidden for a while; it needs weights, and a "
-                    "GPU to be fast.",
+                    tooltip="auto: the connected model, else lk. lk (Lucas-Kanade) and dis (optical flow) need no weights, but "
+                    "lose hidden points for good. alltracker finds them again. It needs weights, and a GPU to be fast.",
                 ),
             ],
             outputs=[

@@ -46,6 +46,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     toy = SimpleNamespace(CHECKPOINTS=toys, detect=lambda state: Spec("toy-1/2", multiple=32) if "weight" in state else None)
     architectures = {"still": SimpleNamespace(BUILTIN={"linear": None}), "toy": toy}
     monkeypatch.setattr(registry, "architectures", lambda: architectures)
+    monkeypatch.setattr(registry, "APART", {})
     return folder
 
 
@@ -95,6 +96,7 @@ def test_the_list_for_machines(vfi: Run, cache: Path):
     assert (first["path"], first["size"]) == (str(file), file.stat().st_size)
     assert second == {
         "name": "toy-2",
+        "kind": "frames",
         "network": "toy",
         "builtin": False,
         "path": None,

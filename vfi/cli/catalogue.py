@@ -91,7 +91,8 @@ def print_list() -> None:
     """All models, in a table for each kind, and the ladder of qualities, for people."""
     listed = rows()
     for title, kind in (("name", "frames"), ("matcher", "matches"), ("tracker", "tracks")):
-        Console().print(_table(title, [row for row in listed if row["kind"] == kind]))
+        if of_kind := [row for row in listed if row["kind"] == kind]:
+            Console().print(_table(title, of_kind))
     for row in listed:
         if row["path"]:
             print_line(f"{row['name']}: {row['path']}")

@@ -80,8 +80,8 @@ def trackers() -> dict[str, Checkpoint]:
 
 
 def published() -> dict[str, Checkpoint]:
-    """The whole catalogue: `checkpoints`, then `matchers` and `trackers`."""
-    return _unique((*checkpoints().items(), *matchers().items(), *trackers().items()))
+    """The whole catalogue: `checkpoints`, then the networks that make no frames."""
+    return _unique((*checkpoints().items(), *((row.name, row) for module in APART.values() for row in module.CHECKPOINTS)))
 
 
 def kind(name: str) -> str:

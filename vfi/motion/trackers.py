@@ -20,6 +20,7 @@ from torch import Tensor
 from ..core import InputError
 from ..model import registry, tracking, weights
 from ..model.tracking import MULTIPLE, PAIR_BYTES, STRIDE, AllTracker, State
+from ..ops.correlation import CHUNK_BYTES
 from ..ops.warp import sample
 from ..parse import quoted
 
@@ -70,7 +71,7 @@ def memory(net: AllTracker, height: int, width: int, longest: int = LONGEST) -> 
     share = min(longest / max(height, width), 1)
     cells = math.prod(max(math.ceil(side * share / MULTIPLE) * MULTIPLE, net.least) // STRIDE for side in (height, width))
     pairs = min(net.config.window * cells**2 * 4 * 4 // 3, PAIR_BYTES)
-    return pairs + NUMBERS * net.config.window * net.config.hidden * cells * 4
+    return pairs + CHUNK_BYTES + NUMBERS * net.config.window * net.config.hidden * cells * 4
 
 
 class Field(NamedTuple):
