@@ -29,7 +29,8 @@ def _instead(arguments: str, text: str) -> str:
         return "the widget model of Load Interpolation Model"
     if arguments.startswith("models convert "):
         return f"the node Convert Model, or with {line(arguments)}"
-    offered = "--from" not in arguments and "allow download" not in text and not registry.does(arguments.rpartition(" ")[2])
-    if arguments.startswith("models fetch ") and offered:
+    if registry.does(arguments.removeprefix("models fetch ")):
+        return line(arguments)
+    if arguments.startswith("models fetch ") and "--from" not in arguments and "allow download" not in text:
         return f"Load Interpolation Model and its allow download on, or with {line(arguments)}"
     return line(arguments)

@@ -89,16 +89,23 @@ class ConvertModel(Node):
         return io.NodeOutput(servers.told(report))
 
 
+USE = {
+    "frames": "Press R, then choose it in Load Interpolation Model",
+    "matches": "Choose it as the method of Match Keyframes",
+    "tracks": "Choose it as the tracker of Follow Points",
+}
+"""What to do with a converted model, by what it makes."""
+
+
 def told(file: Path) -> str:
     """What a converted file holds, and under which licence. Raises `InputError` if no network is recognised."""
+    shapes = read_shapes(file)
     try:
-        shapes = registry.normalise(read_shapes(file))
-        other = registry.apart(shapes)
-        name = registry.called(shapes)
+        other = registry.apart(registry.normalise(shapes))
+        name, made = other or (registry.called(shapes), "frames")
         licence = "" if other else registry.detect(shapes).licence
     except InputError as error:
         raise InputError(f"{file.stem}: {error}") from error
     row = registry.published().get(name)
     licence = str(weights.licence_of(row)) if row else licence or "unknown, ask its authors"
-    use = f"It {other[1].DOES} and makes no frames" if other else "Press R, then choose it in Load Interpolation Model"
-    return f"{file}: {name}. Licence of the weights: {licence}. {use}."
+    return f"{file}: {name}. Licence of the weights: {licence}. {USE[made]}."

@@ -11,21 +11,23 @@ from typing import Any, Literal
 
 import folder_paths
 import torch
+from comfy.model_management import get_torch_device
 from comfy_api.v0_0_2 import io
 from torch import Tensor
 
 from ..vfi.core import InputError, Interpolator
+from ..vfi.model import weights
 from ..vfi.model.tracking import AllTracker
-from ..vfi.motion import match, trackers
+from ..vfi.motion import match, matchers, trackers
 from ..vfi.motion.follow import WITHIN, corners, follow
+from ..vfi.parse import quoted
 from ..vfi.tracks import Document, Tracks
 from ..vfi.tracks.arrays import core_dict, of_core, save_ati, save_wan_move
 from ..vfi.tracks.formats import TRACK_ENDINGS, Read, dumps, loads, read_tracks, tracks_of
 from ..vfi.tracks.heatmap import heatmaps
 from ..vfi.tracks.sketch import Style, sketch
-from . import bridge, servers
+from . import bridge, load, servers
 from .advice import advised
-from .load import folders, opened
 from .model import Model, ModelType, placed
 from .node import Node
 from .tracks import CATEGORY, FIRST, GROUND, LAST, drawing_output, frames_input, shown, size_inputs
@@ -55,15 +57,26 @@ class MatchKeyframes(Node):
             display_name="Match Keyframes",
             category=CATEGORY,
             description="Matches points between the first and the last frame, and turns them into tracks.",
-            search_aliases=["sift", "feature matching", "loftr", "correspondence", "point tracks", "autopilot", "trajectory"],
+            search_aliases=[
+                "sift",
+                "feature matching",
+                "loftr",
+                "xfeat",
+                "lightglue",
+                "correspondence",
+                "point tracks",
+                "autopilot",
+                "trajectory",
+            ],
             inputs=[
                 io.Image.Input("first", tooltip=FIRST),
                 io.Image.Input("last", tooltip=f"{LAST} Both have the same size."),
                 io.Combo.Input(
                     "method",
-                    options=["sift", "loftr"],
+                    options=["sift", "loftr", "xfeat"],
                     default="sift",
-                    tooltip="sift needs no weights. loftr needs loftr_outdoor.safetensors and also matches smooth surfaces.",
+                    tooltip="sift needs no weights. xfeat finds more points across large motion and in blur. loftr also "
+                    "matches smooth surfaces.",
                 ),
                 frames_input(),
                 io.Int.Input("count", default=8, min=1, max=1000, tooltip="Maximum number of tracks; the surest matches win."),
@@ -102,11 +115,32 @@ class MatchKeyframes(Node):
         )
 
     @classmethod
+    def validate_inputs(cls, method: str | None) -> bool | str:
+        """Whether the weights of the method are there, before anything runs."""
+        if method is None or method == "sift":
+            return True
+        try:
+            weights_of(method)
+        except InputError as error:
+            return servers.told(advised(str(error)))
+        return True
+
+    @classmethod
+    def fingerprint_inputs(cls, method: str | None, **options: object) -> str | None:
+        if method is None or method == "sift":
+            return method
+        try:
+            file = weights_of(method)
+        except InputError as error:
+            return str(error)
+        return f"{file} {file.stat().st_mtime_ns}"
+
+    @classmethod
     def execute(
         cls,
         first: Tensor,
         last: Tensor,
-        method: Literal["sift", "loftr"],
+        method: str,
         frames: int,
         count: int,
         apart: float,
@@ -114,13 +148,25 @@ class MatchKeyframes(Node):
         consistent: bool = True,
     ) -> io.NodeOutput:
         ends = shown(first, 0), shown(last, -1)
-        found = match.loftr()(*ends) if method == "loftr" else match.sift(*ends, ratio)
+        found = match.sift(*ends, ratio) if method == "sift" else network(method)(*ends)
         found = found.consistent() if consistent else found.unique()
         chosen = found.spread(count, apart).tracks(frames)
         bridge.room_for_tracks(len(found), frames)
         watched = bridge.watched(range(chosen.count), chosen.count)
         drawing = Document.through(chosen, TOLERANCE, watched).to_json()
         return io.NodeOutput(core_dict(chosen), core_dict(found.tracks(frames)), drawing, len(found))
+
+
+def weights_of(method: str) -> Path:
+    """The file of a matcher. Raises `InputError`, also for a method that is none."""
+    if method not in matchers.NAMES:
+        raise InputError(f"method is {quoted(method)}: one of {', '.join(matchers.NAMES)} is needed")
+    return weights.find(method, load.folders())
+
+
+def network(method: str) -> match.Matcher:
+    """The matcher of a method that needs weights, on ComfyUI's device. Raises `InputError`."""
+    return matchers.of_file(method, weights_of(method), get_torch_device())
 
 
 class FollowPoints(Node):
@@ -194,7 +240,7 @@ class FollowPoints(Node):
         if tracker in (None, AUTO, LK, DIS):
             return True
         try:
-            trackers.file_of(tracker, folders())
+            trackers.file_of(tracker, load.folders())
         except InputError as error:
             return servers.told(advised(str(error)))
         return True
@@ -225,9 +271,9 @@ class FollowPoints(Node):
 def follower(tracker: str, model: Model | None, size: tuple[int, int]) -> Interpolator | AllTracker | None:
     """What `follow` takes for a choice of the node and its connected ``model``, for frames of ``size`` (height, width)."""
     if tracker == DIS:
-        model = opened(DIS)
+        model = load.opened(DIS)
     elif tracker not in (AUTO, LK):
-        network = trackers.tracker(tracker, folders=folders())
+        network = trackers.tracker(tracker, folders=load.folders())
         return placed(network, trackers.memory(network, *size))
     return None if model is None else model.ready(size)
 

@@ -162,7 +162,7 @@ def print_file(path: Path, as_json: bool) -> None:
     print_line(f"{path}: {spec['name']}")
     print_line(f"{facts['parameters']:,} parameters in {facts['tensors']} tensors of {' and '.join(facts['dtypes'])}")
     if other:
-        print_line(other[1].DOES)
+        print_line(registry.APART[other[1]].DOES)
     else:
         times = "any t" if spec["any_t"] else "t = 0.5 only"
         print_line(f"takes {spec['window']} frames, sides in multiples of {spec['multiple']}, {times}")

@@ -15,6 +15,7 @@ from ..clips.clip import Info, unbound
 from ..clips.images import ImageReader, read_image
 from ..core import InputError
 from ..model.load import build
+from ..motion import matchers
 from ..motion.guided import Guide, Guided
 from ..pixels.uint8 import floats
 from ..timing.curves import Key, along, keyed
@@ -65,6 +66,13 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         help="auto: points matched in both keyframes lead where the model loses them; none: drawn ones only; FILE: as --tracks",
     )
     guidance.add_argument(
+        "--matcher",
+        choices=matchers.NAMES,
+        default="sift",
+        help="finds the points of --guide auto: sift needs no weights; xfeat finds more across large motion, loftr on surfaces "
+        "with little texture (sift)",
+    )
+    guidance.add_argument(
         "--parts",
         type=Path,
         nargs="+",
@@ -80,7 +88,7 @@ def run(args: Namespace) -> int:
     keyframes = ImageReader((args.first, args.last), args.fps / (args.frames + 1))
     info = keyframes.info
     asked = Timing(grid(args.frames + 1, args.fps, args.ease, info), rate=args.fps)
-    led = leading(args.tracks, args.guide, args.parts, info)
+    led = leading(args.tracks, args.guide, args.parts, info, args.matcher, settings.device)
     model = None
     if led is not None:
         inner = build(
@@ -90,7 +98,7 @@ def run(args: Namespace) -> int:
     decisions: dict[str, object] = {
         "command": "tween",
         "input": [args.first, args.last],
-        "guide": [args.tracks, args.guide, args.parts],
+        "guide": [args.tracks, args.guide, args.parts, args.matcher],
     }
     return make_clip(keyframes, asked, settings, decisions, tail="stop", model=model)
 
@@ -109,8 +117,17 @@ def guide(text: str) -> str | Path:
     return text if text in ("auto", "none") else Path(text)
 
 
-def leading(tracks: Path | None, guide: str | Path, parts: Sequence[Path] | None, info: Info) -> Guide | None:
+def leading(
+    tracks: Path | None,
+    guide: str | Path,
+    parts: Sequence[Path] | None,
+    info: Info,
+    matcher: str = "sift",
+    device: torch.device | str = "cpu",
+) -> Guide | None:
     """The guide that the model follows; None if there is nothing to follow. Raises `InputError`."""
+    if matcher != "sift" and guide != "auto":
+        raise InputError(f"--matcher {matcher} was given without --guide auto: only that matches points")
     files = [path for path in (tracks, guide) if isinstance(path, Path)]
     if len(files) > 1:
         raise InputError(f"--tracks {files[0]} and --guide {files[1]} were both given: give one file of tracks")
@@ -119,7 +136,8 @@ def leading(tracks: Path | None, guide: str | Path, parts: Sequence[Path] | None
     if not files and guide == "none":
         return None
     drawn = read_tracks(files[0], (info.width, info.height)) if files else None
-    return Guide(drawn, auto=guide == "auto", parts=masks(parts) if parts else None)
+    finder = matchers.matcher(matcher, device)
+    return Guide(drawn, auto=guide == "auto", parts=masks(parts) if parts else None, matcher=finder)
 
 
 def masks(files: Sequence[Path]) -> Tensor:

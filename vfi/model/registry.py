@@ -94,9 +94,9 @@ def does(name: str) -> str:
     return str(APART[made].DOES) if (made := kind(name)) in APART else ""
 
 
-def apart(state: Mapping[str, Tensor]) -> tuple[str, ModuleType] | None:
-    """The name and the module of a network that makes no frames, from a normalised state dict; None if it is none."""
-    return next(((name, module) for module in APART.values() if (name := module.named(state))), None)
+def apart(state: Mapping[str, Tensor]) -> tuple[str, str] | None:
+    """The name of a network that makes no frames, and what it makes, from a normalised state dict; None if it is none."""
+    return next(((name, made) for made, module in APART.items() if (name := module.named(state))), None)
 
 
 def suits(name: str) -> str:
@@ -257,7 +257,7 @@ def _recognise(plain: dict[str, Tensor]) -> tuple[ModuleType, Spec]:
         if spec is not None:
             return module, spec
     if other := apart(plain):
-        raise InputError(f"{other[0]} {other[1].DOES} and makes no frames")
+        raise InputError(f"{other[0]} {APART[other[1]].DOES} and makes no frames")
     lacks = next(filter(None, (module.lacking(plain) for module in architectures().values() if hasattr(module, "lacking"))), "")
     what = lacks or f"first key {shown(next(iter(plain)))}, {len(plain)} tensors"
     raise InputError(f"not a known frame-interpolation network: {what}")

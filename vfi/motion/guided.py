@@ -60,7 +60,7 @@ class Guide:
     in both frames lead where the model has lost them, unless they go with a track; large motions are made by way of the
     middle frame. ``strength``: 0 (off) to 1 (full). ``parts`` [P,H,W] 0..1: masks of things in the first frame; a track that
     begins in one moves all of it and nothing else. ``span``: start and end of the tracks, in seconds of the clip; None: from
-    each frame to the next. Raises `InputError`.
+    each frame to the next. ``matcher`` finds the points for ``auto``; see `matchers`. Raises `InputError`.
     """
 
     tracks: Read | None = None
@@ -68,6 +68,7 @@ class Guide:
     strength: float = 1.0
     parts: Tensor | None = None
     span: tuple[Fraction, Fraction] | None = None
+    matcher: match.Matcher = match.sift
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 1:
@@ -209,7 +210,7 @@ class Pair:
     def search(self) -> None:
         """Let points lead that both frames share and the model has lost, except on things that are led already."""
         before, after = self.frames
-        found = _found(before[0], after[0], self.own, self._points(0.5))
+        found = _found(self.by.guide.matcher, before[0], after[0], self.own, self._points(0.5))
         self.ways += () if found is None else (Way(found, False),)
 
     def leads(self, t: float) -> bool:
@@ -337,10 +338,10 @@ def _prepared(model: Interpolator, frames: Sequence[Tensor]) -> Any:
     return wrappers.prepare(model, [wrappers.encode(model, frame) for frame in frames], frames)
 
 
-def _found(before: Tensor, after: Tensor, own: Tensor, drawn: Points | None) -> Tracks | None:
+def _found(matcher: match.Matcher, before: Tensor, after: Tensor, own: Tensor, drawn: Points | None) -> Tracks | None:
     """Points shared by two frames [3,H,W] that ``own`` [4,H,W], half-way, has lost and that do not go with ``drawn`` ones;
     None if there are none."""
-    shared = match.sift(before.clamp(0, 1), after.clamp(0, 1)).consistent()
+    shared = matcher(before.clamp(0, 1), after.clamp(0, 1)).consistent()
     if not len(shared):
         return None
     ends = shared.first.to(own), shared.last.to(own)
