@@ -246,6 +246,17 @@ class FollowPoints(Node):
         return True
 
     @classmethod
+    def fingerprint_inputs(cls, tracker: str | None = None, **options: object) -> str | None:
+        """Other weights make other tracks."""
+        if tracker in (None, AUTO, LK, DIS):
+            return tracker
+        try:
+            file = trackers.file_of(tracker, load.folders())
+        except InputError as error:
+            return str(error)
+        return f"{file} {file.stat().st_mtime_ns}"
+
+    @classmethod
     def execute(
         cls,
         images: Tensor,
