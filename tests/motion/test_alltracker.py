@@ -14,6 +14,7 @@ from torch import Tensor
 from vfi.core import InputError
 from vfi.model import tracking
 from vfi.model.tracking import AllTracker
+from vfi.model.unfilled import unfilled
 from vfi.motion import trackers
 from vfi.motion.trackers import Place, dense, track, trail
 
@@ -87,7 +88,7 @@ def test_it_computes_what_the_published_network_does(
 def test_the_published_sizes_are_read_off_the_published_keys(name: str, millions: float):
     """On the meta device: the names and shapes of the published constructor, without its weights."""
     shapes = next(stored for stored in SETS if stored.name.endswith(name.replace("-", "_"))).manifest["state_dict"]
-    with torch.device("meta"):
+    with unfilled():
         state = {key: torch.empty(shape) for key, (shape, _) in shapes.items()}
         net = AllTracker(tracking.PUBLISHED[name])
         assert {key: list(value.shape) for key, value in net.state_dict().items()} == {
@@ -195,7 +196,24 @@ def test_any_size_and_any_number_of_frames_will_do(net: AllTracker, size: tuple[
     assert all(bool(torch.stack((field.visibility, field.confidence)).isfinite().all()) for field in fields)
 
 
+@pytest.mark.slow
+def test_everything_stays_on_the_device_of_the_network():
+    with unfilled():
+        net = AllTracker(tracking.configure(SMALL.state()) or tracking.TINY)
+        fields = list(dense(net, torch.empty(6, 3, 40, 60), 1))
+    assert {part.device.type for field in fields for part in field} == {"meta"}
+
+
+def test_codes_are_read_as_floats_are(net: AllTracker):
+    codes, points = (clip(3) * 255).round().byte(), torch.tensor([[20.0, 30.0]])
+    for one, other in zip(trail(net, codes, points), trail(net, codes / 255, points), strict=True):
+        torch.testing.assert_close(one.xy, other.xy)
+
+
 def test_what_cannot_be_done_is_refused(net: AllTracker):
+    for wrong in (torch.zeros(3, 8, 8), torch.zeros(1, 40, 60)):
+        with pytest.raises(InputError, match=re.escape(f"a frame of shape {list(wrong.shape)} was given")):
+            list(dense(net, [clip(1)[0], wrong]))
     assert list(dense(net, [])) == []
     with pytest.raises(InputError, match="0 iterations"):
         list(dense(net, clip(2), 0))

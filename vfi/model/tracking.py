@@ -26,6 +26,7 @@ from ..ops.checks import load_weights
 from ..ops.correlation import AllPairs
 from ..ops.upsample import upsample_convex
 from ..parse import shown
+from .unfilled import unfilled
 
 STRIDE = 8
 """Pixels per cell of the features."""
@@ -407,9 +408,9 @@ def check(state: Mapping[str, Tensor]) -> Config:
     config = configure(state)
     assert config is not None
     try:
-        with torch.device("meta"):
+        with unfilled():
             net = AllTracker(config)
-            load_weights(net, {key: value.to("meta", torch.float32) for key, value in state.items()}, name, assign=True)
+            load_weights(net, {key: torch.empty(value.shape) for key, value in state.items()}, name, assign=True)
     except InputError:
         raise
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:

@@ -23,6 +23,7 @@ from ..model.tracking import MULTIPLE, PAIR_BYTES, STRIDE, AllTracker, State
 from ..ops.correlation import CHUNK_BYTES
 from ..ops.warp import sample
 from ..parse import quoted
+from ..pixels.uint8 import floats
 
 ITERATIONS = 4
 """Refinements per window, as in the authors' evaluation."""
@@ -111,6 +112,8 @@ def dense(net: AllTracker, frames: Iterable[Tensor], iterations: int = ITERATION
     padding, size = _padding(rgb, net.least), rgb.shape[-2:]
 
     def encoded(rgb: Tensor) -> Tensor:
+        if rgb.ndim != 3 or rgb.shape[0] != 3 or rgb.shape[1:] != size:
+            raise InputError(f"a frame of shape {list(rgb.shape)} was given: all must be [3, height, width], of one size")
         return net.encode(F.pad(rgb[None], padding, mode="replicate"))
 
     def field(state: State, index: int) -> Field:
@@ -154,8 +157,8 @@ def trail(
 ) -> Iterator[Place]:
     """Where the ``points`` [N,2] (x, y) of the first frame are in each of the ``frames`` [3,H,W], the first included.
 
-    Frames may be on any device; those with a side above ``longest`` are reduced for the network. In the first frame, the points
-    are where they were given, with visibility and confidence 1. Otherwise as `dense`.
+    Frames may be uint8, 0..255, too, and on any device; those with a side above ``longest`` are reduced for the network. In the
+    first frame, the points are where they were given, with visibility and confidence 1. Otherwise as `dense`.
     """
     if longest < 1:
         raise InputError(f"a longest side of {longest} pixels was given: it must be at least 1")
@@ -167,7 +170,7 @@ def trail(
             share = min(longest / max(height, width), 1)
             size = max(round(height * share), 1), max(round(width * share), 1)
             scale[:] = [torch.tensor([size[1] / width, size[0] / height], dtype=torch.float64)]
-            rgb = rgb.to(net.time_emb.device).nan_to_num().clamp(0, 1)
+            rgb = floats(rgb.to(net.time_emb.device)).nan_to_num().clamp(0, 1)
             yield rgb if share == 1 else F.interpolate(rgb[None], size, mode="bilinear", antialias=True)[0]
 
     points = points.double().cpu()
