@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..vfi.core import InputError
 from ..vfi.motion.guided import Guide
-from . import inputs
+from . import inputs, matching
 from .load import usual
 from .model import Following, Model, ModelType, Several
 from .node import Node
@@ -54,15 +54,33 @@ class GuideModel(Node):
                     tooltip="For large motion: points matched in both frames lead wherever the model misses them, in addition "
                     "to drawn tracks.",
                 ),
+                io.Combo.Input(
+                    "matcher",
+                    options=matching.OPTIONS,
+                    default="sift",
+                    optional=True,
+                    advanced=True,
+                    tooltip="For auto: how points are matched. sift needs no weights. xfeat finds more points across large "
+                    "motion and in blur. loftr also matches smooth surfaces.",
+                ),
             ],
             outputs=[ModelType.Output("model", tooltip="The same model, following the tracks.")],
         )
+
+    @classmethod
+    def validate_inputs(cls, matcher: str | None = "sift") -> bool | str:
+        return matching.fault(matcher, "matcher") or True
+
+    @classmethod
+    def fingerprint_inputs(cls, matcher: str | None = "sift", **options: object) -> str:
+        return matching.fingerprint(matcher, "matcher")
 
     @classmethod
     def execute(
         cls,
         strength: float,
         auto: bool,
+        matcher: str = "sift",
         tracks: Mapping[str, Any] | None = None,
         parts: Tensor | None = None,
         model: Model | Several | Following | None = None,
@@ -71,4 +89,6 @@ class GuideModel(Node):
             raise InputError("there is nothing to follow: connect tracks or turn auto on")
         if isinstance(model, Following):
             raise InputError("the model already follows a guide: join the tracks with Edit Tracks")
-        return io.NodeOutput(Following(usual(model), Guide(auto=auto, strength=strength, parts=parts), tracks))
+        finder = matching.matcher(matcher if auto else "sift", "matcher")
+        guide = Guide(auto=auto, strength=strength, parts=parts, matcher=finder)
+        return io.NodeOutput(Following(usual(model), guide, tracks))

@@ -11,22 +11,19 @@ from typing import Any, Literal
 
 import folder_paths
 import torch
-from comfy.model_management import get_torch_device
 from comfy_api.v0_0_2 import io
 from torch import Tensor
 
 from ..vfi.core import InputError, Interpolator
-from ..vfi.model import weights
 from ..vfi.model.tracking import AllTracker
-from ..vfi.motion import match, matchers, trackers
+from ..vfi.motion import match, trackers
 from ..vfi.motion.follow import WITHIN, corners, follow
-from ..vfi.parse import quoted
 from ..vfi.tracks import Document, Tracks
 from ..vfi.tracks.arrays import core_dict, of_core, save_ati, save_wan_move
 from ..vfi.tracks.formats import TRACK_ENDINGS, Read, dumps, loads, read_tracks, tracks_of
 from ..vfi.tracks.heatmap import heatmaps
 from ..vfi.tracks.sketch import Style, sketch
-from . import bridge, load, servers
+from . import bridge, load, matching, servers
 from .advice import advised
 from .model import Model, ModelType, placed
 from .node import Node
@@ -73,7 +70,7 @@ class MatchKeyframes(Node):
                 io.Image.Input("last", tooltip=f"{LAST} Both have the same size."),
                 io.Combo.Input(
                     "method",
-                    options=["sift", "loftr", "xfeat"],
+                    options=matching.OPTIONS,
                     default="sift",
                     tooltip="sift needs no weights. xfeat finds more points across large motion and in blur. loftr also "
                     "matches smooth surfaces.",
@@ -116,24 +113,11 @@ class MatchKeyframes(Node):
 
     @classmethod
     def validate_inputs(cls, method: str | None) -> bool | str:
-        """Whether the weights of the method are there, before anything runs."""
-        if method is None or method == "sift":
-            return True
-        try:
-            weights_of(method)
-        except InputError as error:
-            return servers.told(advised(str(error)))
-        return True
+        return matching.fault(method, "method") or True
 
     @classmethod
-    def fingerprint_inputs(cls, method: str | None, **options: object) -> str | None:
-        if method is None or method == "sift":
-            return method
-        try:
-            file = weights_of(method)
-        except InputError as error:
-            return str(error)
-        return f"{file} {file.stat().st_mtime_ns}"
+    def fingerprint_inputs(cls, method: str | None, **options: object) -> str:
+        return matching.fingerprint(method, "method")
 
     @classmethod
     def execute(
@@ -148,25 +132,13 @@ class MatchKeyframes(Node):
         consistent: bool = True,
     ) -> io.NodeOutput:
         ends = shown(first, 0), shown(last, -1)
-        found = match.sift(*ends, ratio) if method == "sift" else network(method)(*ends)
+        found = match.sift(*ends, ratio) if method == "sift" else matching.matcher(method, "method")(*ends)
         found = found.consistent() if consistent else found.unique()
         chosen = found.spread(count, apart).tracks(frames)
         bridge.room_for_tracks(len(found), frames)
         watched = bridge.watched(range(chosen.count), chosen.count)
         drawing = Document.through(chosen, TOLERANCE, watched).to_json()
         return io.NodeOutput(core_dict(chosen), core_dict(found.tracks(frames)), drawing, len(found))
-
-
-def weights_of(method: str) -> Path:
-    """The file of a matcher. Raises `InputError`, also for a method that is none."""
-    if method not in matchers.NAMES:
-        raise InputError(f"method is {quoted(method)}: one of {', '.join(matchers.NAMES)} is needed")
-    return weights.find(method, load.folders())
-
-
-def network(method: str) -> match.Matcher:
-    """The matcher of a method that needs weights, on ComfyUI's device. Raises `InputError`."""
-    return matchers.of_file(method, weights_of(method), get_torch_device())
 
 
 class FollowPoints(Node):
