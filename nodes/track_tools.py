@@ -196,7 +196,7 @@ class FollowPoints(Node):
                     default=AUTO,
                     optional=True,
                     tooltip="auto: the connected model, else lk. lk (Lucas-Kanade) and dis (optical flow) need no weights, but "
-                    "lose hidden points for good. alltracker finds them again. It needs weights, and a GPU to be fast.",
+                    "lose hidden points for good. alltracker can find them again. It needs weights, and a GPU to be fast.",
                 ),
             ],
             outputs=[
