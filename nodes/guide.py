@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..vfi.core import InputError
 from ..vfi.motion.guided import Guide
-from . import inputs, matching
+from . import inputs, matching, prompts
 from .load import usual
 from .model import Following, Model, ModelType, Several
 from .node import Node
@@ -26,6 +26,7 @@ class GuideModel(Node):
             description="Makes a model follow drawn tracks: whatever a track starts on is moved along its curve, with its "
             "timing, in every new frame.",
             search_aliases=["tracks", "drag", "trajectory", "motion brush", "framer", "control", "large motion", "autopilot"],
+            hidden=[io.Hidden.unique_id],
             inputs=[
                 inputs.model_input("The model that makes the new frames: any that takes two frames."),
                 io.Tracks.Input(
@@ -69,6 +70,9 @@ class GuideModel(Node):
 
     @classmethod
     def validate_inputs(cls, matcher: str | None = "sift") -> bool | str:
+        """Only the matcher is named, as in Load Interpolation Model; without auto it is not used."""
+        if prompts.others(cls).get("auto") is False:
+            return True
         return matching.fault(matcher, "matcher") or True
 
     @classmethod

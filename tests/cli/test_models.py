@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from tests.matchers import xfeat_state
 from vfi.cli import models
 from vfi.core import Checkpoint, HubFile, InputError, Spec, WheelFile
 from vfi.model import registry, weights
@@ -90,7 +91,8 @@ def test_the_list_shows_what_there_is_and_what_is_on_disk(vfi: Run, cache: Path)
 def test_the_list_for_machines(vfi: Run, cache: Path):
     file = put(cache / "toy_v1.safetensors")
     assert vfi("--json") == vfi("list", "--json")
-    still, first, second, _ = json.loads(vfi("--json"))
+    still, first, second, _, *matchers = json.loads(vfi("--json"))
+    assert [(row["name"], row["kind"]) for row in matchers] == [("xfeat", "matches"), ("loftr", "matches")]
     assert still["name"] == "linear"
     assert still["builtin"]
     assert (first["path"], first["size"]) == (str(file), file.stat().st_size)
@@ -165,7 +167,7 @@ def test_all_free_models_are_those_with_a_source_and_a_free_licence(vfi: Run, ca
     asked: list[str] = []
     monkeypatch.setattr(weights, "fetch", lambda name, *_, **__: asked.append(name) or put(cache / "toy_v1.safetensors"))
     vfi("fetch", "--all-free")
-    assert asked == ["toy-1"]
+    assert asked == ["toy-1", "xfeat", "loftr"]
 
 
 def test_nothing_comes_before_a_licence_is_accepted(vfi: Run):
@@ -279,7 +281,43 @@ def test_doctor_says_what_is_whole_and_what_each_quality_uses(vfi: Run, cache: P
 
 def test_check_asks_each_source(vfi: Run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sources, "fault_of", lambda file: None)
-    assert vfi("check").splitlines()[-1] == "2 of 2 files are there"
+    assert vfi("check").splitlines()[-1] == "8 of 8 files are there"
     monkeypatch.setenv("INBETWEEN_NO_DOWNLOAD", "1")
     with pytest.raises(InputError, match="INBETWEEN_NO_DOWNLOAD forbids"):
         vfi("check")
+
+
+# Matchers
+
+
+def test_matchers_have_a_table_of_their_own(vfi: Run):
+    lines = [line.split() for line in vfi().splitlines()]
+    title = next(index for index, line in enumerate(lines) if line[:1] == ["matcher"])
+    assert lines[title + 2] == ["xfeat", "fetch", "it", "17.1", "MB", "Apache-2.0"]
+    assert ["toy-1", "fetch", "it", "2.5", "MB", "MIT"] in lines[:title]
+
+
+def test_a_matcher_is_converted_shown_imported_and_examined(vfi: Run, cache: Path, tmp_path: Path, caplog):
+    if not hasattr(pytest.importorskip("kornia.feature"), "XFeat"):
+        pytest.skip("kornia 0.9 is needed")
+    state = xfeat_state()
+    for stem in ("xfeat", "xfeat-lighterglue"):
+        own = {name.removeprefix(f"{stem}."): value for name, value in state.items() if name.startswith(f"{stem}.")}
+        torch.save(own, tmp_path / f"{stem}.pt")
+    out = tmp_path / "pair.safetensors"
+    assert vfi("convert", tmp_path / "xfeat.pt", tmp_path / "xfeat-lighterglue.pt", out) == f"{out}\n"
+    assert weights.read(out).keys() == state.keys()
+    said = vfi("show", out).splitlines()
+    assert said[0] == f"{out}: xfeat"
+    assert said[2] == "matches points between two pictures"
+    assert json.loads(vfi("show", out, "--json"))["network"] == {"name": "xfeat"}
+    stored = cache / "xfeat.safetensors"
+    assert vfi("import", out) == f"{stored}: xfeat, licence Apache-2.0\n"
+    assert vfi("show", "xfeat").splitlines()[4].startswith(f"xfeat: on disk, {stored}")
+    assert vfi("doctor").splitlines()[0] == f"xfeat: {stored}: whole and usable"
+    stored.unlink()
+    save_file({**state, "xfeat.skip1.1.bias": torch.zeros(2)}, stored)
+    assert vfi("doctor", code=1).splitlines()[0] == (
+        f"xfeat: {stored}: the weights look like xfeat, but skip1.1.bias is [2] instead of [24]"
+    )
+    assert caplog.messages == []

@@ -104,9 +104,12 @@ def test_a_part_moves_with_its_track_and_nothing_else_does(keyframes, tracks: Pa
     [
         (("--tracks", "a.json", "--guide", "b.json"), "--tracks a.json and --guide b.json were both given"),
         (("--parts", "mask.png"), "--parts was given without --tracks"),
+        (("--matcher", "xfeat"), "--matcher xfeat was given without --guide auto"),
+        (("--guide", "auto", "--matcher", "loftr"), "get it with `vfi models fetch loftr`"),
     ],
 )
-def test_what_cannot_guide_is_one_sentence(keyframes, tmp_path: Path, capsys, options: tuple[str, ...], told: str):
+def test_what_cannot_guide_is_one_sentence(keyframes, tmp_path: Path, capsys, monkeypatch, options: tuple[str, ...], told: str):
+    monkeypatch.setenv("INBETWEEN_MODELS", str(tmp_path / "cache"))
     assert vfi("tween", *keyframes, tmp_path / "out", "--frames", 1, "--model", "linear", *options) == 2
     assert told in capsys.readouterr().err
 

@@ -24,6 +24,7 @@ from safetensors.torch import load, save_file
 from torch import Tensor
 
 from vfi.core import UNSTATED, Checkpoint, HubFile, InputError, Parts, UrlFile, WheelFile
+from vfi.model import load as loading
 from vfi.model import registry, weights
 from vfi.model.weights import download, licences, sources
 from vfi.model.weights.files import metadata_of
@@ -82,7 +83,7 @@ def visible(folder: Path) -> list[str]:
 
 
 def test_a_source_that_is_not_the_hub_has_a_pin():
-    for row in registry.checkpoints().values():
+    for row in registry.published().values():
         for file in (file for source in row.sources for file in sources.files_of(source)):
             assert sources.place_of(file).startswith("https://") or isinstance(file, WheelFile), row.name
             assert file.sha256 is None or re.fullmatch("[0-9a-f]{64}", file.sha256), row.name
@@ -93,7 +94,7 @@ def test_a_source_that_is_not_the_hub_has_a_pin():
 
 
 def test_a_licence_that_is_not_free_has_a_page():
-    for row in registry.checkpoints().values():
+    for row in registry.published().values():
         assert row.link.startswith("https://") or row.commercial, row.name
         assert (row.licence == UNSTATED) == (row.commercial is None), row.name
 
@@ -103,6 +104,40 @@ def test_most_of_the_catalogue_can_be_fetched():
     alone = {name for name, row in rows.items() if not row.sources}
     assert alone == {"flavr-2x", "flavr-4x", "flavr-8x", "inbetween-s", "ldmvfi", "sepconv-l1", "sepconv-lf", "sepconv-paper"}
     assert len(rows) - len(alone) == 34
+
+
+def test_matchers_are_free_can_be_fetched_and_make_no_frames():
+    rows = registry.matchers()
+    assert rows.keys() == {"xfeat", "loftr"}
+    assert all(row.sources and row.commercial and weights.licence_of(row).free for row in rows.values())
+    assert not rows.keys() & {*registry.names(), *registry.checkpoints()}
+    assert registry.published().keys() == {*registry.checkpoints(), *rows}
+    with pytest.raises(InputError, match="xfeat matches points between two pictures and makes no frames"):
+        loading.load("xfeat")
+    with pytest.raises(InputError, match="loftr matches points between two pictures and makes no frames"):
+        registry.detect({"loftr_coarse.layers.0.q_proj.weight": torch.ones(1)})
+
+
+def test_a_matcher_is_fetched_in_its_parts(hub: Hub, cache: Path, caplog: pytest.LogCaptureFixture):
+    """As published: two pickles, whose tensors get the names of their files."""
+    state = {"keypoint_head.3.weight": torch.ones(2)}, {"matcher.input_proj.weight": torch.zeros(3)}
+    parts = {}
+    for stem, tensors in zip(("xfeat", "xfeat-lighterglue"), state, strict=True):
+        hub.files[f"/weights/{stem}.pt"] = content = pickled(tensors)
+        parts[stem] = UrlFile(f"{hub.url}/weights/{stem}.pt", sha256(content), size=len(content))
+    (published, *_) = registry.matchers()["xfeat"].sources
+    assert list(published.files) == list(parts)
+    row = replace(registry.matchers()["xfeat"], sources=(Parts(parts),))
+    path = weights.fetch(row)
+    assert path == cache / "xfeat.safetensors" == weights.find("xfeat")
+    assert weights.read(path).keys() == {"xfeat.keypoint_head.3.weight", "xfeat-lighterglue.matcher.input_proj.weight"}
+    assert metadata_of(path)["licence"] == "Apache-2.0"
+    assert caplog.messages == []
+    loftr = pickled({"state_dict": {"matcher.loftr_coarse.layers.0.q_proj.weight": torch.ones(2)}})
+    hub.files["/kornia/loftr/resolve/main/loftr_outdoor.ckpt"] = loftr
+    hub_file = replace(registry.matchers()["loftr"].sources[0], sha256=sha256(loftr), size=len(loftr))
+    path = weights.fetch(replace(registry.matchers()["loftr"], sources=(hub_file,)), endpoint=hub.url)
+    assert weights.read(path).keys() == {"matcher.loftr_coarse.layers.0.q_proj.weight"}
 
 
 # Order

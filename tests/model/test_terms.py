@@ -11,7 +11,7 @@ from vfi.model.terms import TERMS
 
 
 def test_every_licence_is_told_in_words():
-    for row in registry.checkpoints().values():
+    for row in registry.published().values():
         assert row.licence in TERMS, row.name
         assert row.commercial is TERMS[row.licence].commercial, row.name
     for terms in TERMS.values():
@@ -20,7 +20,7 @@ def test_every_licence_is_told_in_words():
 
 
 def test_every_model_says_what_it_suits():
-    told = [registry.suits(name) for name in registry.names()]
+    told = [registry.suits(name) for name in (*registry.names(), *registry.matchers())]
     assert all(suits and suits == suits.strip(". ") for suits in told)
 
 

@@ -16,6 +16,7 @@ from vfi.archs.dis import Dis
 from vfi.core import Frame, InputError
 from vfi.model.load import load
 from vfi.model.wrappers import Padded, Recursive, Wrapper
+from vfi.motion import match
 from vfi.motion.guided import Guide, Guided
 from vfi.pixels.metrics import psnr
 from vfi.render.run import run
@@ -256,6 +257,19 @@ def test_where_things_go_far_frames_are_made_by_way_of_the_one_half_way():
 def test_nothing_is_led_where_the_model_sees_the_motion_itself(dis):
     near = torch.stack((scene((100, 64)), scene((104, 66))), dim=1)
     assert torch.equal(Guided(dis, Guide(auto=True))(near, TIMES), dis(near, TIMES))
+
+
+def test_another_matcher_finds_the_points():
+    asked: list[tuple[int, ...]] = []
+
+    def finder(first: Tensor, last: Tensor) -> match.Matches:
+        asked.append(tuple(first.shape))
+        return match.sift(first, last)
+
+    keyframes, t = torch.stack((plain(60), plain(220)), dim=1), torch.tensor([0.5])
+    made = Guided(Shift(0), Guide(auto=True, matcher=finder))(keyframes, t)
+    assert asked == [tuple(keyframes.shape[2:])]
+    assert torch.equal(made, Guided(Shift(0), Guide(auto=True))(keyframes, t))
 
 
 def test_motion_leads_where_the_picture_does(dis):

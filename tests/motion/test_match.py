@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor
 
 from vfi.clips.images import read_image
@@ -107,44 +106,3 @@ def test_pictures_of_unlike_size_and_ratios_that_are_none_are_refused():
         match.sift(torch.rand(3, 8, 8), torch.rand(3, 8, 9))
     with pytest.raises(InputError, match="a ratio of 0"):
         match.sift(torch.rand(3, 8, 8), torch.rand(3, 8, 8), ratio=0)
-
-
-@pytest.mark.slow
-def test_loftr_is_kornias_with_weights_from_a_file(tmp_path, monkeypatch):
-    kornia = pytest.importorskip("kornia.feature")
-    torch.manual_seed(0)
-    state = {name: value.contiguous() for name, value in kornia.LoFTR(pretrained=None).state_dict().items()}
-    file = tmp_path / "loftr_outdoor.safetensors"
-    save_file(state, file)
-    first, last = torch.rand(2, 3, 60, 83)
-
-    def forward(network, data):
-        assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
-        assert not network.training
-        assert all(data[key].shape == (1, 1, 64, 88) for key in ("image0", "image1"))
-        assert (data["image1"][0, 0, :60, :83] - kornia_grey(last)).abs().max() < 1 / 255
-        places = torch.tensor([[1.0, 2.0], [82.0, 59.0], [83.0, 5.0], [5.0, 5.0]])
-        others = torch.tensor([[3.0, 4.0], [0.0, 0.0], [5.0, 5.0], [5.0, 60.0]])  # two of them in what was added
-        return {"keypoints0": places, "keypoints1": others, "confidence": torch.tensor([0.5, 0.9, 0.7, 0.8])}
-
-    monkeypatch.setattr(kornia.LoFTR, "forward", forward)
-    found = match.loftr(file)(first, last)
-    assert found.first.tolist() == [[1, 2], [82, 59]]
-    assert found.last.tolist() == [[3, 4], [0, 0]]
-    assert found.score.tolist() == pytest.approx([0.5, 0.9])
-    assert found.size == (83, 60)
-
-
-def kornia_grey(rgb: Tensor) -> Tensor:
-    from kornia.color import rgb_to_grayscale
-
-    return rgb_to_grayscale(rgb)[0]
-
-
-def test_loftr_says_how_its_weights_are_had(tmp_path, monkeypatch):
-    monkeypatch.setenv("INBETWEEN_MODELS", str(tmp_path))
-    with pytest.raises(InputError, match="vfi models convert"):
-        match.loftr()
-    save_file({"a": torch.ones(1)}, tmp_path / "loftr_outdoor.safetensors")
-    with pytest.raises(InputError, match="does not fit kornia's LoFTR"):
-        match.loftr()

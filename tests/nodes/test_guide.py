@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import Tensor
@@ -89,3 +91,17 @@ def test_what_cannot_be_guided_is_one_sentence(run, linear):
         run("InbetweenGuide", model=model, strength=1.0, auto=True)
     with pytest.raises(ValueError, match="join the models first, then add the guide"):
         run("InbetweenConsensus", model_1=linear, model_2=model)
+
+
+def test_the_points_of_auto_can_be_found_by_a_network(run, linear, nodes, part, monkeypatch):
+    node, prompts = nodes["InbetweenGuide"], part("nodes.prompts")
+    assert "vfi models fetch loftr`" in node.validate_inputs(matcher="loftr")
+    assert node.validate_inputs(matcher="sift") is True
+    monkeypatch.setattr(node, "hidden", SimpleNamespace(unique_id="3"), raising=False)
+    prompts.noted({"prompt": {"3": {"inputs": {"matcher": "loftr", "auto": False}}}})
+    assert node.validate_inputs(matcher="loftr") is True  # it is not used
+    prompts.noted({})
+    with pytest.raises(ValueError, match=r"loftr is not on disk.*vfi models fetch loftr`"):
+        run("InbetweenGuide", model=linear, auto=True, matcher="loftr")
+    (model,) = run("InbetweenGuide", model=linear, auto=False, matcher="loftr", tracks=tracks(*BOW))
+    assert model.guide.matcher is part("vfi.motion.match").sift

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
+from tests.matchers import xfeat_state
+
 
 @pytest.fixture(scope="module")
 def clip() -> torch.Tensor:
@@ -49,9 +51,43 @@ def test_matches_are_fewer_and_surer_as_asked(run, clip):
     assert (tracks["track_path"].shape, count) == ((25, 0, 2), 0)
 
 
-def test_loftr_says_what_it_needs(run, clip):
-    with pytest.raises(ValueError, match=r"loftr_outdoor\.safetensors.*vfi models convert"):
-        run("InbetweenMatchKeyframes", first=clip, last=clip, method="loftr")
+@pytest.mark.parametrize("method", ["xfeat", "loftr"])
+def test_a_matcher_without_weights_is_refused_while_a_workflow_is_queued(run, clip, nodes, method: str):
+    node = nodes["InbetweenMatchKeyframes"]
+    told = node.validate_inputs(method=method)
+    assert told.startswith(f"{method} is not on disk: ")
+    assert f"-m vfi models fetch {method}` in the folder" in told
+    assert "Load Interpolation Model" not in told
+    assert node.fingerprint_inputs(method=method, count=3).startswith(f"{method} is not on disk")
+    with pytest.raises(ValueError, match=rf"{method} is not on disk: .*vfi models fetch {method}`"):
+        run("InbetweenMatchKeyframes", first=clip, last=clip, method=method)
+    assert node.validate_inputs(method="sift") is True
+    assert node.validate_inputs(method=None) is True  # another node tells later
+    assert node.fingerprint_inputs(method="sift") == "sift"
+
+
+def test_a_matcher_that_is_none_is_refused(run, clip, nodes):
+    assert nodes["InbetweenMatchKeyframes"].validate_inputs(method="surf") == (
+        "method is 'surf': one of sift, loftr, xfeat is needed"
+    )
+    with pytest.raises(ValueError, match="method is 'surf': one of sift, loftr, xfeat is needed"):
+        run("InbetweenMatchKeyframes", first=clip, last=clip, method="surf")
+
+
+def test_xfeat_reads_its_weights_from_the_folder_of_models(run, clip, nodes, server):
+    if not hasattr(pytest.importorskip("kornia.feature"), "XFeat"):
+        pytest.skip("kornia 0.9 is needed")
+    save_file(xfeat_state(), server.folder / "xfeat.safetensors")
+    node = nodes["InbetweenMatchKeyframes"]
+    assert node.validate_inputs(method="xfeat") is True
+    assert "xfeat.safetensors " in node.fingerprint_inputs(method="xfeat")
+    noise = torch.rand(1, 64, 96, 3, generator=torch.Generator().manual_seed(0))
+    tracks, matches, _, count = run(
+        "InbetweenMatchKeyframes", first=noise, last=noise, method="xfeat", count=4, apart=4.0, consistent=False
+    )
+    assert count == matches["track_path"].shape[1] >= 10
+    assert tracks["track_path"].shape[1] == 4
+    assert torch.equal(tracks["track_path"][0], tracks["track_path"][-1])
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])

@@ -149,7 +149,7 @@ class View(NamedTuple):
 
     def inside(self, points: Tensor) -> Tensor:
         """Which ``points`` [N,2] (x, y), where (0, 0) is the centre of the first pixel, do not lie in the padding."""
-        return ((points > -0.5) & (points < torch.tensor(self.size, device=points.device) - 0.5)).all(1)
+        return ((points >= -0.5) & (points < torch.tensor(self.size, device=points.device) - 0.5)).all(1)
 
     def original(self, points: Tensor) -> Tensor:
         """The same in pixels of the picture itself."""
