@@ -47,7 +47,6 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     toy = SimpleNamespace(CHECKPOINTS=toys, detect=lambda state: Spec("toy-1/2", multiple=32) if "weight" in state else None)
     architectures = {"still": SimpleNamespace(BUILTIN={"linear": None}), "toy": toy}
     monkeypatch.setattr(registry, "architectures", lambda: architectures)
-    monkeypatch.setattr(registry, "APART", {})
     return folder
 
 
@@ -91,8 +90,9 @@ def test_the_list_shows_what_there_is_and_what_is_on_disk(vfi: Run, cache: Path)
 def test_the_list_for_machines(vfi: Run, cache: Path):
     file = put(cache / "toy_v1.safetensors")
     assert vfi("--json") == vfi("list", "--json")
-    still, first, second, _, *matchers = json.loads(vfi("--json"))
-    assert [(row["name"], row["kind"]) for row in matchers] == [("xfeat", "matches"), ("loftr", "matches")]
+    still, first, second, _, *others = json.loads(vfi("--json"))
+    kinds = {"xfeat": "matches", "loftr": "matches", "alltracker": "tracks", "alltracker-tiny": "tracks"}
+    assert {row["name"]: row["kind"] for row in others} == kinds
     assert still["name"] == "linear"
     assert still["builtin"]
     assert (first["path"], first["size"]) == (str(file), file.stat().st_size)
@@ -167,7 +167,7 @@ def test_all_free_models_are_those_with_a_source_and_a_free_licence(vfi: Run, ca
     asked: list[str] = []
     monkeypatch.setattr(weights, "fetch", lambda name, *_, **__: asked.append(name) or put(cache / "toy_v1.safetensors"))
     vfi("fetch", "--all-free")
-    assert asked == ["toy-1", "xfeat", "loftr"]
+    assert asked == ["toy-1", "xfeat", "loftr", "alltracker", "alltracker-tiny"]
 
 
 def test_nothing_comes_before_a_licence_is_accepted(vfi: Run):
@@ -281,7 +281,7 @@ def test_doctor_says_what_is_whole_and_what_each_quality_uses(vfi: Run, cache: P
 
 def test_check_asks_each_source(vfi: Run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sources, "fault_of", lambda file: None)
-    assert vfi("check").splitlines()[-1] == "8 of 8 files are there"
+    assert vfi("check").splitlines()[-1] == "10 of 10 files are there"
     monkeypatch.setenv("INBETWEEN_NO_DOWNLOAD", "1")
     with pytest.raises(InputError, match="INBETWEEN_NO_DOWNLOAD forbids"):
         vfi("check")

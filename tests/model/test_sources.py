@@ -111,7 +111,7 @@ def test_matchers_are_free_can_be_fetched_and_make_no_frames():
     assert rows.keys() == {"xfeat", "loftr"}
     assert all(row.sources and row.commercial and weights.licence_of(row).free for row in rows.values())
     assert not rows.keys() & {*registry.names(), *registry.checkpoints()}
-    assert registry.published().keys() == {*registry.checkpoints(), *rows}
+    assert registry.published().keys() == {*registry.checkpoints(), *rows, *registry.trackers()}
     with pytest.raises(InputError, match="xfeat matches points between two pictures and makes no frames"):
         loading.load("xfeat")
     with pytest.raises(InputError, match="loftr matches points between two pictures and makes no frames"):

@@ -20,7 +20,7 @@ def test_every_licence_is_told_in_words():
 
 
 def test_every_model_says_what_it_suits():
-    told = [registry.suits(name) for name in (*registry.names(), *registry.matchers())]
+    told = [registry.suits(name) for name in (*registry.builtins(), *registry.published())]
     assert all(suits and suits == suits.strip(". ") for suits in told)
 
 
