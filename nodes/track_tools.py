@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
@@ -14,10 +15,10 @@ import torch
 from comfy_api.v0_0_2 import io
 from torch import Tensor
 
-from ..vfi.core import InputError, Interpolator
+from ..vfi.core import Frame, InputError, Interpolator
 from ..vfi.model.tracking import AllTracker
 from ..vfi.motion import match, trackers
-from ..vfi.motion.follow import WITHIN, corners, follow
+from ..vfi.motion.follow import WITHIN, corners, follow, follow_both_ways
 from ..vfi.tracks import Document, Tracks
 from ..vfi.tracks.arrays import core_dict, of_core, save_ati, save_wan_move
 from ..vfi.tracks.formats import TRACK_ENDINGS, Read, dumps, loads, read_tracks, tracks_of
@@ -39,6 +40,9 @@ TOLERANCE = 1.0
 
 AUTO, LK, DIS = "auto", "lk", "dis"
 """What Follow Points tracks with, beside `trackers.NAMES`."""
+
+RATE = Fraction(24)
+"""Frames per second of images that are followed; any would do."""
 
 NO_FILE = "none"
 
@@ -198,6 +202,15 @@ class FollowPoints(Node):
                     tooltip="auto: the connected model, else lk. lk (Lucas-Kanade) and dis (optical flow) need no weights, but "
                     "lose hidden points for good. alltracker can find them again. It needs weights, and a GPU to be fast.",
                 ),
+                io.Int.Input(
+                    "frame",
+                    default=0,
+                    min=0,
+                    max=2**20,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Frame that the points lie in, counted from 0. They are tracked from it to both ends of the clip.",
+                ),
             ],
             outputs=[
                 io.Tracks.Output("tracks", tooltip="The position of each point in each frame, and whether it is visible."),
@@ -238,17 +251,34 @@ class FollowPoints(Node):
         model: Model | None = None,
         within: float = WITHIN,
         tracker: str = AUTO,
+        frame: int = 0,
     ) -> io.NodeOutput:
-        height, width = bridge.checked(images).shape[1:3]
+        total, height, width = bridge.checked(images).shape[:3]
+        if frame >= total:
+            raise InputError(f"frame is {frame}: the clip has frames 0 to {total - 1}")
         if model is not None and tracker != AUTO:
             raise InputError(f"a model is connected and the tracker is {tracker}: choose auto, or disconnect the model")
-        frames = bridge.frames_of_images(images, Fraction(24))
-        points = corners(next(frames), count, apart) if start is None else of_core(start, (width, height)).path[0]
+        points = (
+            corners(next(backwards(images[: frame + 1])), count, apart)
+            if start is None
+            else of_core(start, (width, height)).path[0]
+        )
         ready = follower(tracker, model, (height, width))
-        watched = bridge.watched(bridge.frames_of_images(images, Fraction(24)), len(images))
-        tracks = follow(watched, points, ready, within=within, watch=bridge.heard)
+        on = bridge.watched(bridge.frames_of_images(images[frame:], RATE), total - frame)
+        if frame:
+            back = bridge.watched(backwards(images[: frame + 1]), frame + 1)
+            tracks = follow_both_ways(back, on, points, ready, within=within, watch=bridge.heard)
+        else:
+            tracks = follow(on, points, ready, within=within, watch=bridge.heard)
         drawing = Document.through(tracks, TOLERANCE, bridge.heard(range(tracks.count))).to_json()
         return io.NodeOutput(core_dict(tracks), drawing, int(tracks.visible[-1].sum()))
+
+
+def backwards(images: Tensor) -> Iterator[Frame]:
+    """The frames of an IMAGE from the last to the first, as views."""
+    for index in range(len(images) - 1, -1, -1):
+        (shown,) = bridge.frames_of_images(images[index : index + 1], RATE)
+        yield replace(shown, time=index / RATE)
 
 
 def follower(tracker: str, model: Model | None, size: tuple[int, int]) -> Interpolator | AllTracker | None:

@@ -18,7 +18,7 @@ from vfi.core import Frame, InputError
 from vfi.model import tracking
 from vfi.model.tracking import AllTracker
 from vfi.motion import trackers
-from vfi.motion.follow import corners, follow
+from vfi.motion.follow import corners, follow, follow_both_ways
 
 SIZE = (96, 128)
 
@@ -207,3 +207,27 @@ def test_a_tracker_takes_codes_and_odd_numbers(texture, tracker):
     frames[1].rgb[:, 5:9, 5:9] = torch.nan
     frames[2].rgb[:, 5:9, 5:9] = 1e30
     assert follow(frames, POINTS, tracker).path.isfinite().all()
+
+
+@pytest.mark.parametrize(("by", "within"), [(None, 0.15), ("dis", 0.8)])
+def test_points_of_any_frame_are_followed_to_both_ends(texture, by, within):
+    model = None if by is None else vfi.load(by)
+    frames = list(clip(texture, circle))
+    start = POINTS.double() + torch.tensor(circle(3))
+    tracks = follow_both_ways(frames[3::-1], frames[3:], start, model)
+    truth = torch.stack([POINTS.double() + torch.tensor(circle(index)) for index in range(8)])
+    assert tracks.path.shape == (8, 4, 2)
+    assert torch.equal(tracks.path[3], start)
+    assert tracks.visible.all()
+    assert (tracks.path - truth).norm(dim=-1).max() < within
+    ends = follow_both_ways(frames[::-1], frames[-1:], POINTS, model), follow_both_ways(frames[:1], frames, POINTS, model)
+    assert torch.equal(ends[0].path, follow(frames[::-1], POINTS, model).path.flip(0))
+    assert torch.equal(ends[1].path, follow(frames, POINTS, model).path)
+
+
+def test_what_leaves_the_frame_on_the_way_back_is_lost_there(texture):
+    frames = list(clip(texture, lambda index: (9.0 * index, 0)))
+    tracks = follow_both_ways(frames[6::-1], frames[6:], torch.tensor([[30.0, 48.0]]))
+    seen = tracks.visible[:, 0].int().tolist()
+    assert seen[5:] == [1, 1, 1]
+    assert seen[:2] == [0, 0]

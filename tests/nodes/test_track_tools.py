@@ -250,6 +250,21 @@ def test_points_are_followed_by_alltracker(run, part, clip, server, small):
     assert server.progress[-1] == (6, 6)
 
 
+def test_points_of_any_frame_are_followed_to_both_ends(run, part, clip, small):
+    start = given([[[40.0, 40.0], [60.0, 50.0]]])
+    tracks, _, count = run("InbetweenFollowPoints", images=clip, start=start, frame=4)
+    truth = start["track_path"][0] + torch.arange(-4, 2)[:, None, None] * torch.tensor([3.0, 1.0])
+    assert (tracks["track_path"] - truth).abs().max() < 0.2
+    assert count == 2
+    tracks, *_ = run("InbetweenFollowPoints", images=clip, start=start, frame=4, tracker="alltracker")
+    found = part("vfi.motion.trackers").track(small, clip.movedim(-1, 1), start["track_path"][0], 4)
+    torch.testing.assert_close(tracks["track_path"], found.xy.float())
+    chosen, *_ = run("InbetweenFollowPoints", images=clip, count=3, frame=5)
+    assert chosen["track_visibility"][5].all()
+    with pytest.raises(ValueError, match="frame is 6: the clip has frames 0 to 5"):
+        run("InbetweenFollowPoints", images=clip, start=start, frame=6)
+
+
 @pytest.mark.parametrize("tracker", ["auto", "lk", "dis"])
 def test_points_are_followed_without_weights(run, clip, tracker):
     start = given([[[40.0, 40.0], [60.5, 50.0]]])

@@ -350,7 +350,7 @@ def pyramid(features: Tensor, levels: int) -> list[Tensor]:
     """Features [B,C,H,W], halved ``levels - 1`` times; odd sides are rounded down, and their cells overlap."""
     made = [features]
     while len(made) < levels:
-        made.append(F.adaptive_avg_pool2d(made[-1], [side // 2 for side in made[-1].shape[-2:]]))
+        made.append(F.adaptive_avg_pool2d(made[-1], (made[-1].shape[-2] // 2, made[-1].shape[-1] // 2)))
     return made
 
 
@@ -364,7 +364,7 @@ def configure(state: Mapping[str, Tensor]) -> Config | None:
         return None
     _, window, features = state["time_emb"].shape
     numbers = {int(match[1]) for name in state if (match := re.match(r"update_block\.refine\.(\d+)\.", name))}
-    trunk = []
+    trunk: list[tuple[int, int]] = []
     while True:
         stage = re.compile(rf"cnn\.features\.{2 * len(trunk) + 1}\.(\d+)\.layer_scale")
         blocks = [name for name in state if stage.fullmatch(name)]

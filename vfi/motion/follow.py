@@ -1,4 +1,4 @@
-"""Point tracking through a clip, from its first frame on.
+"""Point tracking through a clip, from its first frame on, or from any frame both ways.
 
 Uses Lucas and Kanade's method (OpenCV), the motion that any model estimates, or a tracker, see `trackers`. Owns the criterion
 for lost points, and what cuts and repeats mean for points. Holds two frames, or those of a tracker's window. Knows nothing of
@@ -116,6 +116,25 @@ def _tracked(frames: Iterator[Frame], points: Tensor, tracker: AllTracker, watch
     return _joined(path, visible, size)
 
 
+def follow_both_ways(
+    back: Iterable[Frame],
+    on: Iterable[Frame],
+    points: Tensor,
+    model: Interpolator | AllTracker | None = None,
+    *,
+    within: float = WITHIN,
+    watch: trackers.Watch = iter,
+) -> Tracks:
+    """Track ``points`` of any frame of a clip to both of its ends; otherwise as `follow`.
+
+    ``on`` are the frames from that of the points to the last, ``back`` those from it to the first, in that order.
+    """
+    after = follow(on, points, model, within=within, watch=watch)
+    before = follow(back, points, model, within=within, watch=watch).reversed()
+    path = torch.cat((before.path[:-1], after.path))
+    return Tracks(path, torch.cat((before.visible[:-1], after.visible)), after.size)
+
+
 def corners(frame: Frame, count: int, apart: float = 16.0) -> Tensor:
     """Up to ``count`` points [N,2] of a frame that are good to track, at least ``apart`` pixels apart, best first.
 
@@ -173,7 +192,8 @@ def _by_motion(model: Interpolator) -> Step:
     """A `Step` along the motion half-way between the frames, where models estimate motion best."""
 
     def step(before: Frame, after: Frame, places: Tensor) -> tuple[Tensor, Tensor]:
-        pair = (replace(before, cut=None), replace(after, cut=None))
+        start, end = sorted((before.time, after.time))  # the pair may run backwards
+        pair = (replace(before, time=start, cut=None), replace(after, time=end, cut=None))
         _, motion = next(motions(pair, model, HALF))
         middle = places + _looked_up(-motion.flow0, places)
         for _ in range(ROUNDS):
