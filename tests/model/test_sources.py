@@ -140,6 +140,16 @@ def test_a_matcher_is_fetched_in_its_parts(hub: Hub, cache: Path, caplog: pytest
     assert weights.read(path).keys() == {"matcher.loftr_coarse.layers.0.q_proj.weight"}
 
 
+def test_another_loftr_is_not_taken_for_the_one_of_the_catalogue(cache: Path, tmp_path: Path):
+    """The one for rooms has the same tensors and another encoding of positions."""
+    content = pickled({"state_dict": {"matcher.loftr_coarse.layers.0.q_proj.weight": torch.ones(2)}})
+    for name in ("loftr_indoor.ckpt", "loftr_outdoor.ckpt"):
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=r"loftr_indoor\.ckpt is loftr, and nothing tells which .* --as loftr"):
+        weights.import_files([tmp_path / "loftr_indoor.ckpt"])
+    assert weights.import_files([tmp_path / "loftr_outdoor.ckpt"]) == [cache / "loftr_outdoor.safetensors"]
+
+
 # Order
 
 

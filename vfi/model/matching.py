@@ -61,7 +61,7 @@ def pairing(state: Mapping[str, Tensor]) -> nn.Module:
     from kornia.feature import LightGlue
 
     with _flash_as_it_was():
-        network = LightGlue(None, **LIGHTERGLUE)
+        network = LightGlue(None, **LIGHTERGLUE)  # type: ignore[arg-type]  # None: no download
     _fill(network, _within(state, f"{PAIRING}.matcher."), XFEAT, derived=("confidence_thresholds",))
     return network.eval().requires_grad_(False)
 
@@ -77,6 +77,10 @@ def loftr(state: Mapping[str, Tensor]) -> nn.Module:
 
 PARTS: dict[str, tuple[Callable[[Mapping[str, Tensor]], nn.Module], ...]] = {XFEAT: (detector, pairing), LOFTR: (loftr,)}
 """What builds the networks of each matcher."""
+
+
+SEVERAL = (LOFTR,)
+"""Networks of which other weights, which are in no row, are published too: LoFTR's for rooms."""
 
 
 def named(state: Mapping[str, Tensor]) -> str | None:

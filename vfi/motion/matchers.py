@@ -18,6 +18,7 @@ from torch import Tensor
 from ..core import InputError
 from ..model import matching, registry, weights
 from ..pixels.uint8 import floats, grey
+from ..tracks.sampled import Size
 from .match import Matcher, Matches, none, sift, size_of
 
 NAMES = ("sift", *registry.matchers())
@@ -156,7 +157,7 @@ class View(NamedTuple):
         return (points + 0.5) * torch.tensor(self.scale, device=points.device) - 0.5
 
 
-def placed(views: list[View], ends: list[Tensor], score: Tensor, size: tuple[int, int], centre: float) -> Matches:
+def placed(views: list[View], ends: list[Tensor], score: Tensor, size: Size, centre: float) -> Matches:
     """The matches between ``ends`` [M,2] of two views, without those in their padding, in pixels of the pictures of ``size``.
 
     ``centre``: the position, in the view, of the centre of its first pixel.
@@ -164,8 +165,8 @@ def placed(views: list[View], ends: list[Tensor], score: Tensor, size: tuple[int
     points = [end.float().cpu() - centre for end in ends]
     kept = views[0].inside(points[0]) & views[1].inside(points[1])
     edge = torch.tensor(size, dtype=torch.float32) - 1
-    own = [torch.minimum(view.original(end).clamp(min=0), edge) for view, end in zip(views, points, strict=True)]
-    return Matches(*own, score.float().cpu().clamp(0, 1), size).kept(kept)
+    first, last = (torch.minimum(view.original(end).clamp(min=0), edge) for view, end in zip(views, points, strict=True))
+    return Matches(first, last, score.float().cpu().clamp(0, 1), size).kept(kept)
 
 
 def refined(first: Tensor, last: Tensor, matches: Matches, scale: float = 1.0) -> Matches:
@@ -179,7 +180,7 @@ def refined(first: Tensor, last: Tensor, matches: Matches, scale: float = 1.0) -
         return matches
     one, other = grey(first).numpy(), grey(last).numpy()
     start, coarse = (points.numpy()[:, None] for points in (matches.first, matches.last))
-    fine, found, _ = cv2.calcOpticalFlowPyrLK(
+    there, found, _ = cv2.calcOpticalFlowPyrLK(
         one,
         other,
         start,
@@ -189,9 +190,9 @@ def refined(first: Tensor, last: Tensor, matches: Matches, scale: float = 1.0) -
         flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
         criteria=(cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.01),
     )
-    fine = torch.from_numpy(fine[:, 0])
+    fine = torch.from_numpy(there[:, 0])
     edge = torch.tensor(matches.size) - 1
-    good = torch.from_numpy(found[:, 0] == 1) & ((fine >= 0) & (fine <= edge)).all(1)
+    good = torch.from_numpy(found[:, 0]).bool() & ((fine >= 0) & (fine <= edge)).all(1)
     good &= torch.linalg.vector_norm(fine - matches.last, dim=1) <= WITHIN * scale
     good &= _alike(_patches(one, matches.first), _patches(other, fine)) >= ALIKE
     return replace(matches, last=torch.where(good[:, None], fine, matches.last))

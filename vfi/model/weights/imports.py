@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from torch import Tensor
 
 from ...core import Checkpoint, File, InputError, Parts, Source
-from .. import registry
+from .. import matching, registry
 from .catalogue import catalogued, on_disk
 from .convert import read_published
 from .download import need_room
@@ -147,7 +147,7 @@ def _by_network(given: Given) -> Found:
     rows = [row for row in registry.published().values() if registry.architecture(row.name) == family]
     stem = Path(given.member or given.name).stem.lower()
     called = [row for row in rows if stem in _stems(row)]
-    alone = [row for row in rows if row.name == name and row.variant is None]
+    alone = [row for row in rows if row.name == name and row.variant is None and name not in matching.SEVERAL]
     if not called and not alone:
         raise InputError(
             f"{given.name} is {name}, and nothing tells which of its models: give the name, as in "
