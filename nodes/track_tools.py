@@ -15,18 +15,16 @@ import torch
 from comfy_api.v0_0_2 import io
 from torch import Tensor
 
-from ..vfi.core import Frame, InputError, Interpolator
-from ..vfi.model.tracking import AllTracker
-from ..vfi.motion import match, trackers
+from ..vfi.core import Frame, InputError
+from ..vfi.motion import match
 from ..vfi.motion.follow import WITHIN, corners, follow, follow_both_ways
 from ..vfi.tracks import Document, Tracks
 from ..vfi.tracks.arrays import core_dict, of_core, save_ati, save_wan_move
 from ..vfi.tracks.formats import TRACK_ENDINGS, Read, dumps, loads, read_tracks, tracks_of
 from ..vfi.tracks.heatmap import heatmaps
 from ..vfi.tracks.sketch import Style, sketch
-from . import bridge, load, matching, servers
-from .advice import advised
-from .model import Model, ModelType, placed
+from . import bridge, matching, servers, tracking
+from .model import Model, ModelType
 from .node import Node
 from .tracks import CATEGORY, FIRST, GROUND, LAST, drawing_output, frames_input, shown, size_inputs
 
@@ -37,9 +35,6 @@ TEXT = "[[{x, y}, ...], ...] as in KJNodes, LTX-Video and Wan, Framer's points, 
 TOLERANCE = 1.0
 """How far, in pixels, a drawing may deviate from its tracks."""
 
-
-AUTO, LK, DIS = "auto", "lk", "dis"
-"""What Follow Points tracks with, beside `trackers.NAMES`."""
 
 RATE = Fraction(24)
 """Frames per second of images that are followed; any would do."""
@@ -196,8 +191,8 @@ class FollowPoints(Node):
                 ),
                 io.Combo.Input(
                     "tracker",
-                    options=[AUTO, LK, DIS, *trackers.NAMES],
-                    default=AUTO,
+                    options=tracking.OPTIONS,
+                    default=tracking.AUTO,
                     optional=True,
                     tooltip="auto: the connected model, else lk. lk (Lucas-Kanade) and dis (optical flow) need no weights, but "
                     "lose hidden points for good. alltracker can find them again. It needs weights, and a GPU to be fast.",
@@ -221,25 +216,12 @@ class FollowPoints(Node):
 
     @classmethod
     def validate_inputs(cls, tracker: str | None = None) -> bool | str:
-        """Weights that are missing are told of before anything runs."""
-        if tracker in (None, AUTO, LK, DIS):
-            return True
-        try:
-            trackers.file_of(tracker, load.folders())
-        except InputError as error:
-            return servers.told(advised(str(error)))
-        return True
+        """Whether the weights of the tracker are there, before anything runs."""
+        return tracking.fault(tracker) or True
 
     @classmethod
-    def fingerprint_inputs(cls, tracker: str | None = None, **options: object) -> str | None:
-        """Other weights make other tracks."""
-        if tracker in (None, AUTO, LK, DIS):
-            return tracker
-        try:
-            file = trackers.file_of(tracker, load.folders())
-        except InputError as error:
-            return str(error)
-        return f"{file} {file.stat().st_mtime_ns}"
+    def fingerprint_inputs(cls, tracker: str | None = None, **options: object) -> str:
+        return tracking.fingerprint(tracker)
 
     @classmethod
     def execute(
@@ -250,20 +232,18 @@ class FollowPoints(Node):
         start: Mapping[str, Any] | None = None,
         model: Model | None = None,
         within: float = WITHIN,
-        tracker: str = AUTO,
+        tracker: str = tracking.AUTO,
         frame: int = 0,
     ) -> io.NodeOutput:
         total, height, width = bridge.checked(images).shape[:3]
         if frame >= total:
             raise InputError(f"frame is {frame}: the clip has frames 0 to {total - 1}")
-        if model is not None and tracker != AUTO:
-            raise InputError(f"a model is connected and the tracker is {tracker}: choose auto, or disconnect the model")
         points = (
             corners(next(backwards(images[: frame + 1])), count, apart)
             if start is None
             else of_core(start, (width, height)).path[0]
         )
-        ready = follower(tracker, model, (height, width))
+        ready = tracking.follower(tracker, model, (height, width))
         on = bridge.watched(bridge.frames_of_images(images[frame:], RATE), total - frame)
         if frame:
             back = bridge.watched(backwards(images[: frame + 1]), frame + 1)
@@ -279,16 +259,6 @@ def backwards(images: Tensor) -> Iterator[Frame]:
     for index in range(len(images) - 1, -1, -1):
         (shown,) = bridge.frames_of_images(images[index : index + 1], RATE)
         yield replace(shown, time=index / RATE)
-
-
-def follower(tracker: str, model: Model | None, size: tuple[int, int]) -> Interpolator | AllTracker | None:
-    """What `follow` takes for a choice of the node and its connected ``model``, for frames of ``size`` (height, width)."""
-    if tracker == DIS:
-        model = load.opened(DIS)
-    elif tracker not in (AUTO, LK):
-        network = trackers.tracker(tracker, folders=load.folders())
-        return placed(network, trackers.memory(network, *size))
-    return None if model is None else model.ready(size)
 
 
 class EditTracks(Node):

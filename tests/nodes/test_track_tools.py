@@ -287,7 +287,7 @@ def test_a_tracker_without_weights_is_told_before_anything_runs(run, part, clip,
     assert "alltracker is not on disk" in told
     assert f'`"{sys.executable}" -m vfi models fetch alltracker` in the folder' in told
     assert "Load Interpolation Model" not in told  # which makes frames
-    assert "no tracker is called 'cotracker': there are alltracker" in judge(tracker="cotracker")
+    assert judge(tracker="cotracker") == ("tracker is 'cotracker': one of auto, lk, dis, alltracker, alltracker-tiny is needed")
     for tracker in ("alltracker", "cotracker"):
         with pytest.raises(ValueError, match=r"alltracker"):
             run("InbetweenFollowPoints", images=clip, tracker=tracker)

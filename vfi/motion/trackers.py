@@ -46,7 +46,11 @@ NAMES = tuple(registry.trackers())
 
 def tracker(name: str, device: torch.device | str = "cpu", folders: Iterable[Path] | None = None) -> AllTracker:
     """The tracker of a name in `NAMES`; its weights are searched for as `file_of` does. Raises `InputError`."""
-    file = file_of(name, folders)
+    return of_file(name, file_of(name, folders), device)
+
+
+def of_file(name: str, file: Path | str, device: torch.device | str = "cpu") -> AllTracker:
+    """As `tracker`, with the weights of a safetensors file. Raises `InputError`, which names the file."""
     state = registry.normalise(weights.read(file))
     found = tracking.named(state)
     if found != name:
