@@ -238,12 +238,11 @@ class FollowPoints(Node):
         total, height, width = bridge.checked(images).shape[:3]
         if frame >= total:
             raise InputError(f"frame is {frame}: the clip has frames 0 to {total - 1}")
-        points = (
-            corners(next(backwards(images[: frame + 1])), count, apart)
-            if start is None
-            else of_core(start, (width, height)).path[0]
-        )
         ready = tracking.follower(tracker, model, (height, width))
+        if start is None:
+            points = corners(next(backwards(images[: frame + 1])), count, apart)
+        else:
+            points = of_core(start, (width, height)).path[0]
         on = bridge.watched(bridge.frames_of_images(images[frame:], RATE), total - frame)
         if frame:
             back = bridge.watched(backwards(images[: frame + 1]), frame + 1)
