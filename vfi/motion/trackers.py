@@ -32,7 +32,7 @@ SEEN = 0.6
 """A point is visible if visibility times confidence is above this, as in the authors' evaluation."""
 
 LONGEST = 1024
-"""Larger frames are reduced to this side, as in the authors' demonstration. Memory and time grow with the square of the side."""
+"""Larger frames are reduced to this side, as in the authors' demonstration. Memory and time grow with its square."""
 
 
 NUMBERS = 20
