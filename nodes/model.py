@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from comfy import model_management, model_patcher
@@ -22,6 +22,8 @@ from ..vfi.model.wrappers import VIEWS, estimates_motion
 from ..vfi.motion.guided import Guide, Guided
 from ..vfi.pixels.transfer import Transfer
 from ..vfi.tracks.arrays import of_core
+
+Placeable = TypeVar("Placeable", bound=torch.nn.Module)
 
 ModelType = io.Custom("INBETWEEN_MODEL")
 
@@ -113,6 +115,15 @@ class Following:
 
     def augmented(self, tta: str) -> Following:
         return replace(self, model=self.model.augmented(tta))
+
+
+def placed(network: Placeable, memory: int) -> Placeable:
+    """A network that makes no frames, on the device that ComfyUI loads it to, with ``memory`` bytes reserved for its work."""
+    device, resting = model_management.get_torch_device(), model_management.unet_offload_device()
+    patcher = model_patcher.CoreModelPatcher(network, load_device=device, offload_device=resting)
+    model_management.load_models_gpu([patcher], memory_required=memory)
+    network.to(device)
+    return network
 
 
 def over(model: Interpolator, seconds: Fraction | None) -> Interpolator:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
@@ -14,15 +15,15 @@ import torch
 from comfy_api.v0_0_2 import io
 from torch import Tensor
 
-from ..vfi.core import InputError
+from ..vfi.core import Frame, InputError
 from ..vfi.motion import match
-from ..vfi.motion.follow import WITHIN, corners, follow
+from ..vfi.motion.follow import WITHIN, corners, follow, follow_both_ways
 from ..vfi.tracks import Document, Tracks
 from ..vfi.tracks.arrays import core_dict, of_core, save_ati, save_wan_move
 from ..vfi.tracks.formats import TRACK_ENDINGS, Read, dumps, loads, read_tracks, tracks_of
 from ..vfi.tracks.heatmap import heatmaps
 from ..vfi.tracks.sketch import Style, sketch
-from . import bridge, matching, servers
+from . import bridge, matching, servers, tracking
 from .model import Model, ModelType
 from .node import Node
 from .optical_flow import flow_input, source
@@ -35,6 +36,9 @@ TEXT = "[[{x, y}, ...], ...] as in KJNodes, LTX-Video and Wan, Framer's points, 
 TOLERANCE = 1.0
 """How far, in pixels, a drawing may deviate from its tracks."""
 
+
+RATE = Fraction(24)
+"""Frames per second of images that are followed; any would do."""
 
 NO_FILE = "none"
 
@@ -149,6 +153,7 @@ class FollowPoints(Node):
                 "point tracking",
                 "optical flow",
                 "lucas kanade",
+                "alltracker",
                 "cotracker",
                 "tapir",
                 "motion tracking",
@@ -164,7 +169,7 @@ class FollowPoints(Node):
                 ModelType.Input(
                     "model",
                     optional=True,
-                    tooltip="Points follow this model's optical flow. Without a model, each is tracked by its surroundings.",
+                    tooltip="Points follow this model's optical flow. Without a model, tracker chooses how they are tracked.",
                 ),
                 flow_input(
                     "Points follow the flow of this model, from Load Optical Flow Model, which sees at most 1280x736 pixels."
@@ -186,7 +191,24 @@ class FollowPoints(Node):
                     step=0.05,
                     optional=True,
                     advanced=True,
-                    tooltip="Forward-backward error, in pixels, above which a point counts as lost.",
+                    tooltip="Forward-backward error, in pixels, above which a point counts as lost. Not for alltracker.",
+                ),
+                io.Combo.Input(
+                    "tracker",
+                    options=tracking.OPTIONS,
+                    default=tracking.AUTO,
+                    optional=True,
+                    tooltip="auto: the connected model, else lk. lk (Lucas-Kanade) and dis (optical flow) need no weights, but "
+                    "lose hidden points for good. alltracker can find them again. It needs weights, and a GPU to be fast.",
+                ),
+                io.Int.Input(
+                    "frame",
+                    default=0,
+                    min=0,
+                    max=2**20,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Frame that the points lie in, counted from 0. They are tracked from it to both ends of the clip.",
                 ),
             ],
             outputs=[
@@ -197,6 +219,15 @@ class FollowPoints(Node):
         )
 
     @classmethod
+    def validate_inputs(cls, tracker: str | None = None) -> bool | str:
+        """Whether the weights of the tracker are there, before anything runs."""
+        return tracking.fault(tracker) or True
+
+    @classmethod
+    def fingerprint_inputs(cls, tracker: str | None = None, **options: object) -> str:
+        return tracking.fingerprint(tracker)
+
+    @classmethod
     def execute(
         cls,
         images: Tensor,
@@ -205,17 +236,33 @@ class FollowPoints(Node):
         start: Mapping[str, Any] | None = None,
         model: Model | None = None,
         within: float = WITHIN,
+        tracker: str = tracking.AUTO,
+        frame: int = 0,
         optical_flow: Any = None,
     ) -> io.NodeOutput:
-        height, width = bridge.checked(images).shape[1:3]
-        frames = bridge.frames_of_images(images, Fraction(24))
-        points = corners(next(frames), count, apart) if start is None else of_core(start, (width, height)).path[0]
-        motion = source(model, optical_flow)
-        ready = None if motion is None else motion.ready((height, width))
-        watched = bridge.watched(bridge.frames_of_images(images, Fraction(24)), len(images))
-        tracks = follow(watched, points, ready, within=within)
+        total, height, width = bridge.checked(images).shape[:3]
+        if frame >= total:
+            raise InputError(f"frame is {frame}: the clip has frames 0 to {total - 1}")
+        ready = tracking.follower(tracker, source(model, optical_flow), (height, width))
+        if start is None:
+            points = corners(next(backwards(images[: frame + 1])), count, apart)
+        else:
+            points = of_core(start, (width, height)).path[0]
+        on = bridge.watched(bridge.frames_of_images(images[frame:], RATE), total - frame)
+        if frame:
+            back = bridge.watched(backwards(images[: frame + 1]), frame + 1)
+            tracks = follow_both_ways(back, on, points, ready, within=within, watch=bridge.heard)
+        else:
+            tracks = follow(on, points, ready, within=within, watch=bridge.heard)
         drawing = Document.through(tracks, TOLERANCE, bridge.heard(range(tracks.count))).to_json()
         return io.NodeOutput(core_dict(tracks), drawing, int(tracks.visible[-1].sum()))
+
+
+def backwards(images: Tensor) -> Iterator[Frame]:
+    """The frames of an IMAGE from the last to the first, as views."""
+    for index in range(len(images) - 1, -1, -1):
+        (shown,) = bridge.frames_of_images(images[index : index + 1], RATE)
+        yield replace(shown, time=index / RATE)
 
 
 class EditTracks(Node):

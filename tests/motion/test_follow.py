@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from types import SimpleNamespace
 
+import parity
 import pytest
 import torch
 import torch.nn.functional as F
@@ -14,7 +15,9 @@ from torch import Tensor
 
 import vfi
 from vfi.core import Frame, InputError
-from vfi.motion.follow import corners, follow
+from vfi.motion import alltracker, trackers
+from vfi.motion.alltracker import AllTracker
+from vfi.motion.follow import corners, follow, follow_both_ways
 
 SIZE = (96, 128)
 
@@ -139,3 +142,91 @@ def test_what_cannot_be_followed_is_refused(texture):
         follow(frames, POINTS, SimpleNamespace(spec=vfi.Spec("still")))
     with pytest.raises(InputError, match="all frames of a clip must have one size"):
         follow([frames[0], replace(frames[1], rgb=torch.zeros(3, 8, 8))], POINTS)
+
+
+@pytest.fixture(scope="module")
+def tracker() -> AllTracker:
+    return alltracker.build(parity.load_set("alltracker/small").state())
+
+
+def test_a_tracker_gives_every_frame_its_positions_and_what_it_sees(texture, tracker):
+    frames = list(clip(texture, circle, 5))
+    tracks = follow(frames, POINTS, tracker)
+    places = list(trackers.trail(tracker, [frame.rgb for frame in frames], POINTS))
+    assert torch.equal(tracks.path, torch.stack([place.xy for place in places]))
+    assert torch.equal(tracks.path[0], POINTS.double())
+    assert tracks.visible[0].all()
+    assert tracks.size == (SIZE[1], SIZE[0])
+
+
+def test_a_tracker_sees_nothing_of_cuts_and_repeats(texture, tracker, monkeypatch):
+    """It would follow points into another shot, and take a repeat for motion that stops."""
+    frames = list(clip(texture, circle, 8))
+    marked = [replace(frame, cut="hold") if index == 5 else frame for index, frame in enumerate(frames)]
+    marked = [replace(frame, repeat=True) if index in (2, 7) else frame for index, frame in enumerate(marked)]
+    shown = []
+
+    def trail(net, pictures, points, watch):
+        for index, rgb in enumerate(pictures):
+            shown.append(rgb)
+            sure = torch.full((2,), 1.0 if index != 1 else 0.5, dtype=torch.float64)
+            yield trackers.Place(points + 20 * index, sure, sure)
+
+    monkeypatch.setattr(trackers, "trail", trail)
+    tracks = follow(marked, torch.tensor([[10.0, 10.0], [60.0, 60.0]]), tracker)
+    assert [id(rgb) for rgb in shown] == [id(frames[index].rgb) for index in (0, 1, 3, 4)]
+    assert tracks.path[:, 0, 0].tolist() == [10, 30, 30, 50, 70, 70, 70, 70]
+    assert tracks.visible.T.int().tolist() == [[1, 0, 0, 1, 1, 0, 0, 0], [1, 0, 0, 0, 0, 0, 0, 0]]
+
+
+def test_a_tracker_can_be_stopped_within_a_window(texture, tracker):
+    def stopped(states):
+        for index, state in enumerate(states):
+            if index == 1:
+                raise KeyboardInterrupt
+            yield state
+
+    with pytest.raises(KeyboardInterrupt):
+        follow(clip(texture, circle, 4), POINTS, tracker, watch=stopped)
+
+
+def test_what_a_tracker_cannot_follow_is_refused(texture, tracker):
+    with pytest.raises(InputError, match="no frames"):
+        follow([], POINTS, tracker)
+    frames = list(clip(texture, circle, 2))
+    with pytest.raises(InputError, match="all frames of a clip must have one size"):
+        follow([frames[0], replace(frames[1], rgb=torch.zeros(3, 8, 8))], POINTS, tracker)
+
+
+def test_a_tracker_takes_codes_and_odd_numbers(texture, tracker):
+    frames = list(clip(texture, circle, 3))
+    path = follow(frames, POINTS, tracker).path
+    eight = [replace(frame, rgb=(frame.rgb * 255).round().byte()) for frame in frames]
+    assert (follow(eight, POINTS, tracker).path - path).abs().max() < 0.5
+    frames[1].rgb[:, 5:9, 5:9] = torch.nan
+    frames[2].rgb[:, 5:9, 5:9] = 1e30
+    assert follow(frames, POINTS, tracker).path.isfinite().all()
+
+
+@pytest.mark.parametrize(("by", "within"), [(None, 0.15), ("dis", 0.8)])
+def test_points_of_any_frame_are_followed_to_both_ends(texture, by, within):
+    model = None if by is None else vfi.load(by)
+    frames = list(clip(texture, circle))
+    start = POINTS.double() + torch.tensor(circle(3))
+    tracks = follow_both_ways(frames[3::-1], frames[3:], start, model)
+    truth = torch.stack([POINTS.double() + torch.tensor(circle(index)) for index in range(8)])
+    assert tracks.path.shape == (8, 4, 2)
+    assert torch.equal(tracks.path[3], start)
+    assert tracks.visible.all()
+    assert (tracks.path - truth).norm(dim=-1).max() < within
+    ends = follow_both_ways(frames[::-1], frames[-1:], POINTS, model), follow_both_ways(frames[:1], frames, POINTS, model)
+    assert torch.equal(ends[0].path, follow(frames[::-1], POINTS, model).path.flip(0))
+    assert torch.equal(ends[1].path, follow(frames, POINTS, model).path)
+
+
+def test_what_leaves_the_frame_on_the_way_back_is_lost_there(texture):
+    frames = list(clip(texture, lambda index: (9.0 * index, 0)))
+    tracks = follow_both_ways(frames[6::-1], frames[6:], torch.tensor([[30.0, 48.0]]))
+    seen = tracks.visible[:, 0].int().tolist()
+    assert seen[5:] == [1, 1, 1]
+    assert seen[:2] == [0, 0]

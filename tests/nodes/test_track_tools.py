@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import sys
 
+import parity
 import pytest
 import torch
 import torch.nn.functional as F
@@ -226,3 +228,78 @@ def test_cancel_is_heard_between_tracks(run, server):
     server.interrupt_at = 3
     with pytest.raises(server.Interrupted):
         run("InbetweenEditTracks", text=text, frames=9)
+
+
+@pytest.fixture
+def small(part, server, monkeypatch):
+    """A small network in ComfyUI's folder, which passes for a published one."""
+    tracking = part("vfi.model.tracking")
+    state = parity.load_set("alltracker/small").state()
+    monkeypatch.setitem(tracking.PUBLISHED, "alltracker", tracking.configure(state))
+    save_file(state, server.folder / "alltracker.safetensors")
+    return tracking.build(state)
+
+
+def test_points_are_followed_by_alltracker(run, part, clip, server, small):
+    start = given([[[40.0, 40.0], [60.0, 50.0]]])
+    tracks, drawing, count = run("InbetweenFollowPoints", images=clip, start=start, tracker="alltracker")
+    places = list(part("vfi.motion.trackers").trail(small, clip.movedim(-1, 1), start["track_path"][0]))
+    torch.testing.assert_close(tracks["track_path"], torch.stack([place.xy for place in places]).float())
+    assert count == int(tracks["track_visibility"][-1].sum())
+    assert len(json.loads(drawing)["tracks"]) == 2
+    assert server.progress[-1] == (6, 6)
+
+
+def test_points_of_any_frame_are_followed_to_both_ends(run, part, clip, small):
+    start = given([[[40.0, 40.0], [60.0, 50.0]]])
+    tracks, _, count = run("InbetweenFollowPoints", images=clip, start=start, frame=4)
+    truth = start["track_path"][0] + torch.arange(-4, 2)[:, None, None] * torch.tensor([3.0, 1.0])
+    assert (tracks["track_path"] - truth).abs().max() < 0.2
+    assert count == 2
+    tracks, *_ = run("InbetweenFollowPoints", images=clip, start=start, frame=4, tracker="alltracker")
+    found = part("vfi.motion.trackers").track(small, clip.movedim(-1, 1), start["track_path"][0], 4)
+    torch.testing.assert_close(tracks["track_path"], found.xy.float())
+    chosen, *_ = run("InbetweenFollowPoints", images=clip, count=3, frame=5)
+    assert chosen["track_visibility"][5].all()
+    with pytest.raises(ValueError, match="frame is 6: the clip has frames 0 to 5"):
+        run("InbetweenFollowPoints", images=clip, start=start, frame=6)
+
+
+@pytest.mark.parametrize("tracker", ["auto", "lk", "dis"])
+def test_points_are_followed_without_weights(run, clip, tracker):
+    start = given([[[40.0, 40.0], [60.5, 50.0]]])
+    tracks, _, count = run("InbetweenFollowPoints", images=clip, start=start, tracker=tracker)
+    truth = start["track_path"][0] + torch.arange(6)[:, None, None] * torch.tensor([3.0, 1.0])
+    assert (tracks["track_path"] - truth).abs().max() < (1.5 if tracker == "dis" else 0.2)
+    assert count == 2
+    (model,) = run("InbetweenLoadModel", model="dis")
+    if tracker != "auto":
+        with pytest.raises(ValueError, match=f"a model is connected and the tracker is {tracker}: choose auto"):
+            run("InbetweenFollowPoints", images=clip, model=model, tracker=tracker)
+
+
+def test_a_tracker_without_weights_is_told_before_anything_runs(run, part, clip, server):
+    judge = part("nodes.track_tools").FollowPoints.validate_inputs
+    for tracker in (None, "auto", "lk", "dis"):
+        assert judge(tracker=tracker) is True
+    assert judge() is True  # a workflow that was saved before there was a choice
+    told = judge(tracker="alltracker")
+    assert "alltracker is not on disk" in told
+    assert f'`"{sys.executable}" -m vfi models fetch alltracker` in the folder' in told
+    assert "Load Interpolation Model" not in told  # which makes frames
+    assert judge(tracker="cotracker") == ("tracker is 'cotracker': one of auto, lk, dis, alltracker, alltracker-tiny is needed")
+    for tracker in ("alltracker", "cotracker"):
+        with pytest.raises(ValueError, match=r"alltracker"):
+            run("InbetweenFollowPoints", images=clip, tracker=tracker)
+    save_file({"weight": torch.zeros(1)}, server.folder / "alltracker.safetensors")
+    assert judge(tracker="alltracker") is True
+    with pytest.raises(ValueError, match="holds no alltracker"):
+        run("InbetweenFollowPoints", images=clip, tracker="alltracker")
+
+
+def test_trackers_are_no_models_of_frames(part, server, small):
+    load = part("nodes.load")
+    assert not [choice for choice in load.choices() if "alltracker" in choice]
+    assert not [row for row in part("nodes.picker").rows() if "alltracker" in row.name]
+    with pytest.raises(ValueError, match="makes no frames"):
+        load.opened("alltracker.safetensors")

@@ -18,7 +18,7 @@ from vfi.ops.adaptive import (
 from vfi.ops.correlation import AllPairs, absolute_difference, correlation
 from vfi.ops.projection import fill_holes, project_flow
 from vfi.ops.splat import splat_average, splat_linear, splat_softmax, splat_sum
-from vfi.ops.warp import look_up, sample, targets, warp_corners, warp_cubic, warp_shrunk, warp_valid, warp_zeros
+from vfi.ops.warp import Outside, look_up, sample, targets, warp_corners, warp_cubic, warp_shrunk, warp_valid, warp_zeros
 
 CASES = parity.load_cases()
 
@@ -210,7 +210,7 @@ def features() -> tuple[Tensor, Tensor, Tensor]:
     return torch.randn(2, 16, 11, 13), torch.randn(2, 16, 11, 13), at
 
 
-def reference_pairs(a: Tensor, b: Tensor, at: Tensor, levels: int, radius: int) -> Tensor:
+def reference_pairs(a: Tensor, b: Tensor, at: Tensor, levels: int, radius: int, outside: Outside = "zeros") -> Tensor:
     """The whole volume, pooled, sampled by grid_sample."""
     batch, channels, height, width = a.shape
     volume = torch.einsum("bcij,bckl->bijkl", a, b).reshape(-1, 1, height, width) / channels**0.5
@@ -220,7 +220,7 @@ def reference_pairs(a: Tensor, b: Tensor, at: Tensor, levels: int, radius: int) 
         x = (at[:, 0] / 2**level).reshape(-1, 1, 1) + reach[:, None]
         y = (at[:, 1] / 2**level).reshape(-1, 1, 1) + reach
         x, y = torch.broadcast_tensors(x, y)
-        made.append(sample(volume, x, y, outside="zeros").reshape(batch, height, width, -1))
+        made.append(sample(volume, x, y, outside=outside).reshape(batch, height, width, -1))
         volume = F.avg_pool2d(volume, 2)
     return torch.cat(made, -1).permute(0, 3, 1, 2)
 
@@ -232,6 +232,22 @@ def test_pairs_are_the_same_stored_or_not(features, limit: int):
     assert sum(volume is not None for volume in pairs.volumes) == {0: 0, 2**20: 3}.get(limit, 2)
     at = torch.where(at.isfinite(), at, 1e12)
     torch.testing.assert_close(pairs(at), reference_pairs(a, b, at, 3, 3), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("limit", [0, 2**20])
+def test_beyond_the_edge_pairs_are_those_of_the_edge_if_asked(features, limit: int):
+    a, b, at = features
+    at = torch.where(at.isfinite(), at, 1e9)
+    pairs = AllPairs(a, b, levels=3, radius=3, limit=limit, outside="border")
+    torch.testing.assert_close(pairs(at), reference_pairs(a, b, at, 3, 3, "border"), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("limit", [0, 2**20])
+def test_levels_may_be_made_elsewhere(features, limit: int):
+    a, b, at = features
+    levels = [b, F.avg_pool2d(b, 2), F.avg_pool2d(F.avg_pool2d(b, 2), 2)]
+    whole = AllPairs(a, b, levels=3, radius=2, limit=limit)(at)
+    torch.testing.assert_close(AllPairs(a, levels, radius=2, limit=limit)(at), whole, equal_nan=True)
 
 
 @pytest.mark.parametrize("limit", [0, 2**20])

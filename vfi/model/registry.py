@@ -11,16 +11,16 @@ import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from .. import archs
 from ..core import Checkpoint, InputError, Interpolator, Kind, Options, Spec
 from ..parse import quoted, shown
 from . import kinds
+from .unfilled import unfilled
 
 WRAPPERS = ("state_dict", "params_ema", "params", "model")
 """Keys under which training scripts keep the weights, in order of preference."""
@@ -33,12 +33,6 @@ DEEPEST = 8
 
 WIDEST = 2**24
 """The longest side of a tensor of weights."""
-
-FILLS = {
-    *(Tensor.normal_, Tensor.uniform_, Tensor.random_, Tensor.bernoulli_, Tensor.exponential_),
-    *(getattr(nn.init, name) for name in dir(nn.init) if name.endswith("_") and not name.startswith("_")),
-}
-"""What fills a tensor with numbers, by which networks begin."""
 
 PURPOSES: dict[Kind, str] = {
     "frames": "making the frames between frames",
@@ -232,20 +226,8 @@ def _check(module: ModuleType, spec: Spec, plain: Mapping[str, Tensor], options:
         name: torch.empty(value.shape, dtype=torch.float32 if value.is_floating_point() else value.dtype, device="meta")
         for name, value in plain.items()
     }
-    with torch.device("meta"), _Unfilled():
+    with unfilled():
         _built(module, spec, empty, options)
-
-
-class _Unfilled(TorchFunctionMode):
-    """Within, tensors are not filled with first numbers, for which torch would load its compiler on the meta device."""
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        named = kwargs or {}
-        if func in FILLS:
-            return args[0] if args else named["tensor"]
-        return func(*args, **named)
 
 
 def _built(module: ModuleType, spec: Spec, weights: dict[str, Tensor], options: Options) -> Interpolator:

@@ -1,7 +1,8 @@
-"""Point tracking through a clip, from its first frame on.
+"""Point tracking through a clip, from its first frame on, or from any frame both ways.
 
-Uses Lucas and Kanade's method (OpenCV) or the motion that any model estimates. Owns the criterion for lost points. Holds two
-frames. Knows nothing of files.
+Uses Lucas and Kanade's method (OpenCV), the motion that any model estimates, or a tracker, see `trackers`. Owns the criterion
+for lost points, and what cuts and repeats mean for points. Holds two frames, or those of a tracker's window. Knows nothing of
+files.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from ..clips.clip import same_size
 from ..core import Frame, InputError, Interpolator
 from ..model import wrappers
 from ..ops.warp import sample
-from ..pixels.uint8 import grey
+from ..pixels.uint8 import floats, grey
 from ..tracks import Tracks
+from . import trackers
+from .alltracker import AllTracker
 from .flow import motions, occlusion
 
 WITHIN = 1.0
@@ -41,19 +44,33 @@ Step: TypeAlias = "Callable[[Frame, Frame, Tensor], tuple[Tensor, Tensor]]"
 """Maps two frames and points [N,2] in the first to points in the second, and the error of each, [N] pixels."""
 
 
-def follow(frames: Iterable[Frame], points: Tensor, model: Interpolator | None = None, *, within: float = WITHIN) -> Tracks:
+def follow(
+    frames: Iterable[Frame],
+    points: Tensor,
+    model: Interpolator | AllTracker | None = None,
+    *,
+    within: float = WITHIN,
+    watch: trackers.Watch = iter,
+) -> Tracks:
     """Track the ``points`` [N,2] (x, y) of the first frame through every frame, in pixels of the frames.
 
     Without a ``model``, points are tracked by Lucas and Kanade's method in pyramids (Bouguet 2001), forwards and back. A
     point is lost if it does not return to within ``within`` pixels (Kalal, Mikolajczyk and Matas, "Forward-Backward Error",
     ICPR 2010). With a ``model``, its motion is followed from half-way to both frames. A point is lost if it is occluded
     there, or if no motion there leads back to it. A point that is lost, leaves the frame or meets a cut stays where it was,
-    no longer visible. Raises `InputError` if there are no frames or points, or the model estimates no motion.
+    no longer visible.
+
+    With a tracker, each point has a position in every frame up to a cut, also while it is hidden or outside, and may be visible
+    again afterwards. ``within`` does not apply to it; ``watch`` is as in `trackers.dense`.
+
+    Raises `InputError` if there are no frames or points, or the model estimates no motion.
     """
     if points.ndim != 2 or points.shape[1] != 2 or not len(points) or not points.isfinite().all():
         raise InputError(f"points of shape {list(points.shape)} were given: at least one is needed, as [points, 2]")
     if not within > 0:
         raise InputError(f"a tolerance of {within:g} pixels was given: it must be above 0")
+    if isinstance(model, AllTracker):
+        return _tracked(same_size(frames), points.double().cpu(), model, watch)
     if model is not None and not wrappers.estimates_motion(model):
         raise InputError(f"{model.spec.name} does not estimate motion: choose a model that does, such as dis or rife-4.25")
     step = lucas_kanade if model is None else _by_motion(model)
@@ -62,9 +79,60 @@ def follow(frames: Iterable[Frame], points: Tensor, model: Interpolator | None =
         path.append(places)
         visible.append(seen)
         size = (frame.rgb.shape[2], frame.rgb.shape[1])
+    return _joined(path, visible, size)
+
+
+def _joined(path: list[Tensor], visible: list[Tensor], size: tuple[int, int]) -> Tracks:
     if not path:
         raise InputError("the clip has no frames: at least one is needed to track points")
     return Tracks(torch.stack(path), torch.stack(visible), size)
+
+
+def _tracked(frames: Iterator[Frame], points: Tensor, tracker: AllTracker, watch: trackers.Watch) -> Tracks:
+    """As `follow`, with a tracker: it sees the frames up to the first cut, without those that repeat the one before."""
+    marks: list[str] = []
+    size = (0, 0)
+
+    def pictures() -> Iterator[Tensor]:
+        nonlocal size
+        for frame in frames:
+            size = (frame.rgb.shape[2], frame.rgb.shape[1])
+            cut = bool(marks) and (frame.cut is not None or marks[-1] == "cut")
+            marks.append("cut" if cut else "repeat" if frame.repeat and marks else "shown")
+            if marks[-1] == "shown":
+                yield floats(frame.rgb)
+
+    places = list(trackers.trail(tracker, pictures(), points, watch=watch))
+    path, visible = [], []
+    shown = iter(places)
+    for mark in marks:
+        if mark == "shown":
+            place = next(shown)
+            path.append(place.xy)
+            visible.append(place.visible & _within(place.xy, size))
+        else:
+            path.append(path[-1])
+            visible.append(visible[-1] & (mark == "repeat"))
+    return _joined(path, visible, size)
+
+
+def follow_both_ways(
+    back: Iterable[Frame],
+    on: Iterable[Frame],
+    points: Tensor,
+    model: Interpolator | AllTracker | None = None,
+    *,
+    within: float = WITHIN,
+    watch: trackers.Watch = iter,
+) -> Tracks:
+    """Track ``points`` of any frame of a clip to both of its ends; otherwise as `follow`.
+
+    ``on`` are the frames from that of the points to the last, ``back`` those from it to the first, in that order.
+    """
+    after = follow(on, points, model, within=within, watch=watch)
+    before = follow(back, points, model, within=within, watch=watch).reversed()
+    path = torch.cat((before.path[:-1], after.path))
+    return Tracks(path, torch.cat((before.visible[:-1], after.visible)), after.size)
 
 
 def corners(frame: Frame, count: int, apart: float = 16.0) -> Tensor:
@@ -124,7 +192,8 @@ def _by_motion(model: Interpolator) -> Step:
     """A `Step` along the motion half-way between the frames, where models estimate motion best."""
 
     def step(before: Frame, after: Frame, places: Tensor) -> tuple[Tensor, Tensor]:
-        pair = (replace(before, cut=None), replace(after, cut=None))
+        start, end = sorted((before.time, after.time))  # the pair may run backwards
+        pair = (replace(before, time=start, cut=None), replace(after, time=end, cut=None))
         _, motion = next(motions(pair, model, HALF))
         middle = places + _looked_up(-motion.flow0, places)
         for _ in range(ROUNDS):
@@ -144,5 +213,10 @@ def _looked_up(planes: Tensor, places: Tensor) -> Tensor:
 
 def _inside(places: Tensor, frame: Frame) -> Tensor:
     height, width = frame.rgb.shape[-2:]
+    return _within(places, (width, height))
+
+
+def _within(places: Tensor, size: tuple[int, int]) -> Tensor:
+    width, height = size
     x, y = places.unbind(-1)
     return (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)

@@ -5,12 +5,14 @@ Owns local cost volumes and RAFT's all-pairs correlation. Sums are float32 or be
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from .warp import Outside
 
 VOLUME_BYTES = 512 * 2**20
 """Maximum size of stored all-pairs correlation; the rest is computed at each look-up."""
@@ -47,17 +49,27 @@ class AllPairs:
     ECCV 2020, section 3.2).
 
     ``a`` and ``b`` are [B,C,H,W]. Features are multiplied, summed and divided by the square root of C; each of the ``levels``
-    halves ``b`` once more by averaging. Pairs are stored, coarse levels first, in at most ``limit`` bytes. The remaining
-    levels are computed at each look-up, which is slower. All pairs of two 1080p frames take 5.6 GB at 1/8.
+    halves ``b`` once more by averaging. ``b`` may also be the levels themselves, fine to coarse. Pairs are stored, coarse
+    levels first, in at most ``limit`` bytes. The remaining levels are computed at each look-up, which is slower. All pairs of
+    two 1080p frames take 5.6 GB at 1/8.
     """
 
-    def __init__(self, a: Tensor, b: Tensor, *, levels: int = 4, radius: int = 4, limit: int = VOLUME_BYTES) -> None:
-        self.radius = radius
+    def __init__(
+        self,
+        a: Tensor,
+        b: Tensor | Sequence[Tensor],
+        *,
+        levels: int = 4,
+        radius: int = 4,
+        limit: int = VOLUME_BYTES,
+        outside: Outside = "zeros",
+    ) -> None:
+        self.radius, self.outside = radius, outside
         self.dtype = a.dtype
         exact = torch.promote_types(a.dtype, torch.float32)
         self.sources = a.to(exact).flatten(2).mT / a.shape[1] ** 0.5
-        pyramid = [b.to(exact)]
-        while len(pyramid) < levels:
+        pyramid = [level.to(exact) for level in ([b] if isinstance(b, Tensor) else b)]
+        while isinstance(b, Tensor) and len(pyramid) < levels:
             pyramid.append(F.avg_pool2d(pyramid[-1], 2))
         self.sizes = [(level.shape[-2], level.shape[-1]) for level in pyramid]
         self.targets = [level.flatten(2).mT.contiguous() for level in pyramid]
@@ -69,7 +81,7 @@ class AllPairs:
             self.volumes.insert(0, self.sources @ target.mT if limit >= 0 else None)
 
     def __call__(self, at: Tensor) -> Tensor:
-        """Pairs around ``at``, bilinear, zero outside the frame.
+        """Pairs around ``at``, bilinear; zero outside the frame, or if ``outside`` is "border", those of its edge.
 
         ``at`` is [B,2,H,W]: for each pixel of ``a``, x and y in pixels of full-size ``b``. Each level has
         (2 * radius + 1)**2 channels, numbered ``(dx + radius) * (2 * radius + 1) + dy + radius``: column-major, as
@@ -91,13 +103,14 @@ class AllPairs:
         corner = places.floor()
         right, down = (places - corner)[:, :, None, None].unbind(1)
         reach = torch.arange(-self.radius, self.radius + 2, device=places.device)
-        # Beyond the radius outside the frame everything is zero; clamp so that integers do not overflow.
+        # Beyond the radius outside the frame all is zero, or the edge; clamp so that integers do not overflow.
         far = self.radius + 2
         column = corner[:, 0, None].clamp(-far, width + far).long() + reach
         row = corner[:, 1, None].clamp(-far, height + far).long() + reach
         inside = ((row >= 0) & (row < height))[:, :, None] & ((column >= 0) & (column < width))[:, None]
         pixel = row.clamp(0, height - 1)[:, :, None] * width + column.clamp(0, width - 1)[:, None]
-        pairs = torch.where(inside, self._pairs(level, index, pixel.flatten(1)).view(pixel.shape), 0)
+        pairs = self._pairs(level, index, pixel.flatten(1)).view(pixel.shape)
+        pairs = pairs if self.outside == "border" else torch.where(inside, pairs, 0)
         pairs = pairs[:, :-1] * (1 - down) + pairs[:, 1:] * down
         pairs = pairs[:, :, :-1] * (1 - right) + pairs[:, :, 1:] * right
         return pairs.mT.flatten(1)
