@@ -131,14 +131,14 @@ def test_the_walk_holds_the_frames_of_a_window_at_most(net: AllTracker):
 def test_correlation_that_is_not_stored_gives_the_same(net: AllTracker, monkeypatch: pytest.MonkeyPatch):
     frames = clip(3)
     stored = list(dense(net, frames, 1))
-    monkeypatch.setattr(tracking, "PAIR_BYTES", 0)
+    monkeypatch.setattr(alltracker, "PAIR_BYTES", 0)
     for before, after in zip(stored, dense(net, frames, 1), strict=True):
         torch.testing.assert_close(after.flow, before.flow, atol=1e-4, rtol=1e-4)
 
 
 def test_cells_are_attended_to_in_parts(net: AllTracker, monkeypatch: pytest.MonkeyPatch):
     whole = list(dense(net, clip(3), 1))
-    monkeypatch.setattr(tracking, "CELLS", 50)
+    monkeypatch.setattr(alltracker, "CELLS", 50)
     for before, after in zip(whole, dense(net, clip(3), 1), strict=True):
         torch.testing.assert_close(after.flow, before.flow, atol=1e-5, rtol=1e-5)
 

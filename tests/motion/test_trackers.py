@@ -19,7 +19,7 @@ from vfi.core import HubFile, InputError
 from vfi.model import registry, weights
 from vfi.model.terms import TERMS
 from vfi.model.unfilled import unfilled
-from vfi.motion import trackers
+from vfi.motion import alltracker, trackers
 
 Run = Callable[..., str]
 
@@ -126,7 +126,7 @@ def test_another_network_in_the_file_is_told(cache: Path, tiny: dict[str, Tensor
 
 def test_it_makes_no_frames(cache: Path, tiny: dict[str, Tensor]):
     for model in ("alltracker-tiny", tiny):
-        with pytest.raises(InputError, match="alltracker-tiny.* for following points through a clip"):
+        with pytest.raises(InputError, match=r"alltracker-tiny.* for following points through a clip"):
             vfi.load(model)
 
 

@@ -233,7 +233,7 @@ def test_cancel_is_heard_between_tracks(run, server):
 @pytest.fixture
 def small(part, server, monkeypatch):
     """A small network in ComfyUI's folder, which passes for a published one."""
-    tracking = part("vfi.model.tracking")
+    tracking = part("vfi.motion.alltracker")
     state = parity.load_set("alltracker/small").state()
     monkeypatch.setitem(tracking.PUBLISHED, "alltracker", tracking.configure(state))
     save_file(state, server.folder / "alltracker.safetensors")
