@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, get_args
 
-import folder_paths
 import torch
 from comfy_api.v0_0_2 import io
 from torch import Tensor
@@ -22,7 +21,7 @@ from ..vfi.tween.dynamicrafter.drawing import CELL, FRAMES, SIZE, Drawing, Lines
 from ..vfi.tween.fit import Fit, Pixels
 from ..vfi.tween.vision import squeezed
 from . import bridge
-from .framer import CATEGORY, NO_CONTROL, fitted_keyframes, keyframe_inputs, path_of
+from .framer import CATEGORY, NO_CONTROL, files_in, fitted_keyframes, keyframe_inputs, path_of
 from .node import Node
 
 LICENCE = (
@@ -74,14 +73,14 @@ class DynamiCrafterLoader(Node):
             inputs=[
                 io.Combo.Input(
                     "checkpoint",
-                    options=folder_paths.get_filename_list("checkpoints"),
+                    options=files_in("checkpoints"),
                     tooltip="DynamiCrafter 512 Interp or ToonCrafter as safetensors, whole or pruned, in models/checkpoints. "
                     + LICENCE,
                 ),
                 io.Combo.Input(
                     "control_net",
                     display_name="sketch encoder",
-                    options=[NO_CONTROL, *folder_paths.get_filename_list("controlnet")],
+                    options=[NO_CONTROL, *files_in("controlnet")],
                     default=NO_CONTROL,
                     tooltip="ToonCrafter's sketch encoder, in models/controlnet. Only sketches need it.",
                 ),

@@ -14,7 +14,7 @@ from ..vfi.core import InputError
 from ..vfi.tween import sequence
 from ..vfi.tween.fit import Fit
 from ..vfi.tween.framer import Drawing
-from . import bridge
+from . import bridge, painters
 from .dynamicrafter import text_inputs
 from .framer import (
     CATEGORY,
@@ -30,16 +30,15 @@ from .framer import (
     steering_inputs,
 )
 from .node import Node
-from .painters import painter_of
 
 LED = 5
 """Number of matched points that lead in each pair of keyframes, as in Framer's own program."""
 
 
-def network_inputs() -> list[io.Input]:
-    """Framer's networks, with an optional ControlNet."""
+def network_inputs(models: list[io.Input]) -> list[io.Input]:
+    """``models``, and Framer's ControlNet, which is optional."""
     return [
-        *model_inputs(),
+        *models,
         io.ControlNet.Input(
             "control_net", display_name="control net", optional=True, tooltip="From Framer Loader. Only tracks need it."
         ),
@@ -57,7 +56,7 @@ class FramerTween(Node):
             search_aliases=["framer", "first last frame", "two keyframes", "morph", "drag", "tween", "autopilot"],
             is_experimental=True,  # never run with published weights
             inputs=[
-                *network_inputs(),
+                *network_inputs(model_inputs()),
                 *keyframe_inputs(),
                 io.Tracks.Input(
                     "tracks",
@@ -103,7 +102,7 @@ class KeyframeSequence(Node):
             is_experimental=True,  # never run with published weights
             is_input_list=True,
             inputs=[
-                *network_inputs(),
+                *network_inputs(painters.model_inputs()),
                 io.Image.Input("keyframes", tooltip="Two or more keyframes, in order: a batch, or a list."),
                 io.Tracks.Input(
                     "tracks",
@@ -161,7 +160,7 @@ class KeyframeSequence(Node):
         if follow:
             own = sequence.through(found, lengths, LED)
             led = own if led is None else led.beside(own)
-        painter = painter_of(model, control_net, settings, (positive, negative), clips=pairs)
+        painter = painters.painter_of(model, control_net, settings, (positive, negative), clips=pairs)
         leading = [None] * pairs if led is None else sequence.pieces(led, lengths)
         clips = (
             painter.between(*pair, length, piece)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from comfy_api.v0_0_2 import io
 from torch import Tensor
 
 from ..vfi.core import InputError
@@ -21,6 +22,19 @@ class Painter(Protocol):
     def between(self, first: Tensor, last: Tensor, frames: int, tracks: Tracks | None = None) -> Tensor: ...
 
     def over(self, clip: Tensor, mask: Tensor, denoise: float) -> Tensor: ...
+
+
+def model_inputs() -> list[io.Input]:
+    """The model, VAE and CLIP vision model of any of the networks."""
+    return [
+        io.Model.Input("model", tooltip="From Framer Loader or DynamiCrafter Loader, or from a LoRA loader after it."),
+        io.Vae.Input("vae", tooltip="For Framer, the VAE of Stable Video Diffusion; otherwise that of DynamiCrafter Loader."),
+        io.ClipVision.Input(
+            "clip_vision",
+            display_name="clip vision",
+            tooltip="For Framer, the CLIP vision model of Stable Video Diffusion; otherwise CLIP ViT-H.",
+        ),
+    ]
 
 
 def painter_of(model: Any, control_net: Any, settings: Settings[framer.Drawing], texts: tuple[Any, Any], clips: int) -> Painter:

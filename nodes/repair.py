@@ -13,9 +13,9 @@ from ..vfi.tween.framer import Drawing
 from ..vfi.tween.repair import Repair, repaired
 from . import bridge
 from .dynamicrafter import text_inputs
-from .framer import CATEGORY, Settings, coloured, drawing_inputs, model_inputs, size_inputs
+from .framer import CATEGORY, Settings, coloured, drawing_inputs, size_inputs
 from .node import Node
-from .painters import painter_of
+from .painters import model_inputs, painter_of
 
 
 class RepairFrames(Node):

@@ -44,6 +44,11 @@ def test_node_ids_are_for_ever(nodes):
         "InbetweenFramerTween",
         "InbetweenKeyframeSequence",
         "InbetweenRepair",
+        "InbetweenDynamiCrafterLoader",
+        "InbetweenDynamiCrafterConditioning",
+        "InbetweenSketchGuidance",
+        "InbetweenDynamiCrafterDecode",
+        "InbetweenDynamiCrafterTween",
         "InbetweenSvdkfiLoader",
         "InbetweenSvdkfiTween",
         "InbetweenVaceKeyframes",
@@ -87,7 +92,7 @@ def test_every_label_is_words(nodes):
 
 def test_nodes_never_run_with_published_weights_are_experimental(nodes):
     told = {name for name, node in nodes.items() if node.define_schema().is_experimental}
-    names = ("Framer", "Svdkfi", "CfgCurve", "Keyframe", "Repair", "Vace", "Ltx")
+    names = ("Framer", "Svdkfi", "CfgCurve", "Keyframe", "Repair", "Vace", "Ltx", "DynamiCrafter", "Sketch")
     assert told == {name for name in nodes if name.removeprefix("Inbetween").startswith(names)}
 
 

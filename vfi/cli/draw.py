@@ -25,7 +25,8 @@ from ..tracks.formats import read_tracks, tracks_of
 from ..tween.dynamicrafter.drawing import lines
 from ..tween.edm import Step
 from ..tween.fit import Fit, Pixels
-from ..tween.methods import METHODS, Asked, Method
+from ..tween.methods import METHODS, Asked
+from .arguments import argument
 from .progress import bar
 
 
@@ -36,7 +37,8 @@ def add_options(parser: ArgumentParser) -> None:
     draw.add_argument(
         "--draw",
         choices=METHODS,
-        help="let this network draw the motion between the keyframes; --model then makes the frames between the drawn ones",
+        help="let this network draw the motion between the keyframes; --model then makes the frames between the drawn ones. "
+        "--steps, --eta and --seed are for this network",
     )
     draw.add_argument(
         "--weights",
@@ -47,7 +49,7 @@ def add_options(parser: ArgumentParser) -> None:
     )
     draw.add_argument(
         "--draw-size",
-        type=size_of,
+        type=argument(size_of),
         metavar="WxH",
         help="size at which the network draws, and of the clip; keyframes are centre-cropped and resized to it (as trained)",
     )
@@ -71,6 +73,11 @@ def size_of(text: str) -> Pixels:
     return int(found[1]), int(found[2])
 
 
+def frame_size(args: Namespace) -> Pixels:
+    """Width and height of the drawn frames, by default those that the network was trained on."""
+    return args.draw_size or METHODS[args.draw].size
+
+
 def check_unused(args: Namespace) -> None:
     """Raises `InputError` for an option of drawing without ``--draw``."""
     for option in ("weights", "draw_size", "prompt", "negative", "vocabulary", "sketch"):
@@ -86,10 +93,10 @@ def drawn(args: Namespace, reader: Reader, device: torch.device, console: Consol
     """
     method = METHODS[args.draw]
     first, last = (frame for frame in reader)
-    size = args.draw_size or method.size
+    size = frame_size(args)
     fit = Fit.middle((reader.info.width, reader.info.height), size)
     pair = fit.pictures(torch.stack([floats(frame.rgb) for frame in (first, last)]))
-    drawing = settings_of(args, method)
+    drawing = settings_of(args)
     whole = (reader.info.width, reader.info.height)
     asked = Asked(
         pair[0],
@@ -127,11 +134,18 @@ def drawn(args: Namespace, reader: Reader, device: torch.device, console: Consol
     return Edited(info, notes, shown), {"draw": [method.name, size, drawing, args.weights, args.sketch, args.vocabulary]}
 
 
-def settings_of(args: Namespace, method: Method) -> dict[str, Any]:
+SAMPLING = ("steps", "seed", "eta")
+"""Options that other commands give to flow models, and that the drawing takes here."""
+
+
+def settings_of(args: Namespace) -> dict[str, Any]:
     """The settings of the drawing that are given."""
-    return {
-        name: given for name in ("steps", "seed", "eta", "prompt", "negative") if (given := getattr(args, name)) is not None
-    }
+    return {name: given for name in (*SAMPLING, "prompt", "negative") if (given := getattr(args, name)) is not None}
+
+
+def left(args: Namespace) -> Namespace:
+    """The options without those that the drawing takes."""
+    return Namespace(**vars(args) | dict.fromkeys(SAMPLING))
 
 
 def sketches_of(folder: Path, size: Pixels) -> dict[int, Tensor]:

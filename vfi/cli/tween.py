@@ -11,9 +11,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..clips import standard
 from ..clips.clip import Info, Reader, unbound
 from ..clips.images import ImageReader, read_image
-from ..core import InputError
+from ..clips.open import create_clip
+from ..core import InputError, Interpolator
 from ..model.load import build
 from ..motion import matchers
 from ..motion.guided import Guide, Guided
@@ -21,6 +23,7 @@ from ..pixels.uint8 import floats
 from ..timing.curves import Key, along, keyed
 from ..timing.grids import Grid, Subdivide, Timing, Uniform, exact_rate
 from ..tracks.formats import read_tracks
+from ..tween.fit import Pixels
 from . import draw
 from .arguments import add_output, argument, whole
 from .output import Settings, add_options, make_clip
@@ -87,7 +90,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 
 def run(args: Namespace) -> int:
-    settings = Settings.of(args)
+    settings = Settings.of(args if args.draw is None else draw.left(args))
     keyframes = ImageReader((args.first, args.last), args.fps / (args.frames + 1))
     if args.draw is not None:
         return drawn(args, keyframes, settings)
@@ -113,11 +116,20 @@ def drawn(args: Namespace, keyframes: Reader, settings: Settings) -> int:
     """Make the clip from frames that a generative network draws."""
     if args.parts or args.guide != "none":
         raise InputError("--parts or --guide was given with --draw: they lead the flow model; --tracks lead framer")
+    model = ready(args, draw.frame_size(args), keyframes.info, settings)
     clip, drawing = draw.drawn(args, keyframes, settings.device, console_for_people())
     steps = args.frames + 1
     times = Uniform(args.fps) if args.ease == "linear" else grid(steps, args.fps, args.ease, clip.info)
     decisions: dict[str, object] = {"command": "tween", "input": [args.first, args.last], **drawing}
-    return make_clip(clip, Timing(times, rate=args.fps), settings, decisions, tail="stop")
+    return make_clip(clip, Timing(times, rate=args.fps), settings, decisions, tail="stop", model=model)
+
+
+def ready(args: Namespace, size: Pixels, info: Info, settings: Settings) -> Interpolator:
+    """The flow model. Raises `InputError` if it, or the output, cannot be made: drawing takes long, and would be lost."""
+    own = replace(info, width=size[0], height=size[1], rate=args.fps, alpha=False, curve=settings.transfer)
+    if not (standard.is_standard(settings.path) or settings.resume):
+        create_clip(settings.path, own, encoding=settings.encoding).discard()
+    return build(settings.choice, settings.device, (size[1], size[0]), unbound(own))
 
 
 def grid(steps: int, rate: Fraction, ease: str, info: Info) -> Grid:
