@@ -1,0 +1,63 @@
+"""Missing frames: steps in which everything moves twice as far as before and after, or three or four times.
+
+The two frames at such a gap lie unevenly between their neighbours by the same factor: the earlier close to the one before it,
+the later close to the one after. Knows nothing of pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import exp, log
+
+from .findings import Finding
+from .measures import Measure
+
+LEAST = 0.62
+"""How uneven the places of both frames must be: 2/3 where one frame is missing, 1/2 where none is."""
+
+AGREED = 0.45
+"""Least share of the moving pixels that agree on a frame's place."""
+
+KNOWN = 0.06
+"""Least share of all pixels that must tell."""
+
+BESIDE = 0.12
+"""How far from even the motion beside a gap may be: where all motion is uneven, a large step is no gap."""
+
+LONGEST = 3
+"""The most frames that are missing at one place."""
+
+
+def gaps(frames: Sequence[Measure], busy: Sequence[bool]) -> list[Finding]:
+    """The missing frames; ``busy`` tells the frames that are something else, near which motion says nothing."""
+    found = []
+    for before, after in zip(frames[1:], frames[2:-1], strict=False):
+        k = after.index
+        if any(busy[max(k - 2, 0) : k + 2]) or any(frames[j].cut for j in range(k - 1, min(k + 2, len(frames)))):
+            continue
+        early, late = before.place, after.place
+        if min(early.agreed, late.agreed) < AGREED or min(early.known, late.known) < KNOWN:
+            continue
+        if min(1 - early.at, late.at) < LEAST:
+            continue
+        if not (_is_even(frames, k - 2) and _is_even(frames, k + 1)):
+            continue
+        ratio = exp((_logit(late.at) - _logit(early.at)) / 2)
+        lost = round(ratio) - 1
+        if not 1 <= lost <= LONGEST:
+            continue
+        sure = min(early.agreed, late.agreed) * (1 - abs(ratio - round(ratio)))
+        found.append(Finding("missing", k, k, lost, min(0.5 + sure / 2, 1.0), "insert"))
+    return found
+
+
+def _is_even(frames: Sequence[Measure], k: int) -> bool:
+    """Whether frame ``k`` lies about midway between its neighbours, as far as it can be told."""
+    if not 0 < k < len(frames) - 1 or frames[k].cut or frames[k + 1].cut or frames[k].place.known < KNOWN:
+        return True
+    return abs(frames[k].place.at - 0.5) < BESIDE
+
+
+def _logit(share: float) -> float:
+    share = min(max(share, 0.02), 0.98)
+    return log(share / (1 - share))

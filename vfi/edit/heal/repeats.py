@@ -1,0 +1,122 @@
+"""Repeated frames, and frozen ends.
+
+A repeat is much closer to the frame before it than the steps around it are. Drawn animation holds its pictures on purpose, and so
+does whoever freezes a frame: what repeats often without the even pattern of a change of rate is left alone. Knows nothing of
+pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby, pairwise
+from statistics import median
+
+from .findings import Finding
+from .measures import Measure
+
+NEAR = 0.2
+"""Largest difference of a repeat, as a share of the steps around it."""
+
+FAR = 2.0
+"""Largest difference of a repeat, of 255."""
+
+MOVING = 1.0
+"""Steps below this, of 255, are too small to tell a repeat from slow motion."""
+
+FEW = 0.15
+"""Share of repeats in a shot up to which they need no pattern."""
+
+MANY = 0.48
+"""Share from which a shot is drawn on twos or slower."""
+
+LONGEST = 3
+"""The longest run of repeats; longer ones are freezes."""
+
+FROZEN = 3
+"""The fewest repeats that make a frozen end."""
+
+SPEED = 0.5
+"""Share of the usual step with which a frozen end must begin or end: what comes to rest by itself is not frozen."""
+
+AROUND = 6
+"""Steps that say what is usual."""
+
+
+def repeats(frames: Sequence[Measure]) -> list[Finding]:
+    """The repeats within shots, and the frozen frames at both ends of the clip."""
+    found = _frozen(frames)
+    taken = {k for one in found for k in range(one.first, one.last + 1)}
+    for begin, end in _shots(frames):
+        runs = [run for run in _runs(frames[begin:end]) if run[0] not in taken and run[-1] + 1 not in taken | {len(frames)}]
+        share = sum(map(len, runs)) / max(end - begin, 1)
+        if any(len(run) > LONGEST for run in runs):
+            runs = [run for run in runs if len(run) <= LONGEST] if share < MANY else []
+        if share > FEW and not (share < MANY and _even(runs)):
+            continue
+        found += [_finding(frames, run) for run in runs]
+    return found
+
+
+def _finding(frames: Sequence[Measure], run: Sequence[int]) -> Finding:
+    widths = [frames[k].width for k in run]
+    steps = [frames[k].width for k in (run[0] - 1, run[-1] + 1) if 0 < k < len(frames)]
+    sure = 1 - max(widths) / max(min(steps, default=1.0), 1e-6) / NEAR / 2
+    return Finding("repeat", run[0], run[-1], len(run), min(max(sure, 0.5), 1.0), "spread")
+
+
+def _shots(frames: Sequence[Measure]) -> list[tuple[int, int]]:
+    begins = [0, *(one.index for one in frames if one.cut and one.index), len(frames)]
+    return [(begin, end) for begin, end in pairwise(begins) if end > begin]
+
+
+def _runs(frames: Sequence[Measure]) -> list[list[int]]:
+    """The runs of repeats within a shot, by number; each lies between two steps of motion, or ends with the shot."""
+    widths = [one.width for one in frames]
+    still = [False, *(_still(widths, k) for k in range(1, len(widths)))]
+    return [[frames[k].index for k in run] for key, group in groupby(range(len(still)), key=lambda k: still[k]) if key for run in [list(group)]]
+
+
+def _still(widths: Sequence[float], k: int) -> bool:
+    """Whether frame ``k`` of a shot is a repeat of the one before: far below the next larger steps on both sides."""
+    if widths[k] > FAR:
+        return False
+    large = max(MOVING, widths[k] / NEAR)
+    before = next((width for width in reversed(widths[1:k]) if width >= large), None)
+    after = next((width for width in widths[k + 1 :] if width >= large), None)
+    near = [width for width in (*widths[max(k - AROUND, 1) : k], *widths[k + 1 : k + 1 + AROUND])]
+    if before is None or after is None:
+        return False
+    return sum(width >= large for width in near) >= len(near) / 3
+
+
+def _even(runs: Sequence[Sequence[int]]) -> bool:
+    """Whether single repeats come as evenly as a change of rate makes them: their distances differ by 1 at most."""
+    if any(len(run) > 1 for run in runs) or len(runs) < 3:
+        return False
+    distances = [late[0] - early[0] for early, late in pairwise(runs)]
+    return max(distances) - min(distances) <= 1
+
+
+def _frozen(frames: Sequence[Measure]) -> list[Finding]:
+    """The frozen frames at the beginning and the end; of each hold, one frame stays."""
+    widths = [one.width for one in frames]
+    found = []
+    (_, first_end), (last_begin, _) = _shots(frames)[0], _shots(frames)[-1]
+    ahead = _held(widths[1:first_end])
+    if ahead:
+        found.append(Finding("freeze", 0, ahead - 1, ahead, 0.9, "cut"))
+    behind = _held(widths[last_begin + 1 :][::-1])
+    if behind:
+        found.append(Finding("freeze", len(frames) - behind, len(frames) - 1, behind, 0.9, "cut"))
+    return found
+
+
+def _held(widths: Sequence[float]) -> int:
+    """How many steps at the start of ``widths`` stand still, if motion begins at full speed thereafter; else 0."""
+    count = next((k for k, width in enumerate(widths) if width > FAR / 2), len(widths))
+    moving = widths[count : count + AROUND]
+    if count < FROZEN or len(moving) < AROUND or count > len(widths) / 2:
+        return 0
+    usual = median(moving)
+    still = max(widths[:count])
+    return count if usual >= MOVING and moving[0] >= SPEED * usual and still < NEAR * usual else 0
