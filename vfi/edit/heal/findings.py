@@ -35,7 +35,8 @@ class Finding:
     """Frames ``first`` to ``last`` of the clip, counted from 0.
 
     ``count``: how many frames are concerned; of ``missing``, how many are lost before frame ``first``, which is ``last`` too.
-    ``confidence`` is from 0 to 1. ``start`` is the time of ``first``, in seconds; None if it is not known.
+    ``confidence`` is from 0 to 1. ``start`` is the time of ``first``, in seconds, and ``end`` that at which ``last`` ends; None if
+    they are not known.
     """
 
     kind: Kind
@@ -45,6 +46,7 @@ class Finding:
     confidence: float
     action: Action
     start: Fraction | None = field(default=None, compare=False)
+    end: Fraction | None = field(default=None, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
         """The finding for JSON."""
@@ -56,7 +58,8 @@ class Finding:
             "confidence": round(self.confidence, 3),
             "action": self.action,
         }
-        return facts if self.start is None else {**facts, "start": str(self.start)}
+        times = {"start": self.start, "end": self.end}
+        return {**facts, **{name: str(time) for name, time in times.items() if time is not None}}
 
     @classmethod
     def of(cls, one: Fields) -> Finding:
@@ -73,7 +76,8 @@ class Finding:
             raise InputError(f"count is {many}: at most {MOST_LOST} missing frames can be made at one place")
         sure = one.take("confidence", share, 1.0)
         action = one.take("action", one_of(ACTIONS[kind]), ACTIONS[kind][0])
-        return cls(kind, first, last, many if kind == "missing" else frames, sure, action, one.take("start", or_none(seconds), None))
+        start, end = one.take("start", or_none(seconds), None), one.take("end", or_none(seconds), None)
+        return cls(kind, first, last, many if kind == "missing" else frames, sure, action, start, end)
 
 
 MOST_LOST = 8

@@ -7,12 +7,13 @@ a fault. Knows nothing of pictures.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from statistics import median
 
 from .findings import Finding
 from .measures import Measure
-from .outliers import Odd
+from .outliers import SHORT, Odd
 
 BURST = 8
 """Flashes at most this many frames apart belong to what was filmed: lightning and strobes."""
@@ -20,23 +21,11 @@ BURST = 8
 GRADUAL = 0.3
 """Share of a flash's change of light by which the light may change in the frames beside it."""
 
-BROKEN = 0.06
-"""Least share of the picture that is off in a corrupt frame."""
-
 ALONE = 8
 """Frames around a corrupt one that must not be odd: fast motion is odd again and again."""
 
-UNLIKE = 25.0
-"""Difference of both sides, of 255, from which they do not continue one another."""
-
-CLEAR = 4.0
-"""How many times as far off a corrupt frame must be as both sides are from one another."""
-
 NEWS = 2.5
 """How many times as much of a corrupt frame must be unexplained as is usual around it."""
-
-SHORT = 4
-"""The longest run of corrupt frames: things that come and go naturally stay longer."""
 
 NEAR = 5
 """Frames on each side that say what is usual."""
@@ -45,7 +34,8 @@ NEAR = 5
 def lights(frames: Sequence[Measure], odd: Sequence[Odd]) -> list[Finding]:
     """The faults among the ``odd`` runs of a clip."""
     found = [_finding(one, _certainty(one)) for one in _single(odd) if not _gradual(frames, one)]
-    return [*found, *(_finding(one, _certainty(one)) for one in odd if one.kind == "corrupt" and _is_broken(frames, odd, one))]
+    runs = _merged(odd)
+    return [*found, *(_finding(one, _certainty(one)) for one in runs if one.kind == "corrupt" and _is_broken(frames, runs, one))]
 
 
 def _finding(one: Odd, sure: float) -> Finding:
@@ -75,8 +65,19 @@ def _gradual(frames: Sequence[Measure], one: Odd) -> bool:
     return before or after or (decays and abs(inside[0] - inside[-1]) > change)
 
 
+def _merged(odd: Sequence[Odd]) -> list[Odd]:
+    """The runs, corrupt ones that follow one another at once as one: each of their frames is broken in its own way."""
+    runs: list[Odd] = []
+    for one in odd:
+        if runs and one.kind == runs[-1].kind == "corrupt" and one.first == runs[-1].last + 1:
+            runs[-1] = replace(runs[-1], last=one.last, area=min(runs[-1].area, one.area))
+        else:
+            runs.append(one)
+    return runs
+
+
 def _is_broken(frames: Sequence[Measure], odd: Sequence[Odd], one: Odd) -> bool:
-    if one.area < BROKEN or one.sides > UNLIKE or one.off < CLEAR * one.sides or one.last - one.first >= SHORT:
+    if one.last - one.first >= SHORT:
         return False
     if any(other is not one and other.first - one.last <= ALONE and one.first - other.last <= ALONE for other in odd):
         return False

@@ -47,16 +47,18 @@ class Measure:
 
 @dataclass
 class Measures:
-    """The measures of all frames of a clip, and its runs of odd frames; both in order."""
+    """The measures of all frames of a clip, and its runs of odd frames, both in order; ``end`` is the clip's, in seconds."""
 
     frames: list[Measure] = field(default_factory=list)
     odd: list[Odd] = field(default_factory=list)
+    end: Fraction = Fraction(0)
 
     def take(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The frames, unchanged, while they are measured. Marks of cuts are taken from them."""
         look = _Look(self)
         for frame in frames:
             look.at(frame)
+            self.end = frame.time + frame.duration
             yield frame
         look.close()
 

@@ -26,6 +26,18 @@ AGREE = 0.4
 AREA = 0.04
 """Least share of the picture that is off."""
 
+BROKEN = 0.06
+"""Least share of the picture that is off in a corrupt frame."""
+
+UNLIKE = 25.0
+"""Difference of both sides, of 255, from which they do not continue one another around a corrupt frame."""
+
+CLEAR = 4.0
+"""How many times as far off a corrupt frame must be as both sides are from one another."""
+
+SHORT = 4
+"""The longest run of corrupt frames: things that come and go naturally stay longer."""
+
 AROUND = (-0.25, 0.0, 0.25)
 """Shares of the way from one side to the other by which a frame may be early or late: motion is rarely even."""
 
@@ -100,8 +112,11 @@ def _run(before: Picture, run: Sequence[Picture], after: Picture, first: int, fl
     kinds = [look.kind for look in looks]
     kind = kinds[0] if len(set(kinds)) == 1 else "corrupt" if "corrupt" in kinds else max(kinds, key=kinds.count)
     least = [min(getattr(look, name) for look in looks) for name in ("same", "area", "off")]
-    shift = sum(look.shift for look in looks) / len(looks)
-    return Odd(kind, first, first + len(run) - 1, shift, *least, max(look.sides for look in looks))
+    shift, sides = sum(look.shift for look in looks) / len(looks), max(look.sides for look in looks)
+    _, area, off = least
+    if kind == "corrupt" and (area < BROKEN or sides > UNLIKE or off < CLEAR * sides or len(run) > SHORT):
+        return None
+    return Odd(kind, first, first + len(run) - 1, shift, *least, sides)
 
 
 def _news(one: Picture, side: Picture, flow: Any) -> Picture:
