@@ -21,6 +21,12 @@ BURST = 8
 GRADUAL = 0.3
 """Share of a flash's change of light by which the light may change in the frames beside it."""
 
+DECAY = 0.7
+"""Share of a flash's first change of light below which the last one shows that it decays, as lightning does."""
+
+UNSTEADY = 0.06
+"""Change of light of all channels, as a logarithm, that shows near a flash that the light flickers by itself."""
+
 ALONE = 8
 """Frames around a corrupt one that must not be odd: fast motion is odd again and again."""
 
@@ -61,8 +67,10 @@ def _gradual(frames: Sequence[Measure], one: Odd) -> bool:
     before = one.first >= 2 and not frames[one.first - 1].cut and abs(light[one.first - 1] - light[one.first - 2]) > change
     after = one.last + 2 < len(light) and not frames[one.last + 2].cut and abs(light[one.last + 2] - light[one.last + 1]) > change
     inside = light[one.first : one.last + 1]
-    decays = len(inside) > 2 and all(abs(late - light[one.last + 1]) < abs(early - light[one.last + 1]) for early, late in pairwise(inside))
-    return before or after or (decays and abs(inside[0] - inside[-1]) > change)
+    off = [abs(level - light[one.last + 1]) for level in inside]
+    decays = len(off) > 1 and off[-1] < DECAY * off[0] and all(late < early for early, late in pairwise(off))
+    near = [*frames[max(one.first - BURST, 1) : one.first], *frames[one.last + 2 : one.last + 2 + BURST]]
+    return before or after or decays or any(min(map(abs, other.gain)) > UNSTEADY for other in near if not other.cut)
 
 
 def _merged(odd: Sequence[Odd]) -> list[Odd]:

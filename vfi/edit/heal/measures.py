@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from ...core import Frame
-from .outliers import LONGEST, Odd, oddity
-from .pictures import MOVES, Picture, Place, grey_of, light_of, new_flow, place_of, thumbnail
+from .outliers import AREA, LONGEST, OFF, Odd, oddity
+from .pictures import MOVES, Place, apart, grey_of, light_of, new_flow, place_of, thumbnail, warped
 
 WINDOW = LONGEST + 3
 """Thumbnails that are held."""
@@ -68,6 +68,7 @@ class _Small:
         self.index, self.time, self.cut = index, frame.time, frame.cut is not None
         self.rgb = thumbnail(frame)
         self.grey = grey_of(self.rgb)
+        self.new = 0.0  # the share of the picture that the frame before, moved, does not explain
 
 
 class _Look:
@@ -102,7 +103,9 @@ class _Look:
         if before is not None:
             back = self.flow.calc(here.grey, before.grey, None)
             size = np.hypot(back[..., 0], back[..., 1])
-            facts["gain"], facts["left"] = light_of(before.rgb, here.rgb, back)
+            moved = warped(before.rgb, back)
+            facts["gain"], facts["left"] = light_of(moved, here.rgb)
+            here.new = float((apart(here.rgb, moved) > OFF).mean())
             facts["width"] = float(np.abs(here.rgb.astype(np.int16) - before.rgb).mean())
             facts["moved"], facts["moving"] = float(np.percentile(size, 90)), float((size > MOVES).mean())
         if back is not None and place == -2:
@@ -116,6 +119,8 @@ class _Look:
         """Look for a run that begins with frame ``first``, unless it lies within the one before."""
         start = first - 1 - self.seen[0].index
         if first <= self.settled or start < 0:
+            return
+        if self.seen[start + 1].new < AREA:
             return
         found = oddity([one.rgb for one in list(self.seen)[start:]], first, self.flow)
         if found is not None:

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from .pictures import Picture, apart, grey_of, warped
+from .pictures import Picture, apart, coarse, grey_of, warped
 
 LONGEST = 6
 """The longest run, in frames."""
@@ -81,7 +81,8 @@ def oddity(pictures: Sequence[Picture], first: int, flow: Any) -> Odd | None:
         return None
     for length in range(1, min(LONGEST, len(pictures) - 2) + 1):
         after = pictures[length + 1]
-        back = (jump > OFF) & (apart(before, after) < 0.8 * jump)
+        returns = (apart(before, after) < 0.8 * jump) | (coarse(before, after) < 0.5 * coarse(before, one))
+        back = (jump > OFF) & returns
         if back.mean() >= AREA and (found := _run(before, pictures[1 : length + 1], after, first, flow)):
             return found
     return None

@@ -83,6 +83,12 @@ def apart(one: Picture, other: Picture) -> Picture:
     return tiles(np.abs(one.astype(np.float32) - other).mean(axis=2))
 
 
+def coarse(one: Picture, other: Picture) -> Picture:
+    """The difference of the mean light of two colour pictures in each tile, of 255: small motion leaves it as it is."""
+    means: Picture = np.abs(tiles(one.mean(axis=2)) - tiles(other.mean(axis=2)))
+    return means
+
+
 class Place(NamedTuple):
     """Where a frame lies between its neighbours by their motion, 0 to 1; 1/2 if motion is even.
 
@@ -110,12 +116,13 @@ def place_of(back: Picture, forth: Picture) -> Place:
     return Place(at, float(agreed.sum() / moving.sum()), known)
 
 
-def light_of(before: Picture, here: Picture, back: Picture) -> tuple[tuple[float, float, float], float]:
-    """The change of light per channel, as logarithms, and the mean difference, of 255, that neither motion nor light explains."""
-    moved, now = warped(before, back).astype(np.float32), here.astype(np.float32)
+def light_of(moved: Picture, here: Picture) -> tuple[tuple[float, float, float], float]:
+    """The change of light per channel from a picture that was ``moved`` to fit ``here``, as logarithms, and the mean difference,
+    of 255, that remains."""
+    earlier, now = moved.astype(np.float32), here.astype(np.float32)
     gains = []
     for channel in range(3):
-        old, new = moved[..., channel], now[..., channel]
+        old, new = earlier[..., channel], now[..., channel]
         tells = (old > LIT[0]) & (old < LIT[1]) & (new > LIT[0]) & (new < LIT[1])
-        gains.append(float(np.median(np.log(new[tells] / old[tells]))) if tells.sum() > TELLING else 0.0)
-    return (gains[0], gains[1], gains[2]), float(np.abs(now - moved * np.exp(gains)).mean())
+        gains.append(float(np.log(np.median(new[tells] / old[tells]))) if tells.sum() > TELLING else 0.0)
+    return (gains[0], gains[1], gains[2]), float(np.abs(now - earlier * np.exp(gains)).mean())

@@ -8,7 +8,7 @@ pictures.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby, pairwise
+from itertools import pairwise
 from statistics import median
 
 from .findings import Finding
@@ -26,8 +26,8 @@ MOVING = 1.0
 FEW = 0.15
 """Share of repeats in a shot up to which they need no pattern."""
 
-MANY = 0.48
-"""Share from which a shot is drawn on twos or slower."""
+ON_TWOS = 0.05
+"""How far from 2 frames the distance of repeats must be: nothing tells a doubled rate from animation on twos."""
 
 LONGEST = 3
 """The longest run of repeats; longer ones are freezes."""
@@ -49,9 +49,8 @@ def repeats(frames: Sequence[Measure]) -> list[Finding]:
     for begin, end in _shots(frames):
         runs = [run for run in _runs(frames[begin:end]) if run[0] not in taken and run[-1] + 1 not in taken | {len(frames)}]
         share = sum(map(len, runs)) / max(end - begin, 1)
-        if any(len(run) > LONGEST for run in runs):
-            runs = [run for run in runs if len(run) <= LONGEST] if share < MANY else []
-        if share > FEW and not (share < MANY and _even(runs)):
+        runs = [run for run in runs if len(run) <= LONGEST]
+        if share > FEW and not _even(runs):
             continue
         found += [_finding(frames, run) for run in runs]
     return found
@@ -70,31 +69,30 @@ def _shots(frames: Sequence[Measure]) -> list[tuple[int, int]]:
 
 
 def _runs(frames: Sequence[Measure]) -> list[list[int]]:
-    """The runs of repeats within a shot, by number; each lies between two steps of motion, or ends with the shot."""
+    """The runs of repeats within a shot, by number: each lies between two steps of motion, among others."""
     widths = [one.width for one in frames]
-    still = [False, *(_still(widths, k) for k in range(1, len(widths)))]
-    return [[frames[k].index for k in run] for key, group in groupby(range(len(still)), key=lambda k: still[k]) if key for run in [list(group)]]
-
-
-def _still(widths: Sequence[float], k: int) -> bool:
-    """Whether frame ``k`` of a shot is a repeat of the one before: far below the next larger steps on both sides."""
-    if widths[k] > FAR:
-        return False
-    large = max(MOVING, widths[k] / NEAR)
-    before = next((width for width in reversed(widths[1:k]) if width >= large), None)
-    after = next((width for width in widths[k + 1 :] if width >= large), None)
-    near = [width for width in (*widths[max(k - AROUND, 1) : k], *widths[k + 1 : k + 1 + AROUND])]
-    if before is None or after is None:
-        return False
-    return sum(width >= large for width in near) >= len(near) / 3
+    found = []
+    k = 2
+    while k < len(widths):
+        near, end = NEAR * widths[k - 1], k
+        while end < len(widths) and widths[end] < min(near, FAR):
+            end += 1
+        if k < end < len(widths) and widths[k - 1] >= MOVING and max(widths[k:end]) < NEAR * widths[end] and widths[end] >= MOVING:
+            around = [*widths[max(k - AROUND, 1) : k], *widths[end : end + AROUND]]
+            if median(around) >= SPEED * min(widths[k - 1], widths[end]):
+                found.append([frames[number].index for number in range(k, end)])
+        k = max(end, k + 1)
+    return found
 
 
 def _even(runs: Sequence[Sequence[int]]) -> bool:
-    """Whether single repeats come as evenly as a change of rate makes them: their distances differ by 1 at most."""
+    """Whether single repeats come as evenly as a change of rate makes them, and not with every second frame, as in animation."""
     if any(len(run) > 1 for run in runs) or len(runs) < 3:
         return False
-    distances = [late[0] - early[0] for early, late in pairwise(runs)]
-    return max(distances) - min(distances) <= 1
+    places = [run[0] for run in runs]
+    apart = (places[-1] - places[0]) / (len(places) - 1)
+    off = [place - places[0] - number * apart for number, place in enumerate(places)]
+    return max(off) - min(off) < 1 + 1e-9 and abs(apart - 2) > ON_TWOS
 
 
 def _frozen(frames: Sequence[Measure]) -> list[Finding]:
