@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import replace
 from fractions import Fraction as F
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -89,8 +90,8 @@ BROKEN = {
     "one missing": (CLEAN[:12] + CLEAN[13:], ("missing", 12, 12, 1)),
     "two missing": (CLEAN[:12] + CLEAN[14:], ("missing", 12, 12, 2)),
     "three missing": (CLEAN[:12] + CLEAN[15:], ("missing", 12, 12, 3)),
-    "repeat in place": (CLEAN[:12] + [CLEAN[11]] + CLEAN[13:], ("repeat", 12, 12, 1)),
-    "repeat besides": (CLEAN[:12] + [CLEAN[11]] + CLEAN[12:], ("repeat", 12, 12, 1)),
+    "repeat in place": ([*CLEAN[:12], CLEAN[11], *CLEAN[13:]], ("repeat", 12, 12, 1)),
+    "repeat besides": ([*CLEAN[:12], CLEAN[11], *CLEAN[12:]], ("repeat", 12, 12, 1)),
     "frozen end": (CLEAN + [CLEAN[-1]] * 5, ("freeze", 28, 32, 5)),
     "frozen start": ([CLEAN[0]] * 5 + CLEAN, ("freeze", 0, 4, 5)),
     "junk end": (CLEAN + pan(range(3), 7), ("junk", 28, 30, 3)),
@@ -196,7 +197,7 @@ def test_a_jump_is_spread_evenly():
     assert shown[0] == 0
     assert shown[9] == 9
     assert all(ease.place(one) == k for k, one in enumerate(shown))
-    steps = [late - early for early, late in zip(shown, shown[1:], strict=False)]
+    steps = [late - early for early, late in pairwise(shown)]
     assert steps[4] == 2 * steps[3] == 2 * steps[5]
 
 
@@ -242,7 +243,10 @@ def test_a_plan_of_another_clip_is_told():
 
 def test_a_clip_of_which_nothing_is_left_is_refused():
     with pytest.raises(InputError, match="all 4 frames would be cut"):
-        deque(mending([finding("junk", 0, 3)], "keep", frames=4, begin=F(0), lasts=F(4, 24)).frames(frames_of(CLEAN[:4])), maxlen=0)
+        deque(
+            mending([finding("junk", 0, 3)], "keep", frames=4, begin=F(0), lasts=F(4, 24)).frames(frames_of(CLEAN[:4])),
+            maxlen=0,
+        )
 
 
 def test_kinds_are_chosen():

@@ -47,9 +47,9 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     parser = subparsers.add_parser(
         "heal",
         help="find and mend flashes, corrupt, missing, repeated and frozen frames",
-        description="Find what generators, cutters and encoders broke, and mend it: flashes, dark and corrupt frames are remade "
-        "from the frames around them, missing frames are made, motion goes on through repeats, frozen and junk frames at the "
-        "ends are cut off. All other frames are copied. --list only says what would be done.",
+        description="Find what generators, cutters and encoders broke, and mend it: flashes, dark and corrupt frames are "
+        "remade from the frames around them, missing frames are made, motion goes on through repeats, frozen and junk
+        frames at the " "ends are cut off. All other frames are copied. --list only says what would be done.",
     )
     add_input(parser)
     parser.add_argument(
@@ -65,7 +65,9 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         type=Path,
         help="with --list: write findings, cuts and repeats to a file; without: mend as such a file says",
     )
-    group.add_argument("--only", nargs="+", choices=KINDS, metavar="KIND", help=f"only findings of these kinds: {', '.join(KINDS)}")
+    group.add_argument(
+        "--only", nargs="+", choices=KINDS, metavar="KIND", help=f"only findings of these kinds: {', '.join(KINDS)}"
+    )
     group.add_argument("--without", nargs="+", choices=KINDS, default=[], metavar="KIND", help="no findings of these kinds")
     group.add_argument(
         "--duration",
@@ -116,7 +118,9 @@ def _asked(plan: Plan, args: Namespace) -> Plan:
     """The plan with the findings and the treatment that the options ask for."""
     some = of_kinds(plan.findings, args.only, args.without)
     if args.repeats is not None:
-        some = tuple(replace(one, action=args.repeats) if one.kind == "repeat" and one.action != "keep" else one for one in some)
+        some = tuple(
+            replace(one, action=args.repeats) if one.kind == "repeat" and one.action != "keep" else one for one in some
+        )
     return replace(plan, findings=some, duration=args.duration or plan.duration)
 
 

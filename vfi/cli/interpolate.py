@@ -9,8 +9,8 @@ from ..edit.plan import TWICE, Output
 from ..timing.grids import exact_rate
 from . import batch, parallel, shot_options
 from .arguments import add_input, add_output, argument, clip_source, factor, whole
-from .model_options import home_of
 from .mended import make_mended
+from .model_options import home_of
 from .output import Settings, add_audio, add_options, make_clip
 from .parallel import Crew
 from .shot_options import ShotOptions, read_plan
@@ -32,7 +32,10 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     parser.add_argument("--slow", type=argument(factor), metavar="K", help="K times slower at the same frame rate")
     shot_options.add_options(parser)
     parser.add_argument(
-        "--plan", metavar="FILE", type=Path, help="take cuts, duplicates, findings and times from a file of `vfi shots --plan` or `vfi heal --list --plan`"
+        "--plan",
+        metavar="FILE",
+        type=Path,
+        help="take cuts, duplicates, findings and times from a file of `vfi shots --plan` or of `vfi heal --list --plan`",
     )
     add_audio(parser)
     add_options(parser)

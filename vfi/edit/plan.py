@@ -1,4 +1,5 @@
-"""The plan of a clip, as data: its shots, fades, flashes, repeats and findings, how each is handled, and the output that is wanted.
+"""The plan of a clip, as data: its shots, fades, flashes, repeats and findings, how each is handled, and the output that
+is wanted.
 
 It can be saved as JSON, edited and loaded again: frames are marked by their exact times. Owns that data and its text. `find`
 detects what goes into it, `run` acts on the marks.

@@ -1,5 +1,5 @@
-"""Time that is eased over gaps: where frames are missing, outputs show other instants, so that the jump is spread over the frames
-around it.
+"""Time that is eased over gaps: where frames are missing, outputs show other instants, so that the jump is spread over the
+frames around it.
 
 Owns that map. Knows nothing of pictures, or of how gaps are found.
 """
@@ -15,8 +15,8 @@ from .grids import Knots, Tail, Uniform
 
 @dataclass(frozen=True)
 class Ease:
-    """A gap between the frames at ``last`` and ``next``, in which ``lost`` seconds of motion are missing, spread over the time from
-    ``start`` to ``end``. All are seconds of the input."""
+    """A gap between the frames at ``last`` and ``next``, in which ``lost`` seconds of motion are missing, spread over the
+    time from ``start`` to ``end``. All are seconds of the input."""
 
     start: Fraction
     last: Fraction

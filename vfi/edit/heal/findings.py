@@ -1,4 +1,5 @@
-"""Findings: what is wrong with a clip, where, how surely, and what is to be done about it. Knows nothing of how it was found."""
+"""Findings: what is wrong with a clip, where, how surely, and what is to be done about it. Knows nothing of how it was
+found."""
 
 from __future__ import annotations
 
@@ -14,9 +15,9 @@ Kind: TypeAlias = Literal["flash", "dark", "corrupt", "missing", "repeat", "free
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 Action: TypeAlias = Literal["remake", "insert", "spread", "drop", "cut", "keep"]
-"""``remake``: make the frames anew from those around them. ``insert``: make the lost frames. ``spread``: remake repeats, so that
-motion goes on through their time. ``drop``: leave repeats out, with their time. ``cut``: the clip begins after them, or ends before
-them. ``keep``: do nothing."""
+"""``remake``: make the frames anew from those around them. ``insert``: make the lost frames. ``spread``: remake repeats,
+so that motion goes on through their time. ``drop``: leave repeats out, with their time. ``cut``: the clip begins after them, or
+ends before them. ``keep``: do nothing."""
 
 ACTIONS: dict[Kind, tuple[Action, ...]] = {
     "flash": ("remake", "keep"),
@@ -35,8 +36,8 @@ class Finding:
     """Frames ``first`` to ``last`` of the clip, counted from 0.
 
     ``count``: how many frames are concerned; of ``missing``, how many are lost before frame ``first``, which is ``last`` too.
-    ``confidence`` is from 0 to 1. ``start`` is the time of ``first``, in seconds, and ``end`` that at which ``last`` ends; None if
-    they are not known.
+    ``confidence`` is from 0 to 1. ``start`` is the time of ``first``, in seconds, and ``end`` that at which ``last`` ends;
+    None if they are not known.
     """
 
     kind: Kind
@@ -93,7 +94,9 @@ def ordered(found: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(kept, key=lambda one: (one.first, one.kind)))
 
 
-def of_kinds(found: Iterable[Finding], only: Collection[str] | None = None, without: Collection[str] = ()) -> tuple[Finding, ...]:
+def of_kinds(
+    found: Iterable[Finding], only: Collection[str] | None = None, without: Collection[str] = ()
+) -> tuple[Finding, ...]:
     """The findings of the kinds ``only`` (None: all), ``without`` some. Raises `InputError` for a kind that there is not."""
     for name in (*(only or ()), *without):
         if name not in KINDS:

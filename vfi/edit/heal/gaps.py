@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 from math import exp, log
 
 from .findings import Finding
@@ -17,8 +18,8 @@ LEAST = 0.55
 """How uneven the places of both frames must be: 2/3 where one frame is missing, 1/2 where none is."""
 
 STEPS = (1.68, 2.3, 3.2, 5.5)
-"""How many times as wide as those beside it a step is from which one, two and three frames are missing, and up to which three. Even
-clips measured up to 1.53; flow finds wide steps a little too short."""
+"""How many times as wide as those beside it a step is from which one, two and three frames are missing, and up to which
+three. Even clips measured up to 1.53; flow finds wide steps a little too short."""
 
 AGREED = 0.38
 """Least share of the moving pixels that agree on a frame's place."""
@@ -32,10 +33,11 @@ KNOWN = 0.08
 BESIDE = 0.12
 """How far from even the motion beside a gap may be: where all motion is uneven, a large step is no gap."""
 
+
 def gaps(frames: Sequence[Measure], busy: Sequence[bool]) -> list[Finding]:
     """The missing frames; ``busy`` tells the frames that are something else, near which motion says nothing."""
     found = []
-    for before, after in zip(frames[1:], frames[2:-1], strict=False):
+    for before, after in pairwise(frames[1:-1]):
         k = after.index
         if any(busy[max(k - 2, 0) : k + 2]) or any(frames[j].cut for j in range(k - 1, min(k + 2, len(frames)))):
             continue

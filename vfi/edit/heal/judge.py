@@ -1,5 +1,5 @@
-"""From the measures of a clip to what is wrong with it: asks each module for its kinds, and settles who is right where two claim
-the same frames. Knows nothing of pictures or of what is done."""
+"""From the measures of a clip to what is wrong with it: asks each module for its kinds, and settles who is right where two
+claim the same frames. Knows nothing of pictures or of what is done."""
 
 from __future__ import annotations
 

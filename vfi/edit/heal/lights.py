@@ -1,7 +1,7 @@
 """Flashes, dark frames and corrupt frames: which odd runs are faults, and which belong to what was filmed.
 
-Lightning decays or comes in bursts, strobes beat, fades come gradually, and fast motion is odd for many frames: none of these is
-a fault. Knows nothing of pictures.
+Lightning decays or comes in bursts, strobes beat, fades come gradually, and fast motion is odd for many frames: none of
+these is a fault. Knows nothing of pictures.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ def lights(frames: Sequence[Measure], odd: Sequence[Odd]) -> list[Finding]:
     """The faults among the ``odd`` runs of a clip."""
     found = [_finding(one, _certainty(one)) for one in _single(odd) if not _gradual(frames, one)]
     runs = _merged(odd)
-    return [*found, *(_finding(one, _certainty(one)) for one in runs if one.kind == "corrupt" and _is_broken(frames, runs, one))]
+    return [
+        *found,
+        *(_finding(one, _certainty(one)) for one in runs if one.kind == "corrupt" and _is_broken(frames, runs, one)),
+    ]
 
 
 def _finding(one: Odd, sure: float) -> Finding:
@@ -65,7 +68,9 @@ def _gradual(frames: Sequence[Measure], one: Odd) -> bool:
     light = [sum(frame.mean) / 3 for frame in frames]
     change = GRADUAL * abs(one.shift)
     before = one.first >= 2 and not frames[one.first - 1].cut and abs(light[one.first - 1] - light[one.first - 2]) > change
-    after = one.last + 2 < len(light) and not frames[one.last + 2].cut and abs(light[one.last + 2] - light[one.last + 1]) > change
+    after = (
+        one.last + 2 < len(light) and not frames[one.last + 2].cut and abs(light[one.last + 2] - light[one.last + 1]) > change
+    )
     inside = light[one.first : one.last + 1]
     off = [abs(level - light[one.last + 1]) for level in inside]
     decays = len(off) > 1 and off[-1] < DECAY * off[0] and all(late < early for early, late in pairwise(off))

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...core import Frame
 from .outliers import AREA, LONGEST, OFF, Odd, oddity
-from .pictures import MOVES, Place, apart, grey_of, light_of, new_flow, place_of, thumbnail, warped
+from .pictures import MOVES, UNTOLD, Place, apart, grey_of, light_of, new_flow, place_of, thumbnail, warped
 
 WINDOW = LONGEST + 3
 """Thumbnails that are held."""
@@ -42,7 +42,7 @@ class Measure:
     moving: float = 0.0
     gain: tuple[float, float, float] = (0.0, 0.0, 0.0)
     left: float = 0.0
-    place: Place = Place()
+    place: Place = UNTOLD
 
 
 @dataclass
@@ -111,9 +111,7 @@ class _Look:
         if back is not None and place == -2:
             facts["place"] = place_of(back, self.flow.calc(here.grey, self.seen[-1].grey, None))
         red, green, blue = here.rgb.mean(axis=(0, 1)).tolist()
-        self.into.frames.append(
-            Measure(here.index, here.time, here.cut, (red, green, blue), float(here.grey.std()), **facts)
-        )
+        self.into.frames.append(Measure(here.index, here.time, here.cut, (red, green, blue), float(here.grey.std()), **facts))
 
     def _search(self, first: int) -> None:
         """Look for a run that begins with frame ``first``, unless it lies within the one before."""

@@ -1,7 +1,7 @@
 """Mending: findings become marks, frames left out or put in, and the map of time that sound follows.
 
-Frames to remake are marked as repeats, so that whoever makes frames goes on through their time. Owns what becomes of the duration.
-Knows nothing of pictures, models or files.
+Frames to remake are marked as repeats, so that whoever makes frames goes on through their time. Owns what becomes of the
+duration. Knows nothing of pictures, models or files.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ class Mending:
     @property
     def changes_time(self) -> bool:
         """Whether frames are left out, or time is put in."""
-        return any(one.action in ("cut", "drop") or (one.action == "insert" and self.duration == "grow") for one in self.findings)
+        return any(
+            one.action in ("cut", "drop") or (one.action == "insert" and self.duration == "grow") for one in self.findings
+        )
 
     def frames(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The frames of the clip, mended as far as that needs no new pictures; the rest is marked.
@@ -88,7 +90,7 @@ class Mending:
             worst = self.findings[-1]
             raise InputError(f"the plan has {_named(worst)} at frame {worst.last}: the clip has only {index + 1} frames")
         if last is None and index >= 0:
-            raise InputError(f"all {index + 1} frames would be cut: keep some of the findings, with \"action\": \"keep\" in a plan")
+            raise InputError(f'all {index + 1} frames would be cut: keep some of the findings, with "action": "keep" in a plan')
 
     def info(self, info: Info) -> Info:
         """The description of the mended clip."""
@@ -113,7 +115,9 @@ class Mending:
 
     def spans(self) -> list[Span]:
         """The parts of the clip's time that are heard, in order."""
-        changes: list[tuple[Fraction, Fraction, Fraction]] = []  # start and end of what is left out, and the time that is put in
+        changes: list[
+            tuple[Fraction, Fraction, Fraction]
+        ] = []  # start and end of what is left out, and the time that is put in
         for one in self.findings:
             at = self._time(one)
             if one.action in ("cut", "drop"):
@@ -133,7 +137,11 @@ class Mending:
                 found.append(Span(start, at))
                 start = until
         ends = bool(changes) and changes[-1][1] >= self.end
-        return [span for span in (*found, *(() if ends else (Span(start, None),))) if span.end is None or span.end > span.start or span.length]
+        return [
+            span
+            for span in (*found, *(() if ends else (Span(start, None),)))
+            if span.end is None or span.end > span.start or span.length
+        ]
 
     def notes(self) -> list[str]:
         """What is done, a sentence for each kind."""
@@ -218,10 +226,12 @@ def mending(
     lasts: Fraction,
     cuts: Sequence[Fraction] = (),
 ) -> Mending:
-    """The mending of a clip of ``frames`` frames from ``begin`` seconds on, which last ``lasts``. Raises `InputError` if findings
-    overlap."""
+    """The mending of a clip of ``frames`` frames from ``begin`` seconds on, which last ``lasts``. Raises `InputError` if
+    findings overlap."""
     found = tuple(sorted((one for one in findings if one.action != "keep"), key=lambda one: (one.first, one.last)))
     for early, late in pairwise(found):
         if late.first <= early.last:
-            raise InputError(f"findings overlap at frame {late.first}, {early.kind} and {late.kind}: set the action of one to keep")
+            raise InputError(
+                f"findings overlap at frame {late.first}, {early.kind} and {late.kind}: set the action of one to keep"
+            )
     return Mending(found, duration, lasts / frames, begin, begin + lasts, tuple(cuts))

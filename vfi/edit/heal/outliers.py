@@ -56,8 +56,8 @@ ONE_WAY = 0.85
 
 @dataclass(frozen=True)
 class Odd:
-    """A run of frames of the clip. ``shift`` is the mean change of their light, of 255; ``same`` the least correlation with what
-    lies between both sides; ``area`` the least share of the picture that is off, by ``off`` of 255 on average. ``sides`` is how
+    """A run of frames of the clip. ``shift`` is the mean change of their light, of 255; ``same`` the least correlation
+    with what lies between both sides; ``area`` the least share of the picture that is off, by ``off`` of 255 on average. ``sides`` is how
     much both sides differ along their motion, of 255.
     """
 
@@ -72,7 +72,8 @@ class Odd:
 
 
 def oddity(pictures: Sequence[Picture], first: int, flow: Any) -> Odd | None:
-    """The run that begins with the second of ``pictures``, the frame ``first``, if there is one; what follows it is needed too."""
+    """The run that begins with the second of ``pictures``, the frame ``first``, if there is one; what follows it is needed
+    too."""
     if len(pictures) < 3:
         return None
     before, one = pictures[:2]
@@ -121,7 +122,8 @@ def _run(before: Picture, run: Sequence[Picture], after: Picture, first: int, fl
 
 
 def _news(one: Picture, side: Picture, flow: Any) -> Picture:
-    """The tiles of a frame at an end of a run that the frame beside it, moved, does not explain: natural motion is explained."""
+    """The tiles of a frame at an end of a run that the frame beside it, moved, does not explain: natural motion is
+    explained."""
     tiles: Picture = apart(one, warped(side, flow.calc(grey_of(one), grey_of(side), None))) > OFF
     return tiles
 

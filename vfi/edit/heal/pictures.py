@@ -100,6 +100,10 @@ class Place(NamedTuple):
     known: float = 0.0
 
 
+UNTOLD = Place()
+"""The place of a frame whose motion tells nothing."""
+
+
 def place_of(back: Picture, forth: Picture) -> Place:
     """The place of a frame whose motion to both neighbours is given: the weighted median of what its pixels say."""
     to, fro = np.hypot(back[..., 0], back[..., 1]), np.hypot(forth[..., 0], forth[..., 1])
@@ -117,8 +121,8 @@ def place_of(back: Picture, forth: Picture) -> Place:
 
 
 def light_of(moved: Picture, here: Picture) -> tuple[tuple[float, float, float], float]:
-    """The change of light per channel from a picture that was ``moved`` to fit ``here``, as logarithms, and the mean difference,
-    of 255, that remains."""
+    """The change of light per channel from a picture that was ``moved`` to fit ``here``, as logarithms, and the mean
+    difference, of 255, that remains."""
     earlier, now = moved.astype(np.float32), here.astype(np.float32)
     gains = []
     for channel in range(3):

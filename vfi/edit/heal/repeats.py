@@ -1,7 +1,7 @@
 """Repeated frames, and frozen ends.
 
-A repeat is much closer to the frame before it than the steps around it are. Drawn animation holds its pictures on purpose, and so
-does whoever freezes a frame: what repeats often without the even pattern of a change of rate is left alone. Knows nothing of
+A repeat is much closer to the frame before it than the steps around it are. Drawn animation holds its pictures on purpose,
+and so does whoever freezes a frame: what repeats often without the even pattern of a change of rate is left alone. Knows nothing of
 pictures.
 """
 
@@ -77,7 +77,12 @@ def _runs(frames: Sequence[Measure]) -> list[list[int]]:
         near, end = NEAR * widths[k - 1], k
         while end < len(widths) and widths[end] < min(near, FAR):
             end += 1
-        if k < end < len(widths) and widths[k - 1] >= MOVING and max(widths[k:end]) < NEAR * widths[end] and widths[end] >= MOVING:
+        if (
+            k < end < len(widths)
+            and widths[k - 1] >= MOVING
+            and max(widths[k:end]) < NEAR * widths[end]
+            and widths[end] >= MOVING
+        ):
             around = [*widths[max(k - AROUND, 1) : k], *widths[end : end + AROUND]]
             if median(around) >= SPEED * min(widths[k - 1], widths[end]):
                 found.append([frames[number].index for number in range(k, end)])
@@ -86,7 +91,8 @@ def _runs(frames: Sequence[Measure]) -> list[list[int]]:
 
 
 def _even(runs: Sequence[Sequence[int]]) -> bool:
-    """Whether single repeats come as evenly as a change of rate makes them, and not with every second frame, as in animation."""
+    """Whether single repeats come as evenly as a change of rate makes them, and not with every second frame, as in
+    animation."""
     if any(len(run) > 1 for run in runs) or len(runs) < 3:
         return False
     places = [run[0] for run in runs]
