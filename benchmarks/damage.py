@@ -2,11 +2,10 @@
 
     python benchmarks/damage.py CLIP... [--kinds flash missing] [--frames 40] [--encode 28] [--mend dis]
 
-Each clip is broken once per kind and strength. Printed for each: how many of the places found are right (precision), and
-how many of the broken places are found (recall). What is found in a clip as it is counts as false at the end, and not again in its
-broken copies. ``--encode`` passes every clip through H.264 of that CRF first. ``--mend`` makes the lost and the spoilt frames by
-a model, and prints their PSNR against the undamaged ones, beside that of the broken clip and of the same model when it is told the
-places.
+Each clip is broken once per kind and strength. Printed for each: how many of the places found are right (precision), and how
+many of the broken places are found (recall). What is found in a clip as it is counts as false at the end, and not again in its
+broken copies. ``--encode`` passes every clip through H.264 of that CRF first. ``--mend`` makes lost and spoilt frames by a
+model, and prints their PSNR against the undamaged ones, beside that of the same model when it is told the place.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import vfi
 from vfi.clips.clip import Encoding, Info
 from vfi.clips.open import create_clip, open_clip
 from vfi.core import Frame, Interpolator

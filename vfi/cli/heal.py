@@ -48,8 +48,8 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "heal",
         help="find and mend flashes, corrupt, missing, repeated and frozen frames",
         description="Find what generators, cutters and encoders broke, and mend it: flashes, dark and corrupt frames are "
-        "remade from the frames around them, missing frames are made, motion goes on through repeats, frozen and junk
-        frames at the " "ends are cut off. All other frames are copied. --list only says what would be done.",
+        "remade from the frames around them, missing frames are made, motion goes on through repeats, frozen and junk frames "
+        "at the ends are cut off. All other frames are copied. --list only says what would be done.",
     )
     add_input(parser)
     parser.add_argument(

@@ -56,9 +56,9 @@ ONE_WAY = 0.85
 
 @dataclass(frozen=True)
 class Odd:
-    """A run of frames of the clip. ``shift`` is the mean change of their light, of 255; ``same`` the least correlation
-    with what lies between both sides; ``area`` the least share of the picture that is off, by ``off`` of 255 on average. ``sides`` is how
-    much both sides differ along their motion, of 255.
+    """A run of frames of the clip. ``shift`` is the mean change of their light, of 255; ``same`` the least correlation with
+    what lies between both sides; ``area`` the least share of the picture that is off, by ``off`` of 255 on average.
+    ``sides`` is how much both sides differ along their motion, of 255.
     """
 
     kind: Literal["flash", "dark", "corrupt"]

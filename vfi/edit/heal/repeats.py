@@ -1,8 +1,8 @@
 """Repeated frames, and frozen ends.
 
-A repeat is much closer to the frame before it than the steps around it are. Drawn animation holds its pictures on purpose,
-and so does whoever freezes a frame: what repeats often without the even pattern of a change of rate is left alone. Knows nothing of
-pictures.
+A repeat is much closer to the frame before it than the steps around it are. Drawn animation holds its pictures on purpose, and
+so does whoever freezes a frame: what repeats often without the even pattern of a change of rate is left alone. Knows nothing
+of pictures.
 """
 
 from __future__ import annotations
