@@ -8,6 +8,7 @@ from argparse import Action, ArgumentParser, Namespace, _SubParsersAction
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from ..edit.heal.measures import Measures
 from ..edit.heal.mend import DURATIONS
 from ..edit.plan import Output, Plan
 from . import batch
-from .arguments import add_input, clip_source
+from .arguments import add_input, argument, clip_source, names
 from .files import add_overwrite
 from .mended import make_mended
 from .model_options import home_of
@@ -36,10 +37,15 @@ from .shot_options import read_plan
 
 
 class _List(Action):
-    """``--list``: the plan is then an output."""
+    """``--list``: the plan is an output then, and ``clip``, the argument for one, may be missing."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, clip: Action, **kwargs: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, **kwargs)
+        self.clip = clip
 
     def __call__(self, parser: ArgumentParser, namespace: Namespace, values: Any, option_string: str | None = None) -> None:
         namespace.list, namespace.writes = True, ("plan",)
+        self.clip.required = False
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -52,13 +58,13 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "at the ends are cut off. All other frames are copied. --list only says what would be done.",
     )
     add_input(parser)
-    parser.add_argument(
-        "output", metavar="OUT", type=Path, nargs="?", help="a video file, a folder for numbered images, or - for y4m"
+    clip = parser.add_argument(
+        "output", metavar="OUT", type=Path, help="a video file, a folder for numbered images, or - for y4m; none with --list"
     )
     add_overwrite(parser, "output", "disagreement")
     batch.add_options(parser)
     group = parser.add_argument_group("findings")
-    group.add_argument("--list", action=_List, nargs=0, default=False, help="list the findings, and make no clip")
+    group.add_argument("--list", action=_List, clip=clip, default=False, help="list the findings, and make no clip")
     group.add_argument(
         "--plan",
         metavar="FILE",
@@ -66,9 +72,11 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         help="with --list: write findings, cuts and repeats to a file; without: mend as such a file says",
     )
     group.add_argument(
-        "--only", nargs="+", choices=KINDS, metavar="KIND", help=f"only findings of these kinds: {', '.join(KINDS)}"
+        "--only", nargs="+", type=argument(names), metavar="KIND", help=f"only findings of these kinds: {', '.join(KINDS)}"
     )
-    group.add_argument("--without", nargs="+", choices=KINDS, default=[], metavar="KIND", help="no findings of these kinds")
+    group.add_argument(
+        "--without", nargs="+", type=argument(names), default=[], metavar="KIND", help="no findings of these kinds"
+    )
     group.add_argument(
         "--duration",
         choices=DURATIONS,
@@ -86,37 +94,39 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 
 def run(args: Namespace) -> int:
-    if args.list == (args.output is not None):
-        raise InputError(
-            "--list was given with an output: it makes no clip, drop one of the two"
-            if args.list
-            else "no output was given: name a file, or give --list"
-        )
+    if args.list and args.output is not None:
+        raise InputError("--list was given with an output: it makes no clip, drop one of the two")
     source = clip_source(args)
     if args.list:
         return _list(args)
     settings = Settings.of(args)
     reader = source.open(home_of(settings.device))
-    plan = _found(reader, args) if args.plan is None else _asked(read_plan(args.plan), args)
-    reader.notes.extend(plan.notes() or ["nothing was found: all frames are copied"])
+    given = _found(reader) if args.plan is None else read_plan(args.plan)
+    plan = _asked(given, args)
+    reader.notes.extend(plan.notes() if plan.mending.findings else ["nothing is to be mended: all frames are copied"])
+    kept = {one.kind for one in plan.findings}
+    if left := [one for one in given.findings if one.kind not in kept]:
+        kinds = ", ".join(sorted({one.kind for one in left}))
+        reader.notes.append(f"{len(left)} of {len(given.findings)} findings are left as they are: {kinds} is switched off")
     asked = Output(times=1).timing(reader.info.rate)
     decisions = {"command": "heal", "input": source, "plan": plan.to_json(), "audio": args.audio}
     clip = plan.applied(reader)
     return make_mended(clip, plan.mending, asked, settings, decisions, source=source, audio=args.audio)
 
 
-def _found(reader: Reader, args: Namespace) -> Plan:
+def _found(reader: Reader) -> Plan:
     """The plan of a clip, with its findings."""
     seen, finder = Measures(), Finder(thorough=True)
     frames = tracked(reader, "looking at the clip", reader.info.frames, console_for_people())
     deque(seen.take(finder.marks(frames)), maxlen=0)
     plan = finder.plan(reader.info.rate, Output(times=1))
-    return _asked(plan.with_findings(findings(seen)), args)
+    return plan.with_findings(findings(seen))
 
 
 def _asked(plan: Plan, args: Namespace) -> Plan:
     """The plan with the findings and the treatment that the options ask for."""
-    some = of_kinds(plan.findings, args.only, args.without)
+    only = None if args.only is None else list(chain.from_iterable(args.only))
+    some = of_kinds(plan.findings, only, list(chain.from_iterable(args.without)))
     if args.repeats is not None:
         some = tuple(
             replace(one, action=args.repeats) if one.kind == "repeat" and one.action != "keep" else one for one in some
@@ -129,7 +139,7 @@ def _list(args: Namespace) -> int:
     reader = source.open()
     staged = None if args.plan is None else Staged(args.plan)
     try:
-        plan = _found(reader, args)
+        plan = _asked(_found(reader), args)
         if staged is not None:
             staged.filled(plan.to_json().encode())
     finally:
