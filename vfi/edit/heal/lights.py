@@ -94,6 +94,8 @@ def _is_broken(frames: Sequence[Measure], odd: Sequence[Odd], one: Odd) -> bool:
         return False
     if any(other is not one and other.first - one.last <= ALONE and one.first - other.last <= ALONE for other in odd):
         return False
-    around = [frame.left for frame in frames[max(one.first - NEAR, 1) : one.first] + frames[one.last + 2 : one.last + 2 + NEAR]]
+    around = [
+        frame.left for frame in (*frames[max(one.first - NEAR, 1) : one.first], *frames[one.last + 2 : one.last + 2 + NEAR])
+    ]
     usual = median(around) if around else 0.0
     return min(frames[one.first].left, frames[one.last + 1].left) > NEWS * usual

@@ -113,12 +113,12 @@ def _run(before: Picture, run: Sequence[Picture], after: Picture, first: int, fl
         return None
     kinds = [look.kind for look in looks]
     kind = kinds[0] if len(set(kinds)) == 1 else "corrupt" if "corrupt" in kinds else max(kinds, key=kinds.count)
-    least = [min(getattr(look, name) for look in looks) for name in ("same", "area", "off")]
+    area = min(look.area for look in looks)
+    off, same = min(look.off for look in looks), min(look.same for look in looks)
     shift, sides = sum(look.shift for look in looks) / len(looks), max(look.sides for look in looks)
-    _, area, off = least
     if kind == "corrupt" and (area < BROKEN or sides > UNLIKE or off < CLEAR * sides or len(run) > SHORT):
         return None
-    return Odd(kind, first, first + len(run) - 1, shift, *least, sides)
+    return Odd(kind, first, first + len(run) - 1, shift, same, area, off, sides)
 
 
 def _news(one: Picture, side: Picture, flow: Any) -> Picture:

@@ -13,9 +13,16 @@ from statistics import median
 
 from .findings import Finding
 from .measures import Measure
+from .pictures import MOVES
 
 NEAR = 0.2
 """Largest difference of a repeat, as a share of the steps around it."""
+
+HALF = 0.4
+"""The same, where motion shows that the frame stands still."""
+
+RESTS = 0.1
+"""A frame stands still if it moves by less than this share of the steps around it."""
 
 FAR = 2.0
 """Largest difference of a repeat, of 255."""
@@ -68,23 +75,26 @@ def _shots(frames: Sequence[Measure]) -> list[tuple[int, int]]:
     return [(begin, end) for begin, end in pairwise(begins) if end > begin]
 
 
+def _repeats(one: Measure, step: Measure) -> bool:
+    """Whether a frame repeats the one before it, beside a ``step`` of motion: by its difference, or by its lack of motion where
+    coding leaves differences."""
+    if one.width > FAR or step.width < MOVING:
+        return False
+    at_rest = step.moved > 2 * MOVES and one.moved < RESTS * step.moved
+    return one.width < (HALF if at_rest else NEAR) * step.width
+
+
 def _runs(frames: Sequence[Measure]) -> list[list[int]]:
     """The runs of repeats within a shot, by number: each lies between two steps of motion, among others."""
-    widths = [one.width for one in frames]
     found = []
     k = 2
-    while k < len(widths):
-        near, end = NEAR * widths[k - 1], k
-        while end < len(widths) and widths[end] < min(near, FAR):
+    while k < len(frames):
+        before, end = frames[k - 1], k
+        while end < len(frames) and _repeats(frames[end], before):
             end += 1
-        if (
-            k < end < len(widths)
-            and widths[k - 1] >= MOVING
-            and max(widths[k:end]) < NEAR * widths[end]
-            and widths[end] >= MOVING
-        ):
-            around = [*widths[max(k - AROUND, 1) : k], *widths[end : end + AROUND]]
-            if median(around) >= SPEED * min(widths[k - 1], widths[end]):
+        if k < end < len(frames) and all(_repeats(one, frames[end]) for one in frames[k:end]):
+            around = [one.width for one in (*frames[max(k - AROUND, 1) : k], *frames[end : end + AROUND])]
+            if median(around) >= SPEED * min(before.width, frames[end].width):
                 found.append([frames[number].index for number in range(k, end)])
         k = max(end, k + 1)
     return found
@@ -103,24 +113,19 @@ def _even(runs: Sequence[Sequence[int]]) -> bool:
 
 def _frozen(frames: Sequence[Measure]) -> list[Finding]:
     """The frozen frames at the beginning and the end; of each hold, one frame stays."""
-    widths = [one.width for one in frames]
     found = []
     (_, first_end), (last_begin, _) = _shots(frames)[0], _shots(frames)[-1]
-    ahead = _held(widths[1:first_end])
-    if ahead:
+    if ahead := _held(frames[1:first_end]):
         found.append(Finding("freeze", 0, ahead - 1, ahead, 0.9, "cut"))
-    behind = _held(widths[last_begin + 1 :][::-1])
-    if behind:
+    if behind := _held(frames[last_begin + 1 :][::-1]):
         found.append(Finding("freeze", len(frames) - behind, len(frames) - 1, behind, 0.9, "cut"))
     return found
 
 
-def _held(widths: Sequence[float]) -> int:
-    """How many steps at the start of ``widths`` stand still, if motion begins at full speed thereafter; else 0."""
-    count = next((k for k, width in enumerate(widths) if width > FAR / 2), len(widths))
-    moving = widths[count : count + AROUND]
-    if count < FROZEN or len(moving) < AROUND or count > len(widths) / 2:
-        return 0
-    usual = median(moving)
-    still = max(widths[:count])
-    return count if usual >= MOVING and moving[0] >= SPEED * usual and still < NEAR * usual else 0
+def _held(steps: Sequence[Measure]) -> int:
+    """How many of the first ``steps`` stand still, if motion begins at full speed thereafter; else 0."""
+    for count in range(FROZEN, len(steps) // 2 + 1):
+        begins, moving = steps[count], [one.width for one in steps[count : count + AROUND]]
+        if _repeats(steps[count - 1], begins) and all(_repeats(one, begins) for one in steps[:count]):
+            return count if begins.width >= SPEED * median(moving) else 0
+    return 0
