@@ -30,6 +30,9 @@ WIDE = 0.28
 KNOWN = 0.08
 """Least share of all pixels that must tell."""
 
+SEEN = 0.4
+"""Pixels of a thumbnail by which the fastest tenth must move in a gap: a smaller jump is not seen, nor well measured."""
+
 BESIDE = 0.12
 """How far from even the motion beside a gap may be: where all motion is uneven, a large step is no gap."""
 
@@ -43,6 +46,8 @@ def gaps(frames: Sequence[Measure], busy: Sequence[bool]) -> list[Finding]:
             continue
         early, late = before.place, after.place
         if min(1 - early.at, late.at) < LEAST or min(early.known, late.known) < KNOWN:
+            continue
+        if after.moved < SEEN:
             continue
         step = exp((_logit(late.at) - _logit(early.at)) / 2)
         lost = bisect_right(STEPS, step)

@@ -55,9 +55,10 @@ def repeats(frames: Sequence[Measure]) -> list[Finding]:
     taken = {k for one in found for k in range(one.first, one.last + 1)}
     for begin, end in _shots(frames):
         runs = [run for run in _runs(frames[begin:end]) if run[0] not in taken and run[-1] + 1 not in taken | {len(frames)}]
-        share = sum(map(len, runs)) / max(end - begin, 1)
+        dips = _dips(frames[begin:end])
+        share = max(sum(map(len, runs)), len(dips)) / max(end - begin, 1)
         runs = [run for run in runs if len(run) <= LONGEST]
-        if share > FEW and not _even(runs):
+        if share > FEW and not (_even(runs) and _even([[k] for k in dips])):
             continue
         found += [_finding(frames, run) for run in runs]
     return found
@@ -98,6 +99,16 @@ def _runs(frames: Sequence[Measure]) -> list[list[int]]:
                 found.append([frames[number].index for number in range(k, end)])
         k = max(end, k + 1)
     return found
+
+
+def _dips(frames: Sequence[Measure]) -> list[int]:
+    """The frames, by number, that come after a much smaller step than both beside it: repeats, and what may be some."""
+    sides = zip(frames[1:], frames[2:], frames[3:], strict=False)
+    return [
+        one.index
+        for before, one, after in sides
+        if one.width < HALF * min(before.width, after.width) and min(before.width, after.width) >= MOVING
+    ]
 
 
 def _even(runs: Sequence[Sequence[int]]) -> bool:
