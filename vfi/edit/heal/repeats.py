@@ -30,7 +30,7 @@ FAR = 2.0
 MOVING = 1.0
 """Steps below this, of 255, are too small to tell a repeat from slow motion."""
 
-FEW = 0.15
+FEW = 0.22
 """Share of repeats in a shot up to which they need no pattern."""
 
 ON_TWOS = 0.05
@@ -137,6 +137,6 @@ def _held(steps: Sequence[Measure]) -> int:
     """How many of the first ``steps`` stand still, if motion begins at full speed thereafter; else 0."""
     for count in range(FROZEN, len(steps) // 2 + 1):
         begins, moving = steps[count], [one.width for one in steps[count : count + AROUND]]
-        if _repeats(steps[count - 1], begins) and all(_repeats(one, begins) for one in steps[:count]):
-            return count if begins.width >= SPEED * median(moving) else 0
+        if begins.width >= SPEED * median(moving) and all(_repeats(one, begins) for one in steps[:count]):
+            return count
     return 0
