@@ -33,7 +33,7 @@ KNOWN = 0.08
 SEEN = 0.4
 """Pixels of a thumbnail by which the fastest tenth must move in a gap: a smaller jump is not seen, nor well measured."""
 
-BESIDE = 0.12
+BESIDE = 0.105
 """How far from even the motion beside a gap may be: where all motion is uneven, a large step is no gap."""
 
 
