@@ -94,8 +94,10 @@ def _is_broken(frames: Sequence[Measure], odd: Sequence[Odd], one: Odd) -> bool:
         return False
     if any(other is not one and other.first - one.last <= ALONE and one.first - other.last <= ALONE for other in odd):
         return False
-    around = [
-        frame.left for frame in (*frames[max(one.first - NEAR, 1) : one.first], *frames[one.last + 2 : one.last + 2 + NEAR])
-    ]
+    beside = (*frames[max(one.first - 3, 1) : one.first], *frames[one.last + 2 : one.last + 4])
+    if any(frame.cut for frame in beside):  # a short shot, not a broken frame
+        return False
+    near = (*frames[max(one.first - NEAR, 1) : one.first], *frames[one.last + 2 : one.last + 2 + NEAR])
+    around = [frame.left for frame in near]
     usual = median(around) if around else 0.0
     return min(frames[one.first].left, frames[one.last + 1].left) > NEWS * usual
