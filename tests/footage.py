@@ -86,6 +86,20 @@ def moving(
         yield Frame((rgb * 255).round() / 255, start + index / rate, 1 / rate, shown)
 
 
+def panned(count: int, step: float = 2.0, *, height=64, width=64, seed=0) -> list[torch.Tensor]:
+    """A window that moves ``step`` pixels a frame over a soft random texture, [3,H,W] 0..1: motion that can be measured."""
+    dice = torch.Generator().manual_seed(seed)
+    wide = width + int(step * count) + 2
+    rough = [torch.rand((1, 3, height // by, wide // by), generator=dice) for by in (8, 2)]
+    coarse, fine = (torch.nn.functional.interpolate(one, (height, wide), mode="bicubic") for one in rough)
+    picture = (0.7 * coarse + 0.3 * fine)[0].clamp(0, 1) * 0.7 + 0.15
+    places = (divmod(step * k, 1.0) for k in range(count))
+    return [
+        torch.lerp(picture[:, :, int(left) : int(left) + width], picture[:, :, int(left) + 1 : int(left) + 1 + width], part)
+        for left, part in places
+    ]
+
+
 def fail(writer: Writer, count: int, error: BaseException) -> None:
     """Write ``count`` frames, then raise ``error``."""
     with writer:

@@ -9,6 +9,7 @@ from ..edit.plan import TWICE, Output
 from ..timing.grids import exact_rate
 from . import batch, parallel, shot_options
 from .arguments import add_input, add_output, argument, clip_source, factor, whole
+from .mended import make_mended
 from .model_options import home_of
 from .output import Settings, add_audio, add_options, make_clip
 from .parallel import Crew
@@ -31,7 +32,10 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     parser.add_argument("--slow", type=argument(factor), metavar="K", help="K times slower at the same frame rate")
     shot_options.add_options(parser)
     parser.add_argument(
-        "--plan", metavar="FILE", type=Path, help="take cuts, duplicates and times from a file of `vfi shots --plan`"
+        "--plan",
+        metavar="FILE",
+        type=Path,
+        help="take cuts, duplicates, findings and times from a file of `vfi shots --plan` or of `vfi heal --list --plan`",
     )
     add_audio(parser)
     add_options(parser)
@@ -51,4 +55,6 @@ def run(args: Namespace) -> int:
         output = plan.output if output == TWICE else output
     asked, crew = output.timing(reader.info.rate), Crew.of(args)
     decisions = {"command": "interpolate", "input": source, "shots": marks, "plan": args.plan, "audio": args.audio}
+    if args.plan is not None and plan.findings:
+        return make_mended(clip, plan.mending, asked, settings, decisions, source=source, audio=args.audio, crew=crew)
     return make_clip(clip, asked, settings, decisions, source=source, audio=args.audio, crew=crew)

@@ -1,4 +1,5 @@
-"""The plan of a clip, as data: its shots, fades, flashes and repeats, how each is handled, and the output that is wanted.
+"""The plan of a clip, as data: its shots, fades, flashes, repeats and findings, how each is handled, and the output that
+is wanted.
 
 It can be saved as JSON, edited and loaded again: frames are marked by their exact times. Owns that data and its text. `find`
 detects what goes into it, `run` acts on the marks.
@@ -19,6 +20,8 @@ from ..core import Across, Frame, InputError
 from ..parse import Fields, anything, count, one_of, or_none, positive, read_json, seconds, share
 from ..timing.grids import Timing, exact_rate, timing
 from .duplicates import Repeats
+from .heal.findings import Finding
+from .heal.mend import DURATIONS, Duration, Mending, mending
 
 T = TypeVar("T")
 
@@ -103,6 +106,8 @@ class Plan:
     duplicates: Duplicates = "keep"
     output: Output = TWICE
     flashes: Flashes = "keep"
+    findings: tuple[Finding, ...] = ()
+    duration: Duration = "keep"
 
     def marked(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The frames of the clip, marked as planned. Raises `InputError` if no frame begins at a time in the plan."""
@@ -124,8 +129,20 @@ class Plan:
             raise _missing(*wanted[-1][:2], before, None)
 
     def applied(self, clip: Reader) -> Edited:
-        """The clip with its frames `marked`."""
-        return Edited(clip.info, clip.notes, lambda: self.marked(clip))
+        """The clip with its frames `marked`, and mended as the findings ask."""
+        if not self.findings:
+            return Edited(clip.info, clip.notes, lambda: self.marked(clip))
+        mended = self.mending
+        return Edited(mended.info(clip.info), clip.notes, lambda: mended.frames(self.marked(clip)))
+
+    @property
+    def mending(self) -> Mending:
+        """What the findings ask to be done."""
+        source = self.source
+        cuts = [shot.start for shot in self.shots[1:] if shot.across != "interpolate"]
+        return mending(
+            self.findings, self.duration, frames=source.frames, begin=self.shots[0].start, lasts=source.duration, cuts=cuts
+        )
 
     def _wanted(self) -> list[tuple[Fraction, str, Across | None, int]]:
         """The marks, last first: time, name, what is shown across the cut, and how many frames repeat."""
@@ -147,6 +164,32 @@ class Plan:
         planned = self.shots if cuts is None else tuple(replace(shot, across=cuts) for shot in self.shots)
         return replace(self, shots=planned, duplicates=duplicates or self.duplicates, flashes=flashes or self.flashes)
 
+    def with_findings(self, found: Sequence[Finding]) -> Plan:
+        """The plan with these findings in place of its own.
+
+        What a fault looks like is no cut, repeat or flash of the clip: such marks of the frames of findings are left out.
+        """
+        times = [(one.start, one.end, one.action == "remake") for one in found if one.kind != "missing"]
+        faults = [(start, end, remade) for start, end, remade in times if start is not None and end is not None]
+
+        def sound(time: Fraction) -> bool:
+            return not any(start <= time < end for start, end, _ in faults)
+
+        first, *others = self.shots
+        kept = [first]
+        for shot in others:
+            if any(start <= shot.start <= end for start, end, remade in faults if remade):
+                kept[-1] = replace(kept[-1], frames=kept[-1].frames + shot.frames)
+            else:
+                kept.append(shot)
+        return replace(
+            self,
+            shots=tuple(kept),
+            events=tuple(event for event in self.events if sound(event.start)),
+            repeats=tuple(run for run in self.repeats if sound(run.start)),
+            findings=tuple(found),
+        )
+
     def timing(self) -> Timing:
         """Timing of the output. Raises `InputError`."""
         return self.output.timing(self.source.rate)
@@ -165,7 +208,7 @@ class Plan:
             told.append(f"{_counted(repeats, 'repeat')} in {self.source.frames} frames ({self.duplicates})")
         if self._remade:
             told.append(f"{_at('flash', [flash.start for flash in self._remade])} (remake)")
-        return told
+        return [*told, *(self.mending.notes() if self.findings else ())]
 
     def event_notes(self) -> list[str]:
         """The fades and the flashes that stay, one sentence each."""
@@ -214,6 +257,8 @@ class Plan:
             },
         }
         data["shots"][0].pop("across")
+        if self.findings:
+            data |= {"duration": self.duration, "findings": [one.as_dict() for one in self.findings]}
         return _compact(data)
 
     @classmethod
@@ -231,6 +276,7 @@ class Plan:
             raise InputError("shots is empty: a clip has at least one")
         events = top.objects("events", [])
         repeats = top.objects("repeats", [])
+        findings = top.objects("findings", [])
         read = cls(
             Source(
                 source.take("frames", count(1)),
@@ -260,15 +306,20 @@ class Plan:
                 output.take("slow", or_none(positive), None),
             ),
             top.take("flashes", one_of(FLASHES), "keep"),
+            tuple(Finding.of(one) for one in findings),
+            top.take("duration", one_of(DURATIONS), "keep"),
         )
         output.take("frames", or_none(count(0)), None)
-        for part in (top, source, output, *shots, *events, *repeats):
+        for part in (top, source, output, *shots, *events, *repeats, *findings):
             part.end()
         for name, starts in (("shots", [shot.start for shot in read.shots]), ("repeats", [run.start for run in read.repeats])):
             for index, (before, start) in enumerate(pairwise(starts), start=1):
                 if start <= before:
                     raise InputError(f"{name}[{index}].start is {start}: it must be after the one before, {before}")
         read.timing()
+        if read.findings and not read.source.duration:
+            raise InputError("source.duration is 0: findings need the length of the clip")
+        _ = read.mending
         return read
 
 

@@ -1,4 +1,4 @@
-"""Sound for clips that are joined and for loops: cut where the picture is cut, in a file of its own for the writer.
+"""Sound for clips that are joined or mended and for loops: cut where the picture is cut, in a file of its own for the writer.
 
 Owns which part of whose sound is heard when, and the sentences about sound that is missing or left out. `clips.video.splice`
 writes it. Knows nothing of options or callers.
@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from ..clips.clip import Reader, Source
 from ..clips.video.sound import SHORT, codec_for, end_of_sound, start_of
 from ..clips.video.splice import Part, splice
+from ..edit.heal.mend import Mending
 from ..edit.join import Seam
 from ..edit.loop import Loop
 from ..timing.grids import Timing
@@ -67,6 +68,25 @@ def looped_sound(sound: Source | None, loop: Loop, asked: Timing, ending: str, n
     turn = length - begun
     part = Part(sound, loop.start, stop, None if turn == loop.period else turn)
     with _written([part], ending, loops=True) as path:
+        yield path
+
+
+@contextmanager
+def mended_sound(sound: Source | None, mended: Mending, ending: str) -> Iterator[Source | None]:
+    """The sound of a clip that is mended, in a temporary file; None if there is none.
+
+    It is cut where frames are left out, and stretched over time that is put in; what comes after the picture stays. ``ending``
+    is that of the output's name. Raises `InputError`.
+    """
+    end = None if sound is None else end_of_sound(sound)
+    if not end:
+        yield None
+        return
+    parts = []
+    for span in mended.spans():
+        last = max(end, mended.end, span.start) if span.end is None else span.end
+        parts.append(Part(sound, span.start, last, span.length))
+    with _written([part for part in parts if part.seconds], ending) as path:
         yield path
 
 

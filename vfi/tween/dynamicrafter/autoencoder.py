@@ -54,8 +54,8 @@ class PictureAutoencoder(Autoencoder):
         """Encode keyframes [2,3,H,W], 0..1, to their mean latents [2,4,H/8,W/8]; there are no `References`."""
         return self.encode(pair), None
 
-    def decode(self, latents: Tensor, references: None = None) -> Tensor:
-        """Decode latents [F,4,h,w] to frames [F,3,8h,8w], 0..1 or a little beyond; a few at a time."""
+    def decode(self, latents: Tensor, references: References | None = None) -> Tensor:
+        """Decode latents [F,4,h,w] to frames [F,3,8h,8w], 0..1 or a little beyond; a few at a time. ``references`` are not used."""
         check(latents)
         pixels = 64 * latents.shape[2] * latents.shape[3]
         parts = latents.split(max(1, BATCH // pixels))

@@ -1,0 +1,329 @@
+"""Damage with a known truth: clean clips are broken as generators, cutters and encoders break them, and findings are scored.
+
+    python benchmarks/damage.py CLIP... [--kinds flash missing] [--frames 40] [--encode 28] [--mend dis]
+
+Each clip is broken once per kind and strength. Printed for each: how many of the places found are right (precision), and how
+many of the broken places are found (recall). What is found in a clip as it is counts as false at the end, and not again in its
+broken copies. ``--encode`` passes every clip through H.264 of that CRF first. ``--mend`` makes lost and spoilt frames by a
+model, and prints their PSNR against the undamaged ones, beside that of the same model when it is told the place.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import vfi
+from vfi.clips.clip import Encoding, Info
+from vfi.clips.open import create_clip, open_clip
+from vfi.core import Frame, Interpolator
+from vfi.edit.heal.findings import Finding
+from vfi.edit.heal.judge import findings
+from vfi.edit.heal.measures import Measures
+from vfi.edit.heal.mend import mending
+from vfi.edit.shots import shots
+from vfi.timing.grids import Subdivide
+
+Clip = list[np.ndarray]
+"""Pictures [H,W,3], uint8."""
+
+RATE = Fraction(24)
+EDGE = 8
+"""Frames at both ends that damage within a clip leaves alone."""
+
+
+@dataclass
+class Broken:
+    """A damaged clip: its pictures, what was done, and the undamaged frame for each of its frames (None: there is none)."""
+
+    frames: Clip
+    truth: list[Finding]
+    origin: list[int | None]
+
+
+def _whole(clip: Clip) -> Broken:
+    return Broken(list(clip), [], list(range(len(clip))))
+
+
+def _place(clip: Clip, dice: random.Random, room: int = 1) -> int:
+    return dice.randrange(EDGE, len(clip) - EDGE - room)
+
+
+def relit(change: Callable[[np.ndarray], np.ndarray], count: int, kind: str) -> Callable[[Clip, random.Random], Broken]:
+    """``count`` frames in another light; ``change`` maps pictures of 0..1."""
+
+    def breaks(clip: Clip, dice: random.Random) -> Broken:
+        made, first = _whole(clip), _place(clip, dice, count)
+        for k in range(first, first + count):
+            made.frames[k] = (change(clip[k] / 255.0).clip(0, 1) * 255).round().astype(np.uint8)
+        made.truth.append(Finding(kind, first, first + count - 1, count, 1.0, "remake"))  # type: ignore[arg-type]
+        return made
+
+    return breaks
+
+
+def corrupted(how: str, count: int, size: float = 0.3) -> Callable[[Clip, random.Random], Broken]:
+    """``count`` frames with blocks of other pictures, all grey, or half a picture; ``size`` is the share that is hit."""
+
+    def breaks(clip: Clip, dice: random.Random) -> Broken:
+        made, first = _whole(clip), _place(clip, dice, count)
+        height, width = clip[0].shape[:2]
+        for k in range(first, first + count):
+            picture = clip[k].copy()
+            if how == "grey":
+                picture[:] = 128
+            elif how == "half":
+                picture[height // 2 :] = dice.choice((0, 128))
+            else:
+                side = max(min(height, width) // 10, 8)
+                for top in range(0, height, side):
+                    for left in range(0, width, side):
+                        if dice.random() < size:
+                            picture[top : top + side, left : left + side] = [dice.randrange(256) for _ in range(3)]
+            made.frames[k] = picture
+        made.truth.append(Finding("corrupt", first, first + count - 1, count, 1.0, "remake"))
+        return made
+
+    return breaks
+
+
+def lost(count: int, every: int | None = None) -> Callable[[Clip, random.Random], Broken]:
+    """``count`` frames missing at one place, or one after ``every`` so many."""
+
+    def breaks(clip: Clip, dice: random.Random) -> Broken:
+        places = [_place(clip, dice, count)] if every is None else list(range(every - 1, len(clip) - 4, every))
+        gone = {k for place in places for k in range(place, place + count)}
+        kept = [k for k in range(len(clip)) if k not in gone]
+        truth = [
+            Finding("missing", kept.index(place + count), kept.index(place + count), count, 1.0, "insert") for place in places
+        ]
+        return Broken([clip[k] for k in kept], truth, list(kept))
+
+    return breaks
+
+
+def repeated(noise: float, every: int | None = None, stands_in: bool = True) -> Callable[[Clip, random.Random], Broken]:
+    """A frame shown again, with ``noise`` of 255; in place of the next, or before it; once, or after ``every`` so many."""
+
+    def breaks(clip: Clip, dice: random.Random) -> Broken:
+        places = {_place(clip, dice)} if every is None else set(range(every, len(clip) - 2, every))
+        frames: Clip = []
+        origin: list[int | None] = []
+        truth = []
+        for k, picture in enumerate(clip):
+            if k in places:
+                near = clip[k - 1] + np.random.default_rng(k).normal(0, noise, picture.shape) if noise else clip[k - 1]
+                truth.append(Finding("repeat", len(frames), len(frames), 1, 1.0, "spread"))
+                frames.append(np.clip(near, 0, 255).astype(np.uint8))
+                origin.append(k if stands_in else None)
+                if stands_in:
+                    continue
+            frames.append(picture)
+            origin.append(k)
+        return Broken(frames, truth, origin)
+
+    return breaks
+
+
+def frozen(count: int, at_end: bool) -> Callable[[Clip, random.Random], Broken]:
+    """The first or the last picture, held for ``count`` frames more."""
+
+    def breaks(clip: Clip, dice: random.Random) -> Broken:
+        made = _whole(clip)
+        held: list[int | None] = [None] * count
+        if at_end:
+            first = len(clip)
+            made.frames, made.origin = [*clip, *[clip[-1]] * count], [*made.origin, *held]
+        else:
+            first = 0
+            made.frames, made.origin = [*[clip[0]] * count, *clip], [*held, *made.origin]
+        made.truth.append(Finding("freeze", first, first + count - 1, count, 1.0, "cut"))
+        return made
+
+    return breaks
+
+
+def junk(count: int, at_end: bool) -> Callable[[Clip, random.Random], Broken]:
+    """``count`` frames of something else at an end."""
+
+    def breaks(clip: Clip, dice: random.Random) -> Broken:
+        made = _whole(clip)
+        other = [255 - np.ascontiguousarray(picture[::-1, ::-1]) for picture in clip[20 : 20 + count]]
+        rest: list[int | None] = [None] * count
+        if at_end:
+            made.frames, made.origin, first = [*clip, *other], [*made.origin, *rest], len(clip)
+        else:
+            made.frames, made.origin, first = [*other, *clip], [*rest, *made.origin], 0
+        made.truth.append(Finding("junk", first, first + count - 1, count, 1.0, "cut"))
+        return made
+
+    return breaks
+
+
+DAMAGE: dict[str, Callable[[Clip, random.Random], Broken]] = {
+    "flash white": relit(lambda p: p * 0.0 + 1, 1, "flash"),
+    "flash 60 %": relit(lambda p: 0.4 * p + 0.6, 1, "flash"),
+    "flash x1.3, 3 frames": relit(lambda p: p * 1.3, 3, "flash"),
+    "dark black": relit(lambda p: p * 0, 1, "dark"),
+    "dark x0.5": relit(lambda p: p * 0.5, 1, "dark"),
+    "dark x0.3, 4 frames": relit(lambda p: p * 0.3, 4, "dark"),
+    "corrupt grey": corrupted("grey", 1),
+    "corrupt half": corrupted("half", 1),
+    "corrupt blocks 30 %": corrupted("blocks", 1),
+    "corrupt blocks 10 %, 2 frames": corrupted("blocks", 2, 0.1),
+    "missing 1": lost(1),
+    "missing 2": lost(2),
+    "missing 3": lost(3),
+    "missing every 12th": lost(1, 12),
+    "repeat exact": repeated(0),
+    "repeat near": repeated(2.0),
+    "repeat every 5th, extra": repeated(0.5, 5, stands_in=False),
+    "freeze end": frozen(6, at_end=True),
+    "freeze start": frozen(5, at_end=False),
+    "junk end": junk(3, at_end=True),
+    "junk start": junk(2, at_end=False),
+}
+"""What is done, by name; the first word is the kind that should be found."""
+
+
+def frames_of(clip: Sequence[np.ndarray]) -> Iterator[Frame]:
+    for k, picture in enumerate(clip):
+        yield Frame(torch.from_numpy(np.ascontiguousarray(picture)).movedim(-1, 0), k / RATE, 1 / RATE)
+
+
+def found_in(clip: Sequence[np.ndarray]) -> tuple[Finding, ...]:
+    seen = Measures()
+    deque(seen.take(shots(frames_of(clip))), maxlen=0)
+    return findings(seen)
+
+
+def encoded(clip: Clip, crf: int) -> Clip:
+    """The clip after H.264."""
+    height, width = (side // 2 * 2 for side in clip[0].shape[:2])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clip.mp4"
+        with create_clip(path, Info(width, height, rate=RATE), encoding=Encoding("h264", crf)) as writer:
+            for frame in frames_of([picture[:height, :width] for picture in clip]):
+                writer.write(frame)
+        return pictures_of(path, len(clip))
+
+
+def pictures_of(path: Path, most: int) -> Clip:
+    frames = (frame.rgb for frame in islice(open_clip(path), most))
+    return [
+        (rgb if rgb.dtype == torch.uint8 else (rgb.clamp(0, 1) * 255).round().byte()).movedim(0, -1).numpy() for rgb in frames
+    ]
+
+
+def is_right(one: Finding, truth: Finding) -> bool:
+    """Whether a finding names the kind and the place, give or take a frame."""
+    if one.kind != truth.kind:
+        return False
+    return one.first <= truth.last + 1 and truth.first <= one.last + 1
+
+
+@dataclass
+class Score:
+    """Findings that are right and wrong, and broken places that are found and missed."""
+
+    right: int = 0
+    wrong: int = 0
+    hit: int = 0
+    missed: int = 0
+
+    def add(self, found: Sequence[Finding], truth: Sequence[Finding], clean: Sequence[Finding]) -> None:
+        """Count the findings of a broken clip; what was found in it before does not count."""
+        before = Counter(one.kind for one in clean)
+        for one in found:
+            if any(is_right(one, other) for other in truth):
+                self.right += 1
+            elif before[one.kind]:
+                before[one.kind] -= 1
+            else:
+                self.wrong += 1
+        for other in truth:
+            ok = any(is_right(one, other) for one in found)
+            self.hit, self.missed = self.hit + ok, self.missed + (not ok)
+
+    def __str__(self) -> str:
+        precision = self.right / max(self.right + self.wrong, 1)
+        recall = self.hit / max(self.hit + self.missed, 1)
+        return f"precision {precision:.2f} ({self.wrong} wrong), recall {recall:.2f} ({self.hit} of {self.hit + self.missed})"
+
+
+def mended(clip: Clip, found: Sequence[Finding], model: Interpolator) -> Clip:
+    """The clip after mending, with lost frames put in."""
+    mends = mending(found, "grow", frames=len(clip), begin=Fraction(0), lasts=len(clip) / RATE)
+    made = vfi.run(mends.frames(frames_of(clip)), model, Subdivide(1), tail="hold")
+    return [frame.rgb.movedim(0, -1).numpy() for frame in made]
+
+
+def regained(clip: Clip, broken: Broken, found: Sequence[Finding], model: Interpolator) -> tuple[float, float] | None:
+    """PSNR of the frames that were broken: mended, and mended by one who knows; None where the lengths differ."""
+    spoilt = [broken.origin[k] for one in broken.truth if one.action != "insert" for k in range(one.first, one.last + 1)]
+    there = set(broken.origin)
+    at = sorted({k for k in spoilt if k is not None} | {k for k in range(max(filter(None, there)) + 1) if k not in there})
+    ways = [mended(broken.frames, some, model) for some in (found, broken.truth)]
+    if not at or any(len(way) != len(clip) for way in ways):
+        return None
+    errors = [np.mean([(way[k].astype(float) - clip[k]) ** 2 for k in at]) for way in ways]
+    return tuple(10 * np.log10(255**2 / max(error, 1e-3)) for error in errors)  # type: ignore[return-value]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Break clean clips in known ways, and score what is found.")
+    parser.add_argument("clips", type=Path, nargs="+")
+    parser.add_argument("--kinds", nargs="*", help="only damage of these kinds")
+    parser.add_argument("--frames", type=int, default=40)
+    parser.add_argument("--encode", type=int, metavar="CRF")
+    parser.add_argument("--mend", metavar="MODEL")
+    chosen = parser.parse_args()
+    model = None if chosen.mend is None else vfi.load(chosen.mend)
+    scores: dict[str, Score] = {}
+    gains: dict[str, list[tuple[float, float]]] = {}
+    total = false = 0
+    for path in chosen.clips:
+        clip = pictures_of(path, chosen.frames)
+        if len(clip) < 2 * EDGE + 8:
+            sys.stderr.write(f"{path.name}: too short, left out\n")
+            continue
+        passed = (lambda clip: encoded(clip, chosen.encode)) if chosen.encode is not None else (lambda clip: clip)
+        clean = found_in(passed(clip))
+        total, false = total + len(clip), false + len(clean)
+        sys.stdout.write(f"{path.name}: {told(clean)}\n")
+        for name, breaks in DAMAGE.items():
+            if chosen.kinds and name.partition(" ")[0] not in chosen.kinds:
+                continue
+            broken = breaks(clip, random.Random(f"{path.name} {name}"))
+            frames = passed(broken.frames)
+            found = found_in(frames)
+            scores.setdefault(name, Score()).add(found, broken.truth, clean)
+            if not all(any(is_right(one, other) for one in found) for other in broken.truth):
+                sys.stdout.write(f"  {name}: {told(broken.truth)}, found {told(found)}\n")
+            elif model is not None and chosen.encode is None and (gain := regained(clip, broken, found, model)) is not None:
+                gains.setdefault(name, []).append(gain)
+        sys.stdout.flush()
+    for name, score in scores.items():
+        ours, known = np.mean(gains[name], axis=0) if name in gains else (None, None)
+        dB = "" if ours is None else f", {ours:.1f} dB (told the place: {known:.1f})"
+        sys.stdout.write(f"{name:32} {score}{dB}\n")
+    sys.stdout.write(f"clean: {false} findings in {total} frames\n")
+
+
+def told(found: Sequence[Finding]) -> str:
+    return ", ".join(f"{one.kind} {one.first}-{one.last} ({one.count})" for one in found) or "nothing"
+
+
+if __name__ == "__main__":
+    main()

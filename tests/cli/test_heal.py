@@ -1,0 +1,210 @@
+"""``vfi heal`` on files, and ``vfi interpolate`` along a plan with findings."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction as F
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from footage import film, panned
+
+from vfi import __main__
+from vfi.clips.clip import Encoding, Info
+from vfi.clips.open import create_clip, open_clip
+from vfi.clips.video.sound import end_of_sound
+from vfi.core import Frame
+
+FLASH = (8, 9)
+CLEAN = [(one * 255).round() / 255 for one in panned(24)]
+"""What the clips show, in whole steps of 8 bits."""
+
+
+def vfi(*arguments: object) -> int:
+    return __main__.main([*map(str, arguments)])
+
+
+def healed(*arguments: object, model: str = "linear") -> int:
+    return vfi("heal", *arguments, "--codec", "ffv1", "--model", model)
+
+
+def clip(path: Path, change=lambda k, frame: frame, numbers=range(20), sound: Path | None = None, alpha: bool = False) -> Path:
+    """Frames of a soft moving picture, 24 a second, without loss."""
+    shown = torch.full((1, 64, 64), 0.8) if alpha else None
+    with create_clip(path, Info(64, 64, rate=F(24), alpha=alpha), encoding=Encoding("ffv1"), audio=sound) as writer:
+        for k, number in enumerate(numbers):
+            writer.write(Frame(change(k, CLEAN[number]), F(k, 24), F(1, 24), shown))
+    return path
+
+
+def flashed(k: int, rgb: torch.Tensor) -> torch.Tensor:
+    return torch.ones_like(rgb) if k in FLASH else rgb
+
+
+@pytest.fixture
+def flash(tmp_path: Path) -> Path:
+    return clip(tmp_path / "flash.mkv", flashed)
+
+
+def pictures(path: Path) -> list[torch.Tensor]:
+    return [frame.rgb for frame in open_clip(path)]
+
+
+def test_findings_are_listed_for_machines(flash: Path, capsys: pytest.CaptureFixture[str]):
+    assert vfi("heal", flash, "--list", "--json") == 0
+    (one,) = json.loads(capsys.readouterr().out)["findings"]
+    assert (one["kind"], one["first"], one["last"], one["count"], one["action"]) == ("flash", 8, 9, 2, "remake")
+    assert 0.5 < one["confidence"] <= 1
+
+
+def test_findings_are_listed_for_people(flash: Path, capsys: pytest.CaptureFixture[str]):
+    assert vfi("heal", flash, "--list") == 0
+    out = capsys.readouterr().out
+    assert "8-9" in out
+    assert "remake" in out
+    assert vfi("heal", clip(flash.with_name("clean.mkv")), "--list") == 0
+    assert "nothing was found" in capsys.readouterr().out
+
+
+def test_a_flash_is_remade_and_all_else_is_copied(flash: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert healed(flash, tmp_path / "out.mkv", model="dis") == 0
+    given, made, wanted = pictures(flash), pictures(tmp_path / "out.mkv"), CLEAN[:20]
+    assert len(made) == 20
+    assert [k for k in range(20) if not torch.equal(given[k], made[k])] == list(FLASH)
+    assert all(float((made[k] - wanted[k]).abs().mean()) < 0.05 for k in FLASH)
+    assert "2 frames (flash) at frame 8-9: remade" in capsys.readouterr().err
+
+
+def test_a_plan_is_edited_and_given_back(flash: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    plan = tmp_path / "plan.json"
+    assert vfi("heal", flash, "--list", "--plan", plan) == 0
+    data = json.loads(plan.read_text(encoding="utf-8"))
+    data["findings"][0] |= {"last": 8, "count": 1, "end": None}
+    plan.write_text(json.dumps(data), encoding="utf-8")
+    assert healed(flash, tmp_path / "out.mkv", "--plan", plan) == 0
+    given, made = pictures(flash), pictures(tmp_path / "out.mkv")
+    assert [k for k in range(20) if not torch.equal(given[k], made[k])] == [8]
+    assert healed(flash, tmp_path / "kept.mkv", "--plan", plan, "--without", "flash") == 0
+    assert all(map(torch.equal, given, pictures(tmp_path / "kept.mkv")))
+    assert "1 of 1 findings are left as they are: flash is switched off" in capsys.readouterr().err
+    other = clip(tmp_path / "other.mkv", numbers=range(6))
+    assert healed(other, tmp_path / "none.mkv", "--plan", plan) == 2
+    assert "the clip has only 6 frames" in capsys.readouterr().err
+    assert not (tmp_path / "none.mkv").exists()
+
+
+def test_interpolate_follows_findings_in_the_same_pass(flash: Path, tmp_path: Path):
+    plan = tmp_path / "plan.json"
+    assert vfi("heal", flash, "--list", "--plan", plan) == 0
+    assert (
+        vfi("interpolate", flash, tmp_path / "out.mkv", "--plan", plan, "--times", 2, "--codec", "ffv1", "--model", "linear")
+        == 0
+    )
+    given, made = pictures(flash), pictures(tmp_path / "out.mkv")
+    assert len(made) == 40
+    assert all(torch.equal(given[k], made[2 * k]) == (k not in FLASH) for k in range(20))
+    assert max(float(one.mean()) for one in made) < 0.9
+
+
+def listed(tmp_path: Path, source: Path, *found: dict[str, object]) -> Path:
+    """A plan of ``source`` with these findings."""
+    plan = tmp_path / "by_hand.json"
+    assert vfi("shots", source, "--plan", plan, "--overwrite", "--times", 1) == 0
+    data = json.loads(plan.read_text(encoding="utf-8"))
+    plan.write_text(json.dumps({**data, "findings": found}), encoding="utf-8")
+    return plan
+
+
+@pytest.mark.parametrize(("duration", "frames"), [("grow", 21), ("keep", 19)])
+def test_missing_frames_are_made_or_their_motion_is_spread(tmp_path: Path, duration: str, frames: int):
+    source = clip(
+        tmp_path / "in.mkv",
+        numbers=[*range(9), *range(11, 21)],
+        sound=film(tmp_path / "s.mp4", range(25), F(1, 24), sound=F(1)),
+    )
+    plan = listed(tmp_path, source, {"kind": "missing", "first": 9, "count": 2})
+    assert healed(source, tmp_path / "out.mkv", "--plan", plan, "--duration", duration) == 0
+    given, made = pictures(source), pictures(tmp_path / "out.mkv")
+    assert len(made) == frames
+    same = [any(torch.equal(one, other) for other in given) for one in made]
+    assert [k for k, kept in enumerate(same) if not kept] == ([9, 10] if duration == "grow" else list(range(1, 17)))
+    longer = end_of_sound(tmp_path / "out.mkv") - end_of_sound(source)
+    assert abs(longer - (F(2, 24) if duration == "grow" else 0)) < F(1, 40)
+
+
+def test_ends_are_cut_off_with_their_sound(tmp_path: Path):
+    source = clip(tmp_path / "in.mkv", sound=film(tmp_path / "s.mp4", range(25), F(1, 24), sound=F(1)))
+    found = [{"kind": "junk", "first": 0, "last": 2}, {"kind": "freeze", "first": 17, "last": 19}]
+    assert healed(source, tmp_path / "out.mkv", "--plan", listed(tmp_path, source, *found)) == 0
+    assert all(map(torch.equal, pictures(source)[3:17], pictures(tmp_path / "out.mkv")))
+    ends = [end_of_sound(path) for path in (source, tmp_path / "out.mkv")]
+    assert abs(ends[1] - F(14, 24)) < F(1, 12)
+
+
+def test_repeats_are_spread_or_dropped(tmp_path: Path):
+    source = clip(tmp_path / "in.mkv", numbers=[*range(9), 8, *range(9, 20)])
+    plan = listed(tmp_path, source, {"kind": "repeat", "first": 9})
+    assert healed(source, tmp_path / "spread.mkv", "--plan", plan) == 0
+    assert len(pictures(tmp_path / "spread.mkv")) == 21
+    assert healed(source, tmp_path / "drop.mkv", "--plan", plan, "--repeats", "drop") == 0
+    wanted = CLEAN[:20]
+    assert all(
+        torch.allclose(one, other, atol=1e-3) for one, other in zip(pictures(tmp_path / "drop.mkv"), wanted, strict=True)
+    )
+
+
+def test_alpha_is_kept(tmp_path: Path):
+    source = clip(tmp_path / "in.mkv", flashed, alpha=True)
+    plan = listed(tmp_path, source, {"kind": "flash", "first": 8, "last": 9})
+    assert healed(source, tmp_path / "out.mkv", "--plan", plan) == 0
+    assert all(frame.alpha is not None for frame in open_clip(tmp_path / "out.mkv"))
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_the_shortest_clips_are_copied(tmp_path: Path, frames: int):
+    source = clip(tmp_path / "in.mkv", numbers=range(frames))
+    assert healed(source, tmp_path / "out.mkv") == 0
+    assert all(map(torch.equal, pictures(source), pictures(tmp_path / "out.mkv")))
+
+
+def test_a_clip_that_is_all_flash_is_copied(tmp_path: Path):
+    source = clip(tmp_path / "in.mkv", lambda k, rgb: torch.ones_like(rgb))
+    assert healed(source, tmp_path / "out.mkv") == 0
+    assert len(pictures(tmp_path / "out.mkv")) == 20
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--list", "out.mkv"), "--list was given with an output"),
+        ((), "the following arguments are required: OUT"),
+        (("out.mkv", "--only", "hiccup"), "'hiccup' is no kind of finding"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(
+    flash: Path, words: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+):
+    try:
+        code = vfi("heal", flash, *words)
+    except SystemExit as ended:
+        code = ended.code
+    assert code == 2
+    assert told in capsys.readouterr().err
+
+
+def test_the_plan_is_not_written_over_the_clip(flash: Path, capsys: pytest.CaptureFixture[str]):
+    before = flash.read_bytes()
+    assert vfi("heal", flash, "--list", "--plan", flash) == 2
+    assert "is an input" in capsys.readouterr().err
+    assert flash.read_bytes() == before
+
+
+def test_variable_frame_rates_keep_their_times(tmp_path: Path):
+    stamps = [0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 16]
+    source = film(tmp_path / "in.mp4", stamps, F(1, 24), shade=lambda k: 40 + 4 * k)
+    plan = listed(tmp_path, source, {"kind": "flash", "first": 5})
+    assert healed(source, tmp_path / "out.mkv", "--plan", plan) == 0
+    times = [frame.time for frame in open_clip(tmp_path / "out.mkv")]
+    assert np.allclose([float(time) for time in times], [stamp / 24 for stamp in stamps[:-1]], atol=2e-3)

@@ -1,0 +1,73 @@
+"""Missing frames: steps in which everything moves twice as far as before and after, or three or four times.
+
+The two frames at such a gap lie unevenly between their neighbours by the same factor: the earlier close to the one before it,
+the later close to the one after. Knows nothing of pictures.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import pairwise
+from math import exp, log
+
+from .findings import Finding
+from .measures import Measure
+
+LEAST = 0.55
+"""How uneven the places of both frames must be: 2/3 where one frame is missing, 1/2 where none is."""
+
+STEPS = (1.68, 2.3, 3.2, 5.5)
+"""How many times as wide as those beside it a step is from which one, two and three frames are missing, and up to which
+three. Even clips measured up to 1.53; flow finds wide steps a little too short."""
+
+AGREED = 0.38
+"""Least share of the moving pixels that agree on a frame's place."""
+
+WIDE = 0.28
+"""The same for more than one missing frame: flow is less sure there."""
+
+KNOWN = 0.08
+"""Least share of all pixels that must tell."""
+
+SEEN = 0.4
+"""Pixels of a thumbnail by which the fastest tenth must move in a gap: a smaller jump is not seen, nor well measured."""
+
+BESIDE = 0.105
+"""How far from even the motion beside a gap may be: where all motion is uneven, a large step is no gap."""
+
+
+def gaps(frames: Sequence[Measure], busy: Sequence[bool]) -> list[Finding]:
+    """The missing frames; ``busy`` tells the frames that are something else, near which motion says nothing."""
+    found = []
+    for before, after in pairwise(frames[1:-1]):
+        k = after.index
+        if any(busy[max(k - 2, 0) : k + 2]) or any(frames[j].cut for j in range(k - 1, min(k + 2, len(frames)))):
+            continue
+        early, late = before.place, after.place
+        if min(1 - early.at, late.at) < LEAST or min(early.known, late.known) < KNOWN:
+            continue
+        if after.moved < SEEN:
+            continue
+        step = exp((_logit(late.at) - _logit(early.at)) / 2)
+        lost = bisect_right(STEPS, step)
+        agreed = min(early.agreed, late.agreed)
+        if not 1 <= lost < len(STEPS) or agreed < (AGREED if lost == 1 else WIDE):
+            continue
+        if not (_is_even(frames, k - 2) and _is_even(frames, k + 1)):
+            continue
+        sure = 0.5 + agreed / 4 + min(step - STEPS[0], 1.0) / 4
+        found.append(Finding("missing", k, k, lost, min(sure, 1.0), "insert"))
+    return found
+
+
+def _is_even(frames: Sequence[Measure], k: int) -> bool:
+    """Whether frame ``k`` lies about midway between its neighbours, as far as it can be told."""
+    if not 0 < k < len(frames) - 1 or frames[k].cut or frames[k + 1].cut or frames[k].place.known < KNOWN:
+        return True
+    return abs(frames[k].place.at - 0.5) < BESIDE
+
+
+def _logit(share: float) -> float:
+    share = min(max(share, 0.02), 0.98)
+    return log(share / (1 - share))

@@ -1,0 +1,132 @@
+"""Small pictures and what is computed from two of them: tiles, motion, and the change of light along it.
+
+Pictures are thumbnails, [h,w,3] or [h,w] uint8; flows are [h,w,2] in their pixels. Knows nothing of clips.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import torch.nn.functional as F
+
+from ...core import Frame
+from ...pixels.uint8 import floats
+
+Picture: TypeAlias = "np.ndarray[Any, Any]"
+
+LONG_SIDE = 128
+"""Length of a thumbnail's longer side, in pixels."""
+
+SHORT_SIDE = 32
+"""Least length of a side, which optical flow needs."""
+
+TILE = 8
+"""Side of the tiles in which pictures are compared."""
+
+MOVES = 0.12
+"""Pixels from which something moves: less is within the error of the flow."""
+
+LIT = (4, 250)
+"""Range of samples, of 255, whose change of light is measured: others may be clipped."""
+
+TELLING = 64
+"""Fewer pixels than this tell nothing."""
+
+
+def thumbnail(frame: Frame) -> Picture:
+    """The colours of a frame, averaged down to [h,w,3] uint8; what is transparent is black."""
+    height, width = frame.rgb.shape[-2:]
+    scale = min(LONG_SIDE / max(height, width), 1.0)
+    size = max(round(height * scale), SHORT_SIDE), max(round(width * scale), SHORT_SIDE)
+    rgb = floats(frame.rgb) if frame.alpha is None else floats(frame.rgb) * floats(frame.alpha)
+    small = F.adaptive_avg_pool2d(rgb, size).nan_to_num().clamp(0, 1)
+    found: Picture = (small.movedim(0, -1) * 255).round().byte().cpu().contiguous().numpy()
+    return found
+
+
+def grey_of(rgb: Picture) -> Picture:
+    """The luma of a colour picture, as BT.601 weighs it."""
+    found: Picture = np.dot(rgb.astype(np.float32), (0.299, 0.587, 0.114)).round().astype(np.uint8)
+    return found
+
+
+def new_flow() -> Any:
+    """What estimates motion between two grey pictures: ``calc(one, other, None)`` says where the pixels of one lie in other."""
+    import cv2
+
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    flow.setFinestScale(0)
+    return flow
+
+
+def warped(picture: Picture, flow: Picture, share: float = 1.0) -> Picture:
+    """``picture`` fetched along ``share`` of ``flow``; its border goes on."""
+    import cv2
+
+    rows, columns = np.mgrid[: flow.shape[0], : flow.shape[1]].astype(np.float32)
+    x, y = columns + share * flow[..., 0], rows + share * flow[..., 1]
+    moved: Picture = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return moved
+
+
+def tiles(plane: Picture) -> Picture:
+    """The mean of each whole tile of [h,w] numbers."""
+    height, width = (side // TILE for side in plane.shape)
+    cut = plane[: height * TILE, : width * TILE]
+    means: Picture = cut.reshape(height, TILE, width, TILE).mean(axis=(1, 3))
+    return means
+
+
+def apart(one: Picture, other: Picture) -> Picture:
+    """The mean difference of two colour pictures in each tile, of 255."""
+    return tiles(np.abs(one.astype(np.float32) - other).mean(axis=2))
+
+
+def coarse(one: Picture, other: Picture) -> Picture:
+    """The difference of the mean light of two colour pictures in each tile, of 255: small motion leaves it as it is."""
+    means: Picture = np.abs(tiles(one.mean(axis=2)) - tiles(other.mean(axis=2)))
+    return means
+
+
+class Place(NamedTuple):
+    """Where a frame lies between its neighbours by their motion, 0 to 1; 1/2 if motion is even.
+
+    ``agreed`` is the share of the moving pixels that say so within a tenth, and ``known`` the share of all pixels that tell.
+    """
+
+    at: float = 0.5
+    agreed: float = 0.0
+    known: float = 0.0
+
+
+UNTOLD = Place()
+"""The place of a frame whose motion tells nothing."""
+
+
+def place_of(back: Picture, forth: Picture) -> Place:
+    """The place of a frame whose motion to both neighbours is given: the weighted median of what its pixels say."""
+    to, fro = np.hypot(back[..., 0], back[..., 1]), np.hypot(forth[..., 0], forth[..., 1])
+    both = to + fro
+    moving = both > 3 * MOVES
+    tells = moving & ((back * forth).sum(axis=-1) <= -0.7 * to * fro)
+    known = float(tells.mean())
+    if tells.sum() < TELLING:
+        return Place(known=known)
+    share, weight = to[tells] / both[tells], both[tells]
+    order = np.argsort(share)
+    at = float(share[order][np.searchsorted(np.cumsum(weight[order]), weight.sum() / 2)])
+    agreed = tells & (np.abs(to - at * both) < 0.1 * both)
+    return Place(at, float(agreed.sum() / moving.sum()), known)
+
+
+def light_of(moved: Picture, here: Picture) -> tuple[tuple[float, float, float], float]:
+    """The change of light per channel from a picture that was ``moved`` to fit ``here``, as logarithms, and the mean
+    difference, of 255, that remains."""
+    earlier, now = moved.astype(np.float32), here.astype(np.float32)
+    gains = []
+    for channel in range(3):
+        old, new = earlier[..., channel], now[..., channel]
+        tells = (old > LIT[0]) & (old < LIT[1]) & (new > LIT[0]) & (new < LIT[1])
+        gains.append(float(np.log(np.median(new[tells] / old[tells]))) if tells.sum() > TELLING else 0.0)
+    return (gains[0], gains[1], gains[2]), float(np.abs(now - earlier * np.exp(gains)).mean())

@@ -1,0 +1,142 @@
+"""Repeated frames, and frozen ends.
+
+A repeat is much closer to the frame before it than the steps around it are. Drawn animation holds its pictures on purpose, and
+so does whoever freezes a frame: what repeats often without the even pattern of a change of rate is left alone. Knows nothing
+of pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
+
+from .findings import Finding
+from .measures import Measure
+from .pictures import MOVES
+
+NEAR = 0.2
+"""Largest difference of a repeat, as a share of the steps around it."""
+
+HALF = 0.4
+"""The same, where motion shows that the frame stands still."""
+
+RESTS = 0.1
+"""A frame stands still if it moves by less than this share of the steps around it."""
+
+FAR = 2.0
+"""Largest difference of a repeat, of 255."""
+
+MOVING = 1.0
+"""Steps below this, of 255, are too small to tell a repeat from slow motion."""
+
+FEW = 0.22
+"""Share of repeats in a shot up to which they need no pattern."""
+
+ON_TWOS = 0.05
+"""How far from 2 frames the distance of repeats must be: nothing tells a doubled rate from animation on twos."""
+
+LONGEST = 3
+"""The longest run of repeats; longer ones are freezes."""
+
+FROZEN = 3
+"""The fewest repeats that make a frozen end."""
+
+SPEED = 0.5
+"""Share of the usual step with which a frozen end must begin or end: what comes to rest by itself is not frozen."""
+
+AROUND = 6
+"""Steps that say what is usual."""
+
+
+def repeats(frames: Sequence[Measure]) -> list[Finding]:
+    """The repeats within shots, and the frozen frames at both ends of the clip."""
+    found = _frozen(frames)
+    taken = {k for one in found for k in range(one.first, one.last + 1)}
+    for begin, end in _shots(frames):
+        runs = [run for run in _runs(frames[begin:end]) if run[0] not in taken and run[-1] + 1 not in taken | {len(frames)}]
+        dips = _dips(frames[begin:end])
+        share = max(sum(map(len, runs)), len(dips)) / max(end - begin, 1)
+        runs = [run for run in runs if len(run) <= LONGEST]
+        if share > FEW and not (_even(runs) and _even([[k] for k in dips])):
+            continue
+        found += [_finding(frames, run) for run in runs]
+    return found
+
+
+def _finding(frames: Sequence[Measure], run: Sequence[int]) -> Finding:
+    widths = [frames[k].width for k in run]
+    steps = [frames[k].width for k in (run[0] - 1, run[-1] + 1) if 0 < k < len(frames)]
+    sure = 1 - max(widths) / max(min(steps, default=1.0), 1e-6) / NEAR / 2
+    return Finding("repeat", run[0], run[-1], len(run), min(max(sure, 0.5), 1.0), "spread")
+
+
+def _shots(frames: Sequence[Measure]) -> list[tuple[int, int]]:
+    begins = [0, *(one.index for one in frames if one.cut and one.index), len(frames)]
+    return [(begin, end) for begin, end in pairwise(begins) if end > begin]
+
+
+def _repeats(one: Measure, step: Measure) -> bool:
+    """Whether a frame repeats the one before it, beside a ``step`` of motion: by its difference, or by its lack of motion where
+    coding leaves differences."""
+    if one.width > FAR or step.width < MOVING:
+        return False
+    at_rest = step.moved > 2 * MOVES and one.moved < RESTS * step.moved
+    return one.width < (HALF if at_rest else NEAR) * step.width
+
+
+def _runs(frames: Sequence[Measure]) -> list[list[int]]:
+    """The runs of repeats within a shot, by number: each lies between two steps of motion, among others."""
+    found = []
+    k = 2
+    while k < len(frames):
+        before, end = frames[k - 1], k
+        while end < len(frames) and _repeats(frames[end], before):
+            end += 1
+        if k < end < len(frames) and all(_repeats(one, frames[end]) for one in frames[k:end]):
+            around = [one.width for one in (*frames[max(k - AROUND, 1) : k], *frames[end : end + AROUND])]
+            if median(around) >= SPEED * min(before.width, frames[end].width):
+                found.append([frames[number].index for number in range(k, end)])
+        k = max(end, k + 1)
+    return found
+
+
+def _dips(frames: Sequence[Measure]) -> list[int]:
+    """The frames, by number, that come after a much smaller step than both beside it: repeats, and what may be some."""
+    sides = zip(frames[1:], frames[2:], frames[3:], strict=False)
+    return [
+        one.index
+        for before, one, after in sides
+        if one.width < HALF * min(before.width, after.width) and min(before.width, after.width) >= MOVING
+    ]
+
+
+def _even(runs: Sequence[Sequence[int]]) -> bool:
+    """Whether single repeats come as evenly as a change of rate makes them, and not with every second frame, as in
+    animation."""
+    if any(len(run) > 1 for run in runs) or len(runs) < 3:
+        return False
+    places = [run[0] for run in runs]
+    apart = (places[-1] - places[0]) / (len(places) - 1)
+    off = [place - places[0] - number * apart for number, place in enumerate(places)]
+    return max(off) - min(off) < 1 + 1e-9 and abs(apart - 2) > ON_TWOS
+
+
+def _frozen(frames: Sequence[Measure]) -> list[Finding]:
+    """The frozen frames at the beginning and the end; of each hold, one frame stays."""
+    found = []
+    (_, first_end), (last_begin, _) = _shots(frames)[0], _shots(frames)[-1]
+    if ahead := _held(frames[1:first_end]):
+        found.append(Finding("freeze", 0, ahead - 1, ahead, 0.9, "cut"))
+    if behind := _held(frames[last_begin + 1 :][::-1]):
+        found.append(Finding("freeze", len(frames) - behind, len(frames) - 1, behind, 0.9, "cut"))
+    return found
+
+
+def _held(steps: Sequence[Measure]) -> int:
+    """How many of the first ``steps`` stand still, if motion begins at full speed thereafter; else 0."""
+    for count in range(FROZEN, len(steps) // 2 + 1):
+        begins, moving = steps[count], [one.width for one in steps[count : count + AROUND]]
+        if begins.width >= SPEED * median(moving) and all(_repeats(one, begins) for one in steps[:count]):
+            return count
+    return 0

@@ -1,0 +1,81 @@
+"""Time that is eased over gaps: where frames are missing, outputs show other instants, so that the jump is spread over the
+frames around it.
+
+Owns that map. Knows nothing of pictures, or of how gaps are found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from .grids import Knots, Tail, Uniform
+
+
+@dataclass(frozen=True)
+class Ease:
+    """A gap between the frames at ``last`` and ``next``, in which ``lost`` seconds of motion are missing, spread over the
+    time from ``start`` to ``end``. All are seconds of the input."""
+
+    start: Fraction
+    last: Fraction
+    next: Fraction
+    end: Fraction
+    lost: Fraction
+
+    def shown(self, place: Fraction) -> Fraction:
+        """When the instant ``place``, within the ease, is shown."""
+        return self.start + (self._moved(place) - self.start) * self._scale
+
+    def place(self, shown: Fraction) -> Fraction:
+        """The instant that is shown then."""
+        moved = self.start + (shown - self.start) / self._scale
+        if moved <= self.last:
+            return moved
+        far = self.next + self.lost
+        if moved >= far:
+            return moved - self.lost
+        return self.last + (moved - self.last) * (self.next - self.last) / (far - self.last)
+
+    @property
+    def _scale(self) -> Fraction:
+        return (self.end - self.start) / (self.end + self.lost - self.start)
+
+    def _moved(self, place: Fraction) -> Fraction:
+        """The place in motion: the gap is as much wider as time is lost in it."""
+        if place <= self.last:
+            return place
+        if place >= self.next:
+            return place + self.lost
+        return place + self.lost * (place - self.last) / (self.next - self.last)
+
+
+@dataclass(frozen=True)
+class Eased:
+    """The outputs of ``grid``, whose instants are moved by ``eases``, which do not overlap.
+
+    Outputs within ``near`` seconds of an input frame show that frame: times in files are rounded.
+    """
+
+    grid: Uniform
+    eases: tuple[Ease, ...]
+    near: Fraction = Fraction(0)
+
+    def within(self, start: Fraction, end: Fraction, first: Fraction) -> Iterator[tuple[Fraction, Fraction]]:
+        early, late = self._shown(start) - self.near, self._shown(end) - self.near
+        for shown, time in self.grid.within(early, late, first):
+            place = self._place(shown)
+            yield (start if place - start < self.near else place), time
+
+    def count(self, frames: int, span: Fraction, tail: Tail) -> int:
+        return self.grid.count(frames, span, tail)
+
+    def knots(self, span: Fraction) -> Knots:
+        return self.grid.knots(span)
+
+    def _shown(self, place: Fraction) -> Fraction:
+        return next((one.shown(place) for one in self.eases if one.start < place < one.end), place)
+
+    def _place(self, shown: Fraction) -> Fraction:
+        return next((one.place(shown) for one in self.eases if one.start < shown < one.end), shown)
