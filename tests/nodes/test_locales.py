@@ -13,7 +13,7 @@ STEP = "out of step: run `python -m tests.locales`, and translate what it lists"
 
 OF_COMFYUI = (
     *("Load Video", "Load Image", "Mask Editor", "Save Video", "Get Video Components", "Curve Editor", "Apply ControlNet"),
-    "Load Checkpoint Image Only",
+    *("Load Checkpoint Image Only", "Load CLIP Vision", "Load CLIP", "CLIP Text Encode"),
     "Load Optical Flow Model",
 )
 """ComfyUI's own nodes: a translation calls them as ComfyUI does in that language."""

@@ -10,6 +10,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from string import digits
 from typing import Any
 
 import torch
@@ -152,11 +153,11 @@ def sketches_of(folder: Path, size: Pixels) -> dict[int, Tensor]:
     """Line drawings [H,W] of ``size`` by frame number, light on black whatever they were. Raises `InputError`."""
     found: dict[int, Tensor] = {}
     for path in image_files(folder):
-        digits = path.stem[len(path.stem.rstrip("0123456789")) :]
-        if not digits:
+        number = path.stem[len(path.stem.rstrip(digits)) :]
+        if not number:
             raise InputError(f"{path} has no number: name a sketch by the number of its frame, such as 7.png")
         picture = floats(read_image(path).rgb)
         fit = Fit.middle((picture.shape[2], picture.shape[1]), size)
-        if found.setdefault(int(digits), own := lines(fit.pictures(picture[None])[0])) is not own:
-            raise InputError(f"{folder} holds two sketches of frame {int(digits)}")
+        if found.setdefault(int(number), own := lines(fit.pictures(picture[None])[0])) is not own:
+            raise InputError(f"{folder} holds two sketches of frame {int(number)}")
     return found

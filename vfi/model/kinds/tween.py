@@ -79,7 +79,10 @@ PRUNED = "Kijai/DynamiCrafter_pruned"
 
 DERIVED = "by its authors' word; it derives from Stable Diffusion 2.1, whose use restrictions (OpenRAIL++-M) go with it"
 
-CRAFTER: dict[str, tuple[int, ...]] = {"model.diffusion_model.init_attn.0.proj_in.weight": (512, 320, 1), "image_proj_model.latents": (1, 256, 1024)}
+CRAFTER: dict[str, tuple[int, ...]] = {
+    "model.diffusion_model.init_attn.0.proj_in.weight": (512, 320, 1),
+    "image_proj_model.latents": (1, 256, 1024),
+}
 """Marks of every file of DynamiCrafter's or ToonCrafter's."""
 
 

@@ -55,7 +55,7 @@ class PictureAutoencoder(Autoencoder):
         return self.encode(pair), None
 
     def decode(self, latents: Tensor, references: References | None = None) -> Tensor:
-        """Decode latents [F,4,h,w] to frames [F,3,8h,8w], 0..1 or a little beyond; a few at a time. ``references`` are not used."""
+        """Decode latents [F,4,h,w] to frames [F,3,8h,8w], 0..1 or a little beyond; a few at a time, without references."""
         check(latents)
         pixels = 64 * latents.shape[2] * latents.shape[3]
         parts = latents.split(max(1, BATCH // pixels))
