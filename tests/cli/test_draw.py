@@ -136,6 +136,22 @@ def test_sketches_lead_the_frames_of_their_numbers(drawn, plain: Tensor, shelf: 
     assert not torch.equal(led, plain)
 
 
+def test_fetched_files_are_the_default(drawn, plain: Tensor, shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    names = {"toon": "tooncrafter_512_interp-pruned-fp16", "sketch": "sketch_encoder-fp16"}
+    (tmp_path / "cache").mkdir()
+    for own, fetched in names.items():
+        (tmp_path / "cache" / f"{fetched}.safetensors").symlink_to(shelf / f"{own}.safetensors")
+    monkeypatch.setenv("INBETWEEN_MODELS", str(tmp_path / "cache"))
+    monkeypatch.delenv("COMFYUI_PATH", raising=False)
+    (sketch,) = written(tmp_path / "one", Frame(torch.eye(64).expand(3, -1, -1), 0))
+    (tmp_path / "sketches").mkdir()
+    sketch.rename(tmp_path / "sketches" / "3.png")
+    assert drawn(weights=None, sketch=tmp_path / "sketches") == 0
+    made = frames(tmp_path / "out")
+    assert torch.equal(made[[0, -1]], plain[[0, -1]])
+    assert not torch.equal(made, plain)
+
+
 def test_keyframes_of_another_shape_are_cropped_and_it_is_said(drawn, tmp_path: Path, capsys):
     """With transparency, which is left out."""
     large = torch.rand(2, 3, 140, 150, generator=torch.Generator().manual_seed(0))
