@@ -26,7 +26,7 @@ from ..vfi.tracks.sketch import Style, sketch
 from . import bridge, matching, servers, tracking
 from .model import Model, ModelType
 from .node import Node
-from .optical_flow import flow_input, source
+from .optical_flow import flow_input
 from .tracks import CATEGORY, FIRST, GROUND, LAST, drawing_output, frames_input, shown, size_inputs
 
 log = logging.getLogger(__name__)
@@ -243,7 +243,7 @@ class FollowPoints(Node):
         total, height, width = bridge.checked(images).shape[:3]
         if frame >= total:
             raise InputError(f"frame is {frame}: the clip has frames 0 to {total - 1}")
-        ready = tracking.follower(tracker, source(model, optical_flow), (height, width))
+        ready = tracking.follower(tracker, model, optical_flow, (height, width))
         if start is None:
             points = corners(next(backwards(images[: frame + 1])), count, apart)
         else:

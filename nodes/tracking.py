@@ -6,7 +6,7 @@ Knows nothing of points.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any
 
 from ..vfi.core import InputError, Interpolator
 from ..vfi.motion import trackers
@@ -15,9 +15,7 @@ from ..vfi.parse import quoted
 from . import load, servers
 from .advice import advised
 from .model import Following, Model, Several, placed
-from .optical_flow import FlowModel
-
-Source: TypeAlias = "Model | Several | Following | FlowModel"
+from .optical_flow import source
 
 AUTO, LK, DIS = "auto", "lk", "dis"
 
@@ -25,18 +23,21 @@ OPTIONS = [AUTO, LK, DIS, *trackers.NAMES]
 """The trackers as a combo lists them."""
 
 
-def follower(name: str, model: Source | None, size: tuple[int, int]) -> Interpolator | AllTracker | None:
-    """What `vfi.motion.follow` takes for a tracker and a connected ``model``, for frames of ``size`` (height, width).
+def follower(
+    name: str, model: Model | Several | Following | None, optical_flow: Any, size: tuple[int, int]
+) -> Interpolator | AllTracker | None:
+    """What `vfi.motion.follow` takes for a tracker and a connected model or optical flow, at ``size`` (height, width).
 
     Raises `InputError`.
     """
     file = file_of(name)
-    if model is not None and name != AUTO:
+    motion = source(model, optical_flow)
+    if motion is not None and name != AUTO:
         raise InputError(f"a model is connected and the tracker is {name}: choose auto, or disconnect it")
     if file is not None:
         network = trackers.of_file(name, file)
         return placed(network, trackers.memory(network, *size))
-    chosen = load.opened(DIS) if name == DIS else model
+    chosen = load.opened(DIS) if name == DIS else motion
     return None if chosen is None else chosen.ready(size)
 
 

@@ -129,6 +129,7 @@ def test_motion_is_the_mean_of_all_fields(net: GimmVfi):
     assert motion.flow0.abs().mean() > 0.1
 
 
+@pytest.mark.exhaustive  # minutes on a processor without bfloat16
 def test_bfloat16_is_close_and_output_keeps_the_type_of_the_window(state: dict[str, Tensor], net: GimmVfi):
     half = gimmvfi.build(state).requires_grad_(False).bfloat16()
     made, exact = half(window(), HALF), net(window(), HALF)
