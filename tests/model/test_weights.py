@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from vfi.core import Checkpoint, HubFile, InputError, WheelFile
 from vfi.model import registry, weights
-from vfi.model.weights.files import data_sha256, read_shapes
+from vfi.model.weights.files import data_sha256, read_shapes, write
 
 STATE = {"first.weight": torch.arange(6.0).reshape(2, 3), "last.bias": torch.zeros(3)}
 FETCHING = import_module("vfi.model.weights.download")
@@ -931,3 +931,17 @@ def test_an_archive_with_a_damaged_directory_is_a_sentence(tmp_path: Path, damag
     for read in (weights.read, lambda path: weights.convert([path], tmp_path / "o.safetensors")):
         with pytest.raises(InputError, match=r"net\.pth"):
             read(path)
+
+
+def test_only_tensors_that_share_memory_are_copied_to_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A checkpoint of 10 GB must not need 20."""
+    whole = torch.arange(12.0).reshape(3, 4)
+    state = {"own": torch.ones(5), "whole": whole, "turned": whole.T, "row": whole[1], "same": whole}
+    copied: list[tuple[int, ...]] = []
+    clone = torch.Tensor.clone
+    monkeypatch.setattr(torch.Tensor, "clone", lambda own, **how: copied.append(tuple(own.shape)) or clone(own, **how))
+    write(tmp_path / "made.safetensors", state, {})
+    assert copied == [(4, 3), (4,), (3, 4)]
+    read = weights.read(tmp_path / "made.safetensors")
+    assert read.keys() == state.keys()
+    assert all(torch.equal(read[name], value) for name, value in state.items())

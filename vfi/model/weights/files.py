@@ -105,7 +105,7 @@ def write(target: Path, state: Mapping[str, Tensor], metadata: dict[str, str]) -
     for name, value in state.items():
         _check_storable(target, name, value)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    own = {name: value.detach().clone(memory_format=torch.contiguous_format) for name, value in state.items()}
+    own = _apart(state)
     try:
         part.touch()
         mode = part.stat().st_mode
@@ -160,6 +160,19 @@ def data_sha256(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _apart(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors, each in memory of its own, as safetensors files need them: only those that are not yet so are copied."""
+    seen: set[int] = set()
+    made = {}
+    for name, value in state.items():
+        memory = value.untyped_storage()
+        alone = memory.nbytes() == value.numel() * value.element_size() and memory.data_ptr() not in seen
+        seen.add(memory.data_ptr())
+        kept = alone and value.is_contiguous()
+        made[name] = value.detach() if kept else value.detach().clone(memory_format=torch.contiguous_format)
+    return made
 
 
 def _check_storable(target: Path, name: str, value: Tensor) -> None:
