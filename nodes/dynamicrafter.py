@@ -21,7 +21,17 @@ from ..vfi.tween.dynamicrafter.drawing import CELL, FRAMES, SIZE, Drawing, Lines
 from ..vfi.tween.fit import Fit, Pixels
 from ..vfi.tween.vision import squeezed
 from . import bridge
-from .framer import CATEGORY, NO_CONTROL, files_in, fitted_keyframes, keyframe_inputs, path_of
+from .framer import (
+    CATEGORY,
+    NO_CONTROL,
+    controlled,
+    during_inputs,
+    files_in,
+    fitted_keyframes,
+    keyframe_inputs,
+    path_of,
+    whole,
+)
 from .node import Node
 
 LICENCE = (
@@ -290,26 +300,7 @@ class SketchGuidance(Node):
                 io.Float.Input(
                     "strength", default=Drawing.sketch, min=0.0, max=1.0, step=0.05, tooltip="Strength of the sketches."
                 ),
-                io.Float.Input(
-                    "start_percent",
-                    display_name="start percent",
-                    default=0.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.001,
-                    advanced=True,
-                    tooltip="Start of the steering, as a share of the sampling, as in Apply ControlNet.",
-                ),
-                io.Float.Input(
-                    "end_percent",
-                    display_name="end percent",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.001,
-                    advanced=True,
-                    tooltip="End of the steering, as a share of the sampling.",
-                ),
+                *during_inputs(),
             ],
             outputs=[
                 io.Conditioning.Output("positive", tooltip="The conditioning, with the sketches."),
@@ -339,9 +330,7 @@ class SketchGuidance(Node):
         if strength == 0:
             return io.NodeOutput(positive, negative)
         control = control_net.sketched(maps, strength, (start_percent, end_percent))
-        control.set_previous_controlnet(positive[0][1].get("control"))
-        extra = {"control": control, "control_apply_to_uncond": False}
-        return io.NodeOutput(*([[text, {**rest, **extra}] for text, rest in rows] for rows in (positive, negative)))
+        return io.NodeOutput(*controlled(positive, negative, control))
 
 
 def numbers(places: str, count: int) -> list[int]:
@@ -525,8 +514,7 @@ class Painter:
         return decoded(self.vae, made, clip[0], clip[-1], False)
 
     def _rows(self, first: Tensor, last: Tensor) -> tuple[list[Any], list[Any]]:
-        size = first.shape[2], first.shape[1]
-        return conditioned(self.texts, self.clip_vision, self.vae, first, last, self.settings.fps, Fit((0, 0), size, size))
+        return conditioned(self.texts, self.clip_vision, self.vae, first, last, self.settings.fps, whole(first))
 
     def _sampled(self, rows: tuple[list[Any], list[Any]], latents: Tensor, **how: Any) -> Tensor:
         return internals().sample(self.model, *rows, latents, self.settings, self.each, **how)

@@ -359,28 +359,7 @@ class FramerApplyTracks(Node):
                     tooltip="Point tracks in pixels of start, from Track Editor (drag) or Match Keyframes (autopilot).",
                 ),
                 *steering_inputs(),
-                io.Float.Input(
-                    "start_percent",
-                    display_name="start percent",
-                    default=0.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.001,
-                    optional=True,
-                    advanced=True,
-                    tooltip="Start of the steering, as a share of the sampling, as in Apply ControlNet.",
-                ),
-                io.Float.Input(
-                    "end_percent",
-                    display_name="end percent",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.001,
-                    optional=True,
-                    advanced=True,
-                    tooltip="End of the steering, as a share of the sampling.",
-                ),
+                *during_inputs(),
             ],
             outputs=[
                 io.Conditioning.Output("positive", tooltip="The conditioning, with the tracks."),
@@ -446,6 +425,39 @@ def steered(
     if not hasattr(control_net, "following"):
         raise InputError("the control net is not Framer's: connect Framer Loader and choose one there")
     control = control_net.following(tracks, drawing.strength, drawing.during, drawing.refine)
+    return controlled(positive, negative, control)
+
+
+def during_inputs() -> list[io.Input]:
+    """The part of the sampling in which a control steers."""
+    return [
+        io.Float.Input(
+            "start_percent",
+            display_name="start percent",
+            default=0.0,
+            min=0.0,
+            max=1.0,
+            step=0.001,
+            optional=True,
+            advanced=True,
+            tooltip="Start of the steering, as a share of the sampling, as in Apply ControlNet.",
+        ),
+        io.Float.Input(
+            "end_percent",
+            display_name="end percent",
+            default=1.0,
+            min=0.0,
+            max=1.0,
+            step=0.001,
+            optional=True,
+            advanced=True,
+            tooltip="End of the steering, as a share of the sampling.",
+        ),
+    ]
+
+
+def controlled(positive: list[Any], negative: list[Any], control: Any) -> tuple[list[Any], list[Any]]:
+    """Both CONDITIONINGs with a control, after any that they have. They share it, so that ComfyUI batches both."""
     control.set_previous_controlnet(positive[0][1].get("control"))
     extra = {"control": control, "control_apply_to_uncond": False}
     return tuple([[tokens, {**told, **extra}] for tokens, told in rows] for rows in (positive, negative))

@@ -62,7 +62,7 @@ class GuideModel(Node):
                 ),
                 io.Combo.Input(
                     "matcher",
-                    options=matching.OPTIONS,
+                    options=list(matching.MATCHERS.options),
                     default="sift",
                     optional=True,
                     advanced=True,
@@ -78,11 +78,11 @@ class GuideModel(Node):
         """Only the matcher is named, as in Load Interpolation Model; without auto it is not used."""
         if prompts.others(cls).get("auto") is False:
             return True
-        return matching.fault(matcher, "matcher") or True
+        return matching.MATCHERS.fault(matcher, "matcher") or True
 
     @classmethod
     def fingerprint_inputs(cls, matcher: str | None = "sift", **options: object) -> str:
-        return matching.fingerprint(matcher, "matcher")
+        return matching.MATCHERS.fingerprint(matcher, "matcher")
 
     @classmethod
     def execute(

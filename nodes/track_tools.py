@@ -70,7 +70,7 @@ class MatchKeyframes(Node):
                 io.Image.Input("last", tooltip=f"{LAST} Both have the same size."),
                 io.Combo.Input(
                     "method",
-                    options=matching.OPTIONS,
+                    options=list(matching.MATCHERS.options),
                     default="sift",
                     tooltip="sift needs no weights. xfeat finds more points across large motion and in blur. loftr also "
                     "matches smooth surfaces.",
@@ -113,11 +113,11 @@ class MatchKeyframes(Node):
 
     @classmethod
     def validate_inputs(cls, method: str | None) -> bool | str:
-        return matching.fault(method, "method") or True
+        return matching.MATCHERS.fault(method, "method") or True
 
     @classmethod
     def fingerprint_inputs(cls, method: str | None, **options: object) -> str:
-        return matching.fingerprint(method, "method")
+        return matching.MATCHERS.fingerprint(method, "method")
 
     @classmethod
     def execute(
@@ -195,7 +195,7 @@ class FollowPoints(Node):
                 ),
                 io.Combo.Input(
                     "tracker",
-                    options=tracking.OPTIONS,
+                    options=list(tracking.TRACKERS.options),
                     default=tracking.AUTO,
                     optional=True,
                     tooltip="auto: the connected model, else lk. lk (Lucas-Kanade) and dis (optical flow) need no weights, but "
@@ -221,11 +221,11 @@ class FollowPoints(Node):
     @classmethod
     def validate_inputs(cls, tracker: str | None = None) -> bool | str:
         """Whether the weights of the tracker are there, before anything runs."""
-        return tracking.fault(tracker) or True
+        return tracking.TRACKERS.fault(tracker, "tracker") or True
 
     @classmethod
     def fingerprint_inputs(cls, tracker: str | None = None, **options: object) -> str:
-        return tracking.fingerprint(tracker)
+        return tracking.TRACKERS.fingerprint(tracker, "tracker")
 
     @classmethod
     def execute(

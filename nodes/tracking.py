@@ -1,26 +1,20 @@
-"""The trackers that nodes offer: whether their weights are there before anything runs, and the networks on ComfyUI's device.
-
-Knows nothing of points.
-"""
+"""The trackers that nodes offer, with their networks on ComfyUI's device. Knows nothing of points."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from ..vfi.core import InputError, Interpolator
 from ..vfi.motion import trackers
 from ..vfi.motion.alltracker import AllTracker
-from ..vfi.parse import quoted
-from . import load, servers
-from .advice import advised
+from . import load
 from .model import Following, Model, Several, placed
 from .optical_flow import source
+from .weighted import Weighted
 
 AUTO, LK, DIS = "auto", "lk", "dis"
 
-OPTIONS = [AUTO, LK, DIS, *trackers.NAMES]
-"""The trackers as a combo lists them."""
+TRACKERS = Weighted((AUTO, LK, DIS, *trackers.NAMES), (AUTO, LK, DIS))
 
 
 def follower(
@@ -30,7 +24,7 @@ def follower(
 
     Raises `InputError`.
     """
-    file = file_of(name)
+    file = TRACKERS.file_of(name, "tracker")
     motion = source(model, optical_flow)
     if motion is not None and name != AUTO:
         raise InputError(f"a model is connected and the tracker is {name}: choose auto, or disconnect it")
@@ -39,33 +33,3 @@ def follower(
         return placed(network, trackers.memory(network, *size))
     chosen = load.opened(DIS) if name == DIS else motion
     return None if chosen is None else chosen.ready(size)
-
-
-def fault(name: object) -> str | None:
-    """What keeps a tracker from use, as a node says it while a workflow is queued; None if nothing does.
-
-    One that comes from another node is not known yet.
-    """
-    if name is None:
-        return None
-    try:
-        file_of(name)
-    except InputError as error:
-        return servers.told(advised(str(error)))
-    return None
-
-
-def fingerprint(name: object) -> str:
-    """What changes when the weights of a tracker do."""
-    try:
-        file = None if name is None else file_of(name)
-    except InputError as error:
-        return str(error)
-    return str(name) if file is None else f"{file} {file.stat().st_mtime_ns}"
-
-
-def file_of(name: object) -> Path | None:
-    """The weights of a tracker, None for one that needs none. Raises `InputError`."""
-    if not isinstance(name, str) or name not in OPTIONS:
-        raise InputError(f"tracker is {quoted(name)}: one of {', '.join(OPTIONS)} is needed")
-    return None if name in (AUTO, LK, DIS) else trackers.file_of(name, load.folders())
