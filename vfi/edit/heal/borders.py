@@ -42,6 +42,15 @@ def borders(frames: Sequence[Measure]) -> list[Finding]:
     return [one for course in courses(frames) for one in _borders(course)]
 
 
+def steps_of(course: Course, found: Sequence[Finding]) -> Picture:
+    """The light [n,3] that the borders among the findings add to a course."""
+    light = np.zeros_like(course.steps)
+    for one in found:
+        if one.kind == "border" and one.light and 0 < one.first - course.first < len(course):
+            light[one.first - course.first :] += one.light[0]
+    return light
+
+
 def _borders(course: Course) -> list[Finding]:
     light = course.light
     edge = FEWEST + BLUR

@@ -28,6 +28,9 @@ LIKE = (0.4, 1.7)
 ROUNDS = 6
 """Rounds in which samples that do not fit are weighed down."""
 
+FADE = 0.35
+"""The largest change of light, as a logarithm: fades, and light that really changes, go further."""
+
 AT_ONCE = 4096
 """Frames smoothed at once: limits memory."""
 

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from .course import Course, agreed, changes, level, lights
+from .course import FADE, Course, agreed, changes, level, lights
 from .findings import Finding, Light
 
 HALF = 16
@@ -22,9 +22,6 @@ FAR = 0.05
 """Least drift of brightness or of colour, as a logarithm, in a shot of at most `LENGTH` frames: errors of steps add up."""
 
 LENGTH = 96
-
-FADE = 0.35
-"""Largest drift: fades, and light that really changes, go further."""
 
 ONE_WAY = 0.6
 """Least share of all changes that is left at the farthest frame: what goes to and fro is no drift."""

@@ -3,14 +3,20 @@ claim the same frames. Knows nothing of pictures or of what is done."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
+from .borders import borders, steps_of
+from .course import calm, courses
+from .drifts import drifts
 from .ends import ends
 from .findings import Finding, ordered
 from .gaps import gaps
 from .lights import lights
-from .measures import Measures
+from .measures import Measure, Measures
+from .outliers import Odd
+from .pulses import offsets_of, pulses
 from .repeats import repeats
 
 
@@ -24,16 +30,30 @@ def findings(seen: Measures) -> tuple[Finding, ...]:
     plain = [replace(one, cut=one.cut and one.index not in within) for one in frames]  # a fault begins no shot
     junk = ends(plain)
     held = [one for one in repeats(plain) if within.isdisjoint(range(one.first, one.last + 1))]
-    busy = [False] * len(frames)
-    for one in (*light, *held, *junk):
-        for k in range(one.first, one.last + 1):
-            busy[k] = True
-    for odd in seen.odd:
-        if odd.kind != "corrupt":
-            for k in range(odd.first, odd.last + 1):
-                busy[k] = True
-    found = ordered([*light, *held, *junk, *gaps(plain, busy)])
+    odd = [one for one in seen.odd if one.kind != "corrupt"]
+    unlike = _marked(len(frames), [*light, *junk, *odd])
+    busy = [one or other for one, other in zip(unlike, _marked(len(frames), held), strict=True)]
+    found = ordered([*light, *held, *junk, *gaps(plain, busy), *_courses(calm(plain, unlike))])
     return tuple(replace(one, start=frames[one.first].time, end=_end(seen, one)) for one in found)
+
+
+def _marked(length: int, runs: Sequence[Finding | Odd]) -> list[bool]:
+    """Which frames the runs hold."""
+    marked = [False] * length
+    for one in runs:
+        marked[one.first : one.last + 1] = [True] * (one.last + 1 - one.first)
+    return marked
+
+
+def _courses(frames: Sequence[Measure]) -> list[Finding]:
+    """What is wrong with the course of light: first its borders, then, without their steps, its pulses, and without these its
+    drift."""
+    found = borders(frames)
+    for course in courses(frames):
+        steady = course.less(steps_of(course, found))
+        beats = pulses(steady)
+        found += [*beats, *drifts(steady.less(offsets_of(course, beats)))]
+    return found
 
 
 def _end(seen: Measures, one: Finding) -> Fraction:

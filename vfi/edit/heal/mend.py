@@ -1,7 +1,7 @@
 """Mending: findings become marks, frames left out or put in, and the map of time that sound follows.
 
-Frames to remake are marked as repeats, so that whoever makes frames goes on through their time. Owns what becomes of the
-duration. Knows nothing of pictures, models or files.
+Frames to remake are marked as repeats, so that whoever makes frames goes on through their time; wrong light is taken out by
+`grade`. Owns what becomes of the duration. Knows nothing of models or files.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ...core import Across, Frame, InputError
 from ...timing.eased import Ease, Eased
 from ...timing.grids import Subdivide, Timing, Uniform
 from .findings import Finding, overlap
+from .grade import graded, ramp
 
 Duration: TypeAlias = Literal["keep", "grow"]
 """What missing frames do to the duration. ``keep``: the motion of the frames around a gap is spread over it, at the clip's own
@@ -70,7 +71,7 @@ class Mending:
         checked = {one.first: one for one in self.findings}
         moved = Fraction(0)
         index, last, cut = -1, None, None
-        for index, frame in enumerate(frames):
+        for index, frame in enumerate(self._graded(frames)):
             if index in checked:
                 _check(checked[index], frame)
             if index in gone:
@@ -90,6 +91,13 @@ class Mending:
             raise InputError(f"the plan has {_named(worst)} at frame {worst.last}: the clip has only {index + 1} frames")
         if last is None and index >= 0:
             raise InputError(f'all {index + 1} frames would be cut: keep some of the findings, with "action": "keep" in a plan')
+
+    def _graded(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """The frames, in the light that findings ask for."""
+        lit = [one for one in self.findings if one.light]
+        walls = [self.begin, *self.cuts, self.end]
+        ramps = [ramp(one, self._time(one), self.step, walls) for one in lit if one.action == "bridge"]
+        return graded(frames, [one for one in lit if one.action == "regrade"], ramps)
 
     def info(self, info: Info) -> Info:
         """The description of the mended clip."""
@@ -197,6 +205,8 @@ WORDS = {
     "spread": "motion goes on through them",
     "drop": "left out",
     "cut": "cut off",
+    "regrade": "their light is made even",
+    "bridge": "the step of light is spread over the frames around it",
 }
 
 

@@ -6,9 +6,11 @@ Knows nothing of pictures.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from .course import SHORTEST, Course, agreed, changes, level, lights
+from .course import FADE, SHORTEST, Course, agreed, changes, level, lights
 from .findings import Finding
 from .pictures import Picture
 
@@ -43,6 +45,14 @@ def pulses(course: Course) -> list[Finding]:
     return found
 
 
+def offsets_of(course: Course, found: Sequence[Finding]) -> Picture:
+    """The light [n,3] that the pulses of a course add to it."""
+    light = np.zeros_like(course.steps)
+    for one in found:
+        light[one.first - course.first : one.last + 1 - course.first] = one.light
+    return light
+
+
 def _pulse(course: Course) -> Finding | None:
     regular, share = _regular(course)
     light = course.light
@@ -50,7 +60,7 @@ def _pulse(course: Course) -> Finding | None:
     off = regular if share >= REGULAR else light - even
     steps = changes(off)
     strength = min(_strength(off), _strength(steps))
-    if strength < STRENGTH:
+    if strength < STRENGTH or np.ptp(light, axis=0).max() > FADE:
         return None
     parts = course.parts - (course.steps - steps)[:, None]
     same = agreed(steps, parts, steps)
