@@ -24,16 +24,22 @@ FEWEST = 4
 BLUR = 2
 """Frames on each side over which a step may extend: coding and blending of chunks smear it."""
 
-STEP = 0.016
+STEP = 0.02
 """Least step of a channel, as a logarithm."""
+
+FAR = 0.2
+"""Largest step of a channel: the light of a scene changes more."""
 
 STEADY = 0.2
 """Share of the step by which the light of both sides may go up and down."""
 
-SUDDEN = 0.6
-"""Least share of the whole step that comes with one frame."""
+SMEAR = 0.2
+"""Share of the main step from which the changes beside it belong to it."""
 
-SAME = 0.7
+SUDDEN = 0.6
+"""Least share of the step that comes with one frame, and that is left after `BLUR` frames: pulses return at once."""
+
+SAME = 0.8
 """Least share of the parts of the picture in which the step is the same."""
 
 
@@ -79,16 +85,19 @@ def _step(course: Course, light: Picture, k: int) -> Picture | None:
     near = np.r_[max(k - BLUR - SIDE, 1) : k - BLUR, k + BLUR + 1 : min(k + BLUR + SIDE + 1, len(course))]
     usual = np.median(course.steps[near], axis=0)
     here = course.steps[k - BLUR : k + BLUR + 1] - usual
-    step: Picture = here.sum(axis=0)
-    main = int(np.abs(step).argmax())
+    main = int(np.abs(here[BLUR]).argmax())
+    share = here[:, main] / here[BLUR, main]
+    step: Picture = here[share >= SMEAR].sum(axis=0)
     size = _size(step)
-    if size < STEP or here[BLUR, main] / step[main] < max(SUDDEN, (np.abs(here[:, main]) / size).max()):
+    if not STEP < size < FAR or np.abs(share).argmax() != BLUR:
+        return None
+    if min(here[BLUR, main], here[:, main].sum(), key=lambda change: change / step[main]) / step[main] < SUDDEN:
         return None
     for side in (light[max(k - BLUR - SIDE, 0) : k - BLUR], light[k + BLUR : k + BLUR + SIDE]):
         if _size(_straightened(side).std(axis=0)) > STEADY * size:
             return None
-    parts = (course.parts[k - BLUR : k + BLUR + 1] - usual).sum(axis=0)
-    return step if agreed(step[None], parts[None], step[None]) >= SAME else None
+    parts = course.parts[k : k + 1] - usual
+    return step if agreed(here[BLUR][None], parts, here[BLUR][None]) >= SAME else None
 
 
 def _straightened(light: Picture) -> Picture:

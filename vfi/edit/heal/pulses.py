@@ -23,7 +23,10 @@ MOST = 240
 STRENGTH = 0.007
 """Least root of the mean square of a pulse, as a logarithm, and of its changes from frame to frame."""
 
-SAME = 0.75
+FLICKER = 0.012
+"""Least change from frame to frame of flicker, which most of its frames reach."""
+
+SAME = 0.8
 """Least share of the parts of the picture in which the pulse is the same."""
 
 LONGEST = 24
@@ -59,14 +62,16 @@ def _pulse(course: Course) -> Finding | None:
     even = level(light - regular, HALF, straight=True)
     off = regular if share >= REGULAR else light - even
     steps = changes(off)
-    strength = min(_strength(off), _strength(steps))
-    if strength < STRENGTH or np.ptp(light, axis=0).max() > FADE:
+    strength = min(_strength(off), _strength(steps)) / STRENGTH
+    if share < REGULAR:
+        strength = min(strength, _usual(steps) / FLICKER)
+    if strength < 1 or np.ptp(light, axis=0).max() > FADE:
         return None
     parts = course.parts - (course.steps - steps)[:, None]
     same = agreed(steps, parts, steps)
     if same < SAME:
         return None
-    sure = 0.5 + 0.3 * min(strength / STRENGTH / 2 - 0.5, 1.0) + 0.2 * max(share, 0.0)
+    sure = 0.5 + 0.3 * min(strength / 2 - 0.5, 1.0) + 0.2 * max(share, 0.0)
     last = course.first + len(course) - 1
     return Finding("pulse", course.first, last, len(course), min(sure, 1.0), "regrade", light=lights(off))
 
@@ -74,6 +79,11 @@ def _pulse(course: Course) -> Finding | None:
 def _strength(light: Picture) -> float:
     """The root of the mean square of the channel that changes most."""
     return float(np.sqrt((light**2).mean(axis=0)).max())
+
+
+def _usual(steps: Picture) -> float:
+    """The same of most frames: a few large changes are no flicker."""
+    return float(1.48 * np.median(np.abs(steps), axis=0).max())
 
 
 def _regular(course: Course) -> tuple[Picture, float]:
