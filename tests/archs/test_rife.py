@@ -282,6 +282,15 @@ def test_the_finest_of_five_blocks_is_left_out_when_asked(version: str) -> None:
     assert len(list(plain.flownet.blocks)) == 4
 
 
+@torch.no_grad()
+def test_without_its_finest_block_it_is_saved_as_our_own() -> None:
+    """What is trained without this block has no weights for it, and still works at the scales that it was trained at."""
+    plain = build(network("4.25").flownet.state_dict(), Options(refine=False))
+    saved = build(plain.flownet.state_dict())
+    assert saved.spec.name == "inbetween-m"
+    assert torch.equal(saved(windows(), torch.tensor([0.5])), plain(windows(), torch.tensor([0.5])))
+
+
 def test_other_networks_are_not_recognised() -> None:
     state = network("4.25").flownet.state_dict()
     assert detect({"encoder.pyramid1.0.0.weight": torch.zeros(32, 3, 3, 3)}) is None
