@@ -1,0 +1,264 @@
+"""Uneven motion: the true time of each frame, where a change of rate or a generator put frames at other times.
+
+Steps from frame to frame give the places of the frames along their path. An even clip moves along it at a smooth speed, so a
+frame's true time is that at which smooth motion would be where the frame is. A change of rate that took the nearest frames
+leaves whole steps of its source, in a pattern that gives the true times exactly. Knows nothing of pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from itertools import pairwise
+from math import log, sqrt
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .findings import OFFSET_RANGE, Finding
+from .measures import Measure, Measures
+from .pictures import MOVES
+
+Numbers: TypeAlias = "np.ndarray[Any, Any]"
+
+SHORTEST = 12
+"""The fewest frames whose evenness can be told."""
+
+AGREED = 0.35
+"""Least share of the moving pixels that agree on a frame's place."""
+
+KNOWN = 0.08
+"""Least share of all pixels that must tell."""
+
+PAIRS = 8
+"""The fewest pairs of neighbouring frames whose places are known."""
+
+SPREAD = 0.14
+"""Least spread of the logarithms of steps, beyond smooth motion and the error of measuring."""
+
+SURE = 2.5
+"""How many standard errors that spread must be from none."""
+
+RESTS = 0.2
+"""A frame stands still if it moves by less than this share of the widest step near it."""
+
+NEAR = 0.4
+"""A frame that stands still differs by less than this share of the widest difference near it."""
+
+RATES = (12, 15, 16, 18, 20, 24, 25, 30, 48, 50, 60)
+"""Frame rates that clips are changed from and to; NTSC rates have the same ratios."""
+
+PERIOD = 8
+"""The longest period of a pattern, in frames of the clip."""
+
+EXPLAINED = 0.6
+"""Least share of the unevenness that a pattern explains."""
+
+TURNS = 2.5
+"""How many periods of a pattern must be seen."""
+
+AROUND = 7
+"""Frames on each side that say what smooth motion is."""
+
+TAPER = 8
+"""Frames at both ends of a shot over which offsets fall to none."""
+
+LEAST = 0.1
+"""Least true time between two frames, as a share of a frame's."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The motion in a run of frames, from ``first`` on. All but ``told`` have an entry per step, from each frame to the next.
+
+    ``lasts``: its time, in frames. ``moved``: its motion, see `Measure`. ``rests``: whether nothing moves. ``told`` are the
+    logarithms of each inner frame's step ahead over its step behind, nan if nothing tells; entry 0 is that of the second frame.
+    """
+
+    first: int
+    lasts: Numbers
+    moved: Numbers
+    rests: Numbers
+    told: Numbers
+
+    @property
+    def frames(self) -> int:
+        return len(self.lasts) + 1
+
+    @property
+    def off(self) -> Numbers:
+        """How far from even the time stamps say each inner frame is."""
+        return self.told - np.diff(np.log(self.lasts))
+
+    def widths(self) -> Numbers:
+        """Logarithms of the lengths of the steps, up to a constant: the least squares of what the frames between them tell, and
+        less surely what each step moves."""
+        count = len(self.lasts)
+        links = np.where(np.isnan(self.told), 0.2, 100.0)
+        links[self.rests[1:] | self.rests[:-1]] = 0.2
+        rise = np.where(links > 1, np.nan_to_num(self.told), 0.0)
+        own = np.where(self.rests | (self.moved < 2 * MOVES), 1e-3, 12.0)
+        sides = np.log(np.maximum(self.moved, MOVES)) * own
+        diagonal = own.copy()
+        diagonal[1:] += links
+        diagonal[:-1] += links
+        sides[1:] += links * rise
+        sides[:-1] -= links * rise
+        for k in range(1, count):  # elimination in a matrix of three diagonals
+            share = links[k - 1] / diagonal[k - 1]
+            diagonal[k] -= share * links[k - 1]
+            sides[k] += share * sides[k - 1]
+        found = np.zeros(count)
+        for k in reversed(range(count)):
+            found[k] = (sides[k] + (links[k] * found[k + 1] if k + 1 < count else 0.0)) / diagonal[k]
+        return found
+
+
+def uneven(seen: Measures, apart: Collection[int] = (), lost: Collection[int] = ()) -> list[Finding]:
+    """The shots, or parts of shots between the frames ``apart``, whose frames lie unevenly. ``lost`` are the frames before
+    which frames are known to be missing."""
+    return [found for steps in steps_of(seen, apart) if (found := _judged(steps, lost)) is not None]
+
+
+def steps_of(seen: Measures, apart: Collection[int] = ()) -> Iterator[Steps]:
+    """The runs of at least `SHORTEST` frames without a cut or a frame that is ``apart``."""
+    frames = seen.frames
+    if len(frames) < SHORTEST:
+        return
+    step = float(seen.end - frames[0].time) / len(frames)
+    walls = [0, *(one.index for one in frames if one.cut and one.index), len(frames)]
+    walls = sorted({*walls, *apart, *(k + 1 for k in apart)})
+    for begin, end in pairwise(walls):
+        if end - begin >= SHORTEST and begin not in apart:
+            yield _steps(frames[begin:end], step)
+
+
+def _steps(frames: Sequence[Measure], step: float) -> Steps:
+    lasts = np.array([float(late.time - early.time) for early, late in pairwise(frames)]) / step
+    moved, width = (np.array([getattr(one, name) for one in frames[1:]]) for name in ("moved", "width"))
+    still = (moved < RESTS * _most(moved)) & (width < NEAR * _most(width)) & (_most(moved) > 2 * MOVES)
+    told = np.array([_told(one) for one in frames[1:-1]])
+    told[still[1:] | still[:-1]] = np.nan
+    return Steps(frames[0].index, np.maximum(lasts, 1e-3), moved, still, told)
+
+
+def _most(values: Numbers) -> Numbers:
+    """The largest of each number and the three on each side."""
+    wide = np.pad(values, 3)
+    most: Numbers = np.lib.stride_tricks.sliding_window_view(wide, 7).max(axis=1)
+    return most
+
+
+def _told(one: Measure) -> float:
+    place = one.place
+    if place.known < KNOWN or place.agreed < AGREED:
+        return float("nan")
+    at = min(max(place.at, 0.05), 0.95)
+    return log((1 - at) / at)
+
+
+def _judged(steps: Steps, lost: Collection[int]) -> Finding | None:
+    if (found := _pattern(steps)) is not None:
+        offsets, sure = found
+    else:
+        spread, sure, pairs = _unevenness(steps, lost)
+        if pairs < PAIRS or spread < SPREAD or sure < SURE:
+            return None
+        offsets, sure = _smooth(steps), min(0.4 + 0.06 * sure + 0.3 * spread, 0.95)
+    offsets = _settled(steps, offsets)
+    last = steps.first + len(offsets) - 1
+    return Finding("uneven", steps.first, last, len(offsets), sure, "keep", offsets=tuple(map(float, offsets)))
+
+
+def _unevenness(steps: Steps, lost: Collection[int]) -> tuple[float, float, int]:
+    """The spread of the logarithms of steps in time, in how many standard errors it differs from none, and from how many
+    pairs of frames that is known.
+
+    A step that takes longer makes the frame before it early and the one after it late. Errors of measuring do not know
+    of one another, and speed that changes makes neighbours early or late alike.
+    """
+    off = steps.off.copy()
+    for k in lost:
+        for near in (k - 1, k):
+            if 0 <= near - steps.first - 1 < len(off):
+                off[near - steps.first - 1] = np.nan
+    early, late = off[:-1].clip(-1.5, 1.5), off[1:].clip(-1.5, 1.5)
+    known = ~np.isnan(early + late)
+    pairs = int(known.sum())
+    if not pairs:
+        return 0.0, 0.0, 0
+    shared, size = -(early[known] * late[known]).mean(), (early[known] ** 2 + late[known] ** 2).mean() / 2
+    return sqrt(max(shared, 0.0)), float(shared * sqrt(pairs) / max(size, 1e-9)), pairs
+
+
+@cache
+def ratios() -> tuple[Fraction, ...]:
+    """Frames of the source per frame of the clip, of all changes of rate that leave an uneven pattern."""
+    found = {Fraction(old, new) for old in RATES for new in RATES}
+    return tuple(sorted(one for one in found if 1 < one.denominator <= PERIOD and Fraction(1, 2) < one < 4))
+
+
+def _pattern(steps: Steps) -> tuple[Numbers, float] | None:
+    """Offsets by the pattern of a change of rate, and how sure it is; None if there is none."""
+    if np.abs(steps.lasts - 1).max() > 0.25:
+        return None
+    off = steps.off
+    known = ~np.isnan(off)
+    count = np.arange(steps.frames)
+    best: tuple[float, Numbers, Fraction] | None = None
+    size = float((off[known].clip(-1.5, 1.5) ** 2).sum())
+    for ratio in ratios():
+        if steps.frames < TURNS * ratio.denominator:
+            continue
+        for phase in range(ratio.denominator):
+            source = (count * ratio.numerator + phase) // ratio.denominator
+            whole = np.diff(source)
+            if ratio < 1:
+                score = _like(steps, whole == 0)
+            elif known.sum() < max(PAIRS, TURNS * ratio.denominator / 2) or steps.rests.mean() > 0.1 or size < 0.04 * known.sum():
+                continue
+            else:
+                wanted = np.diff(np.log(whole))
+                score = 1 - float(((off - wanted)[known].clip(-1.5, 1.5) ** 2).sum()) / size
+            if best is None or score > best[0]:
+                best = score, source - source[0], ratio
+    if best is None or best[0] < EXPLAINED:
+        return None
+    score, source, ratio = best
+    return count - source * float(1 / ratio), min(score + 0.1, 1.0)
+
+
+def _like(steps: Steps, rests: Numbers) -> float:
+    """How well a pattern says which steps rest: 1 if it names them all and no others."""
+    both = (rests & steps.rests).sum()
+    named = 2 * float(both) / max(float(rests.sum() + steps.rests.sum()), 1.0)
+    spread, _, _ = _unevenness(steps, ())
+    return (named - 0.8) / 0.2 if both >= TURNS and spread < SPREAD else 0.0
+
+
+def _smooth(steps: Steps) -> Numbers:
+    """Offsets from smooth motion along the path."""
+    lengths = np.where(steps.rests, 0.0, np.exp(steps.widths()))
+    stamps, path = (np.concatenate([[0.0], np.cumsum(each)]) for each in (steps.lasts, lengths))
+    offsets = np.zeros(steps.frames)
+    for k in range(steps.frames):
+        near = slice(max(k - AROUND, 0), k + AROUND + 1)
+        away = stamps[near] - stamps[k]
+        weights = np.sqrt((1 - (np.abs(away) / (np.abs(away).max() + 1)) ** 3) ** 3)
+        terms = np.stack([np.ones_like(away), away, away**2], axis=1)
+        (place, speed, _), *_ = np.linalg.lstsq(terms * weights[:, None], (path[near] - path[k]) * weights, rcond=None)
+        offsets[k] = place / max(speed, 0.25 * lengths[near][:-1].mean(), 1e-6)
+    return offsets
+
+
+def _settled(steps: Steps, offsets: Numbers) -> Numbers:
+    """The offsets with none at both ends, in the order of the frames: what rests has the time of the frame before."""
+    count = np.arange(len(offsets))
+    taper = min(TAPER, len(offsets) // 2)
+    early, late = ((1 - place / taper).clip(0, 1) for place in (count, count[::-1]))
+    offsets = (offsets - offsets[0] * early - offsets[-1] * late).clip(-OFFSET_RANGE / 4, OFFSET_RANGE / 4)
+    stamps = np.concatenate([[0.0], np.cumsum(steps.lasts)])
+    times = stamps - offsets
+    return stamps - times
