@@ -7,11 +7,13 @@ from dataclasses import replace
 from fractions import Fraction
 
 from .ends import ends
-from .findings import Finding, ordered
+from .findings import BETWEEN, Finding, ordered
 from .gaps import gaps
 from .lights import lights
 from .measures import Measures
 from .repeats import repeats
+from .speeds import joined, speed_steps
+from .uneven import uneven
 
 
 def findings(seen: Measures) -> tuple[Finding, ...]:
@@ -32,12 +34,16 @@ def findings(seen: Measures) -> tuple[Finding, ...]:
         if odd.kind != "corrupt":
             for k in range(odd.first, odd.last + 1):
                 busy[k] = True
-    found = ordered([*light, *held, *junk, *gaps(plain, busy)])
+    lost = gaps(plain, busy)
+    apart = {k for one in (*light, *junk, *held) if one.kind != "repeat" for k in range(one.first, one.last + 1)}
+    moving, jumps = replace(seen, frames=plain), {one.first for one in lost}
+    borders = joined((), speed_steps(moving, apart, jumps))
+    found = ordered([*light, *held, *junk, *lost, *borders, *uneven(moving, apart, jumps)])
     return tuple(replace(one, start=frames[one.first].time, end=_end(seen, one)) for one in found)
 
 
 def _end(seen: Measures, one: Finding) -> Fraction:
-    """When the last frame of a finding ends; of missing frames, when the gap does."""
-    if one.kind == "missing":
+    """When the last frame of a finding ends; of what lies between two frames, when that is."""
+    if one.kind in BETWEEN:
         return seen.frames[one.first].time
     return seen.frames[one.last + 1].time if one.last + 1 < len(seen.frames) else seen.end

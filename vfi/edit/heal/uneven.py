@@ -7,30 +7,16 @@ leaves whole steps of its source, in a pattern that gives the true times exactly
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 from fractions import Fraction
 from functools import cache
-from itertools import pairwise
-from math import log, sqrt
-from typing import Any, TypeAlias
+from math import sqrt
 
 import numpy as np
 
 from .findings import OFFSET_RANGE, Finding
-from .measures import Measure, Measures
-from .pictures import MOVES
-
-Numbers: TypeAlias = "np.ndarray[Any, Any]"
-
-SHORTEST = 12
-"""The fewest frames whose evenness can be told."""
-
-AGREED = 0.35
-"""Least share of the moving pixels that agree on a frame's place."""
-
-KNOWN = 0.08
-"""Least share of all pixels that must tell."""
+from .measures import Measures
+from .steps import Numbers, Steps, steps_of
 
 PAIRS = 8
 """The fewest pairs of neighbouring frames whose places are known."""
@@ -40,12 +26,6 @@ SPREAD = 0.14
 
 SURE = 2.5
 """How many standard errors that spread must be from none."""
-
-RESTS = 0.2
-"""A frame stands still if it moves by less than this share of the widest step near it."""
-
-NEAR = 0.4
-"""A frame that stands still differs by less than this share of the widest difference near it."""
 
 RATES = (12, 15, 16, 18, 20, 24, 25, 30, 48, 50, 60)
 """Frame rates that clips are changed from and to; NTSC rates have the same ratios."""
@@ -65,55 +45,11 @@ AROUND = 7
 TAPER = 8
 """Frames at both ends of a shot over which offsets fall to none."""
 
+MOST = 2.0
+"""The most frames by which a frame lies from its true time; more is an error."""
+
 LEAST = 0.1
 """Least true time between two frames, as a share of a frame's."""
-
-
-@dataclass(frozen=True)
-class Steps:
-    """The motion in a run of frames, from ``first`` on. All but ``told`` have an entry per step, from each frame to the next.
-
-    ``lasts``: its time, in frames. ``moved``: its motion, see `Measure`. ``rests``: whether nothing moves. ``told`` are the
-    logarithms of each inner frame's step ahead over its step behind, nan if nothing tells; entry 0 is that of the second frame.
-    """
-
-    first: int
-    lasts: Numbers
-    moved: Numbers
-    rests: Numbers
-    told: Numbers
-
-    @property
-    def frames(self) -> int:
-        return len(self.lasts) + 1
-
-    @property
-    def off(self) -> Numbers:
-        """How far from even the time stamps say each inner frame is."""
-        return self.told - np.diff(np.log(self.lasts))
-
-    def widths(self) -> Numbers:
-        """Logarithms of the lengths of the steps, up to a constant: the least squares of what the frames between them tell, and
-        less surely what each step moves."""
-        count = len(self.lasts)
-        links = np.where(np.isnan(self.told), 0.2, 100.0)
-        links[self.rests[1:] | self.rests[:-1]] = 0.2
-        rise = np.where(links > 1, np.nan_to_num(self.told), 0.0)
-        own = np.where(self.rests | (self.moved < 2 * MOVES), 1e-3, 12.0)
-        sides = np.log(np.maximum(self.moved, MOVES)) * own
-        diagonal = own.copy()
-        diagonal[1:] += links
-        diagonal[:-1] += links
-        sides[1:] += links * rise
-        sides[:-1] -= links * rise
-        for k in range(1, count):  # elimination in a matrix of three diagonals
-            share = links[k - 1] / diagonal[k - 1]
-            diagonal[k] -= share * links[k - 1]
-            sides[k] += share * sides[k - 1]
-        found = np.zeros(count)
-        for k in reversed(range(count)):
-            found[k] = (sides[k] + (links[k] * found[k + 1] if k + 1 < count else 0.0)) / diagonal[k]
-        return found
 
 
 def uneven(seen: Measures, apart: Collection[int] = (), lost: Collection[int] = ()) -> list[Finding]:
@@ -122,52 +58,17 @@ def uneven(seen: Measures, apart: Collection[int] = (), lost: Collection[int] = 
     return [found for steps in steps_of(seen, apart) if (found := _judged(steps, lost)) is not None]
 
 
-def steps_of(seen: Measures, apart: Collection[int] = ()) -> Iterator[Steps]:
-    """The runs of at least `SHORTEST` frames without a cut or a frame that is ``apart``."""
-    frames = seen.frames
-    if len(frames) < SHORTEST:
-        return
-    step = float(seen.end - frames[0].time) / len(frames)
-    walls = [0, *(one.index for one in frames if one.cut and one.index), len(frames)]
-    walls = sorted({*walls, *apart, *(k + 1 for k in apart)})
-    for begin, end in pairwise(walls):
-        if end - begin >= SHORTEST and begin not in apart:
-            yield _steps(frames[begin:end], step)
-
-
-def _steps(frames: Sequence[Measure], step: float) -> Steps:
-    lasts = np.array([float(late.time - early.time) for early, late in pairwise(frames)]) / step
-    moved, width = (np.array([getattr(one, name) for one in frames[1:]]) for name in ("moved", "width"))
-    still = (moved < RESTS * _most(moved)) & (width < NEAR * _most(width)) & (_most(moved) > 2 * MOVES)
-    told = np.array([_told(one) for one in frames[1:-1]])
-    told[still[1:] | still[:-1]] = np.nan
-    return Steps(frames[0].index, np.maximum(lasts, 1e-3), moved, still, told)
-
-
-def _most(values: Numbers) -> Numbers:
-    """The largest of each number and the three on each side."""
-    wide = np.pad(values, 3)
-    most: Numbers = np.lib.stride_tricks.sliding_window_view(wide, 7).max(axis=1)
-    return most
-
-
-def _told(one: Measure) -> float:
-    place = one.place
-    if place.known < KNOWN or place.agreed < AGREED:
-        return float("nan")
-    at = min(max(place.at, 0.05), 0.95)
-    return log((1 - at) / at)
-
-
 def _judged(steps: Steps, lost: Collection[int]) -> Finding | None:
+    rests = steps.rests
     if (found := _pattern(steps)) is not None:
         offsets, sure = found
+        rests = np.diff(offsets) > 1 - LEAST
     else:
         spread, sure, pairs = _unevenness(steps, lost)
         if pairs < PAIRS or spread < SPREAD or sure < SURE:
             return None
         offsets, sure = _smooth(steps), min(0.4 + 0.06 * sure + 0.3 * spread, 0.95)
-    offsets = _settled(steps, offsets)
+    offsets = _settled(steps, offsets, rests)
     last = steps.first + len(offsets) - 1
     return Finding("uneven", steps.first, last, len(offsets), sure, "keep", offsets=tuple(map(float, offsets)))
 
@@ -253,12 +154,13 @@ def _smooth(steps: Steps) -> Numbers:
     return offsets
 
 
-def _settled(steps: Steps, offsets: Numbers) -> Numbers:
+def _settled(steps: Steps, offsets: Numbers, rests: Numbers) -> Numbers:
     """The offsets with none at both ends, in the order of the frames: what rests has the time of the frame before."""
     count = np.arange(len(offsets))
     taper = min(TAPER, len(offsets) // 2)
     early, late = ((1 - place / taper).clip(0, 1) for place in (count, count[::-1]))
-    offsets = (offsets - offsets[0] * early - offsets[-1] * late).clip(-OFFSET_RANGE / 4, OFFSET_RANGE / 4)
-    stamps = np.concatenate([[0.0], np.cumsum(steps.lasts)])
-    times = stamps - offsets
-    return stamps - times
+    offsets = (offsets - offsets[0] * early - offsets[-1] * late).clip(-MOST, MOST)
+    for k, lasts in enumerate(steps.lasts):
+        latest = offsets[k] + lasts
+        offsets[k + 1] = latest if rests[k] else min(offsets[k + 1], latest - LEAST * lasts)
+    return offsets.clip(-OFFSET_RANGE, OFFSET_RANGE)
