@@ -1,7 +1,8 @@
 """Mending: findings become marks, frames left out or put in, other times of frames, and the map of time that sound follows.
 
 Frames to remake are marked as repeats, so that whoever makes frames goes on through their time. Frames that lie unevenly get
-their true times as time stamps, and the frames of the even times are made. Owns what becomes of the duration. Knows nothing of pictures, models or files.
+their true times as time stamps, and the frames of the even times are made. Owns what becomes of the duration. Knows nothing of
+pictures, models or files.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from itertools import pairwise
 from typing import Literal, TypeAlias, get_args
 
 from ...clips.clip import Info
@@ -121,7 +121,9 @@ class Mending:
             time = frame.time if begins else frame.time + self._late(index, stamp)
             if before is not None and not begins:
                 if time < before - SAME * self.step:
-                    raise InputError(f"the true time of frame {index} comes before that of frame {index - 1}: offsets may grow by 1")
+                    raise InputError(
+                        f"the true time of frame {index} comes before that of frame {index - 1}: offsets may grow by 1"
+                    )
                 if time < before + SAME * self.step:
                     frame = replace(frame, repeat=True)
                 if frame.repeat:
@@ -262,7 +264,9 @@ class Mending:
 
     def _gone(self, at: Fraction) -> Fraction:
         """How much time is left out before ``at``."""
-        gone = [self._end(one) - self._time(one) for one in self.findings if one.action in ("cut", "drop") and self._time(one) < at]
+        gone = [
+            self._end(one) - self._time(one) for one in self.findings if one.action in ("cut", "drop") and self._time(one) < at
+        ]
         return sum(gone, Fraction(0))
 
     def _eases(self) -> tuple[Ease, ...]:

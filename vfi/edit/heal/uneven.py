@@ -21,7 +21,7 @@ from .steps import Numbers, Steps, steps_of
 PAIRS = 8
 """The fewest pairs of neighbouring frames whose places are known."""
 
-SPREAD = 0.14
+SPREAD = 0.2
 """Least spread of the logarithms of steps, beyond smooth motion and the error of measuring."""
 
 SURE = 2.5
@@ -30,11 +30,24 @@ SURE = 2.5
 RATES = (12, 15, 16, 18, 20, 24, 25, 30, 48, 50, 60)
 """Frame rates that clips are changed from and to; NTSC rates have the same ratios."""
 
-PERIOD = 8
-"""The longest period of a pattern, in frames of the clip."""
+PERIOD = 15
+"""The longest period of a pattern, in frames of the clip; that of repeats, which are plain to see, may be longer."""
+
+PULLED = Fraction(2, 5)
+"""Film shown at 60 a second, each picture twice or three times. Drawn animation holds its pictures so long too, but not in
+turn, so that more periods must be seen."""
 
 EXPLAINED = 0.6
 """Least share of the unevenness that a pattern explains."""
+
+WILD = 1.5
+"""No frame counts as further from even, as a logarithm."""
+
+UNEVEN = 0.04
+"""Least mean square of the logarithms of how far frames are from even, for a pattern without repeats."""
+
+FEW = 0.1
+"""Most repeats, as a share of the frames, where a pattern has none."""
 
 TURNS = 2.5
 """How many periods of a pattern must be seen."""
@@ -85,7 +98,7 @@ def _unevenness(steps: Steps, lost: Collection[int]) -> tuple[float, float, int]
         for near in (k - 1, k):
             if 0 <= near - steps.first - 1 < len(off):
                 off[near - steps.first - 1] = np.nan
-    early, late = off[:-1].clip(-1.5, 1.5), off[1:].clip(-1.5, 1.5)
+    early, late = off[:-1].clip(-WILD, WILD), off[1:].clip(-WILD, WILD)
     known = ~np.isnan(early + late)
     pairs = int(known.sum())
     if not pairs:
@@ -98,7 +111,9 @@ def _unevenness(steps: Steps, lost: Collection[int]) -> tuple[float, float, int]
 def ratios() -> tuple[Fraction, ...]:
     """Frames of the source per frame of the clip, of all changes of rate that leave an uneven pattern."""
     found = {Fraction(old, new) for old in RATES for new in RATES}
-    return tuple(sorted(one for one in found if 1 < one.denominator <= PERIOD and Fraction(1, 2) < one < 4))
+    longest = {one: PERIOD if one > 1 else max(RATES) for one in found}
+    known = (one for one in found if 1 < one.denominator <= longest[one] and Fraction(1, 2) < one < 4)
+    return tuple(sorted([*known, PULLED]))
 
 
 def _pattern(steps: Steps) -> tuple[Numbers, float] | None:
@@ -109,20 +124,21 @@ def _pattern(steps: Steps) -> tuple[Numbers, float] | None:
     known = ~np.isnan(off)
     count = np.arange(steps.frames)
     best: tuple[float, Numbers, Fraction] | None = None
-    size = float((off[known].clip(-1.5, 1.5) ** 2).sum())
+    size = float((off[known].clip(-WILD, WILD) ** 2).sum())
+    moves = steps.rests.mean() < FEW and size > UNEVEN * known.sum()
     for ratio in ratios():
-        if steps.frames < TURNS * ratio.denominator:
+        if steps.frames < (3 if ratio == PULLED else 1) * TURNS * ratio.denominator:
             continue
         for phase in range(ratio.denominator):
             source = (count * ratio.numerator + phase) // ratio.denominator
             whole = np.diff(source)
             if ratio < 1:
                 score = _like(steps, whole == 0)
-            elif known.sum() < max(PAIRS, TURNS * ratio.denominator / 2) or steps.rests.mean() > 0.1 or size < 0.04 * known.sum():
+            elif not moves or known.sum() < max(PAIRS, TURNS * ratio.denominator / 2):
                 continue
             else:
                 wanted = np.diff(np.log(whole))
-                score = 1 - float(((off - wanted)[known].clip(-1.5, 1.5) ** 2).sum()) / size
+                score = 1 - float(((off - wanted)[known].clip(-WILD, WILD) ** 2).sum()) / size
             if best is None or score > best[0]:
                 best = score, source - source[0], ratio
     if best is None or best[0] < EXPLAINED:
