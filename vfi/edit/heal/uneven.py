@@ -52,6 +52,9 @@ FEW = 0.1
 TURNS = 2.5
 """How many periods of a pattern must be seen."""
 
+REST = 0.1
+"""Spread of the logarithms of steps in time from which a pattern leaves something unexplained."""
+
 AROUND = 7
 """Frames on each side that say what smooth motion is."""
 
@@ -77,7 +80,7 @@ def _judged(steps: Steps, lost: Collection[int]) -> Finding | None:
         offsets, sure = found
         rests = np.diff(offsets) > 1 - LEAST
     else:
-        spread, sure, pairs = _unevenness(steps, lost)
+        spread, sure, pairs = _unevenness(steps, steps.off, lost)
         if pairs < PAIRS or spread < SPREAD or sure < SURE:
             return None
         offsets, sure = _smooth(steps), min(0.4 + 0.06 * sure + 0.3 * spread, 0.95)
@@ -86,14 +89,14 @@ def _judged(steps: Steps, lost: Collection[int]) -> Finding | None:
     return Finding("uneven", steps.first, last, len(offsets), sure, "keep", offsets=tuple(map(float, offsets)))
 
 
-def _unevenness(steps: Steps, lost: Collection[int]) -> tuple[float, float, int]:
+def _unevenness(steps: Steps, off: Numbers, lost: Collection[int] = ()) -> tuple[float, float, int]:
     """The spread of the logarithms of steps in time, in how many standard errors it differs from none, and from how many
-    pairs of frames that is known.
+    pairs of frames that is known, if the frames are ``off`` from even as `Steps.off` says.
 
     A step that takes longer makes the frame before it early and the one after it late. Errors of measuring do not know
     of one another, and speed that changes makes neighbours early or late alike.
     """
-    off = steps.off.copy()
+    off = off.copy()
     for k in lost:
         for near in (k - 1, k):
             if 0 <= near - steps.first - 1 < len(off):
@@ -105,6 +108,11 @@ def _unevenness(steps: Steps, lost: Collection[int]) -> tuple[float, float, int]
         return 0.0, 0.0, 0
     shared, size = -(early[known] * late[known]).mean(), (early[known] ** 2 + late[known] ** 2).mean() / 2
     return sqrt(max(shared, 0.0)), float(shared * sqrt(pairs) / max(size, 1e-9)), pairs
+
+
+def _is_uneven(steps: Steps, off: Numbers) -> bool:
+    spread, sure, _ = _unevenness(steps, off)
+    return spread > REST and sure > SURE
 
 
 @cache
@@ -137,8 +145,10 @@ def _pattern(steps: Steps) -> tuple[Numbers, float] | None:
             elif not moves or known.sum() < max(PAIRS, TURNS * ratio.denominator / 2):
                 continue
             else:
-                wanted = np.diff(np.log(whole))
-                score = 1 - float(((off - wanted)[known].clip(-WILD, WILD) ** 2).sum()) / size
+                left = off - np.diff(np.log(whole))
+                score = 1 - float((left[known].clip(-WILD, WILD) ** 2).sum()) / size
+                if score > EXPLAINED and _is_uneven(steps, left):  # part of another pattern
+                    continue
             if best is None or score > best[0]:
                 best = score, source - source[0], ratio
     if best is None or best[0] < EXPLAINED:
@@ -151,7 +161,7 @@ def _like(steps: Steps, rests: Numbers) -> float:
     """How well a pattern says which steps rest: 1 if it names them all and no others."""
     both = (rests & steps.rests).sum()
     named = 2 * float(both) / max(float(rests.sum() + steps.rests.sum()), 1.0)
-    spread, _, _ = _unevenness(steps, ())
+    spread, _, _ = _unevenness(steps, steps.off)
     return (named - 0.8) / 0.2 if both >= TURNS and spread < SPREAD else 0.0
 
 
@@ -167,7 +177,7 @@ def _smooth(steps: Steps) -> Numbers:
         terms = np.stack([np.ones_like(away), away, away**2], axis=1)
         (place, speed, _), *_ = np.linalg.lstsq(terms * weights[:, None], (path[near] - path[k]) * weights, rcond=None)
         offsets[k] = place / max(speed, 0.25 * lengths[near][:-1].mean(), 1e-6)
-    return offsets
+    return offsets.clip(-MOST, MOST)
 
 
 def _settled(steps: Steps, offsets: Numbers, rests: Numbers) -> Numbers:
@@ -175,7 +185,7 @@ def _settled(steps: Steps, offsets: Numbers, rests: Numbers) -> Numbers:
     count = np.arange(len(offsets))
     taper = min(TAPER, len(offsets) // 2)
     early, late = ((1 - place / taper).clip(0, 1) for place in (count, count[::-1]))
-    offsets = (offsets - offsets[0] * early - offsets[-1] * late).clip(-MOST, MOST)
+    offsets = offsets - offsets[0] * early - offsets[-1] * late
     for k, lasts in enumerate(steps.lasts):
         latest = offsets[k] + lasts
         offsets[k + 1] = latest if rests[k] else min(offsets[k + 1], latest - LEAST * lasts)
