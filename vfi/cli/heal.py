@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Action, ArgumentParser, Namespace, _SubParsersAction
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
@@ -17,21 +16,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..clips.clip import Reader, Staged
+from ..clips.clip import Staged
 from ..core import InputError
-from ..edit.find import Finder
-from ..edit.heal.findings import KINDS, Finding, of_kinds
-from ..edit.heal.judge import findings
-from ..edit.heal.measures import Measures
+from ..edit.heal.findings import KINDS, Finding, of_kinds, retimed
 from ..edit.heal.mend import DURATIONS
 from ..edit.plan import Output, Plan
 from . import batch
 from .arguments import add_input, argument, clip_source, names
 from .files import add_overwrite
-from .mended import make_mended
+from .mended import EVEN, IS_EVEN, looked_through, make_mended
 from .model_options import home_of
 from .output import BROKEN, Settings, add_audio, add_options
-from .progress import tracked
 from .report import console_for_people
 from .shot_options import read_plan
 
@@ -88,6 +83,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         choices=("spread", "drop"),
         help="repeated frames: spread motion over them (the default), or drop them, and the clip lasts less",
     )
+    group.add_argument("--even", action="store_true", help=f"{EVEN}; every frame of such a shot may be a new one")
     add_audio(parser)
     add_options(parser)
     parser.set_defaults(run=run)
@@ -101,9 +97,11 @@ def run(args: Namespace) -> int:
         return _list(args)
     settings = Settings.of(args)
     reader = source.open(home_of(settings.device))
-    given = _found(reader) if args.plan is None else read_plan(args.plan)
+    given = looked_through(reader) if args.plan is None else read_plan(args.plan)
     plan = _asked(given, args)
     reader.notes.extend(plan.notes() if plan.mending.findings else ["nothing is to be mended: all frames are copied"])
+    if args.even and not any(one.action == "retime" for one in plan.findings):
+        reader.notes.append(IS_EVEN)
     kept = {one.kind for one in plan.findings}
     if left := [one for one in given.findings if one.kind not in kept]:
         kinds = ", ".join(sorted({one.kind for one in left}))
@@ -114,15 +112,6 @@ def run(args: Namespace) -> int:
     return make_mended(clip, plan.mending, asked, settings, decisions, source=source, audio=args.audio)
 
 
-def _found(reader: Reader) -> Plan:
-    """The plan of a clip, with its findings."""
-    seen, finder = Measures(), Finder(thorough=True)
-    frames = tracked(reader, "looking at the clip", reader.info.frames, console_for_people())
-    deque(seen.take(finder.marks(frames)), maxlen=0)
-    plan = finder.plan(reader.info.rate, Output(times=1))
-    return plan.with_findings(findings(seen))
-
-
 def _asked(plan: Plan, args: Namespace) -> Plan:
     """The plan with the findings and the treatment that the options ask for."""
     only = None if args.only is None else list(chain.from_iterable(args.only))
@@ -131,6 +120,8 @@ def _asked(plan: Plan, args: Namespace) -> Plan:
         some = tuple(
             replace(one, action=args.repeats) if one.kind == "repeat" and one.action != "keep" else one for one in some
         )
+    if args.even:
+        some = retimed(some)
     return replace(plan, findings=some, duration=args.duration or plan.duration)
 
 
@@ -139,7 +130,7 @@ def _list(args: Namespace) -> int:
     reader = source.open()
     staged = None if args.plan is None else Staged(args.plan)
     try:
-        plan = _asked(_found(reader), args)
+        plan = _asked(looked_through(reader), args)
         if staged is not None:
             staged.filled(plan.to_json().encode())
     finally:

@@ -5,7 +5,7 @@ Owns what borders, pulses and drift are found in, and the smoothing they share. 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
@@ -37,8 +37,8 @@ AT_ONCE = 4096
 
 @dataclass(frozen=True, eq=False)
 class Course:
-    """The shot that begins with frame ``first``: the change of light before each of its n frames, as logarithms, ``steps`` [n,3],
-    and that of its parts, ``parts`` [n,parts,3], NaN where they tell nothing. The first change is 0."""
+    """The shot that begins with frame ``first``: the change of light before each of its n frames, as logarithms, ``steps``
+    [n,3], and that of its parts, ``parts`` [n,parts,3], NaN where they tell nothing. The first change is 0."""
 
     first: int
     steps: Picture
@@ -101,8 +101,8 @@ def _course(frames: Sequence[Measure]) -> Course:
 def agreed(whole: Picture, parts: Picture, along: Picture) -> float:
     """The share of the parts whose light changes as that of the whole does: what the light of a scene seldom does.
 
-    Changes are [n,3] and [n,parts,3]; compared is what of them lies ``along`` [n,3], added up. Parts that tell less than half of
-    it do not count; if none tells, none agrees.
+    Changes are [n,3] and [n,parts,3]; compared is what of them lies ``along`` [n,3], added up. Parts that tell less than half
+    of it do not count; if none tells, none agrees.
     """
     tells = np.isfinite(parts).all(axis=2)
     theirs = np.einsum("npc,nc->p", np.nan_to_num(parts), along)

@@ -11,13 +11,15 @@ from .borders import borders, steps_of
 from .course import calm, courses
 from .drifts import drifts
 from .ends import ends
-from .findings import Finding, ordered
+from .findings import BETWEEN, Finding, ordered
 from .gaps import gaps
 from .lights import lights
 from .measures import Measure, Measures
 from .outliers import Odd
 from .pulses import offsets_of, pulses
 from .repeats import repeats
+from .speeds import joined, speed_steps
+from .uneven import uneven
 
 
 def findings(seen: Measures) -> tuple[Finding, ...]:
@@ -33,7 +35,13 @@ def findings(seen: Measures) -> tuple[Finding, ...]:
     odd = [one for one in seen.odd if one.kind != "corrupt"]
     unlike = _marked(len(frames), [*light, *junk, *odd])
     busy = [one or other for one, other in zip(unlike, _marked(len(frames), held), strict=True)]
-    found = ordered([*light, *held, *junk, *gaps(plain, busy), *_courses(calm(plain, unlike))])
+    lost = gaps(plain, busy)
+    apart = {k for one in (*light, *junk, *held) if one.kind != "repeat" for k in range(one.first, one.last + 1)}
+    moving, jumps = replace(seen, frames=plain), {one.first for one in lost}
+    lit = calm(plain, unlike)
+    steps = borders(lit)
+    bordered = joined(steps, speed_steps(moving, apart, jumps))
+    found = ordered([*light, *held, *junk, *lost, *bordered, *_courses(lit, steps), *uneven(moving, apart, jumps)])
     return tuple(replace(one, start=frames[one.first].time, end=_end(seen, one)) for one in found)
 
 
@@ -45,19 +53,18 @@ def _marked(length: int, runs: Sequence[Finding | Odd]) -> list[bool]:
     return marked
 
 
-def _courses(frames: Sequence[Measure]) -> list[Finding]:
-    """What is wrong with the course of light: first its borders, then, without their steps, its pulses, and without these its
-    drift."""
-    found = borders(frames)
+def _courses(frames: Sequence[Measure], borders: Sequence[Finding]) -> list[Finding]:
+    """What is wrong with the course of light: without the steps of its borders, its pulses, and without these its drift."""
+    found: list[Finding] = []
     for course in courses(frames):
-        steady = course.less(steps_of(course, found))
+        steady = course.less(steps_of(course, borders))
         beats = pulses(steady)
         found += [*beats, *drifts(steady.less(offsets_of(course, beats)))]
     return found
 
 
 def _end(seen: Measures, one: Finding) -> Fraction:
-    """When the last frame of a finding ends; of missing frames, when the gap does."""
-    if one.kind == "missing":
+    """When the last frame of a finding ends; of what lies between two frames, when that is."""
+    if one.kind in BETWEEN:
         return seen.frames[one.first].time
     return seen.frames[one.last + 1].time if one.last + 1 < len(seen.frames) else seen.end
