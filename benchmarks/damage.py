@@ -274,8 +274,12 @@ def evened(clip: Clip, broken: Clip, found: Sequence[Finding]) -> float:
     lit = [one for one in found if one.action == "regrade"]
     mends = mending(lit, "keep", frames=len(broken), begin=Fraction(0), lasts=len(broken) / RATE)
     made = [frame.rgb.movedim(0, -1).numpy() for frame in mends.frames(frames_of(broken))]
-    before, after = (np.mean([(_light(one) - _light(two)) ** 2 for one, two in zip(clip, way)]) for way in (broken, made))
+    before, after = (_unlike(clip, way) for way in (broken, made))
     return float(10 * np.log10(before / max(after, 1e-6)))
+
+
+def _unlike(clip: Clip, other: Clip) -> float:
+    return float(np.mean([(_light(one) - _light(two)) ** 2 for one, two in zip(clip, other, strict=True)]))
 
 
 def _light(picture: np.ndarray) -> np.ndarray:

@@ -17,9 +17,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..clips.clip import Staged
+from ..clips.images import read_image
 from ..core import InputError
+from ..edit.heal.drifts import Anchor, anchored
 from ..edit.heal.findings import KINDS, Finding, of_kinds, retimed
 from ..edit.heal.mend import DURATIONS
+from ..edit.heal.pictures import thumbnail
 from ..edit.plan import Output, Plan
 from . import batch
 from .arguments import add_input, argument, clip_source, names
@@ -47,10 +50,12 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     """Declare ``heal``."""
     parser = subparsers.add_parser(
         "heal",
-        help="find and mend flashes, corrupt, missing, repeated and frozen frames",
+        help="find and mend flashes, corrupt, missing, repeated and frozen frames, drift and pulses of light, chunk borders",
         description="Find what generators, cutters and encoders broke, and mend it: flashes, dark and corrupt frames are "
         "remade from the frames around them, missing frames are made, motion goes on through repeats, frozen and junk frames "
-        "at the ends are cut off. All other frames are copied. --list only says what would be done.",
+        "at the ends are cut off. Drift and pulses of brightness and colour are taken out. A step of light or speed at the "
+        "border of two chunks is spread over the frames around it. All other frames are copied. --list only says what would be "
+        "done.",
     )
     add_input(parser)
     clip = parser.add_argument(
@@ -84,6 +89,12 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         help="repeated frames: spread motion over them (the default), or drop them, and the clip lasts less",
     )
     group.add_argument("--even", action="store_true", help=f"{EVEN}; every frame of such a shot may be a new one")
+    group.add_argument(
+        "--anchor",
+        metavar="first|median|PICTURE",
+        help="drift: regrade the frames of a shot to the light of its first frame (the default), to its median, or to the light "
+        "of a picture",
+    )
     add_audio(parser)
     add_options(parser)
     parser.set_defaults(run=run)
@@ -96,8 +107,18 @@ def run(args: Namespace) -> int:
     if args.list:
         return _list(args)
     settings = Settings.of(args)
+    anchor = _anchor(args.anchor)
+    if args.plan is not None and not isinstance(anchor, str):
+        raise InputError(
+            "--anchor with a picture was given beside --plan: the plan holds the light already, drop one of the two"
+        )
     reader = source.open(home_of(settings.device))
-    given = looked_through(reader) if args.plan is None else read_plan(args.plan)
+    if args.plan is None:
+        given = looked_through(reader, anchor=anchor)
+    else:
+        given = read_plan(args.plan)
+        if args.anchor is not None:
+            given = replace(given, findings=anchored(given.findings, anchor))
     plan = _asked(given, args)
     reader.notes.extend(plan.notes() if plan.mending.findings else ["nothing is to be mended: all frames are copied"])
     if args.even and not any(one.action == "retime" for one in plan.findings):
@@ -125,12 +146,23 @@ def _asked(plan: Plan, args: Namespace) -> Plan:
     return replace(plan, findings=some, duration=args.duration or plan.duration)
 
 
+def _anchor(given: str | None) -> Anchor:
+    """The light that drift is measured from, as ``--anchor`` gives it. Raises `InputError` if its picture cannot be read."""
+    if given is None or given == "first":
+        return "first"
+    if given == "median":
+        return "median"
+    red, green, blue = thumbnail(read_image(given)).mean(axis=(0, 1)).tolist()
+    return red, green, blue
+
+
 def _list(args: Namespace) -> int:
     source = clip_source(args)
+    anchor = _anchor(args.anchor)
     reader = source.open()
     staged = None if args.plan is None else Staged(args.plan)
     try:
-        plan = _asked(looked_through(reader), args)
+        plan = _asked(looked_through(reader, anchor=anchor), args)
         if staged is not None:
             staged.filled(plan.to_json().encode())
     finally:

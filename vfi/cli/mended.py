@@ -11,6 +11,7 @@ from ..clips.open import ClipSource
 from ..clips.video.sound import Audio
 from ..core import InputError
 from ..edit.find import Finder
+from ..edit.heal.drifts import Anchor, anchored
 from ..edit.heal.findings import of_kinds
 from ..edit.heal.judge import findings
 from ..edit.heal.measures import Measures
@@ -30,15 +31,19 @@ IS_EVEN = "no uneven motion was found: all frames stay at their times"
 """Said where ``--even`` changes nothing."""
 
 
-def looked_through(reader: Reader, finder: Finder | None = None, only: Collection[str] | None = None) -> Plan:
+def looked_through(
+    reader: Reader, finder: Finder | None = None, only: Collection[str] | None = None, anchor: Anchor = "first"
+) -> Plan:
     """The plan of a clip with its findings, or those of the kinds ``only``, from a pass of its own.
 
-    ``finder`` says how cuts and repeats are handled.
+    ``finder`` says how cuts and repeats are handled; drift is measured from ``anchor``.
     """
     seen, finder = Measures(), finder or Finder(thorough=True)
     frames = tracked(reader, "looking at the clip", reader.info.frames, console_for_people())
     deque(seen.take(finder.marks(frames)), maxlen=0)
-    return finder.plan(reader.info.rate, Output(times=1)).with_findings(of_kinds(findings(seen), only))
+    return finder.plan(reader.info.rate, Output(times=1)).with_findings(
+        anchored(of_kinds(findings(seen), only), anchor, seen.frames)
+    )
 
 
 def make_mended(

@@ -6,10 +6,16 @@ measured from, its anchor. Knows nothing of pictures.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Literal, TypeAlias
+
 import numpy as np
 
+from ...core import InputError
 from .course import FADE, Course, agreed, changes, level, lights
-from .findings import Finding
+from .findings import LIGHT_RANGE, Finding, Light
+from .measures import Measure
 from .pictures import Picture
 
 HALF = 16
@@ -72,3 +78,30 @@ def _sure(way: Picture, parts: Picture, least: float) -> float:
     if travelled * ONE_WAY > 1 or fastest > FAST or same < SAME:
         return 0.0
     return min(0.4 + 0.3 * min(strength - 1, 1.0) + 0.3 * (same - SAME) / (1 - SAME), 0.95)
+
+
+Anchor: TypeAlias = Literal["first", "median"] | Light
+"""The light that a drift is measured from: that of its first frame, its median, or that of a picture, its mean colour, each
+channel from 0 to 255."""
+
+
+def anchored(found: Iterable[Finding], anchor: Anchor, frames: Sequence[Measure] = ()) -> tuple[Finding, ...]:
+    """The findings, the light of drift measured from ``anchor``. For the light of a picture the ``frames`` of the clip are
+    needed. Raises `InputError` if a picture is too bright or too dark for that."""
+    return tuple(replace(one, light=_from(one, anchor, frames)) if one.kind == "drift" else one for one in found)
+
+
+def _from(one: Finding, anchor: Anchor, frames: Sequence[Measure]) -> tuple[Light, ...]:
+    light = np.array(one.light)
+    if anchor == "first":
+        return lights(light - light[0])
+    if anchor == "median":
+        return lights(light - np.median(light, axis=0))
+    wanted, shown = (np.log(np.maximum(mean, 1.0)) for mean in (np.array(anchor, dtype=float), frames[one.first].mean))
+    light += shown - wanted - light[0]
+    if np.abs(light).max() > LIGHT_RANGE:
+        raise InputError(
+            f"the light of the anchor is {float(np.exp(np.abs(light).max())):.0f} times that of frames from {one.first} on, or "
+            f"their light is that of it: at most {np.exp(LIGHT_RANGE):.0f} times can be made even"
+        )
+    return lights(light)
