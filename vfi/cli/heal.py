@@ -92,8 +92,8 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     group.add_argument(
         "--anchor",
         metavar="first|median|PICTURE",
-        help="drift: regrade the frames of a shot to the light of its first frame (the default), to its median, or to the light "
-        "of a picture",
+        help="drift: regrade the frames of a shot to the light of its first frame (the default), to its median, or to the "
+        "light of a picture",
     )
     add_audio(parser)
     add_options(parser)
@@ -109,9 +109,7 @@ def run(args: Namespace) -> int:
     settings = Settings.of(args)
     anchor = _anchor(args.anchor)
     if args.plan is not None and not isinstance(anchor, str):
-        raise InputError(
-            "--anchor with a picture was given beside --plan: the plan holds the light already, drop one of the two"
-        )
+        raise InputError("--anchor with a picture was given beside --plan, which holds the light already: drop one of the two")
     reader = source.open(home_of(settings.device))
     if args.plan is None:
         given = looked_through(reader, anchor=anchor)

@@ -14,7 +14,7 @@ import numpy as np
 
 from .findings import Light
 from .measures import Measure
-from .pictures import Picture
+from .pictures import PARTS, Picture
 
 SHORTEST = 12
 """Frames of the shortest shot whose course is judged."""
@@ -90,8 +90,7 @@ def courses(frames: Sequence[Measure]) -> list[Course]:
 
 
 def _course(frames: Sequence[Measure]) -> Course:
-    many = max((len(one.parts) for one in frames if one.parts is not None), default=0)
-    nothing = np.full((many, 3), np.nan)
+    nothing = np.full((PARTS * PARTS, 3), np.nan)
     steps = np.array([(0.0, 0.0, 0.0), *(one.gain for one in frames[1:])])
     parts = np.array([nothing * 0, *(nothing if one.parts is None else one.parts for one in frames[1:])])
     parts[0] = 0
