@@ -31,7 +31,7 @@ FAR = 0.2
 """Largest step of a channel: the light of a scene changes more."""
 
 STEADY = 0.2
-"""Share of the step by which the light of both sides may go up and down."""
+"""Share of the step by which the light of both sides may go up and down, in most frames: some may pulse."""
 
 SMEAR = 0.2
 """Share of the main step from which the changes beside it belong to it."""
@@ -94,7 +94,7 @@ def _step(course: Course, light: Picture, k: int) -> Picture | None:
     if min(here[BLUR, main], here[:, main].sum(), key=lambda change: change / step[main]) / step[main] < SUDDEN:
         return None
     for side in (light[max(k - BLUR - SIDE, 0) : k - BLUR], light[k + BLUR : k + BLUR + SIDE]):
-        if _size(_straightened(side).std(axis=0)) > STEADY * size:
+        if _size(1.48 * np.median(np.abs(_straightened(side)), axis=0)) > STEADY * size:
             return None
     parts = course.parts[k : k + 1] - usual
     return step if agreed(here[BLUR][None], parts, here[BLUR][None]) >= SAME else None

@@ -31,7 +31,7 @@ LENGTH = 96
 """Frames; in longer shots the errors of steps add up, and a drift must be larger."""
 
 ONE_WAY = 0.6
-"""Least share of all changes that is left at the farthest frame: what goes to and fro is no drift."""
+"""Least share of all changes that is left at the farthest frame, and of these at the end: what goes to and fro is no drift."""
 
 SPAN = 8
 """Frames within which at most `FAST` of a drift may happen: light that changes at once is none."""
@@ -71,11 +71,11 @@ def _sure(way: Picture, parts: Picture, least: float) -> float:
     if strength < 1:
         return 0.0
     far, steps = way[end], changes(way)[: end + 1]
-    along = way[: end + 1] @ far / (far @ far)
-    travelled = float(np.abs(steps @ far).sum()) / float(far @ far)
-    fastest = float((along[SPAN:] - along[:-SPAN]).max()) if end >= SPAN else 1.0
+    along = way @ far / (far @ far)
+    travelled = float(np.abs(np.diff(along[: end + 1])).sum())
+    fastest = float((along[SPAN : end + 1] - along[: end + 1 - SPAN]).max()) if end >= SPAN else 1.0
     same = agreed(steps, parts[: end + 1], np.broadcast_to(far, steps.shape))
-    if travelled * ONE_WAY > 1 or fastest > FAST or same < SAME:
+    if travelled * ONE_WAY > 1 or along[end:].min() < ONE_WAY or fastest > FAST or same < SAME:
         return 0.0
     return min(0.4 + 0.3 * min(strength - 1, 1.0) + 0.3 * (same - SAME) / (1 - SAME), 0.95)
 
