@@ -101,7 +101,7 @@ def test_steps_pulses_and_drift_are_told_apart():
     light = LIGHT["brighter"][1] + LIGHT["every eighth"][1] + 0.05 * (PLACES >= 33)[:, None]
     some = found(measured(light))
     assert [one.kind for one in some] == ["border", "pulse", "drift"]
-    total = np.array(some[1].light) + some[2].light + np.outer(PLACES >= some[0].first, some[0].light[0])
+    total = np.array(some[1].light) + some[2].light + np.outer(some[0].first <= PLACES, some[0].light[0])
     assert np.abs(light - total).max() < 0.02
 
 
