@@ -117,6 +117,8 @@ def test_what_is_kept_is_not_graded_and_marks_stay():
     out = list(mended(kept, flash).frames(frames))
     assert all(one.rgb is old.rgb for one, old in zip(out, frames, strict=True))
     assert [k for k, one in enumerate(out) if one.repeat] == [9]
+    assert not mended(kept, flash).regrades
+    assert mended(course("border", 9, [DIM], "bridge")).regrades
     graded = list(mended(course("drift", 0, [DIM] * 48), flash).frames(frames))
     assert [k for k, one in enumerate(graded) if one.repeat] == [9]
 

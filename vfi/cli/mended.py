@@ -60,11 +60,13 @@ def make_mended(
     """Make the clip that is asked for from ``clip``, whose frames are ``mended`` already, and return the exit code.
 
     Sound follows frames that are left out and time that is put in, unless it is copied. Raises `InputError` for several
-    processes where frames are left out, put in or moved: they read the clip in pieces.
+    processes where frames are left out, put in, moved or regraded: they read the clip themselves, in pieces.
     """
     timing = mended.timing(asked)
-    if crew.several and (mended.changes_time or mended.moves_frames):
-        raise InputError("the plan leaves frames out, puts them in or moves them: it cannot be combined with several processes")
+    if crew.several and (mended.changes_time or mended.moves_frames or mended.regrades):
+        raise InputError(
+            "the plan leaves frames out, puts them in, moves or regrades them: it cannot be combined with several processes"
+        )
     if not mended.changes_time:
         return make_clip(clip, timing, settings, decisions, source=source, audio=audio, crew=crew)
     if (extras := source.extras()) is not None and (note := extras.left_out()) is not None:

@@ -76,6 +76,11 @@ class Mending:
         """Whether frames get other times, at which no output may lie."""
         return any(one.action == "retime" or (one.action == "bridge" and one.speed != 1) for one in self.findings)
 
+    @property
+    def regrades(self) -> bool:
+        """Whether frames get other light."""
+        return any(one.light and one.action in ("regrade", "bridge") for one in self.findings)
+
     def frames(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The frames of the clip, mended as far as that needs no new pictures; the rest is marked.
 
