@@ -282,9 +282,9 @@ TWO: dict[str, Breaks] = {
 
 def relit_course(kind: str, gains: Callable[[int, random.Random], np.ndarray]) -> Breaks:
     """All frames in another light: ``gains`` [n,1] or [n,3] multiply the codes of a clip of n frames. A border lies where they
-    change most."""
+    change most; where that is, is left to chance."""
 
-    def breaks(clip: Clip, dice: random.Random) -> Broken:
+    def breaks(clip: Clip, dice: random.Random, at: int | None = None) -> Broken:
         made = _whole(clip)
         lit = np.broadcast_to(gains(len(clip), dice), (len(clip), 3))
         made.frames = [(one * gain).round().clip(0, 255).astype(np.uint8) for one, gain in zip(clip, lit, strict=True)]
