@@ -34,7 +34,7 @@ STEADY = 0.2
 """Share of the step by which the light of both sides may go up and down, in most frames: some may pulse."""
 
 SMEAR = 0.2
-"""Share of the main step from which the changes beside it belong to it."""
+"""Share of the main step from which the changes right beside it belong to it."""
 
 SUDDEN = 0.6
 """Least share of the step that comes with one frame, and that is left after `BLUR` frames: pulses return at once."""
@@ -87,7 +87,9 @@ def _step(course: Course, light: Picture, k: int) -> Picture | None:
     here = course.steps[k - BLUR : k + BLUR + 1] - usual
     main = int(np.abs(here[BLUR]).argmax())
     share = here[:, main] / here[BLUR, main]
-    step: Picture = here[share >= SMEAR].sum(axis=0)
+    apart = np.flatnonzero(share < SMEAR)
+    begin, end = max(apart[apart < BLUR], default=-1) + 1, min(apart[apart > BLUR], default=len(here))
+    step: Picture = here[begin:end].sum(axis=0)
     size = _size(step)
     if not STEP < size < FAR or np.abs(share).argmax() != BLUR:
         return None
