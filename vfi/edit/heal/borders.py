@@ -80,11 +80,11 @@ def _sure(step: Picture) -> float:
 
 def _step(course: Course, light: Picture, k: int) -> Picture | None:
     """The step before frame ``k`` of a course, if there is one that stays."""
-    if _size(course.steps[k]) < STEP / 2:
-        return None
     near = np.r_[max(k - BLUR - SIDE, 1) : k - BLUR, k + BLUR + 1 : min(k + BLUR + SIDE + 1, len(course))]
     usual = np.median(course.steps[near], axis=0)
     here = course.steps[k - BLUR : k + BLUR + 1] - usual
+    if _size(here[BLUR]) < STEP / 2:
+        return None
     main = int(np.abs(here[BLUR]).argmax())
     share = here[:, main] / here[BLUR, main]
     apart = np.flatnonzero(share < SMEAR)

@@ -153,7 +153,7 @@ def light_of(earlier: Picture, here: Picture, flow: Picture) -> tuple[Gain, Pict
         )
     ]
     red, green, blue = np.nan_to_num(_ratio(moved[tells], here[tells])).tolist()
-    return (red, green, blue), np.float32(parts)
+    return (red, green, blue), np.array(parts, dtype=np.float32)
 
 
 def _ratio(old: Picture, new: Picture) -> Picture:
