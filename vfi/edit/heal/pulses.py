@@ -17,7 +17,7 @@ from .pictures import Picture
 HALF = 24
 """Frames on each side that say what the even course is: more than the period of any pulse."""
 
-MOST = 240
+MOST = 96
 """Frames of a longer shot that are judged at once: light may pulse in a part of it."""
 
 STRENGTH = 0.007
