@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-PATH = Path(__file__).parents[2] / "benchmarks" / "damage.py"
-SPEC = importlib.util.spec_from_file_location("damage", PATH)
-assert SPEC is not None
-assert SPEC.loader is not None
-damage = importlib.util.module_from_spec(SPEC)
-sys.modules["damage"] = damage
-SPEC.loader.exec_module(damage)
+from benchmarks import damage
 
-CLIP = [np.full((40, 60, 3), 40 + 4 * k, np.uint8) for k in range(32)]
+CLIP = [np.full((40, 60, 3), 41 + 4 * k, np.uint8) for k in range(40)]
+ALL = {**damage.DAMAGE, **damage.TWO}
 
 
-@pytest.mark.parametrize("name", damage.DAMAGE)
+@pytest.mark.parametrize("name", ALL)
 def test_what_is_not_damaged_is_the_clip(name: str):
-    broken = damage.DAMAGE[name](CLIP, random.Random(1))
-    assert broken.truth
+    broken = ALL[name](CLIP, random.Random(1))
+    assert [one.kind for one in broken.truth if one.kind == name.split()[0]]
     assert len(broken.frames) == len(broken.origin)
     spoilt = {k for one in broken.truth if one.action != "insert" for k in range(one.first, one.last + 1)}
     for k, (picture, origin) in enumerate(zip(broken.frames, broken.origin, strict=True)):
@@ -38,3 +30,24 @@ def test_scores_count():
     score = damage.Score()
     score.add(found, truth, [])
     assert (score.right, score.wrong, score.hit, score.missed) == (1, 1, 1, 1)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("name", damage.TWO)
+def test_two_damages_lie_where_the_truth_says(name: str, seed: int):
+    broken = damage.TWO[name](CLIP, random.Random(seed))
+    one, other = broken.truth
+    assert one.last < other.first
+    for found in broken.truth:
+        if found.kind in ("flash", "dark", "corrupt"):
+            assert all(not np.array_equal(broken.frames[k], CLIP[broken.origin[k]]) for k in range(found.first, found.last + 1))
+        elif found.kind == "missing":
+            before, after = broken.origin[found.first - 1], broken.origin[found.first]
+            assert after - before == found.count + 1
+        elif found.kind == "repeat":
+            assert np.array_equal(broken.frames[found.first], broken.frames[found.first - 1])
+        else:
+            assert found.last == len(broken.frames) - 1
+    if " near " in name:
+        between = other.first - one.last - 1 + (one.kind == "missing")
+        assert between == (3 if "black" in name else 4)

@@ -27,6 +27,22 @@ AGREED = 0.38
 WIDE = 0.28
 """The same for more than one missing frame: flow is less sure there."""
 
+FAINT = 0.1
+"""The same where the differences alone show the gap: fast motion is known less well."""
+
+JUMP = 1.58
+"""How many times as wide as both steps beside it a gap must be, by its difference or by what its fastest tenth moves: of two
+uneven steps one after the other, neither is a gap."""
+
+PLAIN = 1.35
+"""The same for a gap that the differences alone show."""
+
+LEVEL = 1.4
+"""How many times as wide as the narrowest the widest of the two steps on each side of such a gap may be."""
+
+ALIKE = 0.6
+"""How unlike, as a logarithm, the steps on both sides of such a gap may be."""
+
 KNOWN = 0.08
 """Least share of all pixels that must tell."""
 
@@ -52,13 +68,28 @@ def gaps(frames: Sequence[Measure], busy: Sequence[bool]) -> list[Finding]:
         step = exp((_logit(late.at) - _logit(early.at)) / 2)
         lost = bisect_right(STEPS, step)
         agreed = min(early.agreed, late.agreed)
-        if not 1 <= lost < len(STEPS) or agreed < (AGREED if lost == 1 else WIDE):
+        if not 1 <= lost < len(STEPS) or not (_is_even(frames, k - 2) and _is_even(frames, k + 1)):
             continue
-        if not (_is_even(frames, k - 2) and _is_even(frames, k + 1)):
+        if _jump(frames, k) < JUMP or not (agreed >= (AGREED if lost == 1 else WIDE) or _is_plain(frames, k, agreed)):
             continue
         sure = 0.5 + agreed / 4 + min(step - STEPS[0], 1.0) / 4
         found.append(Finding("missing", k, k, lost, min(sure, 1.0), "insert"))
     return found
+
+
+def _jump(frames: Sequence[Measure], k: int) -> float:
+    """How many times as wide as both steps beside it the step to frame ``k`` is."""
+    before, here, after = frames[k - 1 : k + 2]
+    differs = here.width / max(before.width, after.width, 1e-3)
+    return max(differs, here.moved / max(before.moved, after.moved, 1e-3))
+
+
+def _is_plain(frames: Sequence[Measure], k: int, agreed: float) -> bool:
+    """Whether the differences alone show a gap before frame ``k``: the steps around it are alike, and narrower."""
+    around = [frames[j].width for j in (k - 2, k - 1, k + 1, k + 2) if 0 < j < len(frames)]
+    unlike = abs(_logit(frames[k - 1].place.at) + _logit(frames[k].place.at))
+    wider = frames[k].width / max(frames[k - 1].width, frames[k + 1].width, 1e-3)
+    return agreed >= FAINT and unlike < ALIKE and wider >= PLAIN and max(around) <= LEVEL * min(around)
 
 
 def _is_even(frames: Sequence[Measure], k: int) -> bool:

@@ -18,6 +18,9 @@ from .outliers import SHORT, Odd
 BURST = 8
 """Flashes at most this many frames apart belong to what was filmed: lightning and strobes."""
 
+BEAT = 14
+"""Three flashes, each at most this many frames after the one before it, belong to what was filmed: strobes, photographers."""
+
 GRADUAL = 0.3
 """Share of a flash's change of light by which the light may change in the frames beside it."""
 
@@ -28,7 +31,7 @@ UNSTEADY = 0.06
 """Change of light of all channels, as a logarithm, that shows near a flash that the light flickers by itself."""
 
 ALONE = 8
-"""Frames around a corrupt one that must not be odd: fast motion is odd again and again."""
+"""Frames around a corrupt one that must not be odd, but for other faults: fast motion is odd again and again."""
 
 NEWS = 2.5
 """How many times as much of a corrupt frame must be unexplained as is usual around it."""
@@ -39,12 +42,11 @@ NEAR = 5
 
 def lights(frames: Sequence[Measure], odd: Sequence[Odd]) -> list[Finding]:
     """The faults among the ``odd`` runs of a clip."""
-    found = [_finding(one, _certainty(one)) for one in _single(odd) if not _gradual(frames, one)]
+    alone = [one for one in _single(odd) if not _gradual(frames, one)]
     runs = _merged(odd)
-    return [
-        *found,
-        *(_finding(one, _certainty(one)) for one in runs if one.kind == "corrupt" and _is_broken(frames, runs, one)),
-    ]
+    others = [one for one in runs if one not in alone]
+    broken = [one for one in runs if one.kind == "corrupt" and _is_broken(frames, others, one)]
+    return [_finding(one, _certainty(one)) for one in (*alone, *broken)]
 
 
 def _finding(one: Odd, sure: float) -> Finding:
@@ -58,9 +60,22 @@ def _certainty(one: Odd) -> float:
 
 def _single(odd: Sequence[Odd]) -> list[Odd]:
     """The flashes and dark frames that come alone."""
-    runs = [one for one in odd if one.kind != "corrupt"]
-    close = {one.first for pair in pairwise(runs) if pair[1].first - pair[0].last <= BURST for one in pair}
-    return [one for one in runs if one.first not in close]
+    found = []
+    for kind in ("flash", "dark"):
+        found += _alone([one for one in odd if one.kind == kind])
+    return found
+
+
+def _alone(runs: Sequence[Odd]) -> list[Odd]:
+    """The runs, of one kind, that are no burst and no beat."""
+    close = {one.first for pair in pairwise(runs) if _apart(*pair) <= BURST for one in pair}
+    threes = zip(runs, runs[1:], runs[2:], strict=False)
+    beats = {one.first for three in threes if all(_apart(*pair) <= BEAT for pair in pairwise(three)) for one in three}
+    return [one for one in runs if one.first not in close | beats]
+
+
+def _apart(one: Odd, other: Odd) -> int:
+    return other.first - one.last
 
 
 def _gradual(frames: Sequence[Measure], one: Odd) -> bool:

@@ -8,6 +8,7 @@ of pictures.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from itertools import pairwise
 from statistics import median
 
@@ -44,6 +45,9 @@ FROZEN = 3
 
 SPEED = 0.5
 """Share of the usual step with which a frozen end must begin or end: what comes to rest by itself is not frozen."""
+
+MEANT = Fraction(1)
+"""Seconds from which a frozen end is meant: a freeze-frame, or a title that stands."""
 
 AROUND = 6
 """Steps that say what is usual."""
@@ -126,9 +130,10 @@ def _frozen(frames: Sequence[Measure]) -> list[Finding]:
     """The frozen frames at the beginning and the end; of each hold, one frame stays."""
     found = []
     (_, first_end), (last_begin, _) = _shots(frames)[0], _shots(frames)[-1]
-    if ahead := _held(frames[1:first_end]):
+    if (ahead := _held(frames[1:first_end])) and frames[ahead].time - frames[0].time < MEANT:
         found.append(Finding("freeze", 0, ahead - 1, ahead, 0.9, "cut"))
-    if behind := _held(frames[last_begin + 1 :][::-1]):
+    behind = _held(frames[last_begin + 1 :][::-1])
+    if behind and frames[-1].time - frames[-1 - behind].time < MEANT:
         found.append(Finding("freeze", len(frames) - behind, len(frames) - 1, behind, 0.9, "cut"))
     return found
 
