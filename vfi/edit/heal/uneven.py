@@ -21,7 +21,7 @@ from .steps import Numbers, Steps, steps_of
 PAIRS = 8
 """The fewest pairs of neighbouring frames whose places are known."""
 
-SPREAD = 0.2
+SPREAD = 0.28
 """Least spread of the logarithms of steps, beyond smooth motion and the error of measuring."""
 
 SURE = 2.5
@@ -43,7 +43,7 @@ EXPLAINED = 0.6
 WILD = 1.5
 """No frame counts as further from even, as a logarithm."""
 
-UNEVEN = 0.04
+UNEVEN = 0.06
 """Least mean square of the logarithms of how far frames are from even, for a pattern without repeats."""
 
 FEW = 0.1
