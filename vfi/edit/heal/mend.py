@@ -122,7 +122,7 @@ class Mending:
             if before is not None and not begins:
                 if time < before - SAME * self.step:
                     raise InputError(
-                        f"the true time of frame {index} comes before that of frame {index - 1}: offsets may grow by 1"
+                        f"frame {index} would be shown before frame {index - 1}: from frame to frame, offsets may grow by at most 1"
                     )
                 if time < before + SAME * self.step:
                     frame = replace(frame, repeat=True)
@@ -142,22 +142,20 @@ class Mending:
 
     @cached_property
     def _offsets(self) -> dict[int, Fraction]:
-        """How many frames too late each frame that is to be retimed is shown; frames that are put in, or left out, no longer
-        count."""
+        """How many frames too late each frame that is to be retimed is shown, when frames are put in and left out."""
         found = {}
-        gaps = {one.first for one in self.findings if one.action == "insert" and self.duration == "grow"}
+        put = {one.first: one.count for one in self.findings if one.action == "insert" and self.duration == "grow"}
+        gone = self._numbers("drop")
         for one in self.findings:
             if one.action != "retime":
                 continue
-            offsets = [Fraction(offset).limit_denominator(EXACT) for offset in one.offsets]
-            mended = (self._numbers("drop") | gaps) & {*range(one.first + 1, one.last + 1)}
-            jumps = {k: offsets[k - one.first] - offsets[k - one.first - 1] for k in mended}
-            gone = Fraction(0)
-            for number in range(len(offsets) if jumps else 0):
-                gone += jumps.get(one.first + number, Fraction(0))
-                offsets[number] -= gone
-            over = offsets[-1] / (len(offsets) - 1) if jumps else Fraction(0)
-            found |= {one.first + number: offset - number * over for number, offset in enumerate(offsets)}
+            late, places, place = {}, {}, -1
+            for k, offset in enumerate(one.offsets, start=one.first):
+                place += (k not in gone) + (put.get(k, 0) if late else 0)
+                places[k] = place
+                late[k] = Fraction(offset).limit_denominator(EXACT) + place - (k - one.first)
+            over = late[one.last] / max(places[one.last], 1) if places[one.last] != one.last - one.first else Fraction(0)
+            found |= {k: late[k] - over * places[k] for k in late}  # the clip goes on at another pace
         return found
 
     @cached_property
