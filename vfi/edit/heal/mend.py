@@ -121,9 +121,7 @@ class Mending:
             time = frame.time if begins else frame.time + self._late(index, stamp)
             if before is not None and not begins:
                 if time < before - SAME * self.step:
-                    raise InputError(
-                        f"frame {index} would be shown before frame {index - 1}: from frame to frame, offsets may grow by at most 1"
-                    )
+                    raise InputError(f"frame {index} would be shown before frame {index - 1}: its offset may be 1 more at most")
                 if time < before + SAME * self.step:
                     frame = replace(frame, repeat=True)
                 if frame.repeat:
