@@ -18,7 +18,7 @@ from vfi.edit.heal.judge import findings
 from vfi.edit.heal.measures import Measures
 from vfi.edit.heal.mend import Mending, mending
 from vfi.edit.heal.speeds import joined
-from vfi.timing.grids import Subdivide, Timing, resample
+from vfi.timing.grids import Subdivide, Timing, Uniform, resample
 
 PICTURES = [(one * 255).round().byte() for one in panned(130, 1.0)]
 """What lies 0, 1, 2, ... pixels along a path."""
@@ -53,6 +53,16 @@ def test_a_change_of_rate_is_found_by_its_pattern_exactly(ratio: str):
     true = [k - (source - shown[0]) / F(ratio) for k, source in enumerate(shown)]
     assert np.allclose(one.offsets[:30], list(map(float, true[:30])), atol=1e-6)
     assert one.offsets[0] == 0
+
+
+def test_the_source_of_a_change_of_rate_comes_back_exactly():
+    frames = clip([2 * k for k in nearest(F(4, 5), 41)])
+    (one,) = retimed(one for one in found(frames) if one.kind == "uneven")
+    mends = mending([one], "keep", frames=41, begin=F(0), lasts=F(41))
+    asked = Timing(Uniform(F(4, 5)), F(4, 5))
+    out = [*resample(mends.frames(frames), mends.timing(asked).grid, tail="hold")]
+    assert [next(k for k in range(130) if PICTURES[k] is instant.before.rgb) // 2 for instant in out] == [*range(33)]
+    assert not any(instant.t for instant in out)
 
 
 def test_what_has_no_pattern_is_found_by_smooth_motion():

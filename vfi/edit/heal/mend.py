@@ -126,7 +126,7 @@ class Mending:
                     frame = replace(frame, repeat=True)
                 if frame.repeat:
                     time = max(time, before + SAME / 10 * self.step)
-            yield replace(frame, time=time, duration=frame.time + frame.duration - time)
+            yield replace(frame, time=time, duration=max(frame.time + frame.duration - time, SAME * self.step))
             before = time
 
     def _late(self, index: int, stamp: Fraction) -> Fraction:
