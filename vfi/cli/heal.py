@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Action, ArgumentParser, Namespace, _SubParsersAction
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -19,12 +17,10 @@ from rich.table import Table
 
 from ..clips.clip import Reader, Staged
 from ..core import InputError
-from ..edit.find import Finder
-from ..edit.heal.findings import KINDS, Finding, of_kinds
-from ..edit.heal.judge import findings
-from ..edit.heal.measures import Measures
+from ..edit.faults import AS_IT_IS, REPEATED, find_faults, notes_of, treated
+from ..edit.heal.findings import KINDS, Finding
 from ..edit.heal.mend import DURATIONS
-from ..edit.plan import Output, Plan
+from ..edit.plan import Plan
 from . import batch
 from .arguments import add_input, argument, clip_source, names
 from .files import add_overwrite
@@ -85,7 +81,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     group.add_argument(
         "--repeats",
-        choices=("spread", "drop"),
+        choices=REPEATED,
         help="repeated frames: spread motion over them (the default), or drop them, and the clip lasts less",
     )
     add_audio(parser)
@@ -103,12 +99,8 @@ def run(args: Namespace) -> int:
     reader = source.open(home_of(settings.device))
     given = _found(reader) if args.plan is None else read_plan(args.plan)
     plan = _asked(given, args)
-    reader.notes.extend(plan.notes() if plan.mending.findings else ["nothing is to be mended: all frames are copied"])
-    kept = {one.kind for one in plan.findings}
-    if left := [one for one in given.findings if one.kind not in kept]:
-        kinds = ", ".join(sorted({one.kind for one in left}))
-        reader.notes.append(f"{len(left)} of {len(given.findings)} findings are left as they are: {kinds} is switched off")
-    asked = Output(times=1).timing(reader.info.rate)
+    reader.notes.extend(notes_of(plan, given))
+    asked = AS_IT_IS.timing(reader.info.rate)
     decisions = {"command": "heal", "input": source, "plan": plan.to_json(), "audio": args.audio}
     clip = plan.applied(reader)
     return make_mended(clip, plan.mending, asked, settings, decisions, source=source, audio=args.audio)
@@ -116,22 +108,14 @@ def run(args: Namespace) -> int:
 
 def _found(reader: Reader) -> Plan:
     """The plan of a clip, with its findings."""
-    seen, finder = Measures(), Finder(thorough=True)
-    frames = tracked(reader, "looking at the clip", reader.info.frames, console_for_people())
-    deque(seen.take(finder.marks(frames)), maxlen=0)
-    plan = finder.plan(reader.info.rate, Output(times=1))
-    return plan.with_findings(findings(seen))
+    return find_faults(tracked(reader, "looking at the clip", reader.info.frames, console_for_people()), reader.info.rate)
 
 
 def _asked(plan: Plan, args: Namespace) -> Plan:
     """The plan with the findings and the treatment that the options ask for."""
     only = None if args.only is None else list(chain.from_iterable(args.only))
-    some = of_kinds(plan.findings, only, list(chain.from_iterable(args.without)))
-    if args.repeats is not None:
-        some = tuple(
-            replace(one, action=args.repeats) if one.kind == "repeat" and one.action != "keep" else one for one in some
-        )
-    return replace(plan, findings=some, duration=args.duration or plan.duration)
+    without = list(chain.from_iterable(args.without))
+    return treated(plan, only=only, without=without, duration=args.duration, repeats=args.repeats)
 
 
 def _list(args: Namespace) -> int:
@@ -171,8 +155,6 @@ def show(found: Sequence[Finding]) -> None:
     table.add_column("sure", justify="right")
     table.add_column("action")
     for one in found:
-        where = str(one.first) if one.first == one.last else f"{one.first}-{one.last}"
-        what = f"{one.count} missing before" if one.kind == "missing" else one.kind
         begins = "" if one.start is None else f"{float(one.start):.3f} s"
-        table.add_row(where, begins, what, f"{one.confidence:.2f}", one.action)
+        table.add_row(one.where, begins, one.what, f"{one.confidence:.2f}", one.action)
     console.print(table)

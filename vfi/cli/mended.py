@@ -9,7 +9,7 @@ from ..clips.open import ClipSource
 from ..clips.video.sound import Audio
 from ..core import InputError
 from ..edit.heal.mend import Mending
-from ..render.splice import mended_sound
+from ..render.splice import beside
 from ..timing.grids import Timing
 from .output import Settings, make_clip
 from .parallel import ALONE, Crew
@@ -36,10 +36,6 @@ def make_mended(
         return make_clip(clip, timing, settings, decisions, source=source, audio=audio, crew=crew)
     if crew.several:
         raise InputError("the plan leaves frames out or puts them in: it cannot be combined with several processes")
-    if (extras := source.extras()) is not None and (note := extras.left_out()) is not None:
-        clip.notes.append(note)
     heard = source.sound() if clip.info.audio and audio != "drop" else None
-    if audio == "copy":
-        return make_clip(clip, timing, settings, decisions, sound=heard, audio="copy")
-    with mended_sound(heard, mended, settings.path.suffix) as sound:
-        return make_clip(clip, timing, settings, decisions, sound=sound, audio=audio)
+    with beside(mended, heard, source.extras(), settings.path.suffix, clip.notes, audio) as (sound, _):
+        return make_clip(clip, timing, settings, decisions, source=source, sound=sound, audio=audio, extras=False)

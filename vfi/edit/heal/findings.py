@@ -62,6 +62,22 @@ class Finding:
         times = {"start": self.start, "end": self.end}
         return {**facts, **{name: str(time) for name, time in times.items() if time is not None}}
 
+    @property
+    def where(self) -> str:
+        """Its frames: "8-9", or "24"."""
+        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+
+    @property
+    def what(self) -> str:
+        """The fault, in words: "flash", "2 missing before"."""
+        return f"{self.count} missing before" if self.kind == "missing" else self.kind
+
+    def __str__(self) -> str:
+        """All of it, in one line."""
+        begins = "" if self.start is None else f", from {float(self.start):.3f} s"
+        many = "frame" if self.first == self.last else "frames"
+        return f"{many} {self.where}{begins}: {self.what}, confidence {self.confidence:.2f}, {self.action}"
+
     @classmethod
     def of(cls, one: Fields) -> Finding:
         """The finding in an entry of a plan; ``last``, ``count``, ``confidence`` and ``action`` may be left out. Raises
