@@ -10,7 +10,7 @@ from comfy_api.v0_0_2 import Input, io
 from torch import Tensor
 
 from ..vfi.clips.clip import Encoding, Reader
-from ..vfi.edit.faults import AS_IT_IS, REPEATED, find_faults, left_alone, notes_of, treated
+from ..vfi.edit.faults import AS_IT_IS, REPEATED, find_faults, left_alone, notes_of, places, treated
 from ..vfi.edit.heal.findings import KINDS, Finding
 from ..vfi.edit.heal.mend import DURATIONS
 from ..vfi.edit.plan import Plan
@@ -142,7 +142,7 @@ class FindFaults(Node):
                 PlanType.Output("plan", tooltip="The faults, for the Heal nodes and the nodes that make frames."),
                 io.String.Output("report", tooltip="One line per finding: frames, time, kind, confidence and action."),
                 io.String.Output(
-                    "list", tooltip="The frames of all findings, such as 8-9, 24: a list that Select Frames accepts."
+                    "list", tooltip="The frames of the findings, such as 8-9, 24: a list that Select Frames accepts."
                 ),
                 io.Int.Output("count", tooltip="Number of findings."),
             ],
@@ -163,7 +163,7 @@ class FindFaults(Node):
         plan = treated(found(clip_of(images, video, source_fps), plan), **treatment_of(kinds, duration, repeats))
         for part in filter(None, re.split(r"[\s,;]+", leave.strip())):
             plan = left_alone(plan, listed(part, plan.source.frames))
-        frames = ", ".join(one.where for one in plan.findings)
+        frames = ", ".join(one.where for one in places(plan.findings))
         return io.NodeOutput(plan, report_of(plan.findings, plan.notes()), frames, len(plan.findings))
 
 

@@ -129,8 +129,8 @@ def test_every_kind_is_explained(part, every):
 @pytest.mark.parametrize(
     ("leave", "told"),
     [
-        ("3", "frame 3 cannot be left alone: the findings are at frames 8-9"),
-        ("8, 12-14", "frames 12 to 14 cannot be left alone: the findings are at frames 8-9"),
+        ("3", "frame 3 cannot be left alone: findings are at frames 8-9"),
+        ("8, 12-14", "frames 12 to 14 cannot be left alone: findings are at frames 8-9"),
         ("20", "frame 20 was requested of 20"),
         ("all", "'all' is neither a frame nor a range"),
     ],

@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias, get_args
 
 from ..core import Frame, InputError
 from .find import Finder
-from .heal.findings import of_kinds
+from .heal.findings import COURSES, Finding, of_kinds
 from .heal.judge import findings
 from .heal.measures import Measures
 from .heal.mend import Duration
@@ -63,14 +63,21 @@ def treated(
     return replace(plan, findings=some, duration=duration or plan.duration)
 
 
+def places(found: Iterable[Finding]) -> list[Finding]:
+    """The findings that are about some frames, not about how the light or the motion of many goes on."""
+    return [one for one in found if one.kind not in COURSES or one.first == one.last]
+
+
 def left_alone(plan: Plan, frames: Collection[int]) -> Plan:
-    """The plan in which findings that touch one of ``frames`` are kept. Raises `InputError` if none does."""
-    touched = [one for one in plan.findings if any(one.first <= frame <= one.last for frame in frames)]
+    """The plan in which the findings whose `places` are among ``frames`` are kept. Raises `InputError` if there are none."""
+    there = places(plan.findings)
+    touched = [one for one in there if any(one.first <= frame <= one.last for frame in frames)]
     if not touched:
         least, most = min(frames), max(frames)
         named = f"frame {least}" if least == most else f"frames {least} to {most}"
-        there = ", ".join(one.where for one in plan.findings[:LISTED]) or "none"
-        raise InputError(f"{named} cannot be left alone: the findings are at frames {there}")
+        listed = ", ".join(one.where for one in there[:LISTED]) + (" and later" if len(there) > LISTED else "")
+        found = f"findings are at frames {listed}" if there else "nothing was found"
+        raise InputError(f"{named} cannot be left alone: {found}")
     return replace(plan, findings=tuple(replace(one, action="keep") if one in touched else one for one in plan.findings))
 
 
