@@ -26,9 +26,10 @@ from .shots import PlanType, clip_inputs, clip_of, planned, timed
 from .video import Clip, make_video
 
 CATEGORY = "Inbetween/heal"
+BROKEN = "flashes, corrupt, missing and repeated frames, frozen ends and more"
 DESCRIPTION = (
-    "Finds and mends flashes, dark, corrupt, missing and repeated frames, and frozen and junk ends. Frames are remade from "
-    "those around them; all others come out bit-exact."
+    f"Finds and mends what generators, cutters and encoders broke in a clip: {BROKEN}. Frames are remade from those around "
+    "them; frames without faults come out bit-exact."
 )
 ALIASES = [
     *("heal", "repair video", "fix video", "flash frame", "corrupt frame", "missing frame", "dropped frame", "frozen frame"),
@@ -75,18 +76,20 @@ def treatment_inputs(follows: bool) -> list[io.Input]:
 
 
 def kinds_input() -> io.DynamicCombo.Input:
-    """The kinds of findings that count; `treatment_of` reads the answer. It is the last widget: there may be more kinds."""
+    """The kinds of findings that count; `treatment_of` reads the answer. It is the last widget, as optional ones are: there may be more
+    kinds some day."""
     each = [io.Boolean.Input(kind, default=True, optional=True, tooltip=TOLD[kind]) for kind in KINDS]
     return io.DynamicCombo.Input(
         "kinds",
         options=[io.DynamicCombo.Option("all", []), io.DynamicCombo.Option("chosen", each)],
+        optional=True,
         tooltip="The kinds of faults that count. all: every kind. chosen: a switch for each.",
     )
 
 
-def treatment_of(kinds: dict, duration: str, repeats: str) -> dict[str, Any]:
+def treatment_of(duration: str, repeats: str, kinds: dict | None) -> dict[str, Any]:
     """The options of `faults.treated` that the answers ask for."""
-    only = None if kinds["kinds"] == "all" else [kind for kind in KINDS if kinds.get(kind, True)]
+    only = None if kinds is None or kinds["kinds"] == "all" else [kind for kind in KINDS if kinds.get(kind, True)]
     return {"only": only, "duration": None if duration == AUTO else duration, "repeats": None if repeats == AUTO else repeats}
 
 
@@ -121,8 +124,8 @@ class FindFaults(Node):
             node_id="InbetweenFindFaults",
             display_name="Find Faults",
             category=CATEGORY,
-            description="Finds flashes, dark, corrupt, missing and repeated frames, and frozen and junk ends, without making "
-            "frames. Heal nodes mend what the plan says; Interpolate nodes mend it while they make new frames.",
+            description="Finds what generators, cutters and encoders broke in a clip, without making frames: "
+            f"{BROKEN}. The nodes that heal mend what the plan says; those that interpolate do so while they make new frames.",
             search_aliases=[*ALIASES, "quality check", "detect"],
             inputs=[
                 *clip_inputs(),
@@ -139,7 +142,7 @@ class FindFaults(Node):
                 PlanType.Input("plan", optional=True, tooltip="A plan to add to: its cuts and repeats are kept."),
             ],
             outputs=[
-                PlanType.Output("plan", tooltip="The faults, for the Heal nodes and the nodes that make frames."),
+                PlanType.Output("plan", tooltip="The faults, for the nodes that heal and those that make frames."),
                 io.String.Output("report", tooltip="One line per finding: frames, time, kind, confidence and action."),
                 io.String.Output(
                     "list", tooltip="The frames of the findings, such as 8-9, 24: a list that Select Frames accepts."
@@ -154,13 +157,13 @@ class FindFaults(Node):
         source_fps: float,
         duration: str,
         repeats: str,
-        kinds: dict,
         images: Tensor | None = None,
         video: Input.Video | None = None,
         leave: str = "",
+        kinds: dict | None = None,
         plan: Plan | None = None,
     ) -> io.NodeOutput:
-        plan = treated(found(clip_of(images, video, source_fps), plan), **treatment_of(kinds, duration, repeats))
+        plan = treated(found(clip_of(images, video, source_fps), plan), **treatment_of(duration, repeats, kinds))
         for part in filter(None, re.split(r"[\s,;]+", leave.strip())):
             plan = left_alone(plan, listed(part, plan.source.frames))
         frames = ", ".join(one.where for one in places(plan.findings))
@@ -201,7 +204,7 @@ class HealClip(Node):
         source_fps: float,
         duration: str,
         repeats: str,
-        kinds: dict,
+        kinds: dict | None = None,
         audio: dict[str, Any] | None = None,
         plan: Plan | None = None,
         model: Model | None = None,
@@ -209,7 +212,7 @@ class HealClip(Node):
         rate = exact_rate(source_fps)
         clip = bridge.clip_of(images, rate)
         given = plan or found(clip)
-        asked_for = treated(given, **treatment_of(kinds, duration, repeats))
+        asked_for = treated(given, **treatment_of(duration, repeats, kinds))
         mended, asked = planned(clip, asked_for), timed(AS_IT_IS.timing(rate), asked_for)
         count = asked.expected(mended.info.frames, mended.info.duration, "hold")
         bridge.room(count, images.shape[1:])
@@ -247,15 +250,15 @@ class HealVideo(Node):
         video: Input.Video,
         duration: str,
         repeats: str,
-        kinds: dict,
         codec: str = "h264",
         crf: int = 18,
+        kinds: dict | None = None,
         plan: Plan | None = None,
         model: Model | None = None,
     ) -> io.NodeOutput:
         clip = Clip.of(video)
         given = plan or found(clip.reader)
-        asked_for = treated(given, **treatment_of(kinds, duration, repeats))
+        asked_for = treated(given, **treatment_of(duration, repeats, kinds))
         rate = clip.reader.info.rate
         with clip.planned(asked_for) as mended:
             asked = timed(AS_IT_IS.timing(rate), asked_for)

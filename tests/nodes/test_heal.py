@@ -56,14 +56,14 @@ def every(part) -> tuple[str, ...]:
 
 
 def found(run, images: torch.Tensor, **asked) -> SimpleNamespace:
-    asked = {"kinds": {"kinds": "all"}, "source_fps": RATE, **asked}
+    asked = {"source_fps": RATE, **asked}
     return SimpleNamespace(
         **dict(zip(("plan", "report", "list", "count"), run("InbetweenFindFaults", images=images, **asked), strict=True))
     )
 
 
 def healed(run, model, images: torch.Tensor, **asked) -> SimpleNamespace:
-    asked = {"kinds": {"kinds": "all"}, "source_fps": RATE, **asked}
+    asked = {"source_fps": RATE, **asked}
     outputs = run("InbetweenHealClip", model=model, images=images, **asked)
     return SimpleNamespace(**dict(zip(("images", "fps", "count", "originals", "audio", "report"), outputs, strict=True)))
 
@@ -256,7 +256,7 @@ def test_grey_images_are_mended(run, linear, flash):
 def test_a_plan_of_another_clip_is_refused(run, linear, flash):
     plan = found(run, flash).plan
     for node in ("InbetweenHealClip", "InbetweenInterpolate", "InbetweenRetime"):
-        asked = {"InbetweenHealClip": {"kinds": {"kinds": "all"}}, "InbetweenInterpolate": {"mode": TWICE}}.get(
+        asked = {"InbetweenHealClip": {}, "InbetweenInterpolate": {"mode": TWICE}}.get(
             node, {"curve": {"curve": "speed", "speed": "0:1", "start": -1.0}}
         )
         with pytest.raises(ValueError, match="faults of a clip of 20 frames: it was given with 6 frames"):
@@ -311,7 +311,7 @@ def seen(video) -> tuple[int, list[float]]:
 
 def test_a_video_is_mended_with_its_sound(run, linear, flash, from_file, tmp_path):
     video = from_file(str(clip(tmp_path / "in.mp4", flash)))
-    result, fps, count, report = run("InbetweenHealVideo", model=linear, video=video, kinds={"kinds": "all"}, crf=4)
+    result, fps, count, report = run("InbetweenHealVideo", model=linear, video=video, crf=4)
     assert (fps, count) == (RATE, 20)
     assert "flash" in report
     with av.open(result.get_stream_source()) as container:
@@ -324,11 +324,11 @@ def test_a_video_is_mended_with_its_sound(run, linear, flash, from_file, tmp_pat
 def test_sound_follows_frames_that_are_left_out(run, linear, from_file, tmp_path, node: str):
     images = of(*range(20))
     video = from_file(str(clip(tmp_path / "in.mp4", images)))
-    found_in, *_ = run("InbetweenFindFaults", video=video, kinds={"kinds": "all"})
+    found_in, *_ = run("InbetweenFindFaults", video=video)
     assert not found_in.findings
     plan = with_findings(run, images, {"kind": "junk", "first": 0, "last": 5})
     asked = {
-        "InbetweenHealVideo": {"kinds": {"kinds": "all"}},
+        "InbetweenHealVideo": {},
         "InbetweenInterpolateVideo": {"mode": TWICE},
         "InbetweenRetimeVideo": {"curve": {"curve": "speed", "speed": "0:1", "start": -1.0}},
     }[node]
@@ -341,5 +341,5 @@ def test_sound_follows_frames_that_are_left_out(run, linear, from_file, tmp_path
 def test_a_video_without_sound_is_mended(run, linear, from_file, tmp_path):
     video = from_file(str(clip(tmp_path / "in.mp4", of(*range(20)), sounds=0)))
     plan = with_findings(run, of(*range(20)), {"kind": "junk", "first": 0, "last": 5})
-    result, _, count, _ = run("InbetweenHealVideo", model=linear, video=video, plan=plan, kinds={"kinds": "all"})
+    result, _, count, _ = run("InbetweenHealVideo", model=linear, video=video, plan=plan)
     assert (count, seen(result)) == (14, (14, []))
