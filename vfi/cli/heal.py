@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Action, ArgumentParser, Namespace, _SubParsersAction
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
@@ -17,21 +16,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..clips.clip import Reader, Staged
+from ..clips.clip import Staged
+from ..clips.images import read_image
 from ..core import InputError
-from ..edit.find import Finder
-from ..edit.heal.findings import KINDS, Finding, of_kinds
-from ..edit.heal.judge import findings
-from ..edit.heal.measures import Measures
+from ..edit.heal.drifts import Anchor, anchored
+from ..edit.heal.findings import KINDS, Finding, of_kinds, retimed
 from ..edit.heal.mend import DURATIONS
+from ..edit.heal.pictures import thumbnail
 from ..edit.plan import Output, Plan
 from . import batch
 from .arguments import add_input, argument, clip_source, names
 from .files import add_overwrite
-from .mended import make_mended
+from .mended import EVEN, IS_EVEN, looked_through, make_mended
 from .model_options import home_of
 from .output import BROKEN, Settings, add_audio, add_options
-from .progress import tracked
 from .report import console_for_people
 from .shot_options import read_plan
 
@@ -52,10 +50,12 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     """Declare ``heal``."""
     parser = subparsers.add_parser(
         "heal",
-        help="find and mend flashes, corrupt, missing, repeated and frozen frames",
+        help="find and mend flashes, corrupt, missing, repeated and frozen frames, drift and pulses of light, chunk borders",
         description="Find what generators, cutters and encoders broke, and mend it: flashes, dark and corrupt frames are "
         "remade from the frames around them, missing frames are made, motion goes on through repeats, frozen and junk frames "
-        "at the ends are cut off. All other frames are copied. --list only says what would be done.",
+        "at the ends are cut off. Drift and pulses of brightness and colour are taken out. A step of light or speed at the "
+        "border of two chunks is spread over the frames around it. All other frames are copied. --list only says what would be "
+        "done.",
     )
     add_input(parser)
     clip = parser.add_argument(
@@ -88,6 +88,13 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         choices=("spread", "drop"),
         help="repeated frames: spread motion over them (the default), or drop them, and the clip lasts less",
     )
+    group.add_argument("--even", action="store_true", help=f"{EVEN}; every frame of such a shot may be a new one")
+    group.add_argument(
+        "--anchor",
+        metavar="first|median|PICTURE",
+        help="drift: regrade the frames of a shot to the light of its first frame (the default), to its median, or to the light "
+        "of a picture",
+    )
     add_audio(parser)
     add_options(parser)
     parser.set_defaults(run=run)
@@ -100,10 +107,22 @@ def run(args: Namespace) -> int:
     if args.list:
         return _list(args)
     settings = Settings.of(args)
+    anchor = _anchor(args.anchor)
+    if args.plan is not None and not isinstance(anchor, str):
+        raise InputError(
+            "--anchor with a picture was given beside --plan: the plan holds the light already, drop one of the two"
+        )
     reader = source.open(home_of(settings.device))
-    given = _found(reader) if args.plan is None else read_plan(args.plan)
+    if args.plan is None:
+        given = looked_through(reader, anchor=anchor)
+    else:
+        given = read_plan(args.plan)
+        if args.anchor is not None:
+            given = replace(given, findings=anchored(given.findings, anchor))
     plan = _asked(given, args)
     reader.notes.extend(plan.notes() if plan.mending.findings else ["nothing is to be mended: all frames are copied"])
+    if args.even and not any(one.action == "retime" for one in plan.findings):
+        reader.notes.append(IS_EVEN)
     kept = {one.kind for one in plan.findings}
     if left := [one for one in given.findings if one.kind not in kept]:
         kinds = ", ".join(sorted({one.kind for one in left}))
@@ -114,15 +133,6 @@ def run(args: Namespace) -> int:
     return make_mended(clip, plan.mending, asked, settings, decisions, source=source, audio=args.audio)
 
 
-def _found(reader: Reader) -> Plan:
-    """The plan of a clip, with its findings."""
-    seen, finder = Measures(), Finder(thorough=True)
-    frames = tracked(reader, "looking at the clip", reader.info.frames, console_for_people())
-    deque(seen.take(finder.marks(frames)), maxlen=0)
-    plan = finder.plan(reader.info.rate, Output(times=1))
-    return plan.with_findings(findings(seen))
-
-
 def _asked(plan: Plan, args: Namespace) -> Plan:
     """The plan with the findings and the treatment that the options ask for."""
     only = None if args.only is None else list(chain.from_iterable(args.only))
@@ -131,15 +141,28 @@ def _asked(plan: Plan, args: Namespace) -> Plan:
         some = tuple(
             replace(one, action=args.repeats) if one.kind == "repeat" and one.action != "keep" else one for one in some
         )
+    if args.even:
+        some = retimed(some)
     return replace(plan, findings=some, duration=args.duration or plan.duration)
+
+
+def _anchor(given: str | None) -> Anchor:
+    """The light that drift is measured from, as ``--anchor`` gives it. Raises `InputError` if its picture cannot be read."""
+    if given is None or given == "first":
+        return "first"
+    if given == "median":
+        return "median"
+    red, green, blue = thumbnail(read_image(given)).mean(axis=(0, 1)).tolist()
+    return red, green, blue
 
 
 def _list(args: Namespace) -> int:
     source = clip_source(args)
+    anchor = _anchor(args.anchor)
     reader = source.open()
     staged = None if args.plan is None else Staged(args.plan)
     try:
-        plan = _asked(_found(reader), args)
+        plan = _asked(looked_through(reader, anchor=anchor), args)
         if staged is not None:
             staged.filled(plan.to_json().encode())
     finally:
