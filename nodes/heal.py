@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from typing import Any
 
 from comfy_api.v0_0_2 import Input, io
 from torch import Tensor
 
 from ..vfi.clips.clip import Encoding, Reader
-from ..vfi.edit.faults import AS_IT_IS, REPEATED, find_faults, left_alone, notes_of, places, treated
+from ..vfi.edit.faults import AS_IT_IS, REPEATED, find_faults, left_alone, mean_light, notes_of, places, treated
+from ..vfi.edit.heal.drifts import Anchor
 from ..vfi.edit.heal.findings import KINDS, Finding
 from ..vfi.edit.heal.mend import DURATIONS
 from ..vfi.edit.plan import Plan
@@ -26,7 +28,7 @@ from .shots import PlanType, clip_inputs, clip_of, planned, timed
 from .video import Clip, make_video
 
 CATEGORY = "Inbetween/heal"
-BROKEN = "flashes, corrupt, missing and repeated frames, frozen ends and more"
+BROKEN = "flashes, corrupt, missing and repeated frames, frozen ends, chunk borders, drift and more"
 DESCRIPTION = (
     f"Finds and mends what generators, cutters and encoders broke in a clip: {BROKEN}. Frames are remade from those around "
     "them; frames without faults come out bit-exact."
@@ -36,6 +38,7 @@ ALIASES = [
     *("flicker", "glitch", "clip doctor"),
 ]
 AUTO = "auto"
+ANCHORS = ("first", "median")
 
 TOLD: Mapping[str, str] = {
     "flash": "Up to a few frames that are far lighter than those around them.",
@@ -48,13 +51,14 @@ TOLD: Mapping[str, str] = {
     "border": "Steps of colour or speed where a generator began its next chunk.",
     "drift": "Brightness or colour that drifts away in the course of the clip.",
     "pulse": "Brightness or colour that comes and goes at a regular pace.",
-    "uneven": "Motion in uneven steps, as a change of frame rate leaves it.",
+    "uneven": "Motion in uneven steps, as a change of frame rate leaves it; see even motion.",
 }
 """What each kind of finding is."""
 
 
 def treatment_inputs(follows: bool) -> list[io.Input]:
-    """What is done about gaps and repeats; `treatment_of` reads the answers. ``follows``: a plan may have decided it."""
+    """What is done about gaps, repeats and uneven motion; `treatment_of` reads the answers. ``follows``: a plan may have
+    decided it."""
     auto = ["auto"] if follows else []
     told = "auto: as the plan says; without one, {}. " if follows else ""
     return [
@@ -72,12 +76,19 @@ def treatment_inputs(follows: bool) -> list[io.Input]:
             tooltip=f"Repeated frames. {told.format('spread')}spread: motion goes on through them. drop: they are left out, "
             "and the clip lasts less.",
         ),
+        io.Boolean.Input(
+            "even",
+            display_name="even motion",
+            default=False,
+            tooltip="On: frames that lie unevenly in time are shown at their true times, and the frames of the even times are "
+            "made. Off: they are only reported, unless a plan says otherwise.",
+        ),
     ]
 
 
 def kinds_input() -> io.DynamicCombo.Input:
-    """The kinds of findings that count; `treatment_of` reads the answer. It is the last widget, as optional ones are: there may be more
-    kinds some day."""
+    """The kinds of findings that count; `treatment_of` reads the answer. It is the last widget, as optional ones are: there
+    may be more kinds some day."""
     each = [io.Boolean.Input(kind, default=True, optional=True, tooltip=TOLD[kind]) for kind in KINDS]
     return io.DynamicCombo.Input(
         "kinds",
@@ -87,10 +98,11 @@ def kinds_input() -> io.DynamicCombo.Input:
     )
 
 
-def treatment_of(duration: str, repeats: str, kinds: dict | None) -> dict[str, Any]:
+def treatment_of(duration: str, repeats: str, even: bool, kinds: dict | None) -> dict[str, Any]:
     """The options of `faults.treated` that the answers ask for."""
     only = None if kinds is None or kinds["kinds"] == "all" else [kind for kind in KINDS if kinds.get(kind, True)]
-    return {"only": only, "duration": None if duration == AUTO else duration, "repeats": None if repeats == AUTO else repeats}
+    asked = {"duration": duration, "repeats": repeats}
+    return {"only": only, "even": even, **{name: None if answer == AUTO else answer for name, answer in asked.items()}}
 
 
 def faults_plan_input() -> io.Input:
@@ -112,9 +124,9 @@ def report_of(found: Iterable[Finding], notes: Iterable[str]) -> str:
     return "\n".join([*(map(str, found) if found else ["nothing was found"]), *notes])
 
 
-def found(clip: Reader, plan: Plan | None = None) -> Plan:
+def found(clip: Reader, plan: Plan | None = None, anchor: Anchor = "first") -> Plan:
     """The plan of a clip with its faults; see `faults.find_faults`."""
-    return find_faults(bridge.watched(clip, clip.info.frames or 0), clip.info.rate, plan)
+    return find_faults(bridge.watched(clip, clip.info.frames or 0), clip.info.rate, plan=plan, anchor=anchor)
 
 
 class FindFaults(Node):
@@ -130,6 +142,13 @@ class FindFaults(Node):
             inputs=[
                 *clip_inputs(),
                 *treatment_inputs(follows=False),
+                io.Combo.Input(
+                    "anchor",
+                    options=list(ANCHORS),
+                    default=ANCHORS[0],
+                    tooltip="The light that drift is measured from, shot by shot. first: that of the first frame. median: the "
+                    "median of all frames.",
+                ),
                 io.String.Input(
                     "leave",
                     display_name="leave alone",
@@ -139,6 +158,11 @@ class FindFaults(Node):
                     "24, 90-96.",
                 ),
                 kinds_input(),
+                io.Image.Input(
+                    "reference",
+                    optional=True,
+                    tooltip="A picture whose light drift is measured from instead of the anchor; the first, if there are more.",
+                ),
                 PlanType.Input("plan", optional=True, tooltip="A plan to add to: its cuts and repeats are kept."),
             ],
             outputs=[
@@ -157,13 +181,17 @@ class FindFaults(Node):
         source_fps: float,
         duration: str,
         repeats: str,
+        even: bool,
+        anchor: str,
         images: Tensor | None = None,
         video: Input.Video | None = None,
         leave: str = "",
         kinds: dict | None = None,
+        reference: Tensor | None = None,
         plan: Plan | None = None,
     ) -> io.NodeOutput:
-        plan = treated(found(clip_of(images, video, source_fps), plan), **treatment_of(duration, repeats, kinds))
+        light = anchor if reference is None else mean_light(next(iter(bridge.clip_of(reference[:1], Fraction(1)))))
+        plan = treated(found(clip_of(images, video, source_fps), plan, light), **treatment_of(duration, repeats, even, kinds))
         for part in filter(None, re.split(r"[\s,;]+", leave.strip())):
             plan = left_alone(plan, listed(part, plan.source.frames))
         frames = ", ".join(one.where for one in places(plan.findings))
@@ -204,6 +232,7 @@ class HealClip(Node):
         source_fps: float,
         duration: str,
         repeats: str,
+        even: bool,
         kinds: dict | None = None,
         audio: dict[str, Any] | None = None,
         plan: Plan | None = None,
@@ -212,7 +241,7 @@ class HealClip(Node):
         rate = exact_rate(source_fps)
         clip = bridge.clip_of(images, rate)
         given = plan or found(clip)
-        asked_for = treated(given, **treatment_of(duration, repeats, kinds))
+        asked_for = treated(given, **treatment_of(duration, repeats, even, kinds))
         mended, asked = planned(clip, asked_for), timed(AS_IT_IS.timing(rate), asked_for)
         count = asked.expected(mended.info.frames, mended.info.duration, "hold")
         bridge.room(count, images.shape[1:])
@@ -220,7 +249,7 @@ class HealClip(Node):
         made = run(mended, ready, asked.grid, tail="hold")
         out, originals = bridge.collected(bridge.watched(made, count), images, count)
         heard = None if audio is None else mended_audio(audio, asked_for.mending)
-        report = report_of(asked_for.findings, notes_of(asked_for, given))
+        report = report_of(asked_for.findings, notes_of(asked_for, given, even))
         return io.NodeOutput(out, float(rate), count, originals, heard, report)
 
 
@@ -250,6 +279,7 @@ class HealVideo(Node):
         video: Input.Video,
         duration: str,
         repeats: str,
+        even: bool,
         codec: str = "h264",
         crf: int = 18,
         kinds: dict | None = None,
@@ -258,10 +288,10 @@ class HealVideo(Node):
     ) -> io.NodeOutput:
         clip = Clip.of(video)
         given = plan or found(clip.reader)
-        asked_for = treated(given, **treatment_of(duration, repeats, kinds))
+        asked_for = treated(given, **treatment_of(duration, repeats, even, kinds))
         rate = clip.reader.info.rate
         with clip.planned(asked_for) as mended:
             asked = timed(AS_IT_IS.timing(rate), asked_for)
             result, count = make_video(usual(model), mended, asked, Encoding(codec, crf))
-        report = report_of(asked_for.findings, notes_of(asked_for, given))
+        report = report_of(asked_for.findings, notes_of(asked_for, given, even))
         return io.NodeOutput(result, float(rate or result.get_frame_rate()), count, report)

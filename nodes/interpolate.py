@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import islice
 
 from comfy_api.v0_0_2 import Input, io
 from torch import Tensor
@@ -118,13 +119,13 @@ class Interpolate(Node):
         doubtful = isinstance(model, Several)  # then the disagreement has numbers of its own
         bridge.room(count, (*images.shape[1:3], images.shape[3] + doubtful))
         ready = over(usual(model).ready(images.shape[1:3], bridge.unbound(images)), (clip.info.frames - 1) / source)
-        made = run(clip, ready, asked.grid, tail=tail)
+        made = islice(run(clip, ready, asked.grid, tail="hold"), count)  # a plan may move the last frame
         disagreement = bridge.per_frame([False] * count, images)
         if isinstance(ready, Doubts):
             disagreement = disagreement.clone()
             made = bridge.noting_doubt(made, disagreement)
         out, originals = bridge.collected(bridge.watched(made, count), images, count)
-        instants = bridge.heard(resample(clip, asked.grid, tail=tail))
+        instants = bridge.heard(islice(resample(clip, asked.grid, tail="hold"), count))
         places = (instant.place if instant.t else instant.before.time for instant in instants)
         return io.NodeOutput(out, float(asked.rate), count, originals, disagreement, inputs.listed_times(places))
 

@@ -124,6 +124,7 @@ def test_other_streams_are_read_without_seeking(
         (("loop", "-", "o.mp4"), "vfi loop reads its clip twice"),
         (("loop", "-", "o.mp4", "--find"), "--find reads its clip twice"),
         (("heal", "-", "o.mp4"), "vfi heal reads its clip twice"),
+        (("interpolate", "-", "o.mp4", "--even"), "--even reads its clip twice"),
         (("flow", "-", "-"), "--radius auto reads its clip twice"),
         (("join", "in.y4m", "-", "o.mp4"), "give files"),
         (("interpolate", "in.y4m", "o.mp4", "--consensus", "linear", "--disagreement", "-"), "only the clip itself"),

@@ -6,6 +6,7 @@ import json
 import sys
 from argparse import Action, ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,19 +16,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..clips.clip import Reader, Staged
+from ..clips.clip import Staged
+from ..clips.images import read_image
 from ..core import InputError
-from ..edit.faults import AS_IT_IS, REPEATED, find_faults, notes_of, treated
+from ..edit.faults import AS_IT_IS, REPEATED, mean_light, notes_of, treated
+from ..edit.heal.drifts import Anchor, anchored
 from ..edit.heal.findings import KINDS, Finding
 from ..edit.heal.mend import DURATIONS
 from ..edit.plan import Plan
 from . import batch
 from .arguments import add_input, argument, clip_source, names
 from .files import add_overwrite
-from .mended import make_mended
+from .mended import EVEN, looked_through, make_mended
 from .model_options import home_of
 from .output import BROKEN, Settings, add_audio, add_options
-from .progress import tracked
 from .report import console_for_people
 from .shot_options import read_plan
 
@@ -48,10 +50,12 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     """Declare ``heal``."""
     parser = subparsers.add_parser(
         "heal",
-        help="find and mend flashes, corrupt, missing, repeated and frozen frames",
+        help="find and mend flashes, corrupt, missing, repeated and frozen frames, drift and pulses of light, chunk borders",
         description="Find what generators, cutters and encoders broke, and mend it: flashes, dark and corrupt frames are "
         "remade from the frames around them, missing frames are made, motion goes on through repeats, frozen and junk frames "
-        "at the ends are cut off. All other frames are copied. --list only says what would be done.",
+        "at the ends are cut off. Drift and pulses of brightness and colour are taken out. A step of light or speed at the "
+        "border of two chunks is spread over the frames around it. All other frames are copied. --list only says what would be "
+        "done.",
     )
     add_input(parser)
     clip = parser.add_argument(
@@ -84,6 +88,13 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         choices=REPEATED,
         help="repeated frames: spread motion over them (the default), or drop them, and the clip lasts less",
     )
+    group.add_argument("--even", action="store_true", help=f"{EVEN}; every frame of such a shot may be a new one")
+    group.add_argument(
+        "--anchor",
+        metavar="first|median|PICTURE",
+        help="drift: regrade the frames of a shot to the light of its first frame (the default), to its median, or to the "
+        "light of a picture",
+    )
     add_audio(parser)
     add_options(parser)
     parser.set_defaults(run=run)
@@ -96,34 +107,49 @@ def run(args: Namespace) -> int:
     if args.list:
         return _list(args)
     settings = Settings.of(args)
+    anchor = _anchor(args.anchor)
+    if args.plan is not None and not isinstance(anchor, str):
+        raise InputError(
+            "--anchor with a picture was given beside --plan: the plan holds the light already, drop one of the two"
+        )
     reader = source.open(home_of(settings.device))
-    given = _found(reader) if args.plan is None else read_plan(args.plan)
+    if args.plan is None:
+        given = looked_through(reader, anchor=anchor)
+    else:
+        given = read_plan(args.plan)
+        if args.anchor is not None:
+            given = replace(given, findings=anchored(given.findings, anchor))
     plan = _asked(given, args)
-    reader.notes.extend(notes_of(plan, given))
+    reader.notes.extend(notes_of(plan, given, args.even))
     asked = AS_IT_IS.timing(reader.info.rate)
     decisions = {"command": "heal", "input": source, "plan": plan.to_json(), "audio": args.audio}
     clip = plan.applied(reader)
     return make_mended(clip, plan.mending, asked, settings, decisions, source=source, audio=args.audio)
 
 
-def _found(reader: Reader) -> Plan:
-    """The plan of a clip, with its findings."""
-    return find_faults(tracked(reader, "looking at the clip", reader.info.frames, console_for_people()), reader.info.rate)
-
-
 def _asked(plan: Plan, args: Namespace) -> Plan:
     """The plan with the findings and the treatment that the options ask for."""
     only = None if args.only is None else list(chain.from_iterable(args.only))
     without = list(chain.from_iterable(args.without))
-    return treated(plan, only=only, without=without, duration=args.duration, repeats=args.repeats)
+    return treated(plan, only=only, without=without, duration=args.duration, repeats=args.repeats, even=args.even)
+
+
+def _anchor(given: str | None) -> Anchor:
+    """The light that drift is measured from, as ``--anchor`` gives it. Raises `InputError` if its picture cannot be read."""
+    if given is None or given == "first":
+        return "first"
+    if given == "median":
+        return "median"
+    return mean_light(read_image(given))
 
 
 def _list(args: Namespace) -> int:
     source = clip_source(args)
+    anchor = _anchor(args.anchor)
     reader = source.open()
     staged = None if args.plan is None else Staged(args.plan)
     try:
-        plan = _asked(_found(reader), args)
+        plan = _asked(looked_through(reader, anchor=anchor), args)
         if staged is not None:
             staged.filled(plan.to_json().encode())
     finally:

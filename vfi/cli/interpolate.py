@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
+from dataclasses import replace
 from pathlib import Path
 
+from ..edit.faults import IS_EVEN
+from ..edit.heal.findings import retimed
 from ..edit.plan import TWICE, Output
 from ..timing.grids import exact_rate
 from . import batch, parallel, shot_options
 from .arguments import add_input, add_output, argument, clip_source, factor, whole
-from .mended import make_mended
+from .mended import EVEN, looked_through, make_mended
 from .model_options import home_of
 from .output import Settings, add_audio, add_options, make_clip
 from .parallel import Crew
@@ -37,6 +40,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         type=Path,
         help="take cuts, duplicates, findings and times from a file of `vfi shots --plan` or of `vfi heal --list --plan`",
     )
+    parser.add_argument("--even", action="store_true", help=f"{EVEN}; without --plan, a first pass finds them")
     add_audio(parser)
     add_options(parser)
     parallel.add_options(parser)
@@ -47,14 +51,24 @@ def run(args: Namespace) -> int:
     source, settings, marks = clip_source(args), Settings.of(args), ShotOptions.of(args)
     reader = source.open(home_of(settings.device))
     output = Output(args.times, args.fps, args.slow)
-    if args.plan is None:
-        clip = marks.found(reader)
-    else:
+    if args.plan is not None:
         plan = read_plan(args.plan)
+        plan = replace(plan, findings=retimed(plan.findings)) if args.even else plan
         clip = marks.planned(reader, plan)
         output = plan.output if output == TWICE else output
+    elif args.even:
+        plan = looked_through(reader, marks.finder(), ["uneven"])
+        plan = replace(plan, findings=retimed(plan.findings))
+        reader.notes.extend(plan.notes())
+        clip = plan.applied(reader)
+    else:
+        plan, clip = None, marks.found(reader)
+    if args.even and not any(one.action == "retime" for one in plan.findings):
+        reader.notes.append(IS_EVEN)
     asked, crew = output.timing(reader.info.rate), Crew.of(args)
     decisions = {"command": "interpolate", "input": source, "shots": marks, "plan": args.plan, "audio": args.audio}
-    if args.plan is not None and plan.findings:
+    if args.even:
+        decisions["even"] = True
+    if plan is not None and plan.findings:
         return make_mended(clip, plan.mending, asked, settings, decisions, source=source, audio=args.audio, crew=crew)
     return make_clip(clip, asked, settings, decisions, source=source, audio=args.audio, crew=crew)

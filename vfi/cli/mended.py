@@ -1,18 +1,36 @@
-"""The making of a clip that is mended on the way, for all commands that follow a plan with findings."""
+"""The making of a clip that is mended on the way, for all commands that follow a plan with findings, and the pass that finds
+them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ..clips.clip import Reader
 from ..clips.open import ClipSource
 from ..clips.video.sound import Audio
 from ..core import InputError
+from ..edit.faults import find_faults
+from ..edit.find import Finder
+from ..edit.heal.drifts import Anchor
 from ..edit.heal.mend import Mending
+from ..edit.plan import Plan
 from ..render.splice import beside
 from ..timing.grids import Timing
 from .output import Settings, make_clip
 from .parallel import ALONE, Crew
+from .progress import tracked
+from .report import console_for_people
+
+EVEN = "show unevenly placed frames at their true times, and make the frames of the even times"
+"""What ``--even`` does."""
+
+
+def looked_through(
+    reader: Reader, finder: Finder | None = None, only: Collection[str] | None = None, anchor: Anchor = "first"
+) -> Plan:
+    """`find_faults` in a clip, in a pass of its own."""
+    frames = tracked(reader, "looking at the clip", reader.info.frames, console_for_people())
+    return find_faults(frames, reader.info.rate, finder=finder, only=only, anchor=anchor)
 
 
 def make_mended(
@@ -29,13 +47,13 @@ def make_mended(
     """Make the clip that is asked for from ``clip``, whose frames are ``mended`` already, and return the exit code.
 
     Sound follows frames that are left out and time that is put in, unless it is copied. Raises `InputError` for several
-    processes where frames are left out or put in: they read the clip in pieces.
+    processes where frames are left out, put in or moved: they read the clip in pieces.
     """
     timing = mended.timing(asked)
+    if crew.several and (mended.changes_time or mended.moves_frames):
+        raise InputError("the plan leaves frames out, puts them in or moves them: it cannot be combined with several processes")
     if not mended.changes_time:
         return make_clip(clip, timing, settings, decisions, source=source, audio=audio, crew=crew)
-    if crew.several:
-        raise InputError("the plan leaves frames out or puts them in: it cannot be combined with several processes")
     heard = source.sound() if clip.info.audio and audio != "drop" else None
     with beside(mended, heard, source.extras(), settings.path.suffix, clip.notes, audio) as (sound, _):
         return make_clip(clip, timing, settings, decisions, source=source, sound=sound, audio=audio, extras=False)

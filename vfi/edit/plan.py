@@ -20,7 +20,7 @@ from ..core import Across, Frame, InputError
 from ..parse import Fields, anything, count, one_of, or_none, positive, read_json, seconds, share
 from ..timing.grids import Timing, exact_rate, timing
 from .duplicates import Repeats
-from .heal.findings import Finding
+from .heal.findings import BETWEEN, COURSES, Finding
 from .heal.mend import DURATIONS, Duration, Mending, mending
 
 T = TypeVar("T")
@@ -169,7 +169,7 @@ class Plan:
 
         What a fault looks like is no cut, repeat or flash of the clip: such marks of the frames of findings are left out.
         """
-        times = [(one.start, one.end, one.action == "remake") for one in found if one.kind != "missing"]
+        times = [(one.start, one.end, one.action == "remake") for one in found if one.kind not in (*BETWEEN, *COURSES)]
         faults = [(start, end, remade) for start, end, remade in times if start is not None and end is not None]
 
         def sound(time: Fraction) -> bool:

@@ -1,7 +1,7 @@
-"""Time that is eased over gaps: where frames are missing, outputs show other instants, so that the jump is spread over the
-frames around it.
+"""Time that is eased over gaps and steps of speed: outputs show other instants, so that the jump is spread over the frames
+around it.
 
-Owns that map. Knows nothing of pictures, or of how gaps are found.
+Owns these maps. Knows nothing of pictures, or of how gaps are found.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from math import sqrt
 
 from .grids import Knots, Tail, Uniform
 
@@ -51,9 +52,19 @@ class Ease:
         return place + self.lost * (place - self.last) / (self.next - self.last)
 
 
+def bridged(place: float, speed: float) -> float:
+    """When the instant ``place`` is shown if a step of speed at 0 is spread evenly over the time from -1 to 1.
+
+    ``speed`` is that of the motion after the step over that before. ``place`` is from -1 to 1 too: both ends stay where they
+    are, since what a spread over equal times advances before the step, it delays after it.
+    """
+    moved = 1 + place * (speed if place > 0 else 1)
+    return 2 * moved / (1 + sqrt(1 + (speed - 1) * moved)) - 1
+
+
 @dataclass(frozen=True)
 class Eased:
-    """The outputs of ``grid``, whose instants are moved by ``eases``, which do not overlap.
+    """The outputs of ``grid``, whose instants are moved by ``eases``, which do not overlap; there may be none.
 
     Outputs within ``near`` seconds of an input frame show that frame: times in files are rounded.
     """

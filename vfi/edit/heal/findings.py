@@ -4,7 +4,7 @@ found."""
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -196,6 +196,11 @@ def ordered(found: Iterable[Finding]) -> tuple[Finding, ...]:
         if not any(overlap(one, other) for other in kept):
             kept.append(one)
     return tuple(sorted(kept, key=lambda one: (one.first, one.kind)))
+
+
+def retimed(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings, with uneven motion to be retimed."""
+    return tuple(replace(one, action="retime") if one.kind == "uneven" else one for one in found)
 
 
 def of_kinds(

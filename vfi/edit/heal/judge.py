@@ -3,15 +3,23 @@ claim the same frames. Knows nothing of pictures or of what is done."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
+from .borders import borders, steps_of
+from .course import calm, courses
+from .drifts import drifts
 from .ends import ends
-from .findings import Finding, ordered
+from .findings import BETWEEN, Finding, ordered
 from .gaps import gaps
 from .lights import lights
-from .measures import Measures
+from .measures import Measure, Measures
+from .outliers import Odd
+from .pulses import offsets_of, pulses
 from .repeats import repeats
+from .speeds import joined, speed_steps
+from .uneven import uneven
 
 
 def findings(seen: Measures) -> tuple[Finding, ...]:
@@ -24,20 +32,39 @@ def findings(seen: Measures) -> tuple[Finding, ...]:
     plain = [replace(one, cut=one.cut and one.index not in within) for one in frames]  # a fault begins no shot
     junk = ends(plain)
     held = [one for one in repeats(plain) if within.isdisjoint(range(one.first, one.last + 1))]
-    busy = [False] * len(frames)
-    for one in (*light, *held, *junk):
-        for k in range(one.first, one.last + 1):
-            busy[k] = True
-    for odd in seen.odd:
-        if odd.kind != "corrupt":
-            for k in range(odd.first, odd.last + 1):
-                busy[k] = True
-    found = ordered([*light, *held, *junk, *gaps(plain, busy)])
+    odd = [one for one in seen.odd if one.kind != "corrupt"]
+    unlike = _marked(len(frames), [*light, *junk, *odd])
+    busy = [one or other for one, other in zip(unlike, _marked(len(frames), held), strict=True)]
+    lost = gaps(plain, busy)
+    apart = {k for one in (*light, *junk, *held) if one.kind != "repeat" for k in range(one.first, one.last + 1)}
+    moving, jumps = replace(seen, frames=plain), {one.first for one in lost}
+    lit = calm(plain, unlike)
+    steps = borders(lit)
+    bordered = joined(steps, speed_steps(moving, apart, jumps))
+    found = ordered([*light, *held, *junk, *lost, *bordered, *_courses(lit, steps), *uneven(moving, apart, jumps)])
     return tuple(replace(one, start=frames[one.first].time, end=_end(seen, one)) for one in found)
 
 
+def _marked(length: int, runs: Sequence[Finding | Odd]) -> list[bool]:
+    """Which frames the runs hold."""
+    marked = [False] * length
+    for one in runs:
+        marked[one.first : one.last + 1] = [True] * (one.last + 1 - one.first)
+    return marked
+
+
+def _courses(frames: Sequence[Measure], borders: Sequence[Finding]) -> list[Finding]:
+    """What is wrong with the course of light: without the steps of its borders, its pulses, and without these its drift."""
+    found: list[Finding] = []
+    for course in courses(frames):
+        steady = course.less(steps_of(course, borders))
+        beats = pulses(steady)
+        found += [*beats, *drifts(steady.less(offsets_of(course, beats)))]
+    return found
+
+
 def _end(seen: Measures, one: Finding) -> Fraction:
-    """When the last frame of a finding ends; of missing frames, when the gap does."""
-    if one.kind == "missing":
+    """When the last frame of a finding ends; of what lies between two frames, when that is."""
+    if one.kind in BETWEEN:
         return seen.frames[one.first].time
     return seen.frames[one.last + 1].time if one.last + 1 < len(seen.frames) else seen.end

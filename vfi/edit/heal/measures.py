@@ -16,7 +16,7 @@ import numpy as np
 
 from ...core import Frame
 from .outliers import AREA, LONGEST, OFF, Odd, oddity
-from .pictures import MOVES, UNTOLD, Place, apart, grey_of, light_of, new_flow, place_of, thumbnail, warped
+from .pictures import MOVES, UNTOLD, Picture, Place, apart, grey_of, light_of, new_flow, place_of, thumbnail, warped
 
 WINDOW = LONGEST + 3
 """Thumbnails that are held."""
@@ -29,7 +29,8 @@ class Measure:
     ``cut``: it begins a shot. ``mean`` and ``spread`` are those of its colours and of its grey. ``width`` is the mean
     difference to the frame before; ``moved`` the motion since then, nine tenths of the pixels move less, and ``moving`` the
     share of pixels that move. ``gain`` is the change of light per channel since the frame before, along the motion, as
-    logarithms; ``left`` is the difference that remains. ``place``: see `pictures.Place`.
+    logarithms, and ``parts`` that of parts of the picture: see `pictures.light_of`; ``left`` is the difference that remains.
+    ``place``: see `pictures.Place`.
     """
 
     index: int
@@ -41,6 +42,7 @@ class Measure:
     moved: float = 0.0
     moving: float = 0.0
     gain: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    parts: Picture | None = field(default=None, compare=False)
     left: float = 0.0
     place: Place = UNTOLD
 
@@ -66,7 +68,8 @@ class Measures:
 class _Small:
     def __init__(self, index: int, frame: Frame) -> None:
         self.index, self.time, self.cut = index, frame.time, frame.cut is not None
-        self.rgb = thumbnail(frame)
+        self.fine = thumbnail(frame)
+        self.rgb = self.fine.round().astype(np.uint8)
         self.grey = grey_of(self.rgb)
         self.new = 0.0  # the share of the picture that the frame before, moved, does not explain
 
@@ -104,7 +107,8 @@ class _Look:
             back = self.flow.calc(here.grey, before.grey, None)
             size = np.hypot(back[..., 0], back[..., 1])
             moved = warped(before.rgb, back)
-            facts["gain"], facts["left"] = light_of(moved, here.rgb)
+            facts["gain"], facts["parts"] = light_of(before.fine, here.fine, back)
+            facts["left"] = float(np.abs(here.rgb - moved * np.exp(np.float32(facts["gain"]))).mean())
             here.new = float((apart(here.rgb, moved) > OFF).mean())
             facts["width"] = float(np.abs(here.rgb.astype(np.int16) - before.rgb).mean())
             facts["moved"], facts["moving"] = float(np.percentile(size, 90)), float((size > MOVES).mean())

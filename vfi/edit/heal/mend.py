@@ -1,7 +1,8 @@
-"""Mending: findings become marks, frames left out or put in, and the map of time that sound follows.
+"""Mending: findings become marks, frames left out or put in, other times of frames, and the map of time that sound follows.
 
-Frames to remake are marked as repeats, so that whoever makes frames goes on through their time. Owns what becomes of the
-duration. Knows nothing of pictures, models or files.
+Frames to remake are marked as repeats, so that whoever makes frames goes on through their time. Frames that lie unevenly get
+their true times as time stamps, and the frames of the even times are made. Wrong light is taken out by `grade`. Owns what
+becomes of the duration. Knows nothing of models or files.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Literal, TypeAlias, get_args
 
 from ...clips.clip import Info
 from ...core import Across, Frame, InputError
-from ...timing.eased import Ease, Eased
+from ...timing.eased import Ease, Eased, bridged
 from ...timing.grids import Subdivide, Timing, Uniform
 from .findings import Finding, overlap
+from .grade import graded, ramp
 
 Duration: TypeAlias = Literal["keep", "grow"]
 """What missing frames do to the duration. ``keep``: the motion of the frames around a gap is spread over it, at the clip's own
@@ -25,6 +28,15 @@ DURATIONS: tuple[Duration, ...] = get_args(Duration)
 
 SPREAD = 4
 """Frames on each side, per lost frame, over whose time the motion of a gap is spread."""
+
+BRIDGE = 8
+"""Frames on each side of a border over whose time its step of speed is spread."""
+
+SAME = Fraction(1, 50)
+"""Frames that show what lies less than this apart, in frames, show the same."""
+
+EXACT = 1000
+"""True times are fractions of a frame with denominators up to this, so that those of a pattern are exact."""
 
 AROUND = Fraction(1, 5)
 """Seconds of sound on each side of inserted time that are stretched over it."""
@@ -59,18 +71,27 @@ class Mending:
             one.action in ("cut", "drop") or (one.action == "insert" and self.duration == "grow") for one in self.findings
         )
 
+    @property
+    def moves_frames(self) -> bool:
+        """Whether frames get other times, at which no output may lie."""
+        return any(one.action == "retime" or (one.action == "bridge" and one.speed != 1) for one in self.findings)
+
     def frames(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The frames of the clip, mended as far as that needs no new pictures; the rest is marked.
 
         Raises `InputError` if a finding does not fit the clip, or if no frame is left.
         """
+        return self._retimed(self._marked(frames)) if self.moves_frames else (frame for _, _, frame in self._marked(frames))
+
+    def _marked(self, frames: Iterable[Frame]) -> Iterator[tuple[int, Fraction, Frame]]:
+        """The frames, each with the number and the time of that of the clip which it is, or which follows it."""
         remade = self._numbers("remake", "spread")
         gone = self._numbers("cut", "drop")
         gaps = {one.first: one.count for one in self.findings if one.action == "insert" and self.duration == "grow"}
         checked = {one.first: one for one in self.findings}
         moved = Fraction(0)
         index, last, cut = -1, None, None
-        for index, frame in enumerate(frames):
+        for index, frame in enumerate(self._graded(frames)):
             if index in checked:
                 _check(checked[index], frame)
             if index in gone:
@@ -79,17 +100,93 @@ class Mending:
                 continue
             for lost in range(gaps.get(index, 0) if last is not None else 0):
                 assert last is not None
-                yield replace(last, time=frame.time + moved + lost * self.step, duration=self.step, cut=None, repeat=True)
+                put = replace(last, time=frame.time + moved + lost * self.step, duration=self.step, cut=None, repeat=True)
+                yield index, frame.time, put
             if last is not None:
                 moved += gaps.get(index, 0) * self.step
             begun: Across | None = (cut or frame.cut) if last is not None else None
             last, cut = frame, None
-            yield replace(frame, time=frame.time + moved, cut=begun, repeat=frame.repeat or index in remade)
+            marked = replace(frame, time=frame.time + moved, cut=begun, repeat=frame.repeat or index in remade)
+            yield index, frame.time, marked
         worst = max(self.findings, key=lambda one: one.last, default=None)
         if worst is not None and worst.last > index:
             raise InputError(f"the plan has {_named(worst)} at frame {worst.last}: the clip has only {index + 1} frames")
         if last is None and index >= 0:
             raise InputError(f'all {index + 1} frames would be cut: keep some of the findings, with "action": "keep" in a plan')
+
+    def _graded(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """The frames, in the light that findings ask for."""
+        lit = [one for one in self.findings if one.light]
+        ramps = [ramp(one, self._time(one), self.step, self._walls()) for one in lit if one.action == "bridge"]
+        return graded(frames, [one for one in lit if one.action == "regrade"], ramps)
+
+    def _retimed(self, frames: Iterable[tuple[int, Fraction, Frame]]) -> Iterator[Frame]:
+        """The frames at their true times; what shows the same as the frame before repeats it."""
+        before: Fraction | None = None
+        for index, stamp, frame in frames:
+            begins = before is None or frame.cut is not None
+            time = frame.time if begins else frame.time + self._late(index, stamp)
+            if before is not None and not begins:
+                if time < before - SAME * self.step:
+                    raise InputError(
+                        f"the true time of frame {index} comes before that of frame {index - 1}: offsets may grow by 1"
+                    )
+                if time < before + SAME * self.step:
+                    frame = replace(frame, repeat=True)
+                if frame.repeat:
+                    time = max(time, before + SAME / 10 * self.step)
+            yield replace(frame, time=time, duration=frame.time + frame.duration - time)
+            before = time
+
+    def _late(self, index: int, stamp: Fraction) -> Fraction:
+        """How many seconds after its time in the clip, which is ``stamp``, frame ``index`` is due."""
+        late = -self._offsets[index] * self.step if index in self._offsets else Fraction(0)
+        for center, width, speed in self._bridges:
+            place = (stamp - center) / width
+            if abs(place) < 1:
+                late += Fraction(bridged(float(place), speed) - float(place)).limit_denominator(EXACT) * width
+        return late
+
+    @cached_property
+    def _offsets(self) -> dict[int, Fraction]:
+        """How many frames too late each frame that is to be retimed is shown; frames that are put in, or left out, no longer
+        count."""
+        found = {}
+        gaps = {one.first for one in self.findings if one.action == "insert" and self.duration == "grow"}
+        for one in self.findings:
+            if one.action != "retime":
+                continue
+            offsets = [Fraction(offset).limit_denominator(EXACT) for offset in one.offsets]
+            mended = (self._numbers("drop") | gaps) & {*range(one.first + 1, one.last + 1)}
+            jumps = {k: offsets[k - one.first] - offsets[k - one.first - 1] for k in mended}
+            gone = Fraction(0)
+            for number in range(len(offsets) if jumps else 0):
+                gone += jumps.get(one.first + number, Fraction(0))
+                offsets[number] -= gone
+            over = offsets[-1] / (len(offsets) - 1) if jumps else Fraction(0)
+            found |= {one.first + number: offset - number * over for number, offset in enumerate(offsets)}
+        return found
+
+    @cached_property
+    def _bridges(self) -> tuple[tuple[Fraction, Fraction, float], ...]:
+        """The steps of speed that are spread: when each happens, over how many seconds on each side, and its factor."""
+        steps = [(self._time(one) - self.step / 2, one.speed) for one in self.findings if one.action == "bridge"]
+        walls = self._walls()
+        found = []
+        for number, (at, speed) in enumerate(steps):
+            near = [*walls]
+            if number:
+                near.append((steps[number - 1][0] + at) / 2)
+            if number + 1 < len(steps):
+                near.append((at + steps[number + 1][0]) / 2)
+            width = min([BRIDGE * self.step, *(abs(at - wall) for wall in near)])
+            if width >= self.step and speed != 1:
+                found.append((at, width, speed))
+        return tuple(found)
+
+    def _walls(self) -> list[Fraction]:
+        """The times over which nothing is spread."""
+        return sorted({self.begin, self.end, *self.cuts, *(self._time(one) for one in self.findings if one.action == "cut")})
 
     def info(self, info: Info) -> Info:
         """The description of the mended clip."""
@@ -101,10 +198,11 @@ class Mending:
         return replace(info, frames=None if info.frames is None else max(info.frames + put - gone, 1), duration=lasts)
 
     def timing(self, asked: Timing) -> Timing:
-        """The timing of an output: where motion is spread over gaps, outputs show other instants at the same times."""
+        """The timing of an output: where motion is spread over gaps, outputs show other instants at the same times; where
+        frames have other times, outputs lie evenly all the same."""
         eases = self._eases()
         grid = asked.grid
-        if not eases:
+        if not eases and not (self.moves_frames and isinstance(grid, Subdivide | Uniform)):
             return asked
         if isinstance(grid, Subdivide) and not grid.late:
             grid = Uniform(grid.times / grid.stretch / self.step, grid.stretch)
@@ -171,11 +269,21 @@ class Mending:
         put = [one.count * self.step for one in self.findings if one.action == "insert" and self.duration == "grow"]
         return sum(put, Fraction(0)) - gone
 
+    def _gone(self, at: Fraction) -> Fraction:
+        """How much time is left out before ``at``."""
+        gone = [
+            self._end(one) - self._time(one) for one in self.findings if one.action in ("cut", "drop") and self._time(one) < at
+        ]
+        return sum(gone, Fraction(0))
+
     def _eases(self) -> tuple[Ease, ...]:
+        """The spread of gaps; where frames have their true times, nothing else is needed."""
         if self.duration == "grow":
             return ()
-        gaps = [(self._time(one), one.count) for one in self.findings if one.action == "insert"]
-        walls = sorted({self.begin, self.end, *self.cuts, *(self._time(one) for one in self.findings if one.action == "cut")})
+        gaps = [
+            (self._time(one), one.count) for one in self.findings if one.action == "insert" and one.first not in self._offsets
+        ]
+        walls = self._walls()
         eases = []
         for number, (at, lost) in enumerate(gaps):
             widest = SPREAD * lost * self.step
@@ -187,7 +295,8 @@ class Mending:
                 late = min(late, (at + gaps[number + 1][0]) / 2)
             before, after = min(at - self.step - early, widest), min(late - self.step - at, widest)
             if before > 0 and after > 0:
-                eases.append(Ease(at - self.step - before, at - self.step, at, at + after, lost * self.step))
+                here = at - self._gone(at)
+                eases.append(Ease(here - self.step - before, here - self.step, here, here + after, lost * self.step))
         return tuple(eases)
 
 
@@ -197,6 +306,9 @@ WORDS = {
     "spread": "motion goes on through them",
     "drop": "left out",
     "cut": "cut off",
+    "regrade": "their light is made even",
+    "bridge": "the step is spread over the frames around it",
+    "retime": "shown at their true times",
 }
 
 

@@ -5,6 +5,7 @@ Pictures are thumbnails, [h,w,3] or [h,w] uint8; flows are [h,w,2] in their pixe
 
 from __future__ import annotations
 
+from math import nan
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -30,18 +31,24 @@ MOVES = 0.12
 LIT = (4, 250)
 """Range of samples, of 255, whose change of light is measured: others may be clipped."""
 
+PARTS = 3
+"""Parts of a picture in each direction, whose light is compared."""
+
+AGREES = 2.5
+"""How many times as much as the median a sample may differ from what all agree on."""
+
 TELLING = 64
 """Fewer pixels than this tell nothing."""
 
 
 def thumbnail(frame: Frame) -> Picture:
-    """The colours of a frame, averaged down to [h,w,3] uint8; what is transparent is black."""
+    """The colours of a frame, averaged down to [h,w,3] float32, 0..255; what is transparent is black."""
     height, width = frame.rgb.shape[-2:]
     scale = min(LONG_SIDE / max(height, width), 1.0)
     size = max(round(height * scale), SHORT_SIDE), max(round(width * scale), SHORT_SIDE)
     rgb = floats(frame.rgb) if frame.alpha is None else floats(frame.rgb) * floats(frame.alpha)
     small = F.adaptive_avg_pool2d(rgb, size).nan_to_num().clamp(0, 1)
-    found: Picture = (small.movedim(0, -1) * 255).round().byte().cpu().contiguous().numpy()
+    found: Picture = (small.movedim(0, -1) * 255).cpu().contiguous().numpy()
     return found
 
 
@@ -120,13 +127,44 @@ def place_of(back: Picture, forth: Picture) -> Place:
     return Place(at, float(agreed.sum() / moving.sum()), known)
 
 
-def light_of(moved: Picture, here: Picture) -> tuple[tuple[float, float, float], float]:
-    """The change of light per channel from a picture that was ``moved`` to fit ``here``, as logarithms, and the mean
-    difference, of 255, that remains."""
-    earlier, now = moved.astype(np.float32), here.astype(np.float32)
-    gains = []
-    for channel in range(3):
-        old, new = earlier[..., channel], now[..., channel]
-        tells = (old > LIT[0]) & (old < LIT[1]) & (new > LIT[0]) & (new < LIT[1])
-        gains.append(float(np.log(np.median(new[tells] / old[tells]))) if tells.sum() > TELLING else 0.0)
-    return (gains[0], gains[1], gains[2]), float(np.abs(now - earlier * np.exp(gains)).mean())
+Gain: TypeAlias = tuple[float, float, float]
+
+
+def light_of(earlier: Picture, here: Picture, flow: Picture) -> tuple[Gain, Picture]:
+    """The change of light from one picture to another along the motion between them, as logarithms per channel: of the whole,
+    and of `PARTS` x `PARTS` parts, [parts,3] float32, NaN for a part that tells nothing.
+
+    The pictures are [h,w,3] float32, 0..255; ``flow`` says where the pixels of ``here`` lie in ``earlier``. What neither is too
+    dark nor too bright tells, if it was within the picture. Whole pictures change by less than a code from frame to frame, so
+    that means tell, not medians; what does not fit them, as what moves apart, is left out.
+    """
+    height, width = here.shape[:2]
+    rows, columns = np.mgrid[:height, :width]
+    x, y = columns + flow[..., 0], rows + flow[..., 1]
+    moved = warped(earlier, flow)
+    low, high = np.minimum(moved.min(axis=2), here.min(axis=2)), np.maximum(moved.max(axis=2), here.max(axis=2))
+    tells = (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1) & (low > LIT[0]) & (high < LIT[1])
+    parts = [
+        _ratio(moved[part][tells[part]], here[part][tells[part]])
+        for part in (
+            np.s_[height * row // PARTS : height * (row + 1) // PARTS, width * column // PARTS : width * (column + 1) // PARTS]
+            for row in range(PARTS)
+            for column in range(PARTS)
+        )
+    ]
+    red, green, blue = np.nan_to_num(_ratio(moved[tells], here[tells])).tolist()
+    return (red, green, blue), np.float32(parts)
+
+
+def _ratio(old: Picture, new: Picture) -> Picture:
+    """The logarithms of how many times as bright the samples [n,3] of each channel are, by those that agree; NaN if too few
+    tell."""
+    if len(old) < TELLING:
+        return np.full(3, nan)
+    gain = np.median(new / old, axis=0)
+    for _ in range(3):
+        rest = np.abs(new - gain * old)
+        near = rest <= np.maximum(AGREES * np.median(rest, axis=0), 1.0)
+        gain = (new * near).sum(axis=0) / (old * near).sum(axis=0)
+    found: Picture = np.log(gain)
+    return found
