@@ -44,13 +44,22 @@ def node(kind: str, **inputs: Any) -> dict[str, Any]:
 
 def workflow(broken: str) -> dict[str, Any]:
     """One clip, found once, mended three ways: as a file, as frames with AUDIO, and while its frames are doubled."""
-    healing = {"duration": "auto", "repeats": "auto", "kinds": "all", "model": ["model", 0], "plan": ["found", 0]}
+    healing = {
+        "duration": "auto",
+        "repeats": "auto",
+        "even": False,
+        "kinds": "all",
+        "model": ["model", 0],
+        "plan": ["found", 0],
+    }
     return {
         "video": node("LoadVideo", file=broken),
         "parts": node("GetVideoComponents", video=["video", 0]),
         "model": node("InbetweenLoadModel", model="linear", allow_download=False),
         "found": node(
-            "InbetweenFindFaults", video=["video", 0], source_fps=24.0, duration="keep", repeats="spread", leave="", kinds="all"
+            "InbetweenFindFaults",
+            video=["video", 0], source_fps=24.0, leave="", kinds="all",
+            duration="keep", repeats="spread", even=False, anchor="first",
         ),
         "told": node("PreviewAny", source=["found", 1]),
         "healed": node("InbetweenHealVideo", video=["video", 0], crf=2, codec="h264", **healing),
