@@ -177,6 +177,35 @@ def with_duration(plan, duration: str):
     return replace(plan, duration=duration)
 
 
+def test_uneven_motion_is_retimed_where_it_is_asked_for(run, linear):
+    """Every other frame shows what is due 0.4 frames earlier, the last one too: no output lies on it."""
+    images = of(*range(20))
+    offsets = [0.4 * (k % 2) for k in range(20)]
+    plan = with_findings(run, images, {"kind": "uneven", "first": 0, "last": 19, "offsets": offsets})
+    assert torch.equal(healed(run, linear, images, plan=plan).images, images)
+    even = healed(run, linear, images, plan=plan, even=True)
+    torch.testing.assert_close(even.images[1], torch.lerp(images[1], images[2], 0.4 / 1.4))
+    assert even.originals[:, 0, 0].tolist() == [float(k % 2 == 0 or k == 19) for k in range(20)]
+    retimed = replace(plan, findings=tuple(replace(one, action="retime") for one in plan.findings))
+    made, _, count, *_, times = run(
+        "InbetweenInterpolate", model=linear, images=images, source_fps=RATE, mode=TWICE, plan=retimed
+    )
+    assert len(made) == count == len(times.splitlines()) == 39
+    torch.testing.assert_close(made[2], even.images[1])
+
+
+def test_drift_is_measured_from_what_is_asked_for(run, part, monkeypatch):
+    """The first frame, the median, or a picture as its mean colour."""
+    heal, images = part("nodes.heal"), of(*range(3))
+    asked = []
+    find = heal.find_faults
+    monkeypatch.setattr(heal, "find_faults", lambda *clip, **more: asked.append(more["anchor"]) or find(*clip, **more))
+    for answers in ({"anchor": "median"}, {}, {"reference": torch.full((2, 40, 40, 3), 0.5)}):
+        found(run, images, **answers)
+    assert asked[:2] == ["median", "first"]
+    assert asked[2] == pytest.approx((127.5,) * 3, abs=1)
+
+
 @pytest.mark.parametrize(("repeats", "count"), [("auto", 21), ("spread", 21), ("drop", 20)])
 def test_repeats_are_spread_or_dropped(run, linear, repeats: str, count: int):
     images = of(*range(9), 8, *range(9, 20))
