@@ -19,6 +19,7 @@ from .dynamicrafter import (
 from .examples import ExampleClip, ExamplePicture
 from .framer import CfgCurve, FramerApplyTracks, FramerConditioning, FramerLoader
 from .guide import GuideModel
+from .heal import FindFaults, HealClip, HealVideo
 from .interpolate import Augment, Interpolate, InterpolateVideo, ModelConsensus
 from .join import JoinClips, JoinVideos
 from .keyframes import FramerTween, KeyframeSequence
@@ -66,6 +67,9 @@ class InbetweenExtension(ComfyExtension):
             GuideModel,
             FindShots,
             FindDuplicates,
+            FindFaults,
+            HealClip,
+            HealVideo,
             SplitFrames,
             JoinFrames,
             SelectFrames,

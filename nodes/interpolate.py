@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 
 from comfy_api.v0_0_2 import Input, io
 from torch import Tensor
 
 from ..vfi.clips.clip import Encoding
-from ..vfi.core import Doubts, Frame
+from ..vfi.core import Doubts
 from ..vfi.edit.plan import Plan
 from ..vfi.model.wrappers import TTA_PASSES
 from ..vfi.parse import exact
@@ -19,7 +19,7 @@ from . import bridge, inputs
 from .load import usual
 from .model import Model, ModelType, Several, over
 from .node import Node
-from .shots import plan_input
+from .shots import plan_input, planned, timed
 from .video import Clip, make_video
 
 CATEGORY = "Inbetween/interpolate"
@@ -113,24 +113,19 @@ class Interpolate(Node):
         model: Model | Several | None = None,
     ) -> io.NodeOutput:
         source, tail = exact_rate(source_fps), "hold" if hold_last else "stop"
-        asked = timing_of(mode, source)
-        shown = len(bridge.checked(images)) - (not hold_last)
-        count = asked.grid.count(len(images), shown / source, tail)
+        clip = planned(bridge.clip_of(images, source), plan)
+        asked = timed(timing_of(mode, source), plan)
+        count = asked.expected(clip.info.frames, clip.info.duration, tail)
         doubtful = isinstance(model, Several)  # then the disagreement has numbers of its own
         bridge.room(count, (*images.shape[1:3], images.shape[3] + doubtful))
-        ready = over(usual(model).ready(images.shape[1:3], bridge.unbound(images)), (len(images) - 1) / source)
-
-        def frames() -> Iterator[Frame]:
-            plain = bridge.frames_of_images(images, source)
-            return plain if plan is None else plan.marked(plain)
-
-        made = run(frames(), ready, asked.grid, tail=tail)
+        ready = over(usual(model).ready(images.shape[1:3], bridge.unbound(images)), (clip.info.frames - 1) / source)
+        made = islice(run(clip, ready, asked.grid, tail="hold"), count)  # a plan may move the last frame
         disagreement = bridge.per_frame([False] * count, images)
         if isinstance(ready, Doubts):
             disagreement = disagreement.clone()
             made = bridge.noting_doubt(made, disagreement)
         out, originals = bridge.collected(bridge.watched(made, count), images, count)
-        instants = bridge.heard(resample(frames(), asked.grid, tail=tail))
+        instants = bridge.heard(islice(resample(clip, asked.grid, tail="hold"), count))
         places = (instant.place if instant.t else instant.before.time for instant in instants)
         return io.NodeOutput(out, float(asked.rate), count, originals, disagreement, inputs.listed_times(places))
 
@@ -164,11 +159,10 @@ class InterpolateVideo(Node):
         plan: Plan | None = None,
         model: Model | None = None,
     ) -> io.NodeOutput:
-        clip = Clip.of(video)
-        if plan is not None:
-            clip = clip.planned(plan)
-        asked = timing_of(mode, clip.reader.info.rate)
-        result, count = make_video(usual(model), clip, asked, Encoding(codec, crf))
+        given = Clip.of(video)
+        asked = timed(timing_of(mode, given.reader.info.rate), plan)
+        with given.planned(plan) as clip:
+            result, count = make_video(usual(model), clip, asked, Encoding(codec, crf))
         return io.NodeOutput(result, float(asked.rate or result.get_frame_rate()), count)
 
 

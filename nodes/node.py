@@ -27,6 +27,9 @@ LONGEST = 2**24
 TEXTS = ("STRING", "INBETWEEN_DRAWN_TRACKS")
 """Types whose values are texts; the second is the widget of Track Editor."""
 
+HOLDERS = {"IMAGE": Tensor, "MASK": Tensor, "TRACKS": Mapping, "AUDIO": Mapping}
+"""Types whose values are known."""
+
 Given = Mapping[str, Any]
 
 
@@ -161,7 +164,7 @@ def _read(one: Any, name: str, value: Any, judged: bool) -> Any:
         return _choice(one, name, value)
     elif kind == "COMFY_AUTOGROW_V3":
         return {key: _read(one.template.input, key, each, judged) for key, each in _sockets(one, name, value).items()}
-    elif (kind in ("IMAGE", "MASK") and not isinstance(value, Tensor)) or (kind == "TRACKS" and not isinstance(value, Mapping)):
+    elif not isinstance(value, HOLDERS.get(kind, object)):
         raise _refused(one, name, value)
     return value
 

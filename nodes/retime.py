@@ -19,7 +19,7 @@ from . import bridge, inputs
 from .load import usual
 from .model import Model
 from .node import Node
-from .shots import plan_input
+from .shots import plan_input, planned, timed
 from .video import Clip, make_video
 
 CATEGORY = "Inbetween/time"
@@ -163,10 +163,9 @@ class RetimeFrames(Node):
         plan: Plan | None = None,
         model: Model | None = None,
     ) -> io.NodeOutput:
-        clip = bridge.clip_of(images, exact_rate(source_fps))
-        if plan is not None:
-            clip = plan.applied(clip)
+        clip = planned(bridge.clip_of(images, exact_rate(source_fps)), plan)
         grid = along_of(curve, duration, target_fps, clip.info)
+        timed(Timing(grid, grid.rate), plan)  # raises where motion is to be spread along a curve
         count = len(grid.outputs)
         bridge.room(count, images.shape[1:])
         ready = usual(model).ready(images.shape[1:3], bridge.unbound(images))
@@ -219,10 +218,9 @@ class RetimeVideo(Node):
         plan: Plan | None = None,
         model: Model | None = None,
     ) -> io.NodeOutput:
-        clip = Clip.of(video)
-        if plan is not None:
-            clip = clip.planned(plan)
-        grid = along_of(curve, duration, target_fps, clip.reader.info)
-        result, count = make_video(usual(model), clip, Timing(grid, grid.rate), Encoding(codec, crf), audio=audio)
+        with Clip.of(video).planned(plan, audio) as clip:
+            grid = along_of(curve, duration, target_fps, clip.reader.info)
+            asked = timed(Timing(grid, grid.rate), plan)
+            result, count = make_video(usual(model), clip, asked, Encoding(codec, crf), audio=audio)
         times = inputs.listed_times(map(grid.place, bridge.heard(grid.outputs)))
         return io.NodeOutput(result, float(grid.rate), count, times)

@@ -1,4 +1,4 @@
-"""Nodes that find cuts and duplicates. Their result is a plan, which the nodes that make frames follow."""
+"""Nodes that find cuts and duplicates. Their result is a plan; owns also how the nodes that make frames follow one."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from itertools import accumulate
 from comfy_api.v0_0_2 import Input, io
 from torch import Tensor
 
-from ..vfi.clips.clip import Reader
+from ..vfi.clips.clip import Edited, Reader
 from ..vfi.core import InputError
 from ..vfi.edit.duplicates import LONGEST
 from ..vfi.edit.find import Edit, Finder, find_plan, with_repeats
 from ..vfi.edit.plan import CUTS, DUPLICATES, FLASHES, Plan
-from ..vfi.timing.grids import exact_rate
+from ..vfi.timing.grids import Timing, exact_rate
 from . import bridge, inputs
 from .node import Node
 from .video import Clip
@@ -27,9 +27,27 @@ def plan_input() -> io.Input:
     return PlanType.Input(
         "plan",
         optional=True,
-        tooltip="From Find Shots or Find Duplicates, for these same frames: motion does not cross its cuts and is spread over "
-        "repeated frames.",
+        tooltip="From Find Shots, Find Duplicates or Find Faults, for these same frames: motion does not cross its cuts, is "
+        "spread over repeated frames, and faults are mended in the same pass.",
     )
+
+
+def planned(clip: Edited, plan: Plan | None) -> Edited:
+    """The clip of an IMAGE, marked and mended by ``plan``. Raises `InputError` if its findings are of another number of
+    frames."""
+    if plan is None:
+        return clip
+    if plan.findings and plan.source.frames != clip.info.frames:
+        raise InputError(
+            f"the plan has faults of a clip of {plan.source.frames} frames: it was given with {clip.info.frames} frames, so it "
+            "belongs to another clip"
+        )
+    return plan.applied(clip)
+
+
+def timed(asked: Timing, plan: Plan | None) -> Timing:
+    """The timing that is asked for, as the findings of ``plan`` change it."""
+    return asked if plan is None else plan.mending.timing(asked)
 
 
 def clip_inputs() -> list[io.Input]:

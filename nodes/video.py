@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -27,6 +29,7 @@ from ..vfi.parse import exact
 from ..vfi.pixels.transfer import UNTAGGED, Colour
 from ..vfi.render.convert import convert
 from ..vfi.render.pipeline import Task
+from ..vfi.render.splice import beside
 from ..vfi.timing.grids import Timing, exact_rate
 from ..vfi.timing.shutter import Shutter
 from . import bridge, servers
@@ -88,9 +91,15 @@ class Clip:
         finalize(reader, path.unlink, missing_ok=True)
         return cls(reader, sound_between(path, Fraction(0), None), Extras(path, Fraction(0), None))
 
-    def planned(self, plan: Plan) -> Clip:
-        """The same clip, its frames marked by ``plan``."""
-        return replace(self, reader=plan.applied(self.reader))
+    @contextmanager
+    def planned(self, plan: Plan | None, audio: Audio = "auto") -> Iterator[Clip]:
+        """The same clip, its frames marked and mended by ``plan``, with the sound that goes with them."""
+        if plan is None:
+            yield self
+            return
+        reader = plan.applied(self.reader)
+        with beside(plan.mending, self.sound, self.extras, ".mp4", reader.notes, audio) as (sound, extras):
+            yield Clip(reader, sound, extras)
 
 
 def edited(video: Input.Video, info: Info) -> bool:

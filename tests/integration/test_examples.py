@@ -179,6 +179,21 @@ def faults_of_hosted_clips_are_gone(comfyui, workflow, outputs):
     assert "1 flash" in told
 
 
+def a_generated_clip_is_healed(comfyui, workflow, outputs):
+    times, frames = played(saved(comfyui, outputs))
+    given = played(ROOT / "examples" / "hosted-1-24fps.mp4")[1]
+    assert times == evenly(25, 24)
+    changed = [k for k, pair in enumerate(zip(given, frames, strict=True)) if apart(*pair) > 3.5]  # the rest is encoding
+    assert changed == [4, 7, 10, 11, 13, 16, 19, 22]
+    assert max(abs(one.mean() - other.mean()) for one, other in pairwise(frames)) < 4  # the flash adds 54
+    assert min(apart(*pair) for pair in pairwise(frames[2:])) > 3  # a repeated frame is no step
+    found = text(outputs, workflow).splitlines()
+    assert [line.split(", ")[1].split(": ")[1] for line in found if ", from " in line].count("repeat") == 7
+    assert any(line.startswith("frame 11, from 0.458 s: flash") for line in found)
+    (compared,) = (output["inbetween_compare"][0] for output in outputs.values() if "inbetween_compare" in output)
+    assert compared["of"] == 25
+
+
 EXPECTED = {
     "Interpolate a clip": twice_the_frames_in_the_same_time,
     "Interpolate a clip with cuts": a_cut_is_held_and_not_morphed,
@@ -192,6 +207,7 @@ EXPECTED = {
     "Draw tracks for Wan": nodes_of_wan_show_what_was_drawn,
     "See where models disagree": models_disagree_about_new_frames_alone,
     "Finish clips of hosted models": faults_of_hosted_clips_are_gone,
+    "Heal a generated clip": a_generated_clip_is_healed,
 }
 """What comes out of each example that needs no weights of others, by title."""
 

@@ -277,7 +277,7 @@ class Server:
             name: kind(io_type)
             for name, io_type in {
                 "Int": "INT", "Float": "FLOAT", "Boolean": "BOOLEAN", "String": "STRING", "Combo": "COMBO",
-                "Image": "IMAGE", "Mask": "MASK", "Video": "VIDEO", "Tracks": "TRACKS", "Curve": "CURVE",
+                "Image": "IMAGE", "Audio": "AUDIO", "Mask": "MASK", "Video": "VIDEO", "Tracks": "TRACKS", "Curve": "CURVE",
                 "Model": "MODEL", "ControlNet": "CONTROL_NET", "Vae": "VAE", "ClipVision": "CLIP_VISION", "Clip": "CLIP",
                 "Conditioning": "CONDITIONING", "Latent": "LATENT",
                 "DynamicCombo": "COMFY_DYNAMICCOMBO_V3", "Autogrow": "COMFY_AUTOGROW_V3", "MultiType": "COMFY_MULTITYPED_V3",

@@ -19,15 +19,15 @@ from rich.table import Table
 from ..clips.clip import Staged
 from ..clips.images import read_image
 from ..core import InputError
+from ..edit.faults import AS_IT_IS, REPEATED, mean_light, notes_of, treated
 from ..edit.heal.drifts import Anchor, anchored
-from ..edit.heal.findings import KINDS, Finding, of_kinds, retimed
+from ..edit.heal.findings import KINDS, Finding
 from ..edit.heal.mend import DURATIONS
-from ..edit.heal.pictures import thumbnail
-from ..edit.plan import Output, Plan
+from ..edit.plan import Plan
 from . import batch
 from .arguments import add_input, argument, clip_source, names
 from .files import add_overwrite
-from .mended import EVEN, IS_EVEN, looked_through, make_mended
+from .mended import EVEN, looked_through, make_mended
 from .model_options import home_of
 from .output import BROKEN, Settings, add_audio, add_options
 from .report import console_for_people
@@ -85,7 +85,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     group.add_argument(
         "--repeats",
-        choices=("spread", "drop"),
+        choices=REPEATED,
         help="repeated frames: spread motion over them (the default), or drop them, and the clip lasts less",
     )
     group.add_argument("--even", action="store_true", help=f"{EVEN}; every frame of such a shot may be a new one")
@@ -118,14 +118,8 @@ def run(args: Namespace) -> int:
         if args.anchor is not None:
             given = replace(given, findings=anchored(given.findings, anchor))
     plan = _asked(given, args)
-    reader.notes.extend(plan.notes() if plan.mending.findings else ["nothing is to be mended: all frames are copied"])
-    if args.even and not any(one.action == "retime" for one in plan.findings):
-        reader.notes.append(IS_EVEN)
-    kept = {one.kind for one in plan.findings}
-    if left := [one for one in given.findings if one.kind not in kept]:
-        kinds = ", ".join(sorted({one.kind for one in left}))
-        reader.notes.append(f"{len(left)} of {len(given.findings)} findings are left as they are: {kinds} is switched off")
-    asked = Output(times=1).timing(reader.info.rate)
+    reader.notes.extend(notes_of(plan, given, args.even))
+    asked = AS_IT_IS.timing(reader.info.rate)
     decisions = {"command": "heal", "input": source, "plan": plan.to_json(), "audio": args.audio}
     clip = plan.applied(reader)
     return make_mended(clip, plan.mending, asked, settings, decisions, source=source, audio=args.audio)
@@ -134,14 +128,8 @@ def run(args: Namespace) -> int:
 def _asked(plan: Plan, args: Namespace) -> Plan:
     """The plan with the findings and the treatment that the options ask for."""
     only = None if args.only is None else list(chain.from_iterable(args.only))
-    some = of_kinds(plan.findings, only, list(chain.from_iterable(args.without)))
-    if args.repeats is not None:
-        some = tuple(
-            replace(one, action=args.repeats) if one.kind == "repeat" and one.action != "keep" else one for one in some
-        )
-    if args.even:
-        some = retimed(some)
-    return replace(plan, findings=some, duration=args.duration or plan.duration)
+    without = list(chain.from_iterable(args.without))
+    return treated(plan, only=only, without=without, duration=args.duration, repeats=args.repeats, even=args.even)
 
 
 def _anchor(given: str | None) -> Anchor:
@@ -150,8 +138,7 @@ def _anchor(given: str | None) -> Anchor:
         return "first"
     if given == "median":
         return "median"
-    red, green, blue = thumbnail(read_image(given)).mean(axis=(0, 1)).tolist()
-    return red, green, blue
+    return mean_light(read_image(given))
 
 
 def _list(args: Namespace) -> int:
@@ -192,12 +179,6 @@ def show(found: Sequence[Finding]) -> None:
     table.add_column("sure", justify="right")
     table.add_column("action")
     for one in found:
-        where = str(one.first) if one.first == one.last else f"{one.first}-{one.last}"
-        what = f"{one.count} missing before" if one.kind == "missing" else one.kind
-        if one.offsets:
-            what += f" by up to {max(map(abs, one.offsets)):.2f} frames"
-        if one.speed != 1:
-            what += f", {one.speed:.2f} times as fast"
         begins = "" if one.start is None else f"{float(one.start):.3f} s"
-        table.add_row(where, begins, what, f"{one.confidence:.2f}", one.action)
+        table.add_row(one.where, begins, one.what, f"{one.confidence:.2f}", one.action)
     console.print(table)

@@ -6,12 +6,13 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from dataclasses import replace
 from pathlib import Path
 
+from ..edit.faults import IS_EVEN
 from ..edit.heal.findings import retimed
 from ..edit.plan import TWICE, Output
 from ..timing.grids import exact_rate
 from . import batch, parallel, shot_options
 from .arguments import add_input, add_output, argument, clip_source, factor, whole
-from .mended import EVEN, IS_EVEN, looked_through, make_mended
+from .mended import EVEN, looked_through, make_mended
 from .model_options import home_of
 from .output import Settings, add_audio, add_options, make_clip
 from .parallel import Crew

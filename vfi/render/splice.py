@@ -1,7 +1,7 @@
 """Sound for clips that are joined or mended and for loops: cut where the picture is cut, in a file of its own for the writer.
 
-Owns which part of whose sound is heard when, and the sentences about sound that is missing or left out. `clips.video.splice`
-writes it. Knows nothing of options or callers.
+Owns which part of whose sound is heard when, and the sentences about sound and extras that are missing or left out.
+`clips.video.splice` writes it. Knows nothing of options or callers.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..clips.clip import Reader, Source
-from ..clips.video.sound import SHORT, codec_for, end_of_sound, start_of
-from ..clips.video.splice import Part, splice
+from ..clips.video.extras import Extras
+from ..clips.video.sound import SHORT, Audio, codec_for, end_of_sound, start_of
+from ..clips.video.splice import Part, samples_of, splice
+from ..clips.video.tape import Samples
 from ..edit.heal.mend import Mending
 from ..edit.join import Seam
 from ..edit.loop import Loop
@@ -78,16 +80,50 @@ def mended_sound(sound: Source | None, mended: Mending, ending: str) -> Iterator
     It is cut where frames are left out, and stretched over time that is put in; what comes after the picture stays. ``ending``
     is that of the output's name. Raises `InputError`.
     """
-    end = None if sound is None else end_of_sound(sound)
-    if not end:
+    parts = [] if sound is None else _mended(sound, mended)
+    if not parts:
         yield None
         return
+    with _written(parts, ending) as path:
+        yield path
+
+
+def mended_samples(sound: Source, mended: Mending, rate: int, layout: str) -> Iterator[Samples]:
+    """The first track of the sound of a clip that is mended as by `mended_sound`, without loss: ``rate`` samples a second, in
+    FFmpeg's ``layout``."""
+    return samples_of(_mended(sound, mended), rate, layout)
+
+
+def _mended(sound: Source, mended: Mending) -> list[Part]:
+    """The parts of a sound that are heard; none if it is empty."""
+    end = end_of_sound(sound)
     parts = []
-    for span in mended.spans():
+    for span in mended.spans() if end else ():
         last = max(end, mended.end, span.start) if span.end is None else span.end
         parts.append(Part(sound, span.start, last, span.length))
-    with _written([part for part in parts if part.seconds], ending) as path:
-        yield path
+    return [part for part in parts if part.seconds]
+
+
+@contextmanager
+def beside(
+    mended: Mending, sound: Source | None, extras: Extras | None, ending: str, notes: list[str], audio: Audio = "auto"
+) -> Iterator[tuple[Source | None, Extras | None]]:
+    """The ``sound`` and the ``extras`` that go with the frames of a clip that is mended.
+
+    They stay as they are if no frame is left out and no time is put in. Else sound follows, as by `mended_sound`, unless it is
+    to be copied, and extras are left out, which ``notes`` then say. ``ending`` is that of the output's name. Raises
+    `InputError`.
+    """
+    if not mended.changes_time:
+        yield sound, extras
+        return
+    if extras is not None and (note := extras.left_out()) is not None:
+        notes.append(note)
+    if audio == "copy":
+        yield sound, None
+        return
+    with mended_sound(sound, mended, ending) as heard:
+        yield heard, None
 
 
 @contextmanager

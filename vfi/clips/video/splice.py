@@ -59,6 +59,11 @@ def splice(parts: Sequence[Part], path: Path, codec: str = "aac", *, loops: bool
                 output.mux(packet)
 
 
+def samples_of(parts: Sequence[Part], rate: int, layout: str) -> Iterator[Samples]:
+    """The first track of the ``parts``, end to end, as `splice` writes it: ``rate`` samples a second, in ``layout``."""
+    return _samples(parts, 0, rate, layout, loops=False)
+
+
 def _streams(part: Part) -> list[tuple[int, int]]:
     """The channels and the sample rate of each track of a part."""
     if part.source is None:

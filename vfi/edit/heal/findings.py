@@ -90,6 +90,25 @@ class Finding:
             facts["offsets"] = [round(offset, 4) for offset in self.offsets]
         return facts
 
+    @property
+    def where(self) -> str:
+        """Its frames: "8-9", or "24"."""
+        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+
+    @property
+    def what(self) -> str:
+        """The fault, in words: "flash", "2 missing before"."""
+        named = f"{self.count} missing before" if self.kind == "missing" else str(self.kind)
+        uneven = f" by up to {max(map(abs, self.offsets)):.2f} frames" if self.offsets else ""
+        faster = f", {self.speed:.2f} times as fast" if self.speed != 1 else ""
+        return named + uneven + faster
+
+    def __str__(self) -> str:
+        """All of it, in one line."""
+        begins = "" if self.start is None else f", from {float(self.start):.3f} s"
+        many = "frame" if self.first == self.last else "frames"
+        return f"{many} {self.where}{begins}: {self.what}, confidence {self.confidence:.2f}, {self.action}"
+
     @classmethod
     def of(cls, one: Fields) -> Finding:
         """The finding in an entry of a plan; ``last``, ``count``, ``confidence`` and ``action`` may be left out. Raises

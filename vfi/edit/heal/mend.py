@@ -208,7 +208,7 @@ class Mending:
         if isinstance(grid, Subdivide) and not grid.late:
             grid = Uniform(grid.times / grid.stretch / self.step, grid.stretch)
         if not isinstance(grid, Uniform):
-            raise InputError("missing frames cannot be spread along a curve: insert them first, with vfi heal --duration grow")
+            raise InputError("missing frames cannot be spread along a curve of speed: insert them instead, with duration grow")
         return replace(asked, grid=Eased(grid, eases, self.step / 16))
 
     def spans(self) -> list[Span]:
@@ -248,7 +248,7 @@ class Mending:
             some = [one for one in self.findings if one.action == action]
             if some:
                 kinds = ", ".join(sorted({one.kind for one in some}))
-                listed = ", ".join(_span(one) for one in some[:8]) + (" and later" if len(some) > 8 else "")
+                listed = ", ".join(one.where for one in some[:8]) + (" and later" if len(some) > 8 else "")
                 frames = sum(one.count for one in some)
                 how = words if action != "insert" or self.duration == "grow" else "motion is spread over the gap"
                 told.append(f"{frames} frame{'s' if frames != 1 else ''} ({kinds}) at frame {listed}: {how}")
@@ -311,10 +311,6 @@ WORDS = {
     "bridge": "the step is spread over the frames around it",
     "retime": "shown at their true times",
 }
-
-
-def _span(one: Finding) -> str:
-    return str(one.first) if one.first == one.last else f"{one.first}-{one.last}"
 
 
 def _named(one: Finding) -> str:
