@@ -5,7 +5,7 @@ Knows nothing of pages or of how anything looks.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from math import ceil, floor, isfinite, log10
 
@@ -21,7 +21,7 @@ def lines(places: Sequence[float], values: Sequence[float], begin: float, end: f
     If there are more than two points per column, the lowest and the highest of each column stay, in their order: no peak is
     lost, however narrow. A value that is not finite breaks a line.
     """
-    first, last = max(bisect_left(places, begin) - 1, 0), min(bisect_left(places, end) + 1, len(places))
+    first, last = bisect_left(places, begin), bisect_right(places, end)
     whole = last - first <= 2 * columns
     line: Points = []
     column: Points = []

@@ -5,7 +5,7 @@ Coordinates are pixels from the top left corner. Owns that geometry. Knows nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Literal, TypeAlias
@@ -63,6 +63,8 @@ class Words:
 
 @dataclass(frozen=True)
 class Image:
+    """A picture that fills its place; what does not fit is cut off evenly."""
+
     x: float
     y: float
     width: float
@@ -124,14 +126,12 @@ class _Layout:
         picture = film[0][1]
         height = FILM if picture.width >= picture.height else FILM * 1.4
         wide = min(height * picture.width / picture.height, (self.right - self.left) / 2)
-        count = max(min(int((self.right - self.left + 2) / (wide + 2)), len(film)), 1)
+        count = max(min(round((self.right - self.left) / (wide + 2)), len(film)), 1)
         cell = (self.right - self.left) / count
         for k in range(count):
             middle = self.figure.begin + (k + 0.5) * self.span / count
             one = min(film, key=lambda item: abs(item[0] - middle))[1]
-            shown = min(height * one.width / one.height, cell - 1)
-            tall = shown * one.height / one.width
-            self.shapes.append(Image(self.left + k * cell + (cell - shown) / 2, (height - tall) / 2, shown, tall, one))
+            self.shapes.append(Image(self.left + k * cell + 1, 0, cell - 2, height, one))
         self.y = height + 8
 
     def _lane(self, lane: Lane) -> None:
@@ -143,8 +143,12 @@ class _Layout:
             role: Role = "cut" if lane.name == CUTS else "hollow" if mark.hollow else "mark"
             self.shapes.append(Box(begin, y + 4, end - begin, LANE - 8, role, mark.told, mark.target))
             after = spans[k + 1][0] if k + 1 < len(spans) else self.right
-            if mark.label and after - end > LETTER * len(mark.label) + 6:
+            ahead = spans[k - 1][1] if k else self.left
+            room = LETTER * len(mark.label) + 6
+            if mark.label and after - end > room:
                 self.shapes.append(Words(end + 3, middle + 4, mark.label, "quiet"))
+            elif mark.label and k + 1 == len(spans) and begin - ahead > 2 * room:
+                self.shapes.append(Words(begin - 3, middle + 4, mark.label, "quiet", "end"))
         self.y += LANE
 
     def _extent(self, mark: Mark) -> tuple[float, float]:
@@ -156,11 +160,12 @@ class _Layout:
 
     def _chart(self, chart: Chart, ticks: Sequence[tuple[float, str]]) -> None:
         self.shapes.append(Words(self.left, self.y + 12, chart.title, "ink"))
-        beside = self.left + LETTER * len(chart.title) + 10
-        if beside + LETTER * len(chart.unit) < self.right:
-            self.shapes.append(Words(beside, self.y + 12, chart.unit, "quiet"))
         top, bottom = self.y + TITLE, self.y + TITLE + CHART
         low, high, peak = _range(chart, self.figure.begin, self.figure.begin + self.span)
+        above = "" if peak is None else f"peaks reach {curves.shown(peak)}"
+        beside = self.left + LETTER * len(chart.title) + 10
+        if beside + LETTER * (len(chart.unit) + len(above)) + 12 < self.right:
+            self.shapes.append(Words(beside, self.y + 12, chart.unit, "quiet"))
 
         def y(value: float) -> float:
             return bottom - (min(max(value, low), high) - low) / (high - low) * (bottom - top)
@@ -179,8 +184,8 @@ class _Layout:
                 if len(points) == 1:
                     points.append((points[0][0] + 1, points[0][1]))
                 self.shapes.append(Line(tuple(points), one.tone))
-        if peak is not None:
-            self.shapes.append(Words(self.right, self.y + 12, f"peaks reach {curves.shown(peak)}", "quiet", "end"))
+        if above:
+            self.shapes.append(Words(self.right, self.y + 12, above, "quiet", "end"))
         if len(chart.series) > 1:
             self.shapes += _labels(chart.series, y, top, bottom, self.right + 6)
         self.y = bottom + GAP
@@ -240,7 +245,9 @@ def _merged(spans: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float
         yield current
 
 
-def _labels(series: Sequence[Series], y, top: float, bottom: float, x: float) -> Iterator[Words]:  # type: ignore[no-untyped-def]
+def _labels(
+    series: Sequence[Series], y: Callable[[float], float], top: float, bottom: float, x: float
+) -> Iterator[Words]:
     """The name of each line beside its end, none over another."""
     ends = []
     for one in series:

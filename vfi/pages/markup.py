@@ -121,7 +121,7 @@ def _shape(shape: Box | Line | Words | Image) -> str:
         return f'<text class="{shape.role}" x="{shape.x:.1f}" y="{shape.y:.1f}"{anchor}>{_text(shape.text)}</text>'
     place = f'x="{shape.x:.1f}" y="{shape.y:.1f}" width="{shape.width:.1f}" height="{shape.height:.1f}"'
     if isinstance(shape, Image):
-        return f'<image {place} href="{data_uri(shape.picture)}" preserveAspectRatio="none"/>'
+        return f'<image {place} href="{data_uri(shape.picture)}" preserveAspectRatio="xMidYMid slice"/>'
     told = f"<title>{_text(shape.told)}</title>" if shape.told else ""
     box = f'<rect class="{shape.role}" {place}>{told}</rect>' if told else f'<rect class="{shape.role}" {place}/>'
     return f'<a href="#{_text(shape.target)}" tabindex="-1">{box}</a>' if shape.target else box

@@ -61,12 +61,12 @@ h3 { margin: 0; font-size: 20px; line-height: 1.3; font-weight: 600; }
   font: 13px/1.35 ui-sans-serif, system-ui, "Segoe UI", Roboto, Arial, sans-serif;
   background: repeating-linear-gradient(-45deg, transparent 0 7px, var(--grid) 7px 8px); border: 1px dashed var(--rule); }
 .pair figcaption b { font-weight: 600; } .b { color: var(--before); } .a { color: var(--after); }
-.films { margin-top: 14px; border-collapse: separate; border-spacing: 3px; width: 100%; table-layout: fixed; }
+.films { margin-top: 14px; border-collapse: separate; border-spacing: 3px; max-width: 100%; table-layout: fixed; }
 .films th { font-size: 12px; font-weight: 400; color: var(--quiet); text-align: center; padding: 0; }
 .films tbody th, .films thead td { width: 54px; }
-.films tbody th { text-align: left; font-weight: 600; } .films td { padding: 0; vertical-align: middle; }
+.films tbody th { text-align: left; font-weight: 600; } .films td { padding: 0; vertical-align: middle; width: 138px; }
 .films thead td { visibility: hidden; }
-.films img { display: block; width: 100%; height: auto; max-height: 150px; object-fit: contain; background: var(--check); }
+.films img { display: block; width: 100%; height: auto; max-height: 200px; object-fit: contain; }
 .films .none { font-size: 11px; min-height: 40px; padding: 2px; }
 .films th.in { color: var(--ink); font-weight: 700; } .films td.in img, .films td.in .none { outline: 2px solid var(--ink); }
 .hide { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }

@@ -15,7 +15,7 @@ from math import isfinite, nan
 from typing import Literal, TypeAlias
 
 from ...pages.curves import clock, shown
-from ...pages.page import Chart, Figure, Lane, Link, Mark, Moment, Notes, Page, Pairs, Part, Section, Series, Table
+from ...pages.page import Chart, Figure, Lane, Link, Mark, Moment, Notes, Page, Pairs, Part, Picture, Section, Series, Table
 from ...pages.pictures import encoded
 from ...timecode import DROPPED, written
 from ..plan import Plan
@@ -351,7 +351,8 @@ class _Sheet:
             return "left as it is"
         if one.action == "insert" and self.plan.duration == "keep":
             return "the jump is spread over the frames around it"
-        return WORDS.get(one.action, one.action)
+        words = WORDS.get(one.action, one.action)
+        return words if one.count > 1 else words.replace("them", "it")
 
 
 def _constant(trace: Trace, rate: Fraction | None) -> bool:
@@ -363,7 +364,7 @@ def _constant(trace: Trace, rate: Fraction | None) -> bool:
     return all(abs(time - begin - k * step) <= near for k, time in enumerate(trace.times))
 
 
-def _still(one: Still | None, large: bool):  # type: ignore[no-untyped-def]
+def _still(one: Still | None, large: bool) -> Picture | str:
     if one is None:
         return "made by an earlier run"
     return (one.large or one.small) if large else one.small
