@@ -8,7 +8,11 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from math import ceil, floor, isfinite, log10
+from typing import Any, TypeAlias
 
+import numpy as np
+
+Numbers: TypeAlias = "np.ndarray[Any, Any]"
 Points = list[tuple[float, float]]
 
 SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
@@ -22,42 +26,51 @@ def lines(places: Sequence[float], values: Sequence[float], begin: float, end: f
     lost, however narrow. A value that is not finite breaks a line.
     """
     first, last = bisect_left(places, begin), bisect_right(places, end)
-    whole = last - first <= 2 * columns
-    line: Points = []
-    column: Points = []
-    at = -1
-    for k in range(first, last):
-        place, value = places[k], values[k]
-        if not isfinite(value):
-            line += _ends(column)
-            if line:
-                yield line
-            line, column = [], []
-        elif whole:
-            line.append((place, value))
-        else:
-            here = int((place - begin) / ((end - begin) or 1) * columns)
-            if here != at:
-                line += _ends(column)
-                column, at = [], here
-            column.append((place, value))
-    line += _ends(column)
-    if line:
-        yield line
+    x, y = np.asarray(places[first:last], float), np.asarray(values[first:last], float)
+    known = np.flatnonzero(np.isfinite(y))
+    if not len(known):
+        return
+    ends = np.flatnonzero(np.diff(known) > 1) + 1
+    for some in np.split(known, ends):
+        kept = some if last - first <= 2 * columns else _outline(x, y, some, begin, end, columns)
+        yield list(zip(x[kept].tolist(), y[kept].tolist(), strict=True))
 
 
-def _ends(column: Points) -> Points:
-    """The lowest and the highest of some points, in their order."""
-    if len(column) < 3:
-        return column
-    low, high = min(column, key=lambda one: one[1]), max(column, key=lambda one: one[1])
-    return sorted({low, high})
+def _outline(x: Numbers, y: Numbers, some: Numbers, begin: float, end: float, columns: int) -> Numbers:
+    """The lowest and the highest point of each column, among those numbered in ``some``."""
+    column = ((x[some] - begin) / ((end - begin) or 1.0) * columns).astype(int)
+    starts = np.flatnonzero(np.diff(column, prepend=-1))
+    kept = set()
+    for start, stop in zip(starts, [*starts[1:], len(some)], strict=True):
+        part = y[some[start:stop]]
+        kept |= {start + int(part.argmin()), start + int(part.argmax())}
+    return some[sorted(kept)]
 
 
 def reach(values: Sequence[float]) -> tuple[float, float] | None:
     """The least and the greatest of the finite values; None if there are none."""
-    finite = [one for one in values if isfinite(one)]
-    return (min(finite), max(finite)) if finite else None
+    known = finite(values)
+    return (float(known.min()), float(known.max())) if len(known) else None
+
+
+def finite(values: Sequence[float]) -> Numbers:
+    """The finite values."""
+    every = np.asarray(values, float)
+    found: Numbers = every[np.isfinite(every)]
+    return found
+
+
+def tops(places: Sequence[float], values: Sequence[float], begin: float, end: float, columns: int) -> list[float | None]:
+    """The highest finite value in each column; a column without one has that before it."""
+    x, y = np.asarray(places, float), np.asarray(values, float)
+    x, y = x[np.isfinite(y)], y[np.isfinite(y)]
+    highest = np.full(columns, -np.inf)
+    column = np.clip(((x - begin) / ((end - begin) or 1.0) * columns).astype(int), 0, columns - 1)
+    np.maximum.at(highest, column, y)
+    found: list[float | None] = []
+    for value in highest.tolist():
+        found.append(value if isfinite(value) else found[-1] if found else None)
+    return found
 
 
 def round_numbers(least: float, most: float, count: int) -> list[float]:

@@ -20,16 +20,16 @@ SHEET, INK, QUIET = (251, 250, 245), (32, 36, 42), (102, 98, 87)
 COLOURS: dict[str, Colour] = {
     "rule": (216, 210, 194),
     "grid": (236, 231, 218),
-    "band": (243, 217, 184),
+    "band": (247, 229, 205),
     "mark": INK,
     "hollow": INK,
     "cut": (165, 157, 138),
-    "before": (226, 144, 74),
+    "before": (207, 108, 28),
     "after": (11, 92, 158),
     "ink": INK,
     "quiet": QUIET,
 }
-WORDS: dict[str, Colour] = {"before": (180, 80, 11)}
+WORDS: dict[str, Colour] = {"before": (169, 74, 8)}
 """Colours of words, if they are others."""
 
 WIDTHS = {"before": 3, "after": 1}

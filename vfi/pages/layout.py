@@ -5,6 +5,7 @@ Coordinates are pixels from the top left corner. Owns that geometry. Knows nothi
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -206,14 +207,14 @@ def _lanes(figure: Figure) -> tuple[Lane, ...]:
 def _range(chart: Chart, begin: float, end: float) -> tuple[float, float, float | None]:
     """The lowest and the highest value of a chart, and the highest peak that leaves it, if one does."""
     seen = {one.tone: _within(one, begin, end) for one in chart.series}
-    every = [value for values in seen.values() for value in values]
-    if not every:
+    known = [reach for values in seen.values() if (reach := curves.reach(values)) is not None]
+    if not known:
         return chart.least or 0.0, (chart.least or 0.0) + (chart.span or 1.0), None
-    low, high = min(every), max(every)
+    low, high = min(low for low, _ in known), max(high for _, high in known)
     peak = None
     if chart.peaks:
-        usual = sorted(seen.get("after") or every)
-        nearly = usual[int(NEARLY * (len(usual) - 1))]
+        usual = sorted(curves.finite(seen.get("after") or seen["before"]).tolist())
+        nearly = usual[int(NEARLY * (len(usual) - 1))] if usual else high
         if high - low > PEAK * max(nearly - low, chart.span):
             peak, high = high, low + PEAK * max(nearly - low, chart.span)
     pad = max((chart.span - (high - low)) / 2, 0.06 * (high - low), 1e-6)
@@ -225,10 +226,8 @@ def _range(chart: Chart, begin: float, end: float) -> tuple[float, float, float 
     return low, high, peak
 
 
-def _within(one: Series, begin: float, end: float) -> list[float]:
-    return [
-        value for place, value in zip(one.places, one.values, strict=True) if begin <= place <= end and isfinite(value)
-    ]
+def _within(one: Series, begin: float, end: float) -> Sequence[float]:
+    return one.values[bisect_left(one.places, begin) : bisect_right(one.places, end)]
 
 
 def _merged(spans: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:

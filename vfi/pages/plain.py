@@ -5,8 +5,7 @@ Knows nothing of clips, or of where the text goes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from math import isfinite
+from collections.abc import Iterator
 from unicodedata import east_asian_width
 
 from . import curves
@@ -58,26 +57,13 @@ def _figure(figure: Figure) -> Iterator[str]:
                 row[k] = "o" if mark.hollow else "#"
         yield f"{_padded(lane.name, wide)}  {''.join(row)}"
     for chart in figure.charts:
-        known = curves.reach([value for one in chart.series for value in one.values])
-        if known is None:
+        known = [reach for one in chart.series if (reach := curves.reach(one.values)) is not None]
+        if not known:
             continue
-        low, high = known
+        low, high = min(low for low, _ in known), max(high for _, high in known)
         for one in chart.series:
-            tops: list[float | None] = [None] * COLUMNS
-            for place, value in zip(one.places, one.values, strict=True):
-                if isfinite(value):
-                    k = column(place)
-                    tops[k] = value if (top := tops[k]) is None else max(top, value)
-            row = [_block(top, low, high) for top in _held(tops)]
+            row = [_block(top, low, high) for top in curves.tops(one.places, one.values, figure.begin, figure.end, COLUMNS)]
             yield f"{_padded(f'{chart.title}, {one.name}', wide)}  {''.join(row)}  {curves.shown(low)} to {curves.shown(high)}"
-
-
-def _held(tops: Sequence[float | None]) -> Iterator[float | None]:
-    """Columns without a frame of their own show the one before."""
-    last = None
-    for top in tops:
-        last = top if top is not None else last
-        yield last
 
 
 def _block(value: float | None, low: float, high: float) -> str:

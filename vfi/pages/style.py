@@ -2,10 +2,10 @@
 
 CSS = """
 :root { color-scheme: light dark; --sheet: #fbfaf5; --card: #ffffff; --ink: #20242a; --quiet: #666257; --rule: #d8d2c2;
-  --grid: #ece7da; --band: #f3d9b8; --before: #b4500b; --before-line: #e2904a; --after: #0b5c9e; --mark: #20242a;
+  --grid: #ece7da; --band: #f7e5cd; --before: #a94a08; --before-line: #cf6c1c; --after: #0b5c9e; --mark: #20242a;
   --cut: #a59d8a; --check: #e9e4d6; }
 @media (prefers-color-scheme: dark) { :root { --sheet: #15181b; --card: #1c2024; --ink: #e9e5da; --quiet: #a39d8f;
-  --rule: #3a3e42; --grid: #282c30; --band: #47351f; --before: #f0a35e; --before-line: #b9702e; --after: #7dbdf5;
+  --rule: #3a3e42; --grid: #282c30; --band: #3b2d1c; --before: #f0a35e; --before-line: #d5843c; --after: #7dbdf5;
   --mark: #e9e5da; --cut: #6d6a62; --check: #23282c; } }
 * { box-sizing: border-box; }
 html { background: var(--sheet); -webkit-text-size-adjust: 100%; }
@@ -42,7 +42,7 @@ svg polyline.cut { stroke: var(--cut); stroke-dasharray: 2 3; }
 svg polyline.before { stroke: var(--before-line); stroke-width: 3; } svg polyline.after { stroke: var(--after); stroke-width: 1.4; }
 svg a:hover rect { fill: var(--after); }
 .narrow { display: none; }
-.cards { display: grid; gap: 20px; }
+.cards { display: grid; grid-template-columns: minmax(0, 1fr); gap: 20px; }
 .card { background: var(--card); border: 1px solid var(--rule); border-radius: 4px; padding: 16px 18px 18px;
   scroll-margin-top: 12px; }
 .card:target { outline: 2px solid var(--after); outline-offset: 1px; }
@@ -71,8 +71,11 @@ h3 { margin: 0; font-size: 20px; line-height: 1.3; font-weight: 600; }
 .films th.in { color: var(--ink); font-weight: 700; } .films td.in img, .films td.in .none { outline: 2px solid var(--ink); }
 .hide { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .wide-table { overflow-x: auto; }
-table.data { border-collapse: collapse; width: 100%; font-size: 15px; }
-.data caption { text-align: left; color: var(--quiet); font-size: 14px; padding-bottom: 6px; }
+table.data { border-collapse: collapse; width: 100%;
+  font: 14px/1.45 ui-sans-serif, system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
+  font-variant-numeric: tabular-nums; }
+.data caption { text-align: left; color: var(--quiet); font-size: 13px; padding-bottom: 6px; }
+.data :is(td, tbody th):not(:last-child) { white-space: nowrap; }
 .data th, .data td { text-align: left; padding: 5px 16px 5px 0; border-bottom: 1px solid var(--grid); vertical-align: top;
   font-weight: 400; }
 .data thead th { border-bottom: 1px solid var(--ink); font-size: 13px; color: var(--quiet); white-space: nowrap; }
@@ -83,12 +86,12 @@ footer { margin-top: 40px; padding-top: 10px; border-top: 1px solid var(--ink); 
   body { padding: 16px 16px 40px; } h1 { font-size: 25px; } .lead { font-size: 17px; } .facts { gap: 6px 24px; }
   .wide { display: none; } .narrow { display: block; }
   .with-trace { grid-template-columns: minmax(0, 1fr); gap: 12px; } .card { padding: 12px; }
-  .pair { gap: 6px; } .films tbody th, .films thead td { width: 42px; } .films th { font-size: 10.5px; }
+  .pair { gap: 6px; } .films { width: 100%; } .films td { width: auto; } .films tbody th, .films thead td { width: 42px; } .films th { font-size: 10.5px; }
   .films { border-spacing: 1px; }
 }
 @media print {
-  :root { --sheet: #fff; --card: #fff; --ink: #000; --quiet: #444; --rule: #bbb; --grid: #e4e4e4; --band: #f3dcc0; --before: #a04000;
-    --before-line: #e2904a; --after: #00508f; --mark: #000; --cut: #888; --check: #eee; }
+  :root { --sheet: #fff; --card: #fff; --ink: #000; --quiet: #444; --rule: #bbb; --grid: #e4e4e4; --band: #f5e2ca; --before: #a04000;
+    --before-line: #cf6c1c; --after: #00508f; --mark: #000; --cut: #888; --check: #eee; }
   @page { margin: 14mm; } body { max-width: none; padding: 0; font-size: 11pt; }
   .card, .data tr, figure { break-inside: avoid; } h2, h3 { break-after: avoid; } a { color: inherit; text-decoration: none; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } .wide { display: block; } .narrow { display: none; }

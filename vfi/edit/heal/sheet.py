@@ -159,7 +159,7 @@ class _Sheet:
         if lanes:
             told.append("Marks are findings, by number" + ("; hollow ones are left as they are." if self._some_kept() else "."))
         if self.now is not None:
-            told.append("Broad line: before. Thin line: after, at the same place of the clip.")
+            told.append("Broad line: before. Thin line: after, at the same place of the clip; unchanged frames lie on one another.")
         return Figure(
             self.begin,
             self.end,
@@ -244,10 +244,13 @@ class _Sheet:
         begin, end = self._span(one)
         step = (self.end - self.begin) / max(len(self.trace), 1)
         room = max(BESIDE * step, (end - begin) / 2)
-        begin, end = max(begin - room, self.begin), min(end + room, self.end)
+        walls = [self.begin, *self.cuts, self.end]  # another shot has another light
+        left = max([wall for wall in walls if wall <= begin + 1e-6] or [self.begin])
+        right = min([wall for wall in walls if wall >= end - 1e-6] or [self.end])
+        begin, end = max(begin - room, left), min(end + room, right - 1e-6)
         names = NEAR.get(one.kind, ("light", "motion"))
         alt = f"Curves around it: {' and '.join(CHARTS[name].title.lower() for name in names)}."
-        cuts = tuple(cut for cut in self.cuts if begin <= cut <= end)
+        cuts = tuple(cut for cut in self.cuts if begin < cut <= end)
         bands = tuple(band for band in map(self._span, self.plan.findings) if band[1] > begin and band[0] < end)
         charts = tuple(self._chart(name, begin, end) for name in names)
         return Figure(begin, end, alt, cuts=cuts, bands=bands, charts=charts, wide=False)
@@ -277,6 +280,7 @@ class _Sheet:
     def _put(self, one: Finding, n: int, *, large: bool = False) -> Moment:
         """The nth frame that is put in before a finding."""
         name = "new" if one.count == 1 else f"new {n}"
+        name = f"between frames {one.first - 1} and {one.first}" if large else name
         new = None if self.now is None else _still(self.seen.stills.new.get((one.first, n)), large)
         return Moment(name, "no frame here", new)
 
@@ -349,8 +353,10 @@ class _Sheet:
     def _done(self, one: Finding) -> str:
         if one.action == "keep":
             return "left as it is"
-        if one.action == "insert" and self.plan.duration == "keep":
-            return "the jump is spread over the frames around it"
+        if one.action == "insert":
+            if self.plan.duration == "keep":
+                return "the jump is spread over the frames around it"
+            return "the lost frames are made" if one.count > 1 else "the lost frame is made"
         words = WORDS.get(one.action, one.action)
         return words if one.count > 1 else words.replace("them", "it")
 
