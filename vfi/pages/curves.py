@@ -37,10 +37,10 @@ def lines(places: Sequence[float], values: Sequence[float], begin: float, end: f
 
 
 def _outline(x: Numbers, y: Numbers, some: Numbers, begin: float, end: float, columns: int) -> Numbers:
-    """The lowest and the highest point of each column, among those numbered in ``some``."""
+    """The lowest and the highest point of each column, among those numbered in ``some``, and both ends."""
     column = ((x[some] - begin) / ((end - begin) or 1.0) * columns).astype(int)
     starts = np.flatnonzero(np.diff(column, prepend=-1))
-    kept = set()
+    kept = {0, len(some) - 1}
     for start, stop in zip(starts, [*starts[1:], len(some)], strict=True):
         part = y[some[start:stop]]
         kept |= {start + int(part.argmin()), start + int(part.argmax())}

@@ -28,6 +28,9 @@ LETTER = 6.4
 THIN = 3.0
 """Least width of a mark."""
 
+DOT = 6.0
+"""Width of a line of one frame."""
+
 PEAK = 2.5
 """Rare peaks leave a chart if they are this many times as high as nearly all values."""
 
@@ -183,7 +186,7 @@ class _Layout:
             for line in curves.lines(one.places, one.values, self.figure.begin, self.figure.begin + self.span, columns):
                 points = [(self.x(place), y(value)) for place, value in line]
                 if len(points) == 1:
-                    points.append((points[0][0] + 1, points[0][1]))
+                    points.append((points[0][0] + DOT, points[0][1]))
                 self.shapes.append(Line(tuple(points), one.tone))
         if above:
             self.shapes.append(Words(self.right, self.y + 12, above, "quiet", "end"))

@@ -16,6 +16,9 @@ from .style import CSS
 WIDE, NARROW, BESIDE = 1120, 400, 372
 """Widths for which figures are drawn, in pixels."""
 
+LONG = 60
+"""Letters from which a title is set smaller."""
+
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """What a browser may load for a page: nothing."""
 
@@ -32,7 +35,7 @@ def html(page: Page) -> str:
             f"<title>{_text(page.title)}: {_text(page.kind)}</title>",
             f"<style>{CSS}</style></head>",
             f'<body><header class="head"><p class="kind">{_text(page.kind)}</p>',
-            f'<h1><bdi>{_text(page.title)}</bdi></h1><p class="lead">{_text(page.lead)}</p></header>',
+            f'<h1{" class=long" if len(page.title) > LONG else ""}><bdi>{_text(page.title)}</bdi></h1><p class="lead">{_text(page.lead)}</p></header>',
             f'<dl class="facts">{facts}</dl>' if facts else "",
             "<main>",
             *_parts(page.parts),

@@ -20,6 +20,7 @@ a:focus-visible, [tabindex]:focus-visible { outline: 2px solid var(--after); out
 .kind { margin: 0; font: 600 12px/1.6 ui-sans-serif, system-ui, "Segoe UI", Roboto, Arial, sans-serif; letter-spacing: .12em;
   text-transform: uppercase; color: var(--quiet); }
 h1 { margin: 6px 0 4px; font-size: 32px; line-height: 1.15; font-weight: 600; overflow-wrap: anywhere; }
+h1.long { font-size: 22px; line-height: 1.25; }
 .lead { margin: 0; font-size: 19px; line-height: 1.4; }
 .facts { display: flex; flex-wrap: wrap; margin: 0; padding: 10px 0; border-bottom: 1px solid var(--rule); gap: 8px 36px; }
 .facts div { min-width: 0; }

@@ -11,16 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from math import isfinite, nan
+from math import exp, isfinite, nan
 from typing import Literal, TypeAlias
 
-from ...pages.curves import clock, shown
+from ...pages.curves import clock, reach, shown
 from ...pages.page import Chart, Figure, Lane, Link, Mark, Moment, Notes, Page, Pairs, Part, Picture, Section, Series, Table
 from ...pages.pictures import encoded
 from ...timecode import DROPPED, written
 from ..plan import Plan
-from .findings import KINDS, Finding
-from .mend import WORDS
+from .findings import BETWEEN, COURSES, KINDS, Finding
 from .observed import Observed
 from .stills import Moves, Still, around, inside, key_of
 from .traces import Trace
@@ -44,7 +43,7 @@ CHARTS: dict[Measured, Chart] = {
 }
 """Titles, units and bounds of the curves."""
 
-NEAR: dict[str, tuple[Measured, Measured]] = {"drift": ("light", "red"), "pulse": ("light", "red")}
+NEAR: dict[str, tuple[Measured, ...]] = {"drift": ("light", "red", "blue"), "pulse": ("light", "red", "blue")}
 """The curves beside the pictures of a finding; brightness and motion of all other kinds."""
 
 TITLES = {
@@ -60,6 +59,17 @@ TITLES = {
     "pulse": "Pulse",
     "uneven": "Uneven motion",
 }
+
+DONE = {
+    "remake": "remade from the frames around {}",
+    "spread": "motion goes on through {}",
+    "drop": "left out",
+    "cut": "cut off",
+    "bridge": "the step is spread over the frames around it",
+    "regrade": "the light is corrected",
+    "retime": "each frame is shown at its true time, and even times are made",
+}
+"""What is done about a finding."""
 
 GONE = {"cut": "cut off", "drop": "left out"}
 """What stands in place of a frame that is not there afterwards."""
@@ -130,7 +140,7 @@ class _Sheet:
     def _facts(self) -> tuple[tuple[str, str], ...]:
         info, plan = self.seen.info, self.plan
         rate = info.rate
-        facts = [("Picture", f"{plan.source.width} × {plan.source.height}"), ("Frames", str(len(self.trace)))]
+        facts = [("Picture", f"{plan.source.width} × {plan.source.height}"), ("Frames", f"{len(self.trace):,}")]
         if rate is not None:
             facts.append(("Rate", f"{float(rate):.6g} fps" + ("" if self.constant else ", variable")))
         facts.append(("Length", _lasts(self.end - self.begin)))
@@ -139,7 +149,7 @@ class _Sheet:
             facts.append(("Mended clip", self.names.made))
             if self.now is not None and len(self.now):
                 lasts = _lasts(self.now.end - self.now.times[0])
-                facts.append(("Its frames", f"{len(self.now)}, {lasts}"))
+                facts.append(("Its frames", f"{len(self.now):,}, {lasts}"))
         if self.names.model:
             facts.append(("New frames by", self.names.model))
         return tuple(facts)
@@ -168,7 +178,7 @@ class _Sheet:
             tuple(self.cuts),
             tuple(lanes),
             self._bands(self.end - self.begin),
-            tuple(self._chart(name, self.begin, self.end) for name in CHARTS),
+            self._charts(),
             " ".join(told),
         )
 
@@ -180,12 +190,12 @@ class _Sheet:
         return tuple((begin, end) for begin, end in spans if end - begin < LONG * span)
 
     def _span(self, one: Finding) -> tuple[float, float]:
-        """When a finding begins and ends; of missing frames, the step in which they are lost."""
+        """When a finding begins and ends; of what lies between two frames, the step from one to the other."""
         times = self.trace.times
         if not len(times):
             return self.begin, self.end
         last = min(one.last, len(times) - 1)
-        if one.kind == "missing":
+        if one.kind in BETWEEN:
             return times[max(last - 1, 0)], times[last]
         return times[min(one.first, last)], self.trace.ends(last)
 
@@ -195,6 +205,11 @@ class _Sheet:
         target = f"f{number}" if any(one is other for other in self.seen.stills.findings) else "findings"
         told = f"{number}: {one.kind}, {self._frames(one)}, {self._stamp(one.first)}, {self._done(one)}"
         return Mark(begin, end, str(number), told, target, self.mends and one.action == "keep")
+
+    def _charts(self) -> tuple[Chart, ...]:
+        """The charts that have anything to show: a single frame has no motion."""
+        every = (self._chart(name, self.begin, self.end) for name in CHARTS)
+        return tuple(one for one in every if any(reach(line.values) for line in one.series))
 
     def _chart(self, name: Measured, begin: float, end: float) -> Chart:
         """A chart of both traces from ``begin`` to ``end``."""
@@ -231,7 +246,9 @@ class _Sheet:
     def _card(self, one: Finding) -> Section:
         number = self.numbers[id(one)]
         title = TITLES.get(one.kind, one.kind.capitalize())
+        much = _amount(one)
         where = f"{self._frames(one)} · {self._stamp(one.first)} · {round(100 * one.confidence)} % sure"
+        where += f" · {much}" if much else ""
         parts: list[Part] = []
         if (pairs := self._pairs(one)) is not None:
             parts.append(pairs)
@@ -251,7 +268,8 @@ class _Sheet:
         names = NEAR.get(one.kind, ("light", "motion"))
         alt = f"Curves around it: {' and '.join(CHARTS[name].title.lower() for name in names)}."
         cuts = tuple(cut for cut in self.cuts if begin < cut <= end)
-        bands = tuple(band for band in map(self._span, self.plan.findings) if band[1] > begin and band[0] < end)
+        found = [other for other in self.plan.findings if other.kind not in COURSES or other.kind in BETWEEN]
+        bands = tuple(band for band in map(self._span, found) if band[1] > begin and band[0] < end)
         charts = tuple(self._chart(name, begin, end) for name in names)
         return Figure(begin, end, alt, cuts=cuts, bands=bands, charts=charts, wide=False)
 
@@ -259,10 +277,10 @@ class _Sheet:
         before, after = around(one)
         within = inside(one)
         grows = one.action == "insert" and self.plan.duration == "grow"
-        moments = [self._moment(k, one, inside=one.kind == "missing" and not grows and k == one.first - 1) for k in before]
+        moments = [self._moment(k, one, inside=one.kind in BETWEEN and not grows and k == one.first - 1) for k in before]
         if grows and self.mends:
             moments += [self._put(one, n) for n in range(1, one.count + 1)]
-        moments += [self._moment(k, one, inside=not (one.kind == "missing" and grows)) for k in within]
+        moments += [self._moment(k, one, inside=not grows) for k in within]
         moments += [self._moment(k, one, inside=False) for k in after]
         known = tuple(moment for moment in moments if moment is not None)
         key = self._put(one, 1, large=True) if grows and self.mends else self._moment(key_of(one), one, large=True)
@@ -340,6 +358,8 @@ class _Sheet:
     def _frames(self, one: Finding) -> str:
         if one.kind == "missing":
             return f"{_counted(one.count, 'frame')} before frame {one.first}"
+        if one.kind in BETWEEN:
+            return f"before frame {one.first}"
         return f"frame {one.first}" if one.first == one.last else f"frames {one.first} to {one.last}"
 
     def _stamp(self, k: int) -> str:
@@ -357,8 +377,18 @@ class _Sheet:
             if self.plan.duration == "keep":
                 return "the jump is spread over the frames around it"
             return "the lost frames are made" if one.count > 1 else "the lost frame is made"
-        words = WORDS.get(one.action, one.action)
-        return words if one.count > 1 else words.replace("them", "it")
+        return DONE[one.action].format("them" if one.count > 1 else "it")
+
+
+def _amount(one: Finding) -> str:
+    """How far a course is off, in words."""
+    if one.offsets:
+        return f"up to {shown(max(map(abs, one.offsets)))} frames from its true time"
+    if not one.light:
+        return f"{shown(one.speed)} times as fast from there on" if one.speed != 1 else ""
+    most = max((channel for light in one.light for channel in light), key=abs)
+    light = f"light off by up to {100 * (exp(most) - 1):+.1f} %"
+    return light if one.speed == 1 else f"{light}, {shown(one.speed)} times as fast from there on"
 
 
 def _constant(trace: Trace, rate: Fraction | None) -> bool:
@@ -382,7 +412,7 @@ def _listed(times: Sequence[float], end: float) -> str:
 
 
 def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _lasts(seconds: float) -> str:

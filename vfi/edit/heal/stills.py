@@ -16,7 +16,7 @@ from ...pages.page import Picture
 from ...pages.pictures import encoded
 from ...pixels.transfer import TRANSFERS, Transfer
 from ...pixels.view import view
-from .findings import Finding
+from .findings import BETWEEN, Finding
 from .mend import Mending
 
 PICTURED = 24
@@ -69,7 +69,7 @@ def inside(one: Finding) -> list[int]:
 
 def around(one: Finding) -> tuple[list[int], list[int]]:
     """The frames before a finding and those after it that are shown."""
-    early, late = (2, 1) if one.kind == "missing" else (1, 1)
+    early, late = (2, 1) if one.kind in BETWEEN else (1, 1)
     return (
         [k for k in range(one.first - early, one.first) if k >= 0],
         [one.last + k for k in range(1, late + 1)],
@@ -77,7 +77,10 @@ def around(one: Finding) -> tuple[list[int], list[int]]:
 
 
 def key_of(one: Finding) -> int:
-    """The frame of a finding that is shown large: the middle one; of one that changes a whole shot, the last."""
+    """The frame of a finding that is shown large: the one that is most off, if that is known, else the middle one."""
+    off = [max(map(abs, light)) for light in one.light] or [abs(offset) for offset in one.offsets]
+    if len(off) == one.last - one.first + 1:
+        return one.first + max(range(len(off)), key=off.__getitem__)
     some = inside(one)
     return some[len(some) // 2]
 
@@ -145,7 +148,7 @@ class Stills:
     def __post_init__(self) -> None:
         many = len(self.times)
         self._large = {key_of(one) for one in self.findings}
-        self._wanted = {k for one in self.findings for some in (*around(one), inside(one)) for k in some if k < many}
+        self._wanted = {k for one in self.findings for some in (*around(one), inside(one), [key_of(one)]) for k in some if k < many}
         mending = self.moves.mending
         mended = () if mending is None else mending.findings
         gone = {k for one in mended if one.action in ("cut", "drop") for k in range(one.first, one.last + 1)}
