@@ -9,7 +9,7 @@ import numpy as np
 from vfi.pages.page import Chart, Figure, Lane, Link, Mark, Moment, Notes, Page, Pairs, Section, Series, Table
 from vfi.pages.pictures import encoded
 
-NASTY = 'a "b" <script>alert(1)</script> & \'c\' 名前 \ud800'
+NASTY = "a \"b\" <script>alert(1)</script> & 'c' 名前 \ud800"
 """A name as files can have it: markup, quotes, other scripts, and half of a surrogate pair."""
 
 
@@ -33,7 +33,9 @@ def figure(frames: int = 100, *, wide: bool = True, marks: int = 3) -> Figure:
 def page() -> Page:
     shown = Moment("frame 7", flat(255), flat(90))
     moments = (Moment("frame 6", flat(80), flat(80), inside=False), shown, Moment("frame 8", flat(90), "cut off"))
-    card = Section("Flash", (Pairs(moments, shown, "flash, frame 7"), figure(20, wide=False, marks=0)), "f1", "1", "frame 7", card=True)
+    card = Section(
+        "Flash", (Pairs(moments, shown, "flash, frame 7"), figure(20, wide=False, marks=0)), "f1", "1", "frame 7", card=True
+    )
     table = Table("All of them.", ("No.", "Finding"), ((Link("1", "f1"), NASTY),), frozenset({0}))
     parts = (
         Section("Along the clip", (figure(),), "clip"),

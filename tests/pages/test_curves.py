@@ -61,7 +61,13 @@ def test_axes_have_round_numbers(least: float, most: float, found: list[float]):
 
 @pytest.mark.parametrize(
     ("end", "first", "last"),
-    [(5, "0 s", "5 s"), (0.04, "0.000 s", "0.040 s"), (2.5, "0.0 s", "2.5 s"), (600, "0:00", "10:00"), (7200, "0:00:00", "2:00:00")],
+    [
+        (5, "0 s", "5 s"),
+        (0.04, "0.000 s", "0.040 s"),
+        (2.5, "0.0 s", "2.5 s"),
+        (600, "0:00", "10:00"),
+        (7200, "0:00:00", "2:00:00"),
+    ],
 )
 def test_times_are_as_on_a_clock(end: float, first: str, last: str):
     found = curves.instants(0, end, 6)

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.pages.reports import NASTY, figure, flat, page
 
+from tests.pages.reports import NASTY, figure, flat, page
 from vfi.pages.drawn import COLOURS, SHEET, drawn
 from vfi.pages.page import Notes, Page, Section
 from vfi.pages.pictures import data_uri, decoded, encoded

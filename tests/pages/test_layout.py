@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.pages.reports import figure
 
+from tests.pages.reports import figure
 from vfi.pages.layout import Box, Image, Line, Words, laid_out
 from vfi.pages.page import Chart, Series
 

@@ -6,8 +6,8 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from tests.pages.reports import NASTY, page
 
+from tests.pages.reports import NASTY, page
 from vfi.pages.markup import html
 from vfi.pages.page import Page
 
@@ -68,7 +68,9 @@ def test_no_text_becomes_markup(read: Read):
 
 
 def test_nothing_is_loaded_from_anywhere(text: str, read: Read):
-    addresses = [value for _, attrs in read.tags for name, value in attrs.items() if name in ("src", "href", "style", "xlink:href")]
+    addresses = [
+        value for _, attrs in read.tags for name, value in attrs.items() if name in ("src", "href", "style", "xlink:href")
+    ]
     assert all(one.startswith(("data:image/", "#", "aspect-ratio")) for one in addresses if one)
     assert "url(" not in text
     assert "@import" not in text

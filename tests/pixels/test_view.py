@@ -23,14 +23,18 @@ def test_codes_of_ordinary_clips_are_shown_as_they_are():
         assert np.array_equal(view(frame(rgb), 100, TRANSFERS[name]), rgb.movedim(0, -1).numpy())
 
 
-@pytest.mark.parametrize(("size", "wanted"), [((40, 100), (20, 50)), ((100, 40), (50, 20)), ((1, 400), (1, 50)), ((1, 1), (1, 1))])
+@pytest.mark.parametrize(
+    ("size", "wanted"), [((40, 100), (20, 50)), ((100, 40), (50, 20)), ((1, 400), (1, 50)), ((1, 1), (1, 1))]
+)
 def test_pictures_are_reduced_in_proportion(size: tuple[int, int], wanted: tuple[int, int]):
     assert view(frame(torch.rand(3, *size)), 50).shape == (*wanted, 3)
 
 
 @pytest.mark.parametrize(("name", "white"), [("pq", 0.5807), ("hlg", 0.75), ("linear", 1.0)])
 def test_white_of_hdr_is_nearly_white_and_what_is_brighter_still_differs(name: str, white: float):
-    shown = [view(frame(torch.full((3, 4, 4), code)), 4, TRANSFERS[name])[0, 0, 0] for code in (0, white * 0.6, white, white * 1.2)]
+    shown = [
+        view(frame(torch.full((3, 4, 4), code)), 4, TRANSFERS[name])[0, 0, 0] for code in (0, white * 0.6, white, white * 1.2)
+    ]
     assert shown[0] == 0
     assert 225 < shown[2] < 250
     assert shown[1] < shown[2] < shown[3] <= 255

@@ -83,8 +83,8 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "--report",
         metavar="FILE",
         type=argument(page_name),
-        help="also write a page of HTML: the findings along the clip, pictures before and after, and curves of brightness, colour "
-        "and motion",
+        help="also write a page of HTML: the findings along the clip, pictures before and after, and curves of brightness, "
+        "colour and motion",
     )
     group.add_argument(
         "--only", nargs="+", type=argument(names), metavar="KIND", help=f"only findings of these kinds: {', '.join(KINDS)}"

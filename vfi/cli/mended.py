@@ -30,8 +30,8 @@ def make_mended(
 ) -> int:
     """Make the clip that is asked for from ``clip``, whose frames are ``mended`` already, and return the exit code.
 
-    ``watch``: see `output.make_clip`. Sound follows frames that are left out and time that is put in, unless it is copied. Raises `InputError` for several
-    processes where frames are left out or put in: they read the clip in pieces.
+    Sound follows frames that are left out and time that is put in, unless it is copied. ``watch``: see `output.make_clip`.
+    Raises `InputError` for several processes where frames are left out or put in: they read the clip in pieces.
     """
     timing = mended.timing(asked)
     if not mended.changes_time:

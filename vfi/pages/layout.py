@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 from . import curves
 from .page import Chart, Figure, Lane, Mark, Picture, Series
 
-Role: TypeAlias = Literal["rule", "grid", "band", "mark", "hollow", "cut", "before", "after", "ink", "quiet", "sheet"]
+Role: TypeAlias = Literal["rule", "grid", "band", "mark", "hollow", "cut", "before", "after", "ink", "quiet"]
 """What a shape is for; a renderer gives it its colour and its width."""
 
 Anchor: TypeAlias = Literal["start", "middle", "end"]
@@ -247,9 +247,7 @@ def _merged(spans: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float
         yield current
 
 
-def _labels(
-    series: Sequence[Series], y: Callable[[float], float], top: float, bottom: float, x: float
-) -> Iterator[Words]:
+def _labels(series: Sequence[Series], y: Callable[[float], float], top: float, bottom: float, x: float) -> Iterator[Words]:
     """The name of each line beside its end, none over another."""
     ends = []
     for one in series:

@@ -26,6 +26,7 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 def html(page: Page) -> str:
     """The page as a file of HTML, in UTF-8."""
     facts = "".join(f"<div><dt>{_text(name)}</dt><dd>{_text(value)}</dd></div>" for name, value in page.facts)
+    size = ' class="long"' if len(page.title) > LONG else ""
     return "\n".join(
         [
             "<!doctype html>",
@@ -35,7 +36,7 @@ def html(page: Page) -> str:
             f"<title>{_text(page.title)}: {_text(page.kind)}</title>",
             f"<style>{CSS}</style></head>",
             f'<body><header class="head"><p class="kind">{_text(page.kind)}</p>',
-            f'<h1{" class=long" if len(page.title) > LONG else ""}><bdi>{_text(page.title)}</bdi></h1><p class="lead">{_text(page.lead)}</p></header>',
+            f'<h1{size}><bdi>{_text(page.title)}</bdi></h1><p class="lead">{_text(page.lead)}</p></header>',
             f'<dl class="facts">{facts}</dl>' if facts else "",
             "<main>",
             *_parts(page.parts),
@@ -135,7 +136,7 @@ def _key(pairs: Pairs) -> str:
     key = pairs.key
     sides = [("before", "b", key.before), *([("after", "a", key.after)] if pairs.both else [])]
     shown = "".join(
-        f'<figure>{_picture(one, f"{name}: {pairs.subject}, {key.label}", key)}'
+        f"<figure>{_picture(one, f'{name}: {pairs.subject}, {key.label}', key)}"
         f'<figcaption><b class="{role}">{name}</b>, {_text(key.label)}</figcaption></figure>'
         for name, role, one in sides
         if one is not None
@@ -147,9 +148,7 @@ def _films(pairs: Pairs) -> str:
     """All moments, small, as a table of pictures."""
     if len(pairs.moments) < 2:
         return ""
-    heads = "".join(
-        f'<th scope="col"{_inside(one)}>{_text(one.label.removeprefix("frame "))}</th>' for one in pairs.moments
-    )
+    heads = "".join(f'<th scope="col"{_inside(one)}>{_text(one.label.removeprefix("frame "))}</th>' for one in pairs.moments)
     rows = []
     for name, role in (("before", "b"), *((("after", "a"),) if pairs.both else ())):
         cells = []

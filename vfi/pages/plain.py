@@ -44,7 +44,10 @@ def _lines(part: Part) -> Iterator[str]:
 def _figure(figure: Figure) -> Iterator[str]:
     """The lanes as dots with marks, and each curve as blocks: the highest of each column stands."""
     span = (figure.end - figure.begin) or 1.0
-    names = [*(lane.name for lane in figure.lanes), *(f"{one.title}, {line.name}" for one in figure.charts for line in one.series)]
+    names = [
+        *(lane.name for lane in figure.lanes),
+        *(f"{one.title}, {line.name}" for one in figure.charts for line in one.series),
+    ]
     wide = max(map(_width, names), default=0)
 
     def column(place: float) -> int:

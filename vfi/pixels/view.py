@@ -48,7 +48,9 @@ def view(frame: Frame, side: int, transfer: Transfer = TRANSFERS["srgb"], primar
         rgb = torch.where(alpha > 1e-4, rgb / alpha.clamp(min=1e-4), rgb)
     if transfer.name not in AS_THEY_ARE:
         light = transfer.light(rgb)
-        rgb = TRANSFERS["srgb"].code(_within(light if transfer.name != "hlg" else light.clamp(min=0) ** 1.2, transfer, primaries))
+        rgb = TRANSFERS["srgb"].code(
+            _within(light if transfer.name != "hlg" else light.clamp(min=0) ** 1.2, transfer, primaries)
+        )
     if alpha is not None:
         rgb = rgb.clamp(0, 1) * alpha + _checks(size).to(rgb) * (1 - alpha)
     return codes(rgb.clamp(0, 1).cpu()).movedim(0, -1).contiguous().numpy()

@@ -169,7 +169,9 @@ class _Sheet:
         if lanes:
             told.append("Marks are findings, by number" + ("; hollow ones are left as they are." if self._some_kept() else "."))
         if self.now is not None:
-            told.append("Broad line: before. Thin line: after, at the same place of the clip; unchanged frames lie on one another.")
+            told.append(
+                "Broad line: before. Thin line: after, at the same place of the clip; unchanged frames lie on one another."
+            )
         return Figure(
             self.begin,
             self.end,
@@ -240,7 +242,9 @@ class _Sheet:
         left = len(self.plan.findings) - len(some)
         lead = ""
         if left:
-            lead = f"{len(some)} of {len(self.plan.findings)} findings are shown: of each kind the surest. All are listed below."
+            lead = (
+                f"{len(some)} of {len(self.plan.findings)} findings are shown: of each kind the surest. All are listed below."
+            )
         return Section("Before and after" if self.mends else "The findings", cards, "pictures", lead=lead)
 
     def _card(self, one: Finding) -> Section:
@@ -348,7 +352,13 @@ class _Sheet:
     def _left_out(self) -> list[str]:
         """What a reader could miss."""
         told = []
-        if self.now is not None and self.mends and len(self.now) and self.now.times[0] - self.begin > 1e-3 and not self._cut_first():
+        if (
+            self.now is not None
+            and self.mends
+            and len(self.now)
+            and self.now.times[0] - self.begin > 1e-3
+            and not self._cut_first()
+        ):
             told.append("An earlier run made the first frames: their curves and pictures after mending are missing.")
         return told
 

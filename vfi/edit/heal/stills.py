@@ -148,7 +148,9 @@ class Stills:
     def __post_init__(self) -> None:
         many = len(self.times)
         self._large = {key_of(one) for one in self.findings}
-        self._wanted = {k for one in self.findings for some in (*around(one), inside(one), [key_of(one)]) for k in some if k < many}
+        self._wanted = {
+            k for one in self.findings for some in (*around(one), inside(one), [key_of(one)]) for k in some if k < many
+        }
         mending = self.moves.mending
         mended = () if mending is None else mending.findings
         gone = {k for one in mended if one.action in ("cut", "drop") for k in range(one.first, one.last + 1)}

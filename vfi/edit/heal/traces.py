@@ -1,4 +1,4 @@
-"""Traces of a clip: brightness, colour and motion of each frame as plain numbers, for curves, and a few small pictures along it.
+"""Traces of a clip: brightness, colour and motion of each frame as plain numbers, for curves, and small pictures along it.
 
 Numbers of a frame take 24 bytes, and the pictures are bounded in number. Knows nothing of findings or pages.
 """
