@@ -41,7 +41,7 @@ def _outline(x: Numbers, y: Numbers, some: Numbers, begin: float, end: float, co
     column = ((x[some] - begin) / ((end - begin) or 1.0) * columns).astype(int)
     starts = np.flatnonzero(np.diff(column, prepend=-1))
     kept = {0, len(some) - 1}
-    for start, stop in zip(starts, [*starts[1:], len(some)], strict=True):
+    for start, stop in zip(starts.tolist(), [*starts[1:].tolist(), len(some)], strict=True):
         part = y[some[start:stop]]
         kept |= {start + int(part.argmin()), start + int(part.argmax())}
     return some[sorted(kept)]

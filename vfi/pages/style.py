@@ -50,8 +50,9 @@ svg a:hover rect { fill: var(--after); }
 .card:target { outline: 2px solid var(--after); outline-offset: 1px; }
 .title { display: flex; flex-wrap: wrap; align-items: baseline; gap: 2px 14px; margin-bottom: 4px; }
 h3 { margin: 0; font-size: 20px; line-height: 1.3; font-weight: 600; }
-.no { font: 600 14px/1 var(--sans); min-width: 26px; padding: 5px 6px;
-  text-align: center; border: 1px solid var(--ink); border-radius: 3px; align-self: center; font-variant-numeric: tabular-nums; }
+.no { font: 600 14px/1 var(--sans); min-width: 26px;
+  padding: 5px 6px; text-align: center; border: 1px solid var(--ink); border-radius: 3px; align-self: center;
+  font-variant-numeric: tabular-nums; }
 .where { font-size: 14px; color: var(--quiet); }
 .card > p { margin: 0 0 12px; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 12px; align-items: start; }

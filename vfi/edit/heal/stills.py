@@ -14,6 +14,7 @@ from ...clips.clip import Reader, Seeks, read_since
 from ...core import Frame
 from ...pages.page import Picture
 from ...pages.pictures import encoded
+from ...parse import exact
 from ...pixels.transfer import TRANSFERS, Transfer
 from ...pixels.view import view
 from .findings import BETWEEN, Finding
@@ -162,7 +163,7 @@ class Stills:
                 put = {one.first: one.count for one in mended if one.action == "insert"}
         asked: list[tuple[float, Place]] = []
         for k in self.wanted:
-            at, lost = float(self.moves.shown(Fraction(self.times[k]))), put.get(k, 0)
+            at, lost = float(self.moves.shown(exact(self.times[k]))), put.get(k, 0)
             asked += [(at - (lost - n) * step, (k, n + 1)) for n in range(lost)]
             if k not in gone:
                 asked.append((at, (k, 0)))
@@ -186,7 +187,7 @@ class Stills:
         """Catch the frames of the clip by reading it again where they are."""
         wanted, times = deque(self.wanted), self.times
         while wanted:
-            begin = Fraction(times[wanted[0]]).limit_denominator(10**6)
+            begin = exact(times[wanted[0]]).limit_denominator(10**6)
             for frame in read_since(clip, begin) if isinstance(clip, Seeks) else clip:
                 while wanted and float(frame.time) > times[wanted[0]] + 1e-6:
                     wanted.popleft()  # a clip that changes while it is read

@@ -16,7 +16,7 @@ from ...pixels.transfer import TRANSFERS, Transfer
 from ...pixels.uint8 import LUMA
 from ...pixels.view import view
 from .measures import Measure, Measures
-from .pictures import LONG_SIDE, SHORT_SIDE
+from .pictures import LONG_SIDE, SHORT_SIDE, Picture
 
 FILM = 32
 """The most pictures of a film; at least half as many, if the clip has that many frames."""
@@ -93,7 +93,7 @@ class Film:
 
     transfer: Transfer = TRANSFERS["srgb"]
     primaries: int = 1
-    pictures: list[tuple[Fraction, object]] = field(default_factory=list)
+    pictures: list[tuple[Fraction, Picture]] = field(default_factory=list)
 
     def take(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The frames, unchanged."""
