@@ -113,11 +113,12 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Recipe:
-    """``network``: a new network to train, one of `students.FRESH`; ``start``: a model to train instead, by name or file.
-    ``seed``: seed of all random numbers."""
+    """``network``: a new network to train, one of `students.FRESH`; ``start``: a model to train instead, by name or file, and
+    ``refine``: whether with its refinement network or finest block. ``seed``: seed of all random numbers."""
 
     network: str = "inbetween-s"
     start: str = ""
+    refine: bool = True
     seed: int = 0
     data: Data = field(default_factory=Data)
     teachers: Teachers = field(default_factory=Teachers)
