@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.pages.reports import page as report
 
+from tests.pages.reports import page as report
 from vfi.pages.markup import html
 
 
