@@ -140,9 +140,8 @@ def test_frames_that_are_cut_off_or_put_in_have_a_place():
         assert np.array_equal(decoded(one.before), decoded(one.after))
     series = next(one for one in only(made, Figure) if one.wide).charts[0].series
     assert list(series[1].places) == sorted(series[1].places)
-    assert series[1].places[0] == pytest.approx(2 / 24)
-    assert 11 / 24 < series[1].places[10] < 12 / 24
-    assert series[1].places[11] == pytest.approx(12 / 24)
+    assert [place * 24 for place in series[1].places[8:13]] == pytest.approx([10.5, 11.5, 12, 12.5, 13.5])
+    assert series[1].places[0] == pytest.approx(2.5 / 24)
 
 
 def test_moves_go_there_and_back():

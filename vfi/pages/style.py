@@ -58,6 +58,7 @@ h3 { margin: 0; font-size: 20px; line-height: 1.3; font-weight: 600; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 12px; align-items: start; }
 .pair.one { grid-template-columns: minmax(0, 560px); }
 .with-trace { display: grid; grid-template-columns: minmax(0, 2.1fr) minmax(0, 1fr); gap: 20px; align-items: start; }
+.pair img, .films img { outline: 1px solid var(--rule); outline-offset: -1px; }
 .pair img, .none { display: block; width: 100%; border-radius: 2px; background: var(--check); }
 .pair img { height: auto; max-height: 440px; object-fit: contain; }
 .none { display: grid; place-items: center; padding: 8px; text-align: center; color: var(--quiet);
@@ -70,7 +71,7 @@ h3 { margin: 0; font-size: 20px; line-height: 1.3; font-weight: 600; }
 .films tbody th { text-align: left; font-weight: 600; } .films td { padding: 0; vertical-align: middle; width: 138px; }
 .films thead td { visibility: hidden; }
 .films img { display: block; width: 100%; height: auto; max-height: 200px; object-fit: contain; }
-.films .none { font-size: 11px; min-height: 40px; padding: 2px; }
+.films .none { font-size: 11px; line-height: 1.15; min-height: 40px; padding: 2px; overflow: hidden; }
 .films th.in { color: var(--ink); font-weight: 700; } .films td.in img, .films td.in .none { outline: 2px solid var(--ink); }
 .hide { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .wide-table { overflow-x: auto; }
@@ -91,7 +92,7 @@ footer { margin-top: 40px; padding-top: 10px; border-top: 1px solid var(--ink); 
   .with-trace { grid-template-columns: minmax(0, 1fr); gap: 12px; } .card { padding: 12px; }
   .pair { gap: 6px; } .films { width: 100%; } .films td { width: auto; }
   .films tbody th, .films thead td { width: 42px; } .films th { font-size: 10.5px; }
-  .films { border-spacing: 1px; }
+  .films { border-spacing: 1px; } .films .none { font-size: 9.5px; padding: 0; }
 }
 @media print {
   :root { --sheet: #fff; --card: #fff; --ink: #000; --quiet: #444; --rule: #bbb; --grid: #e4e4e4; --band: #f5e2ca;

@@ -105,10 +105,14 @@ class _Sheet:
         self.end = max(self.trace.end, self.begin)
         self.constant = _constant(self.trace, seen.info.rate)
         self.moves = Moves(plan.mending if self.mends and plan.findings else None)
-        self.places = None if self.now is None else [self.moves.place(time) for time in self.now.times]
+        self.middles = [(time + self.trace.ends(k)) / 2 for k, time in enumerate(self.trace.times)]
+        self.places: list[float] = []  # of what was made, at the same place of the clip
+        if self.now is not None:
+            halves = ((self.now.ends(k) - time) / 2 for k, time in enumerate(self.now.times))
+            self.places = [self.moves.place(time) + half for time, half in zip(self.now.times, halves, strict=True)]
         self.cuts = [float(shot.start) for shot in plan.shots[1:] if shot.across != "interpolate"]
-        self.motion = self._unbroken(self.trace.times, self.trace.motion)
-        self.motion_now = [] if self.now is None or self.places is None else self._unbroken(self.places, self.now.motion)
+        self.motion = self._unbroken(self.middles, self.trace.motion)
+        self.motion_now = [] if self.now is None else self._unbroken(self.places, self.now.motion)
         self.numbers = {id(one): number for number, one in enumerate(plan.findings, start=1)}
 
     def page(self, notes: Sequence[str]) -> Page:
@@ -198,7 +202,7 @@ class _Sheet:
             return self.begin, self.end
         last = min(one.last, len(times) - 1)
         if one.kind in BETWEEN:
-            return times[max(last - 1, 0)], times[last]
+            return self.middles[max(last - 1, 0)], self.middles[last]
         return times[min(one.first, last)], self.trace.ends(last)
 
     def _mark(self, one: Finding) -> Mark:
@@ -217,9 +221,9 @@ class _Sheet:
         """A chart of both traces from ``begin`` to ``end``."""
         series = []
         pairs: list[tuple[Literal["before", "after"], Sequence[float], Sequence[float]]] = [
-            ("before", self.trace.times, self.motion if name == "motion" else getattr(self.trace, name))
+            ("before", self.middles, self.motion if name == "motion" else getattr(self.trace, name))
         ]
-        if self.now is not None and self.places is not None:
+        if self.now is not None:
             pairs.append(("after", self.places, self.motion_now if name == "motion" else getattr(self.now, name)))
         for tone, places, values in pairs:
             first, last = max(bisect_left(places, begin) - 1, 0), bisect_right(places, end) + 1
@@ -329,9 +333,9 @@ class _Sheet:
         rows = []
         for name, chart in CHARTS.items():
             sides: list[tuple[str, Sequence[float], Sequence[float]]] = [
-                ("before", self.trace.times, self.motion if name == "motion" else getattr(self.trace, name))
+                ("before", self.middles, self.motion if name == "motion" else getattr(self.trace, name))
             ]
-            if self.now is not None and self.places is not None:
+            if self.now is not None:
                 sides.append(("after", self.places, self.motion_now if name == "motion" else getattr(self.now, name)))
             for side, places, values in sides:
                 known = [value for value in values if isfinite(value)]
