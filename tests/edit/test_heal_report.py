@@ -262,14 +262,15 @@ def test_a_film_is_bounded_and_even():
     assert {b - a for a, b in itertools.pairwise(times)} == {times[1] - times[0]}
 
 
-def test_a_trace_holds_numbers_alone():
-    trace = Trace()
-    assert sum(1 for _ in trace.take(frames_of(CLEAN))) == len(trace) == 28
-    assert trace.light[3] == pytest.approx(
-        float((CLEAN[3] * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(0).mean() * 255), abs=1
-    )
+def test_a_trace_measures_as_the_doctor_does():
+    trace, other, seen = Trace(), Trace(), Measures()
+    assert sum(1 for _ in trace.take(frames_of(CLEAN[:8]))) == len(trace) == 8
+    deque(seen.take(frames_of(CLEAN[:8])), maxlen=0)
+    other.add(seen, 64)
+    assert str(trace) == str(other)  # as texts, since motion begins with NaN
+    assert trace.light[3] == pytest.approx(float(CLEAN[3].mean()) * 255, abs=12)
     assert trace.motion[5] > 0.5
-    assert trace.end == pytest.approx(28 / 24)
+    assert trace.end == pytest.approx(8 / 24)
 
 
 class Sought(Trimmed):

@@ -6,7 +6,7 @@ Numbers of a frame take 24 bytes, and the pictures are bounded in number. Knows 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import nan
@@ -15,8 +15,8 @@ from ...core import Frame
 from ...pixels.transfer import TRANSFERS, Transfer
 from ...pixels.uint8 import LUMA
 from ...pixels.view import view
-from .measures import Measure, Measures
-from .pictures import LONG_SIDE, SHORT_SIDE, Picture
+from .measures import Measures
+from .pictures import LONG_SIDE, SHORT_SIDE, Picture, grey_of, moved_by, new_flow, thumbnail
 
 FILM = 32
 """The most pictures of a film; at least half as many, if the clip has that many frames."""
@@ -48,22 +48,23 @@ class Trace:
     end: float = 0.0
 
     def take(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """The frames, unchanged, while they are measured; what was measured before is forgotten."""
+        """The frames, unchanged, while they are measured as `Measures` does, but for what curves do not show; what was
+        measured before is forgotten."""
         for numbers in (self.times, self.light, self.red, self.blue, self.motion):
             del numbers[:]
-        seen, side = Measures(), LONG_SIDE
-        for frame in seen.take(frames):
-            side = thumbnail_side(frame)
-            self.add(seen, side)
-            seen.frames.clear()  # so that they are not held twice
-            seen.odd.clear()
+        flow, before = new_flow(), None
+        for frame in frames:
+            rgb = thumbnail(frame)
+            grey = grey_of(rgb)
+            moved = 0.0 if before is None else moved_by(flow.calc(grey, before, None))
+            self._add(float(frame.time), rgb.mean(axis=(0, 1)).tolist(), moved, max(grey.shape))
+            self.end, before = float(frame.time + frame.duration), grey
             yield frame
-        self.add(seen, side)
 
     def add(self, seen: Measures, side: int) -> None:
         """Add the frames that were measured, on thumbnails whose longer side is ``side`` pixels."""
         for one in seen.frames:
-            self._add(one, side)
+            self._add(float(one.time), one.mean, one.moved, side)
         self.end = float(seen.end)
 
     def __len__(self) -> int:
@@ -73,13 +74,13 @@ class Trace:
         """When a frame ends."""
         return self.times[index + 1] if index + 1 < len(self.times) else self.end
 
-    def _add(self, one: Measure, side: int) -> None:
-        red, green, blue = one.mean
-        self.times.append(float(one.time))
-        self.light.append(sum(weight * value for weight, value in zip(LUMA, one.mean, strict=True)))
+    def _add(self, time: float, mean: Sequence[float], moved: float, side: int) -> None:
+        red, green, blue = mean
+        self.times.append(time)
+        self.light.append(sum(weight * value for weight, value in zip(LUMA, mean, strict=True)))
         self.red.append(red - green)
         self.blue.append(blue - (red + green) / 2)
-        self.motion.append(100 * one.moved / side if len(self.motion) else nan)
+        self.motion.append(100 * moved / side if len(self.motion) else nan)
 
 
 def thumbnail_side(frame: Frame) -> int:
