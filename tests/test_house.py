@@ -22,7 +22,7 @@ NODES = sorted((ROOT / "nodes").rglob("*.py"))
 FLOORS = (
     ("core",),
     ("parse",),
-    ("ops", "tracks", "editors", "timecode"),
+    ("ops", "tracks", "editors", "timecode", "pages"),
     ("pixels",),
     ("archs", "timing", "timeline"),
     ("model", "clips"),

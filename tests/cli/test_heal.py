@@ -261,3 +261,69 @@ def test_frames_that_move_are_not_made_in_several_processes(tmp_path: Path, caps
     source = clip(tmp_path / "in.mkv", numbers=UNEVEN)
     assert vfi("interpolate", source, tmp_path / "out.mkv", "--even", "--workers", 2, "--model", "linear") == 2
     assert "cannot be combined with several processes" in capsys.readouterr().err
+
+
+def test_a_report_is_written_beside_the_clip(flash: Path, tmp_path: Path):
+    page = tmp_path / "report.html"
+    assert healed(flash, tmp_path / "out.mkv", "--report", page, model="dis") == 0
+    text = page.read_text(encoding="utf-8")
+    assert "1 finding in 20 frames: 1 flash. It is mended." in text
+    assert "out.mkv" in text
+    assert '<b class="a">after</b>, frame 9' in text
+    assert text.count("<img ") == 2 + 2 * 4
+    assert torch.equal(pictures(tmp_path / "out.mkv")[0], pictures(flash)[0])
+
+
+def test_a_report_of_a_list_shows_what_was_found(flash: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    page = tmp_path / "report.html"
+    assert vfi("heal", flash, "--list", "--json", "--report", page) == 0
+    assert json.loads(capsys.readouterr().out)["findings"][0]["kind"] == "flash"
+    text = page.read_text(encoding="utf-8")
+    assert "Nothing was changed." in text
+    assert text.count("<img ") == 1 + 4
+
+
+def test_a_report_follows_a_plan(flash: Path, tmp_path: Path):
+    plan = listed(tmp_path, flash, {"kind": "flash", "first": 8, "last": 9}, {"kind": "dark", "first": 15, "action": "keep"})
+    page = tmp_path / "report.html"
+    assert healed(flash, tmp_path / "out.mkv", "--plan", plan, "--report", page) == 0
+    assert "2 findings in 20 frames: 1 flash, 1 dark. 1 mended, 1 left." in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("more", [(), ("--list",)])
+def test_a_report_replaces_nothing_unasked(
+    flash: Path, tmp_path: Path, more: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+):
+    page, out = tmp_path / "report.html", [] if more else [tmp_path / "out.mkv"]
+    page.write_text("mine", encoding="utf-8")
+    assert healed(flash, *out, *more, "--report", page) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert page.read_text(encoding="utf-8") == "mine"
+    assert not (tmp_path / "out.mkv").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("report.pdf", "must end in .html"), ("none/report.html", "there is no folder"), ("-", "must end in .html")],
+)
+def test_a_report_that_cannot_be_written_is_told_before_any_work(
+    flash: Path, tmp_path: Path, name: str, told: str, capsys: pytest.CaptureFixture[str]
+):
+    try:
+        code = healed(flash, tmp_path / "out.mkv", "--report", name if name == "-" else tmp_path / name)
+    except SystemExit as ended:
+        code = ended.code
+    assert code == 2
+    assert told in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["flash.mkv"]
+
+
+def test_a_report_belongs_to_one_clip(flash: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert vfi("heal", flash, "--out-dir", tmp_path / "out", "--report", tmp_path / "report.html") == 2
+    assert "--report belongs to one clip" in capsys.readouterr().err
+
+
+def test_no_report_is_left_if_no_clip_is_made(flash: Path, tmp_path: Path):
+    plan = listed(tmp_path, flash, {"kind": "junk", "first": 0, "last": 19})
+    assert healed(flash, tmp_path / "out.mkv", "--plan", plan, "--report", tmp_path / "report.html") == 2
+    assert not [path.name for path in tmp_path.iterdir() if "report" in path.name]

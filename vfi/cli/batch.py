@@ -96,7 +96,7 @@ def run(args: Namespace, inputs: Sequence[Path], tried: Tried) -> int:
     """
     if args.out_dir is None:
         raise InputError("--watch was given without --out-dir: name the folder for the outputs")
-    for option in ("plan", "disagreement"):
+    for option in ("plan", "disagreement", "report"):
         if getattr(args, option, None) is not None:
             raise InputError(f"--{option} belongs to one clip: it cannot be combined with --out-dir")
     if any(map(is_standard, inputs)):

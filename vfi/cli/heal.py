@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Action, ArgumentParser, Namespace, _SubParsersAction
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -16,20 +17,27 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..clips.clip import Staged
+from .. import __version__
+from ..clips.clip import Edited, Reader, Staged
 from ..clips.images import read_image
+from ..clips.standard import is_standard
 from ..core import InputError
 from ..edit.faults import AS_IT_IS, REPEATED, mean_light, notes_of, treated
 from ..edit.heal.drifts import Anchor, anchored
 from ..edit.heal.findings import KINDS, Finding
 from ..edit.heal.mend import DURATIONS
+from ..edit.heal.observed import Observed
+from ..edit.heal.sheet import Names, page
 from ..edit.plan import Plan
+from ..model import load
+from ..pages.markup import html
+from ..parse import quoted
 from . import batch
 from .arguments import add_input, argument, clip_source, names
 from .files import add_overwrite
 from .mended import EVEN, looked_through, make_mended
 from .model_options import home_of
-from .output import BROKEN, Settings, add_audio, add_options
+from .output import BROKEN, INTERRUPTED, Settings, add_audio, add_options
 from .report import console_for_people
 from .shot_options import read_plan
 
@@ -42,7 +50,7 @@ class _List(Action):
         self.clip = clip
 
     def __call__(self, parser: ArgumentParser, namespace: Namespace, values: Any, option_string: str | None = None) -> None:
-        namespace.list, namespace.writes = True, ("plan",)
+        namespace.list, namespace.writes = True, ("plan", "report")
         self.clip.required = False
 
 
@@ -61,7 +69,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     clip = parser.add_argument(
         "output", metavar="OUT", type=Path, help="a video file, a folder for numbered images, or - for y4m; none with --list"
     )
-    add_overwrite(parser, "output", "disagreement")
+    add_overwrite(parser, "output", "disagreement", "report")
     batch.add_options(parser)
     group = parser.add_argument_group("findings")
     group.add_argument("--list", action=_List, clip=clip, default=False, help="list the findings, and make no clip")
@@ -70,6 +78,13 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         metavar="FILE",
         type=Path,
         help="with --list: write findings, cuts and repeats to a file; without: mend as such a file says",
+    )
+    group.add_argument(
+        "--report",
+        metavar="FILE",
+        type=argument(page_name),
+        help="also write a page of HTML: the findings along the clip, pictures before and after, and curves of brightness, "
+        "colour and motion",
     )
     group.add_argument(
         "--only", nargs="+", type=argument(names), metavar="KIND", help=f"only findings of these kinds: {', '.join(KINDS)}"
@@ -100,6 +115,13 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     parser.set_defaults(run=run)
 
 
+def page_name(text: str) -> Path:
+    """The name of a report. Raises `InputError`."""
+    if Path(text).suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"{quoted(text)} was given as the report: it is a page, so its name must end in .html")
+    return Path(text)
+
+
 def run(args: Namespace) -> int:
     if args.list and args.output is not None:
         raise InputError("--list was given with an output: it makes no clip, drop one of the two")
@@ -111,18 +133,57 @@ def run(args: Namespace) -> int:
     if args.plan is not None and not isinstance(anchor, str):
         raise InputError("--anchor with a picture was given beside --plan, which holds the light already: drop one of the two")
     reader = source.open(home_of(settings.device))
-    if args.plan is None:
-        given = looked_through(reader, anchor=anchor)
-    else:
-        given = read_plan(args.plan)
-        if args.anchor is not None:
-            given = replace(given, findings=anchored(given.findings, anchor))
-    plan = _asked(given, args)
-    reader.notes.extend(notes_of(plan, given, args.even))
-    asked = AS_IT_IS.timing(reader.info.rate)
-    decisions = {"command": "heal", "input": source, "plan": plan.to_json(), "audio": args.audio}
-    clip = plan.applied(reader)
-    return make_mended(clip, plan.mending, asked, settings, decisions, source=source, audio=args.audio)
+    seen = None if args.report is None else Observed(reader.info)
+    with _staged(args.report) as report:
+        given = None if args.plan is None else _read(args.plan, args.anchor, anchor)
+        if given is None or seen is not None:  # a plan holds nothing of what a report shows
+            found = looked_through(reader, anchor=anchor, observed=seen)
+            given = found if given is None else given
+        plan = _asked(given, args)
+        reader.notes.extend(notes_of(plan, given, args.even))
+        asked = AS_IT_IS.timing(reader.info.rate)
+        decisions = {"command": "heal", "input": source, "plan": plan.to_json(), "audio": args.audio}
+        clip: Reader = reader
+        if seen is not None:
+            seen.planned(plan, mends=True)
+            clip = Edited(reader.info, reader.notes, lambda: seen.before(reader))
+        code = make_mended(
+            plan.applied(clip),
+            plan.mending,
+            asked,
+            settings,
+            decisions,
+            source=source,
+            audio=args.audio,
+            watch=iter if seen is None else seen.after,
+        )
+        if report is not None and seen is not None and code != INTERRUPTED:
+            made = None if is_standard(args.output) else args.output.name
+            shown = Names(_name(args), made or "standard output", load.spec_of(settings.choice).name, __version__)
+            report.filled(html(page(shown, plan, seen, reader.notes)).encode())
+    return code
+
+
+def _read(path: Path, asked: str | None, anchor: Anchor) -> Plan:
+    """The plan in a file; its drift is measured from ``anchor`` where one was ``asked`` for."""
+    given = read_plan(path)
+    return given if asked is None else replace(given, findings=anchored(given.findings, anchor))
+
+
+@contextmanager
+def _staged(path: Path | None) -> Iterator[Staged | None]:
+    """The file at ``path``, made before any work: a name that cannot be written is told at once. It is left only if filled."""
+    staged = None if path is None else Staged(path)
+    try:
+        yield staged
+    finally:
+        if staged is not None:
+            staged.discard()
+
+
+def _name(args: Namespace) -> str:
+    """The clip's name for people."""
+    return "standard input" if is_standard(args.input) else args.input.name or str(args.input)
 
 
 def _asked(plan: Plan, args: Namespace) -> Plan:
@@ -145,14 +206,16 @@ def _list(args: Namespace) -> int:
     source = clip_source(args)
     anchor = _anchor(args.anchor)
     reader = source.open()
-    staged = None if args.plan is None else Staged(args.plan)
-    try:
-        plan = _asked(looked_through(reader, anchor=anchor), args)
+    seen = None if args.report is None else Observed(reader.info)
+    with _staged(args.plan) as staged, _staged(args.report) as report:
+        plan = _asked(looked_through(reader, anchor=anchor, observed=seen), args)
         if staged is not None:
             staged.filled(plan.to_json().encode())
-    finally:
-        if staged is not None:
-            staged.discard()
+        if report is not None and seen is not None:
+            seen.planned(plan, mends=False)
+            seen.stills.look(reader)
+            shown = Names(_name(args), version=__version__)
+            report.filled(html(page(shown, plan, seen, reader.notes)).encode())
     console = console_for_people()
     for note in reader.notes:
         console.print(escape(f"note: {note}"))

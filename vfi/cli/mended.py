@@ -12,8 +12,11 @@ from ..core import InputError
 from ..edit.faults import find_faults
 from ..edit.find import Finder
 from ..edit.heal.drifts import Anchor
+from ..edit.heal.measures import Measures
 from ..edit.heal.mend import Mending
+from ..edit.heal.observed import Observed
 from ..edit.plan import Plan
+from ..render.pipeline import Watch
 from ..render.splice import beside
 from ..timing.grids import Timing
 from .output import Settings, make_clip
@@ -26,11 +29,20 @@ EVEN = "show unevenly placed frames at their true times, and make the frames of 
 
 
 def looked_through(
-    reader: Reader, finder: Finder | None = None, only: Collection[str] | None = None, anchor: Anchor = "first"
+    reader: Reader,
+    finder: Finder | None = None,
+    only: Collection[str] | None = None,
+    anchor: Anchor = "first",
+    observed: Observed | None = None,
 ) -> Plan:
-    """`find_faults` in a clip, in a pass of its own."""
-    frames = tracked(reader, "looking at the clip", reader.info.frames, console_for_people())
-    return find_faults(frames, reader.info.rate, finder=finder, only=only, anchor=anchor)
+    """`find_faults` in a clip, in a pass of its own. What a report needs of it is ``observed``."""
+    frames = iter(tracked(reader, "looking at the clip", reader.info.frames, console_for_people()))
+    seen = Measures()
+    shown = frames if observed is None else observed.first(frames)
+    plan = find_faults(shown, reader.info.rate, finder=finder, only=only, anchor=anchor, seen=seen)
+    if observed is not None:
+        observed.measured(seen)
+    return plan
 
 
 def make_mended(
@@ -43,11 +55,13 @@ def make_mended(
     source: ClipSource,
     audio: Audio = "auto",
     crew: Crew = ALONE,
+    watch: Watch = iter,
 ) -> int:
     """Make the clip that is asked for from ``clip``, whose frames are ``mended`` already, and return the exit code.
 
-    Sound follows frames that are left out and time that is put in, unless it is copied. Raises `InputError` for several
-    processes where frames are left out, put in, moved or regraded: they read the clip themselves, in pieces.
+    Sound follows frames that are left out and time that is put in, unless it is copied. ``watch``: see `output.make_clip`.
+    Raises `InputError` for several processes where frames are left out, put in, moved or regraded: they read the clip
+    themselves, in pieces.
     """
     timing = mended.timing(asked)
     if crew.several and (mended.changes_time or mended.moves_frames or mended.regrades):
@@ -55,7 +69,7 @@ def make_mended(
             "the plan leaves frames out, puts them in, moves or regrades them: it cannot be combined with several processes"
         )
     if not mended.changes_time:
-        return make_clip(clip, timing, settings, decisions, source=source, audio=audio, crew=crew)
+        return make_clip(clip, timing, settings, decisions, source=source, audio=audio, crew=crew, watch=watch)
     heard = source.sound() if clip.info.audio and audio != "drop" else None
     with beside(mended, heard, source.extras(), settings.path.suffix, clip.notes, audio) as (sound, _):
-        return make_clip(clip, timing, settings, decisions, source=source, sound=sound, audio=audio, extras=False)
+        return make_clip(clip, timing, settings, decisions, source=source, sound=sound, audio=audio, extras=False, watch=watch)

@@ -22,7 +22,7 @@ from ..model.load import Choice
 from ..pixels.transfer import TRANSFERS
 from ..render import journal, workers
 from ..render.convert import Interrupted, convert
-from ..render.pipeline import Task
+from ..render.pipeline import Task, Watch
 from ..timing.grids import Tail, Timing
 from ..timing.shutter import Shutter
 from . import model_options
@@ -182,12 +182,14 @@ def make_clip(
     crew: Crew = ALONE,
     model: Interpolator | None = None,
     extras: bool = True,
+    watch: Watch = iter,
 ) -> int:
     """Make the clip that is asked for, report it, and return the exit code.
 
     ``decisions`` name everything besides the settings that determines the frames, see `Settings.recipe`. ``source`` is where
     ``clip`` comes from, for its sound and for workers; ``sound``: a file with its sound instead. ``model`` replaces the one of
-    the settings. ``extras``: what the source's file holds besides follows the picture. On Ctrl-C the finished frames are kept
+    the settings. ``extras``: what the source's file holds besides follows the picture. ``watch`` passes the frames on that one
+    process makes, each before it is written. On Ctrl-C the finished frames are kept
     under another name. If nobody reads standard output any more, that is the end.
     """
     task = settings.task(clip, asked, tail)
@@ -215,6 +217,7 @@ def make_clip(
                     doubts=settings.disagreement,
                     recipe=recipe,
                     progress=lambda done: report.progress(done.frames),
+                    watch=watch,
                 )
             else:
                 if settings.disagreement is not None:

@@ -42,14 +42,15 @@ def find_faults(
     finder: Finder | None = None,
     only: Collection[str] | None = None,
     anchor: Anchor = "first",
+    seen: Measures | None = None,
 ) -> Plan:
     """The plan of a clip whose findings are its faults, or those of the kinds ``only``, found in one pass.
 
     ``finder`` says how cuts and repeats are handled; the output is `AS_IT_IS`. ``plan``: a plan of the clip instead, whose
-    cuts, repeats, events and output are kept. Drift is measured from ``anchor``. Raises `InputError` if the plan is of another
-    clip.
+    cuts, repeats, events and output are kept. Drift is measured from ``anchor``. ``seen`` gets the measures, if given. Raises
+    `InputError` if the plan is of another clip.
     """
-    seen = Measures()
+    seen = Measures() if seen is None else seen
     if plan is not None:
         cuts = replace(plan, duplicates="keep", flashes="keep", findings=())
         deque(seen.take(cuts.marked(frames)), maxlen=0)
