@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from waves import RATE, bursts, heard, onsets, pitch_of, record, tone
 
+from vfi.clips.video.reader import opened
 from vfi.clips.video.splice import Part, splice
+from vfi.clips.video.tape import Tape
 from vfi.core import InputError
 
 
@@ -75,3 +77,18 @@ def test_the_most_tracks_and_channels_are_kept(tmp_path: Path):
 def test_sound_without_any_source_is_one_sentence(tmp_path: Path):
     with pytest.raises(InputError, match="no clip has any"):
         splice([Part(None, F(0), F(1))], tmp_path / "out.mp4")
+
+
+@pytest.mark.parametrize(("codec", "rate"), [("flac", 44100), ("aac", 44100), ("libopus", 48000)])
+def test_matroska_is_read_from_the_middle_as_from_the_start(tmp_path: Path, codec: str, rate: int):
+    """Its times are rounded to milliseconds, dozens of samples; a part that begins late is reached by seeking."""
+    noise = np.random.default_rng(0).normal(0, 0.1, (1, 15 * rate))
+    path = record(tmp_path / "a.mkv", noise, rate, codec)
+
+    def read(start: int, count: int) -> np.ndarray:
+        with opened(path, "a") as file:
+            return np.concatenate(list(Tape(file, file.streams.audio[0], rate, "mono", "a").read(start, start + count)), axis=1)[0]
+
+    for second in (11.3, 13.7):
+        at = round(second * rate)
+        assert np.abs(read(at, 4000) - read(0, at + 4000)[at:]).max() < 0.02

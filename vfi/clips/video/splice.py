@@ -76,8 +76,10 @@ def _streams(part: Part) -> list[tuple[int, int]]:
 def _samples(parts: Sequence[Part], number: int, rate: int, layout: str, loops: bool) -> Iterator[Samples]:
     """One track of the result."""
     fade = fade_at(rate)
-    ends = [round(end * rate) for end in accumulate((part.seconds for part in parts), initial=Fraction(0))]
-    pieces = [(part, end - start) for part, (start, end) in zip(parts, pairwise(ends), strict=True) if end > start]
+    exact = list(accumulate((part.seconds * rate for part in parts), initial=Fraction(0)))
+    ends = [round(end) for end in exact]
+    begun = [_moved(part, Fraction(there - place, rate)) for part, place, there in zip(parts, exact, ends, strict=False)]
+    pieces = [(part, end - start) for part, (start, end) in zip(begun, pairwise(ends), strict=True) if end > start]
     around = 0
     if loops:  # what is shown before the first part and after the last: it is crossfaded, then left out
         around = 2 * fade
@@ -91,6 +93,12 @@ def _samples(parts: Sequence[Part], number: int, rate: int, layout: str, loops: 
         at += block.shape[1]
         if wanted.shape[1]:
             yield wanted
+
+
+def _moved(part: Part, late: Fraction) -> Part:
+    """A part that is played at its own speed, and begins ``late`` seconds late: it begins with what is heard then, so that
+    no sample is off by the roundings of both its own place and that in the result."""
+    return replace(part, start=part.start + late, end=part.end + late) if part.length is None else part
 
 
 def _piece(part: Part, number: int, rate: int, layout: str, count: int, fade: int) -> Iterator[Samples]:

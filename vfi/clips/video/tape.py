@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from itertools import chain
-from math import ceil, lcm, log2
+from math import ceil, gcd, lcm, log2
 from pathlib import Path
 from typing import Any, cast
 
@@ -34,6 +34,9 @@ BIT_RATE = 96_000
 
 SLOWEST, FASTEST = Fraction(1, 64), Fraction(64)
 """Range of speeds at which sound is intelligible; outside it, and while the clip stands still, there is silence."""
+
+PRIMING = 1024
+"""Samples that FFmpeg's AAC encoder puts before the first."""
 
 BLOCK = 2**16
 """Samples processed at once."""
@@ -71,7 +74,10 @@ class Tape:
         self.channels = av.AudioLayout(layout).nb_channels
         self._container, self._stream, self._name = container, stream, name
         self._origin = zero_of_sound(container)
+        self._first: Fraction | None = None
         self._at, self._kept, self._decoded = self._anew(0)
+        opening = next(self._decoded, None)
+        self._decoded = chain(() if opening is None else (opening,), self._decoded)
 
     def read(self, start: int, stop: int) -> Iterator[Samples]:
         """The samples from ``start`` to ``stop``, in reverse order if ``stop`` is before ``start``."""
@@ -122,25 +128,40 @@ class Tape:
     def _anew(self, start: int) -> tuple[int, Samples, Iterator[tuple[int, Samples]]]:
         return start, np.zeros((self.channels, 0), np.float32), self._decode()
 
+    def _time(self, frame: av.AudioFrame) -> Fraction:
+        """The time of a frame in the file. Containers round it, Matroska to milliseconds: where all frames from the end of the
+        first are as long as this one, it is exact."""
+        tick, length = cast(Fraction, frame.time_base), Fraction(frame.samples, frame.sample_rate)
+        time = cast(int, frame.pts) * tick
+        if self._first is None:
+            self._first = time + length
+        exact = self._first + round((time - self._first) / length) * length
+        return exact if abs(exact - time) <= tick else time
+
     def _decode(self) -> Iterator[tuple[int, Samples]]:
         """The position and the samples of each frame. Frames that nearly follow on do so exactly, despite rounded times."""
-        resampler = av.AudioResampler("fltp", self.layout, self.rate)
+        single = self._stream.channels == 1 and self.layout == "stereo"  # heard as loud on both sides: FFmpeg's mix is 3 dB less
+        resampler = av.AudioResampler("fltp", "mono" if single else self.layout, self.rate)
         following: int | None = None
         with heard(self._name):
             packets = (packet for packet in joined(self._container) if packet.stream.index == self._stream.index)
             for frame in chain.from_iterable(self._stream.decode(packet) for packet in packets):
                 place = following
                 if frame.pts is not None and frame.time_base is not None:
-                    place = round((frame.pts * frame.time_base - self._origin) * self.rate)
+                    place = round((self._time(frame) - self._origin) * self.rate)
                     if following is not None and abs(place - following) < self.rate // 20:
                         place = following
                 following = place or 0
                 for part in resampler.resample(frame):
-                    samples = cast(Samples, part.to_ndarray())
+                    samples = self._on_all(cast(Samples, part.to_ndarray()))
                     yield following, samples
                     following += samples.shape[1]
             for part in resampler.resample(None) if following is not None else ():
-                yield following or 0, cast(Samples, part.to_ndarray())
+                yield following or 0, self._on_all(cast(Samples, part.to_ndarray()))
+
+    def _on_all(self, samples: Samples) -> Samples:
+        """The samples of one channel on each channel; others unchanged."""
+        return samples if len(samples) == self.channels else np.repeat(samples, self.channels, axis=0)
 
 
 def played(tape: Tape, here: float, there: float, count: int, fade: int) -> Iterator[Samples]:
@@ -182,9 +203,13 @@ def _pulled(end: Any) -> Iterator[Samples]:
 
 
 def encoded(track: AudioStream, blocks: Iterable[Samples], rate: int, layout: str) -> Iterator[av.Packet]:
-    """The packets of the samples, from time zero on, and the rest of the encoder."""
-    at = 0
-    for samples in blocks:
+    """The packets of the samples, from time zero on, and the rest of the encoder.
+
+    AAC begins with as much silence before zero that its first packet lies on a whole millisecond: Matroska rounds to those.
+    """
+    lead = -PRIMING % (rate // gcd(rate, 1000)) if track.codec_context.name == "aac" else 0
+    at = -lead
+    for samples in chain((np.zeros((track.channels, lead), np.float32),) if lead else (), blocks):
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=layout)
         frame.sample_rate, frame.pts, frame.time_base = rate, at, Fraction(1, rate)
         at += samples.shape[1]
