@@ -88,7 +88,7 @@ def test_motion_follows_the_frames(net: Dain):
     torch.testing.assert_close(motion.mask[:, 0, 0, 0], torch.tensor([0.99, 0.01]))
 
 
-@pytest.mark.exhaustive  # half an hour on a processor without bfloat16
+@pytest.mark.slow
 def test_it_runs_in_half_precision_and_learns(net: Dain):
     contracts.half_precision_is_close(net, WINDOW)
     contracts.gradients_reach_every_weight(net, WINDOW)
