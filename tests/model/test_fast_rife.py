@@ -22,7 +22,7 @@ from vfi.model.fast.rife import FastRife, phases
 EXACT = 110
 """PSNR in dB: rounding in another order is all that may differ."""
 
-RESTRUCTURED = [name for name in names("rife") if "encode" in " ".join(load_set(name).state())]
+RESTRUCTURED = [name for name in names("rife") if "encode" in " ".join(load_set(name).manifest["state_dict"])]
 DRAWN = {
     "4.7": Config((16, 12, 8, 8), head=Head(8, 4, TWO_LAYERS)),
     "groups": Config((16, 12, 8, 8), groups=2, head=Head(8, 4, NAMED_LAYERS)),
