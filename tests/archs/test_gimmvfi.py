@@ -146,13 +146,12 @@ def test_gradients_reach_every_weight(state: dict[str, Tensor], hurried: None):
     assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in model.parameters())
 
 
-@pytest.mark.parametrize("times", [2, 4])
-def test_it_interpolates_a_clip_of_an_odd_and_small_size(state: dict[str, Tensor], hurried: None, times: int):
+def test_it_interpolates_a_clip_of_an_odd_and_small_size(state: dict[str, Tensor], hurried: None):
     clip = window(45, 67, 3)[0]
-    made = vfi.interpolate(clip, vfi.load(state), times)
-    assert made.shape == (2 * times + 1, 3, 45, 67)
+    made = vfi.interpolate(clip, vfi.load(state), 4)
+    assert made.shape == (9, 3, 45, 67)
     assert made.isfinite().all()
-    assert torch.equal(made[::times], clip)
+    assert torch.equal(made[::4], clip)
     assert 0 <= made.min() <= made.max() <= 1
 
 

@@ -157,14 +157,13 @@ def test_gradients_reach_every_weight(state: dict[str, Tensor]):
     assert weak == set(UNION.manifest["dead_keys"])
 
 
-@pytest.mark.parametrize("times", [2, 4])
 @pytest.mark.parametrize("case", [BASE, UNION], ids=["base", "union"])
-def test_it_interpolates_a_clip_of_an_odd_and_small_size(case: parity.ParitySet, times: int):
+def test_it_interpolates_a_clip_of_an_odd_and_small_size(case: parity.ParitySet):
     clip = window(45, 67, 3)[0]
-    made = vfi.interpolate(clip, vfi.load(case.state()), times)
-    assert made.shape == (2 * times + 1, 3, 45, 67)
+    made = vfi.interpolate(clip, vfi.load(case.state()), 4)
+    assert made.shape == (9, 3, 45, 67)
     assert made.isfinite().all()
-    assert torch.equal(made[::times], clip)
+    assert torch.equal(made[::4], clip)
     assert 0 <= made.min() <= made.max() <= 1
 
 

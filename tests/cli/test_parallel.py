@@ -226,8 +226,8 @@ def ended(group: int) -> bool:
 def test_ctrl_c_ends_all_processes_and_the_same_command_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(convert, "Chunks", Chunks)
     source = tmp_path / "in.mkv"
-    with create_clip(source, Info(320, 192, rate=F(24)), encoding=Encoding("ffv1")) as writer:
-        for frame in moving(40, width=320, height=192):
+    with create_clip(source, Info(64, 48, rate=F(24)), encoding=Encoding("ffv1")) as writer:
+        for frame in moving(40):
             writer.write(frame)
 
     def command(name: str, *how: str) -> list[str]:

@@ -17,7 +17,7 @@ from footage import moving
 from vfi.clips.clip import DEFAULT_RATE, Encoding, Info
 from vfi.clips.open import create_clip
 from vfi.core import InputError
-from vfi.render.workers import Worker, make_segments
+from vfi.render.workers import Worker, make_segments, processes
 from vfi.render.workers.processes import Processes
 
 CPU = torch.device("cpu")
@@ -45,11 +45,19 @@ def alone(source: Path, tmp_path: Path) -> bytes:
     return chunks.join().read_bytes()
 
 
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers start in no time, from a process that has imported torch; other tests start them as the command does."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([processes.__name__, labour.__name__])
+    monkeypatch.setattr(processes, "get_context", lambda _: context)
+
+
 def nobody_is_left() -> bool:
     return not multiprocessing.active_children()
 
 
-def test_a_worker_that_is_killed_changes_nothing(source: Path, tmp_path: Path, alone: bytes):
+def test_a_worker_that_is_killed_changes_nothing(source: Path, tmp_path: Path, alone: bytes, forked: None):
     job, cut, chunks = labour.task(source, tmp_path / "out.mp4", labour.slow)
     killed = (1, 4, 8)
     left = list(killed)
@@ -74,7 +82,7 @@ def test_a_worker_that_is_killed_changes_nothing(source: Path, tmp_path: Path, a
     assert nobody_is_left()
 
 
-def test_work_that_is_stopped_keeps_its_chunks_in_whatever_order(source: Path, tmp_path: Path, alone: bytes):
+def test_work_that_is_stopped_keeps_its_chunks_in_whatever_order(source: Path, tmp_path: Path, alone: bytes, forked: None):
     job, cut, chunks = labour.task(source, tmp_path / "out.mp4", labour.slow)
     with closing(make_segments(Processes(2, 1, CPU), job, cut, chunks)) as making:
         while len(chunks.finished) < 3:
