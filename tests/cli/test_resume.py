@@ -278,8 +278,8 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(
 ):
     monkeypatch.setattr(convert, "Chunks", Chunks)
     source = tmp_path / "in.mkv"
-    with create_clip(source, Info(320, 192, rate=F(24)), encoding=Encoding("ffv1")) as writer:
-        for frame in moving(40, width=320, height=192):
+    with create_clip(source, Info(64, 48, rate=F(24)), encoding=Encoding("ffv1")) as writer:
+        for frame in moving(40):
             writer.write(frame)
 
     def command(name: str) -> list[str]:
