@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forks
 import pytest
 from footage import moving
 
@@ -186,7 +187,6 @@ def test_a_disk_that_is_full_is_told_once(tmp_path: Path):
             print(list(Path().iterdir()))
         """
     assert resource
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    ended = forks.run(code, tmp_path)
     told = ["o.mkv cannot be written: File too large", "[]", "o cannot be written: File too large", "[]"]
-    assert (ended.stdout.splitlines(), ended.stderr) == (told, "")
+    assert (ended.out.splitlines(), ended.told, ended.code) == (told, "", 0)

@@ -45,11 +45,11 @@ ROADS = {
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A quarter of a second of moving colours with sound."""
-    sound = film(tmp_path / "sound.mp4", range(0, 7), F(1, 24), sound=F(1, 4))
+    """Half a second of moving colours with sound."""
+    sound = film(tmp_path / "sound.mp4", range(0, 13), F(1, 24), sound=F(1, 2))
     path = tmp_path / "in.mkv"
     with create_clip(path, Info(64, 48, rate=F(24)), encoding=Encoding("ffv1"), audio=sound) as writer:
-        for frame in moving(6):
+        for frame in moving(12):
             writer.write(frame)
     sound.unlink()
     return path
@@ -57,7 +57,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def short_chunks(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(convert, "Chunks", partial(Chunks, length=4))
+    monkeypatch.setattr(convert, "Chunks", partial(Chunks, length=8))
 
 
 def vfi(source: Path, road: str) -> int:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
+import forks
 import pytest
 
 from vfi.render import malloc
@@ -52,10 +50,8 @@ def ours(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(code: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", FAULTS + code], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    done = forks.run(FAULTS + code)
+    assert done.code == 0, done.told
 
 
 @glibc

@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import forks
 import labour
 import pytest
 import torch
@@ -17,7 +18,7 @@ from footage import moving
 from vfi.clips.clip import DEFAULT_RATE, Encoding, Info
 from vfi.clips.open import create_clip
 from vfi.core import InputError
-from vfi.render.workers import Worker, make_segments, processes
+from vfi.render.workers import Worker, make_segments
 from vfi.render.workers.processes import Processes
 
 CPU = torch.device("cpu")
@@ -47,10 +48,7 @@ def alone(source: Path, tmp_path: Path) -> bytes:
 
 @pytest.fixture
 def forked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers start in no time, from a process that has imported torch; other tests start them as the command does."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([processes.__name__, labour.__name__])
-    monkeypatch.setattr(processes, "get_context", lambda _: context)
+    forks.workers(monkeypatch)
 
 
 def nobody_is_left() -> bool:
