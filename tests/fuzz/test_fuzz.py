@@ -29,9 +29,14 @@ def fuzz(*arguments: str) -> str:
 
 
 @posix
-def test_damaged_files_end_in_a_sentence_and_those_that_showed_a_fault_do_so_no_more(tmp_path: Path):
-    """All in one run: they share the undamaged files, and the start."""
-    assert "'new': 20" in fuzz("--seeds", "--seed", "20", "--files", "20", "--keep", str(tmp_path))
+def test_damaged_files_end_in_a_sentence(tmp_path: Path):
+    assert "'new': 20" in fuzz("--seed", "20", "--files", "20", "--keep", str(tmp_path))
+
+
+@posix
+@pytest.mark.exhaustive
+def test_files_that_showed_a_fault_do_so_no_more():
+    assert "'files'" in fuzz("--seeds", "--files", "0")
 
 
 @posix

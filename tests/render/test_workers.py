@@ -109,8 +109,10 @@ def test_work_that_is_stopped_keeps_its_chunks_in_whatever_order(source: Path, t
     ],
 )
 def test_what_goes_wrong_is_one_sentence(
-    source: Path, tmp_path: Path, model, error: type[Exception], says: str, capfd: pytest.CaptureFixture[str]
+    source: Path, tmp_path: Path, model, error: type[Exception], says: str, request: pytest.FixtureRequest, capfd
 ):
+    if model is labour.deadly:
+        request.getfixturevalue("forked")
     job, cut, chunks = labour.task(source, tmp_path / "out.mp4", model)
     with pytest.raises(error, match=says), closing(make_segments(Processes(1, 1, CPU), job, cut, chunks)) as making:
         list(making)
@@ -120,7 +122,7 @@ def test_what_goes_wrong_is_one_sentence(
     assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
 
 
-def test_what_a_worker_cannot_read_is_said_as_it_would_be_alone(source: Path, tmp_path: Path):
+def test_what_a_worker_cannot_read_is_said_as_it_would_be_alone(source: Path, tmp_path: Path, forked: None):
     job, cut, chunks = labour.task(source, tmp_path / "out.mp4")
     stored = list(cut)
     source.unlink()
