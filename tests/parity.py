@@ -76,6 +76,11 @@ class ParitySet:
         """The state dict, generated as the manifest says."""
         return filled(self.name, json.dumps(self.manifest))
 
+    def blank(self) -> dict[str, Tensor]:
+        """The state dict on the meta device: names, shapes and types, at once."""
+        rows = self.manifest["state_dict"].items()
+        return {key: torch.empty(shape, dtype=getattr(torch, dtype), device="meta") for key, (shape, dtype) in rows}
+
     def compare(self, case: Case, key: str, got: Tensor) -> None:
         """Assert that ``got``, whole and without padding, matches the stored tensor ``key`` within the set's tolerance."""
         tolerance = self.manifest["tolerance"]

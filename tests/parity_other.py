@@ -57,6 +57,14 @@ class ParitySet(Case):
         """Two of the inputs, as a window [1,2,3,H,W]."""
         return torch.stack((self.inputs[before], self.inputs[after]), dim=1)
 
+    def blank(self) -> dict[str, Tensor]:
+        """The state dict on the meta device: names, shapes and types, at once."""
+        rows = [row for row in self.manifest["keys"] if row["kind"] != "const"]
+        types = {"int0": torch.int64}
+        return {
+            row["key"]: torch.empty(row["shape"], dtype=types.get(row["kind"], torch.float32), device="meta") for row in rows
+        }
+
     def state(self, prefix: str = "") -> dict[str, Tensor]:
         """The weights whose keys begin with ``prefix``, which is removed. Constants of the architecture are left out."""
         return {key.removeprefix(prefix): value for key, value in _weights(self.name).items() if key.startswith(prefix)}

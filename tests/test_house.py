@@ -354,7 +354,7 @@ def test_what_security_says_is_tested_is_there():
         assert (ROOT / script).exists(), script
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_bill_of_materials_names_what_is_installed(tmp_path: Path):
     line = [str(ROOT / ".ci" / "sbom"), str(tmp_path / "bill.json"), sys.executable]
     done = subprocess.run(line, capture_output=True, text=True, check=False)

@@ -71,7 +71,7 @@ def test_each_part_is_computed_once_and_serves_many_timesteps(net: Dain):
     contracts.preparing_once_serves_every_timestep(net, WINDOW, torch.tensor([0.2, 0.7]), *parts)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_each_window_of_a_batch_is_made_by_itself(net: Dain):
     windows = torch.cat((WINDOW, WINDOW.flip(1) / 2))
     times = torch.tensor([0.25, 0.5])
@@ -88,16 +88,15 @@ def test_motion_follows_the_frames(net: Dain):
     torch.testing.assert_close(motion.mask[:, 0, 0, 0], torch.tensor([0.99, 0.01]))
 
 
-@pytest.mark.exhaustive  # half an hour on a processor without bfloat16
+@pytest.mark.exhaustive
 def test_it_runs_in_half_precision_and_learns(net: Dain):
     contracts.half_precision_is_close(net, WINDOW)
     contracts.gradients_reach_every_weight(net, WINDOW)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("times", [2, 4])
-def test_it_interpolates_a_clip(state: dict[str, Tensor], times: int):
-    contracts.interpolates_a_clip(vfi.load(state), times)
+@pytest.mark.exhaustive
+def test_it_interpolates_a_clip(state: dict[str, Tensor]):
+    contracts.interpolates_a_clip(vfi.load(state), 2)
 
 
 @pytest.mark.parametrize("options", [Options(scale=0.5), Options(ensemble=True), Options(variant="slow")])

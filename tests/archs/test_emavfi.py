@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contracts
+import halves
 import parity_other as parity
 import pytest
 import torch
@@ -123,10 +124,11 @@ def test_motion_is_what_the_frame_is_warped_by(net: EmaVfi):
 
 def test_bfloat16_is_close_and_output_keeps_the_type_of_the_window(state: dict[str, Tensor], net: EmaVfi):
     half = emavfi.build(state, Options(variant="small-t")).requires_grad_(False).bfloat16()
-    made, exact = half(window(), HALF), net(window(), HALF)
-    assert made.dtype == torch.float32
+    with halves.quick():
+        made, same = half(window(), HALF), half(window().bfloat16(), HALF)
+    exact = net(window(), HALF)
+    assert (made.dtype, same.dtype) == (torch.float32, torch.bfloat16)
     assert (made - exact).abs().mean() < 0.02
-    assert half(window().bfloat16(), HALF).dtype == torch.bfloat16
 
 
 def test_gradients_reach_every_weight(state: dict[str, Tensor]):
@@ -135,7 +137,7 @@ def test_gradients_reach_every_weight(state: dict[str, Tensor]):
     assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in model.parameters())
 
 
-@pytest.mark.parametrize(("times", "variant"), [(2, None), (4, None), (3, "small-t")])
+@pytest.mark.parametrize(("times", "variant"), [(4, None), (3, "small-t")])
 def test_it_interpolates_a_clip_of_an_odd_and_small_size(state: dict[str, Tensor], times: int, variant: str | None):
     clip = window(29, 37, 3)[0]
     made = vfi.interpolate(clip, vfi.load(state, variant=variant), times)

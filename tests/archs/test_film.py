@@ -81,9 +81,8 @@ def test_it_runs_in_half_precision_and_learns(net: Film):
     contracts.gradients_reach_every_weight(net, WINDOW)
 
 
-@pytest.mark.parametrize("times", [2, 4])
-def test_it_interpolates_a_clip_that_is_too_small_for_it(state: dict[str, Tensor], times: int):
-    contracts.interpolates_a_clip(vfi.load(state), times)
+def test_it_interpolates_a_clip_that_is_too_small_for_it(state: dict[str, Tensor]):
+    contracts.interpolates_a_clip(vfi.load(state), 4)
 
 
 @pytest.mark.parametrize("options", [Options(scale=0.5), Options(ensemble=True), Options(variant="style")])

@@ -82,9 +82,8 @@ def test_it_runs_in_half_precision_and_learns(net: Flavr):
     contracts.gradients_reach_every_weight(net, WINDOW)
 
 
-@pytest.mark.parametrize("times", [2, 4])
-def test_it_interpolates_a_clip_whose_ends_have_no_neighbours(state: dict[str, Tensor], times: int):
-    contracts.interpolates_a_clip(vfi.load(state), times, 21, 27)
+def test_it_interpolates_a_clip_whose_ends_have_no_neighbours(state: dict[str, Tensor]):
+    contracts.interpolates_a_clip(vfi.load(state), 4, 21, 27)
 
 
 def test_the_smallest_frame_is_enough(net: Flavr):

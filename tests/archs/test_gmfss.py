@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contracts
+import halves
 import parity_other as parity
 import pytest
 import torch
@@ -141,11 +142,12 @@ def test_what_nothing_lands_on_is_occluded(net: Gmfss, monkeypatch: pytest.Monke
 
 def test_bfloat16_is_close_and_output_keeps_the_type_of_the_window(state: dict[str, Tensor], net: Gmfss):
     half = gmfss.build(state).requires_grad_(False).bfloat16()
-    made, exact = half(window(), HALF), net(window(), HALF)
-    assert made.dtype == torch.float32
+    with halves.quick():
+        made, same = half(window(), HALF), half(window().bfloat16(), HALF)
+    exact = net(window(), HALF)
+    assert (made.dtype, same.dtype) == (torch.float32, torch.bfloat16)
     assert made.isfinite().all()
     assert (made - exact).abs().mean() < 0.03
-    assert half(window().bfloat16(), HALF).dtype == torch.bfloat16
 
 
 def test_gradients_reach_every_weight(state: dict[str, Tensor]):
@@ -155,14 +157,13 @@ def test_gradients_reach_every_weight(state: dict[str, Tensor]):
     assert weak == set(UNION.manifest["dead_keys"])
 
 
-@pytest.mark.parametrize("times", [2, 4])
 @pytest.mark.parametrize("case", [BASE, UNION], ids=["base", "union"])
-def test_it_interpolates_a_clip_of_an_odd_and_small_size(case: parity.ParitySet, times: int):
+def test_it_interpolates_a_clip_of_an_odd_and_small_size(case: parity.ParitySet):
     clip = window(45, 67, 3)[0]
-    made = vfi.interpolate(clip, vfi.load(case.state()), times)
-    assert made.shape == (2 * times + 1, 3, 45, 67)
+    made = vfi.interpolate(clip, vfi.load(case.state()), 4)
+    assert made.shape == (9, 3, 45, 67)
     assert made.isfinite().all()
-    assert torch.equal(made[::times], clip)
+    assert torch.equal(made[::4], clip)
     assert 0 <= made.min() <= made.max() <= 1
 
 

@@ -111,9 +111,8 @@ def test_it_runs_in_half_precision_and_learns(net: IFRNet):
 
 
 @pytest.mark.parametrize("variant", ["vimeo", "gopro"])
-@pytest.mark.parametrize("times", [2, 4])
-def test_it_interpolates_a_clip(state: dict[str, Tensor], times: int, variant: str):
-    contracts.interpolates_a_clip(vfi.load(state, variant=variant, scale=0.5), times)
+def test_it_interpolates_a_clip(state: dict[str, Tensor], variant: str):
+    contracts.interpolates_a_clip(vfi.load(state, variant=variant, scale=0.5), 4)
 
 
 @pytest.mark.parametrize("options", [Options(scale=0.3), Options(ensemble=True), Options(variant="vimeo90k")])

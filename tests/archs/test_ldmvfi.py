@@ -172,9 +172,8 @@ def test_gradients_reach_every_weight_but_the_words(net: Ldmvfi):
     assert unmoved == ["first_stage_model.quantize.embedding.weight"]
 
 
-@pytest.mark.parametrize("times", [2, 4])
-def test_it_interpolates_a_clip(net: Ldmvfi, times: int):
-    contracts.interpolates_a_clip(Part(net).ready(), times, height=50, width=61)
+def test_it_interpolates_a_clip(net: Ldmvfi):
+    contracts.interpolates_a_clip(Part(net).ready(), 4, height=50, width=61)
 
 
 @pytest.mark.parametrize("wrong", [{"steps": 1}, {"steps": 1000}, {"eta": -0.1}, {"eta": float("nan")}, {"seed": -1}])

@@ -79,7 +79,9 @@ def test_a_reader_that_goes_away_is_no_error():
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize(
+    "how", [signal.SIGTERM, *(pytest.param(one, marks=pytest.mark.exhaustive) for one in (signal.SIGHUP, signal.SIGINT))]
+)
 def test_a_process_that_is_told_to_end_leaves_nothing_hidden(tmp_path: Path, how: signal.Signals):
     source = tmp_path / "in.mkv"
     with create_clip(source, Info(64, 48, rate=F(24)), encoding=Encoding("ffv1")) as writer:

@@ -39,6 +39,8 @@ def times_of(path: Path) -> tuple[list[F], F]:
 @pytest.mark.parametrize("fps", ["1", "0.5", "7.3", "23.976", "1000", "1000000/1001"])
 @pytest.mark.parametrize("stamps", [[F(k, 24) for k in range(6)], [F(0), F(1, 10), F(31, 10), F(19, 6)], [F(0), F(1, 7)]])
 def test_any_rate_of_any_clip_fills_its_time_exactly(tmp_path: Path, fps: str, stamps: list[F]):
+    if fps.startswith("1000"):
+        stamps = [stamp / 10 for stamp in stamps]  # hundreds of frames
     source = written(tmp_path / "in.mp4", stamps)
     given, end = times_of(source)
     assert vfi("interpolate", source, tmp_path / "out.mp4", "--fps", fps) == 0

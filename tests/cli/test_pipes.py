@@ -371,7 +371,11 @@ def test_frames_go_out_at_once_and_either_side_may_end(source: Path, end: str):
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg")
 @pytest.mark.parametrize(
     ("layout", "more"),
-    [("yuv420p", ("-chroma_sample_location", "left")), ("yuv422p10le", ("-color_range", "pc")), ("yuv444p", ())],
+    [
+        pytest.param("yuv420p", ("-chroma_sample_location", "left"), marks=pytest.mark.exhaustive),
+        ("yuv422p10le", ("-color_range", "pc")),
+        pytest.param("yuv444p", (), marks=pytest.mark.exhaustive),
+    ],
 )
 def test_ffmpeg_on_both_sides_gives_what_files_give(tmp_path: Path, layout: str, more: tuple[str, ...]):
     """Judged by FFmpeg's checksums of the frames: through files of FFV1, and through two pipes."""

@@ -278,15 +278,15 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(
 ):
     monkeypatch.setattr(convert, "Chunks", Chunks)
     source = tmp_path / "in.mkv"
-    with create_clip(source, Info(320, 192, rate=F(24)), encoding=Encoding("ffv1")) as writer:
-        for frame in moving(40, width=320, height=192):
+    with create_clip(source, Info(64, 48, rate=F(24)), encoding=Encoding("ffv1")) as writer:
+        for frame in moving(40):
             writer.write(frame)
 
     def command(name: str) -> list[str]:
         return ["interpolate", str(source), str(tmp_path / name), "--times", "12", "--model", "linear", "--resume"]
 
     assert vfi(*command("whole.mp4")) == 0
-    for finished in (1, 2, 4):
+    for finished in (1, 4):
         holds = labour.hold(tmp_path / "holds", [finished])  # it goes no further until it is killed
         running = labour.started(holds, command("killed.mp4"))
         deadline = time.monotonic() + 600

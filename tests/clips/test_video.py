@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import os
 import struct
-import subprocess
-import sys
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -15,6 +13,7 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 
 import av
+import forks
 import numpy as np
 import pytest
 import torch
@@ -638,21 +637,20 @@ class TestPriority:
 @pytest.mark.parametrize("codec", ["h264", "av1"])
 def test_memory_does_not_grow_with_the_clip(tmp_path: Path, codec: str):
     script = """
-import resource, sys, torch
+import resource, torch
 from fractions import Fraction
 from vfi.core import Frame
 from vfi.clips.clip import Encoding, Info
 from vfi.clips.video import VideoReader, VideoWriter
-path, codec, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3])
-picture = torch.rand(3, 180, 320)
-with VideoWriter(path, Info(320, 180, rate=Fraction(30)), encoding=Encoding(codec)) as writer:
-    for k in range(seconds * 30):
-        writer.write(Frame(picture.roll(k, 2), Fraction(k, 30), Fraction(1, 30)))
-assert sum(1 for _ in VideoReader(path)) == seconds * 30
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+picture = torch.linspace(0, 1, 320).expand(3, 180, 320)
+for seconds in (4, 40):
+    with VideoWriter("clip.mp4", Info(320, 180, rate=Fraction(30)), encoding=Encoding("CODEC")) as writer:
+        for k in range(seconds * 30):
+            writer.write(Frame(picture.roll(k, 2), Fraction(k, 30), Fraction(1, 30)))
+    assert sum(1 for _ in VideoReader("clip.mp4")) == seconds * 30
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
-    peaks = [
-        int(subprocess.check_output([sys.executable, "-c", script, tmp_path / "clip.mp4", codec, str(seconds)], text=True))
-        for seconds in (4, 40)
-    ]
+    done = forks.run(script.replace("CODEC", codec), tmp_path)
+    assert done.code == 0, done.told
+    peaks = [int(peak) for peak in done.out.split()]
     assert peaks[1] < peaks[0] + 60 * 1024, f"peak memory in kB for 4 s and for 40 s: {peaks}"

@@ -1,4 +1,4 @@
-"""``python -m tests.fuzz``: damaged files for some minutes, or those found before again; ends with 1 if anything was found."""
+"""``python -m tests.fuzz``: damaged files for some minutes, after those found before; ends with 1 if anything was found."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first file")
     parser.add_argument("--only", default="", help="only the kinds whose name contains this")
     parser.add_argument("--limit", type=float, default=30, help="seconds of computing for one file (30)")
-    parser.add_argument("--seeds", action="store_true", help="run the seeds kept in tests/fuzz/seeds instead, by every command")
+    parser.add_argument("--seeds", action="store_true", help="first run tests/fuzz/seeds, by every command (alone: --files 0)")
     parser.add_argument("--whole", action="store_true", help="run every command on undamaged files instead")
     parser.add_argument("--keep", type=Path, default=SEEDS, help="folder for the files that show a fault")
     args = parser.parse_args()
@@ -39,7 +39,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="vfi-fuzz-") as folder:
         server = Server(Path(folder), args.limit)
 
-        def judge(number: object, case: corpus.Case, damaged: str, command: tuple[str, ...], data: bytes) -> Run:
+        def judge(
+            number: object, case: corpus.Case, damaged: str, command: tuple[str, ...], data: bytes, *, new: bool = False
+        ) -> Run:
             run = server.run(case, damaged, command, data)
             counts["files"] += 1
             counts["accepted" if run.code == 0 else "refused" if run.code == 2 else "fell"] += 1
@@ -47,12 +49,18 @@ def main() -> int:
                 counts["faults"] += 1
                 finding = Finding(case.name, damaged, command, fault, run.told, data)
                 found.append(finding)
-                kept = _keep(finding, args.keep) if not args.seeds and not args.whole else ""
+                kept = _keep(finding, args.keep) if new else ""
                 sys.stdout.write(f"{number}: {case.name}: {fault}\n    vfi {' '.join(command)} {kept}\n")
                 sys.stdout.write("".join(f"    | {line}\n" for line in run.told.splitlines()[-25:]))
                 sys.stdout.flush()
             return run
 
+        if args.seeds:
+            for path in sorted(SEEDS.glob("*.bin")):
+                name = path.name.rpartition("--")[0]
+                (case, damaged) = next((c, d) for c in corpus.CASES for d in c.damaged if _label(c.name, d) == name)
+                for command in case.commands:
+                    judge(path.name, case, damaged, command, path.read_bytes())
         if args.whole:
             for case in corpus.CASES:
                 if args.only in case.name:
@@ -61,18 +69,12 @@ def main() -> int:
                         if run.code != 0:
                             counts["faults"] += 1
                             sys.stdout.write(f"whole: {case.name}: refused\n    vfi {' '.join(command)}\n    | {run.told}\n")
-        elif args.seeds:
-            for path in sorted(args.keep.glob("*.bin")):
-                name = path.name.rpartition("--")[0]
-                (case, damaged) = next((c, d) for c in corpus.CASES for d in c.damaged if _label(c.name, d) == name)
-                for command in case.commands:
-                    judge(path.name, case, damaged, command, path.read_bytes())
         else:
-            number = args.first
-            while counts["files"] < args.files and time.monotonic() - began < args.minutes * 60:
-                judge(number, *server.drawn(args.seed, number, args.only))
-                number += 1
-                if counts["files"] % 200 == 0:
+            while counts["new"] < args.files and time.monotonic() - began < args.minutes * 60:
+                number = args.first + counts["new"]
+                judge(number, *server.drawn(args.seed, number, args.only), new=True)
+                counts["new"] += 1
+                if counts["new"] % 200 == 0:
                     sys.stdout.write(f"seed {args.seed}, {dict(counts)}\n")
                     sys.stdout.flush()
     sys.stdout.write(f"seed {args.seed}, {dict(counts)}, {time.monotonic() - began:.0f} s\n")

@@ -75,9 +75,9 @@ def test_engines_make_the_frames_of_torch(backend: str) -> None:
     net = network()
     other = backends.on(net, backend)
     assert isinstance(other, Compiled)
-    for t in (torch.tensor([0.5]), torch.tensor([0.25, 0.7])):
-        made = other(window(), t)
-        assert -10 * (made - net(window(), t)).square().mean().log10() >= EXACT
+    t = torch.tensor([0.25, 0.7])
+    made = other(window(), t)
+    assert -10 * (made - net(window(), t)).square().mean().log10() >= EXACT
 
 
 @torch.no_grad()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
+import forks
 import pytest
 
 from vfi.render import malloc
@@ -31,6 +29,7 @@ def held():
         return int(file.read().split()[1]) * 4096
 
 def work(left=2**22):
+    faults(2**16)  # the library's pages come in
     start = held()
     with kept():
         for power in (16, 17, 18, 19, 20, *[21] * 16):  # where small ones come to lie, it takes several large ones
@@ -52,10 +51,8 @@ def ours(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(code: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", FAULTS + code], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    done = forks.run(FAULTS + code)
+    assert done.code == 0, done.told
 
 
 @glibc

@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import forks
 import labour
 import pytest
 import torch
@@ -45,11 +46,16 @@ def alone(source: Path, tmp_path: Path) -> bytes:
     return chunks.join().read_bytes()
 
 
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    forks.workers(monkeypatch)
+
+
 def nobody_is_left() -> bool:
     return not multiprocessing.active_children()
 
 
-def test_a_worker_that_is_killed_changes_nothing(source: Path, tmp_path: Path, alone: bytes):
+def test_a_worker_that_is_killed_changes_nothing(source: Path, tmp_path: Path, alone: bytes, forked: None):
     job, cut, chunks = labour.task(source, tmp_path / "out.mp4", labour.slow)
     killed = (1, 4, 8)
     left = list(killed)
@@ -74,7 +80,7 @@ def test_a_worker_that_is_killed_changes_nothing(source: Path, tmp_path: Path, a
     assert nobody_is_left()
 
 
-def test_work_that_is_stopped_keeps_its_chunks_in_whatever_order(source: Path, tmp_path: Path, alone: bytes):
+def test_work_that_is_stopped_keeps_its_chunks_in_whatever_order(source: Path, tmp_path: Path, alone: bytes, forked: None):
     job, cut, chunks = labour.task(source, tmp_path / "out.mp4", labour.slow)
     with closing(make_segments(Processes(2, 1, CPU), job, cut, chunks)) as making:
         while len(chunks.finished) < 3:
@@ -103,8 +109,10 @@ def test_work_that_is_stopped_keeps_its_chunks_in_whatever_order(source: Path, t
     ],
 )
 def test_what_goes_wrong_is_one_sentence(
-    source: Path, tmp_path: Path, model, error: type[Exception], says: str, capfd: pytest.CaptureFixture[str]
+    source: Path, tmp_path: Path, model, error: type[Exception], says: str, request: pytest.FixtureRequest, capfd
 ):
+    if model is labour.deadly:
+        request.getfixturevalue("forked")
     job, cut, chunks = labour.task(source, tmp_path / "out.mp4", model)
     with pytest.raises(error, match=says), closing(make_segments(Processes(1, 1, CPU), job, cut, chunks)) as making:
         list(making)
@@ -114,7 +122,7 @@ def test_what_goes_wrong_is_one_sentence(
     assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
 
 
-def test_what_a_worker_cannot_read_is_said_as_it_would_be_alone(source: Path, tmp_path: Path):
+def test_what_a_worker_cannot_read_is_said_as_it_would_be_alone(source: Path, tmp_path: Path, forked: None):
     job, cut, chunks = labour.task(source, tmp_path / "out.mp4")
     stored = list(cut)
     source.unlink()

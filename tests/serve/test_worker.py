@@ -138,7 +138,9 @@ def test_a_worker_ends_when_it_is_closed_or_forgotten(vfi: str):
         ("exec 1>&-; exec sleep 1000", "ended"),
     ],
 )
-def test_a_command_that_is_no_worker_is_an_error(tmp_path: Path, text: str, words: str):
+def test_a_command_that_is_no_worker_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, words: str):
+    if "sleep" in text:
+        monkeypatch.setattr(worker, "PATIENCE", 0.1)
     with pytest.raises(InputError, match=words):
         Worker(QUICK, program(tmp_path / "other", text))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import halves
 import pytest
 import torch
 from crafting import projector_state, published, stored, tiny_projector
@@ -52,7 +53,8 @@ def test_half_precision_is_near(precision, close):
         return attend(q, k, v, heads)
 
     net = projector({key: value.to(precision) for key, value in projector_state().items()}, Build(attention=looked))
-    made = net(data["input.tokens"].to(precision))
+    with halves.quick():
+        made = net(data["input.tokens"].to(precision))
     assert made.dtype == precision
     assert asked == [2, 2]
     assert apart(made.float(), data["expected.context"]) < close

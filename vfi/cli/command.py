@@ -11,6 +11,7 @@ import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any
 
 import torch
@@ -46,15 +47,10 @@ UNFORESEEN = (ArithmeticError, MemoryError, RecursionError, OSError, ValueError,
 
 def command(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    parser = argparse.ArgumentParser(prog="vfi", description="Make in-between frames for video.")
-    parser.add_argument("--version", action="version", version=f"vfi {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for one in (interpolate, retime, conform, tween, loop, join, heal, shots, flow, models, editors, train, bench, serve):
-        one.add_parser(commands)
     args = argparse.Namespace()
     try:
         with _ended_as_by_ctrl_c():
-            args, inputs = batch.parsed(parser, sys.argv[1:] if arguments is None else arguments)
+            args, inputs = batch.parsed(_parser(), sys.argv[1:] if arguments is None else arguments)
             logging.basicConfig(level=logging.WARNING, format="vfi: %(message)s")
             malloc.take_over()
             if inputs is not None:
@@ -78,6 +74,17 @@ def command(arguments: Sequence[str] | None = None) -> int:
     except UNFORESEEN as error:
         sys.stderr.write(f"vfi: {_unforeseen(error)}\n")
         return 2
+
+
+@cache
+def _parser() -> argparse.ArgumentParser:
+    """The parser of all commands, made once: it has hundreds of options."""
+    parser = argparse.ArgumentParser(prog="vfi", description="Make in-between frames for video.")
+    parser.add_argument("--version", action="version", version=f"vfi {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for one in (interpolate, retime, conform, tween, loop, join, heal, shots, flow, models, editors, train, bench, serve):
+        one.add_parser(commands)
+    return parser
 
 
 def _run(args: argparse.Namespace) -> int:

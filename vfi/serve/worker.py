@@ -32,6 +32,9 @@ NAMED = "INBETWEEN_VFI"
 START = 300.0
 """Seconds within which a worker must give its first answer: it imports torch, from a slow disk perhaps."""
 
+PATIENCE = 5.0
+"""Seconds that a worker has to end by itself, before it is killed."""
+
 LINES = 20
 """Lines of a worker's messages that are kept for the error if it dies."""
 
@@ -177,7 +180,7 @@ def _end(process: subprocess.Popen[Any]) -> None:
             if pipe is not None:
                 pipe.close()
     try:
-        process.wait(5)
+        process.wait(PATIENCE)
     except subprocess.TimeoutExpired:
         _kill(process)
         process.wait()
