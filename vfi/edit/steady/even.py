@@ -23,6 +23,12 @@ OUTLIER = 4.685
 TINY = 0.0015
 """Correction below which there is none: it is within the error of measuring light."""
 
+DOUBTFUL = 1.0
+"""Share of the doubt of a change of light by which `TINY` is larger."""
+
+ENOUGH = 5.0
+"""Places, as their weights count, that must speak for a correction; with fewer, less is corrected."""
+
 ROUNDS = 4
 
 
@@ -45,10 +51,10 @@ FITS = (
 )
 
 
-def evened(series: Tensor, known: Tensor, reach: float) -> Tensor:
+def evened(series: Tensor, known: Tensor, doubt: Tensor, reach: float) -> Tensor:
     """The correction of the middle of a series [K,...], 0 there: what is to be added, [...], 0 if that is `TINY`.
 
-    K is odd. ``known`` [K] weighs each place, 0 or 1. Values further from the middle than ``reach`` count less, and from twice
+    K is odd. ``known`` [K] weighs each place, 0 or 1. ``doubt`` [...] is how far the middle may be wrong. Values further from the middle than ``reach`` count less, and from twice
     that on nothing: they are another light.
     """
     places = len(series)
@@ -67,8 +73,10 @@ def evened(series: Tensor, known: Tensor, reach: float) -> Tensor:
         loss = (loss + 0.01) / fit.share
         allowed = (count >= (4.0 if fit.line else 3.0)) | (fit.side == 0 and not fit.line)
         better = allowed & (loss < best)
+        value = value * ((count - 1) / (ENOUGH - 1)).clamp(0, 1)
         found, best = torch.where(better, value, found), torch.where(better, loss, best)
-    shrunk = found * (1 - (TINY / found.abs().clamp(min=1e-9)).square()).clamp(min=0)
+    least = TINY + DOUBTFUL * doubt.reshape(-1).double()
+    shrunk = found * (1 - (least / found.abs().clamp(min=1e-9)).square()).clamp(min=0)
     return shrunk.to(series.dtype).view(series.shape[1:])
 
 

@@ -38,6 +38,12 @@ EDGE = 0.06
 SLACK = 0.02
 """Weight of the whole picture's gain in each cell: all of it where nothing in the cell can be compared."""
 
+BLOCK = 8
+"""Side, in pixels, of the blocks within which noise cancels out."""
+
+OWN = 0.01
+"""Doubt at which a cell's gain is halfway to that of the whole picture."""
+
 SURE = 0.25
 """Share of the picture whose motion must be sure; with less, the two frames are not compared."""
 
@@ -64,10 +70,11 @@ class View(NamedTuple):
 
 
 class Change(NamedTuple):
-    """From a frame to the next: ``light`` [3,gh,gw], logarithms of gains on the grid of the frame; the motion of its cells,
-    ``forth`` [2,gh,gw], and of those of the next, ``back``, in cells; ``speed`` [1,h,w] in pixels of the frame."""
+    """From a frame to the next: ``light`` [3,gh,gw], logarithms of gains on the grid of the frame, and their ``doubt``, what
+    they leave unexplained; the motion of its cells, ``forth`` [2,gh,gw], and of those of the next, ``back``, in cells; ``speed`` [1,h,w], that of parts of the view, in its pixels."""
 
     light: Tensor
+    doubt: Tensor
     forth: Tensor
     back: Tensor
     speed: Tensor
@@ -113,9 +120,11 @@ def change(before: View, after: View, flows: Flows) -> Change | None:
     missed = (there - gain * here).abs() / (here + 4 * DARK)
     spread = _median(missed, weight) * 1.5 + 0.003
     weight = weight * (1 - (missed / (4.7 * spread)).square()).clamp(min=0).square()
-    light = _gains(here, there, weight, grid).log()[0]
+    gain = F.interpolate(_gains(here, there, weight, grid), here.shape[-2:], mode="bilinear")
+    doubt = _doubt((there - gain * here) / (here + 4 * DARK), weight, grid)
+    light = _gains(here, there, weight, grid, doubt).log()[0]
     speed = torch.maximum(_calm(forth), _calm(back))
-    return Change(light, _cells(forth, grid), _cells(back, grid), speed)
+    return Change(light, doubt[0], _cells(forth, grid), _cells(back, grid), speed)
 
 
 def _seen(one: View) -> Tensor:
@@ -136,20 +145,32 @@ def _sure(flow: Tensor, opposite: Tensor) -> Tensor:
 
 
 def _slope(rgb: Tensor) -> Tensor:
-    """The largest difference of each sample from its neighbours."""
-    grown = F.pad(rgb, (1, 1, 1, 1), mode="replicate")
-    return F.max_pool2d(grown, 3, 1) + F.max_pool2d(-grown, 3, 1)
+    """How much each sample differs from its neighbours across and along, at the most, [1,3,h,w]."""
+    across = F.pad((rgb[..., 1:] - rgb[..., :-1]).abs(), (1, 1))
+    along = F.pad((rgb[..., 1:, :] - rgb[..., :-1, :]).abs(), (0, 0, 1, 1))
+    steps = across[..., 1:], across[..., :-1], along[..., 1:, :], along[..., :-1, :]
+    return torch.maximum(torch.maximum(steps[0], steps[1]), torch.maximum(steps[2], steps[3]))
 
 
-def _gains(here: Tensor, there: Tensor, weight: Tensor, grid: tuple[int, int]) -> Tensor:
+def _gains(here: Tensor, there: Tensor, weight: Tensor, grid: tuple[int, int], doubt: Tensor | None = None) -> Tensor:
     """The ratio of the light ``there`` to that ``here`` in each cell and its neighbours, [1,3,gh,gw]; a cell with little to
-    compare takes that of the whole picture."""
+    compare, or with ``doubt``, takes that of the whole picture."""
     light = torch.cat((weight * there, weight * here), dim=1)
     after, before = softened(F.adaptive_avg_pool2d(light, grid)).chunk(2, dim=1)
     whole_after, whole_before = light.mean((2, 3), keepdim=True).chunk(2, dim=1)
     level = here.mean((2, 3), keepdim=True).clamp(min=DARK)
     whole = (whole_after + 1e-6) / (whole_before + 1e-6)
-    return (after + SLACK * level * whole) / (before + SLACK * level)
+    slack = SLACK * level if doubt is None else SLACK * level + before * (doubt / OWN).square()
+    return (after + slack * whole) / (before + slack)
+
+
+def _doubt(missed: Tensor, weight: Tensor, grid: tuple[int, int]) -> Tensor:
+    """What of each cell and its neighbours is unexplained, [1,3,gh,gw]: noise, which cancels out within a block, is not."""
+    sums = F.avg_pool2d(torch.cat((missed * weight, weight), dim=1), BLOCK, ceil_mode=True, count_include_pad=False)
+    error, known = sums.chunk(2, dim=1)
+    cells = F.adaptive_avg_pool2d(torch.cat((error.abs(), known), dim=1), grid)
+    error, known = softened(cells).chunk(2, dim=1)
+    return error / known.clamp(min=1e-3)
 
 
 def softened(field: Tensor) -> Tensor:
@@ -167,8 +188,8 @@ def _median(values: Tensor, weight: Tensor) -> float:
 
 
 def _calm(flow: Tensor) -> Tensor:
-    """Length of the motion [1,h,w] that neighbouring pixels share: jitter cancels out."""
-    shared = F.avg_pool2d(F.pad(flow, (3, 3, 3, 3), mode="replicate"), 7, 1)
+    """Length of the motion that neighbouring pixels share, [1,h/4,w/4]: jitter cancels out."""
+    shared = F.avg_pool2d(F.pad(flow, (2, 2, 2, 2), mode="replicate"), 8, 4, ceil_mode=True, count_include_pad=False)
     return shared.square().sum(1).sqrt()
 
 

@@ -157,7 +157,9 @@ def _correction(window: deque[_Seen], place: int, reach: float) -> Tensor | None
     far = max(map(abs, series))
     around = range(-far, far + 1)
     known = torch.tensor([float(k in series or k == 0) for k in around], device=nothing.device)
-    return softened(evened(torch.stack([series.get(k, nothing) for k in around]), known, reach)[None])[0]
+    near = [one.doubt for one in changes[max(place - 1, 0) : place + 1] if one is not None]
+    doubt = torch.stack(near).amax(0)
+    return softened(evened(torch.stack([series.get(k, nothing) for k in around]), known, doubt, reach)[None])[0]
 
 
 def _carried(field: Tensor, at: Tensor) -> Tensor:
