@@ -46,6 +46,7 @@ def steady_inputs() -> list[io.Input]:
         ),
         io.Float.Input(
             "reach",
+            display_name="flicker limit",
             default=Steady.reach,
             min=0.01,
             max=0.5,

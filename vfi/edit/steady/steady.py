@@ -53,7 +53,7 @@ class Steady:
         if not 0 <= self.strength <= 1:
             raise InputError(f"a strength of {self.strength:g} was given: it must lie between 0 and 1")
         if not 0.01 <= self.reach <= 0.5:
-            raise InputError(f"a reach of {self.reach:g} was given: it must lie between 0.01 and 0.5")
+            raise InputError(f"a flicker limit of {self.reach:g} was given: it must lie between 0.01 and 0.5")
 
 
 def steady(frames: Iterable[Frame], flows: Flows, options: Steady = Steady()) -> Iterator[Frame]:  # noqa: B008
