@@ -66,12 +66,13 @@ def same(made: list[Frame], given: list[Frame]) -> list[bool]:
 
 @pytest.mark.parametrize("step", [0.0, STEP])
 def test_random_flicker_falls_by_ten_decibels(step: float):
-    dice = torch.Generator().manual_seed(1)
-    gains = (1 + 0.03 * torch.randn(48, generator=dice)).tolist()
-    truth = panned(48, step)
-    given = clip(lit(truth, gains))
-    made = list(steady(given, Moving(step)))
-    assert error(made, clip(truth)) < 0.1 * error(given, clip(truth))
+    dice = torch.Generator().manual_seed(2)
+    gains = (1 + 0.03 * torch.randn(36, generator=dice)).tolist()
+    truth = panned(36, step)
+    made = list(steady(clip(lit(truth, gains)), Moving(step)))
+    left = torch.tensor([float(floats(frame.rgb).mean() / picture.mean()) for frame, picture in zip(made, truth, strict=True)])
+    assert float(left.std()) < 0.4 * torch.tensor(gains).std()
+    assert float(left.diff().std()) < 0.1 * torch.tensor(gains).diff().std()
 
 
 @pytest.mark.parametrize("step", [0.0, STEP])
@@ -104,7 +105,7 @@ def test_flicker_of_half_the_picture_goes_there():
     [
         [0.75] * 12 + [1.0] * 12,
         [0.92] * 12 + [1.0] * 12,
-        [1.0] * 3 + [0.92] * 21,
+        [1.0] * 5 + [0.92] * 19,
         [1.0] * 10 + [1.6, 1.4] + [1.0] * 12,
         [1.0, 1.0, 1.0, 0.6, 0.6, 0.6] * 4,
         [1.0, 0.5] * 12,

@@ -42,7 +42,8 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "--strength", type=argument(share), default=1.0, metavar="S", help="share of the flicker to take out, 0 to 1 (1)"
     )
     group.add_argument(
-        "--reach",
+        "--flicker-limit",
+        dest="reach",
         type=argument(share),
         default=Steady.reach,
         metavar="R",

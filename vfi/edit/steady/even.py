@@ -26,19 +26,20 @@ TINY = 0.0015
 DOUBTFUL = 1.0
 """Share of the doubt of a change of light by which `TINY` is larger."""
 
-ENOUGH = 5.0
-"""Places, as their weights count, that must speak for a correction; with fewer, less is corrected."""
+FEW, ENOUGH = 2.0, 5.0
+"""Places, as their weights count, up to which nothing is corrected, and from which all is."""
 
 ROUNDS = 4
 
 
 class _Fit(NamedTuple):
-    """A candidate: the ``side`` of the middle that it looks at (-1 past, 0 both, 1 future), whether it is a line, and the
-    share of the plain mean's loss that it must not exceed to be preferred."""
+    """A candidate: the ``side`` of the middle that it looks at (-1 past, 0 both, 1 future), whether it is a line, the share of
+    the plain mean's loss that it must not exceed to be preferred, and the share of the series that it sees."""
 
     side: int
     line: bool
     share: float
+    near: float = 1.0
 
 
 FITS = (
@@ -46,6 +47,8 @@ FITS = (
     _Fit(0, True, 0.6),
     _Fit(-1, False, 0.4),
     _Fit(1, False, 0.4),
+    _Fit(-1, False, 0.3, 0.5),
+    _Fit(1, False, 0.3, 0.5),
     _Fit(-1, True, 0.25),
     _Fit(1, True, 0.25),
 )
@@ -61,20 +64,19 @@ def evened(series: Tensor, known: Tensor, doubt: Tensor, reach: float) -> Tensor
     middle = places // 2
     values = series.reshape(places, -1).movedim(0, -1).double()
     at = torch.arange(-middle, places - middle, device=values.device, dtype=values.dtype)
-    kernel = (1 - (at / (middle + 1)).square()) * known.to(values)
+    far = at.new_tensor([fit.near * middle + 1 for fit in FITS]).view(-1, 1, 1)
+    kernel = (1 - (at / far).square()).clamp(min=0) * known.to(values)
     near = (2 - values.abs() / reach).clamp(0, 1)
-    scatter = _scatter(values, known)
-    found = values.new_zeros(len(values))
-    best = values.new_full((len(values),), float("inf"))
-    for fit in FITS:
-        weights = kernel * near * (at * fit.side >= 0)
-        value, loss = _fitted(values, weights, at, scatter, fit.line)
-        count = weights.sum(-1).square() / weights.square().sum(-1).clamp(min=1e-9)
-        loss = (loss + 0.01) / fit.share
-        allowed = (count >= (4.0 if fit.line else 3.0)) | (fit.side == 0 and not fit.line)
-        better = allowed & (loss < best)
-        value = value * ((count - 1) / (ENOUGH - 1)).clamp(0, 1)
-        found, best = torch.where(better, value, found), torch.where(better, loss, best)
+    sides = at.new_tensor([fit.side for fit in FITS]).view(-1, 1, 1)
+    lines = torch.tensor([fit.line for fit in FITS], device=at.device).view(-1, 1)
+    shares = at.new_tensor([fit.share for fit in FITS]).view(-1, 1)
+    weights = kernel * near * (at * sides >= 0)
+    value, loss = _fitted(values, weights, at, _scatter(values, known), lines)
+    count = weights.sum(-1).square() / weights.square().sum(-1).clamp(min=1e-9)
+    allowed = count >= torch.where(lines, 4.0, 2.9)
+    allowed[0] = True
+    best = torch.where(allowed, (loss + 0.01) / shares, float("inf")).argmin(0, keepdim=True)
+    found = (value * ((count - FEW) / (ENOUGH - FEW)).clamp(0, 1)).gather(0, best)[0]
     least = TINY + DOUBTFUL * doubt.reshape(-1).double()
     shrunk = found * (1 - (least / found.abs().clamp(min=1e-9)).square()).clamp(min=0)
     return shrunk.to(series.dtype).view(series.shape[1:])
@@ -89,21 +91,19 @@ def _scatter(values: Tensor, known: Tensor) -> Tensor:
     return (steps.median(-1, keepdim=True).values / (0.6745 * 2**0.5)).clamp(min=FLOOR)
 
 
-def _fitted(values: Tensor, weights: Tensor, at: Tensor, scatter: Tensor, line: bool) -> tuple[Tensor, Tensor]:
-    """The value at the middle of a robust fit of series [N,K], and its mean loss, at most 1, both [N]."""
+def _fitted(values: Tensor, weights: Tensor, at: Tensor, scatter: Tensor, lines: Tensor) -> tuple[Tensor, Tensor]:
+    """The value at the middle of each robust fit of series [N,K], with ``weights`` [F,N,K] and a slope where ``lines`` [F,1],
+    and its mean loss, at most 1: both [F,N]."""
     now = weights
     for step in range(2 * ROUNDS + 1):
         total, first = now.sum(-1), (now * at).sum(-1)
         second = (now * at.square()).sum(-1)
         mean, lean = (now * values).sum(-1), (now * at * values).sum(-1)
-        level = mean / total.clamp(min=1e-9)
-        slope = torch.zeros_like(level)
-        if line:
-            spread = total * second - first.square()
-            flat = spread <= 1e-6 * total.square()
-            slope = torch.where(flat, slope, (total * lean - first * mean) / spread.clamp(min=1e-9))
-            level = (mean - slope * first) / total.clamp(min=1e-9)
-        missed = (values - level[:, None] - slope[:, None] * at) / scatter
+        spread = total * second - first.square()
+        slope = (total * lean - first * mean) / spread.clamp(min=1e-9)
+        slope = torch.where(lines & (spread > 1e-6 * total.square()), slope, 0.0)
+        level = (mean - slope * first) / total.clamp(min=1e-9)
+        missed = (values - level[..., None] - slope[..., None] * at) / scatter
         outside = (1 - (missed / OUTLIER).square()).clamp(min=0)
         now = weights / (missed.abs() + 0.3) if step < ROUNDS else weights * outside.square() + 1e-6 * weights
     loss = (weights * (1 - outside**3)).sum(-1) / weights.sum(-1).clamp(min=1e-9)
