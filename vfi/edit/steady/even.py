@@ -57,7 +57,8 @@ FITS = (
 def evened(series: Tensor, known: Tensor, doubt: Tensor, reach: float) -> Tensor:
     """The correction of the middle of a series [K,...], 0 there: what is to be added, [...], 0 if that is `TINY`.
 
-    K is odd. ``known`` [K] weighs each place, 0 or 1. ``doubt`` [...] is how far the middle may be wrong. Values further from the middle than ``reach`` count less, and from twice
+    K is odd. ``known`` [K] weighs each place, 0 or 1. ``doubt`` [...] is how far the middle may be wrong: what is no larger is
+    not corrected. Values further from the middle than ``reach`` count less, and from twice
     that on nothing: they are another light.
     """
     places = len(series)

@@ -71,7 +71,8 @@ class View(NamedTuple):
 
 class Change(NamedTuple):
     """From a frame to the next: ``light`` [3,gh,gw], logarithms of gains on the grid of the frame, and their ``doubt``, what
-    they leave unexplained; the motion of its cells, ``forth`` [2,gh,gw], and of those of the next, ``back``, in cells; ``speed`` [1,h,w], that of parts of the view, in its pixels."""
+    they leave unexplained; the motion of its cells, ``forth`` [2,gh,gw], and of those of the next, ``back``, in cells; ``speed``
+    [1,h,w], that of parts of the view, in its pixels."""
 
     light: Tensor
     doubt: Tensor

@@ -56,7 +56,7 @@ class Steady:
             raise InputError(f"a flicker limit of {self.reach:g} was given: it must lie between 0.01 and 0.5")
 
 
-def steady(frames: Iterable[Frame], flows: Flows, options: Steady = Steady()) -> Iterator[Frame]:  # noqa: B008
+def steady(frames: Iterable[Frame], flows: Flows, options: Steady = Steady()) -> Iterator[Frame]:
     """The frames without flicker, at the same times and with the same alpha and marks.
 
     A frame marked as a cut begins a new shot, and nothing reaches across. Float frames stay floats, also below 0 and above 1;

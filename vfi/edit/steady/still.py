@@ -21,7 +21,7 @@ BLOCK = 4
 """Side, in pixels, of the blocks in which frames are compared."""
 
 CREEPS, MOVES = 0.12, 0.35
-"""Motion per frame, in pixels of the picture in which it is estimated, up to which a place is still, and from which it moves."""
+"""Motion per frame, in pixels of the picture in which it is found, up to which a place is still, and from which it moves."""
 
 FLICKER = 0.04, 0.09
 """Mean change of a block up to which it is flicker, and from which it is something else."""
