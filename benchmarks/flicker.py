@@ -2,10 +2,10 @@
 
     python benchmarks/flicker.py [CLIP...] [--kinds gain pulse local texture none] [--frames 36] [--motion dis] [--ffmpeg]
 
-Without clips, three are painted: a still, a thing that moves over it, and a pan with such a thing. Printed for each: the decibels
-by which the error of luminance falls (over blocks of 24 pixels), PSNR against the truth before and after, the number of frames
-that stayed bit-identical, and seconds of CPU per frame. ``none`` measures the damage to a clean clip. ``--ffmpeg`` runs FFmpeg's filter
-deflicker, which evens the mean of whole pictures, beside it.
+Without clips, three are painted: a still, a thing that moves over it, and a pan with such a thing. Printed for each: the
+decibels by which the error of luminance falls (over blocks of 24 pixels), PSNR against the truth before and after, the number
+of frames that stayed bit-identical, and seconds of CPU per frame. ``none`` measures the damage to a clean clip. ``--ffmpeg``
+runs FFmpeg's filter deflicker, which evens the mean of whole pictures, beside it.
 """
 
 from __future__ import annotations

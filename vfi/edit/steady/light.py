@@ -70,9 +70,12 @@ class View(NamedTuple):
 
 
 class Change(NamedTuple):
-    """From a frame to the next: ``light`` [3,gh,gw], logarithms of gains on the grid of the frame, and their ``doubt``, what
-    they leave unexplained; the motion of its cells, ``forth`` [2,gh,gw], and of those of the next, ``back``, in cells; ``speed``
-    [1,h,w], that of parts of the view, in its pixels."""
+    """From a frame to the next.
+
+    ``light`` [3,gh,gw]: logarithms of gains on the grid of the frame; ``doubt``: what they leave unexplained. ``forth``
+    [2,gh,gw] is the motion of its cells, and ``back`` that of the cells of the next, in cells; ``speed`` [1,h,w] is how far
+    parts of the view move, in its pixels.
+    """
 
     light: Tensor
     doubt: Tensor
