@@ -30,6 +30,9 @@ RADIUS = 8
 TEXTURE = 4
 """Frames on each side over which texture is averaged."""
 
+LOCAL = 1 / 3
+"""Share of the reach by which a part may be corrected apart from the whole: shadows and glints pass over parts."""
+
 UNSEEN = 0.5 / 255
 """Change of a picture that cannot be seen: the frame stays as it is."""
 
@@ -159,7 +162,9 @@ def _correction(window: deque[_Seen], place: int, reach: float) -> Tensor | None
     known = torch.tensor([float(k in series or k == 0) for k in around], device=nothing.device)
     near = [one.doubt for one in changes[max(place - 1, 0) : place + 1] if one is not None]
     doubt = torch.stack(near).amax(0)
-    return softened(evened(torch.stack([series.get(k, nothing) for k in around]), known, doubt, reach)[None])[0]
+    field = evened(torch.stack([series.get(k, nothing) for k in around]), known, doubt, reach)
+    whole = field.mean((1, 2), keepdim=True)
+    return whole + softened((field - whole).clamp(-LOCAL * reach, LOCAL * reach)[None])[0]
 
 
 def _carried(field: Tensor, at: Tensor) -> Tensor:
