@@ -31,6 +31,7 @@ from .repair import RepairFrames
 from .retime import RetimeFrames, RetimeVideo
 from .shots import FindDuplicates, FindShots
 from .shutter import ShutterFrames, ShutterVideo
+from .steady import SteadyClip, SteadyVideo
 from .svd_parts import LoadSvdParts
 from .svdkfi import SvdkfiLoader, SvdkfiTween
 from .track_tools import DrawTracks, EditTracks, FollowPoints, MatchKeyframes
@@ -60,6 +61,8 @@ class InbetweenExtension(ComfyExtension):
             LoopVideo,
             JoinClips,
             JoinVideos,
+            SteadyClip,
+            SteadyVideo,
             ShutterFrames,
             ShutterVideo,
             Augment,

@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parents[1] / "examples"
 ADDRESS = "/inbetween/examples"
 """Where the server shows the folder to browsers; `js/sources.js` knows it too."""
 
-CLIPS = ("fox-16fps.mp4", "room-16fps.mp4", "cut-25fps.mp4", "hosted-1-24fps.mp4", "hosted-2-24fps.mp4")
+CLIPS = ("fox-16fps.mp4", "room-16fps.mp4", "cut-25fps.mp4", "hosted-1-24fps.mp4", "hosted-2-24fps.mp4", "flicker-16fps.mp4")
 PICTURES = {"ball-first.png": "ball-mask.png", "ball-last.png": None}
 """The pictures, each with the picture of its mask, if it has one."""
 
@@ -44,8 +44,8 @@ class ExampleClip(Node):
                     "file",
                     options=list(CLIPS),
                     default=CLIPS[0],
-                    tooltip="The clip: a fox in snow, a view that swings back and forth, two shots with a cut between them, or "
-                    "two clips such as hosted models give back.",
+                    tooltip="The clip: a fox in snow, a view that swings back and forth, two shots with a cut between them, "
+                    "two clips such as hosted models give back, or the fox, flickering.",
                 ),
             ],
             outputs=[io.Video.Output("video", tooltip="The clip, as Load Video would give it.")],

@@ -18,6 +18,7 @@ from vfi.tracks.formats import loads, tracks_of
 pytestmark = pytest.mark.comfyui
 
 FOX, FRAMES, RATE = ROOT / "examples" / "fox-16fps.mp4", 33, 16
+FLICKER = ROOT / "examples" / "flicker-16fps.mp4"
 CUT = ROOT / "examples" / "cut-25fps.mp4"
 BALL, SIZE = (slice(256, 344), slice(52, 140)), (640, 384)
 """Where the ball is in ball-first.png, rows and columns, and how large that is."""
@@ -194,6 +195,19 @@ def a_generated_clip_is_healed(comfyui, workflow, outputs):
     assert compared["of"] == 25
 
 
+def flicker_is_gone(comfyui, workflow, outputs):
+    times, frames = played(saved(comfyui, outputs))
+    assert times == evenly(FRAMES, RATE)
+    given = played(FLICKER)[1]
+
+    def flicker(clip: list[NDArray]) -> float:
+        """How much the light changes from frame to frame, more than it does in the fox."""
+        light = np.array([[frame.mean(), fox.mean()] for frame, fox in zip(clip, played(FOX)[1], strict=True)])
+        return float(np.diff(np.log(light[:, 0] / light[:, 1])).std())
+
+    assert flicker(frames) < 0.25 * flicker(given)
+
+
 EXPECTED = {
     "Interpolate a clip": twice_the_frames_in_the_same_time,
     "Interpolate a clip with cuts": a_cut_is_held_and_not_morphed,
@@ -208,6 +222,7 @@ EXPECTED = {
     "See where models disagree": models_disagree_about_new_frames_alone,
     "Finish clips of hosted models": faults_of_hosted_clips_are_gone,
     "Heal a generated clip": a_generated_clip_is_healed,
+    "Steady a flickering clip": flicker_is_gone,
 }
 """What comes out of each example that needs no weights of others, by title."""
 

@@ -41,6 +41,7 @@ MADE = {
         "InbetweenRetimeVideo", video=["cut", 0], model=["model", 0], curve="speed", curve__speed="0:0.5", curve__start=-1
     ),
     "loop": node("InbetweenLoopVideo", video=["cut", 0], model=["model", 0], **TWICE, **WHOLE),
+    "steady": node("InbetweenSteadyVideo", video=["cut", 0], strength=1.0),
     "shutter": node("InbetweenShutterVideo", video=["cut", 0], model=["model", 0], **SHUTTER),
     "join": node(
         "InbetweenJoinVideos",
@@ -52,7 +53,7 @@ MADE = {
         bridge_frames=0,
     ),
 }
-COUNTS = {"interpolate": 16, "retime": 16, "loop": 16, "shutter": 8, "join": 16}
+COUNTS = {"interpolate": 16, "retime": 16, "loop": 16, "steady": 8, "shutter": 8, "join": 16}
 
 
 def test_core_nodes_take_every_video_of_ours(comfyui, session):

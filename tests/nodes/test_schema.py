@@ -18,6 +18,8 @@ def test_node_ids_are_for_ever(nodes):
         "InbetweenShutterVideo",
         "InbetweenLoop",
         "InbetweenLoopVideo",
+        "InbetweenSteady",
+        "InbetweenSteadyVideo",
         "InbetweenJoinClips",
         "InbetweenJoinVideos",
         "InbetweenTTA",

@@ -37,6 +37,7 @@ from . import (
     retime,
     serve,
     shots,
+    steady,
     train,
     tween,
 )
@@ -82,7 +83,23 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="vfi", description="Make in-between frames for video.")
     parser.add_argument("--version", action="version", version=f"vfi {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for one in (interpolate, retime, conform, tween, loop, join, heal, shots, flow, models, editors, train, bench, serve):
+    for one in (
+        interpolate,
+        retime,
+        conform,
+        tween,
+        loop,
+        join,
+        heal,
+        steady,
+        shots,
+        flow,
+        models,
+        editors,
+        train,
+        bench,
+        serve,
+    ):
         one.add_parser(commands)
     return parser
 

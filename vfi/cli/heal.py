@@ -43,7 +43,7 @@ from .shot_options import read_plan
 
 
 class _List(Action):
-    """``--list``: the plan is an output then, and ``clip``, the argument for one, may be missing."""
+    """``--list``: the plan is an output then, as the report is, and ``clip``, the argument for one, may be missing."""
 
     def __init__(self, option_strings: Sequence[str], dest: str, clip: Action, **kwargs: Any) -> None:
         super().__init__(option_strings, dest, nargs=0, **kwargs)

@@ -16,12 +16,14 @@ from ..model.wrappers import TTA_PASSES
 from .arguments import argument, auto_or, count, factor, names, whole
 
 
-def add_options(parser: ArgumentParser) -> None:
-    """Declare the options of the model."""
+def add_options(parser: ArgumentParser, *, motion: bool = False) -> None:
+    """Declare the options of the model; ``motion``: it makes no frames, and is called so."""
     model = parser.add_argument_group("model")
-    model.add_argument(
-        "--model", default="auto", help="a name from `vfi models`, or a file; auto: the best RIFE on disk, else inbetween-s"
-    )
+    which = "a name from `vfi models`, or a file; auto: the best RIFE on disk, else inbetween-s"
+    if motion:
+        model.add_argument("--motion", dest="model", metavar="MODEL", default="dis", help=f"the model of motion: {which} (dis)")
+    else:
+        model.add_argument("--model", default="auto", help=which)
     rungs = "; ".join(f"{name}: {rung.does}" for name, rung in RUNGS.items())
     model.add_argument(
         "--quality", choices=RUNGS, default="normal", help=f"quality preset, from the fastest to the best: {rungs}"

@@ -36,9 +36,9 @@ BROKEN = 1
 """Exit code if standard input broke off: what came is finished."""
 
 
-def add_options(parser: ArgumentParser) -> None:
-    """Declare the options for the model, motion blur and output."""
-    model_options.add_options(parser)
+def add_options(parser: ArgumentParser, *, motion: bool = False) -> None:
+    """Declare the options for the model, motion blur and output; ``motion``: see `model_options.add_options`."""
+    model_options.add_options(parser, motion=motion)
     blur = parser.add_argument_group("motion blur")
     blur.add_argument(
         "--shutter",

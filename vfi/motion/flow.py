@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -39,6 +39,10 @@ MOST = 0.99
 
 LEAST = 1.0
 """Smallest radius of a clip, in pixels: anything that moves less is mostly noise, and stays pale."""
+
+
+NEAR = 1 / 64
+"""Time from a frame at which motion is asked for as that of the frame: the nearest that every model knows."""
 
 
 def colours(flow: Tensor, radius: float) -> Tensor:
@@ -122,8 +126,8 @@ def motions(frames: Iterable[Frame], model: Interpolator, t: float = 0.5) -> Ite
     One per frame: after the last frame, and after the last of a shot, motion is zero. Holds one window of frames. Raises
     `InputError` if the model estimates no motion or ``t`` is not between 0 and 1.
     """
-    if not wrappers.estimates_motion(model):
-        raise InputError(f"{model.spec.name} does not estimate motion: choose a model that does, such as dis or rife-4.25")
+    check_motion(model)
+    assert wrappers.estimates_motion(model)
     if not 0 < t < 1:
         raise InputError(f"t = {t} was given: it must lie between 0 and 1")
     for instant in resample(same_size(frames), Subdivide(1), tail="hold", window=model.spec.window):
@@ -135,3 +139,36 @@ def motions(frames: Iterable[Frame], model: Interpolator, t: float = 0.5) -> Ite
         else:
             prepared = wrappers.prepare(model, [wrappers.encode(model, rgb) for rgb in pictures], pictures)
             yield instant, model.motion_at(prepared, pictures[0].new_tensor([t]))
+
+
+class BothWays:
+    """The flow of a model between two pictures, from each to the other, for whoever needs motion and no new frames.
+
+    Calling it with two pictures [1,3,h,w], 0..1, returns the flow from the first to the second and the flow back, [1,2,h,w] in
+    pixels. What the model computes of the second picture is kept for the next call. Raises `InputError` if the model estimates
+    no motion.
+    """
+
+    def __init__(self, model: Interpolator) -> None:
+        check_motion(model)
+        self._model = model
+        self._last: tuple[Tensor, Any] | None = None
+
+    def __call__(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+        model = self._model
+        assert wrappers.estimates_motion(model)
+        known = self._last is not None and torch.equal(self._last[0], before)
+        first = self._last[1] if known and self._last is not None else wrappers.encode(model, before)
+        second = wrappers.encode(model, after)
+        self._last = after, second
+        half = model.spec.window // 2
+        prepared = wrappers.prepare(model, [first] * half + [second] * half, [before] * half + [after] * half)
+        early = model.motion_at(prepared, before.new_tensor([NEAR])).flow1 / (1 - NEAR)
+        late = model.motion_at(prepared, before.new_tensor([1 - NEAR])).flow0 / (1 - NEAR)
+        return early, late
+
+
+def check_motion(model: Interpolator) -> None:
+    """Raises `InputError` if ``model`` estimates no motion."""
+    if not wrappers.estimates_motion(model):
+        raise InputError(f"{model.spec.name} does not estimate motion: choose a model that does, such as dis or rife-4.25")

@@ -140,7 +140,9 @@ class Tape:
 
     def _decode(self) -> Iterator[tuple[int, Samples]]:
         """The position and the samples of each frame. Frames that nearly follow on do so exactly, despite rounded times."""
-        single = self._stream.channels == 1 and self.layout == "stereo"  # heard as loud on both sides: FFmpeg's mix is 3 dB less
+        single = (
+            self._stream.channels == 1 and self.layout == "stereo"
+        )  # heard as loud on both sides: FFmpeg's mix is 3 dB less
         resampler = av.AudioResampler("fltp", "mono" if single else self.layout, self.rate)
         following: int | None = None
         with heard(self._name):
