@@ -1,6 +1,6 @@
 """Even motion with a known truth: rendered clips go through changes of rate, and their true times are found again.
 
-    python benchmarks/even.py [--frames 60] [--encode 28] [--make dis]
+    python benchmarks/even.py [--frames 60] [--encode 28] [--make dis] [--patterns "24 to 30"] [--scenes pan]
     python benchmarks/even.py --clips CLIP...
 
 Each scene is known at any instant. Frames are taken from it at the rate of a source, and the nearest of them shown at the rate
@@ -200,11 +200,12 @@ def psnr(clip: Clip, scene: Scene, instants: np.ndarray) -> float:
     return float(np.mean([10 * np.log10(255**2 / max(error, 1e-2)) for error in errors]))
 
 
-def rendered(count: int, crf: int | None, model: Interpolator | None) -> None:
+def rendered(count: int, crf: int | None, model: Interpolator | None, patterns: Sequence[str], scenes: Sequence[str]) -> None:
     sys.stdout.write("change of rate            found  off by (most), frames   true times found  PSNR: as it is, even, told\n")
-    for name, pattern in PATTERNS.items():
+    for name in patterns:
+        pattern = PATTERNS[name]
         before, after, hits, gains = [], [], 0, []
-        for scene in SCENES.values():
+        for scene in map(SCENES.__getitem__, scenes):
             shown = pattern(count)
             clip = [scene(t) for t in shown.instants]
             clip = clip if crf is None else encoded(clip, crf)
@@ -225,17 +226,18 @@ def rendered(count: int, crf: int | None, model: Interpolator | None) -> None:
         (was, most), (now, worst) = np.mean(before, axis=0), np.mean(after, axis=0)
         gained = ", ".join(f"{one:.1f}" for one in np.mean(gains, axis=0)) + " dB" if gains else ""
         sys.stdout.write(
-            f"{name:25} {hits}/{len(SCENES)}    {was:.3f} ({most:.2f})            {now:.3f} ({worst:.2f})       {gained}\n"
+            f"{name:25} {hits}/{len(scenes)}    {was:.3f} ({most:.2f})            {now:.3f} ({worst:.2f})       {gained}\n"
         )
         sys.stdout.flush()
     total = wrong = 0
-    for name, scene in EVEN.items():
+    for name, scene in EVEN.items() if patterns == [*PATTERNS] else ():
         clip = [scene(k / 24) for k in range(count)]
         found = uneven_in(clip if crf is None else encoded(clip, crf))
         total, wrong = total + count, wrong + len(found)
         if found:
             sys.stdout.write(f"wrong in {name}: {', '.join(f'{one.kind} {one.first}-{one.last}' for one in found)}\n")
-    sys.stdout.write(f"even clips: {wrong} findings in {total} frames\n")
+    if total:
+        sys.stdout.write(f"even clips: {wrong} findings in {total} frames\n")
 
 
 def spread_of(steps: Steps, offsets: np.ndarray) -> tuple[float, float, int]:
@@ -280,11 +282,14 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--encode", type=int, metavar="CRF")
     parser.add_argument("--make", metavar="MODEL")
+    parser.add_argument("--patterns", nargs="+", choices=PATTERNS, default=[*PATTERNS], metavar="PATTERN")
+    parser.add_argument("--scenes", nargs="+", choices=SCENES, default=[*SCENES], metavar="SCENE")
     chosen = parser.parse_args()
     if chosen.clips:
         real(chosen.clips, chosen.frames)
     else:
-        rendered(chosen.frames, chosen.encode, None if chosen.make is None else vfi.load(chosen.make))
+        model = None if chosen.make is None else vfi.load(chosen.make)
+        rendered(chosen.frames, chosen.encode, model, chosen.patterns, chosen.scenes)
 
 
 if __name__ == "__main__":

@@ -208,3 +208,56 @@ def test_variable_frame_rates_keep_their_times(tmp_path: Path):
     assert healed(source, tmp_path / "out.mkv", "--plan", plan) == 0
     times = [frame.time for frame in open_clip(tmp_path / "out.mkv")]
     assert np.allclose([float(time) for time in times], [stamp / 24 for stamp in stamps[:-1]], atol=2e-3)
+
+
+UNEVEN = [k * 5 // 4 for k in range(19)]
+"""Four frames of five, as a change from 30 to 24 frames per second leaves them."""
+
+
+def test_uneven_motion_is_listed_and_kept_unless_it_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    source, plan = clip(tmp_path / "in.mkv", numbers=UNEVEN), tmp_path / "plan.json"
+    actions = []
+    for words in ((), ("--even",)):
+        assert vfi("heal", source, "--list", "--json", "--only", "uneven", *words, "--plan", plan, "--overwrite") == 0
+        (one,) = json.loads(capsys.readouterr().out)["findings"]
+        actions.append(one["action"])
+        assert (one["kind"], one["first"], one["last"], len(one["offsets"])) == ("uneven", 0, 18, 19)
+        assert one["offsets"][:6] == pytest.approx([0, 0.2, 0.4, 0.6, 0, 0.2])
+    assert actions == ["keep", "retime"]
+    assert healed(source, tmp_path / "kept.mkv", "--only", "uneven") == 0
+    assert all(map(torch.equal, pictures(source), pictures(tmp_path / "kept.mkv")))
+    assert healed(source, tmp_path / "even.mkv", "--plan", plan) == 0
+    made = pictures(tmp_path / "even.mkv")
+    assert len(made) == 19
+    same = {k for k, (one, given) in enumerate(zip(made, pictures(source), strict=True)) if torch.equal(one, given)}
+    assert {0, 4, 8, 18} <= same
+    assert same.isdisjoint((1, 2, 3, 5, 6, 7))
+    assert "19 frames (uneven) at frame 0-18: shown at their true times" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("words", "frames"), [((), 38), (("--fps", 60), 48), (("--slow", 2), 38), (("--times", 1), 19)])
+def test_interpolate_makes_uneven_motion_even_in_the_same_pass(tmp_path: Path, words: tuple[object, ...], frames: int):
+    source = clip(tmp_path / "in.mkv", numbers=UNEVEN)
+    out = tmp_path / "out.mkv"
+    assert vfi("interpolate", source, out, "--even", *words, "--codec", "ffv1", "--model", "nearest") == 0
+    made, given = pictures(out), pictures(source)
+    assert len(made) == frames
+    assert torch.equal(made[0], given[0])
+    assert sum(torch.equal(one, given[5]) for one in made) >= (0 if words == ("--times", 1) else 1)
+
+
+def test_even_motion_stays_and_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    source = clip(tmp_path / "in.mkv")
+    plan = listed(tmp_path, source)
+    for words in ((), ("--plan", plan)):
+        assert healed(source, tmp_path / "out.mkv", "--even", "--overwrite", *words) == 0
+        assert "no uneven motion was found" in capsys.readouterr().err
+        assert all(map(torch.equal, pictures(source), pictures(tmp_path / "out.mkv")))
+    assert vfi("interpolate", source, tmp_path / "more.mkv", "--even", "--plan", plan, "--model", "linear") == 0
+    assert "no uneven motion was found" in capsys.readouterr().err
+
+
+def test_frames_that_move_are_not_made_in_several_processes(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    source = clip(tmp_path / "in.mkv", numbers=UNEVEN)
+    assert vfi("interpolate", source, tmp_path / "out.mkv", "--even", "--workers", 2, "--model", "linear") == 2
+    assert "cannot be combined with several processes" in capsys.readouterr().err

@@ -194,6 +194,10 @@ def show(found: Sequence[Finding]) -> None:
     for one in found:
         where = str(one.first) if one.first == one.last else f"{one.first}-{one.last}"
         what = f"{one.count} missing before" if one.kind == "missing" else one.kind
+        if one.offsets:
+            what += f" by up to {max(map(abs, one.offsets)):.2f} frames"
+        if one.speed != 1:
+            what += f", {one.speed:.2f} times as fast"
         begins = "" if one.start is None else f"{float(one.start):.3f} s"
         table.add_row(where, begins, what, f"{one.confidence:.2f}", one.action)
     console.print(table)

@@ -56,7 +56,7 @@ def run(args: Namespace) -> int:
         clip = marks.planned(reader, plan)
         output = plan.output if output == TWICE else output
     elif args.even:
-        plan = looked_through(reader, marks.finder(), ["uneven"])
+        plan = looked_through(reader, marks.finder(), ["uneven", "missing", "repeat"])
         plan = replace(plan, findings=retimed(plan.findings))
         reader.notes.extend(plan.notes())
         clip = plan.applied(reader)

@@ -65,7 +65,7 @@ def gaps(frames: Sequence[Measure], busy: Sequence[bool]) -> list[Finding]:
             continue
         if after.moved < SEEN:
             continue
-        step = exp((_logit(late.at) - _logit(early.at)) / 2)
+        step = exp((_logit(late.at) - _logit(early.at)) / 2) / _longer(frames, k)
         lost = bisect_right(STEPS, step)
         agreed = min(early.agreed, late.agreed)
         if not 1 <= lost < len(STEPS) or not (_is_even(frames, k - 2) and _is_even(frames, k + 1)):
@@ -97,6 +97,13 @@ def _is_even(frames: Sequence[Measure], k: int) -> bool:
     if not 0 < k < len(frames) - 1 or frames[k].cut or frames[k + 1].cut or frames[k].place.known < KNOWN:
         return True
     return abs(frames[k].place.at - 0.5) < BESIDE
+
+
+def _longer(frames: Sequence[Measure], k: int) -> float:
+    """How many times as long as the steps beside it the one before frame ``k`` lasts: what takes longer moves further."""
+    times = [one.time for one in frames[k - 2 : k + 2]]
+    sides = [late - early for early, late in (times[:2], times[2:])]
+    return float(2 * (times[2] - times[1]) / sum(sides)) if len(times) == 4 and sum(sides) > 0 else 1.0
 
 
 def _logit(share: float) -> float:

@@ -133,14 +133,12 @@ class Mending:
             time = frame.time if begins else frame.time + self._late(index, stamp)
             if before is not None and not begins:
                 if time < before - SAME * self.step:
-                    raise InputError(
-                        f"the true time of frame {index} comes before that of frame {index - 1}: offsets may grow by 1"
-                    )
+                    raise InputError(f"frame {index} would be shown before frame {index - 1}: its offset may be 1 more at most")
                 if time < before + SAME * self.step:
                     frame = replace(frame, repeat=True)
                 if frame.repeat:
                     time = max(time, before + SAME / 10 * self.step)
-            yield replace(frame, time=time, duration=frame.time + frame.duration - time)
+            yield replace(frame, time=time, duration=max(frame.time + frame.duration - time, SAME * self.step))
             before = time
 
     def _late(self, index: int, stamp: Fraction) -> Fraction:
@@ -154,22 +152,20 @@ class Mending:
 
     @cached_property
     def _offsets(self) -> dict[int, Fraction]:
-        """How many frames too late each frame that is to be retimed is shown; frames that are put in, or left out, no longer
-        count."""
+        """How many frames too late each frame that is to be retimed is shown, when frames are put in and left out."""
         found = {}
-        gaps = {one.first for one in self.findings if one.action == "insert" and self.duration == "grow"}
+        put = {one.first: one.count for one in self.findings if one.action == "insert" and self.duration == "grow"}
+        gone = self._numbers("drop")
         for one in self.findings:
             if one.action != "retime":
                 continue
-            offsets = [Fraction(offset).limit_denominator(EXACT) for offset in one.offsets]
-            mended = (self._numbers("drop") | gaps) & {*range(one.first + 1, one.last + 1)}
-            jumps = {k: offsets[k - one.first] - offsets[k - one.first - 1] for k in mended}
-            gone = Fraction(0)
-            for number in range(len(offsets) if jumps else 0):
-                gone += jumps.get(one.first + number, Fraction(0))
-                offsets[number] -= gone
-            over = offsets[-1] / (len(offsets) - 1) if jumps else Fraction(0)
-            found |= {one.first + number: offset - number * over for number, offset in enumerate(offsets)}
+            late, places, place = {}, {}, -1
+            for k, offset in enumerate(one.offsets, start=one.first):
+                place += (k not in gone) + (put.get(k, 0) if late else 0)
+                places[k] = place
+                late[k] = Fraction(offset).limit_denominator(EXACT) + place - (k - one.first)
+            over = late[one.last] / max(places[one.last], 1) if places[one.last] != one.last - one.first else Fraction(0)
+            found |= {k: late[k] - over * places[k] for k in late}  # the clip goes on at another pace
         return found
 
     @cached_property

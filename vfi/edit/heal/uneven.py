@@ -21,7 +21,7 @@ from .steps import Numbers, Steps, steps_of
 PAIRS = 8
 """The fewest pairs of neighbouring frames whose places are known."""
 
-SPREAD = 0.2
+SPREAD = 0.28
 """Least spread of the logarithms of steps, beyond smooth motion and the error of measuring."""
 
 SURE = 2.5
@@ -43,7 +43,7 @@ EXPLAINED = 0.6
 WILD = 1.5
 """No frame counts as further from even, as a logarithm."""
 
-UNEVEN = 0.04
+UNEVEN = 0.06
 """Least mean square of the logarithms of how far frames are from even, for a pattern without repeats."""
 
 FEW = 0.1
@@ -79,12 +79,13 @@ def _judged(steps: Steps, lost: Collection[int]) -> Finding | None:
     if (found := _pattern(steps)) is not None:
         offsets, sure = found
         rests = np.diff(offsets) > 1 - LEAST
+        early = bool(offsets[-1] >= 0)  # then the last frame is shown at its own time too, and all others are exact
     else:
         spread, sure, pairs = _unevenness(steps, steps.off, lost)
         if pairs < PAIRS or spread < SPREAD or sure < SURE:
             return None
-        offsets, sure = _smooth(steps), min(0.4 + 0.06 * sure + 0.3 * spread, 0.95)
-    offsets = _settled(steps, offsets, rests)
+        offsets, sure, early = _smooth(steps), min(0.4 + 0.06 * sure + 0.3 * spread, 0.95), False
+    offsets = _ordered(steps, offsets if early else _tapered(offsets), rests)
     last = steps.first + len(offsets) - 1
     return Finding("uneven", steps.first, last, len(offsets), sure, "keep", offsets=tuple(map(float, offsets)))
 
@@ -180,13 +181,19 @@ def _smooth(steps: Steps) -> Numbers:
     return offsets.clip(-MOST, MOST)
 
 
-def _settled(steps: Steps, offsets: Numbers, rests: Numbers) -> Numbers:
-    """The offsets with none at both ends, in the order of the frames: what rests has the time of the frame before."""
+def _tapered(offsets: Numbers) -> Numbers:
+    """The offsets with none at both ends."""
     count = np.arange(len(offsets))
     taper = min(TAPER, len(offsets) // 2)
     early, late = ((1 - place / taper).clip(0, 1) for place in (count, count[::-1]))
-    offsets = offsets - offsets[0] * early - offsets[-1] * late
+    tapered: Numbers = offsets - offsets[0] * early - offsets[-1] * late
+    return tapered
+
+
+def _ordered(steps: Steps, offsets: Numbers, rests: Numbers) -> Numbers:
+    """The offsets in the order of the frames: what rests has the time of the frame before."""
     for k, lasts in enumerate(steps.lasts):
         latest = offsets[k] + lasts
         offsets[k + 1] = latest if rests[k] else min(offsets[k + 1], latest - LEAST * lasts)
-    return offsets.clip(-OFFSET_RANGE, OFFSET_RANGE)
+    bounded: Numbers = offsets.clip(-OFFSET_RANGE, OFFSET_RANGE)
+    return bounded
