@@ -28,7 +28,7 @@ def measured(light: np.ndarray, uneven: float = 0.0, noise: float = 0.001, cuts:
     made = []
     for k, step in enumerate(steps):
         shift = dice.normal(0, noise, 3) if k else np.zeros(3)
-        parts = step * more + dice.normal(0, 3 * noise, (9, 3))
+        parts = step * more + dice.normal(0, 2 * noise, (9, 3))
         gain = tuple(float(one) for one in step + shift)
         made.append(Measure(k, F(k, 24), k in cuts, (99.0, 100.0, 101.0), 40.0, gain=gain, parts=parts))  # type: ignore[arg-type]
     return made

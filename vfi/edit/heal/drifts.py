@@ -39,7 +39,7 @@ SPAN = 8
 FAST = 0.7
 """See `SPAN`."""
 
-SAME = 0.6
+SAME = 0.7
 """Least share of the parts of the picture in which the drift is the same."""
 
 
