@@ -141,13 +141,15 @@ class Mending:
     @cached_property
     def _offsets(self) -> dict[int, Fraction]:
         """How many frames too late each frame that is to be retimed is shown, when frames are put in and left out."""
-        found = {}
+        found: dict[int, Fraction] = {}
         put = {one.first: one.count for one in self.findings if one.action == "insert" and self.duration == "grow"}
         gone = self._numbers("drop")
         for one in self.findings:
             if one.action != "retime":
                 continue
-            late, places, place = {}, {}, -1
+            late: dict[int, Fraction] = {}
+            places: dict[int, int] = {}
+            place = -1
             for k, offset in enumerate(one.offsets, start=one.first):
                 place += (k not in gone) + (put.get(k, 0) if late else 0)
                 places[k] = place
