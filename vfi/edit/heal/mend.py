@@ -114,20 +114,27 @@ class Mending:
             raise InputError(f'all {index + 1} frames would be cut: keep some of the findings, with "action": "keep" in a plan')
 
     def _retimed(self, frames: Iterable[tuple[int, Fraction, Frame]]) -> Iterator[Frame]:
-        """The frames at their true times; what shows the same as the frame before repeats it."""
+        """The frames at their true times. What shows the same as the frame before repeats it, until the next is due."""
         before: Fraction | None = None
+        same: list[Frame] = []
+        end = self.end
         for index, stamp, frame in frames:
             begins = before is None or frame.cut is not None
             time = frame.time if begins else frame.time + self._late(index, stamp)
+            end = frame.time + frame.duration
             if before is not None and not begins:
                 if time < before - SAME * self.step:
                     raise InputError(f"frame {index} would be shown before frame {index - 1}: its offset may be 1 more at most")
                 if time < before + SAME * self.step:
-                    frame = replace(frame, repeat=True)
-                if frame.repeat:
-                    time = max(time, before + SAME / 10 * self.step)
-            yield replace(frame, time=time, duration=max(frame.time + frame.duration - time, SAME * self.step))
+                    same.append(frame)
+                    continue
+            if before is not None:
+                yield from _between(same, before, time)
+                same = []
+            yield replace(frame, time=time, duration=max(end - time, SAME * self.step))
             before = time
+        if before is not None:
+            yield from _between(same, before, max(end, before))
 
     def _late(self, index: int, stamp: Fraction) -> Fraction:
         """How many seconds after its time in the clip, which is ``stamp``, frame ``index`` is due."""
@@ -300,6 +307,13 @@ WORDS = {
     "bridge": "the step is spread over the frames around it",
     "retime": "shown at their true times",
 }
+
+
+def _between(same: Sequence[Frame], before: Fraction, after: Fraction) -> Iterator[Frame]:
+    """Repeats of a frame shown at ``before``, evenly over the time until ``after``."""
+    step = (after - before) / (len(same) + 1)
+    for number, frame in enumerate(same, start=1):
+        yield replace(frame, time=before + number * step, duration=step, repeat=True)
 
 
 def _span(one: Finding) -> str:
