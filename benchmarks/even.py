@@ -216,10 +216,10 @@ def rendered(count: int, crf: int | None, model: Interpolator | None, patterns: 
             after.append(off((shown.offsets - offsets)[8:-8]))
             if model is not None:
                 even = shown.instants[0] + np.arange(count) / shown.rate
-                late = np.median(shown.offsets) / shown.rate
+                late, rest = (np.median(each) / shown.rate for each in (shown.offsets, shown.offsets - offsets))
                 ways = [
                     (clip, even - late),
-                    (made_even(clip, offsets, model), even),
+                    (made_even(clip, offsets, model), even - rest),
                     (made_even(clip, shown.offsets, model), even),
                 ]
                 gains.append([psnr(way, scene, instants) for way, instants in ways])

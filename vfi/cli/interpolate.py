@@ -51,8 +51,8 @@ def run(args: Namespace) -> int:
     source, settings, marks = clip_source(args), Settings.of(args), ShotOptions.of(args)
     reader = source.open(home_of(settings.device))
     output = Output(args.times, args.fps, args.slow)
-    if args.plan is not None:
-        plan = read_plan(args.plan)
+    plan = None if args.plan is None else read_plan(args.plan)
+    if plan is not None:
         plan = replace(plan, findings=retimed(plan.findings)) if args.even else plan
         clip = marks.planned(reader, plan)
         output = plan.output if output == TWICE else output
@@ -62,8 +62,8 @@ def run(args: Namespace) -> int:
         reader.notes.extend(plan.notes())
         clip = plan.applied(reader)
     else:
-        plan, clip = None, marks.found(reader)
-    if args.even and not any(one.action == "retime" for one in plan.findings):
+        clip = marks.found(reader)
+    if args.even and plan is not None and not any(one.action == "retime" for one in plan.findings):
         reader.notes.append(IS_EVEN)
     asked, crew = output.timing(reader.info.rate), Crew.of(args)
     decisions = {"command": "interpolate", "input": source, "shots": marks, "plan": args.plan, "audio": args.audio}

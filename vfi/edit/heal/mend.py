@@ -126,20 +126,27 @@ class Mending:
         return graded(frames, [one for one in lit if one.action == "regrade"], ramps)
 
     def _retimed(self, frames: Iterable[tuple[int, Fraction, Frame]]) -> Iterator[Frame]:
-        """The frames at their true times; what shows the same as the frame before repeats it."""
+        """The frames at their true times. What shows the same as the frame before repeats it, until the next is due."""
         before: Fraction | None = None
+        same: list[Frame] = []
+        end = self.end
         for index, stamp, frame in frames:
             begins = before is None or frame.cut is not None
             time = frame.time if begins else frame.time + self._late(index, stamp)
+            end = frame.time + frame.duration
             if before is not None and not begins:
                 if time < before - SAME * self.step:
                     raise InputError(f"frame {index} would be shown before frame {index - 1}: its offset may be 1 more at most")
                 if time < before + SAME * self.step:
-                    frame = replace(frame, repeat=True)
-                if frame.repeat:
-                    time = max(time, before + SAME / 10 * self.step)
-            yield replace(frame, time=time, duration=max(frame.time + frame.duration - time, SAME * self.step))
+                    same.append(frame)
+                    continue
+            if before is not None:
+                yield from _between(same, before, time)
+                same = []
+            yield replace(frame, time=time, duration=max(end - time, SAME * self.step))
             before = time
+        if before is not None:
+            yield from _between(same, before, max(end, before))
 
     def _late(self, index: int, stamp: Fraction) -> Fraction:
         """How many seconds after its time in the clip, which is ``stamp``, frame ``index`` is due."""
@@ -153,13 +160,15 @@ class Mending:
     @cached_property
     def _offsets(self) -> dict[int, Fraction]:
         """How many frames too late each frame that is to be retimed is shown, when frames are put in and left out."""
-        found = {}
+        found: dict[int, Fraction] = {}
         put = {one.first: one.count for one in self.findings if one.action == "insert" and self.duration == "grow"}
         gone = self._numbers("drop")
         for one in self.findings:
             if one.action != "retime":
                 continue
-            late, places, place = {}, {}, -1
+            late: dict[int, Fraction] = {}
+            places: dict[int, int] = {}
+            place = -1
             for k, offset in enumerate(one.offsets, start=one.first):
                 place += (k not in gone) + (put.get(k, 0) if late else 0)
                 places[k] = place
@@ -311,6 +320,13 @@ WORDS = {
     "bridge": "the step is spread over the frames around it",
     "retime": "shown at their true times",
 }
+
+
+def _between(same: Sequence[Frame], before: Fraction, after: Fraction) -> Iterator[Frame]:
+    """Repeats of a frame shown at ``before``, evenly over the time until ``after``."""
+    step = (after - before) / (len(same) + 1)
+    for number, frame in enumerate(same, start=1):
+        yield replace(frame, time=before + number * step, duration=step, repeat=True)
 
 
 def _named(one: Finding) -> str:

@@ -58,7 +58,8 @@ class Steps:
     @property
     def off(self) -> Numbers:
         """How far from even the time stamps say each inner frame is."""
-        return self.told - np.diff(np.log(self.lasts))
+        off: Numbers = self.told - np.diff(np.log(self.lasts))
+        return off
 
     def widths(self) -> Numbers:
         """Logarithms of the lengths of the steps, up to a constant: the least squares of what the frames between them tell, and

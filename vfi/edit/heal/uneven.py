@@ -178,7 +178,8 @@ def _smooth(steps: Steps) -> Numbers:
         terms = np.stack([np.ones_like(away), away, away**2], axis=1)
         (place, speed, _), *_ = np.linalg.lstsq(terms * weights[:, None], (path[near] - path[k]) * weights, rcond=None)
         offsets[k] = place / max(speed, 0.25 * lengths[near][:-1].mean(), 1e-6)
-    return offsets.clip(-MOST, MOST)
+    bounded: Numbers = offsets.clip(-MOST, MOST)
+    return bounded
 
 
 def _tapered(offsets: Numbers) -> Numbers:
