@@ -36,6 +36,15 @@ ALONE = 8
 NEWS = 2.5
 """How many times as much of a corrupt frame must be unexplained as is usual around it."""
 
+WHOLE = 0.7
+"""Share of the picture that is off in a short shot between two parts of another."""
+
+RUNS_ON = 0.4
+"""Within such a shot less than this share of what is new in its first frame is new: broken frames do not go on."""
+
+SHOWN = 12.0
+"""Spread of grey, of 255, of the frames of such a shot; broken ones may be plain."""
+
 NEAR = 5
 """Frames on each side that say what is usual."""
 
@@ -112,7 +121,16 @@ def _is_broken(frames: Sequence[Measure], odd: Sequence[Odd], one: Odd) -> bool:
     beside = (*frames[max(one.first - 3, 1) : one.first], *frames[one.last + 2 : one.last + 4])
     if any(frame.cut for frame in beside):  # a short shot, not a broken frame
         return False
+    if one.area > WHOLE and _runs_on(frames[one.first : one.last + 1]):
+        return False
     near = (*frames[max(one.first - NEAR, 1) : one.first], *frames[one.last + 2 : one.last + 2 + NEAR])
     around = [frame.left for frame in near]
     usual = median(around) if around else 0.0
     return min(frames[one.first].left, frames[one.last + 1].left) > NEWS * usual
+
+
+def _runs_on(run: Sequence[Measure]) -> bool:
+    """Whether frames are a short shot: each goes on from the one before it."""
+    first, *rest = run
+    shown = min(one.spread for one in run) > SHOWN
+    return bool(rest) and shown and max(one.left for one in rest) < RUNS_ON * first.left
