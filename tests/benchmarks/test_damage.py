@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 
+import vfi
 from benchmarks import damage
 
 CLIP = [np.full((40, 60, 3), 41 + 4 * k, np.uint8) for k in range(40)]
@@ -51,3 +52,25 @@ def test_two_damages_lie_where_the_truth_says(name: str, seed: int):
     if " near " in name:
         between = other.first - one.last - 1 + (one.kind == "missing")
         assert between == (3 if "black" in name else 4)
+
+
+MENDED = (
+    "flash x1.3, 3 frames",
+    "corrupt half",
+    "missing 2",
+    "repeat exact",
+    "freeze start",
+    "junk end",
+    "flash 60 % near missing 1",
+)
+
+
+@pytest.mark.parametrize("name", MENDED)
+def test_frames_without_a_finding_are_bit_identical_after_mending(name: str):
+    broken = ALL[name](CLIP, random.Random(2))
+    made = damage.mended(broken.frames, broken.truth, vfi.load("linear"))
+    assert len(made) == len(CLIP)
+    spoilt = {k for one in broken.truth if one.action != "insert" for k in range(one.first, one.last + 1)}
+    sound = {origin for k, origin in enumerate(broken.origin) if k not in spoilt}
+    assert len(sound) >= len(CLIP) - 4
+    assert all(np.array_equal(made[k], CLIP[k]) for k in sound)

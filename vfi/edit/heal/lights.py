@@ -21,6 +21,9 @@ BURST = 8
 BEAT = 14
 """Three flashes, each at most this many frames after the one before it, belong to what was filmed: strobes, photographers."""
 
+LIGHTER = 8.0
+"""Mean change of light, of 255, from which an odd frame that is no flash may be one of a beat: one that lights a part."""
+
 GRADUAL = 0.3
 """Share of a flash's change of light by which the light may change in the frames beside it."""
 
@@ -35,6 +38,15 @@ ALONE = 8
 
 NEWS = 2.5
 """How many times as much of a corrupt frame must be unexplained as is usual around it."""
+
+WHOLE = 0.5
+"""Share of the picture that is off in a short shot between two parts of another."""
+
+RUNS_ON = 0.4
+"""Within such a shot less than this share of what is new in its first frame is new: broken frames do not go on."""
+
+SHOWN = 12.0
+"""Spread of grey, of 255, of the frames of such a shot; broken ones may be plain."""
 
 NEAR = 5
 """Frames on each side that say what is usual."""
@@ -60,18 +72,21 @@ def _certainty(one: Odd) -> float:
 
 def _single(odd: Sequence[Odd]) -> list[Odd]:
     """The flashes and dark frames that come alone."""
-    found = []
-    for kind in ("flash", "dark"):
-        found += _alone([one for one in odd if one.kind == kind])
-    return found
+    flashes, dark = ([one for one in odd if one.kind == kind] for kind in ("flash", "dark"))
+    bright = [one for one in odd if one.kind == "flash" or (one.kind == "corrupt" and one.shift > LIGHTER)]
+    meant = _bursts(flashes) | _bursts(dark) | _beats(bright) | _beats(dark)
+    return [one for one in (*flashes, *dark) if one.first not in meant]
 
 
-def _alone(runs: Sequence[Odd]) -> list[Odd]:
-    """The runs, of one kind, that are no burst and no beat."""
-    close = {one.first for pair in pairwise(runs) if _apart(*pair) <= BURST for one in pair}
+def _bursts(runs: Sequence[Odd]) -> set[int]:
+    """The first frames of the runs that follow one another fast."""
+    return {one.first for pair in pairwise(runs) if _apart(*pair) <= BURST for one in pair}
+
+
+def _beats(runs: Sequence[Odd]) -> set[int]:
+    """The first frames of three and more runs that follow one another."""
     threes = zip(runs, runs[1:], runs[2:], strict=False)
-    beats = {one.first for three in threes if all(_apart(*pair) <= BEAT for pair in pairwise(three)) for one in three}
-    return [one for one in runs if one.first not in close | beats]
+    return {one.first for three in threes if all(_apart(*pair) <= BEAT for pair in pairwise(three)) for one in three}
 
 
 def _apart(one: Odd, other: Odd) -> int:
@@ -112,7 +127,16 @@ def _is_broken(frames: Sequence[Measure], odd: Sequence[Odd], one: Odd) -> bool:
     beside = (*frames[max(one.first - 3, 1) : one.first], *frames[one.last + 2 : one.last + 4])
     if any(frame.cut for frame in beside):  # a short shot, not a broken frame
         return False
+    if one.area > WHOLE and _runs_on(frames[one.first : one.last + 1]):
+        return False
     near = (*frames[max(one.first - NEAR, 1) : one.first], *frames[one.last + 2 : one.last + 2 + NEAR])
     around = [frame.left for frame in near]
     usual = median(around) if around else 0.0
     return min(frames[one.first].left, frames[one.last + 1].left) > NEWS * usual
+
+
+def _runs_on(run: Sequence[Measure]) -> bool:
+    """Whether frames are a short shot: each goes on from the one before it."""
+    first, *rest = run
+    shown = min(one.spread for one in run) > SHOWN
+    return bool(rest) and shown and max(one.left for one in rest) < RUNS_ON * first.left

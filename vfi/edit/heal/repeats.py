@@ -31,6 +31,9 @@ FAR = 2.0
 MOVING = 1.0
 """Steps below this, of 255, are too small to tell a repeat from slow motion."""
 
+PLAIN = 5.0
+"""Spread of grey, of 255, below which a picture shows nothing that could repeat: black between two fades."""
+
 FEW = 0.22
 """Share of repeats in a shot up to which they need no pattern."""
 
@@ -83,7 +86,7 @@ def _shots(frames: Sequence[Measure]) -> list[tuple[int, int]]:
 def _repeats(one: Measure, step: Measure) -> bool:
     """Whether a frame repeats the one before it, beside a ``step`` of motion: by its difference, or by its lack of motion where
     coding leaves differences."""
-    if one.width > FAR or step.width < MOVING:
+    if one.width > FAR or step.width < MOVING or one.spread < PLAIN:
         return False
     at_rest = step.moved > 2 * MOVES and one.moved < RESTS * step.moved
     return one.width < (HALF if at_rest else NEAR) * step.width
