@@ -87,9 +87,8 @@ def test_matroska_is_read_from_the_middle_as_from_the_start(tmp_path: Path, code
 
     def read(start: int, count: int) -> np.ndarray:
         with opened(path, "a") as file:
-            return np.concatenate(
-                list(Tape(file, file.streams.audio[0], rate, "mono", "a").read(start, start + count)), axis=1
-            )[0]
+            tape = Tape(file, file.streams.audio[0], rate, "mono", "a")
+            return np.concatenate(list(tape.read(start, start + count)), axis=1)[0]
 
     for second in (11.3, 13.7):
         at = round(second * rate)

@@ -133,6 +133,8 @@ class Tape:
         first are as long as this one, it is exact."""
         tick, length = cast(Fraction, frame.time_base), Fraction(frame.samples, frame.sample_rate)
         time = cast(int, frame.pts) * tick
+        if not length:
+            return time
         if self._first is None:
             self._first = time + length
         exact = self._first + round((time - self._first) / length) * length
@@ -140,9 +142,7 @@ class Tape:
 
     def _decode(self) -> Iterator[tuple[int, Samples]]:
         """The position and the samples of each frame. Frames that nearly follow on do so exactly, despite rounded times."""
-        single = (
-            self._stream.channels == 1 and self.layout == "stereo"
-        )  # heard as loud on both sides: FFmpeg's mix is 3 dB less
+        single = self._stream.channels == 1 and self.layout == "stereo"  # FFmpeg mixes it to both sides 3 dB less loud
         resampler = av.AudioResampler("fltp", "mono" if single else self.layout, self.rate)
         following: int | None = None
         with heard(self._name):

@@ -29,7 +29,7 @@ def findings(seen: Measures) -> tuple[Finding, ...]:
         return ()
     light = lights(frames, seen.odd)
     within = {k for one in light for k in range(one.first, one.last + 2)}
-    plain = [replace(one, cut=one.cut and one.index not in within) for one in frames]  # a fault begins no shot
+    plain = [replace(one, cut=False) if one.cut and one.index in within else one for one in frames]  # a fault begins no shot
     junk = ends(plain)
     held = [one for one in repeats(plain) if within.isdisjoint(range(one.first, one.last + 1))]
     odd = [one for one in seen.odd if one.kind != "corrupt"]

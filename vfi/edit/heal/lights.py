@@ -56,8 +56,13 @@ def lights(frames: Sequence[Measure], odd: Sequence[Odd]) -> list[Finding]:
     """The faults among the ``odd`` runs of a clip."""
     alone = [one for one in _single(odd) if not _gradual(frames, one)]
     runs = _merged(odd)
-    others = [one for one in runs if one not in alone]
-    broken = [one for one in runs if one.kind == "corrupt" and _is_broken(frames, others, one)]
+    singly = {one.first for one in alone}
+    others = [one for one in runs if one.first not in singly]
+    broken = [
+        one
+        for before, one, after in zip([None, *others], others, [*others[1:], None], strict=False)
+        if one.kind == "corrupt" and _is_broken(frames, one, [other for other in (before, after) if other is not None])
+    ]
     return [_finding(one, _certainty(one)) for one in (*alone, *broken)]
 
 
@@ -95,17 +100,22 @@ def _apart(one: Odd, other: Odd) -> int:
 
 def _gradual(frames: Sequence[Measure], one: Odd) -> bool:
     """Whether the light changes before the run, goes on changing after it, or decays within it."""
-    light = [sum(frame.mean) / 3 for frame in frames]
     change = GRADUAL * abs(one.shift)
-    before = one.first >= 2 and not frames[one.first - 1].cut and abs(light[one.first - 1] - light[one.first - 2]) > change
-    after = (
-        one.last + 2 < len(light) and not frames[one.last + 2].cut and abs(light[one.last + 2] - light[one.last + 1]) > change
-    )
-    inside = light[one.first : one.last + 1]
-    off = [abs(level - light[one.last + 1]) for level in inside]
+    before = one.first >= 2 and not frames[one.first - 1].cut and abs(_step(frames, one.first - 1)) > change
+    after = one.last + 2 < len(frames) and not frames[one.last + 2].cut and abs(_step(frames, one.last + 2)) > change
+    off = [abs(_light(frame) - _light(frames[one.last + 1])) for frame in frames[one.first : one.last + 1]]
     decays = len(off) > 1 and off[-1] < DECAY * off[0] and all(late < early for early, late in pairwise(off))
     near = [*frames[max(one.first - BURST, 1) : one.first], *frames[one.last + 2 : one.last + 2 + BURST]]
     return before or after or decays or any(min(map(abs, other.gain)) > UNSTEADY for other in near if not other.cut)
+
+
+def _light(frame: Measure) -> float:
+    return sum(frame.mean) / 3
+
+
+def _step(frames: Sequence[Measure], k: int) -> float:
+    """How much lighter a frame is than the one before."""
+    return _light(frames[k]) - _light(frames[k - 1])
 
 
 def _merged(odd: Sequence[Odd]) -> list[Odd]:
@@ -119,10 +129,11 @@ def _merged(odd: Sequence[Odd]) -> list[Odd]:
     return runs
 
 
-def _is_broken(frames: Sequence[Measure], odd: Sequence[Odd], one: Odd) -> bool:
+def _is_broken(frames: Sequence[Measure], one: Odd, beside_it: Sequence[Odd]) -> bool:
+    """Whether a corrupt run, with the runs before and after it, is a fault."""
     if one.last - one.first >= SHORT:
         return False
-    if any(other is not one and other.first - one.last <= ALONE and one.first - other.last <= ALONE for other in odd):
+    if any(other.first - one.last <= ALONE and one.first - other.last <= ALONE for other in beside_it):
         return False
     beside = (*frames[max(one.first - 3, 1) : one.first], *frames[one.last + 2 : one.last + 4])
     if any(frame.cut for frame in beside):  # a short shot, not a broken frame

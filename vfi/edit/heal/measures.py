@@ -22,7 +22,7 @@ WINDOW = LONGEST + 3
 """Thumbnails that are held."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Measure:
     """One frame. Differences are of 255; motion is in pixels of the thumbnail.
 

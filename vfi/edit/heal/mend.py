@@ -7,6 +7,7 @@ becomes of the duration. Knows nothing of models or files.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -297,8 +298,9 @@ class Mending:
         eases = []
         for number, (at, lost) in enumerate(gaps):
             widest = SPREAD * lost * self.step
-            early = max([wall for wall in walls if wall < at] or [self.begin])
-            late = min([wall for wall in walls if wall > at] or [self.end])
+            earlier, later = bisect_left(walls, at), bisect_right(walls, at)
+            early = walls[earlier - 1] if earlier else self.begin
+            late = walls[later] if later < len(walls) else self.end
             if number:
                 early = max(early, (gaps[number - 1][0] + at) / 2)
             if number + 1 < len(gaps):

@@ -59,9 +59,9 @@ AROUND = 6
 def repeats(frames: Sequence[Measure]) -> list[Finding]:
     """The repeats within shots, and the frozen frames at both ends of the clip."""
     found = _frozen(frames)
-    taken = {k for one in found for k in range(one.first, one.last + 1)}
+    taken = {len(frames), *(k for one in found for k in range(one.first, one.last + 1))}
     for begin, end in _shots(frames):
-        runs = [run for run in _runs(frames[begin:end]) if run[0] not in taken and run[-1] + 1 not in taken | {len(frames)}]
+        runs = [run for run in _runs(frames[begin:end]) if run[0] not in taken and run[-1] + 1 not in taken]
         dips = _dips(frames[begin:end])
         share = max(sum(map(len, runs)), len(dips)) / max(end - begin, 1)
         runs = [run for run in runs if len(run) <= LONGEST]
@@ -143,8 +143,13 @@ def _frozen(frames: Sequence[Measure]) -> list[Finding]:
 
 def _held(steps: Sequence[Measure]) -> int:
     """How many of the first ``steps`` stand still, if motion begins at full speed thereafter; else 0."""
+    widest = max((one.width for one in steps[: FROZEN - 1]), default=0.0)
     for count in range(FROZEN, len(steps) // 2 + 1):
-        begins, moving = steps[count], [one.width for one in steps[count : count + AROUND]]
+        widest = max(widest, steps[count - 1].width)
+        begins = steps[count]
+        if widest >= HALF * begins.width:  # no repeat: in hours of film, not all steps are looked at each time
+            continue
+        moving = [one.width for one in steps[count : count + AROUND]]
         if begins.width >= SPEED * median(moving) and all(_repeats(one, begins) for one in steps[:count]):
             return count
     return 0
