@@ -34,6 +34,9 @@ PairsType = io.Custom("INTERPOLATION_STATES")
 
 FILES = {
     "rife40.pth": "rife-4.0",
+    "rife47.pth": "rife-4.7",
+    "rife49.pth": "rife-4.9",
+    "rife417.pth": "rife-4.17",
     "rife426.pth": "rife-4.26",
     "rife_v4.25.safetensors": "rife-4.25",
     "rife_v4.26.safetensors": "rife-4.26",
@@ -55,7 +58,7 @@ FILES = {
 """Files that other packs load, and the names of these networks here."""
 
 OTHERS = (
-    *("rife47.pth", "rife49.pth", "rife417.pth", "sudo_rife4_269.662_testV1_scale1.pth", "flownet.pkl"),
+    *("sudo_rife4_269.662_testV1_scale1.pth", "flownet.pkl"),
     *("IFUNet.pth", "M2M.pth", "pretrained_cain.pth", "sepconv.pth", "stmfnet.pth"),
     *("atm-vfi-base.pt", "atm-vfi-lite.pt", "atm-vfi-base-pct.pt", "momo-base.pth", "momo-lite.pth"),
 )

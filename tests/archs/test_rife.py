@@ -215,6 +215,7 @@ def test_multiple(name: str, scale: float, multiple: int) -> None:
                 9.32,
                 4.87,
                 5.66,
+                5.56,
                 5.62,
                 21.66,
                 5.72,
@@ -281,6 +282,16 @@ def test_the_finest_of_five_blocks_is_left_out_when_asked(version: str) -> None:
     expected = levels[-2 if version == "4.25" else -1].blend().clamp(0, 1)
     torch.testing.assert_close(plain(window, t), expected)
     assert len(list(plain.flownet.blocks)) == 4
+
+
+@torch.no_grad()
+def test_without_its_finest_block_it_is_saved_as_our_own() -> None:
+    """What is trained without this block has no weights for it, and still works at the scales that it was trained at."""
+    whole = next(config for config, versions in rife.PUBLISHED.items() if "4.25" in versions)
+    plain = build(drawn_rife(whole).flownet.state_dict(), Options(refine=False))
+    saved = build(plain.flownet.state_dict())
+    assert saved.spec.name == "inbetween-m"
+    assert torch.equal(saved(windows(), torch.tensor([0.5])), plain(windows(), torch.tensor([0.5])))
 
 
 def test_other_networks_are_not_recognised() -> None:

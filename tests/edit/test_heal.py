@@ -233,6 +233,23 @@ def test_findings_that_overlap_are_refused():
         mended(finding("flash", 5, 6), finding("dark", 6))
 
 
+COURSES = (
+    Finding("drift", 2, 4, 3, 0.9, "regrade", light=((0.0, 0.0, 0.0), (0.01, 0.0, -0.01), (0.02, 0.0, -0.02))),
+    Finding("uneven", 2, 3, 2, 0.7, "retime", offsets=(0.0, -0.25)),
+    Finding("flash", 3, 3, 1, 0.8, "remake"),
+    Finding("border", 4, 4, 1, 0.6, "bridge", light=((0.1, 0.0, 0.0),), speed=1.5),
+)
+"""Three courses, and a fault within two of them."""
+
+
+def test_a_course_goes_over_frames_with_other_faults():
+    made = mending(COURSES, "keep", frames=9, begin=F(0), lasts=F(9, 24))
+    assert set(made.findings) == {*COURSES}
+    assert tuple(Finding.of(Fields(one.as_dict(), "findings[0]")) for one in COURSES) == COURSES
+    with pytest.raises(InputError, match="overlap at frame 4, drift and drift"):
+        mending([*COURSES, replace(COURSES[0], first=4, last=6)], "keep", frames=9, begin=F(0), lasts=F(9, 24))
+
+
 def test_a_plan_of_another_clip_is_told():
     plan = planned(BROKEN["white"][0])
     with pytest.raises(InputError, match="belongs to another clip"):

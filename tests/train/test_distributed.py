@@ -49,7 +49,8 @@ def test_two_processes_take_the_steps_of_one(tmp_path: Path):
     frames = torch.randint(0, 256, (6, 3, 20, 20), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     large = frames.repeat_interleave(5, dim=2).repeat_interleave(5, dim=3)
     shard = tmp_path / "a-0000.safetensors"
-    save_file({"frames": large, "windows": torch.tensor([[k, k + 1, k + 2] for k in range(4)])}, shard)
+    windows = torch.tensor([[k, k + 1, k + 2] for k in range(4)])
+    save_file({"frames": large, "windows": windows, "times": torch.full((4,), 0.5)}, shard)
     together = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
     crew = [process(shard, tmp_path / "two", 2, RANK=str(rank), **together) for rank in range(2)]
     for one in (*crew, process(shard, tmp_path / "one", 4)):

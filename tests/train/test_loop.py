@@ -36,7 +36,8 @@ def shard(tmp_path: Path) -> Path:
     made = [Synthetic().made([picture, picture.flip(-1)], 64, random.Random(seed)) for seed in (1, 2)]
     frames = torch.stack([rgb for one in made for rgb in (one.before, one.truth, one.after)])
     path = tmp_path / "two-0000.safetensors"
-    save_file({"frames": (frames * 255).byte(), "windows": torch.tensor([[0, 1, 2], [3, 4, 5]])}, path)
+    windows = torch.tensor([[0, 1, 2], [3, 4, 5]])
+    save_file({"frames": (frames * 255).byte(), "windows": windows, "times": torch.full((2,), 0.5)}, path)
     return path
 
 

@@ -50,6 +50,18 @@ def lengths(pictures: list[Tensor]) -> list[int]:
     return [len(run) for run in runs(frames, 720)]
 
 
+def test_true_frames_lie_where_their_motion_says(tmp_path: Path):
+    """One frame is a pixel early. Where two halves of the picture move by different clocks, no time is true."""
+    lefts = [0, 8, 15, 24, 32]
+    clip = folder(tmp_path / "clip", [view(left) for left in lefts])
+    (even,) = cut(ClipSource(clip), tmp_path / "shards", (2,), 720)
+    (measured,) = cut(ClipSource(clip), tmp_path / "shards", (2,), 720, "measured")
+    assert read(even)["times"].tolist() == [0.5, 0.5, 0.5]
+    assert read(measured)["times"].tolist() == pytest.approx([8 / 15, 7 / 16, 9 / 17], abs=0.01)
+    apart = [torch.cat((view(8 * k)[:, :48], view(left)[:, 48:]), dim=1) for k, left in enumerate((0, 14, 16, 30, 32))]
+    assert cut(ClipSource(folder(tmp_path / "apart", apart)), tmp_path / "shards", (2,), 720, "measured") == []
+
+
 def test_a_cut_ends_a_run():
     assert lengths([*pan(10), *(view(4 * k, scene=1) for k in range(8))]) == [10, 8]
 

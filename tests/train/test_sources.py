@@ -72,7 +72,8 @@ def test_sources_are_drawn_from_as_their_shares_say(tmp_path: Path):
 def test_windows_that_move_far_are_drawn_more_often(tmp_path: Path):
     shard = tmp_path / "a.safetensors"
     windows = torch.tensor([[0, 1, 2], [0, 2, 4]])
-    save_file({"frames": torch.zeros(5, 3, 64, 64, dtype=torch.uint8), "windows": windows}, shard)
+    frames = torch.zeros(5, 3, 64, 64, dtype=torch.uint8)
+    save_file({"frames": frames, "windows": windows, "times": torch.full((2,), 0.5)}, shard)
     assert worth(shard) == [0.5, 0.25]
     flow = torch.zeros(2, 4, 16, 16)
     flow[0, 0], flow[1, 0], flow[1, 2] = 0.3, -2, 4

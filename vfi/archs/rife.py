@@ -95,6 +95,8 @@ class Config:
         """Downscaling factor of each block: 8 means 1/8 of the frame. Fixed by training; shapes do not show it."""
         if "4.25-lite" in self.versions:
             return (32, 16, 8, 4, 1)
+        if OWN in self.versions:
+            return (16, 8, 4, 2)
         return tuple(2**level for level in reversed(range(len(self.widths))))
 
     @property
@@ -119,6 +121,9 @@ class Config:
         return first + 4 + 1 + (6 if self.eccv else self.carried)
 
 
+OWN = "inbetween-m"
+"""RIFE 4.25 without its finest block, trained further: the network of that name. Its version is its whole name."""
+
 WITH_FINEST = 5
 """Number of blocks from which the last can be left out. In RIFE 4.25 it takes a quarter of the time. On the README's 50
 triplets frames are closer to the ground truth without it: 30.09 dB instead of 29.94, an SSIM of .932 instead of .930."""
@@ -142,6 +147,7 @@ PUBLISHED: dict[Config, tuple[str, ...]] = {
     Config((256, 192, 96, 48), outputs=13, head=Head(32, 8, NAMED_LAYERS)): ("4.21", "4.22", "4.23"),
     Config((192, 128, 64, 32), outputs=13, head=Head(16, 4, NAMED_LAYERS)): ("4.22-lite",),
     Config(_FIVE, outputs=13, head=Head(16, 4, NAMED_LAYERS)): ("4.25", "4.26"),
+    Config(_FOUR, outputs=13, head=Head(16, 4, NAMED_LAYERS)): (OWN,),
     Config((192, 128, 96, 64, 24), outputs=13, head=Head(16, 4, NAMED_LAYERS)): ("4.25-lite",),
     Config((384, 256, 192, 128, 64), outputs=13, head=Head(16, 4, NAMED_LAYERS)): ("4.25-heavy",),
     Config(_FIVE, outputs=13, head=Head(16, 16, NAMED_LAYERS)): ("4.26-heavy",),
@@ -571,7 +577,7 @@ def specify(config: Config, options: Options) -> Spec:
             allowed = " or ".join(versions) or "no published RIFE"
             raise InputError(f"variant {options.variant!r} does not match: these weights can only be {allowed}")
         versions = (options.variant,)
-    name = "rife-" + ("/".join(versions) or "custom")
+    name = OWN if OWN in versions else "rife-" + ("/".join(versions) or "custom")
     if options.scale not in SCALES:
         raise InputError(f"scale {options.scale:g} is not supported: RIFE takes {', '.join(f'{scale:g}' for scale in SCALES)}")
     if options.ensemble and (config.eccv or config.carried):

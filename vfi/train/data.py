@@ -51,7 +51,7 @@ def _prepared(recipe: Recipe, home: Path, folder: Path, told: Told, device: str)
     shards: dict[bool, list[Path]] = {False: [], True: []}
     for clip in [*files, *(clip for clip in out if clip not in files)]:
         told(f"cutting {clip.name}")
-        shards[clip in out] += cut(ClipSource(clip).between(*data.part), folder, data.spans, data.side)
+        shards[clip in out] += cut(ClipSource(clip).between(*data.part), folder, data.spans, data.side, data.timing)
     teach(recipe, shards[False], told, device)
     real: list[tuple[Source, float]] = []
     if shards[False]:

@@ -69,7 +69,7 @@ def train(
     from the best measurement, or the last one if nothing is held out. ``until``: stop at this step. Raises `InputError`.
     """
     crew = Crew(device)
-    net = student(recipe.network, recipe.start, recipe.seed).to(crew.device)
+    net = student(recipe.network, recipe.start, recipe.seed, recipe.refine).to(crew.device)
     schedule = recipe.schedule
     optimiser = torch.optim.AdamW(net.parameters(), schedule.rate, weight_decay=schedule.decay)
     state, log = State(net, optimiser), Log(folder)

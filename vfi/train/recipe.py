@@ -15,6 +15,7 @@ from ..core import InputError
 from ..parse import known, read_toml
 from ..timing.positions import Position
 from .objective import Weights
+from .shards import TIMINGS, Timing
 from .synthetic import Synthetic
 from .teachers import GRID
 
@@ -29,7 +30,8 @@ class Data:
     `positions.Position.parse`, or empty); ``held_out``: clips, by name or path, excluded from
     training and used for validation. ``triplets``: folders laid out as a test set, see `datasets`. ``stills``: pictures, or
     folders of them, for synthetic ``motion``, which makes up the share ``synthetic`` of all examples. ``spans``: allowed
-    distances between the ends of a window, in frames. ``side``: frames with a longer shorter side are downscaled to it.
+    distances between the ends of a window, in frames; ``timing``: where true frames lie in them, see `shards.Timing`.
+    ``side``: frames with a longer shorter side are downscaled to it.
     ``size``: side of a crop, a multiple of 32. ``augment``: flip, transpose, reverse and recolour crops at random.
     """
 
@@ -40,6 +42,7 @@ class Data:
     synthetic: float = 0.2
     motion: Synthetic = field(default_factory=Synthetic)
     spans: tuple[int, ...] = (2, 3, 4, 6)
+    timing: Timing = "even"
     side: int = 384
     size: int = 192
     augment: bool = True
@@ -49,6 +52,8 @@ class Data:
     def __post_init__(self) -> None:
         if self.size % 32 or self.size < 64 or self.size % GRID:
             raise InputError(f"size {self.size} was given: a multiple of 32, at least 64, is needed")
+        if self.timing not in TIMINGS:
+            raise InputError(f"timing {self.timing!r} was given: it must be {' or '.join(TIMINGS)}")
         if not 0 <= self.synthetic <= 1:
             raise InputError(f"synthetic {self.synthetic:g} was given: it must be between 0 and 1")
 
@@ -108,11 +113,12 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Recipe:
-    """``network``: a new network to train, one of `students.FRESH`; ``start``: a model to train instead, by name or file.
-    ``seed``: seed of all random numbers."""
+    """``network``: a new network to train, one of `students.FRESH`; ``start``: a model to train instead, by name or file, and
+    ``refine``: whether with its refinement network or finest block. ``seed``: seed of all random numbers."""
 
     network: str = "inbetween-s"
     start: str = ""
+    refine: bool = True
     seed: int = 0
     data: Data = field(default_factory=Data)
     teachers: Teachers = field(default_factory=Teachers)

@@ -1,9 +1,9 @@
 """Shards: training data cut from clips once and cached on disk.
 
-A shard is one safetensors file: ``frames`` uint8 [T,3,H,W], evenly spaced in one shot, and ``windows`` int64 [N,3], the numbers
-of the frame before, the true frame and the frame after. Teachers' results for each window may lie beside it: ``NAME.motion``
-and ``NAME.picture``, see `teachers`. No window spans a cut or holds a duplicate frame; both are detected as everywhere in the
-library.
+A shard is one safetensors file: ``frames`` uint8 [T,3,H,W], evenly spaced in one shot; ``windows`` int64 [N,3], the numbers of
+the frame before, the true frame and the frame after; and ``times`` float32 [N], where the true frame lies between them, 0..1.
+Teachers' results for each window may lie beside it: ``NAME.motion`` and ``NAME.picture``, see `teachers`. No window spans a
+cut or holds a duplicate frame; both are detected as everywhere in the library.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal, TypeAlias, get_args
 
 import torch
 import torch.nn.functional as F
@@ -22,26 +23,35 @@ from ..core import Frame, InputError
 from ..edit.find import Finder
 from ..model.weights.files import write
 from ..pixels.uint8 import codes, floats
+from .timed import instants
+
+Timing: TypeAlias = Literal["even", "measured"]
+"""Where true frames lie: where their numbers say, or where their motion does; then windows of unclear time are left out."""
+
+TIMINGS: tuple[Timing, ...] = get_args(Timing)
 
 LONGEST = 64
 """Maximum frames per shard, all of which are held in memory while it is cut."""
 
 
-def cut(clip: ClipSource, folder: Path, spans: Sequence[int], side: int) -> list[Path]:
+def cut(clip: ClipSource, folder: Path, spans: Sequence[int], side: int, timing: Timing = "even") -> list[Path]:
     """Cut a clip (a video or a folder of images) into shards in ``folder``; existing ones are reused.
 
     ``spans``: allowed distances between the ends of a window, in frames. Frames with a shorter side above ``side`` are
     downscaled.
     """
     part = f"{clip.start} to {clip.end}" if clip.start or clip.end else ""
-    name = f"{clip.path.stem}-{hashlib.sha256(f'{clip.path.resolve()}{part}'.encode()).hexdigest()[:8]}"
+    how = f"{clip.path.resolve()}{part} {list(spans)} {side} {timing}"
+    name = f"{clip.path.stem}-{hashlib.sha256(how.encode()).hexdigest()[:8]}"
     done = folder / f"{name}.done"
     if not done.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         for number, run in enumerate(runs(clip.open(), side)):
             found = windows(len(run), spans)
-            if len(found):
-                tensors = {"frames": torch.stack(run), "windows": found}
+            times = instants(run, found) if timing == "measured" else places(found)
+            clear = times.isfinite()
+            if clear.any():
+                tensors = {"frames": torch.stack(run), "windows": found[clear], "times": times[clear]}
                 write(folder / f"{name}-{number:04d}.safetensors", tensors, {"clip": clip.path.name})
         done.touch()
     return sorted(folder.glob(f"{name}-[0-9][0-9][0-9][0-9].safetensors"))
@@ -82,6 +92,12 @@ def windows(count: int, spans: Sequence[int]) -> Tensor:
         for start in range(0, count - span, max(span // 2, 1))
     ]
     return torch.tensor(found, dtype=torch.int64).reshape(-1, 3)
+
+
+def places(windows: Tensor) -> Tensor:
+    """The times [N] of the true frames of ``windows`` [N,3], by their numbers."""
+    before, at, after = windows.unbind(1)
+    return (at - before).float() / (after - before)
 
 
 def shrunk(rgb: Tensor, side: int) -> Tensor:

@@ -128,7 +128,7 @@ def _window(shard: Path, number: int, part: tuple[Any, ...], coarse: tuple[Any, 
     before, at, after = _opened(shard).get_slice("windows")[number].tolist()
     frames = _opened(shard).get_slice("frames")
     start, end, truth = (frames[place][part].float() / 255 for place in (before, after, at))
-    one = sample(start, end, truth, (at - before) / (after - before))
+    one = sample(start, end, truth, float(_opened(shard).get_slice("times")[number]))
     motion, picture = beside(shard, "motion"), beside(shard, "picture")
     changes: dict[str, Tensor] = {}
     if motion.is_file():

@@ -13,7 +13,7 @@ from torch import nn
 
 from ..archs.inbetween import Inbetween
 from ..archs.rife import PUBLISHED, Rife
-from ..core import InputError
+from ..core import InputError, Options
 from ..model import registry, weights
 
 
@@ -31,13 +31,14 @@ FRESH: dict[str, Callable[[], nn.Module]] = {
 """Networks that can be trained from scratch."""
 
 
-def student(network: str, start: str, seed: int) -> nn.Module:
+def student(network: str, start: str, seed: int, refine: bool = True) -> nn.Module:
     """The network to train, float32, with gradients on: that of ``start``, a model's name or file, or else a new ``network``.
+    ``refine``: as in `core.Options`, for ``start``.
 
     Raises `InputError` if there is no such network, or if it has no weights.
     """
     if start:
-        model = registry.build(weights.read(weights.find(start)))
+        model = registry.build(weights.read(weights.find(start)), Options(refine=refine))
     else:
         if network not in FRESH:
             raise InputError(f"no network called {network!r} can be trained from scratch: there are {', '.join(FRESH)}")

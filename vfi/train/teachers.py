@@ -67,7 +67,6 @@ def teach_pictures(shard: Path, model: Interpolator, name: str, longest: int) ->
 def each(shard: Path, every: int = 1) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """The windows of a shard, or only each ``every``-th: both ends [1,2,3,H,W], t [1] and the true frame [1,3,H,W]."""
     tensors = read(shard)
-    for before, at, after in tensors["windows"][::every].tolist():
+    for (before, at, after), t in zip(tensors["windows"][::every].tolist(), tensors["times"][::every], strict=True):
         ends = tensors["frames"][[before, after]].float() / 255
-        t = torch.tensor([(at - before) / (after - before)])
-        yield ends[None], t, tensors["frames"][at, None].float() / 255
+        yield ends[None], t[None], tensors["frames"][at, None].float() / 255

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
 from typing import Literal, TypeAlias, get_args
 
 from ...clips.clip import Info
 from ...core import Across, Frame, InputError
 from ...timing.eased import Ease, Eased
 from ...timing.grids import Subdivide, Timing, Uniform
-from .findings import Finding
+from .findings import Finding, overlap
 
 Duration: TypeAlias = Literal["keep", "grow"]
 """What missing frames do to the duration. ``keep``: the motion of the frames around a gap is spread over it, at the clip's own
@@ -68,12 +67,12 @@ class Mending:
         remade = self._numbers("remake", "spread")
         gone = self._numbers("cut", "drop")
         gaps = {one.first: one.count for one in self.findings if one.action == "insert" and self.duration == "grow"}
-        begins = {one.first: one for one in self.findings}
+        checked = {one.first: one for one in self.findings}
         moved = Fraction(0)
         index, last, cut = -1, None, None
         for index, frame in enumerate(frames):
-            if index in begins:
-                _check(begins[index], frame)
+            if index in checked:
+                _check(checked[index], frame)
             if index in gone:
                 moved -= frame.duration
                 cut = cut or frame.cut
@@ -86,8 +85,8 @@ class Mending:
             begun: Across | None = (cut or frame.cut) if last is not None else None
             last, cut = frame, None
             yield replace(frame, time=frame.time + moved, cut=begun, repeat=frame.repeat or index in remade)
-        if self.findings and self.findings[-1].last > index:
-            worst = self.findings[-1]
+        worst = max(self.findings, key=lambda one: one.last, default=None)
+        if worst is not None and worst.last > index:
             raise InputError(f"the plan has {_named(worst)} at frame {worst.last}: the clip has only {index + 1} frames")
         if last is None and index >= 0:
             raise InputError(f'all {index + 1} frames would be cut: keep some of the findings, with "action": "keep" in a plan')
@@ -229,9 +228,11 @@ def mending(
     """The mending of a clip of ``frames`` frames from ``begin`` seconds on, which last ``lasts``. Raises `InputError` if
     findings overlap."""
     found = tuple(sorted((one for one in findings if one.action != "keep"), key=lambda one: (one.first, one.last)))
-    for early, late in pairwise(found):
-        if late.first <= early.last:
-            raise InputError(
-                f"findings overlap at frame {late.first}, {early.kind} and {late.kind}: set the action of one to keep"
-            )
+    running: list[Finding] = []
+    for one in found:
+        running = [other for other in running if other.last >= one.first]
+        if (other := next((other for other in running if overlap(one, other)), None)) is not None:
+            kinds = f"{other.kind} and {one.kind}"
+            raise InputError(f"findings overlap at frame {one.first}, {kinds}: set the action of one to keep")
+        running.append(one)
     return Mending(found, duration, lasts / frames, begin, begin + lasts, tuple(cuts))
