@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -49,9 +50,20 @@ def floor(name: str) -> int:
     return floors[0]
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def walk(path: Path) -> list[ast.AST]:
+    """Every node of a module; several tests look at each."""
+    return list(ast.walk(tree(path)))
+
+
 def imports(path: Path) -> Iterator[tuple[int, str]]:
     """(level, dotted name) of each import, of ``from . import a, b`` one each."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in walk(path):
         if isinstance(node, ast.Import):
             yield from ((0, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -95,7 +107,7 @@ def test_only_nodes_know_comfyui():
 
 
 def eager_imports(path: Path) -> Iterator[tuple[int, str]]:
-    body = ast.parse(path.read_text(encoding="utf-8")).body
+    body = tree(path).body
     for node in body:
         if isinstance(node, ast.Import):
             yield from ((0, alias.name) for alias in node.names)
@@ -115,7 +127,7 @@ def test_nodes_reach_the_library_relatively(path: Path):
 
 @pytest.mark.parametrize("path", [*LIBRARY, *NODES], ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_module_prints_swallows_errors_or_edits_the_path(path: Path):
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in walk(path):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id not in ("print", "eval", "exec"), f"{path.name}:{node.lineno} calls {node.func.id}"
         if isinstance(node, ast.ExceptHandler):
@@ -140,7 +152,7 @@ RUNS_CODE |= {"yaml.load", "yaml.unsafe_load", "yaml.full_load", "torch.hub.load
 
 @pytest.mark.parametrize("path", [*LIBRARY, *NODES], ids=lambda path: str(path.relative_to(ROOT)))
 def test_nothing_runs_the_code_of_a_model_file(path: Path):
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in walk(path):
         if isinstance(node, ast.Call):
             said, given = ast.unparse(node.func), {word.arg: ast.unparse(word.value) for word in node.keywords}
             where = f"{path.name}:{node.lineno}"
@@ -162,7 +174,7 @@ def test_fractions_are_made_of_what_cannot_be_a_text(path: Path):
     """``Fraction("1e999999999")`` never ends: texts go through `parse.number`, and values that may be one `parse.exact`."""
     if path == ROOT / "vfi" / "parse.py":
         return
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in walk(path):
         where = f"{path.name}:{getattr(node, 'lineno', 0)}"
         if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "Fraction" and node.args:
             value = node.args[0]
@@ -221,14 +233,13 @@ def test_what_runs_code_is_found(tmp_path: Path, wrong: str):
 
 def regexes(path: Path) -> Iterator[tuple[str, str]]:
     """(pattern, method of `re`) of each regular expression that a module uses, except those made from its data."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
     module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
     named = {}
-    for node in tree.body:
+    for node in tree(path).body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "re.compile":
             assert isinstance(node.targets[0], ast.Name)
             named[node.targets[0].id] = getattr(importlib.import_module(module), node.targets[0].id).pattern
-    for node in ast.walk(tree):
+    for node in walk(path):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
             if node.func.value.id == "re" and node.args and isinstance(node.args[0], ast.Constant):
                 yield str(node.args[0].value), node.func.attr
@@ -280,14 +291,14 @@ def test_every_regular_expression_takes_time_in_proportion_to_its_text():
 
 def calls(path: Path, name: str) -> int:
     """How often a module calls a function of that name, by whatever path."""
-    nodes = [node.func for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    nodes = [node.func for node in walk(path) if isinstance(node, ast.Call)]
     return sum(name in (getattr(node, "attr", None), getattr(node, "id", None)) for node in nodes)
 
 
 @pytest.mark.parametrize("path", [*LIBRARY, *NODES], ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_module_says_what_it_is(path: Path):
     if path.read_text(encoding="utf-8").strip():
-        assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        assert ast.get_docstring(tree(path))
 
 
 def test_the_library_needs_torch_alone_to_import():

@@ -24,8 +24,9 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gimmvfi, "ITERATIONS", 2)
 
 
-def named(names: set[str]) -> list[object]:
-    return [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in sorted(names)]
+def named(names: set[str], **marks: pytest.MarkDecorator) -> list[object]:
+    slow = dict.fromkeys(SLOW, pytest.mark.slow) | marks
+    return [pytest.param(name, marks=slow.get(name, ())) for name in sorted(names)]
 
 
 def frames(model: Interpolator) -> Tensor:
@@ -55,15 +56,14 @@ def test_motion_is_that_of_the_frame(name: str):
         assert 0 <= share.min() <= share.max() <= 1
 
 
-@pytest.mark.parametrize("name", named(set(SMALL)))
+@pytest.mark.parametrize("name", named(set(SMALL), dain=pytest.mark.exhaustive))
 def test_augmentation_suits_every_model(name: str):
     augmented(name, "swap")
 
 
-@pytest.mark.parametrize("mode", ["duo", "all"])
 @pytest.mark.parametrize("name", sorted(SMALL.keys() - SLOW))
-def test_more_augmentation_suits_every_quick_model(name: str, mode: str):
-    augmented(name, mode)
+def test_all_augmentation_suits_every_quick_model(name: str):
+    augmented(name, "all")
 
 
 def augmented(name: str, mode: str) -> None:

@@ -45,9 +45,9 @@ class PacketWriter(Writer):
         if pictures.codec == "vp9" and has_alpha(pictures.layout):  # its alpha is not in the packets themselves
             raise InputError("the alpha of vp9 cannot be joined from parts: prores, ffv1 and images keep it")
         self.notes = pictures.notes
+        self._container = av.open(BytesIO(), "w", format=CONTAINERS[ending][0])  # stays empty; nothing is left if it fails
         self._staged = Staged(path)
         self._file = self._staged.path.open("wb")
-        self._container = av.open(BytesIO(), "w", format=CONTAINERS[ending][0])  # stays empty
         try:
             self._encoder = Encoder(pictures, pictures.stream(self._container))
         except BaseException:
