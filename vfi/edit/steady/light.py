@@ -23,6 +23,9 @@ LONG_SIDE = 384
 CELLS = 16
 """Cells of the grid of gains along the longer side."""
 
+SMALLEST = 8
+"""Least side of a cell, in pixels of that picture."""
+
 GREY = 0.4
 """Mean to which pictures are scaled before motion is estimated, which assumes equal brightness."""
 
@@ -99,7 +102,7 @@ def view(frame: Frame) -> View:
 def grid_of(one: View) -> tuple[int, int]:
     """Height and width of the grid of gains."""
     height, width = one.rgb.shape[-2:]
-    cell = max(height, width, CELLS) / CELLS
+    cell = max(max(height, width) / CELLS, SMALLEST)
     return max(round(height / cell), 1), max(round(width / cell), 1)
 
 
