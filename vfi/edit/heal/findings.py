@@ -129,7 +129,7 @@ class Finding:
         if kind in ("drift", "pulse"):
             light = one.take("light", _each(frames, _light, "[red, green, blue]"))
         elif kind == "border":
-            light = one.take("light", or_none(_each(1, _light, "[red, green, blue]")), None) or ()
+            light = one.take("light", or_none(_each(1, _light, "[red, green, blue]")), None) or ()  # type: ignore[arg-type]
             speed = one.take("speed", _speed, 1.0)
         elif kind == "uneven":
             offsets = one.take("offsets", _each(frames, _offset, "a number of frames"))
