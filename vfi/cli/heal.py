@@ -43,15 +43,13 @@ from .shot_options import read_plan
 
 
 class _List(Action):
-    """``--list``: the plan is an output then, as the report is, and ``clip``, the argument for one, may be missing."""
+    """``--list``: the plan is an output then, as the report is."""
 
-    def __init__(self, option_strings: Sequence[str], dest: str, clip: Action, **kwargs: Any) -> None:
+    def __init__(self, option_strings: Sequence[str], dest: str, **kwargs: Any) -> None:
         super().__init__(option_strings, dest, nargs=0, **kwargs)
-        self.clip = clip
 
     def __call__(self, parser: ArgumentParser, namespace: Namespace, values: Any, option_string: str | None = None) -> None:
         namespace.list, namespace.writes = True, ("plan", "report")
-        self.clip.required = False
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -69,10 +67,11 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     clip = parser.add_argument(
         "output", metavar="OUT", type=Path, help="a video file, a folder for numbered images, or - for y4m; none with --list"
     )
+    clip.required = False  # `run` asks for it; nargs="?" would take it only directly after IN
     add_overwrite(parser, "output", "disagreement", "report")
     batch.add_options(parser)
     group = parser.add_argument_group("findings")
-    group.add_argument("--list", action=_List, clip=clip, default=False, help="list the findings, and make no clip")
+    group.add_argument("--list", action=_List, default=False, help="list the findings, and make no clip")
     group.add_argument(
         "--plan",
         metavar="FILE",
@@ -125,6 +124,8 @@ def page_name(text: str) -> Path:
 def run(args: Namespace) -> int:
     if args.list and args.output is not None:
         raise InputError("--list was given with an output: it makes no clip, drop one of the two")
+    if not args.list and args.output is None:
+        raise InputError("the following arguments are required: OUT")
     source = clip_source(args)
     if args.list:
         return _list(args)

@@ -16,7 +16,21 @@ import numpy as np
 
 from ...core import Frame
 from .outliers import AREA, LONGEST, OFF, Odd, oddity
-from .pictures import MOVES, UNTOLD, Picture, Place, apart, grey_of, light_of, new_flow, place_of, thumbnail, warped
+from .pictures import (
+    MOVES,
+    UNTOLD,
+    Picture,
+    Place,
+    apart,
+    grey_of,
+    light_of,
+    moved_by,
+    new_flow,
+    place_of,
+    rounded,
+    thumbnail,
+    warped,
+)
 
 WINDOW = LONGEST + 3
 """Thumbnails that are held."""
@@ -69,7 +83,7 @@ class _Small:
     def __init__(self, index: int, frame: Frame) -> None:
         self.index, self.time, self.cut = index, frame.time, frame.cut is not None
         self.fine = thumbnail(frame)
-        self.rgb = self.fine.round().astype(np.uint8)
+        self.rgb = rounded(self.fine)
         self.grey = grey_of(self.rgb)
         self.new = 0.0  # the share of the picture that the frame before, moved, does not explain
 
@@ -111,7 +125,7 @@ class _Look:
             facts["left"] = float(np.abs(here.rgb - moved * np.exp(np.float32(facts["gain"]))).mean())
             here.new = float((apart(here.rgb, moved) > OFF).mean())
             facts["width"] = float(np.abs(here.rgb.astype(np.int16) - before.rgb).mean())
-            facts["moved"], facts["moving"] = float(np.percentile(size, 90)), float((size > MOVES).mean())
+            facts["moved"], facts["moving"] = moved_by(back), float((size > MOVES).mean())
         if back is not None and place == -2:
             facts["place"] = place_of(back, self.flow.calc(here.grey, self.seen[-1].grey, None))
         red, green, blue = here.rgb.mean(axis=(0, 1)).tolist()

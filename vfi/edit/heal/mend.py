@@ -16,6 +16,7 @@ from typing import Literal, TypeAlias, get_args
 
 from ...clips.clip import Info
 from ...core import Across, Frame, InputError
+from ...parse import exact
 from ...timing.eased import Ease, Eased, bridged
 from ...timing.grids import Subdivide, Timing, Uniform
 from .findings import Finding, overlap
@@ -155,7 +156,7 @@ class Mending:
         for center, width, speed in self._bridges:
             place = (stamp - center) / width
             if abs(place) < 1:
-                late += Fraction(bridged(float(place), speed) - float(place)).limit_denominator(EXACT) * width
+                late += exact(bridged(float(place), speed) - float(place)).limit_denominator(EXACT) * width
         return late
 
     @cached_property
@@ -173,7 +174,7 @@ class Mending:
             for k, offset in enumerate(one.offsets, start=one.first):
                 place += (k not in gone) + (put.get(k, 0) if late else 0)
                 places[k] = place
-                late[k] = Fraction(offset).limit_denominator(EXACT) + place - (k - one.first)
+                late[k] = exact(offset).limit_denominator(EXACT) + place - (k - one.first)
             over = late[one.last] / max(places[one.last], 1) if places[one.last] != one.last - one.first else Fraction(0)
             found |= {k: late[k] - over * places[k] for k in late}  # the clip goes on at another pace
         return found

@@ -52,6 +52,12 @@ def thumbnail(frame: Frame) -> Picture:
     return found
 
 
+def rounded(picture: Picture) -> Picture:
+    """A thumbnail in whole codes, uint8."""
+    codes: Picture = picture.round().astype(np.uint8)
+    return codes
+
+
 def grey_of(rgb: Picture) -> Picture:
     """The luma of a colour picture, as BT.601 weighs it."""
     found: Picture = np.dot(rgb.astype(np.float32), (0.299, 0.587, 0.114)).round().astype(np.uint8)

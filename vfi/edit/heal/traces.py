@@ -16,7 +16,7 @@ from ...pixels.transfer import TRANSFERS, Transfer
 from ...pixels.uint8 import LUMA
 from ...pixels.view import view
 from .measures import Measures
-from .pictures import LONG_SIDE, SHORT_SIDE, Picture, grey_of, moved_by, new_flow, thumbnail
+from .pictures import LONG_SIDE, SHORT_SIDE, Picture, grey_of, moved_by, new_flow, rounded, thumbnail
 
 FILM = 32
 """The most pictures of a film; at least half as many, if the clip has that many frames."""
@@ -54,7 +54,7 @@ class Trace:
             del numbers[:]
         flow, before = new_flow(), None
         for frame in frames:
-            rgb = thumbnail(frame)
+            rgb = rounded(thumbnail(frame))
             grey = grey_of(rgb)
             moved = 0.0 if before is None else moved_by(flow.calc(grey, before, None))
             self._add(float(frame.time), rgb.mean(axis=(0, 1)).tolist(), moved, max(grey.shape))
