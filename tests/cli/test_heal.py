@@ -263,6 +263,17 @@ def test_frames_that_move_are_not_made_in_several_processes(tmp_path: Path, caps
     assert "cannot be combined with several processes" in capsys.readouterr().err
 
 
+def test_flicker_is_taken_out_in_the_same_pass(tmp_path: Path):
+    source = clip(tmp_path / "lit.mkv", lambda k, frame: (frame * (1.04 if k % 2 else 1.0)).clamp(0, 1))
+
+    def flicker(path: Path) -> float:
+        light = np.diff([float(picture.float().mean()) for picture in pictures(path)])
+        return float(np.abs(np.diff(light)).mean())
+
+    assert healed(source, tmp_path / "out.mkv", "--only", "flash", "--steady", 1) == 0
+    assert flicker(tmp_path / "out.mkv") < 0.4 * flicker(source)
+
+
 def test_a_report_is_written_beside_the_clip(flash: Path, tmp_path: Path):
     page = tmp_path / "report.html"
     assert healed(flash, tmp_path / "out.mkv", "--report", page, model="dis") == 0

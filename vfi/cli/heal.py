@@ -29,7 +29,9 @@ from ..edit.heal.mend import DURATIONS
 from ..edit.heal.observed import Observed
 from ..edit.heal.sheet import Names, page
 from ..edit.plan import Plan
+from ..edit.steady.steady import Steady, steady
 from ..model import load
+from ..motion.flow import BothWays
 from ..pages.markup import html
 from ..parse import quoted
 from . import batch
@@ -40,6 +42,7 @@ from .model_options import home_of
 from .output import BROKEN, INTERRUPTED, Settings, add_audio, add_options
 from .report import console_for_people
 from .shot_options import read_plan
+from .steady import share
 
 
 class _List(Action):
@@ -109,6 +112,13 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         help="drift: regrade the frames of a shot to the light of its first frame (the default), to its median, or to the "
         "light of a picture",
     )
+    group.add_argument(
+        "--steady",
+        type=argument(share),
+        default=0.0,
+        metavar="S",
+        help="also take this share of the flicker out of all frames, 0 to 1, as vfi steady does (0)",
+    )
     add_audio(parser)
     add_options(parser)
     parser.set_defaults(run=run)
@@ -143,13 +153,19 @@ def run(args: Namespace) -> int:
         plan = _asked(given, args)
         reader.notes.extend(notes_of(plan, given, args.even))
         asked = AS_IT_IS.timing(reader.info.rate)
-        decisions = {"command": "heal", "input": source, "plan": plan.to_json(), "audio": args.audio}
+        decisions = {
+            "command": "heal",
+            "input": source,
+            "plan": plan.to_json(),
+            "steady": args.steady,
+            "audio": args.audio,
+        }
         clip: Reader = reader
         if seen is not None:
             seen.planned(plan, mends=True)
             clip = Edited(reader.info, reader.notes, lambda: seen.before(reader))
         code = make_mended(
-            plan.applied(clip),
+            _steadied(plan.applied(clip), args.steady),
             plan.mending,
             asked,
             settings,
@@ -163,6 +179,13 @@ def run(args: Namespace) -> int:
             shown = Names(_name(args), made or "standard output", load.spec_of(settings.choice).name, __version__)
             report.filled(html(page(shown, plan, seen, reader.notes)).encode())
     return code
+
+
+def _steadied(clip: Edited, strength: float) -> Edited:
+    """The clip without this share of its flicker."""
+    if not strength:
+        return clip
+    return Edited(clip.info, clip.notes, lambda: steady(clip, BothWays(load.load("dis")), Steady(strength)))
 
 
 def _read(path: Path, asked: str | None, anchor: Anchor) -> Plan:
