@@ -431,9 +431,14 @@ class Score:
     missed: int = 0
 
     def add(self, found: Sequence[Finding], truth: Sequence[Finding], clean: Sequence[Finding]) -> None:
-        """Count the findings of a broken clip; what was found in it before does not count."""
+        """Count the findings of a broken clip; what was found in it before does not count, nor does that the clip is uneven
+        where frames are repeated or missing at a period: it is."""
         before = Counter(one.kind for one in clean)
+        many = Counter(one.kind for one in truth)
+        uneven = max(many["repeat"], many["missing"]) > 1
         for one in found:
+            if one.kind == "uneven" and uneven:
+                continue
             if any(is_right(one, other) for other in truth):
                 self.right += 1
             elif before[one.kind]:
