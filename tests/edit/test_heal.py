@@ -105,6 +105,11 @@ def test_what_is_broken_is_found_and_nothing_else(name: str):
     assert found(clip) == [wanted]
 
 
+def test_a_flash_in_a_still_clip_is_no_end_of_a_freeze():
+    still = [np.ones_like(CLEAN[0]) if k == 9 else CLEAN[0] for k in range(24)]
+    assert found(still) == [("flash", 9, 9, 1)]
+
+
 def test_what_is_lost_periodically_is_found_at_each_place():
     kept = [one for k, one in enumerate(CLEAN) if k not in (6, 13, 20)]
     assert found(kept) == [("missing", 6, 6, 1), ("missing", 12, 12, 1), ("missing", 18, 18, 1)]

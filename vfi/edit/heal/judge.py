@@ -31,7 +31,7 @@ def findings(seen: Measures) -> tuple[Finding, ...]:
     within = {k for one in light for k in range(one.first, one.last + 2)}
     plain = [replace(one, cut=False) if one.cut and one.index in within else one for one in frames]  # a fault begins no shot
     junk = ends(plain)
-    held = [one for one in repeats(plain) if within.isdisjoint(range(one.first, one.last + 1))]
+    held = [one for one in repeats(plain, within) if within.isdisjoint(range(one.first, one.last + 1))]
     odd = [one for one in seen.odd if one.kind != "corrupt"]
     unlike = _marked(len(frames), [*light, *junk, *odd])
     busy = [one or other for one, other in zip(unlike, _marked(len(frames), held), strict=True)]

@@ -7,7 +7,7 @@ of pictures.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from statistics import median
@@ -56,9 +56,10 @@ AROUND = 6
 """Steps that say what is usual."""
 
 
-def repeats(frames: Sequence[Measure]) -> list[Finding]:
-    """The repeats within shots, and the frozen frames at both ends of the clip."""
-    found = _frozen(frames)
+def repeats(frames: Sequence[Measure], faults: Collection[int] = ()) -> list[Finding]:
+    """The repeats within shots, and the frozen frames at both ends of the clip. The steps to the frames ``faults`` are no
+    motion: there is a flash, say, or the end of one."""
+    found = _frozen(frames, faults)
     taken = {len(frames), *(k for one in found for k in range(one.first, one.last + 1))}
     for begin, end in _shots(frames):
         runs = [run for run in _runs(frames[begin:end]) if run[0] not in taken and run[-1] + 1 not in taken]
@@ -129,20 +130,21 @@ def _even(runs: Sequence[Sequence[int]]) -> bool:
     return max(off) - min(off) < 1 + 1e-9 and abs(apart - 2) > ON_TWOS
 
 
-def _frozen(frames: Sequence[Measure]) -> list[Finding]:
+def _frozen(frames: Sequence[Measure], faults: Collection[int]) -> list[Finding]:
     """The frozen frames at the beginning and the end; of each hold, one frame stays."""
     found = []
     (_, first_end), (last_begin, _) = _shots(frames)[0], _shots(frames)[-1]
-    if (ahead := _held(frames[1:first_end])) and frames[ahead].time - frames[0].time < MEANT:
-        found.append(Finding("freeze", 0, ahead - 1, ahead, 0.9, "cut"))
-    behind = _held(frames[last_begin + 1 :][::-1])
-    if behind and frames[-1].time - frames[-1 - behind].time < MEANT:
-        found.append(Finding("freeze", len(frames) - behind, len(frames) - 1, behind, 0.9, "cut"))
+    ahead = _held([one for one in frames[1:first_end] if one.index not in faults])
+    if ahead is not None and frames[ahead - 1].time - frames[0].time < MEANT:
+        found.append(Finding("freeze", 0, ahead - 2, ahead - 1, 0.9, "cut"))
+    behind = _held([one for one in frames[last_begin + 1 :][::-1] if one.index not in faults])
+    if behind is not None and frames[-1].time - frames[behind].time < MEANT:
+        found.append(Finding("freeze", behind + 1, len(frames) - 1, len(frames) - 1 - behind, 0.9, "cut"))
     return found
 
 
-def _held(steps: Sequence[Measure]) -> int:
-    """How many of the first ``steps`` stand still, if motion begins at full speed thereafter; else 0."""
+def _held(steps: Sequence[Measure]) -> int | None:
+    """The number of the frame to which motion begins at full speed, if the ``steps`` before it stand still."""
     widest = max((one.width for one in steps[: FROZEN - 1]), default=0.0)
     for count in range(FROZEN, len(steps) // 2 + 1):
         widest = max(widest, steps[count - 1].width)
@@ -151,5 +153,5 @@ def _held(steps: Sequence[Measure]) -> int:
             continue
         moving = [one.width for one in steps[count : count + AROUND]]
         if begins.width >= SPEED * median(moving) and all(_repeats(one, begins) for one in steps[:count]):
-            return count
-    return 0
+            return begins.index
+    return None
