@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
+import torch
 from comfy_api.v0_0_2 import Input, io
 from torch import Tensor
 
-from ..vfi.clips.clip import Encoding, Reader
+from ..vfi.clips.clip import Edited, Encoding, Reader
 from ..vfi.edit.faults import AS_IT_IS, REPEATED, find_faults, left_alone, mean_light, notes_of, places, treated
 from ..vfi.edit.heal.drifts import Anchor
 from ..vfi.edit.heal.findings import KINDS, Finding
+from ..vfi.edit.heal.measures import Measures
 from ..vfi.edit.heal.mend import DURATIONS
+from ..vfi.edit.heal.observed import Observed
+from ..vfi.edit.heal.sheet import Names, page
 from ..vfi.edit.plan import Plan
+from ..vfi.pages.drawn import drawn
+from ..vfi.pixels.uint8 import floats
 from ..vfi.render.run import run
 from ..vfi.timing.grids import exact_rate
 from . import bridge, inputs
@@ -129,6 +136,32 @@ def found(clip: Reader, plan: Plan | None = None, anchor: Anchor = "first") -> P
     return find_faults(bridge.watched(clip, clip.info.frames or 0), clip.info.rate, plan=plan, anchor=anchor)
 
 
+def observed(clip: Reader, plan: Plan | None) -> tuple[Plan, Observed]:
+    """The ``plan`` of a clip, or that with its faults, and what a report shows of it."""
+    seen, measures = Observed(clip.info), Measures()
+    frames = seen.first(bridge.watched(clip, clip.info.frames or 0))
+    if plan is None:
+        plan = find_faults(frames, clip.info.rate, seen=measures)
+        seen.measured(measures)
+    else:
+        deque(seen.trace.take(frames), maxlen=0)
+    return plan, seen
+
+
+def sheet_output() -> io.Image.Output:
+    """`sheet_of` draws it."""
+    return io.Image.Output(
+        "sheet",
+        tooltip="The report as a picture: findings along the clip, curves of brightness, colour and motion, and frames before "
+        "and after.",
+    )
+
+
+def sheet_of(plan: Plan, seen: Observed) -> Tensor:
+    """The report [1,H,W,3] on a clip that was mended."""
+    return floats(torch.from_numpy(drawn(page(Names("clip", "mended clip"), plan, seen))))[None]
+
+
 class FindFaults(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -222,6 +255,7 @@ class HealClip(Node):
                 *inputs.image_outputs("The mended clip."),
                 io.Audio.Output("audio", tooltip="The sound that goes with it; unchanged if the duration is."),
                 report_output(),
+                sheet_output(),
             ],
         )
 
@@ -240,17 +274,19 @@ class HealClip(Node):
     ) -> io.NodeOutput:
         rate = exact_rate(source_fps)
         clip = bridge.clip_of(images, rate)
-        given = plan or found(clip)
+        given, seen = observed(clip, plan)
         asked_for = treated(given, **treatment_of(duration, repeats, even, kinds))
-        mended, asked = planned(clip, asked_for), timed(AS_IT_IS.timing(rate), asked_for)
+        seen.planned(asked_for, mends=True)
+        watched = Edited(clip.info, clip.notes, lambda: seen.before(clip))
+        mended, asked = planned(watched, asked_for), timed(AS_IT_IS.timing(rate), asked_for)
         count = asked.expected(mended.info.frames, mended.info.duration, "hold")
         bridge.room(count, images.shape[1:])
         ready = over(usual(model).ready(images.shape[1:3], bridge.unbound(images)), (mended.info.frames - 1) / rate)
-        made = run(mended, ready, asked.grid, tail="hold")
+        made = seen.after(run(mended, ready, asked.grid, tail="hold"))
         out, originals = bridge.collected(bridge.watched(made, count), images, count)
         heard = None if audio is None else mended_audio(audio, asked_for.mending)
         report = report_of(asked_for.findings, notes_of(asked_for, given, even))
-        return io.NodeOutput(out, float(rate), count, originals, heard, report)
+        return io.NodeOutput(out, float(rate), count, originals, heard, report, sheet_of(asked_for, seen))
 
 
 class HealVideo(Node):
@@ -270,7 +306,7 @@ class HealVideo(Node):
                 kinds_input(),
                 faults_plan_input(),
             ],
-            outputs=[*inputs.video_outputs("The mended video"), report_output()],
+            outputs=[*inputs.video_outputs("The mended video"), report_output(), sheet_output()],
         )
 
     @classmethod
@@ -287,11 +323,14 @@ class HealVideo(Node):
         model: Model | None = None,
     ) -> io.NodeOutput:
         clip = Clip.of(video)
-        given = plan or found(clip.reader)
+        reader = clip.reader
+        given, seen = observed(reader, plan)
         asked_for = treated(given, **treatment_of(duration, repeats, even, kinds))
-        rate = clip.reader.info.rate
-        with clip.planned(asked_for) as mended:
-            asked = timed(AS_IT_IS.timing(rate), asked_for)
-            result, count = make_video(usual(model), mended, asked, Encoding(codec, crf))
+        seen.planned(asked_for, mends=True)
+        watched = Clip(Edited(reader.info, reader.notes, lambda: seen.before(reader)), clip.sound, clip.extras)
+        with watched.planned(asked_for) as mended:
+            asked = timed(AS_IT_IS.timing(reader.info.rate), asked_for)
+            result, count = make_video(usual(model), mended, asked, Encoding(codec, crf), seen=seen.after)
         report = report_of(asked_for.findings, notes_of(asked_for, given, even))
-        return io.NodeOutput(result, float(rate or result.get_frame_rate()), count, report)
+        sheet = sheet_of(asked_for, seen)
+        return io.NodeOutput(result, float(reader.info.rate or result.get_frame_rate()), count, report, sheet)

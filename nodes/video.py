@@ -28,7 +28,7 @@ from ..vfi.edit.plan import Plan
 from ..vfi.parse import exact
 from ..vfi.pixels.transfer import UNTAGGED, Colour
 from ..vfi.render.convert import convert
-from ..vfi.render.pipeline import Task
+from ..vfi.render.pipeline import Task, Watch
 from ..vfi.render.splice import beside
 from ..vfi.timing.grids import Timing, exact_rate
 from ..vfi.timing.shutter import Shutter
@@ -129,11 +129,12 @@ def make_video(
     encoding: Encoding,
     shutter: Shutter | None = None,
     audio: Audio = "auto",
+    seen: Watch = iter,
 ) -> tuple[Input.Video, int]:
     """Make the frames that are ``asked`` for: a VIDEO in ComfyUI's temporary folder, and its number of frames.
 
     ``shutter`` adds motion blur. The reader, the model and the encoder each have a thread. Sound is copied if the speed is
-    kept, else time-stretched.
+    kept, else time-stretched. ``seen`` passes the frames on, each before it is written.
     """
     reader = clip.reader
     info = reader.info
@@ -149,7 +150,7 @@ def make_video(
         sound=clip.sound,
         audio=audio,
         extras=clip.extras,
-        watch=lambda frames: bridge.watched(frames, task.total or 0),
+        watch=lambda frames: bridge.watched(seen(frames), task.total or 0),
         each=bridge.heard,
     )
     for note in made.notes:

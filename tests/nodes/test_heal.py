@@ -65,7 +65,8 @@ def found(run, images: torch.Tensor, **asked) -> SimpleNamespace:
 def healed(run, model, images: torch.Tensor, **asked) -> SimpleNamespace:
     asked = {"source_fps": RATE, **asked}
     outputs = run("InbetweenHealClip", model=model, images=images, **asked)
-    return SimpleNamespace(**dict(zip(("images", "fps", "count", "originals", "audio", "report"), outputs, strict=True)))
+    names = ("images", "fps", "count", "originals", "audio", "report", "sheet")
+    return SimpleNamespace(**dict(zip(names, outputs, strict=True)))
 
 
 def test_a_flash_is_found_without_making_frames(run, flash, server):
@@ -88,6 +89,8 @@ def test_a_flash_is_remade_and_all_else_is_copied(run, linear, flash):
     assert made.originals[:, 0, 0].tolist() == [float(k not in (8, 9)) for k in range(20)]
     assert (made.fps, made.count, made.audio) == (RATE, 20, None)
     assert made.report.splitlines()[0].startswith("frames 8-9")
+    assert made.sheet.shape[2:] == (1120, 3)
+    assert 0 <= float(made.sheet.min()) < 0.3 < 0.9 < float(made.sheet.max()) <= 1
 
 
 def test_interpolate_mends_in_the_same_pass(run, linear, flash):
@@ -340,9 +343,11 @@ def seen(video) -> tuple[int, list[float]]:
 
 def test_a_video_is_mended_with_its_sound(run, linear, flash, from_file, tmp_path):
     video = from_file(str(clip(tmp_path / "in.mp4", flash)))
-    result, fps, count, report = run("InbetweenHealVideo", model=linear, video=video, crf=4)
+    result, fps, count, report, sheet = run("InbetweenHealVideo", model=linear, video=video, crf=4)
     assert (fps, count) == (RATE, 20)
     assert "flash" in report
+    assert sheet.shape[0] == 1
+    assert sheet.shape[2:] == (1120, 3)
     with av.open(result.get_stream_source()) as container:
         levels = [float(frame.to_ndarray(format="rgb24").mean()) for frame in container.decode(video=0)]
     assert max(levels) < 170
@@ -370,5 +375,5 @@ def test_sound_follows_frames_that_are_left_out(run, linear, from_file, tmp_path
 def test_a_video_without_sound_is_mended(run, linear, from_file, tmp_path):
     video = from_file(str(clip(tmp_path / "in.mp4", of(*range(20)), sounds=0)))
     plan = with_findings(run, of(*range(20)), {"kind": "junk", "first": 0, "last": 5})
-    result, _, count, _ = run("InbetweenHealVideo", model=linear, video=video, plan=plan)
+    result, _, count, *_ = run("InbetweenHealVideo", model=linear, video=video, plan=plan)
     assert (count, seen(result)) == (14, (14, []))

@@ -22,6 +22,9 @@ LONG_SIDE = 128
 SHORT_SIDE = 32
 """Least length of a side, which optical flow needs."""
 
+SOLID = 0.5
+"""Alpha from which a colour counts as it is."""
+
 TILE = 8
 """Side of the tiles in which pictures are compared."""
 
@@ -42,12 +45,16 @@ TELLING = 64
 
 
 def thumbnail(frame: Frame) -> Picture:
-    """The colours of a frame, averaged down to [h,w,3] float32, 0..255; what is transparent is black."""
+    """The colours of a frame, averaged down to [h,w,3] float32, 0..255, by their alpha; more transparent than half is darker,
+    down to black."""
     height, width = frame.rgb.shape[-2:]
     scale = min(LONG_SIDE / max(height, width), 1.0)
     size = max(round(height * scale), SHORT_SIDE), max(round(width * scale), SHORT_SIDE)
-    rgb = floats(frame.rgb) if frame.alpha is None else floats(frame.rgb) * floats(frame.alpha)
-    small = F.adaptive_avg_pool2d(rgb, size).nan_to_num().clamp(0, 1)
+    small = F.adaptive_avg_pool2d(floats(frame.rgb), size)
+    if frame.alpha is not None:
+        alpha = floats(frame.alpha)
+        small = F.adaptive_avg_pool2d(floats(frame.rgb) * alpha, size) / F.adaptive_avg_pool2d(alpha, size).clamp_min(SOLID)
+    small = small.nan_to_num().clamp(0, 1)
     found: Picture = (small.movedim(0, -1) * 255).cpu().contiguous().numpy()
     return found
 
