@@ -397,7 +397,8 @@ class _Sheet:
 def _amount(one: Finding) -> str:
     """How far a course is off, in words."""
     if one.offsets:
-        return f"up to {shown(max(map(abs, one.offsets)))} frames from its true time"
+        late = shown(max(map(abs, one.offsets)))
+        return f"up to {late} frame{'' if late == '1' else 's'} from its true time"
     if not one.light:
         return f"{shown(one.speed)} times as fast from there on" if one.speed != 1 else ""
     most = max((channel for light in one.light for channel in light), key=abs)
