@@ -234,7 +234,8 @@ def open_page(chromium: Any, address: str) -> Any:
     page.errors, page.let_pass = [], partial(let_pass, page)
     page.on("pageerror", lambda error: page.errors.append(str(error.stack)))
     page.goto(address, wait_until="commit")
-    page.wait_for_function("!!window.app?.graph && !!window.LiteGraph?.registered_node_types?.InbetweenTrackEditor")
+    ready = "!!window.app?.graph && !!window.LiteGraph?.registered_node_types?.InbetweenTrackEditor"
+    page.wait_for_function(ready, timeout=3 * MINUTE)  # the whole of ComfyUI's page is read and compiled
     page.let_pass(1500)
     page.keyboard.press("Escape")
     return page

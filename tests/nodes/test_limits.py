@@ -23,6 +23,7 @@ def usable(one: Any) -> Any:
         "INBETWEEN_DRAWN_TRACKS": "",
         "IMAGE": torch.zeros(1, 4, 4, 3),
         "MASK": torch.zeros(1, 4, 4),
+        "AUDIO": {"waveform": torch.zeros(1, 1, 8), "sample_rate": 8000},
         "TRACKS": {},
         CHOICE: None,
     }

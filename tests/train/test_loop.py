@@ -160,7 +160,7 @@ def test_a_recipe_is_read_and_what_it_does_not_know_is_said(tmp_path: Path):
     assert (read.seed, read.data.clips, read.data.size, read.data.motion.layers) == (2, ("a", "b"), 128, 1)
     assert read.schedule.rate == 1.0
     for text, message in (
-        ("speed = 2", 'has an unknown field "speed": it may have network, start, seed'),
+        ("speed = 2", 'has an unknown field "speed": it may have network, start, refine, seed'),
         ("[data]\nsize = 100", "size 100 was given: a multiple of 32"),
         ("[data]\nsize = 'big'", r"\[data\], has size = 'big': a whole number is needed"),
         ("[schedule]\nsteps = 0", "steps 0 was given"),
