@@ -105,6 +105,14 @@ def test_what_is_broken_is_found_and_nothing_else(name: str):
     assert found(clip) == [wanted]
 
 
+def test_a_flash_near_a_cut_that_is_not_marked_is_a_fault():
+    dim = [0.7 * one for one in pan(range(0, 16, 2), 5)]
+    seen = Measures()
+    frames = frames_of([*relit(np.ones_like, 12)[:20], *dim])
+    deque(seen.take(frames), maxlen=0)  # without a look for cuts
+    assert [(one.kind, one.first) for one in findings(seen) if one.kind == "flash"] == [("flash", 12)]
+
+
 def test_a_flash_in_a_still_clip_is_no_end_of_a_freeze():
     still = [np.ones_like(CLEAN[0]) if k == 9 else CLEAN[0] for k in range(24)]
     assert found(still) == [("flash", 9, 9, 1)]

@@ -33,6 +33,9 @@ DECAY = 0.7
 UNSTEADY = 0.06
 """Change of light of all channels, as a logarithm, that shows near a flash that the light flickers by itself."""
 
+OTHER = 5
+"""How many times as much of a picture as is usual must be unexplained for a change of light to be one of pictures."""
+
 ALONE = 8
 """Frames around a corrupt one that must not be odd, but for other faults: fast motion is odd again and again."""
 
@@ -106,7 +109,9 @@ def _gradual(frames: Sequence[Measure], one: Odd) -> bool:
     off = [abs(_light(frame) - _light(frames[one.last + 1])) for frame in frames[one.first : one.last + 1]]
     decays = len(off) > 1 and off[-1] < DECAY * off[0] and all(late < early for early, late in pairwise(off))
     near = [*frames[max(one.first - BURST, 1) : one.first], *frames[one.last + 2 : one.last + 2 + BURST]]
-    return before or after or decays or any(min(map(abs, other.gain)) > UNSTEADY for other in near if not other.cut)
+    unlike = OTHER * median([other.left for other in near] or [0.0])  # the picture changes too: a cut that nobody marked
+    lit = [other for other in near if not other.cut and other.left <= unlike]
+    return before or after or decays or any(min(map(abs, other.gain)) > UNSTEADY for other in lit)
 
 
 def _light(frame: Measure) -> float:
