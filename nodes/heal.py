@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any
@@ -139,12 +138,12 @@ def found(clip: Reader, plan: Plan | None = None, anchor: Anchor = "first") -> P
 def observed(clip: Reader, plan: Plan | None) -> tuple[Plan, Observed]:
     """The ``plan`` of a clip, or that with its faults, and what a report shows of it."""
     seen, measures = Observed(clip.info), Measures()
-    frames = seen.first(bridge.watched(clip, clip.info.frames or 0))
+    frames = bridge.watched(clip, clip.info.frames or 0)
     if plan is None:
-        plan = find_faults(frames, clip.info.rate, seen=measures)
+        plan = find_faults(seen.first(frames), clip.info.rate, seen=measures)
         seen.measured(measures)
     else:
-        deque(seen.trace.take(frames), maxlen=0)
+        seen.looked_through(frames)
     return plan, seen
 
 

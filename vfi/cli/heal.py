@@ -37,7 +37,7 @@ from ..parse import quoted
 from . import batch
 from .arguments import add_input, argument, clip_source, names
 from .files import add_overwrite
-from .mended import EVEN, looked_through, make_mended
+from .mended import EVEN, looked_through, looking, make_mended
 from .model_options import home_of
 from .output import BROKEN, INTERRUPTED, Settings, add_audio, add_options
 from .report import console_for_people
@@ -146,10 +146,12 @@ def run(args: Namespace) -> int:
     reader = source.open(home_of(settings.device))
     seen = None if args.report is None else Observed(reader.info)
     with _staged(args.report) as report:
-        given = None if args.plan is None else _read(args.plan, args.anchor, anchor)
-        if given is None or seen is not None:  # a plan holds nothing of what a report shows
-            found = looked_through(reader, anchor=anchor, observed=seen)
-            given = found if given is None else given
+        if args.plan is None:
+            given = looked_through(reader, anchor=anchor, observed=seen)
+        else:
+            given = _read(args.plan, args.anchor, anchor)
+            if seen is not None:  # a plan holds nothing of what a report shows
+                seen.looked_through(looking(reader))
         plan = _asked(given, args)
         reader.notes.extend(notes_of(plan, given, args.even))
         asked = AS_IT_IS.timing(reader.info.rate)

@@ -3,12 +3,12 @@ them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from ..clips.clip import Reader
 from ..clips.open import ClipSource
 from ..clips.video.sound import Audio
-from ..core import InputError
+from ..core import Frame, InputError
 from ..edit.faults import find_faults
 from ..edit.find import Finder
 from ..edit.heal.drifts import Anchor
@@ -28,6 +28,11 @@ EVEN = "show unevenly placed frames at their true times, and make the frames of 
 """What ``--even`` does."""
 
 
+def looking(reader: Reader) -> Iterator[Frame]:
+    """The frames of a clip, with progress shown, in a pass that makes none."""
+    return iter(tracked(reader, "looking at the clip", reader.info.frames, console_for_people()))
+
+
 def looked_through(
     reader: Reader,
     finder: Finder | None = None,
@@ -36,9 +41,8 @@ def looked_through(
     observed: Observed | None = None,
 ) -> Plan:
     """`find_faults` in a clip, in a pass of its own. What a report needs of it is ``observed``."""
-    frames = iter(tracked(reader, "looking at the clip", reader.info.frames, console_for_people()))
     seen = Measures()
-    shown = frames if observed is None else observed.first(frames)
+    shown = looking(reader) if observed is None else observed.first(looking(reader))
     plan = find_faults(shown, reader.info.rate, finder=finder, only=only, anchor=anchor, seen=seen)
     if observed is not None:
         observed.measured(seen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace, _ArgumentGroup
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,17 @@ from .progress import tracked
 from .report import console_for_people
 
 NO_EDIT = Edit()
+
+
+def add_edit(group: _ArgumentGroup) -> None:
+    """Declare ``--edit``."""
+    group.add_argument(
+        "--edit",
+        type=argument(Edit.parse),
+        default=NO_EDIT,
+        metavar="CUTS",
+        help='correct the cuts: "+24, -50" adds one before frame 24 and removes the one before 50; "24, 1.5s" lists all cuts',
+    )
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -38,13 +49,7 @@ def add_options(parser: ArgumentParser) -> None:
         help="up to 4 frames that are lighter or darker than those around them: keep them (the default), or remake them from "
         "the frames around them",
     )
-    group.add_argument(
-        "--edit",
-        type=argument(Edit.parse),
-        default=NO_EDIT,
-        metavar="CUTS",
-        help='correct the cuts: "+24, -50" adds one before frame 24 and removes the one before 50; "24, 1.5s" lists all cuts',
-    )
+    add_edit(group)
     group.add_argument(
         "--longest-hold",
         type=argument(whole),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..clips.clip import Edited, unbound
 from ..core import Frame, InputError
-from ..edit.find import Edit, Finder
+from ..edit.find import Finder
 from ..edit.steady.steady import Steady, steady
 from ..model.load import build
 from ..motion.flow import BothWays, check_motion
@@ -19,7 +19,7 @@ from . import batch
 from .arguments import add_input, add_output, argument, clip_source
 from .model_options import home_of
 from .output import Settings, add_audio, add_options, make_clip
-from .shot_options import NO_EDIT, read_plan
+from .shot_options import NO_EDIT, add_edit, read_plan
 
 ONLY_NEW = {"quality": "normal", "tta": "none", "shutter": None, "consensus": (), "disagreement": None}
 """Options for new frames, of which there are none, and what they are if not given."""
@@ -53,13 +53,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     group.add_argument("--no-texture", dest="texture", action="store_false", help="only make light even")
     cuts = parser.add_argument_group("cuts")
     cuts.add_argument("--plan", metavar="FILE", type=Path, help="take the cuts from a plan of vfi shots")
-    cuts.add_argument(
-        "--edit",
-        type=argument(Edit.parse),
-        default=NO_EDIT,
-        metavar="CUTS",
-        help='correct the cuts: "+24, -50" adds one before frame 24 and removes the one before 50; "24, 1.5s" lists all cuts',
-    )
+    add_edit(cuts)
     add_audio(parser)
     add_options(parser, motion=True)
     parser.set_defaults(run=run)

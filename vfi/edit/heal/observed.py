@@ -6,6 +6,7 @@ Memory does not grow with the clip but for its traces. Knows nothing of pages.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -36,6 +37,10 @@ class Observed:
         for frame in self.film.take(frames):
             self._side = thumbnail_side(frame)
             yield frame
+
+    def looked_through(self, frames: Iterable[Frame]) -> None:
+        """Look at all frames of the clip for the curves alone: what is wrong with it is known."""
+        deque(self.trace.take(self.first(frames)), maxlen=0)
 
     def measured(self, seen: Measures) -> None:
         """Take the traces from the measures of that look."""
