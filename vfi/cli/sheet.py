@@ -1,0 +1,261 @@
+"""``vfi sheet``: an exposure sheet and its cels in, the in-betweens that it asks for and the sheet with their numbers out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ..clips.clip import IMAGE_ENDINGS, Info, Staged, unbound
+from ..clips.images import WRITTEN, ImageEncoder
+from ..clips.standard import is_standard
+from ..core import InputError, Interpolator
+from ..model.devices import device_of
+from ..model.load import build
+from ..parse import shown
+from ..render.cels import Tweener
+from ..sheets.cels import Cels
+from ..sheets.notes import place
+from ..sheets.open import read_sheet
+from ..sheets.orders import Order, orders
+from ..sheets.sheet import Sheet
+from ..sheets.wanted import SPACINGS, Left, Wanted, wanted
+from . import model_options
+from .files import add_overwrite, same_file
+from .progress import MAKING, bar
+from .report import console_for_people
+
+NONE_MADE, SOME_LEFT = 1, 3
+"""Exit codes: nothing could be made, or not all that is asked for."""
+
+
+def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
+    """Declare ``sheet``."""
+    parser = subparsers.add_parser(
+        "sheet",
+        help="make the in-betweens that an animator's exposure sheet asks for",
+        description="Read an exposure sheet (XDTS or CSV) and the cels of its layers, make every in-between that it asks for "
+        "from the drawings around it, and write the new cels and the sheet with their numbers. Cels are called A/0001.png, "
+        "A0001.png, A_0001.png or A.0001.png, A being the layer.",
+    )
+    parser.add_argument("input", metavar="SHEET", type=Path, help="an exposure sheet: XDTS or CSV")
+    parser.add_argument("cels", metavar="CELS", type=Path, nargs="?", help="the folder of the cels; not needed with --list")
+    parser.add_argument(
+        "output", metavar="OUT", type=Path, nargs="?", help="the folder of the new cels and sheet; not needed with --list"
+    )
+    add_overwrite(parser, "output")
+    parser.add_argument("--list", action="store_true", help="print what the sheet asks for, and write nothing")
+    parser.add_argument(
+        "--spacing",
+        choices=SPACINGS,
+        default="ticks",
+        help="ticks: those between two drawings divide the way evenly (the default); frames: each lies where its frame lies in "
+        "time, so that a held drawing moves on sooner",
+    )
+    model_options.add_options(parser)
+    parser.add_argument("--json", action="store_true", help="print the result as JSON, on standard output")
+    parser.set_defaults(run=run)
+
+
+def run(args: Namespace) -> int:
+    console = console_for_people()
+    for path in filter(None, (args.cels, args.output)):
+        if is_standard(path):
+            raise InputError("- was given as a folder: cels and sheet lie in folders, give its name")
+    sheet = read_sheet(args.input)
+    for note in sheet.notes:
+        console.print(escape(f"note: {note}"))
+    asked, left = wanted(sheet, args.spacing)
+    if args.cels is None and not args.list:
+        raise InputError(
+            "no cels were given: name their folder and one for the output, or give --list to see what is asked for"
+        )
+    made: list[Order] = []
+    if args.cels is not None:
+        cels = Cels(args.cels, [layer.name for layer in sheet.layers], IMAGE_ENDINGS)
+        made, lacking = orders(sheet, asked, cels, tuple(WRITTEN))
+        left = sorted([*left, *lacking], key=lambda one: (one.layer, one.frame))
+    if args.list:
+        _list(sheet, asked, made, left, for_machines=args.json)
+        return 0
+    if args.output is None:
+        raise InputError("no output was given: name a folder for the new cels, or give --list to see what is asked for")
+    target = args.output / args.input.name
+    _check_targets(args, [target, *(args.output / order.file for order in made if not order.shows)], made)
+    made, failed = _Maker(args, sheet, console).made(made)
+    left = sorted([*left, *failed], key=lambda one: (one.layer, one.frame))
+    if made or not left:
+        args.output.mkdir(parents=True, exist_ok=True)
+        Staged(target).filled(sheet.entered({(order.wanted.layer, order.wanted.frame): order.drawing for order in made}))
+    _report(args, sheet, target, made, left, console)
+    return (SOME_LEFT if made else NONE_MADE) if left else 0
+
+
+def _check_targets(args: Namespace, targets: Sequence[Path], made: Sequence[Order]) -> None:
+    """Raises `InputError` if a file would be written that exists, unless that is allowed and it is no input."""
+    if args.output.exists() and not args.output.is_dir():
+        raise InputError(f"{args.output} is a file: the output must be a folder")
+    inputs = [args.input, *{cel.path for order in made for cel in (order.before, order.after)}]
+    for path in targets:
+        if not path.exists():
+            continue
+        if any(same_file(one, path) for one in inputs):
+            raise InputError(f"{path} is an input: give another folder for the output")
+        if not args.overwrite:
+            raise InputError(f"{path} exists already: give another folder, or --overwrite to replace it")
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """Makes the cels of orders."""
+
+    args: Namespace
+    sheet: Sheet
+    console: Console
+
+    def made(self, asked: Sequence[Order]) -> tuple[list[Order], list[Left]]:
+        """The orders whose cels exist in the end, and those that could not be made."""
+        todo = [order for order in asked if not order.shows]
+        pairs = groupby(sorted(todo, key=_pair), key=_pair)
+        device = device_of(self.args.device)
+        batch = (1 if device.type == "cpu" else 8) if self.args.batch is None else self.args.batch
+        tweener = Tweener(self._models(), batch)
+        failed: dict[Path, str] = {}
+        with bar(MAKING, len(todo), self.console) as at:
+            done = 0
+            for (_, before, after), group in pairs:
+                some = list(group)
+                try:
+                    self._make(tweener, before, after, some)
+                except InputError as error:
+                    failed |= {self.args.output / order.file: str(error) for order in some}
+                done += len(some)
+                at(done)
+        left = [
+            Left(order.wanted.layer, order.wanted.frame, order.drawing, failed[path])
+            for order in asked
+            if (path := self.args.output / order.file) in failed
+        ]
+        return [order for order in asked if self.args.output / order.file not in failed], left
+
+    def _make(self, tweener: Tweener, before: Path, after: Path, some: Sequence[Order]) -> None:
+        """Make and write the cels between two."""
+        steps = sorted({order.wanted.t for order in some})
+        info, frames = tweener.between(before, after, steps)
+        pictures = dict(zip(steps, frames, strict=True))
+        for order in some:
+            path = self.args.output / order.file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Staged(path).filled(ImageEncoder(path.suffix.lower(), info).encoded(pictures[order.wanted.t]))
+
+    def _models(self) -> Callable[[Info], Interpolator]:
+        """What gives the model for cels of a kind; each is loaded once."""
+        choice, device = model_options.choice_of(self.args), device_of(self.args.device)
+
+        @cache
+        def model(height: int, width: int, info: Info | None) -> Interpolator:
+            return build(choice, device, (height, width), None if info is None else unbound(info))
+
+        def model_of(info: Info) -> Interpolator:
+            return model(info.height, info.width, info if unbound(info) is not None else None)
+
+        return model_of
+
+
+def _pair(order: Order) -> tuple[int, Path, Path]:
+    return order.wanted.layer, order.before.path, order.after.path
+
+
+def _facts(sheet: Sheet, order: Order | Wanted) -> dict[str, Any]:
+    """An in-between for machines; frames are counted from 1."""
+    one = order.wanted if isinstance(order, Order) else order
+    facts = {
+        "layer": sheet.layers[one.layer].name,
+        "frame": one.frame + 1,
+        "frames": one.frames,
+        "before": one.before.drawing,
+        "after": one.after.drawing,
+        "t": str(one.t),
+        "reverse": one.reverse,
+        "drawing": (order.drawing if isinstance(order, Order) else one.drawing) or None,
+    }
+    return facts | ({"file": order.file.as_posix(), "new": not order.shows} if isinstance(order, Order) else {})
+
+
+def _left_facts(sheet: Sheet, left: Sequence[Left]) -> list[dict[str, Any]]:
+    return [
+        {
+            "layer": sheet.layers[one.layer].name,
+            "frame": one.frame + 1,
+            "drawing": one.drawing or None,
+            "reason": one.reason,
+        }
+        for one in left
+    ]
+
+
+def _left_lines(sheet: Sheet, left: Sequence[Left]) -> Iterator[str]:
+    for one in left:
+        drawing = f", drawing {shown(one.drawing)}" if one.drawing else ""
+        yield f"left: {place(sheet.layers[one.layer].name, one.frame)}{drawing}: {one.reason}"
+
+
+def _list(sheet: Sheet, asked: Sequence[Wanted], made: Sequence[Order], left: Sequence[Left], *, for_machines: bool) -> None:
+    """Print what a sheet asks for: as orders, as far as cels are known."""
+    ordered = {(order.wanted.layer, order.wanted.frame): order for order in made}
+    rows = [ordered.get((one.layer, one.frame), one) for one in asked]
+    if for_machines:
+        facts = {
+            "sheet": sheet.name,
+            "frames": sheet.frames,
+            "layers": [layer.name for layer in sheet.layers],
+            "wanted": [_facts(sheet, row) for row in rows],
+            "left": _left_facts(sheet, left),
+            "notes": list(sheet.notes),
+        }
+        sys.stdout.write(json.dumps(facts, indent=1) + "\n")
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("layer", "frame", "shown for", "between", "at", "drawing"):
+        table.add_column(heading, justify="left" if heading in ("layer", "between") else "right")
+    for row in rows:
+        one = row.wanted if isinstance(row, Order) else row
+        drawing = f"{row.drawing} (again)" if isinstance(row, Order) and row.shows else row.drawing or "new"
+        between = f"{shown(one.before.drawing)} and {shown(one.after.drawing)}"
+        told = (shown(sheet.layers[one.layer].name), str(one.frame + 1), str(one.frames), between, str(one.t), shown(drawing))
+        table.add_row(*map(escape, told))
+    if rows:
+        console.print(table)
+    for line in _left_lines(sheet, left):
+        console.print(line, markup=False)
+    if not rows and not left:
+        console.print("the sheet asks for no in-between")
+
+
+def _report(args: Namespace, sheet: Sheet, target: Path, made: Sequence[Order], left: Sequence[Left], console: Console) -> None:
+    for line in _left_lines(sheet, left):
+        console.print(escape(line))
+    new = sum(not order.shows for order in made)
+    if made:
+        console.print(escape(f"{target}: {new} new {'cel' if new == 1 else 'cels'}, {len(left)} left"))
+    else:
+        console.print(escape(f"{target}: not written, nothing could be made" if left else f"{target}: nothing to make"))
+    if args.json:
+        facts = {
+            "sheet": str(target) if made or not left else None,
+            "made": [_facts(sheet, order) for order in made],
+            "left": _left_facts(sheet, left),
+            "notes": list(sheet.notes),
+        }
+        sys.stdout.write(json.dumps(facts) + "\n")
