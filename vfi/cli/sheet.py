@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -19,7 +20,7 @@ from rich.table import Table
 from ..clips.clip import IMAGE_ENDINGS, Info, Staged, unbound
 from ..clips.images import WRITTEN, ImageEncoder
 from ..clips.standard import is_standard
-from ..core import InputError, Interpolator
+from ..core import Frame, InputError, Interpolator
 from ..model.devices import device_of
 from ..model.load import build
 from ..parse import shown
@@ -95,7 +96,7 @@ def run(args: Namespace) -> int:
     made, failed = _Maker(args, sheet, console).made(made)
     left = sorted([*left, *failed], key=lambda one: (one.layer, one.frame))
     if made or not left:
-        args.output.mkdir(parents=True, exist_ok=True)
+        _folder(args.output)
         Staged(target).filled(sheet.entered({(order.wanted.layer, order.wanted.frame): order.drawing for order in made}))
     _report(args, sheet, target, made, left, console)
     return (SOME_LEFT if made else NONE_MADE) if left else 0
@@ -135,10 +136,13 @@ class _Maker:
             done = 0
             for (_, before, after), group in pairs:
                 some = list(group)
+                steps = sorted({order.wanted.t for order in some})
                 try:
-                    self._make(tweener, before, after, some)
+                    info, frames = tweener.between(before, after, steps)
                 except InputError as error:
                     failed |= {self.args.output / order.file: str(error) for order in some}
+                else:
+                    self._write(some, info, dict(zip(steps, frames, strict=True)))
                 done += len(some)
                 at(done)
         left = [
@@ -148,14 +152,11 @@ class _Maker:
         ]
         return [order for order in asked if self.args.output / order.file not in failed], left
 
-    def _make(self, tweener: Tweener, before: Path, after: Path, some: Sequence[Order]) -> None:
-        """Make and write the cels between two."""
-        steps = sorted({order.wanted.t for order in some})
-        info, frames = tweener.between(before, after, steps)
-        pictures = dict(zip(steps, frames, strict=True))
+    def _write(self, some: Sequence[Order], info: Info, pictures: Mapping[Fraction, Frame]) -> None:
+        """Write the cels of orders, whose ``pictures`` are known by their times. Raises `InputError`."""
         for order in some:
             path = self.args.output / order.file
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _folder(path.parent)
             Staged(path).filled(ImageEncoder(path.suffix.lower(), info).encoded(pictures[order.wanted.t]))
 
     def _models(self) -> Callable[[Info], Interpolator]:
@@ -170,6 +171,14 @@ class _Maker:
             return model(info.height, info.width, info if unbound(info) is not None else None)
 
         return model_of
+
+
+def _folder(path: Path) -> None:
+    """Make a folder. Raises `InputError`."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path} cannot be made: {error.strerror}; the output must be a folder") from error
 
 
 def _pair(order: Order) -> tuple[int, Path, Path]:

@@ -50,4 +50,7 @@ class Tweener:
 @lru_cache(maxsize=2)
 def _read(path: Path) -> tuple[Frame, Info]:
     """A cel; the last two are kept, since a cel often ends one movement and begins the next."""
-    return read_described(path)
+    try:
+        return read_described(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error

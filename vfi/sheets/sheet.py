@@ -52,12 +52,12 @@ class Layer:
         """What the layer shows in a sheet of ``frames`` frames; a drawing that is entered again and again is one exposure."""
         shown: list[Entry] = []
         for entry in self.entries:
-            last = shown[-1] if shown else None
             named = entry.drawing or entry.mark == "empty"
-            again = last is not None and named and (entry.mark, entry.drawing) == (last.mark, last.drawing)
+            again = named and any((entry.mark, entry.drawing) == (one.mark, one.drawing) for one in shown[-1:])
             if entry.mark != "hold" and not again:
                 shown.append(entry)
-        ends = [*(entry.frame for entry in shown[1:]), max(frames, shown[-1].frame + 1 if shown else 0)]
+        last = [max(frames, entry.frame + 1) for entry in shown[-1:]]
+        ends = [*(entry.frame for entry in shown[1:]), *last]
         return [Exposure(entry, entry.frame, end) for entry, end in zip(shown, ends, strict=True)]
 
 

@@ -5,7 +5,7 @@ Owns the spacing of ticks. Knows nothing of cels or file formats.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, TypeAlias, get_args
@@ -50,8 +50,7 @@ def wanted(sheet: Sheet, spacing: Spacing = "ticks") -> tuple[list[Wanted], list
 
     A tick that the sheet never shows, since it lies outside, is not asked for; it still takes its share of the way.
     """
-    asked: list[Wanted] = []
-    left: list[Left] = []
+    found: list[Wanted | Left] = []
     for index, layer in enumerate(sheet.layers):
         ticks: list[Exposure] = []
         before: Exposure | None = None
@@ -60,11 +59,10 @@ def wanted(sheet: Sheet, spacing: Spacing = "ticks") -> tuple[list[Wanted], list
                 ticks.append(exposure)
                 continue
             after = exposure if exposure.entry.mark == "drawing" else None
-            _between(index, before, after, ticks, spacing, asked, left)
+            found += _between(index, before, after, ticks, sheet.frames, spacing)
             before, ticks = after, []
-        _between(index, before, None, ticks, spacing, asked, left)
-    asked = [one for one in asked if one.frame + one.frames > 0 and one.frame < sheet.frames]
-    return asked, [one for one in left if one.frame < sheet.frames]
+        found += _between(index, before, None, ticks, sheet.frames, spacing)
+    return [one for one in found if isinstance(one, Wanted)], [one for one in found if isinstance(one, Left)]
 
 
 def _between(
@@ -72,19 +70,21 @@ def _between(
     before: Exposure | None,
     after: Exposure | None,
     ticks: Sequence[Exposure],
+    frames: int,
     spacing: Spacing,
-    asked: list[Wanted],
-    left: list[Left],
-) -> None:
-    """Add the ticks between two drawings to those that are asked for, or to those that are left if one drawing is missing."""
+) -> Iterator[Wanted | Left]:
+    """The ticks between two drawings that a sheet of ``frames`` frames shows; they are left if one drawing is missing."""
     for count, tick in enumerate(ticks, start=1):
-        drawing = tick.entry.drawing
+        entry = tick.entry
+        if tick.end <= 0 or tick.start >= frames:
+            continue
         if before is None or after is None:
             lacks = "before it" if before is None else "after it"
-            left.append(Left(layer, tick.start, drawing, f"no drawing stands {lacks}: an in-between needs one on each side"))
+            reason = f"no drawing stands {lacks}: an in-between needs one on each side"
+            yield Left(layer, tick.start, entry.drawing, reason)
             continue
         t = Fraction(count, len(ticks) + 1)
         if spacing == "frames":
             t = Fraction(tick.start - before.start, after.start - before.start)
-        reverse = tick.entry.mark == "reverse"
-        asked.append(Wanted(layer, tick.start, tick.end - tick.start, drawing, before.entry, after.entry, t, reverse=reverse))
+        shown, reverse = tick.end - tick.start, entry.mark == "reverse"
+        yield Wanted(layer, tick.start, shown, entry.drawing, before.entry, after.entry, t, reverse=reverse)

@@ -26,6 +26,9 @@ SYMBOLS: dict[str, Mark] = {
     "SYMBOL_TICK_1": "tick",
     "SYMBOL_TICK_2": "reverse",
 }
+FIRST_COUNTS: tuple[Mark, ...] = ("tick", "reverse", "drawing", "empty")
+"""Of several values of one entry, the first of these tells what it is."""
+
 OPTIONS = ("OPTION_KEYFRAME", "OPTION_REFERENCEFRAME")
 FURTHEST = 10**9
 """Frames and tracks are counted to here, forwards and back."""
@@ -157,7 +160,7 @@ class _Reader:
             self.notes.add(layer, frame, f"{len(drawings)} drawings are entered: the first counts")
         if drawings:
             marks.append("drawing")
-        mark = next((mark for mark in ("tick", "reverse", "drawing", "empty") if mark in marks), "hold")
+        mark: Mark = next((one for one in FIRST_COUNTS if one in marks), "hold")
         drawing = drawings[0] if drawings else ""
         return Entry(frame, mark, drawing, "OPTION_KEYFRAME" in options, "OPTION_REFERENCEFRAME" in options)
 
@@ -167,25 +170,33 @@ class _Reader:
 
     def _all(self, value: Value, name: str) -> list[Value]:
         """A field that is a list; empty if it is missing. Raises `InputError`."""
-        if value.kind != "object":
-            raise self._wrong(value, "a value", "an object, {...}")
-        found = value.get(name)
+        found = self._inside(value).get(name)
         if found is not None and found.kind != "array":
-            raise self._wrong(found, name, "a list, [...]")
+            raise self._wrong(found, f"{name} is {_told(found)}", "a list, [...]")
         return [] if found is None else found.items
 
     def _whole(self, value: Value, name: str) -> int:
         """A field that is a whole number. Raises `InputError`."""
-        if value.kind != "object":
-            raise self._wrong(value, "a value", "an object, {...}")
+        found = self._inside(value).members.get(name)
+        if found is None:
+            raise self._wrong(value, f"{name} is missing", "a whole number")
         number = value.number(name)
         if number is None or not number.is_integer() or abs(number) > FURTHEST:
-            raise self._wrong(value.members.get(name, value), name, "a whole number")
+            raise self._wrong(found, f"{name} is {_told(found)}", "a whole number")
         return int(number)
 
-    def _wrong(self, value: Value, name: str, allowed: str) -> InputError:
-        what = value.text[:40] or f"an {value.kind}"
-        return InputError(f"{self.what}, line {self.json.line(value)}: {name} is missing or {what}: it must be {allowed}")
+    def _inside(self, value: Value) -> Value:
+        """An object. Raises `InputError` if the value is none."""
+        if value.kind != "object":
+            raise self._wrong(value, f"there is {_told(value)}", "an object, {...}")
+        return value
+
+    def _wrong(self, value: Value, what: str, allowed: str) -> InputError:
+        return InputError(f"{self.what}, line {self.json.line(value)}: {what}: it must be {allowed}")
+
+
+def _told(value: Value) -> str:
+    return shown(value.text[:40]) if value.text else f"an {value.kind}"
 
 
 def _text(value: Value) -> str:
