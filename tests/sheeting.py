@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from footage import png
+
+from tests.footage import png
 
 FIRST = "exchangeDigitalTimeSheet Save Data"
 SYMBOLS = {"x": "SYMBOL_NULL_CELL", "-": "SYMBOL_HYPHEN", "o": "SYMBOL_TICK_1", "*": "SYMBOL_TICK_2"}

@@ -76,7 +76,13 @@ def test_layers_are_apart_and_reverse_ticks_are_told():
 def test_a_numbered_tick_keeps_its_number():
     numbered = {"id": 0, "values": ["2", "SYMBOL_TICK_1"]}
     (one,), _ = wanted(sheet({0: "1", 2: numbered, 4: "3"}))
-    assert one.drawing == "2"
+    assert (one.drawing, one.places) == ("2", [(0, 2)])
+
+
+def test_a_numbered_tick_that_is_entered_in_every_frame_is_one_in_between():
+    numbered = {"id": 0, "values": ["2", "SYMBOL_TICK_1"]}
+    (one,), _ = wanted(sheet({0: "1", 2: numbered, 3: numbered, 4: "3"}))
+    assert (one.frame, one.frames, one.t, one.places) == (2, 2, F(1, 2), [(0, 2), (0, 3)])
 
 
 def test_an_empty_layer_asks_for_nothing():

@@ -26,7 +26,7 @@ from ..model.load import build
 from ..parse import shown
 from ..render.cels import Tweener
 from ..sheets.cels import Cels
-from ..sheets.notes import place
+from ..sheets.notes import place as in_words
 from ..sheets.open import read_sheet
 from ..sheets.orders import Order, orders
 from ..sheets.sheet import Sheet
@@ -97,7 +97,7 @@ def run(args: Namespace) -> int:
     left = sorted([*left, *failed], key=lambda one: (one.layer, one.frame))
     if made or not left:
         _folder(args.output)
-        Staged(target).filled(sheet.entered({(order.wanted.layer, order.wanted.frame): order.drawing for order in made}))
+        Staged(target).filled(sheet.entered({place: order.drawing for order in made for place in order.wanted.places}))
     _report(args, sheet, target, made, left, console)
     return (SOME_LEFT if made else NONE_MADE) if left else 0
 
@@ -216,7 +216,7 @@ def _left_facts(sheet: Sheet, left: Sequence[Left]) -> list[dict[str, Any]]:
 def _left_lines(sheet: Sheet, left: Sequence[Left]) -> Iterator[str]:
     for one in left:
         drawing = f", drawing {shown(one.drawing)}" if one.drawing else ""
-        yield f"left: {place(sheet.layers[one.layer].name, one.frame)}{drawing}: {one.reason}"
+        yield f"left: {in_words(sheet.layers[one.layer].name, one.frame)}{drawing}: {one.reason}"
 
 
 def _list(sheet: Sheet, asked: Sequence[Wanted], made: Sequence[Order], left: Sequence[Left], *, for_machines: bool) -> None:

@@ -34,11 +34,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Exposure:
-    """An entry with all frames that show it, from ``start`` to before ``end``; never a hold."""
+    """An entry with all frames that show it, from ``start`` to before ``end``; never a hold.
+
+    ``again`` are the frames at which the same is entered once more.
+    """
 
     entry: Entry
     start: int
     end: int
+    again: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,15 +54,19 @@ class Layer:
 
     def exposures(self, frames: int) -> list[Exposure]:
         """What the layer shows in a sheet of ``frames`` frames; a drawing that is entered again and again is one exposure."""
-        shown: list[Entry] = []
+        shown: list[list[Entry]] = []
         for entry in self.entries:
             named = entry.drawing or entry.mark == "empty"
-            again = named and any((entry.mark, entry.drawing) == (one.mark, one.drawing) for one in shown[-1:])
-            if entry.mark != "hold" and not again:
-                shown.append(entry)
-        last = [max(frames, entry.frame + 1) for entry in shown[-1:]]
-        ends = [*(entry.frame for entry in shown[1:]), *last]
-        return [Exposure(entry, entry.frame, end) for entry, end in zip(shown, ends, strict=True)]
+            if named and any((entry.mark, entry.drawing) == (run[0].mark, run[0].drawing) for run in shown[-1:]):
+                shown[-1].append(entry)
+            elif entry.mark != "hold":
+                shown.append([entry])
+        last = [max(frames, run[-1].frame + 1) for run in shown[-1:]]
+        ends = [*(run[0].frame for run in shown[1:]), *last]
+        return [
+            Exposure(run[0], run[0].frame, end, tuple(entry.frame for entry in run[1:]))
+            for run, end in zip(shown, ends, strict=True)
+        ]
 
 
 @dataclass(frozen=True)

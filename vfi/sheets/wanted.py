@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, TypeAlias, get_args
 
-from .sheet import Entry, Exposure, Sheet
+from .sheet import Entry, Exposure, Place, Sheet
 
 Spacing: TypeAlias = Literal["ticks", "frames"]
 SPACINGS: tuple[Spacing, ...] = get_args(Spacing)
@@ -22,7 +22,8 @@ class Wanted:
     """An in-between that is shown from ``frame`` for ``frames`` frames, in the layer of index ``layer``.
 
     It lies at ``t``, in (0, 1), between the drawings ``before`` and ``after``. ``drawing`` is the number that the sheet gives
-    it, or nothing. ``reverse``: it is meant to show the in-between of the same two drawings in the other order again.
+    it, or nothing. ``reverse``: it is meant to show the in-between of the same two drawings in the other order again. ``again``
+    are the frames at which its number is entered once more.
     """
 
     layer: int
@@ -33,6 +34,12 @@ class Wanted:
     after: Entry
     t: Fraction
     reverse: bool = False
+    again: tuple[int, ...] = ()
+
+    @property
+    def places(self) -> list[Place]:
+        """Where it is entered in the sheet."""
+        return [(self.layer, frame) for frame in (self.frame, *self.again)]
 
 
 @dataclass(frozen=True)
@@ -87,4 +94,4 @@ def _between(
         if spacing == "frames":
             t = Fraction(tick.start - before.start, after.start - before.start)
         shown, reverse = tick.end - tick.start, entry.mark == "reverse"
-        yield Wanted(layer, tick.start, shown, entry.drawing, before.entry, after.entry, t, reverse=reverse)
+        yield Wanted(layer, tick.start, shown, entry.drawing, before.entry, after.entry, t, reverse, tick.again)
