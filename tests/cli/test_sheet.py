@@ -154,6 +154,20 @@ def test_a_way_back_shows_the_cels_of_the_way_there(cut: Path):
     assert len(list((cut / "out/A").iterdir())) == 2
 
 
+def test_drawings_that_are_numbered_but_missing_are_made_if_asked(cut: Path, capsys: pytest.CaptureFixture[str]):
+    key = {"id": 0, "values": ["9"], "options": ["OPTION_KEYFRAME"]}
+    data = xdts({"A": {0: "1", 2: "2", 4: "3", 6: "5", 7: "3", 8: "1", 9: key, 10: "1"}})
+    (cut / "cut.xdts").write_bytes(data)
+    assert vfi(cut / "cut.xdts", cut / "cels", "--list", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["wanted"] == []
+    assert vfi(cut / "cut.xdts", cut / "cels", cut / "out", "--missing") == 0
+    assert (cut / "out/cut.xdts").read_bytes() == data
+    found = {path.name: shades(path)[0] for path in (cut / "out/A").iterdir()}
+    assert found == {"0002.png": pytest.approx(200 / 3, abs=0.51), "0003.png": pytest.approx(400 / 3, abs=0.51)}
+    assert vfi(cut / "cut.xdts", "--list", "--missing") == 2
+    assert "no cels were given: --missing looks for them, name their folder" in capsys.readouterr().err
+
+
 def test_what_cannot_be_made_is_said_with_its_place_and_the_rest_is_made(cut: Path, capsys: pytest.CaptureFixture[str]):
     (cut / "cels/A/0005.png").unlink()
     cel(cut / "cels/B_002.png", 50, alpha=False, size=(20, 7))

@@ -28,7 +28,7 @@ from ..render.cels import Tweener
 from ..sheets.cels import Cels
 from ..sheets.notes import place as in_words
 from ..sheets.open import read_sheet
-from ..sheets.orders import Order, orders
+from ..sheets.orders import Order, orders, undrawn
 from ..sheets.sheet import Sheet
 from ..sheets.wanted import SPACINGS, Left, Wanted, wanted
 from . import model_options
@@ -61,7 +61,12 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         choices=SPACINGS,
         default="ticks",
         help="ticks: those between two drawings divide the way evenly (the default); frames: each lies where its frame lies in "
-        "time, so that a held drawing moves on sooner",
+        "time, holds included",
+    )
+    parser.add_argument(
+        "--missing",
+        action="store_true",
+        help="also make the drawings that the sheet numbers and CELS lacks, except those that it marks as keys",
     )
     model_options.add_options(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON, on standard output")
@@ -76,14 +81,13 @@ def run(args: Namespace) -> int:
     sheet = read_sheet(args.input)
     for note in sheet.notes:
         console.print(escape(f"note: {note}"))
-    asked, left = wanted(sheet, args.spacing)
-    if args.cels is None and not args.list:
-        raise InputError(
-            "no cels were given: name their folder and one for the output, or give --list to see what is asked for"
-        )
+    if args.cels is None and not (args.list and not args.missing):
+        both = "name their folder and one for the output, or give --list to see what is asked for"
+        raise InputError(f"no cels were given: {'--missing looks for them, name their folder' if args.list else both}")
+    cels = None if args.cels is None else Cels(args.cels, [layer.name for layer in sheet.layers], IMAGE_ENDINGS)
+    asked, left = wanted(sheet if cels is None or not args.missing else undrawn(sheet, cels), args.spacing)
     made: list[Order] = []
-    if args.cels is not None:
-        cels = Cels(args.cels, [layer.name for layer in sheet.layers], IMAGE_ENDINGS)
+    if cels is not None:
         made, lacking = orders(sheet, asked, cels, tuple(WRITTEN))
         left = sorted([*left, *lacking], key=lambda one: (one.layer, one.frame))
     if args.list:
@@ -93,7 +97,7 @@ def run(args: Namespace) -> int:
         raise InputError("no output was given: name a folder for the new cels, or give --list to see what is asked for")
     target = args.output / args.input.name
     _check_targets(args, [target, *(args.output / order.file for order in made if not order.shows)], made)
-    made, failed = _Maker(args, sheet, console).made(made)
+    made, failed = _Maker(args, console).made(made)
     left = sorted([*left, *failed], key=lambda one: (one.layer, one.frame))
     if made or not left:
         _folder(args.output)
@@ -121,7 +125,6 @@ class _Maker:
     """Makes the cels of orders."""
 
     args: Namespace
-    sheet: Sheet
     console: Console
 
     def made(self, asked: Sequence[Order]) -> tuple[list[Order], list[Left]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import count
 from pathlib import PurePath
@@ -15,7 +15,7 @@ from pathlib import PurePath
 from ..core import InputError
 from ..parse import shown
 from .cels import Cel, Cels, number_of
-from .sheet import Layer, Sheet
+from .sheet import Entry, Layer, Sheet
 from .wanted import Left, Wanted
 
 
@@ -32,6 +32,29 @@ class Order:
     after: Cel
     file: PurePath
     shows: bool = False
+
+
+def undrawn(sheet: Sheet, cels: Cels) -> Sheet:
+    """The sheet with a numbered tick for each drawing that has no cel and is not marked as a key."""
+
+    def lacks(layer: Layer, entry: Entry) -> bool:
+        if entry.mark != "drawing" or entry.key:
+            return False
+        try:
+            return cels.find(layer.name, entry.drawing) is None
+        except InputError:  # what has no number or several cels is told where it is used
+            return False
+
+    return replace(
+        sheet,
+        layers=[
+            replace(
+                layer,
+                entries=tuple(replace(entry, mark="tick") if lacks(layer, entry) else entry for entry in layer.entries),
+            )
+            for layer in sheet.layers
+        ],
+    )
 
 
 def orders(sheet: Sheet, wanted: Sequence[Wanted], cels: Cels, writable: Sequence[str]) -> tuple[list[Order], list[Left]]:

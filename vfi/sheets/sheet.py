@@ -90,4 +90,7 @@ class Sheet(ABC):
 
     @abstractmethod
     def entered(self, drawings: Mapping[Place, str]) -> bytes:
-        """The file with ``drawings`` entered in place of ticks; byte for byte as it was read if there are none."""
+        """The file with ``drawings`` entered in place of ticks; byte for byte as it was read if there are none.
+
+        An entry without a tick stays as it is.
+        """

@@ -48,18 +48,20 @@ class Cell:
 
 @dataclass(frozen=True)
 class TableSheet(Sheet):
-    """A sheet in CSV: ``data`` is its file; ``cells`` are those of the layers' entries."""
+    """A sheet in CSV: ``data`` is its file; ``ticks`` are the cells with ticks."""
 
     data: bytes
     text: Text
-    cells: Mapping[Place, Cell]
+    ticks: Mapping[Place, Cell]
 
     def entered(self, drawings: Mapping[Place, str]) -> bytes:
         if not drawings:
             return self.data
         edits: list[Edit] = []
         for place, drawing in drawings.items():
-            cell = self.cells[place]
+            cell = self.ticks.get(place)
+            if cell is None:
+                continue
             plain = drawing.isalnum() and not self.text.text.startswith('"', cell.begin)
             doubled = drawing.replace('"', '""')
             edits.append((cell.begin, cell.end, drawing if plain else f'"{doubled}"'))
@@ -80,7 +82,7 @@ def read_table(data: bytes, what: str) -> TableSheet:
     notes = Notes()
     layers: list[Layer] = []
     columns: list[Column] = []
-    cells: dict[Place, Cell] = {}
+    ticks: dict[Place, Cell] = {}
     for column in range(1, len(names)):
         found = [(frame, row[column]) for frame, row in zip(frames, rows, strict=True) if column < len(row)]
         filled = [(frame, cell) for frame, cell in found if cell.text.strip()]
@@ -90,9 +92,11 @@ def read_table(data: bytes, what: str) -> TableSheet:
             columns.append(Column(kind, name or groups[column], tuple((frame, cell.text) for frame, cell in filled)))
         elif name or filled:
             name = name or f"column {column + 1}"
-            cells |= {(len(layers), frame): cell for frame, cell in filled}
-            layers.append(Layer(name, tuple(_entry(name, frame, cell.text.strip(), notes) for frame, cell in filled)))
-    return TableSheet("", frames[-1] + 1, layers, columns, notes.told(), data, text, cells)
+            entries = [_entry(name, frame, cell.text.strip(), notes) for frame, cell in filled]
+            marked = zip(entries, filled, strict=True)
+            ticks |= {(len(layers), frame): cell for entry, (frame, cell) in marked if entry.mark in ("tick", "reverse")}
+            layers.append(Layer(name, tuple(entries)))
+    return TableSheet("", frames[-1] + 1, layers, columns, notes.told(), data, text, ticks)
 
 
 def _frames(rows: Sequence[list[Cell]], what: str) -> tuple[list[int], list[list[Cell]]]:
