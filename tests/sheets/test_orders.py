@@ -119,6 +119,32 @@ def test_layers_whose_names_begin_alike_are_told_apart(tmp_path: Path):
     assert [order.file.name for order in made] == ["A0002.png", "A10002.png"]
 
 
+def test_numbers_within_the_folder_of_a_layer_that_is_called_by_one(tmp_path: Path):
+    made, left = ordered(tmp_path, "1/11.png", "1/13.png", "1/14a.png", **{"1": {0: "11", 1: "o", 2: "13", 3: "o", 4: "14a"}})
+    assert not left
+    assert [order.file.as_posix() for order in made] == ["1/12.png", "1/15.png"]
+
+
+def test_other_files_are_no_cels(tmp_path: Path):
+    others = (
+        "A.png",
+        "A_.png",
+        "B1.png",
+        "A1.txt",
+        ".A2.png",
+        "A3/1.png",
+        "A1x2.png",
+        "A0000000001.png",
+        "A1ab.png",
+        "A4.png/x",
+    )
+    cels = Cels(folder(tmp_path, *others, "背景2b.png"), ["A", "背景"], READ)
+    assert cels.numbers("A") == set()
+    found = cels.find("背景", "2B")
+    assert found is not None
+    assert found.path.name == "背景2b.png"
+
+
 def test_two_layers_never_get_one_file(tmp_path: Path):
     both = {"A": {0: "11", 1: "o", 2: "13"}, "A1": {0: "1", 1: "o", 2: "3"}}
     names = ("A/A11.png", "A/A13.png", "A11.png", "A13.png")

@@ -7,14 +7,16 @@ Knows nothing of what the files hold.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from ..core import InputError
 from ..parse import shown
 
-_NUMBERED = re.compile(r"[ ._-]?([0-9]{1,9})([A-Za-z]?)")
+SEPARATORS = (" ", ".", "_", "-")
+"""One of these may stand between a layer's name and the number."""
+
 _DRAWING = re.compile(r"([^0-9]{0,100})([0-9]{1,9})([A-Za-z]?)")
 
 
@@ -61,25 +63,26 @@ class Cels:
         if not folder.is_dir():
             raise InputError(f"{folder} is not a folder" if folder.exists() else f"{folder} does not exist")
         self.folder = folder
-        names = sorted({*layers}, key=len, reverse=True)
-        self._found: dict[str, dict[tuple[int, str], list[Cel]]] = {name: {} for name in names}
+        self._found: dict[str, dict[tuple[int, str], list[Cel]]] = {name: {} for name in layers}
         for path in sorted(folder.iterdir()):
             if path.is_dir() and path.name in self._found:
                 for inner in sorted(path.iterdir()):
-                    any(self._is(inner, endings, path.name, begins) for begins in ("", path.name))
-            else:
-                any(self._is(path, endings, name, name) for name in names)  # the longest name that fits
+                    if _is_picture(inner, endings):
+                        any(self._take(path.name, inner, [name]) for name in ("", path.name))
+            elif _is_picture(path, endings):
+                self._take(None, path, self._found)
 
-    def _is(self, path: Path, endings: Sequence[str], layer: str, begins: str) -> bool:
-        """Whether a file is a cel of ``layer``, called by ``begins`` and a number; it is taken then."""
-        if path.suffix.lower() not in endings or path.name.startswith(".") or not path.is_file():
-            return False
-        found = _NUMBERED.fullmatch(path.stem.removeprefix(begins)) if path.stem.startswith(begins) else None
-        if found is None:
-            return False
-        cel = Cel(path, path.stem[: len(begins) + found.start(1)], Number("", found[1], found[2]))
-        self._found[layer].setdefault(cel.number.key, []).append(cel)
-        return True
+    def _take(self, layer: str | None, path: Path, names: Container[str]) -> bool:
+        """Take a file that is called by one of ``names``, the longest that fits, and a number for a cel of ``layer``.
+
+        Without a layer, that of the name.
+        """
+        for name, head, number in _readings(path.stem):
+            if name in names:
+                of = self._found[name if layer is None else layer]
+                of.setdefault(number.key, []).append(Cel(path, head, number))
+                return True
+        return False
 
     def numbers(self, layer: str) -> set[int]:
         """The numbers that cels of a layer have."""
@@ -100,3 +103,20 @@ class Cels:
         number = number_of(drawing)
         name = f"{like.head}{int(number.digits):0{width}d}{number.letter}{ending}"
         return like.path.relative_to(self.folder).with_name(name)
+
+
+def _is_picture(path: Path, endings: Container[str]) -> bool:
+    return path.suffix.lower() in endings and not path.name.startswith(".") and path.is_file()
+
+
+def _readings(stem: str) -> Iterator[tuple[str, str, Number]]:
+    """The name that a file may be called by, what stands before its number, and the number: the longest name first."""
+    last = stem[-1:]
+    letter = last if last.isascii() and last.isalpha() else ""
+    body = stem.removesuffix(letter)
+    digits = len(body) - len(body.rstrip("0123456789"))
+    for count in range(1, min(digits, 9) + 1):
+        head, number = body[:-count], Number("", body[-count:], letter)
+        yield head, head, number
+        if head.endswith(SEPARATORS):
+            yield head[:-1], head, number

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import count
+from itertools import count, groupby
 from pathlib import PurePath
 
 from ..core import InputError
@@ -58,7 +58,7 @@ def undrawn(sheet: Sheet, cels: Cels) -> Sheet:
 
 
 def orders(sheet: Sheet, wanted: Sequence[Wanted], cels: Cels, writable: Sequence[str]) -> tuple[list[Order], list[Left]]:
-    """The orders for what is ``wanted``, and what cannot be made, since a cel is missing or unclear.
+    """The orders for what is ``wanted``, layer by layer, and what cannot be made, since a cel is missing or unclear.
 
     A new drawing gets the number that the sheet gives it, else the next one after the drawing before it that is free in the
     sheet and among the cels. Its file is called like the cel before it; ``writable`` are the endings that can be kept, of which
@@ -68,8 +68,8 @@ def orders(sheet: Sheet, wanted: Sequence[Wanted], cels: Cels, writable: Sequenc
     made: list[Order] = []
     left: list[Left] = []
     owners: dict[PurePath, str] = {}
-    for index, layer in enumerate(sheet.layers):
-        mine = [one for one in wanted if one.layer == index]
+    for index, group in groupby(wanted, key=lambda one: one.layer):
+        layer, mine = sheet.layers[index], list(group)
         if times[layer.name] > 1:
             reason = f"{times[layer.name]} layers are called {shown(layer.name)}: give each a name of its own"
             left += [Left(index, one.frame, one.drawing, reason) for one in mine]

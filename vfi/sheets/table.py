@@ -83,17 +83,21 @@ def read_table(data: bytes, what: str) -> TableSheet:
     layers: list[Layer] = []
     columns: list[Column] = []
     ticks: dict[Place, Cell] = {}
+    filled: dict[int, list[tuple[int, Cell]]] = {}
+    for frame, row in zip(frames, rows, strict=True):
+        for column, cell in enumerate(row):
+            if cell.text.strip():
+                filled.setdefault(column, []).append((frame, cell))
     for column in range(1, len(names)):
-        found = [(frame, row[column]) for frame, row in zip(frames, rows, strict=True) if column < len(row)]
-        filled = [(frame, cell) for frame, cell in found if cell.text.strip()]
+        found = filled.get(column, [])
         name = names[column]
         kind = KEPT.get(name.lower()) or KEPT.get(groups[column].lower())
         if kind:
-            columns.append(Column(kind, name or groups[column], tuple((frame, cell.text) for frame, cell in filled)))
-        elif name or filled:
+            columns.append(Column(kind, name or groups[column], tuple((frame, cell.text) for frame, cell in found)))
+        elif name or found:
             name = name or f"column {column + 1}"
-            entries = [_entry(name, frame, cell.text.strip(), notes) for frame, cell in filled]
-            marked = zip(entries, filled, strict=True)
+            entries = [_entry(name, frame, cell.text.strip(), notes) for frame, cell in found]
+            marked = zip(entries, found, strict=True)
             ticks |= {(len(layers), frame): cell for entry, (frame, cell) in marked if entry.mark in ("tick", "reverse")}
             layers.append(Layer(name, tuple(entries)))
     return TableSheet("", frames[-1] + 1, layers, columns, notes.told(), data, text, ticks)
