@@ -12,7 +12,8 @@ from footage import png
 from sheeting import cel, read_back, xdts
 
 from vfi import __main__
-from vfi.clips.images import read_described, read_image
+from vfi.clips.images import ImageEncoder, read_described, read_image
+from vfi.core import Frame
 from vfi.pixels.uint8 import floats
 
 LAYERS: dict[str, dict[int, Any]] = {
@@ -128,6 +129,36 @@ def test_the_list_says_what_is_asked_for_and_writes_nothing(cut: Path, capsys: p
     assert (told["frames"], told["layers"], len(told["wanted"])) == (12, ["A", "B", "C"], 8)
     assert [one["file"] for one in told["wanted"] if one["layer"] == "C"] == ["C2.png", "C3.png"]
     assert sorted(cut.rglob("*")) == before
+
+
+def test_only_some_layers_are_made(cut: Path):
+    assert vfi(cut / "cut.xdts", cut / "cels", cut / "out", "--layer", "C") == 0
+    assert sorted(path.name for path in (cut / "out").iterdir()) == ["C2.png", "C3.png", "cut.xdts"]
+    assert read_back((cut / "out/cut.xdts").read_bytes())["A"][2] == ["SYMBOL_TICK_1"]
+
+
+def test_one_picture_may_have_two_numbers(cut: Path):
+    second, third = ({"id": 0, "values": [number, "SYMBOL_TICK_1"]} for number in ("2", "3"))
+    (cut / "cut.xdts").write_bytes(xdts({"A": {0: "1", 1: second, 2: "5", 3: "1", 4: third, 5: "5"}}))
+    assert vfi(cut / "cut.xdts", cut / "cels", cut / "out") == 0
+    made = [(cut / f"out/A/000{number}.png").read_bytes() for number in (2, 3)]
+    assert made[0] == made[1]
+
+
+def test_ctrl_c_keeps_whole_cels_and_changes_no_sheet(cut: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    encoded = ImageEncoder.encoded
+    seen: list[Frame] = []
+
+    def stopping(self: ImageEncoder, frame: Frame) -> bytes:
+        seen.append(frame)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return encoded(self, frame)
+
+    monkeypatch.setattr(ImageEncoder, "encoded", stopping)
+    assert vfi(cut / "cut.xdts", cut / "cels", cut / "out") == 130
+    assert [path.relative_to(cut).as_posix() for path in (cut / "out").rglob("*") if path.is_file()] == ["out/A/0002.png"]
+    assert shades(cut / "out/A/0002.png")[0] == pytest.approx(50, abs=0.51)
 
 
 def test_csv_is_read_and_written(cut: Path):
@@ -246,8 +277,9 @@ class TestNothingIsOverwritten:
             (("cut.xdts",), "no cels were given: name their folder and one for the output, or give --list"),
             (("cut.xdts", "cels"), "no output was given: name a folder for the new cels, or give --list"),
             (("cut.xdts", "cels", "cut.xdts", "--overwrite"), "cut.xdts is an input"),
-            (("cut.xdts", "cels", "cels/C1.png/out"), "cannot be made: Not a directory; the output must be a folder"),
+            (("cut.xdts", "cels", "cels/C1.png/out"), "cels/C1.png is a file: the output must be a folder"),
             (("cut.xdts", "cels", "-"), "- was given as a folder: cels and sheet lie in folders"),
+            (("cut.xdts", "cels", "out", "--layer", "A", "--layer", "Z"), "'Z' is no layer of this sheet: choose from A, B, C"),
             (("none.xdts", "cels", "out"), "none.xdts cannot be read: No such file or directory"),
             (("cels/C1.png", "cels", "out"), "C1.png"),
         ],

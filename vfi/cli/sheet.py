@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cache
 from itertools import groupby
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from rich.console import Console
@@ -23,7 +22,7 @@ from ..clips.standard import is_standard
 from ..core import Frame, InputError, Interpolator
 from ..model.devices import device_of
 from ..model.load import build
-from ..parse import shown
+from ..parse import quoted, shown
 from ..render.cels import Tweener
 from ..sheets.cels import Cels
 from ..sheets.notes import place as in_words
@@ -63,6 +62,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         help="ticks: those between two drawings divide the way evenly (the default); frames: each lies where its frame lies in "
         "time, holds included",
     )
+    parser.add_argument("--layer", action="append", default=[], metavar="NAME", help="only the layers of this name")
     parser.add_argument(
         "--missing",
         action="store_true",
@@ -86,6 +86,9 @@ def run(args: Namespace) -> int:
         raise InputError(f"no cels were given: {'--missing looks for them, name their folder' if args.list else both}")
     cels = None if args.cels is None else Cels(args.cels, [layer.name for layer in sheet.layers], IMAGE_ENDINGS)
     asked, left = wanted(sheet if cels is None or not args.missing else undrawn(sheet, cels), args.spacing)
+    if args.layer:
+        layers = _named(args.layer, sheet)
+        asked, left = [one for one in asked if one.layer in layers], [one for one in left if one.layer in layers]
     made: list[Order] = []
     if cels is not None:
         made, lacking = orders(sheet, asked, cels, tuple(WRITTEN))
@@ -100,16 +103,27 @@ def run(args: Namespace) -> int:
     made, failed = _Maker(args, console).made(made)
     left = sorted([*left, *failed], key=lambda one: (one.layer, one.frame))
     if made or not left:
+        data = sheet.entered({place: order.drawing for order in made for place in order.wanted.places})
         _folder(args.output)
-        Staged(target).filled(sheet.entered({place: order.drawing for order in made for place in order.wanted.places}))
+        Staged(target).filled(data)
     _report(args, sheet, target, made, left, console)
     return (SOME_LEFT if made else NONE_MADE) if left else 0
 
 
+def _named(names: Sequence[str], sheet: Sheet) -> set[int]:
+    """The indexes of layers. Raises `InputError` for a name that none has."""
+    for name in names:
+        if not any(layer.name == name for layer in sheet.layers):
+            known = ", ".join(shown(layer.name) for layer in sheet.layers[:20]) + (", ..." if len(sheet.layers) > 20 else "")
+            raise InputError(f"{quoted(name)} is no layer of this sheet: choose from {known or 'none, it has no layers'}")
+    return {index for index, layer in enumerate(sheet.layers) if layer.name in names}
+
+
 def _check_targets(args: Namespace, targets: Sequence[Path], made: Sequence[Order]) -> None:
     """Raises `InputError` if a file would be written that exists, unless that is allowed and it is no input."""
-    if args.output.exists() and not args.output.is_dir():
-        raise InputError(f"{args.output} is a file: the output must be a folder")
+    there = next(path for path in (args.output, *args.output.parents) if path.exists())
+    if not there.is_dir():
+        raise InputError(f"{there} is a file: the output must be a folder")
     inputs = [args.input, *{cel.path for order in made for cel in (order.before, order.after)}]
     for path in targets:
         if not path.exists():
@@ -134,33 +148,33 @@ class _Maker:
         device = device_of(self.args.device)
         batch = (1 if device.type == "cpu" else 8) if self.args.batch is None else self.args.batch
         tweener = Tweener(self._models(), batch)
-        failed: dict[Path, str] = {}
+        failed: dict[PurePath, str] = {}
         with bar(MAKING, len(todo), self.console) as at:
             done = 0
             for (_, before, after), group in pairs:
-                some = list(group)
-                steps = sorted({order.wanted.t for order in some})
+                some = sorted(group, key=lambda order: order.wanted.t)
+                made = 0
                 try:
-                    info, frames = tweener.between(before, after, steps)
+                    info, frames = tweener.between(before, after, [order.wanted.t for order in some])
+                    for order, frame in zip(some, frames, strict=True):
+                        self._write(self.args.output / order.file, info, frame)
+                        made += 1
+                        at(done + made)
                 except InputError as error:
-                    failed |= {self.args.output / order.file: str(error) for order in some}
-                else:
-                    self._write(some, info, dict(zip(steps, frames, strict=True)))
+                    failed |= {order.file: str(error) for order in some[made:]}
                 done += len(some)
-                at(done)
         left = [
-            Left(order.wanted.layer, order.wanted.frame, order.drawing, failed[path])
+            Left(order.wanted.layer, order.wanted.frame, order.drawing, failed[order.file])
             for order in asked
-            if (path := self.args.output / order.file) in failed
+            if order.file in failed
         ]
-        return [order for order in asked if self.args.output / order.file not in failed], left
+        return [order for order in asked if order.file not in failed], left
 
-    def _write(self, some: Sequence[Order], info: Info, pictures: Mapping[Fraction, Frame]) -> None:
-        """Write the cels of orders, whose ``pictures`` are known by their times. Raises `InputError`."""
-        for order in some:
-            path = self.args.output / order.file
-            _folder(path.parent)
-            Staged(path).filled(ImageEncoder(path.suffix.lower(), info).encoded(pictures[order.wanted.t]))
+    def _write(self, path: Path, info: Info, frame: Frame) -> None:
+        """Write a cel. Raises `InputError`."""
+        data = ImageEncoder(path.suffix.lower(), info).encoded(frame)
+        _folder(path.parent)
+        Staged(path).filled(data)
 
     def _models(self) -> Callable[[Info], Interpolator]:
         """What gives the model for cels of a kind; each is loaded once."""
@@ -181,7 +195,7 @@ def _folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{path} cannot be made: {error.strerror}; the output must be a folder") from error
+        raise InputError(f"{path} cannot be made: {error.strerror}") from error
 
 
 def _pair(order: Order) -> tuple[int, Path, Path]:

@@ -5,8 +5,8 @@ Knows nothing of sheets, or of how files are called.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -20,19 +20,19 @@ from .run import run
 BEGIN, END = Fraction(0), Fraction(1)
 
 
-@dataclass(frozen=True)
 class Tweener:
     """Makes in-betweens; ``model_of`` gives the model for cels of a kind, up to ``batch`` frames are made at once."""
 
-    model_of: Callable[[Info], Interpolator]
-    batch: int = 1
+    def __init__(self, model_of: Callable[[Info], Interpolator], batch: int = 1) -> None:
+        self._model_of, self._batch = model_of, batch
+        self._read = lru_cache(maxsize=2)(_read)  # a cel often ends one movement and begins the next
 
-    def between(self, before: Path, after: Path, steps: Sequence[Fraction]) -> tuple[Info, list[Frame]]:
+    def between(self, before: Path, after: Path, steps: Sequence[Fraction]) -> tuple[Info, Iterator[Frame]]:
         """The pictures at ``steps``, each in (0, 1) and in rising order, and how to write them.
 
-        A cel without transparency counts as opaque if the other has some. Raises `InputError`.
+        A cel without transparency counts as opaque if the other has some. Raises `InputError`, the pictures too.
         """
-        (first, info), (last, other) = _read(before), _read(after)
+        (first, info), (last, other) = self._read(before), self._read(after)
         if first.rgb.shape != last.rgb.shape:
             raise InputError(
                 f"{before.name} is {info.width}x{info.height} and {after.name} {other.width}x{other.height}: "
@@ -43,13 +43,11 @@ class Tweener:
             raise InputError(f"{linear.name} holds linear light and {coded.name} does not: both cels must be of one kind")
         info = replace(info, alpha=info.alpha or other.alpha)
         pair = [replace(frame, time=time, duration=END) for frame, time in ((first, BEGIN), (last, END))]
-        made = run(pair, self.model_of(info), At(tuple(steps)), batch=self.batch)
-        return info, list(made)
+        return info, run(pair, self._model_of(info), At(tuple(steps)), batch=self._batch)
 
 
-@lru_cache(maxsize=2)
 def _read(path: Path) -> tuple[Frame, Info]:
-    """A cel; the last two are kept, since a cel often ends one movement and begins the next."""
+    """A cel. Raises `InputError`."""
     try:
         return read_described(path)
     except OSError as error:
