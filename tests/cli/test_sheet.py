@@ -280,6 +280,7 @@ class TestNothingIsOverwritten:
             (("cut.xdts", "cels", "cels/C1.png/out"), "cels/C1.png is a file: the output must be a folder"),
             (("cut.xdts", "cels", "-"), "- was given as a folder: cels and sheet lie in folders"),
             (("cut.xdts", "cels", "out", "--layer", "A", "--layer", "Z"), "'Z' is no layer of this sheet: choose from A, B, C"),
+            (("cut.xdts", "cels", "out", "--consensus", "nobody"), "nobody"),
             (("none.xdts", "cels", "out"), "none.xdts cannot be read: No such file or directory"),
             (("cels/C1.png", "cels", "out"), "C1.png"),
         ],

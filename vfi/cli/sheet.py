@@ -5,25 +5,20 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
-from itertools import groupby
-from pathlib import Path, PurePath
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..clips.clip import IMAGE_ENDINGS, Info, Staged, unbound
-from ..clips.images import WRITTEN, ImageEncoder
+from ..clips.clip import IMAGE_ENDINGS
+from ..clips.images import WRITTEN
 from ..clips.standard import is_standard
-from ..core import Frame, InputError, Interpolator
+from ..core import InputError
 from ..model.devices import device_of
-from ..model.load import build
 from ..parse import quoted, shown
-from ..render.cels import Tweener
 from ..sheets.cels import Cels
 from ..sheets.notes import place as in_words
 from ..sheets.open import read_sheet
@@ -31,8 +26,8 @@ from ..sheets.orders import Order, orders, undrawn
 from ..sheets.sheet import Sheet
 from ..sheets.wanted import SPACINGS, Left, Wanted, wanted
 from . import model_options
-from .files import add_overwrite, same_file
-from .progress import MAKING, bar
+from .files import add_overwrite
+from .new_cels import Maker
 from .report import console_for_people
 
 NONE_MADE, SOME_LEFT = 1, 3
@@ -99,13 +94,13 @@ def run(args: Namespace) -> int:
     if args.output is None:
         raise InputError("no output was given: name a folder for the new cels, or give --list to see what is asked for")
     target = args.output / args.input.name
-    _check_targets(args, [target, *(args.output / order.file for order in made if not order.shows)], made)
-    made, failed = _Maker(args, console).made(made)
+    maker = Maker(args.output, model_options.choice_of(args), device_of(args.device), args.batch, console)
+    maker.check([args.input.name, *(order.file for order in made if not order.shows)], args.input, made, args.overwrite)
+    made, failed = maker.made(made)
     left = sorted([*left, *failed], key=lambda one: (one.layer, one.frame))
     if made or not left:
         data = sheet.entered({place: order.drawing for order in made for place in order.wanted.places})
-        _folder(args.output)
-        Staged(target).filled(data)
+        maker.write(target, data)
     _report(args, sheet, target, made, left, console)
     return (SOME_LEFT if made else NONE_MADE) if left else 0
 
@@ -117,89 +112,6 @@ def _named(names: Sequence[str], sheet: Sheet) -> set[int]:
             known = ", ".join(shown(layer.name) for layer in sheet.layers[:20]) + (", ..." if len(sheet.layers) > 20 else "")
             raise InputError(f"{quoted(name)} is no layer of this sheet: choose from {known or 'none, it has no layers'}")
     return {index for index, layer in enumerate(sheet.layers) if layer.name in names}
-
-
-def _check_targets(args: Namespace, targets: Sequence[Path], made: Sequence[Order]) -> None:
-    """Raises `InputError` if a file would be written that exists, unless that is allowed and it is no input."""
-    there = next(path for path in (args.output, *args.output.parents) if path.exists())
-    if not there.is_dir():
-        raise InputError(f"{there} is a file: the output must be a folder")
-    inputs = [args.input, *{cel.path for order in made for cel in (order.before, order.after)}]
-    for path in targets:
-        if not path.exists():
-            continue
-        if any(same_file(one, path) for one in inputs):
-            raise InputError(f"{path} is an input: give another folder for the output")
-        if not args.overwrite:
-            raise InputError(f"{path} exists already: give another folder, or --overwrite to replace it")
-
-
-@dataclass(frozen=True)
-class _Maker:
-    """Makes the cels of orders."""
-
-    args: Namespace
-    console: Console
-
-    def made(self, asked: Sequence[Order]) -> tuple[list[Order], list[Left]]:
-        """The orders whose cels exist in the end, and those that could not be made."""
-        todo = [order for order in asked if not order.shows]
-        pairs = groupby(sorted(todo, key=_pair), key=_pair)
-        device = device_of(self.args.device)
-        batch = (1 if device.type == "cpu" else 8) if self.args.batch is None else self.args.batch
-        tweener = Tweener(self._models(), batch)
-        failed: dict[PurePath, str] = {}
-        with bar(MAKING, len(todo), self.console) as at:
-            done = 0
-            for (_, before, after), group in pairs:
-                some = sorted(group, key=lambda order: order.wanted.t)
-                made = 0
-                try:
-                    info, frames = tweener.between(before, after, [order.wanted.t for order in some])
-                    for order, frame in zip(some, frames, strict=True):
-                        self._write(self.args.output / order.file, info, frame)
-                        made += 1
-                        at(done + made)
-                except InputError as error:
-                    failed |= {order.file: str(error) for order in some[made:]}
-                done += len(some)
-        left = [
-            Left(order.wanted.layer, order.wanted.frame, order.drawing, failed[order.file])
-            for order in asked
-            if order.file in failed
-        ]
-        return [order for order in asked if order.file not in failed], left
-
-    def _write(self, path: Path, info: Info, frame: Frame) -> None:
-        """Write a cel. Raises `InputError`."""
-        data = ImageEncoder(path.suffix.lower(), info).encoded(frame)
-        _folder(path.parent)
-        Staged(path).filled(data)
-
-    def _models(self) -> Callable[[Info], Interpolator]:
-        """What gives the model for cels of a kind; each is loaded once."""
-        choice, device = model_options.choice_of(self.args), device_of(self.args.device)
-
-        @cache
-        def model(height: int, width: int, info: Info | None) -> Interpolator:
-            return build(choice, device, (height, width), None if info is None else unbound(info))
-
-        def model_of(info: Info) -> Interpolator:
-            return model(info.height, info.width, info if unbound(info) is not None else None)
-
-        return model_of
-
-
-def _folder(path: Path) -> None:
-    """Make a folder. Raises `InputError`."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{path} cannot be made: {error.strerror}") from error
-
-
-def _pair(order: Order) -> tuple[int, Path, Path]:
-    return order.wanted.layer, order.before.path, order.after.path
 
 
 def _facts(sheet: Sheet, order: Order | Wanted) -> dict[str, Any]:
