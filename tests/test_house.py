@@ -26,7 +26,7 @@ FLOORS = (
     ("ops", "tracks", "editors", "timecode", "pages"),
     ("pixels",),
     ("archs", "timing", "timeline"),
-    ("model", "clips"),
+    ("model", "clips", "sheets"),
     ("motion", "edit"),
     ("train", "tween", "render"),
     ("serve",),
