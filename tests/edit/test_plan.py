@@ -134,6 +134,18 @@ def test_a_time_that_no_frame_has_names_the_nearest(what: str, time: str, neares
     assert str(F(time)) in str(raised.value)
 
 
+@pytest.mark.parametrize(("length", "stated", "has"), [(12, 12, "12"), (12, None, "more"), (12, 3, "more"), (8, 8, "8")])
+def test_a_clip_of_another_length_is_refused(length: int, stated: int | None, has: str):
+    plan = replace(PLAN, shots=PLAN.shots[:1], repeats=())
+    other = clip([F(1001 * k, 24000) for k in range(length)])
+    with pytest.raises(
+        InputError, match=rf"a clip of 10 frames \(0.417 s\), and this one has {has}: give the plan of"
+    ) as raised:
+        list(plan.marked(other, stated))
+    assert "\n" not in str(raised.value)
+    assert len(list(plan.marked(CLIP))) == 10
+
+
 def test_a_shot_stays_when_the_one_before_it_is_taken_out():
     def change(data):
         del data["shots"][0]
