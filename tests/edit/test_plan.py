@@ -15,6 +15,7 @@ from models import Blend
 
 from vfi.core import Frame, InputError
 from vfi.edit.duplicates import Repeats
+from vfi.edit.heal.findings import Finding
 from vfi.edit.plan import Event, Output, Plan, Shot, Source
 from vfi.render.run import run
 from vfi.timing.grids import Subdivide, Uniform
@@ -161,6 +162,12 @@ def test_a_plan_is_told_in_sentences():
     assert PLAN.event_notes() == ["1 fade, at 0.083 s"]
     assert [PLAN.cadence(shot) for shot in range(3)] == ["1 repeat", "on threes, 2 repeats", ""]
     assert replace(PLAN, shots=PLAN.shots[:1], repeats=()).notes() == []
+
+
+def test_repeats_that_are_mended_and_those_that_are_kept_are_told_in_one_sentence():
+    kept = replace(PLAN, shots=PLAN.shots[:1], duplicates="keep")
+    mended = kept.with_findings([Finding("repeat", 9, 9, 1, 1.0, "spread", start=F(9, 24), end=F(10, 24))])
+    assert mended.notes() == ["1 frame (repeat) at frame 9: motion goes on through them; 3 other repeats are kept"]
 
 
 @st.composite

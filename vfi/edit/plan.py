@@ -216,11 +216,13 @@ class Plan:
         if len(self.shots) > 1:
             policies = sorted({shot.across for shot in self.shots[1:]})
             told.append(f"{_at('cut', [shot.start for shot in self.shots[1:]])} ({', '.join(policies)})")
-        if repeats := sum(run.frames for run in self.repeats):
+        repeats = sum(run.frames for run in self.repeats)
+        mends = self.duplicates == "keep" and any(one.kind == "repeat" and one.action != "keep" for one in self.findings)
+        if repeats and not mends:
             told.append(f"{_counted(repeats, 'repeat')} in {self.source.frames} frames ({self.duplicates})")
         if self._remade:
             told.append(f"{_at('flash', [flash.start for flash in self._remade])} (remake)")
-        return [*told, *(self.mending.notes() if self.findings else ())]
+        return [*told, *(self.mending.notes(repeats if mends else 0) if self.findings else ())]
 
     def event_notes(self) -> list[str]:
         """The fades and the flashes that stay, one sentence each."""
