@@ -36,7 +36,7 @@ from ..model.wrappers import TTA_PASSES, Pad
 from ..pixels.flicker import flicker
 from ..pixels.metrics import Lpips, Quality, compare
 from ..pixels.uint8 import codes
-from . import model_options
+from . import ladder, model_options
 from .arguments import argument, factor, whole
 from .output import INTERRUPTED
 from .progress import tracked
@@ -58,6 +58,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     """Declare ``bench`` and its commands."""
     bench = subparsers.add_parser("bench", help="measure the quality and speed of models")
     commands = bench.add_subparsers(required=True, metavar="COMMAND")
+    ladder.add_parser(commands)
     parser = commands.add_parser(
         "quality",
         help="compare made frames with the ground truth",
@@ -204,8 +205,8 @@ class Result:
 
 def quality(args: Namespace) -> int:
     """Measure; print the table and, if requested, the JSON."""
-    ladder = args.quality != ["normal"]  # then auto is more than the name of a model
-    names = dict.fromkeys(load.auto() if name == "auto" and not ladder else name for name in args.models)
+    presets = args.quality != ["normal"]  # then auto is more than the name of a model
+    names = dict.fromkeys(load.auto() if name == "auto" and not presets else name for name in args.models)
     ways = [Way(*one) for one in product(names, args.quality, args.tta, args.pad)]
     for way in ways:
         check(way)

@@ -52,7 +52,7 @@ def is_even(before: Tensor, true: Tensor, after: Tensor, t: float) -> bool:
     if min(true.shape[1:]) < SMALLEST:
         size = f"{true.shape[2]}x{true.shape[1]}"
         raise InputError(f"the timing of a {size} picture was asked for: each side must be at least {SMALLEST}")
-    return abs(_instant(new_flow(), *map(_grey, (before, true, after)), t) - t) <= EVEN
+    return abs(_instant(new_flow(), _grey(before), _grey(true), _grey(after), t) - t) <= EVEN
 
 
 def _grey(frame: Tensor) -> Picture:
