@@ -23,6 +23,7 @@ from ..render import malloc
 from . import (
     batch,
     bench,
+    compare,
     conform,
     editors,
     files,
@@ -39,6 +40,7 @@ from . import (
     shots,
     steady,
     train,
+    tune,
     tween,
 )
 
@@ -98,6 +100,8 @@ def _parser() -> argparse.ArgumentParser:
         editors,
         train,
         bench,
+        compare,
+        tune,
         serve,
     ):
         one.add_parser(commands)
