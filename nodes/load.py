@@ -47,8 +47,8 @@ class LoadModel(Node):
                     "model",
                     options=choices(),
                     default="auto",
-                    tooltip="auto uses the best RIFE on disk, or inbetween-s, which comes with the pack, if there is none. "
-                    "dis, linear and nearest need no weights. Put your own files into models/frame_interpolation. Models "
+                    tooltip="auto uses the model on disk that measured best, of those no slower than RIFE 4.25; one comes with the "
+                    "pack. dis, linear and nearest need no weights. Put your own files into models/frame_interpolation. Models "
                     "marked download are fetched if allow download is on.",
                 ),
                 io.Boolean.Input(
@@ -131,8 +131,8 @@ class LoadModel(Node):
                     default="normal",
                     optional=True,
                     tooltip="Quality preset, from the fastest to the best. "
-                    + " ".join(f"{name}: {rung.does}, {rung.psnr:.2f} dB." for name, rung in RUNGS.items())
-                    + " PSNR is the mean over 50 frames; 0.5 dB is visible. linear and draft need model to be auto.",
+                    + " ".join(f"{name}: {rung.does}." for name, rung in RUNGS.items())
+                    + " linear and draft need model to be auto.",
                 ),
                 io.Combo.Input(
                     "backend",

@@ -28,7 +28,7 @@ FLOORS = (
     ("archs", "timing", "timeline"),
     ("model", "clips", "sheets"),
     ("motion", "edit"),
-    ("train", "tween", "render"),
+    ("train", "tween", "render", "bench"),
     ("serve",),
     ("__init__",),
     ("cli", "vapoursynth"),

@@ -57,13 +57,13 @@ def told(capsys: pytest.CaptureFixture[str]) -> dict:
 
 def rows(text: str) -> list[list[str]]:
     """The cells of the table's rows."""
-    return [line.split() for line in text.splitlines() if "." in line and "LPIPS" not in line]
+    return [line.split() for line in text.splitlines() if "." in line and "LPIPS" not in line and "timed" not in line]
 
 
 def test_the_table_has_a_row_for_each_model_and_subset(triplets: Path, capsys: pytest.CaptureFixture[str]):
     assert vfi(triplets, "--models", "linear,nearest") == 0
     out = capsys.readouterr().out
-    headings = "model subset frames PSNR SSIM IE LPIPS flicker % s/frame"
+    headings = "model subset frames PSNR PSNR_DIV SSIM IE LPIPS flicker % s/frame"
     assert out.splitlines()[1].split() == headings.split()
     cells = rows(out)
     assert [row[:3] for row in cells] == [
@@ -71,9 +71,9 @@ def test_the_table_has_a_row_for_each_model_and_subset(triplets: Path, capsys: p
         for model in ("linear", "nearest")
         for subset, count in (("all", "3"), ("std", "1"), ("hard", "2"))
     ]
-    assert [row[5] for row in cells] == ["10.00", "0.00", "15.00", "30.00", "20.00", "35.00"]
+    assert [row[6] for row in cells] == ["10.00", "0.00", "15.00", "30.00", "20.00", "35.00"]
     assert (cells[0][3], cells[1][3], cells[2][3]) == ("inf", "inf", f"{(28.1308 + 22.1102) / 2:.2f}")
-    assert {row[6] for row in cells} == {"-"}
+    assert {row[7] for row in cells} == {"-"}
     assert "LPIPS needs torchmetrics and torchvision, the extra 'bench'" in out
 
 
@@ -202,7 +202,7 @@ def test_models_of_four_frames_are_left_out_where_two_are_given(triplets: Path, 
     odd(lambda window: window[:, 0], window=4)
     assert vfi(triplets, "--models", "odd,linear") == 0
     out = capsys.readouterr().out
-    assert ["odd", "0", "-", "-", "-", "-", "-", "-"] in [line.split() for line in out.splitlines()]
+    assert ["odd", "0", *"-------"] in [line.split() for line in out.splitlines()]
     assert "odd: not scored: it needs 4 frames, and the others have fewer" in out
 
 
@@ -286,3 +286,41 @@ def test_pictures_of_different_size_are_said(triplets: Path, capsys: pytest.Capt
     grey(triplets / "2" / "im2.png", 120, size=(12, 12))
     assert vfi(triplets, "--models", "linear") == 2
     assert "im2.png is 12x12, but" in capsys.readouterr().err
+
+
+def test_the_filter_of_ffmpeg_is_a_baseline(capsys: pytest.CaptureFixture[str]):
+    assert vfi(TRIPLET, "--models", "linear,minterpolate-mci", "--json") == 0
+    models = told(capsys)["models"]
+    assert models["minterpolate-mci"]["options"] == "mi_mode=mci"
+    assert models["minterpolate-mci"]["subsets"]["all"]["psnr"] > models["linear"]["subsets"]["all"]["psnr"] + 3
+    assert vfi(TRIPLET, "--models", "minterpolate-mci", "--tta", "duo") == 2
+    assert "minterpolate-mci was given with options of models" in capsys.readouterr().err
+
+
+def shifted(root: Path, place: int) -> None:
+    """A triplet of a texture that moves by 8 pixels, its middle frame by ``place``."""
+    root.mkdir(parents=True)
+    noise = cv2.GaussianBlur(np.random.default_rng(3).integers(0, 255, (96, 160, 3), np.uint8), (0, 0), 2)
+    noise = cv2.normalize(noise, None, 0, 255, cv2.NORM_MINMAX)
+    for k, left in enumerate((0, place, 8), start=1):
+        cv2.imwrite(str(root / f"im{k}.png"), noise[:, 16 - left : 144 - left])
+
+
+def test_only_evenly_timed_items_count_if_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    for name, place in (("even", 4), ("late", 6)):
+        shifted(tmp_path / "set" / name, place)
+    assert vfi(tmp_path / "set", "--models", "dis", "--json", "--scores") == 0
+    both = told(capsys)
+    assert (both["timing"], both["models"]["dis"]["subsets"]["all"]["items"]) == ({"asked": "any", "items": 2}, 2)
+    assert vfi(tmp_path / "set", "--models", "dis", "--timing", "even", "--json", "--scores") == 0
+    output = capsys.readouterr()
+    one = json.loads(output.out)
+    assert one["timing"] == {"asked": "even", "items": 2, "even": 1}
+    assert [score["item"] for score in one["models"]["dis"]["scores"]] == ["even"]
+    assert "evenly timed: 1 of 2 items, the others were left out" in output.err
+
+
+def test_a_set_without_an_even_item_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    shifted(tmp_path / "set" / "late", 7)
+    assert vfi(tmp_path / "set", "--models", "dis", "--timing", "even") == 2
+    assert "has no evenly timed item: --timing any takes all 1" in capsys.readouterr().err

@@ -15,12 +15,44 @@ from vfi.archs.blend import Linear
 from vfi.clips.images import read_image
 from vfi.core import InputError
 from vfi.model import quality
+from vfi.model.ladder import Ladder, Way
 from vfi.model.load import networks
-from vfi.model.quality import RUNGS, VOTERS, Member, members
+from vfi.model.quality import RUNGS, Member, members
 from vfi.pixels import metrics
 
 TRIPLET = Path(__file__).parents[1] / "data" / "triplet"
 HALF = torch.tensor([0.5])
+VOTERS = (Member("rife-4.25"), Member("rife-4.25", "turned"), Member("rife-4.0", "back"), Member("dis", "turned"))
+
+
+def way(decibels: float, time: float, *members: Member) -> Way:
+    return Way(members, {"one": {"all": decibels - 1}, "other": {"all": decibels + 1}}, time / 10, time)
+
+
+LADDER = Ladder(
+    (
+        way(24, 0.01, Member("linear")),
+        way(31, 0.2, Member("dis", half_size=True)),
+        way(29, 0.2, Member("inbetween-s", half_size=True)),
+        way(30.5, 0.4, Member("rife-4.25", half_size=True)),
+        way(33, 0.4, Member("dis")),
+        way(30, 0.4, Member("inbetween-s")),
+        way(31, 1.0, Member("rife-4.25")),
+        way(30.9, 1.0, Member("rife-4.25", "turned")),
+        way(32, 2.0, Member("rife-4.0")),
+        way(30.7, 0.8, Member("inbetween-s"), Member("dis")),
+        way(34, 5.0, *VOTERS),
+        way(35, 7.0, *VOTERS, Member("rife-4.0")),
+    ),
+    {"one": {"all": 1}, "other": {"all": 1}},
+    {},
+)
+"""Figures that were not measured."""
+
+
+@pytest.fixture(autouse=True)
+def figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quality, "LADDER", LADDER)
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +103,17 @@ def test_what_a_rung_is_made_of(rung: str, made_of: list[Member]):
     assert list(members(rung, there=lambda name: True)) == made_of
 
 
-def test_the_best_of_one_network_is_duo():
-    assert members("best", there=lambda name: name != "rife-4.0") == (Member("auto", tta="duo"),)
+def test_auto_is_the_most_accurate_with_weights_that_is_no_slower_than_the_reference():
+    assert quality.order() == ("rife-4.25", "inbetween-s")
+
+
+def test_the_best_is_the_most_accurate_mix_of_what_is_there_within_its_time():
+    assert members("best", there=lambda name: name != "rife-4.0") == (Member("inbetween-s"), Member("dis"))
+    assert members("fast", there=lambda name: name != "inbetween-s") == (Member("auto", half_size=True),)
+
+
+def test_without_a_mix_the_best_is_duo():
+    assert members("best", there=lambda name: name == "dis") == (Member("auto", tta="duo"),)
     assert members("best", ["film"], there=lambda name: True) == (Member("film", tta="duo"),)
 
 
@@ -116,9 +157,9 @@ def test_a_network_that_votes_twice_is_loaded_once():
 
 
 @pytest.mark.usefixtures("one")
-def test_with_one_network_on_disk_the_best_is_its_duo():
+def test_the_best_of_a_model_of_ones_own_is_its_duo():
     window = frames()
-    assert torch.equal(vfi.load(quality="best")(window, HALF), vfi.load("rife-4.25", tta="duo")(window, HALF))
+    assert torch.equal(vfi.load("rife-4.25", quality="best")(window, HALF), vfi.load("rife-4.25", tta="duo")(window, HALF))
 
 
 @pytest.mark.usefixtures("one")

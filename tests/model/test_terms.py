@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from tests.figures import HELP, README, page, readme
 from vfi.model import registry
-from vfi.model.load import qualities_of
-from vfi.model.quality import MEASURED, RUNGS
+from vfi.model.load import AUTO, qualities_of
+from vfi.model.quality import MEASURED, RUNGS, members
 from vfi.model.terms import TERMS
 
 
@@ -29,16 +33,17 @@ def test_each_quality_names_its_models():
     assert {quality for found in used.values() for quality in found} == set(RUNGS)
     assert used["linear"] == ("linear",)
     assert used["dis-fast"] == ("draft",)
-    assert used["inbetween-s"] == ("fast",)
-    assert used["rife-4.25"] == ("normal", "best")
-    assert used["rife-4.0"] == used["dis"] == ("best",)
+    assert "normal" in used[AUTO[0]]
+    assert all("best" in used[str(member.source)] for member in members("best", there=lambda name: True))
     assert used["film"] == ()
 
 
-def test_the_measured_figures_are_those_of_the_readme():
-    table = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    for name, figures in MEASURED.items():
-        label = "`--quality draft`" if name == "dis-fast" else f"`{name}`"
-        line = next(line for line in table.splitlines() if line.startswith(f"| {label}") and line.count("|") == 6)
-        cells = [cell.strip() for cell in line.split("|")]
-        assert (float(cells[2]), float(cells[5])) == (figures.psnr, figures.seconds), name
+@pytest.mark.parametrize(("path", "change"), [(README, readme), (HELP, page)])
+def test_the_figures_of_pages_are_those_of_the_ladder(path: Path, change: Callable[[str], str]):
+    text = path.read_text(encoding="utf-8")
+    assert change(text) == text, "run python -m tests.figures"
+
+
+def test_every_measured_model_is_known():
+    assert set(MEASURED) <= set(registry.names())
+    assert all(figures.psnr > 15 and figures.seconds > 0 for figures in MEASURED.values())

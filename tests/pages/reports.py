@@ -6,7 +6,7 @@ from math import nan, sin
 
 import numpy as np
 
-from vfi.pages.page import Chart, Figure, Lane, Link, Mark, Moment, Notes, Page, Pairs, Section, Series, Table
+from vfi.pages.page import Chart, Figure, Lane, Link, Mark, Moment, Notes, Page, Pairs, Section, Series, Table, Wipe
 from vfi.pages.pictures import encoded
 
 NASTY = "a \"b\" <script>alert(1)</script> & 'c' 名前 \ud800"
@@ -44,3 +44,10 @@ def page() -> Page:
         Section("Notes", (Notes((NASTY, "Two.")),)),
     )
     return Page("Clip report", NASTY, "1 finding.", (("Picture", "64 × 36"), ("Name", NASTY)), parts, "Made by a test.")
+
+
+def wiped() -> Page:
+    """A page whose pictures lie over each other."""
+    sides = ("real", flat(20)), (NASTY, flat(120)), ("third", flat(220))
+    wipe = Wipe(sides, (("difference", flat(5)),), "frame 7")
+    return Page("Comparison", NASTY, "Two models.", (), (Section("Frame 7", (wipe,), "f7"),))

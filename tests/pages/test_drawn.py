@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.pages.reports import NASTY, figure, flat, page
+from tests.pages.reports import NASTY, figure, flat, page, wiped
 from vfi.pages.drawn import COLOURS, SHEET, drawn
 from vfi.pages.page import Notes, Page, Section
 from vfi.pages.pictures import data_uri, decoded, encoded
@@ -31,6 +31,12 @@ def test_a_page_without_figures_is_drawn():
 
 def test_only_so_many_pairs_are_drawn():
     assert drawn(page(), most=0).shape[0] < drawn(page(), most=1).shape[0]
+
+
+def test_pictures_to_wipe_stand_side_by_side():
+    found = {tuple(one) for one in np.unique(drawn(wiped()).reshape(-1, 3), axis=0).tolist()}
+    assert {(20, 20, 20), (120, 120, 120), (220, 220, 220), (5, 5, 5)} <= found
+    assert f"frame 7: real, {NASTY}, third, difference" in text(wiped())
 
 
 def test_pictures_come_back():

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
+from hashlib import sha256
 from html.parser import HTMLParser
 
 import pytest
 
-from tests.pages.reports import NASTY, page
-from vfi.pages.markup import html
+from tests.pages.reports import NASTY, page, wiped
+from vfi.pages.markup import POLICY, SCRIPT, html
 from vfi.pages.page import Page
 
-EMPTY = {"meta", "img", "polyline", "rect", "image", "br"}
+EMPTY = {"input", "meta", "img", "polyline", "rect", "image", "br"}
 
 
 class Read(HTMLParser):
@@ -65,6 +67,17 @@ def test_no_text_becomes_markup(read: Read):
     assert read.all("script") == []
     assert sum("<script>alert(1)</script>" in words for words in read.words) >= 4
     assert NASTY[:-1] in next(attrs["aria-label"] for attrs in read.all("svg") if "A clip of" in (attrs["aria-label"] or ""))
+
+
+def test_only_a_page_with_a_wipe_runs_a_script_and_only_that_one():
+    read = Read(html(wiped()))
+    assert len(read.all("script")) == 1
+    (policy,) = (attrs["content"] for attrs in read.all("meta") if attrs.get("http-equiv"))
+    digest = b64encode(sha256(SCRIPT.encode()).digest()).decode()
+    assert policy == f"{POLICY}; script-src 'sha256-{digest}'"
+    assert SCRIPT in html(wiped())
+    assert [attrs["class"] for attrs in read.all("img")[:3]] == ["left", "right", ""]
+    assert [attrs["value"] for attrs in read.all("option") if "selected" in attrs] == ["0", "1"]
 
 
 def test_nothing_is_loaded_from_anywhere(text: str, read: Read):

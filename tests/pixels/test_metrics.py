@@ -143,3 +143,39 @@ def test_lpips_is_measured_where_its_weights_are(hub: Path):
     assert metrics.compare(one, other, lpips).lpips == pytest.approx(0.2)
     with pytest.raises(InputError, match="LPIPS of 40x30 pixels: each side must be at least 31"):
         lpips(one[:, :30], other[:, :30])
+
+
+def turned(dx: Tensor, dy: Tensor) -> tuple[Tensor, Tensor]:
+    """A smooth texture [3,64,96], and the same with each pixel fetched from (dx, dy) away."""
+    y, x = torch.meshgrid(torch.arange(64.0), torch.arange(96.0), indexing="ij")
+
+    def texture(x: Tensor, y: Tensor) -> Tensor:
+        plane = 0.5 + 0.2 * (x / 5).sin() * (y / 4).cos() + 0.2 * ((x + 2 * y) / 7).sin()
+        return plane.expand(3, -1, -1)
+
+    return texture(x, y), texture(x + dx, y + dy)
+
+
+def test_psnr_div_counts_where_motion_shears():
+    """The right half shears, the left stands still: only errors at the right count."""
+    y, x = torch.meshgrid(torch.arange(64.0), torch.arange(96.0), indexing="ij")
+    made, after = turned(torch.where(x > 56, (y - 32) / 10, 0.0), torch.zeros(64, 96))
+    left, right = made.clone(), made.clone()
+    left[:, :, :24] += 0.1
+    right[:, :, 72:] += 0.1
+    assert metrics.psnr(made, left) == pytest.approx(metrics.psnr(made, right), abs=0.1)
+    assert metrics.psnr_div(made, left, after) > metrics.psnr_div(made, right, after) + 6
+
+
+def test_psnr_div_of_still_pictures_counts_all_pixels():
+    still = torch.full((3, 32, 32), 0.5)
+    off = still + 10 / 255
+    assert metrics.psnr_div(still, still, still) == math.inf
+    assert metrics.psnr_div(still, off, still) == pytest.approx(metrics.psnr(still, off), abs=1e-9)
+    assert metrics.compare(still, off).psnr_div is None
+    assert metrics.compare(still, off, after=still).psnr_div == pytest.approx(metrics.psnr(still, off), abs=1e-9)
+
+
+def test_psnr_div_needs_pictures_of_one_size():
+    with pytest.raises(InputError, match="PSNR_DIV of pictures"):
+        metrics.psnr_div(torch.zeros(3, 32, 32), torch.zeros(3, 32, 32), torch.zeros(3, 32, 16))

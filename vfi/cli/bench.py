@@ -24,16 +24,19 @@ from rich.table import Table
 from torch import Tensor
 
 from .. import __version__
+from ..bench.minterpolate import BASELINES, Minterpolate
 from ..clips import datasets
 from ..clips.datasets import Item
 from ..core import Frame, InputError, Interpolator
+from ..edit.timed import EVEN, is_even
 from ..model import load, wrappers
 from ..model.load import Choice
 from ..model.quality import RUNGS
 from ..model.wrappers import TTA_PASSES, Pad
 from ..pixels.flicker import flicker
 from ..pixels.metrics import Lpips, Quality, compare
-from . import model_options
+from ..pixels.uint8 import codes
+from . import ladder, model_options
 from .arguments import argument, factor, whole
 from .output import INTERRUPTED
 from .progress import tracked
@@ -41,6 +44,7 @@ from .report import console_for_people
 
 COLUMNS: dict[str, tuple[str, str]] = {
     "psnr": ("PSNR", ".2f"),
+    "psnr_div": ("PSNR_DIV", ".2f"),
     "ssim": ("SSIM", ".4f"),
     "ie": ("IE", ".2f"),
     "lpips": ("LPIPS", ".4f"),
@@ -54,12 +58,13 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     """Declare ``bench`` and its commands."""
     bench = subparsers.add_parser("bench", help="measure the quality and speed of models")
     commands = bench.add_subparsers(required=True, metavar="COMMAND")
+    ladder.add_parser(commands)
     parser = commands.add_parser(
         "quality",
         help="compare made frames with the ground truth",
-        description="Compare made frames with the ground truth: PSNR and SSIM (higher is better), IE and LPIPS (lower is), how "
-        "much brighter made frames are than their neighbours (flicker), and seconds per frame, after one untimed frame. Means "
-        "are over frames.",
+        description="Compare made frames with the ground truth: PSNR, PSNR_DIV, which is PSNR where motion diverges, and SSIM "
+        "(higher is better), IE and LPIPS (lower is), how much brighter made frames are than their neighbours (flicker), and "
+        "seconds per frame, after one untimed frame. Means are over frames.",
     )
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="a test set")
     names = ", ".join(layout.name for layout in datasets.LAYOUTS)
@@ -73,13 +78,21 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         help="parts of the test set, such as hard,extreme; all if not given",
     )
     parser.add_argument("--limit", type=argument(whole), metavar="N", help="only the first N items of each subset")
+    parser.add_argument(
+        "--timing",
+        choices=("any", "even"),
+        default="any",
+        help=f"even: only items whose true frames lie within {EVEN} of their nominal times, by their motion; in others, blur "
+        "scores too well (any)",
+    )
     model = parser.add_argument_group("models")
     model.add_argument(
         "--models",
         type=argument(listed),
         default=["linear", "dis", "auto"],
         metavar="A,B",
-        help="names from `vfi models`, or safetensors files (linear,dis and the best on disk)",
+        help="names from `vfi models`, or safetensors files (linear,dis and the best on disk); also FFmpeg's filter, as "
+        f"{', '.join(BASELINES)}",
     )
     model.add_argument(
         "--quality",
@@ -192,16 +205,22 @@ class Result:
 
 def quality(args: Namespace) -> int:
     """Measure; print the table and, if requested, the JSON."""
-    ladder = args.quality != ["normal"]  # then auto is more than the name of a model
-    names = dict.fromkeys(load.auto() if name == "auto" and not ladder else name for name in args.models)
+    presets = args.quality != ["normal"]  # then auto is more than the name of a model
+    names = dict.fromkeys(load.auto() if name == "auto" and not presets else name for name in args.models)
     ways = [Way(*one) for one in product(names, args.quality, args.tta, args.pad)]
-    for member in {member for way in ways for member in way.choice.members}:
-        load.source(str(member.source))
+    for way in ways:
+        check(way)
     layout, found = datasets.items(args.folder, args.layout)
     found = chosen(found, args.subsets, args.limit)
     device = model_options.device_of(args.device)
     lpips, absent = perceptual(device)
     console = console_for_people()
+    timing = {"asked": args.timing, "items": len(found)}
+    if args.timing == "even":
+        found = [item for item in tracked(found, "looking at timing", len(found), console) if evenly_timed(item)]
+        timing["even"] = len(found)
+        if not found:
+            raise InputError(f"{args.folder} has no evenly timed item: --timing any takes all {timing['items']}")
     total = sum(len(item.times) for item in found)
     console.print(escape(f"{args.folder}: {layout.name}, {total} frames of {len(found)} items to make, on {device}"))
     results: list[Result] = []
@@ -216,6 +235,7 @@ def quality(args: Namespace) -> int:
         "folder": str(args.folder),
         "layout": layout.name,
         "limit": args.limit,
+        "timing": timing,
         "interrupted": interrupted,
         "device": str(device),
         "threads": torch.get_num_threads(),
@@ -226,6 +246,8 @@ def quality(args: Namespace) -> int:
     }
     notes = [f"{result.way.name}: {result.note}" for result in results if result.note]
     notes += [absent] if absent else []
+    if "even" in timing:
+        notes.append(f"evenly timed: {timing['even']} of {timing['items']} items, the others were left out")
     show(facts, notes, Console(stderr=args.json, highlight=False))
     if args.json:
         sys.stdout.write(json.dumps(finite(facts), indent=1) + "\n")
@@ -245,6 +267,23 @@ def chosen(found: Sequence[Item], subsets: Sequence[str] | None, limit: int | No
     return [item for part in parts for item in part[:limit]]
 
 
+def evenly_timed(item: Item) -> bool:
+    """Whether all true frames of an item lie where their times say."""
+    window, truths = item.read(2)
+    before, after = codes(window[0])
+    return all(is_even(before, codes(true), after, float(t)) for t, true in truths)
+
+
+def check(way: Way) -> None:
+    """Raise `InputError` if a way names a model that is not there, or a baseline with options of models."""
+    if way.model in BASELINES:
+        if (way.quality, way.tta, way.pad) != ("normal", "none", "auto"):
+            raise InputError(f"{way.model} was given with options of models: it takes no quality, augmentation or padding")
+        return
+    for member in way.choice.members:
+        load.source(str(member.source))
+
+
 def perceptual(device: torch.device) -> tuple[Lpips | None, str | None]:
     """LPIPS, or the reason why it cannot be measured."""
     try:
@@ -258,17 +297,9 @@ def measure(
 ) -> None:
     """Fill ``result`` with the score of every frame of the items that give enough frames."""
     way = result.way
-    parts = load.parts_of(replace(way.choice, scale=float(args.scale), precision=args.dtype), device)
-    model, spec = load.assemble(parts), parts[0].network.spec
-    result.facts = {
-        "network": spec.name,
-        "quality": way.quality,
-        "tta": way.tta,
-        "pad": spec.pad if way.pad == "auto" else way.pad,
-        "scale": float(args.scale),
-        "dtype": str(parts[0].dtype).removeprefix("torch."),
-        "window": model.spec.window,
-    }
+    model, result.facts = assembled(way, args, device)
+    if way.model in BASELINES:
+        result.note = "its seconds include the frames that are repeated around each pair"
     suited = [item for item in found if len(item.given) >= model.spec.window]
     if len(suited) < len(found):
         some = f"scored on {len(suited)} of {len(found)} items" if suited else "not scored"
@@ -278,10 +309,29 @@ def measure(
         result.scores.append(score)
 
 
+def assembled(way: Way, args: Namespace, device: torch.device) -> tuple[Interpolator, dict[str, Any]]:
+    """The model of a way, and facts about it."""
+    if way.model in BASELINES:
+        model: Interpolator = Minterpolate(way.model)
+        return model, {"network": way.model, "window": model.spec.window, "options": BASELINES[way.model]}
+    parts = load.parts_of(replace(way.choice, scale=float(args.scale), precision=args.dtype), device)
+    model, spec = load.assemble(parts), parts[0].network.spec
+    return model, {
+        "network": spec.name,
+        "quality": way.quality,
+        "tta": way.tta,
+        "pad": spec.pad if way.pad == "auto" else way.pad,
+        "scale": float(args.scale),
+        "dtype": str(parts[0].dtype).removeprefix("torch."),
+        "window": model.spec.window,
+    }
+
+
 def scores(model: Interpolator, name: str, found: Sequence[Item], lpips: Lpips | None = None) -> Iterator[Score]:
     """The score of each true frame of the items, one item at a time; times include transfers to and from the device."""
     for index, item in enumerate(found):
-        window, truths = item.read(model.spec.window)
+        seen = len(item.given) if isinstance(model, Minterpolate) else model.spec.window
+        window, truths = item.read(seen)
         with blamed(name, item):
             if index == 0:
                 model(window, torch.tensor([float(item.times[0])]))
@@ -289,13 +339,16 @@ def scores(model: Interpolator, name: str, found: Sequence[Item], lpips: Lpips |
             frames = window.unbind(1)
             prepared = wrappers.prepare(model, [wrappers.encode(model, rgb) for rgb in frames], frames)
             once = (time.perf_counter() - started) / len(item.times)
-        for t, true in truths:
+        made, seconds = [], []
+        for t in item.times:
             with blamed(name, item):
                 started = time.perf_counter()
-                made = wrappers.at(model, prepared, torch.tensor([float(t)]))[0]
-                seconds = once + time.perf_counter() - started
-                check_numbers(made)
-            yield Score(item, t, compare(made, true, lpips), flicker_of(window, made, t), seconds)
+                made.append(wrappers.at(model, prepared, torch.tensor([float(t)]))[0])
+                seconds.append(once + time.perf_counter() - started)
+                check_numbers(made[-1])
+        following = [*made[1:], window[0, seen // 2]]
+        for (t, true), rgb, after, took in zip(truths, made, following, seconds, strict=True):
+            yield Score(item, t, compare(rgb, true, lpips, after), flicker_of(window, rgb, t), took)
 
 
 def flicker_of(window: Tensor, made: Tensor, t: Fraction) -> float:

@@ -20,7 +20,8 @@ from rich.table import Table
 
 from ..core import Checkpoint, InputError, Parts, Source
 from ..model import load, registry, weights
-from ..model.quality import RUNGS, members
+from ..model.ladder import REFERENCE
+from ..model.quality import LADDER, MEASURED, RUNGS, members
 from ..model.weights import files, sources
 from ..model.weights.catalogue import names_of
 
@@ -110,9 +111,12 @@ def print_list() -> None:
     )
     ladder = Table("--quality", "PSNR", "time", "how frames are made", box=box.SIMPLE_HEAD, pad_edge=False)
     for name, rung in RUNGS.items():
-        ladder.add_row(name, f"{rung.psnr:.2f}", f"{rung.time:g}", rung.does)
+        ladder.add_row(name, f"{rung.psnr:.2f}", f"{rung.time:.2g}", rung.does)
     Console().print(ladder)
-    print_line("PSNR and time with RIFE 4.25 and 4.0 on disk; time relative to normal, at 1280x720 on one CPU thread.")
+    print_line(
+        f"PSNR and time with all measured models on disk ({', '.join(MEASURED)}): PSNR is the mean over "
+        f"{' and '.join(LADDER.frames)}, time is relative to {REFERENCE} on one CPU thread. `vfi bench ladder` measures them."
+    )
 
 
 def _print_table(rows: Iterable[dict[str, Any]], title: str) -> None:

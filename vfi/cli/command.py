@@ -23,6 +23,7 @@ from ..render import malloc
 from . import (
     batch,
     bench,
+    compare,
     conform,
     editors,
     files,
@@ -40,6 +41,7 @@ from . import (
     shots,
     steady,
     train,
+    tune,
     tween,
 )
 
@@ -100,6 +102,8 @@ def _parser() -> argparse.ArgumentParser:
         editors,
         train,
         bench,
+        compare,
+        tune,
         serve,
     ):
         one.add_parser(commands)

@@ -19,7 +19,7 @@ from .arguments import argument, auto_or, count, factor, names, whole
 def add_options(parser: ArgumentParser, *, motion: bool = False) -> None:
     """Declare the options of the model; ``motion``: it makes no frames, and is called so."""
     model = parser.add_argument_group("model")
-    which = "a name from `vfi models`, or a file; auto: the best RIFE on disk, else inbetween-s"
+    which = "a name from `vfi models`, or a file; auto: the one on disk that measured best, of those no slower than RIFE 4.25"
     if motion:
         model.add_argument("--motion", dest="model", metavar="MODEL", default="dis", help=f"the model of motion: {which} (dis)")
     else:

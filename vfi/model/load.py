@@ -22,13 +22,13 @@ from .half_size import HalfSize
 from .hdr import Lit
 from .moving_region import MovingRegion
 from .precision import dtype_of
-from .quality import RUNGS, Member, Source, members
+from .quality import RUNGS, Member, Source, members, order
 from .tiles import Tiled
 from .weights.files import kind_of, read_shapes
 from .wrappers import Pad, Padded, Placed, Recursive, Tta
 
-AUTO = ("rife-4.25", "rife-4.26", "rife-4.25-heavy", "rife-4.25-lite", "rife-4.0", "inbetween-s")
-"""The models that ``auto`` looks for on disk, best first. The last ships with the library; without it, ``auto`` is ``dis``."""
+AUTO = order()
+"""The models that ``auto`` looks for on disk, best first. One ships with the library; without any, ``auto`` is ``dis``."""
 
 CPU = torch.device("cpu")
 

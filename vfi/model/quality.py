@@ -1,93 +1,112 @@
 """The quality ladder: presets for the trade-off between quality and time.
 
-Owns the meaning of each rung: which models make a frame, and how each of them is used. Knows nothing of files or networks.
+Owns the meaning of each rung: which models make a frame, and how each of them is used. Which are best, and the figures, come
+from the measured `ladder`. Knows nothing of files or networks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import TypeAlias
 
-from torch import Tensor
-
 from ..core import InputError
+from . import ladder
+from .ladder import Member as Member
+from .ladder import Source as Source
+from .ladder import Way
 
-Source: TypeAlias = str | Path | Mapping[str, Tensor]
-"""A model by name, file or state dict."""
+LADDER = ladder.shipped()
+"""The figures behind all rungs."""
+
+WITHOUT_NETWORK = {"linear": "linear", "draft": "dis-fast"}
+
+WITHOUT_WEIGHTS = ("nearest", "linear", "dis-fast", "dis")
+"""Models that ``auto`` and ``fast`` never choose: they are there for whoever names them."""
+
+QUICK, NO_SLOWER, LONGEST = 0.3, 1.25, 6.0
+"""The most time of ``fast``, of ``auto`` and of ``best``, relative to `ladder.REFERENCE`."""
+
+There: TypeAlias = Callable[[str], bool]
+"""Tells whether a model is available by name."""
+
+
+def order() -> tuple[str, ...]:
+    """The models that ``auto`` looks for: those with weights that take no longer than the reference, most accurate first."""
+    able = [
+        way
+        for way in LADDER.ways
+        if len(way.members) == 1 and way.members[0] == Member(way.members[0].source) and way.time <= NO_SLOWER
+    ]
+    names = (str(way.members[0].source) for way in sorted(able, key=lambda way: -way.decibels))
+    return tuple(name for name in names if name not in WITHOUT_WEIGHTS)
+
+
+def quick(there: There) -> Way | None:
+    """The most accurate way of one model at half size, within the time of ``fast``; None without one."""
+    able = (way for way in LADDER.ways if len(way.members) == 1 and way.members[0].half_size and way.time <= QUICK)
+    return _best((way for way in able if way.members[0].source not in WITHOUT_WEIGHTS), there)
+
+
+def mix(there: There) -> Way | None:
+    """The most accurate mix within the time of ``best``; None without one."""
+    return _best((way for way in LADDER.ways if len(way.members) > 1 and way.time <= LONGEST), there)
+
+
+def _best(ways: Iterable[Way], there: There) -> Way | None:
+    """The most accurate of some ways whose models are all available."""
+    known = cache(there)
+    able = (way for way in ways if all(known(str(member.source)) for member in way.members))
+    return max(able, key=lambda way: way.decibels, default=None)
 
 
 @dataclass(frozen=True)
 class Rung:
-    """How a quality makes frames (``does``), its mean PSNR in dB on the README's 50 triplets, and its ``time`` relative to
-    ``normal``, for 1280x720 on one CPU thread; both with RIFE 4.25 and 4.0 on disk."""
+    """How a quality makes frames (``does``), its mean PSNR in dB over the sets of the ladder, and its ``time`` relative to
+    `ladder.REFERENCE` on one CPU thread; both with all models of the ladder on disk."""
 
     does: str
     psnr: float
     time: float
 
 
+def _rung(does: str, way: Way | None) -> Rung:
+    assert way is not None, f"the ladder has no way for: {does}"
+    return Rung(does, way.decibels, way.time)
+
+
+def _all(name: str) -> bool:
+    return True
+
+
 RUNGS: dict[str, Rung] = {
-    "linear": Rung("a blend of the two frames", 24.03, 0.01),
-    "draft": Rung("rough motion, without a network", 28.32, 0.08),
-    "fast": Rung("inbetween-s, or the model you choose, at half size, on the moving part of the frame", 29.08, 0.2),
-    "normal": Rung("the model as it is", 29.94, 1),
-    "best": Rung("the median of four passes, of RIFE 4.25, RIFE 4.0 and dis, if both RIFE models are on disk", 30.65, 5.5),
+    "linear": _rung("a blend of the two frames", LADDER.one("linear")),
+    "draft": _rung("rough motion, without a network", LADDER.one("dis-fast")),
+    "fast": _rung("a small model, or the model you choose, at half size, on the moving part of the frame", quick(_all)),
+    "normal": _rung("the model as it is", LADDER.one(order()[0])),
+    "best": _rung("the median of several passes, of the models on disk that measured best together", mix(_all)),
 }
 """From the fastest to the best."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A model alone: its mean PSNR in dB on the README's 50 triplets, and ``seconds`` per 448x256 frame on one CPU thread."""
+    """A model alone: its mean PSNR in dB over the sets of the ladder, and ``seconds`` per frame on one CPU thread."""
 
     psnr: float
     seconds: float
 
 
 MEASURED: dict[str, Measured] = {
-    "nearest": Measured(21.30, 0.002),
-    "linear": Measured(24.03, 0.002),
-    "dis-fast": Measured(28.32, 0.01),
-    "dis": Measured(29.66, 0.04),
-    "inbetween-s": Measured(29.85, 0.04),
-    "rife-4.0": Measured(30.02, 0.15),
-    "rife-4.25": Measured(29.94, 0.07),
+    str(way.members[0].source): Measured(way.decibels, way.seconds)
+    for way in LADDER.ways
+    if len(way.members) == 1 and way.members[0] == Member(way.members[0].source)
 }
 """The models that have been measured, by name."""
 
 
-@dataclass(frozen=True)
-class Member:
-    """One of the models that make a frame: its ``source``, see `load.network`, and how it is used, see `load.Part`."""
-
-    source: Source
-    tta: str = "none"
-    half_size: bool = False
-
-
-WITHOUT_NETWORK = {"linear": "linear", "draft": "dis-fast"}
-
-QUICK = "inbetween-s"
-"""The model of ``fast``: faster at half size than RIFE 4.25, and more accurate except for the largest motion."""
-
-VOTERS = (
-    Member("rife-4.25"),
-    Member("rife-4.25", tta="turned"),
-    Member("rife-4.0", tta="back"),
-    Member("dis", tta="turned"),
-)
-"""The passes with the best median: different networks, and one that sees reversed frames, fail in different places.
-
-Of the mixes tried on the 50 triplets, it is the cheapest that gains 0.7 dB over the first pass alone. The mean of the first
-three gains 0.57 dB; both networks with ``duo``, one pass more, gain 0.68 dB.
-"""
-
-
-def members(
-    quality: str, models: Sequence[Source] = ("auto",), tta: str = "none", *, there: Callable[[str], bool]
-) -> tuple[Member, ...]:
+def members(quality: str, models: Sequence[Source] = ("auto",), tta: str = "none", *, there: There) -> tuple[Member, ...]:
     """The models that make a frame at ``quality``; if several, by their `consensus.Consensus`.
 
     ``models`` and ``tta`` are the requested ones; ``there`` tells whether a model is available by name. Raises `InputError`
@@ -103,9 +122,9 @@ def members(
     if quality == "best":
         if tta != "none" or len(models) > 1:
             raise InputError("quality best has its own passes: give at most one model and no test-time augmentation")
-        if of_its_own and all(there(str(voter.source)) for voter in VOTERS):
-            return VOTERS
-        return (Member(models[0], tta="duo"),)
-    if quality == "fast" and of_its_own and there(QUICK):
-        return (Member(QUICK, tta, half_size=True),)
+        several = mix(there) if of_its_own else None
+        return (Member(models[0], tta="duo"),) if several is None else several.members
+    small = quick(there) if quality == "fast" and of_its_own else None
+    if small is not None:
+        return (replace(small.members[0], tta=tta),)
     return tuple(Member(model, tta, half_size=quality == "fast") for model in models)

@@ -185,7 +185,7 @@ TTA_PASSES: dict[str, tuple[tuple[tuple[int, ...], bool], ...]] = {
 """The passes of each mode: which axes are mirrored, and whether time is reversed."""
 
 VIEWS: dict[str, tuple[tuple[tuple[int, ...], bool], ...]] = {"back": ((_PLAIN, True),), "turned": ((_BOTH, True),)}
-"""Single passes over transformed frames, so that members of a consensus see different views: see `quality.VOTERS`."""
+"""Single passes over transformed frames, so that members of a consensus see different views: see `quality.mix`."""
 
 
 class Tta(Wrapper):

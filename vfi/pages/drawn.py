@@ -1,4 +1,4 @@
-"""Pages as pictures: the figures of a page, and its pictures before and after, drawn one below the other.
+"""Pages as pictures: the figures of a page, its pictures before and after, and those to wipe, drawn one below the other.
 
 The letters are OpenCV's, which has ASCII alone. Knows nothing of clips, or of nodes.
 """
@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .layout import Box, Drawing, Image, Line, Words, laid_out
-from .page import Figure, Moment, Page, Pairs, Part, Picture, Section
+from .page import Figure, Moment, Page, Pairs, Part, Picture, Section, Wipe
 from .pictures import Pixels, decoded
 
 Colour: TypeAlias = "tuple[int, int, int]"
@@ -43,8 +43,7 @@ FINE = 3
 
 
 def drawn(page: Page, width: int = 1120, *, most: int = 24) -> Pixels:
-    """The page as a picture [H,W,3] uint8 in RGB, ``width`` pixels wide: its figures, then up to ``most`` pairs before and
-    after."""
+    """The page as a picture [H,W,3] uint8 in RGB, ``width`` pixels wide: its figures, and up to ``most`` pairs or wipes."""
     inner = width - 2 * MARGIN
     rows: list[Pixels] = []
     pairs = 0
@@ -53,6 +52,13 @@ def drawn(page: Page, width: int = 1120, *, most: int = 24) -> Pixels:
             rows.append(_figure(laid_out(part, inner)))
         elif isinstance(part, Pairs) and pairs < most:
             rows.append(_pair(part, f"{number}  {title}".strip(), inner))
+            pairs += 1
+        elif isinstance(part, Wipe) and pairs < most:
+            rows += [
+                _row(some, title, inner)
+                for some, title in ((part.sides, f"{number}  {title}".strip()), (part.below, ""))
+                if some
+            ]
             pairs += 1
     height = sum(row.shape[0] + MARGIN for row in rows) + MARGIN + HEAD
     sheet = np.empty((height, width, 3), np.uint8)
@@ -125,6 +131,23 @@ def _pair(pairs: Pairs, title: str, width: int) -> Pixels:
         x = k * (side + GAP)
         sheet[HEAD : HEAD + one.shape[0], x : x + one.shape[1]] = one
         _write(sheet, x, HEAD + tall + 16, f"{name}, {pairs.key.label}", WORDS.get(name, COLOURS[name]))
+    return sheet
+
+
+def _row(pictures: Sequence[tuple[str, Picture]], title: str, width: int) -> Pixels:
+    """Named pictures side by side, under a title."""
+    side = (width - GAP * (len(pictures) - 1)) // len(pictures)
+    shown = [
+        _sized(one, side, max(round(one.shape[0] * side / one.shape[1]), 1)) for one in (decoded(one) for _, one in pictures)
+    ]
+    tall, head = max(one.shape[0] for one in shown), HEAD if title else 0
+    sheet = np.empty((tall + head + HEAD, width, 3), np.uint8)
+    sheet[:] = SHEET
+    _write(sheet, 0, 18, title, INK)
+    for k, ((name, _), one) in enumerate(zip(pictures, shown, strict=True)):
+        x = k * (side + GAP)
+        sheet[head : head + one.shape[0], x : x + side] = one
+        _write(sheet, x, head + tall + 16, name, INK)
     return sheet
 
 

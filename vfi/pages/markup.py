@@ -1,15 +1,18 @@
-"""Pages as HTML: one file that holds its pictures and its style, loads nothing and runs no script.
+"""Pages as HTML: one file that holds its pictures and its style, and loads nothing.
 
-All text is escaped. Owns the markup. Knows nothing of where it is written to.
+It runs no script but the one that moves dividers, and that only if it has any; the browser is told its hash. All text is
+escaped. Owns the markup. Knows nothing of where it is written to.
 """
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from html import escape
 
 from .layout import Box, Drawing, Image, Line, Words, laid_out
-from .page import Figure, Link, Moment, Notes, Page, Pairs, Part, Picture, Section, Table
+from .page import Figure, Link, Moment, Notes, Page, Pairs, Part, Picture, Section, Table, Wipe
 from .pictures import data_uri
 from .style import CSS
 
@@ -22,9 +25,27 @@ LONG = 60
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """What a browser may load for a page: nothing."""
 
+SCRIPT = """
+for (const wipe of document.querySelectorAll(".wipe")) {
+  const stack = wipe.querySelector(".stack"), shown = stack.querySelectorAll("img");
+  const [left, right] = wipe.querySelectorAll("select");
+  const show = () => shown.forEach((one, k) => {
+    one.className = k == left.value ? "left" : k == right.value ? "right" : "";
+    if (left.value == right.value && k == left.value) one.className = "right";
+  });
+  const slide = stack.querySelector("input");
+  slide.oninput = () => stack.style.setProperty("--at", slide.value + "%");
+  left.onchange = right.onchange = show;
+  slide.oninput(); show();
+}
+"""
+"""Moves the divider of each wipe, and changes its sides."""
+
 
 def html(page: Page) -> str:
     """The page as a file of HTML, in UTF-8."""
+    wipes = _wipes(page.parts)
+    allowed = f"; script-src 'sha256-{b64encode(sha256(SCRIPT.encode()).digest()).decode()}'" if wipes else ""
     facts = "".join(f"<div><dt>{_text(name)}</dt><dd>{_text(value)}</dd></div>" for name, value in page.facts)
     size = ' class="long"' if len(page.title) > LONG else ""
     return "\n".join(
@@ -32,7 +53,7 @@ def html(page: Page) -> str:
             "<!doctype html>",
             '<html lang="en">',
             '<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">',
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}{allowed}">',
             f"<title>{_text(page.title)}: {_text(page.kind)}</title>",
             f"<style>{CSS}</style></head>",
             f'<body><header class="head"><p class="kind">{_text(page.kind)}</p>',
@@ -42,6 +63,7 @@ def html(page: Page) -> str:
             *_parts(page.parts),
             "</main>",
             f"<footer>{_text(page.footer)}</footer>" if page.footer else "",
+            f"<script>{SCRIPT}</script>" if wipes else "",
             "</body></html>",
             "",
         ]
@@ -74,6 +96,8 @@ def _part(part: Part) -> str:
         return _figure(part)
     if isinstance(part, Pairs):
         return _key(part) + _films(part)
+    if isinstance(part, Wipe):
+        return _wipe(part)
     if isinstance(part, Table):
         return _table(part)
     if isinstance(part, Notes):
@@ -142,6 +166,41 @@ def _key(pairs: Pairs) -> str:
         if one is not None
     )
     return f'<div class="pair{"" if len(sides) > 1 else " one"}">{shown}</div>'
+
+
+def _wipes(parts: Sequence[Part]) -> bool:
+    """Whether any part is a wipe."""
+    return any(isinstance(part, Wipe) or (isinstance(part, Section) and _wipes(part.parts)) for part in parts)
+
+
+def _wipe(wipe: Wipe) -> str:
+    """Pictures over each other. The slider covers them, so that the divider follows mouse, finger and arrow keys."""
+    first = wipe.sides[0][1]
+    roles = ("left", "right", *[""] * len(wipe.sides))
+    images = "".join(_still(one, name, wipe, role) for (name, one), role in zip(wipe.sides, roles, strict=False))
+    slider = f'<input type="range" min="0" max="100" step="0.1" value="50" aria-label="divider: {_text(wipe.subject)}">'
+    choices = []
+    for side, name in enumerate(("left", "right")):
+        options = "".join(
+            f'<option value="{k}"{" selected" if k == side else ""}>{_text(one)}</option>'
+            for k, (one, _) in enumerate(wipe.sides)
+        )
+        choices.append(f'<select aria-label="{name}: {_text(wipe.subject)}" autocomplete="off">{options}</select>')
+    below = "".join(
+        f"<figure>{_still(one, name, wipe)}<figcaption>{_text(name)}</figcaption></figure>" for name, one in wipe.below
+    )
+    share = first.width / first.height
+    shape = f'style="aspect-ratio: {first.width} / {first.height}; max-width: min(960px, {80 * share:.1f}vh)"'
+    return (
+        f'<div class="wipe"><div class="stack" {shape}>{images}{slider}</div><div class="sides">{"".join(choices)}</div>'
+        f'<div class="below">{below}</div></div>'
+    )
+
+
+def _still(shown: Picture, name: str, wipe: Wipe, role: str | None = None) -> str:
+    """One picture of a wipe; ``role``: the side that it is, "" if it is none, None for one beneath."""
+    size = f'width="{shown.width}" height="{shown.height}"' + ("" if role is None else f' class="{role}"')
+    return f'<img src="{data_uri(shown)}" {size} alt="{_text(f"{name}: {wipe.subject}")}">'
 
 
 def _films(pairs: Pairs) -> str:

@@ -114,6 +114,18 @@ class Pairs:
 
 
 @dataclass(frozen=True)
+class Wipe:
+    """Named pictures of one instant, of one size, over each other: a divider wipes from one to another.
+
+    ``below`` stand small beneath them. ``subject`` says in words what they show.
+    """
+
+    sides: tuple[tuple[str, Picture], ...]
+    below: tuple[tuple[str, Picture], ...]
+    subject: str
+
+
+@dataclass(frozen=True)
 class Link:
     """A text that leads to the section with the anchor ``target``."""
 
@@ -151,7 +163,7 @@ class Section:
     card: bool = False
 
 
-Part: TypeAlias = "Figure | Pairs | Table | Notes | Section"
+Part: TypeAlias = "Figure | Pairs | Wipe | Table | Notes | Section"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from unicodedata import east_asian_width
 
 from . import curves
-from .page import Figure, Link, Notes, Page, Part, Section, Table
+from .page import Figure, Link, Notes, Page, Part, Section, Table, Wipe
 
 COLUMNS = 60
 """Width of strips and curves, in letters."""
@@ -35,6 +35,8 @@ def _lines(part: Part) -> Iterator[str]:
     elif isinstance(part, Table):
         yield from ([part.caption] if part.caption else [])
         yield from _table(part)
+    elif isinstance(part, Wipe):
+        yield f"{part.subject}: {', '.join(name for name, _ in (*part.sides, *part.below))}"
     elif isinstance(part, Notes):
         yield from (f"- {one}" for one in part.sentences)
     elif isinstance(part, Figure) and part.wide:

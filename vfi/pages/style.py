@@ -73,6 +73,19 @@ h3 { margin: 0; font-size: 20px; line-height: 1.3; font-weight: 600; }
 .films img { display: block; width: 100%; height: auto; max-height: 200px; object-fit: contain; }
 .films .none { font-size: 11px; line-height: 1.15; min-height: 40px; padding: 2px; overflow: hidden; }
 .films th.in { color: var(--ink); font-weight: 700; } .films td.in img, .films td.in .none { outline: 2px solid var(--ink); }
+.stack { position: relative; --at: 50%; max-width: 960px; overflow: hidden; border-radius: 2px; background: var(--check); }
+.stack img { display: none; position: absolute; inset: 0; width: 100%; height: 100%; }
+.stack img.left, .stack img.right { display: block; }
+.stack img.left { z-index: 1; clip-path: inset(0 calc(100% - var(--at)) 0 0); }
+.stack::after { content: ""; position: absolute; z-index: 2; top: 0; bottom: 0; left: calc(var(--at) - 1px); width: 2px;
+  background: #fff; box-shadow: 0 0 3px #000; pointer-events: none; }
+.stack input { position: absolute; z-index: 3; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0; cursor: ew-resize; }
+.stack:focus-within { outline: 2px solid var(--after); outline-offset: 2px; }
+.sides { display: flex; justify-content: space-between; max-width: 960px; margin: 6px 0 12px; }
+.sides select { font: 14px/1.4 var(--sans); color: var(--ink); background: var(--card); border: 1px solid var(--rule);
+  border-radius: 3px; padding: 3px 6px; max-width: 48%; }
+.below { display: grid; grid-template-columns: repeat(auto-fill, minmax(220px, 1fr)); gap: 10px; max-width: 960px; }
+.below figure { margin: 0; } .below img { display: block; width: 100%; height: auto; }
 .hide { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .wide-table { overflow-x: auto; }
 table.data { border-collapse: collapse; width: 100%;

@@ -1,4 +1,4 @@
-"""Quality of a made picture against the ground truth: PSNR, SSIM, IE and LPIPS.
+"""Quality of a made picture against the ground truth: PSNR, PSNR_DIV, SSIM, IE and LPIPS.
 
 Pictures are [3,H,W] RGB, 0..1, and are rounded to 8 bits first, as in a file. SSIM is kornia's and LPIPS torchmetrics', both
 loaded on first use. Knows nothing of models, files or means over many pictures.
@@ -19,18 +19,24 @@ SSIM_WINDOW = 11
 SSIM_ROWS = 64
 """Rows of the SSIM map computed at once: the maps of a whole 4K frame take gigabytes and do not fit the CPU caches."""
 
+DIVERGES = 0.01
+"""Share of the largest divergence from which a pixel counts for PSNR_DIV."""
+
+LUMA_709 = (0.2126, 0.7152, 0.0722)
+
 LPIPS_SMALLEST = 31
 """The smallest side, in pixels, that survives AlexNet's strides."""
 
 
 @dataclass(frozen=True)
 class Quality:
-    """One made picture against the ground truth; ``lpips`` is None if it was not measured."""
+    """One made picture against the ground truth; None stands for what was not measured."""
 
     psnr: float
     ssim: float
     ie: float
     lpips: float | None = None
+    psnr_div: float | None = None
 
 
 class Lpips:
@@ -61,10 +67,14 @@ class Lpips:
         return float(self._metric(*pair))
 
 
-def compare(made: Tensor, true: Tensor, lpips: Lpips | None = None) -> Quality:
-    """All measures of a made picture; LPIPS only if ``lpips`` is given. Raises `InputError`."""
+def compare(made: Tensor, true: Tensor, lpips: Lpips | None = None, after: Tensor | None = None) -> Quality:
+    """All measures of a made picture; LPIPS only if ``lpips`` is given.
+
+    PSNR_DIV only with the frame ``after`` it in the clip that was made. Raises `InputError`.
+    """
     perceptual = None if lpips is None else lpips(made, true)
-    return Quality(psnr(made, true), ssim(made, true), interpolation_error(made, true), perceptual)
+    divergent = None if after is None else psnr_div(made, true, after)
+    return Quality(psnr(made, true), ssim(made, true), interpolation_error(made, true), perceptual, divergent)
 
 
 def psnr(made: Tensor, true: Tensor) -> float:
@@ -72,6 +82,34 @@ def psnr(made: Tensor, true: Tensor) -> float:
     _check(made, true, 1, "PSNR")
     error = float((in_8_bits(made) - in_8_bits(true)).square().mean())
     return 10 * math.log10(255**2 / error) if error else math.inf
+
+
+def psnr_div(made: Tensor, true: Tensor, after: Tensor) -> float:
+    """PSNR where the motion of what was made diverges, in dB; higher is better, infinite for equal pictures.
+
+    Interpolators fail visibly where motion spreads or gathers, so this PSNR follows opinions better. The measure is that of
+    arXiv 2510.01361 (QoMEX 2025): Farneback's flow (u, v) from ``made`` to the frame ``after`` it, |du/dy + dv/dx| relative to
+    its largest value, and the luma (BT.709) of all pixels where that is above 0.01. These are the axes that its code takes; the
+    divergence of textbooks is du/dx + dv/dy. If nothing moves, all pixels count. Raises `InputError`.
+    """
+    import cv2
+    import numpy as np
+
+    _check(made, true, 2, "PSNR_DIV")
+    _check(made, after, 2, "PSNR_DIV")
+    one, truth, other = (_luma(rgb) for rgb in (made, true, after))
+    greys = (plane.round().to(torch.uint8).cpu().numpy() for plane in (one, other))
+    flow = cv2.calcOpticalFlowFarneback(*greys, None, 0.5, 3, 15, 3, 5, 1.2, 0)  # type: ignore[call-overload]
+    spread = np.abs(np.gradient(flow[..., 0], axis=0) + np.gradient(flow[..., 1], axis=1))
+    most = float(spread.max())
+    counts = torch.from_numpy(spread > DIVERGES * most).to(one.device) if most else torch.ones_like(one, dtype=torch.bool)
+    error = float((one - truth)[counts].square().mean())
+    return 10 * math.log10(255**2 / error) if error else math.inf
+
+
+def _luma(rgb: Tensor) -> Tensor:
+    """Luma [H,W] of a picture in 8 bits, 0..255, as BT.709 weighs it."""
+    return torch.einsum("chw,c->hw", in_8_bits(rgb), torch.tensor(LUMA_709, dtype=torch.double, device=rgb.device))
 
 
 def ssim(made: Tensor, true: Tensor) -> float:

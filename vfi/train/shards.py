@@ -21,9 +21,9 @@ from torch import Tensor
 from ..clips.open import ClipSource
 from ..core import Frame, InputError
 from ..edit.find import Finder
+from ..edit.timed import instants
 from ..model.weights.files import write
 from ..pixels.uint8 import codes, floats
-from .timed import instants
 
 Timing: TypeAlias = Literal["even", "measured"]
 """Where true frames lie: where their numbers say, or where their motion does; then windows of unclear time are left out."""
