@@ -28,7 +28,7 @@ FLOORS = (
     ("archs", "timing", "timeline"),
     ("model", "clips"),
     ("motion", "edit"),
-    ("train", "tween", "render"),
+    ("train", "tween", "render", "evidence"),
     ("serve",),
     ("__init__",),
     ("cli", "vapoursynth"),
