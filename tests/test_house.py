@@ -28,7 +28,7 @@ FLOORS = (
     ("archs", "timing", "timeline"),
     ("model", "clips", "sheets"),
     ("motion", "edit"),
-    ("train", "tween", "render", "bench"),
+    ("train", "tween", "render", "bench", "evidence"),
     ("serve",),
     ("__init__",),
     ("cli", "vapoursynth"),

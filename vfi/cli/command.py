@@ -21,6 +21,7 @@ from ..clips.clip import DamagedError
 from ..core import InputError
 from ..render import malloc
 from . import (
+    audit,
     batch,
     bench,
     compare,
@@ -96,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
         join,
         heal,
         steady,
+        audit,
         shots,
         flow,
         models,
