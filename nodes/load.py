@@ -47,9 +47,9 @@ class LoadModel(Node):
                     "model",
                     options=choices(),
                     default="auto",
-                    tooltip="auto uses the model on disk that measured best, of those no slower than RIFE 4.25; one comes with the "
-                    "pack. dis, linear and nearest need no weights. Put your own files into models/frame_interpolation. Models "
-                    "marked download are fetched if allow download is on.",
+                    tooltip="auto uses the model on disk that measured best, of those no slower than RIFE 4.25; one comes with "
+                    "the pack. dis, linear and nearest need no weights. Put your own files into models/frame_interpolation. "
+                    "Models marked download are fetched if allow download is on.",
                 ),
                 io.Boolean.Input(
                     "allow_download",

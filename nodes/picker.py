@@ -71,13 +71,8 @@ def rows() -> list[Row]:
 def _auto() -> Row:
     means = loading.auto(load.folders())
     hint = f"Today it is {means}. Quality picks its own models if model is auto."
-    return Row(
-        "auto",
-        "built in",
-        "auto",
-        suits="most clips: of the models on disk that are no slower than RIFE 4.25, the one that measured best",
-        hint=hint,
-    )
+    suits = "most clips: of the models on disk that are no slower than RIFE 4.25, the one that measured best"
+    return Row("auto", "built in", "auto", suits=suits, hint=hint)
 
 
 def _known(name: str, choice: str | None) -> Row:

@@ -11,6 +11,8 @@ from parity_other import load_set
 from safetensors.torch import save_file
 
 from vfi.archs.rife import Config, Head, Rife
+from vfi.model.load import there
+from vfi.model.quality import members
 
 HUB = "rife-4.25 (download)"
 
@@ -97,10 +99,14 @@ def two(server) -> None:
         save_file(load_parity(f"rife/{name}").state(), server.folder / f"{file}.safetensors")
 
 
-def test_the_best_quality_takes_both_networks_and_one_of_them_twice(run, two):
+def test_the_best_quality_takes_the_best_mix_and_each_network_once(run, two, server):
     (model,) = run("InbetweenLoadModel", model="auto", quality="best")
-    assert [one.tta for one in model.members] == ["none", "turned", "back", "turned"]
-    assert model.members[0].patcher is model.members[1].patcher is not model.members[2].patcher
+    mix = members("best", there=lambda name: there(name, [server.folder]))
+    assert {"rife-4.25", "rife-4.0"} <= {member.source for member in mix}
+    assert [one.tta for one in model.members] == [member.tta for member in mix]
+    patchers = {member.source: one.patcher for member, one in zip(mix, model.members, strict=True)}
+    assert all(one.patcher is patchers[member.source] for member, one in zip(mix, model.members, strict=True))
+    assert len(set(map(id, patchers.values()))) == len(patchers)
     images = torch.rand(2, 40, 48, 3)
     made, *_, disagreement, _ = run("InbetweenInterpolate", model=model, images=images, mode={"mode": "times", "times": 2})
     assert torch.equal(made[::2], images)

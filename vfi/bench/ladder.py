@@ -17,7 +17,6 @@ import cv2
 import numpy as np
 import torch
 
-from .. import __version__
 from ..core import InputError, Interpolator
 from ..model import load, registry, weights
 from ..model.ladder import REFERENCE, Ladder, Member, Way, front
@@ -104,7 +103,7 @@ def measured(sets: Sequence[Set], names: Sequence[str], kept: Kept, said: Callab
     ahead = front(ways)
     ways = sorted((replace(way, front=way in ahead) for way in ways), key=lambda way: way.time)
     frames = {over.name: {name: sum(places) for name, places in _subsets(over).items()} for over in sets}
-    facts = {"vfi": __version__, "torch": torch.__version__, "threads": "1", "reference": REFERENCE}
+    facts = {"torch": torch.__version__, "threads": "1", "reference": REFERENCE}
     return Ladder(tuple(ways), frames, facts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from .. import __version__
 from ..bench.ladder import MOST, REFERENCE, measured
 from ..bench.sets import Kept, read_sets
 from ..clips.clip import Staged
@@ -20,7 +22,6 @@ from ..model.load import Choice
 from .arguments import argument, names, whole
 from .files import add_overwrite
 from .report import console_for_people
-
 
 WIDTH = 180
 """Letters of a row at least: a mix of six passes is told in one line."""
@@ -58,6 +59,7 @@ def run(args: Namespace) -> int:
             console = console_for_people()
             kept = Kept(Path(folder) if args.cache is None else args.cache)
             ladder = measured(sets, models, kept, lambda line: console.print(escape(line)))
+        ladder = replace(ladder, facts={"vfi": __version__, **ladder.facts})
         if staged is not None:
             staged.filled(ladder.to_json().encode())
     finally:
