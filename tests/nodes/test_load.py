@@ -102,7 +102,7 @@ def two(server) -> None:
 def test_the_best_quality_takes_the_best_mix_and_each_network_once(run, two, server):
     (model,) = run("InbetweenLoadModel", model="auto", quality="best")
     mix = members("best", there=lambda name: there(name, [server.folder]))
-    assert {"rife-4.25", "rife-4.0"} <= {member.source for member in mix}
+    assert "rife-4.0" in {member.source for member in mix}
     assert [one.tta for one in model.members] == [member.tta for member in mix]
     patchers = {member.source: one.patcher for member, one in zip(mix, model.members, strict=True)}
     assert all(one.patcher is patchers[member.source] for member, one in zip(mix, model.members, strict=True))
