@@ -143,13 +143,17 @@ def test_a_file_of_half_precision_is_loaded(tmp_path: Path, window: Tensor):
     torch.testing.assert_close(made, net(window, TIMES), atol=0.02, rtol=0)
 
 
-def test_what_ships_is_there_wherever_models_are_looked_for(tmp_path: Path):
-    file = weights.on_disk("inbetween-s", [tmp_path])
+@pytest.mark.parametrize(("name", "most"), [("inbetween-s", 1_000_000), ("inbetween-m", 12_000_000)])
+def test_what_ships_is_there_wherever_models_are_looked_for(tmp_path: Path, name: str, most: int):
+    file = weights.on_disk(name, [tmp_path])
     assert file is not None
-    assert file.stat().st_size < 6_000_000
+    assert file.stat().st_size < most
     assert file.with_suffix(".md").is_file()
-    assert load.auto([tmp_path]) in load.AUTO  # one that ships
-    assert vfi.detect(weights.read(file)).name == "inbetween-s"
+    assert vfi.detect(weights.read(file)).name == name
+
+
+def test_auto_needs_no_download(tmp_path: Path):
+    assert load.auto([tmp_path]) == "inbetween-m"
 
 
 def test_what_ships_gives_way_to_what_lies_on_disk(tmp_path: Path):
@@ -158,11 +162,12 @@ def test_what_ships_gives_way_to_what_lies_on_disk(tmp_path: Path):
     assert weights.on_disk("inbetween-s", [tmp_path]) == mine
 
 
-def test_what_ships_makes_real_frames_better_than_dis():
+def test_what_ships_makes_real_frames_better_than_what_needs_no_weights():
     rgb = [frame.rgb.float() for frame in islice(open_clip(CLIP), 0, 33)]
-    nearness: dict[str, list[float]] = {"dis": [], "inbetween-s": []}
+    nearness: dict[str, list[float]] = {"linear": [], "dis": [], "inbetween-s": [], "inbetween-m": []}
     for before, true, after in (rgb[at : at + 3] for at in (0, 10, 20, 30)):
         for name, found in nearness.items():
             made = vfi.load(name)(torch.stack((before, after))[None], torch.tensor([0.5]))[0]
             found.append(psnr(made, true))
     assert sum(nearness["inbetween-s"]) > sum(nearness["dis"]) + 0.4
+    assert sum(nearness["inbetween-m"]) > sum(nearness["linear"]) + 4

@@ -91,8 +91,19 @@ def test_a_plan_is_edited_and_given_back(flash: Path, tmp_path: Path, capsys: py
     assert "1 of 1 findings are left as they are: flash is switched off" in capsys.readouterr().err
     other = clip(tmp_path / "other.mkv", numbers=range(6))
     assert healed(other, tmp_path / "none.mkv", "--plan", plan) == 2
-    assert "the clip has only 6 frames" in capsys.readouterr().err
+    assert "the plan is of a clip of 20 frames (0.833 s), and this one has 6" in capsys.readouterr().err
     assert not (tmp_path / "none.mkv").exists()
+
+
+@pytest.mark.parametrize("length", [6, 24])
+def test_a_plan_of_another_clip_is_refused(length: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    plan, other = tmp_path / "plan.json", clip(tmp_path / "other.mkv", numbers=range(length))
+    assert vfi("shots", clip(tmp_path / "in.mkv"), "--plan", plan) == 0
+    capsys.readouterr()
+    assert vfi("interpolate", other, tmp_path / "out.mkv", "--plan", plan, "--model", "linear") == 2
+    said = capsys.readouterr().err
+    assert f"the plan is of a clip of 20 frames (0.833 s), and this one has {length}: give the plan of this clip" in said
+    assert not (tmp_path / "out.mkv").exists()
 
 
 def test_interpolate_follows_findings_in_the_same_pass(flash: Path, tmp_path: Path):

@@ -14,13 +14,13 @@ from vfi.edit.heal.course import calm, courses
 from vfi.edit.heal.drifts import anchored, drifts
 from vfi.edit.heal.findings import Finding
 from vfi.edit.heal.judge import _courses
-from vfi.edit.heal.measures import Measure
 from vfi.edit.heal.pictures import light_of, thumbnail
+from vfi.edit.heal.record import Measure, Record
 
 WHITE = np.ones(3)
 
 
-def measured(light: np.ndarray, uneven: float = 0.0, noise: float = 0.001, cuts: tuple[int, ...] = ()) -> list[Measure]:
+def measured(light: np.ndarray, uneven: float = 0.0, noise: float = 0.001, cuts: tuple[int, ...] = ()) -> Record:
     """Frames in ``light`` [n,3], logarithms; ``uneven``: how much more of its changes some parts of the picture get."""
     dice = np.random.default_rng(5)
     steps = np.diff(light, axis=0, prepend=light[:1])
@@ -31,10 +31,10 @@ def measured(light: np.ndarray, uneven: float = 0.0, noise: float = 0.001, cuts:
         parts = step * more + dice.normal(0, 2 * noise, (9, 3))
         gain = tuple(float(one) for one in step + shift)
         made.append(Measure(k, F(k, 24), k in cuts, (99.0, 100.0, 101.0), 40.0, gain=gain, parts=parts))  # type: ignore[arg-type]
-    return made
+    return Record(made)
 
 
-def found(frames: list[Measure]) -> list[Finding]:
+def found(frames: Record) -> list[Finding]:
     steps = borders(frames)
     return [*steps, *_courses(frames, steps)]
 
@@ -125,7 +125,7 @@ def test_faults_are_bridged():
 def test_short_and_unknown_shots_have_no_course():
     frames = measured(np.zeros((64, 3)), cuts=(5, 16))
     assert [course.first for course in courses(frames)] == [16]
-    unknown = [replace(one, parts=None) for one in measured(LIGHT["brighter"][1])]
+    unknown = Record(replace(one, parts=None) for one in measured(LIGHT["brighter"][1]))
     assert found(unknown) == []
     assert drifts(courses(unknown)[0]) == []
 

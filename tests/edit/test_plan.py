@@ -15,6 +15,7 @@ from models import Blend
 
 from vfi.core import Frame, InputError
 from vfi.edit.duplicates import Repeats
+from vfi.edit.heal.findings import Finding
 from vfi.edit.plan import Event, Output, Plan, Shot, Source
 from vfi.render.run import run
 from vfi.timing.grids import Subdivide, Uniform
@@ -134,6 +135,18 @@ def test_a_time_that_no_frame_has_names_the_nearest(what: str, time: str, neares
     assert str(F(time)) in str(raised.value)
 
 
+@pytest.mark.parametrize(("length", "stated", "has"), [(12, 12, "12"), (12, None, "more"), (12, 3, "more"), (8, 8, "8")])
+def test_a_clip_of_another_length_is_refused(length: int, stated: int | None, has: str):
+    plan = replace(PLAN, shots=PLAN.shots[:1], repeats=())
+    other = clip([F(1001 * k, 24000) for k in range(length)])
+    with pytest.raises(
+        InputError, match=rf"a clip of 10 frames \(0.417 s\), and this one has {has}: give the plan of"
+    ) as raised:
+        list(plan.marked(other, stated))
+    assert "\n" not in str(raised.value)
+    assert len(list(plan.marked(CLIP))) == 10
+
+
 def test_a_shot_stays_when_the_one_before_it_is_taken_out():
     def change(data):
         del data["shots"][0]
@@ -149,6 +162,12 @@ def test_a_plan_is_told_in_sentences():
     assert PLAN.event_notes() == ["1 fade, at 0.083 s"]
     assert [PLAN.cadence(shot) for shot in range(3)] == ["1 repeat", "on threes, 2 repeats", ""]
     assert replace(PLAN, shots=PLAN.shots[:1], repeats=()).notes() == []
+
+
+def test_repeats_that_are_mended_and_those_that_are_kept_are_told_in_one_sentence():
+    kept = replace(PLAN, shots=PLAN.shots[:1], duplicates="keep")
+    mended = kept.with_findings([Finding("repeat", 9, 9, 1, 1.0, "spread", start=F(9, 24), end=F(10, 24))])
+    assert mended.notes() == ["1 frame (repeat) at frame 9: motion goes on through them; 3 other repeats are kept"]
 
 
 @st.composite

@@ -61,7 +61,26 @@ def test_real_clips(clip: Path, cuts: list[F], others: list[str]):
 a, b, c, d, e = (scene(seed, 12) for seed in range(5))
 
 
+def captioned(pictures: list[Tensor], top: int = 14) -> list[Tensor]:
+    """Between bars, with a caption over the lower one."""
+    made = [one.clone() for one in pictures]
+    for one in made:
+        one[:, :top], one[:, -top:] = 0, 0
+        one[:, -8:-4, 8:88:3] = 1
+    return made
+
+
+def titled(pictures: list[Tensor]) -> list[Tensor]:
+    """A still picture, over which a title stands from the middle on."""
+    made = [pictures[0].clone() for _ in pictures]
+    for one in made[len(made) // 2 :]:
+        one[:, 40:50, 10:86] = e[0][:, 40:50, 10:86].flip(1)
+    return made
+
+
 CUTS = {
+    "between bars": (captioned(a + b + a[::-1]), [12, 24]),
+    "a title": (titled(a), []),
     "plain": (a + b, [12]),
     "first pair": (a[:1] + b, [1]),
     "last pair": (a + b[:1], [12]),

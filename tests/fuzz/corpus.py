@@ -18,6 +18,7 @@ import av
 import torch
 
 from tests.footage import film, moving, png
+from tests.sheeting import cel, xdts
 from vfi import __main__
 from vfi.archs import inbetween
 from vfi.clips.clip import Encoding, Info
@@ -105,6 +106,13 @@ WEIGHED = ("interpolate", "in.mkv", "out.mkv", "--model", "w.safetensors", "--js
 CURVED = ("retime", "in.mkv", "out.mkv", "--curve", "curve.json", *FAST, "--codec", "ffv1", "--duration", "0.3")
 PLANNED = ("interpolate", "in.mkv", "out.mkv", "--plan", "plan.json", *FAST, "--codec", "ffv1")
 
+
+def sheet(name: str) -> Case:
+    """An exposure sheet, and a folder with two cels of it. It is only listed: what lacks cels has exit codes of its own."""
+    listed = ("sheet", name, "--list", *FAST)
+    return Case(f"sheet {name}", (name,), (listed, ("sheet", name, "cels", *listed[2:])), text=True)
+
+
 CASES = (
     *(videos(f"in.{ending}") for ending in ("mp4", "mov", "mkv", "webm", "avi", "ts", "flv", "gif", "apng", "y4m")),
     videos("late.mp4"),
@@ -115,6 +123,7 @@ CASES = (
     *(tracks(f"{form}.json") for form in ("document", "samples", "flat", "store", "framer")),
     *(tracks(name, text=False) for name in ("ati.npz", "track.npy", "ati.pth")),
     *(Case(name, ("curve.json",), (CURVED,), ("out.mkv",), text=True) for name in ("curve", "curve points")),
+    *(sheet(name) for name in ("cut.xdts", "cut.csv")),
     Case("recipe", ("recipe.toml",), ((READ_RECIPE, "recipe.toml"),), text=True),
     Case("safetensors", ("w.safetensors",), (WEIGHED, ("models", "show", "w.safetensors")), ("out.mkv",)),
     Case("pickle", ("w.pth",), (("models", "convert", "w.pth", "out.safetensors"),), ("out.safetensors",)),
@@ -144,6 +153,7 @@ def _maker(name: str) -> Callable[[Path], object]:
         "tracks": partial(_tracks, rest),
         "plan": _plan,
         "curve": _curve,
+        "sheet": partial(_sheet, rest),
         "recipe": _recipe,
         "safetensors": _weights,
         "pickle": _weights,
@@ -254,6 +264,14 @@ def _curve(folder: Path) -> None:
     speed = {"speed": [[0, 1], [0.2, "1/4", "ease-in-out"], [0.5, -1]]}
     points = {"points": [[0.0, 0.0], [0.5, 0.25], [1.0, 1.0]], "interpolation": "monotone_cubic"}
     (folder / "curve.json").write_text(json.dumps(points if folder.name == "curve points" else speed))
+
+
+def _sheet(name: str, folder: Path) -> None:
+    entries: dict[int, Any] = {-1: "1", 2: "o", 4: {"id": 0, "values": ["3", "SYMBOL_TICK_1"], "options": []}, 6: "5", 8: "x"}
+    table = 'Frame,"A",Dialogue\r\n1,1,"Ann: ""hi"""\r\n2,○,\r\n3,○3,\r\n4,-,\r\n5,5,\r\n'.encode("cp932")
+    (folder / name).write_bytes(xdts({"A": entries, "B": {0: "1", 3: "*", 6: "2"}}) if name == "cut.xdts" else table)
+    for number in (1, 5):
+        cel(folder / "cels" / f"A_{number:04d}.png", 40 * number)
 
 
 def _recipe(folder: Path) -> None:

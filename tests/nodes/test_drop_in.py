@@ -79,7 +79,7 @@ def test_a_prompt_gives_the_frames_that_the_pack_would_give(name: str, run, drop
             there = {"skips_rife": 4 + 2 * 2, "skips_film": 3 * 2 + 1}[name]
         assert len(out) == there
         assert torch.equal(out[0], images[0])
-        assert used.startswith("inbetween-s") or used == "the connected model"
+        assert used.startswith("inbetween-m") or used == "the connected model"
 
 
 @pytest.mark.parametrize("name", sorted(FRAMES))
@@ -140,7 +140,7 @@ def test_what_cannot_be_counted_gets_a_sentence(drop_in, run):
 def test_the_network_that_was_meant_is_used_if_it_is_there(run, server, drop_in):
     images = torch.rand(2, 64, 64, 3)
     old = "IFRNet_L_Vimeo90K.pth"
-    assert run("InbetweenDropIn", images=images, model_name=old)[1] == f"inbetween-s, in place of {old}"
+    assert run("InbetweenDropIn", images=images, model_name=old)[1] == f"inbetween-m, in place of {old}"
     save_file(load_set("ifrnet/ifrnet_l").state(), server.folder / "IFRNet_L_Vimeo90K.safetensors")
     assert run("InbetweenDropIn", images=images, model_name=old)[1] == f"ifrnet-l, in place of {old}"
     (server.folder / "IFRNet_L_Vimeo90K.safetensors").rename(server.folder / "rife47.safetensors")

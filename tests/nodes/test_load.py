@@ -224,7 +224,7 @@ def test_a_model_without_weights_needs_none_of_it(run):
 def test_with_no_model_on_disk_there_is_the_one_that_ships(run):
     (model,) = run("InbetweenLoadModel", model="auto")
     assert model.patcher is not None
-    assert model.network.spec.name == "inbetween-s"
+    assert model.network.spec.name == "inbetween-m"
 
 
 def test_float16_is_refused_where_it_is_slow(run, weights):

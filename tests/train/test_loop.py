@@ -169,3 +169,24 @@ def test_a_recipe_is_read_and_what_it_does_not_know_is_said(tmp_path: Path):
         path.write_text(text)
         with pytest.raises(InputError, match=message):
             read_recipe(path)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_some_of_the_weights_at_the_start_stay_in_the_result(material: Material, tmp_path: Path):
+    start = train(recipe(steps=1, validate=1), material, tmp_path / "start")
+    without = replace(material, held_out=())  # the result is then the last one
+    moved = {
+        kept: read_weights(train(replace(recipe(kept=kept), start=str(start)), without, tmp_path / f"{kept}"))
+        for kept in (0.0, 0.25)
+    }
+    for name, old in read_weights(start).items():
+        expected = 0.25 * old.float() + 0.75 * moved[0.0][name].float()
+        torch.testing.assert_close(moved[0.25][name].float(), expected, atol=2e-3, rtol=2e-3)
+    assert any((moved[0.0][name] != old).any() for name, old in read_weights(start).items())
+
+
+def test_a_new_network_has_no_weights_to_keep(material: Material, tmp_path: Path):
+    with pytest.raises(InputError, match="kept 0.5 was given without a start"):
+        train(recipe(kept=0.5), material, tmp_path / "out")
+    with pytest.raises(InputError, match="kept 1 was given: it must be at least 0 and below 1"):
+        recipe(kept=1.0)

@@ -73,8 +73,9 @@ def test_windows_that_move_far_are_drawn_more_often(tmp_path: Path):
     shard = tmp_path / "a.safetensors"
     windows = torch.tensor([[0, 1, 2], [0, 2, 4]])
     frames = torch.zeros(5, 3, 64, 64, dtype=torch.uint8)
+    frames[4] = 12
     save_file({"frames": frames, "windows": windows, "times": torch.full((2,), 0.5)}, shard)
-    assert worth(shard) == [0.5, 0.25]
+    assert worth(shard) == [CALM, 12.0]
     flow = torch.zeros(2, 4, 16, 16)
     flow[0, 0], flow[1, 0], flow[1, 2] = 0.3, -2, 4
     save_file({"flow": flow.half(), "error": torch.zeros(2, 1, 16, 16).half()}, beside(shard, "motion"))

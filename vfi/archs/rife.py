@@ -625,6 +625,7 @@ def _zipped(version: str) -> HubFile:
 
 
 CHECKPOINTS: tuple[Checkpoint, ...] = (
+    Checkpoint(OWN, ("inbetween_m.safetensors",), "MIT", note="ships with the library; RIFE 4.25, trained further", link=LINK),
     _version(
         "4.25",
         *_comfy("rife_v4.25.safetensors", "1505884b9bdae956795430d2a70f7e2317b2abd8f130f8cfdb35a5759f909481"),
@@ -737,6 +738,7 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
 
 SUITS: dict[str, str] = {
     "rife": "most clips; an older version, to repeat earlier results",
+    OWN: "most clips, without a download: RIFE 4.25 trained on generated clips, and faster",
     "rife-4.25": "most clips: large motion, any time between the frames",
     "rife-4.25-lite": "most clips, faster than rife-4.25",
     "rife-4.25-heavy": "most clips, slower than rife-4.25",

@@ -21,6 +21,7 @@ from ..clips.clip import DamagedError
 from ..core import InputError
 from ..render import malloc
 from . import (
+    audit,
     batch,
     bench,
     compare,
@@ -37,6 +38,7 @@ from . import (
     progress,
     retime,
     serve,
+    sheet,
     shots,
     steady,
     train,
@@ -90,10 +92,12 @@ def _parser() -> argparse.ArgumentParser:
         retime,
         conform,
         tween,
+        sheet,
         loop,
         join,
         heal,
         steady,
+        audit,
         shots,
         flow,
         models,

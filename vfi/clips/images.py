@@ -81,6 +81,11 @@ def read_image(path: str | os.PathLike[str]) -> Frame:
     return _load(Path(path))[0]
 
 
+def read_described(path: str | os.PathLike[str]) -> tuple[Frame, Info]:
+    """As `read_image`, with the description of the file."""
+    return _load(Path(path))
+
+
 class ImageReader:
     """Images as a clip of ``rate`` frames per second: those of a folder or pattern, in natural order, or the files listed.
 
@@ -147,30 +152,19 @@ class ImageReader:
             yield replace(frame, time=start, duration=end - start)
 
 
-class ImageWriter(Writer):
-    """Writes every frame as an image, in a folder that gets its name only when it is complete.
+class ImageEncoder:
+    """Encodes pictures, one by one, as files with the ending ``ending``, a key of `WRITTEN`.
 
-    ``path`` is a folder, whose images are named by `PATTERN` (`FLOAT_PATTERN` for a float clip), or a pattern such as
-    ``shot/%05d.tif``; numbers start at ``first``. The depth follows ``encoding`` or ``info``: 8 bits, or 16 for anything more.
-    EXR holds linear light as 16-bit floats, or 32-bit for that depth: codes are converted, and colours are multiplied by
-    alpha. In other formats linear float light becomes sRGB, clipped to 0..1. Raises `InputError`, before anything is written,
-    if the folder is not empty or cannot be made, or if ``encoding`` asks for a codec.
+    The depth follows ``depth`` or ``info``: 8 bits, or 16 for anything more. EXR holds linear light as 16-bit floats, or 32-bit
+    for that depth: codes are converted, and colours are multiplied by alpha. In other formats linear float light becomes sRGB,
+    clipped to 0..1.
     """
 
-    def __init__(
-        self, path: str | os.PathLike[str], info: Info, *, encoding: Encoding = DEFAULT_ENCODING, first: int = 0
-    ) -> None:
-        path, curve = Path(path), transfer_of(info)
-        usual = FLOAT_PATTERN if info.floats else PATTERN
-        folder, self._pattern = (path.parent, path.name) if is_pattern(path) else (path, usual)
-        ending = Path(self._pattern).suffix.lower()
-        if len(NUMBER.findall(self._pattern)) != 1 or ending not in WRITTEN:
-            raise InputError(f"{path} is not an image pattern: use one such as %06d{' or %06d'.join(WRITTEN)}")
-        if encoding.codec is not None or encoding.crf is not None:
-            raise InputError(f"codec or crf was set, but {path} is written as images: only video files take them")
+    def __init__(self, ending: str, info: Info, depth: int | None = None) -> None:
+        curve = transfer_of(info)
         self._encoder, layouts, self._options = WRITTEN[ending]
-        self.notes = []
-        wanted = encoding.depth or info.depth
+        self.notes: list[str] = []
+        wanted = depth or info.depth
         depth = min((depth for depth, _ in layouts), key=lambda depth: (depth < wanted, abs(depth - wanted)))
         self._layout = av.VideoFormat(layouts[depth, info.alpha])
         self._half = ending == ".exr" and depth == 16
@@ -181,15 +175,9 @@ class ImageWriter(Writer):
         elif info.floats and curve.name == "linear":
             self._change = light.named("srgb").code
             self.notes.append(f"light above 1 is clipped in {ending} images: .exr keeps it")
-        self._first, self._count = first, 0
-        self._rate, self._time, self._uneven = info.rate, Fraction(0), False
-        self._staged = Staged(folder, folder=True)
 
-    def write(self, frame: Frame) -> None:
-        if self._count > 1 and self._rate is not None and frame.time - self._time != 1 / self._rate and not self._uneven:
-            self._uneven = True
-            self.notes.append("images hold no times: the frames last unevenly, which is lost; --fps makes them even")
-        self._time = frame.time
+    def encoded(self, frame: Frame) -> bytes:
+        """The file of a picture."""
         rgb, alpha = frame.rgb if self._change is None else self._change(floats(frame.rgb)), frame.alpha
         if yuv.is_float(self._layout):
             rgb, alpha = floats(rgb), None if alpha is None else floats(alpha)
@@ -199,16 +187,49 @@ class ImageWriter(Writer):
         encoder = cast(VideoCodecContext, av.CodecContext.create(self._encoder, "w"))
         encoder.width, encoder.height, encoder.pix_fmt = picture.width, picture.height, picture.format.name
         encoder.time_base, encoder.options = Fraction(1), self._options
-        data = b"".join(bytes(packet) for packet in (*encoder.encode(picture), *encoder.encode(None)))
+        return b"".join(bytes(packet) for packet in (*encoder.encode(picture), *encoder.encode(None)))
+
+    def _rounded(self, plane: Tensor) -> Tensor:
+        """A plane rounded and clamped to half floats, if the file holds those: FFmpeg truncates instead of rounding."""
+        return torch.where(plane.isfinite(), plane.clamp(-HALF, HALF), plane).half() if self._half else plane
+
+
+class ImageWriter(Writer):
+    """Writes every frame as an image, in a folder that gets its name only when it is complete.
+
+    ``path`` is a folder, whose images are named by `PATTERN` (`FLOAT_PATTERN` for a float clip), or a pattern such as
+    ``shot/%05d.tif``; numbers start at ``first``. The images are those of `ImageEncoder`, in the depth of ``encoding``. Raises
+    `InputError`, before anything is written, if the folder is not empty or cannot be made, or if ``encoding`` asks for a codec.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], info: Info, *, encoding: Encoding = DEFAULT_ENCODING, first: int = 0
+    ) -> None:
+        path = Path(path)
+        usual = FLOAT_PATTERN if info.floats else PATTERN
+        folder, self._pattern = (path.parent, path.name) if is_pattern(path) else (path, usual)
+        ending = Path(self._pattern).suffix.lower()
+        if len(NUMBER.findall(self._pattern)) != 1 or ending not in WRITTEN:
+            raise InputError(f"{path} is not an image pattern: use one such as %06d{' or %06d'.join(WRITTEN)}")
+        if encoding.codec is not None or encoding.crf is not None:
+            raise InputError(f"codec or crf was set, but {path} is written as images: only video files take them")
+        self._encoder = ImageEncoder(ending, info, encoding.depth)
+        self.notes = self._encoder.notes
+        self._first, self._count = first, 0
+        self._rate, self._time, self._uneven = info.rate, Fraction(0), False
+        self._staged = Staged(folder, folder=True)
+
+    def write(self, frame: Frame) -> None:
+        if self._count > 1 and self._rate is not None and frame.time - self._time != 1 / self._rate and not self._uneven:
+            self._uneven = True
+            self.notes.append("images hold no times: the frames last unevenly, which is lost; --fps makes them even")
+        self._time = frame.time
+        data = self._encoder.encoded(frame)
         try:
             (self._staged.path / numbered(self._pattern, self._first + self._count)).write_bytes(data)
         except OSError as error:
             raise InputError(f"{self._staged.target} cannot be written: {error.strerror}") from error
         self._count += 1
-
-    def _rounded(self, plane: Tensor) -> Tensor:
-        """A plane rounded and clamped to half floats, if the file holds those: FFmpeg truncates instead of rounding."""
-        return torch.where(plane.isfinite(), plane.clamp(-HALF, HALF), plane).half() if self._half else plane
 
     def commit(self) -> Path:
         if not self._count:

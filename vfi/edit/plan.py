@@ -109,12 +109,17 @@ class Plan:
     findings: tuple[Finding, ...] = ()
     duration: Duration = "keep"
 
-    def marked(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """The frames of the clip, marked as planned. Raises `InputError` if no frame begins at a time in the plan."""
+    def marked(self, frames: Iterable[Frame], stated: int | None = None) -> Iterator[Frame]:
+        """The frames of the clip, marked as planned. ``stated``: how many its file says there are, for messages.
+
+        Raises `InputError` if no frame begins at a time in the plan, or if the clip has more frames than the plan's, or fewer.
+        """
         wanted = self._wanted()
         before: Frame | None = None
-        repeating = 0
-        for frame in frames:
+        repeating = number = 0
+        for number, frame in enumerate(frames, start=1):
+            if number > self.source.frames:
+                raise self._of_another("more" if stated is None or stated < number else str(stated))
             while wanted and wanted[-1][0] < frame.time:
                 raise _missing(*wanted[-1][:2], before, frame)
             cut: Across | None = None
@@ -127,13 +132,20 @@ class Plan:
             before, repeating = frame, max(repeating - 1, 0)
         if wanted:
             raise _missing(*wanted[-1][:2], before, None)
+        if number < self.source.frames:
+            raise self._of_another(str(number))
+
+    def _of_another(self, frames: str) -> InputError:
+        """The error for a clip of so many ``frames``, in words, which the plan is not of."""
+        length = f"{_counted(self.source.frames, 'frame')} ({float(self.source.duration):.3f} s)"
+        return InputError(f"the plan is of a clip of {length}, and this one has {frames}: give the plan of this clip")
 
     def applied(self, clip: Reader) -> Edited:
         """The clip with its frames `marked`, and mended as the findings ask."""
         if not self.findings:
-            return Edited(clip.info, clip.notes, lambda: self.marked(clip))
+            return Edited(clip.info, clip.notes, lambda: self.marked(clip, clip.info.frames))
         mended = self.mending
-        return Edited(mended.info(clip.info), clip.notes, lambda: mended.frames(self.marked(clip)))
+        return Edited(mended.info(clip.info), clip.notes, lambda: mended.frames(self.marked(clip, clip.info.frames)))
 
     @property
     def mending(self) -> Mending:
@@ -204,11 +216,13 @@ class Plan:
         if len(self.shots) > 1:
             policies = sorted({shot.across for shot in self.shots[1:]})
             told.append(f"{_at('cut', [shot.start for shot in self.shots[1:]])} ({', '.join(policies)})")
-        if repeats := sum(run.frames for run in self.repeats):
+        repeats = sum(run.frames for run in self.repeats)
+        mends = self.duplicates == "keep" and any(one.kind == "repeat" and one.action != "keep" for one in self.findings)
+        if repeats and not mends:
             told.append(f"{_counted(repeats, 'repeat')} in {self.source.frames} frames ({self.duplicates})")
         if self._remade:
             told.append(f"{_at('flash', [flash.start for flash in self._remade])} (remake)")
-        return [*told, *(self.mending.notes() if self.findings else ())]
+        return [*told, *(self.mending.notes(repeats if mends else 0) if self.findings else ())]
 
     def event_notes(self) -> list[str]:
         """The fades and the flashes that stay, one sentence each."""
@@ -265,7 +279,8 @@ class Plan:
     def from_json(cls, text: str) -> Plan:
         """Parse a plan. Raises `InputError`, which names the wrong field and what it may hold.
 
-        ``source`` and the ``frames`` of shots and ``output`` are informative: they only appear in messages.
+        ``source.frames`` must be those of the clip. The rest of ``source``, and the ``frames`` of shots and ``output``, are
+        informative: they only appear in messages.
         """
         top = Fields(read_json(text, "the plan is"), "", "the plan")
         if (form := top.take("plan", count(1))) != FORMAT:

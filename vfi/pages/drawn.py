@@ -127,10 +127,10 @@ def _pair(pairs: Pairs, title: str, width: int) -> Pixels:
     sheet = np.empty((tall + HEAD + HEAD, width, 3), np.uint8)
     sheet[:] = SHEET
     _write(sheet, 0, 18, title, INK)
-    for k, (one, name) in enumerate(zip(shown, ("before", "after"), strict=False)):
+    for k, (one, name, tone) in enumerate(zip(shown, pairs.sides, ("before", "after"), strict=False)):
         x = k * (side + GAP)
         sheet[HEAD : HEAD + one.shape[0], x : x + one.shape[1]] = one
-        _write(sheet, x, HEAD + tall + 16, f"{name}, {pairs.key.label}", WORDS.get(name, COLOURS[name]))
+        _write(sheet, x, HEAD + tall + 16, f"{name}, {pairs.key.label}", WORDS.get(tone, COLOURS[tone]))
     return sheet
 
 

@@ -158,10 +158,11 @@ def _shape(shape: Box | Line | Words | Image) -> str:
 def _key(pairs: Pairs) -> str:
     """The moment that matters most, large."""
     key = pairs.key
-    sides = [("before", "b", key.before), *([("after", "a", key.after)] if pairs.both else [])]
+    first, second = pairs.sides
+    sides = [(first, "b", key.before), *([(second, "a", key.after)] if pairs.both else [])]
     shown = "".join(
         f"<figure>{_picture(one, f'{name}: {pairs.subject}, {key.label}', key)}"
-        f'<figcaption><b class="{role}">{name}</b>, {_text(key.label)}</figcaption></figure>'
+        f'<figcaption><b class="{role}">{_text(name)}</b>, {_text(key.label)}</figcaption></figure>'
         for name, role, one in sides
         if one is not None
     )
@@ -209,12 +210,13 @@ def _films(pairs: Pairs) -> str:
         return ""
     heads = "".join(f'<th scope="col"{_inside(one)}>{_text(one.label.removeprefix("frame "))}</th>' for one in pairs.moments)
     rows = []
-    for name, role in (("before", "b"), *((("after", "a"),) if pairs.both else ())):
+    first, second = pairs.sides
+    for name, role in ((first, "b"), *(((second, "a"),) if pairs.both else ())):
         cells = []
         for one in pairs.moments:
-            shown = one.before if name == "before" else one.after
+            shown = one.before if role == "b" else one.after
             cells.append(f"<td{_inside(one)}>{'' if shown is None else _picture(shown, f'{name}, {one.label}', one)}</td>")
-        rows.append(f'<tr><th scope="row" class="{role}">{name}</th>{"".join(cells)}</tr>')
+        rows.append(f'<tr><th scope="row" class="{role}">{_text(name)}</th>{"".join(cells)}</tr>')
     caption = f'<caption class="hide">{_text(pairs.subject)}: the frames around it</caption>'
     return f'<table class="films">{caption}<thead><tr><td></td>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
 

@@ -101,11 +101,15 @@ class Moment:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Moments in order, small; ``key`` is one of them, large. If ``after`` is None in all, only one side is shown."""
+    """Moments in order, small; ``key`` is one of them, large. If ``after`` is None in all, only one side is shown.
+
+    ``sides`` are what the two sides are called.
+    """
 
     moments: tuple[Moment, ...]
     key: Moment
     subject: str
+    sides: tuple[str, str] = ("before", "after")
 
     @property
     def both(self) -> bool:

@@ -47,7 +47,7 @@ WORDS = {
 }
 
 
-def _unquoted(text: str) -> str:
+def unquoted(text: str) -> str:
     """The string that a literal stands for. Raises `ValueError` for an unknown escape."""
     return json.loads(text) if "\\" in text else text[1:-1]
 
@@ -77,7 +77,7 @@ class Value:
     def string(self, *names: str) -> str:
         """A field that is a string; empty if it is missing or something else."""
         found = self.get(*names)
-        return _unquoted(found.text) if found is not None and found.kind == "string" else ""
+        return unquoted(found.text) if found is not None and found.kind == "string" else ""
 
     def number(self, *names: str) -> float | None:
         """A field that is a number; None if it is missing or something else."""
@@ -103,13 +103,13 @@ class Json:
 
     def __init__(self, data: bytes, what: str) -> None:
         if len(data) > LARGEST:
-            raise InputError(f"{what} has {len(data)} bytes: a JSON timeline may have at most {LARGEST}")
+            raise InputError(f"{what} has {len(data)} bytes: a JSON document may have at most {LARGEST}")
         self._what = what
         self._bom = b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b""
         try:
             self._text = data[len(self._bom) :].decode()
         except UnicodeDecodeError as error:
-            raise InputError(f"{what} is not UTF-8 at byte {error.start}: a JSON timeline must be UTF-8") from error
+            raise InputError(f"{what} is not UTF-8 at byte {error.start}: a JSON document must be UTF-8") from error
         self._edits: list[Edit] = []
         self.root = self._parse()
         style = _STYLE.match(self._text)
@@ -171,7 +171,7 @@ class Json:
                     inside.items.append(value)
                 if kind == "mark":
                     if len(opened) >= DEEPEST:
-                        raise InputError(f"{self._what} nests values deeper than {DEEPEST}: this is not a timeline")
+                        raise InputError(f"{self._what} nests values deeper than {DEEPEST}: no timeline and no sheet does")
                     opened.append((value, key, key_at))
                     wanted = "key or end" if text == "{" else "value or end"
                 else:
@@ -186,7 +186,7 @@ class Json:
 
     def _unquoted(self, text: str, begin: int) -> str:
         try:
-            return _unquoted(text)
+            return unquoted(text)
         except ValueError as error:
             raise self._fail(begin, "this is no string") from error
 

@@ -68,11 +68,13 @@ def train(
     ``folder`` gets ``state.safetensors``, the log with its curves, and ``weights.safetensors``: the moving average in float16,
     from the best measurement, or the last one if nothing is held out. ``until``: stop at this step. Raises `InputError`.
     """
+    if recipe.schedule.kept and not recipe.start:
+        raise InputError(f"kept {recipe.schedule.kept:g} was given without a start: a new network has no weights to keep")
     crew = Crew(device)
     net = student(recipe.network, recipe.start, recipe.seed, recipe.refine).to(crew.device)
     schedule = recipe.schedule
     optimiser = torch.optim.AdamW(net.parameters(), schedule.rate, weight_decay=schedule.decay)
-    state, log = State(net, optimiser), Log(folder)
+    state, log = State(net, optimiser, schedule.kept), Log(folder)
     folder.mkdir(parents=True, exist_ok=True)
     kept, weights = folder / "state.safetensors", folder / "weights.safetensors"
     if kept.is_file():
@@ -174,8 +176,8 @@ def drawn(recipe: Recipe, source: Source, crew: Crew, start: int, end: int) -> I
 
 @torch.inference_mode()
 def measure(state: State, held_out: tuple[Path, ...], crew: Crew) -> float | None:
-    """Mean PSNR, in dB, of the moving average on held-out windows; None if there are none."""
-    model = Padded(cast(Interpolator, state.average))
+    """Mean PSNR, in dB, of the result so far on held-out windows; None if there are none."""
+    model = Padded(cast(Interpolator, state.result()))
     every = max(-(-sum(shape_of(shard, "windows")[0] for shard in held_out) // MEASURED), 1)
     values = [
         psnr(model(window.to(crew.device), t.to(crew.device))[0].cpu(), truth[0])
@@ -186,12 +188,12 @@ def measure(state: State, held_out: tuple[Path, ...], crew: Crew) -> float | Non
 
 
 def judge(state: State, measured: float | None, weights: Path, recipe: Recipe) -> None:
-    """Write the moving average to ``weights`` if it measured best so far, or if nothing can be measured."""
+    """Write the result so far to ``weights`` if it measured best, or if nothing can be measured."""
     tally = state.tally
     if measured is not None and measured <= tally.best:
         tally.waited += 1
         return
     tally.best, tally.waited = measured if measured is not None else tally.best, 0
-    half = {name: value.half() if value.is_floating_point() else value for name, value in state.average.state_dict().items()}
+    half = {name: value.half() if value.is_floating_point() else value for name, value in state.result().state_dict().items()}
     told = {"network": recipe.start or recipe.network, "step": str(tally.step), "recipe": json.dumps(recipe.as_plain_values())}
     write(weights, half, told | ({} if measured is None else {"psnr": f"{measured:.3f}"}))

@@ -84,7 +84,8 @@ class Schedule:
 
     ``steps`` of ``batch`` examples per GPU. AdamW with weight ``decay``; its learning ``rate`` is reached after ``warm_up``
     steps and falls to ``last_rate`` along a cosine; gradients are clipped to the norm ``clip``. ``average``: share of the
-    weights' moving average kept per step. ``validate``: steps between measurements; ``save``: minutes between saves;
+    weights' moving average kept per step. ``kept``: share of the weights at the start in the result, so that what they know of
+    other footage stays (Wortsman et al., CVPR 2022). ``validate``: steps between measurements; ``save``: minutes between saves;
     ``patience``: measurements without improvement before stopping, 0 for never. ``mixed``: bfloat16 on GPUs. ``workers``:
     processes that draw examples.
     """
@@ -97,6 +98,7 @@ class Schedule:
     decay: float = 1e-3
     clip: float = 1.0
     average: float = 0.999
+    kept: float = 0.0
     validate: int = 500
     save: float = 3.0
     patience: int = 0
@@ -109,6 +111,8 @@ class Schedule:
             raise InputError(f"{low[0]} {getattr(self, low[0])} was given: a whole number of at least 1 is needed")
         if not 0 <= self.average < 1:
             raise InputError(f"average {self.average:g} was given: it must be at least 0 and below 1")
+        if not 0 <= self.kept < 1:
+            raise InputError(f"kept {self.kept:g} was given: it must be at least 0 and below 1")
 
 
 @dataclass(frozen=True)

@@ -32,10 +32,15 @@ class Tally:
 
 
 class State:
-    """The trained network, the moving ``average`` of its weights, its optimiser, and the ``tally``."""
+    """The trained network, the moving ``average`` of its weights, its optimiser, and the ``tally``.
 
-    def __init__(self, model: nn.Module, optimiser: torch.optim.AdamW) -> None:
+    ``kept``: share of the weights at the start in the `result`.
+    """
+
+    def __init__(self, model: nn.Module, optimiser: torch.optim.AdamW, kept: float = 0.0) -> None:
         self.model = model
+        self.kept = kept
+        self.start = [weight.detach().clone() for weight in model.parameters()] if kept else []
         self.optimiser = optimiser
         self.average = copy.deepcopy(model).eval().requires_grad_(False)
         self.tally = Tally()
@@ -46,6 +51,16 @@ class State:
         share = min(share, (1 + self.tally.step) / (10 + self.tally.step))
         for kept, new in zip(self.average.parameters(), self.model.parameters(), strict=True):
             kept.lerp_(new, 1 - share)
+
+    @torch.no_grad()
+    def result(self) -> nn.Module:
+        """The moving average, blended with the weights at the start if some of them are kept."""
+        if not self.kept:
+            return self.average
+        blended = copy.deepcopy(self.average)
+        for weight, old in zip(blended.parameters(), self.start, strict=True):
+            weight.lerp_(old.to(weight.device), self.kept)
+        return blended
 
     def save(self, path: Path) -> None:
         """Write everything to a safetensors file. Raises `InputError`."""

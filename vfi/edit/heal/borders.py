@@ -12,8 +12,8 @@ import numpy as np
 
 from .course import Course, agreed, courses
 from .findings import Finding
-from .measures import Measure
 from .pictures import Picture
+from .record import Record
 
 SIDE = 8
 """Frames on each side whose light must be steady, and how far borders are apart."""
@@ -43,7 +43,7 @@ SAME = 0.8
 """Least share of the parts of the picture in which the step is the same."""
 
 
-def borders(frames: Sequence[Measure]) -> list[Finding]:
+def borders(frames: Record) -> list[Finding]:
     """The borders within the shots of a clip whose faults are `course.calm`, each with its step of light."""
     return [one for course in courses(frames) for one in _borders(course)]
 

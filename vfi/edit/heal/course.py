@@ -13,8 +13,8 @@ from statistics import median
 import numpy as np
 
 from .findings import Light
-from .measures import Measure
-from .pictures import PARTS, Picture
+from .pictures import Picture
+from .record import Record
 
 SHORTEST = 12
 """Frames of the shortest shot whose course is judged."""
@@ -56,7 +56,7 @@ class Course:
     def less(self, light: Picture) -> Course:
         """The course without ``light`` [n,3], which all parts share."""
         steps = changes(light)
-        return replace(self, steps=self.steps - steps, parts=self.parts - steps[:, None])
+        return replace(self, steps=self.steps - steps, parts=self.parts - steps[:, None].astype(self.parts.dtype))
 
     def stretches(self, most: int) -> list[Course]:
         """The course in equal pieces of at most ``most`` frames."""
@@ -65,11 +65,11 @@ class Course:
         return [Course(self.first + a, self.steps[a:b], self.parts[a:b]) for a, b in pairwise(ends)]
 
 
-def calm(frames: Sequence[Measure], busy: Sequence[bool]) -> list[Measure]:
+def calm(frames: Record, busy: Sequence[bool]) -> Record:
     """The frames, with the light that goes on through those that are ``busy``: faults, whose own light says nothing."""
     late = [index for index, one in enumerate(frames) if busy[index] or (index and busy[index - 1])]
     changed = set(late)
-    made = list(frames)
+    made = []
     for index in late:
         if frames[index].cut:
             continue
@@ -79,21 +79,19 @@ def calm(frames: Sequence[Measure], busy: Sequence[bool]) -> list[Measure]:
             if k not in changed and not frames[k].cut
         ]
         red, green, blue = (median(channel) for channel in zip(*near, strict=True)) if near else (0.0, 0.0, 0.0)
-        made[index] = replace(frames[index], gain=(red, green, blue), parts=None)
-    return made
+        made.append(replace(frames[index], gain=(red, green, blue), parts=None))
+    return frames.altered(made)
 
 
-def courses(frames: Sequence[Measure]) -> list[Course]:
+def courses(frames: Record) -> list[Course]:
     """The courses of the shots that are long enough."""
     begins = [0, *(one.index for one in frames if one.cut and one.index), len(frames)]
     return [_course(frames[begin:end]) for begin, end in pairwise(begins) if end - begin >= SHORTEST]
 
 
-def _course(frames: Sequence[Measure]) -> Course:
-    nothing = np.full((PARTS * PARTS, 3), np.nan)
-    steps = np.array([(0.0, 0.0, 0.0), *(one.gain for one in frames[1:])])
-    parts = np.array([nothing * 0, *(nothing if one.parts is None else one.parts for one in frames[1:])])
-    parts[0] = 0
+def _course(frames: Record) -> Course:
+    steps, parts = frames.column("gain").astype(float), frames.column("parts")
+    steps[0], parts[0] = 0, 0
     return Course(frames[0].index, steps, parts)
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from ...core import InputError
 from .course import FADE, Course, agreed, changes, level, lights
 from .findings import LIGHT_RANGE, Finding, Light
-from .measures import Measure
 from .pictures import Picture
+from .record import Measure
 
 HALF = 16
 """Frames on each side that say how the light goes."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from .findings import Finding
-from .measures import Measure
+from .record import Measure
 
 FEW = 6
 """The most junk frames at an end."""

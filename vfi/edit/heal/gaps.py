@@ -12,7 +12,7 @@ from itertools import pairwise
 from math import exp, log
 
 from .findings import Finding
-from .measures import Measure
+from .record import Measure
 
 LEAST = 0.55
 """How uneven the places of both frames must be: 2/3 where one frame is missing, 1/2 where none is."""

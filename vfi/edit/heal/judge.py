@@ -14,9 +14,10 @@ from .ends import ends
 from .findings import BETWEEN, Finding, ordered
 from .gaps import gaps
 from .lights import lights
-from .measures import Measure, Measures
+from .measures import Measures
 from .outliers import Odd
 from .pulses import offsets_of, pulses
+from .record import Record
 from .repeats import repeats
 from .speeds import joined, speed_steps
 from .uneven import uneven
@@ -29,7 +30,8 @@ def findings(seen: Measures) -> tuple[Finding, ...]:
         return ()
     light = lights(frames, seen.odd)
     within = {k for one in light for k in range(one.first, one.last + 2)}
-    plain = [replace(one, cut=False) if one.cut and one.index in within else one for one in frames]  # a fault begins no shot
+    begun = [frames[k] for k in sorted(within) if k < len(frames) and frames[k].cut]
+    plain = frames.altered(replace(one, cut=False) for one in begun)  # a fault begins no shot
     junk = ends(plain)
     held = [one for one in repeats(plain, within) if within.isdisjoint(range(one.first, one.last + 1))]
     odd = [one for one in seen.odd if one.kind != "corrupt"]
@@ -53,7 +55,7 @@ def _marked(length: int, runs: Sequence[Finding | Odd]) -> list[bool]:
     return marked
 
 
-def _courses(frames: Sequence[Measure], borders: Sequence[Finding]) -> list[Finding]:
+def _courses(frames: Record, borders: Sequence[Finding]) -> list[Finding]:
     """What is wrong with the course of light: without the steps of its borders, its pulses, and without these its drift."""
     found: list[Finding] = []
     for course in courses(frames):

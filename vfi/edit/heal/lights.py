@@ -12,8 +12,8 @@ from itertools import pairwise
 from statistics import median
 
 from .findings import Finding
-from .measures import Measure
 from .outliers import SHORT, Odd
+from .record import Measure
 
 BURST = 8
 """Flashes at most this many frames apart belong to what was filmed: lightning and strobes."""

@@ -1,7 +1,8 @@
 """Measures of a clip, frame by frame, from one pass over small pictures: light, motion to both neighbours, and runs of frames
 that neither side explains.
 
-Holds `WINDOW` thumbnails. Knows nothing of files or models, and nothing of what a measure means: the modules beside it judge.
+Holds `WINDOW` thumbnails, and a `record` of what it measured. Knows nothing of files or models, and nothing of what a measure
+means: the modules beside it judge.
 """
 
 from __future__ import annotations
@@ -18,9 +19,6 @@ from ...core import Frame
 from .outliers import AREA, LONGEST, OFF, Odd, oddity
 from .pictures import (
     MOVES,
-    UNTOLD,
-    Picture,
-    Place,
     apart,
     grey_of,
     light_of,
@@ -31,41 +29,17 @@ from .pictures import (
     thumbnail,
     warped,
 )
+from .record import Measure, Record
 
 WINDOW = LONGEST + 3
 """Thumbnails that are held."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One frame. Differences are of 255; motion is in pixels of the thumbnail.
-
-    ``cut``: it begins a shot. ``mean`` and ``spread`` are those of its colours and of its grey. ``width`` is the mean
-    difference to the frame before; ``moved`` the motion since then, nine tenths of the pixels move less, and ``moving`` the
-    share of pixels that move. ``gain`` is the change of light per channel since the frame before, along the motion, as
-    logarithms, and ``parts`` that of parts of the picture: see `pictures.light_of`; ``left`` is the difference that remains.
-    ``place``: see `pictures.Place`.
-    """
-
-    index: int
-    time: Fraction
-    cut: bool
-    mean: tuple[float, float, float]
-    spread: float
-    width: float = 0.0
-    moved: float = 0.0
-    moving: float = 0.0
-    gain: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    parts: Picture | None = field(default=None, compare=False)
-    left: float = 0.0
-    place: Place = UNTOLD
 
 
 @dataclass
 class Measures:
     """The measures of all frames of a clip, and its runs of odd frames, both in order; ``end`` is the clip's, in seconds."""
 
-    frames: list[Measure] = field(default_factory=list)
+    frames: Record = field(default_factory=Record)
     odd: list[Odd] = field(default_factory=list)
     end: Fraction = Fraction(0)
 

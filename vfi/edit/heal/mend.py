@@ -252,8 +252,8 @@ class Mending:
             if span.end is None or span.end > span.start or span.length
         ]
 
-    def notes(self) -> list[str]:
-        """What is done, a sentence for each kind."""
+    def notes(self, kept: int = 0) -> list[str]:
+        """What is done, a sentence for each kind; ``kept`` are the repeats besides that stay as they are."""
         told = []
         for action, words in WORDS.items():
             some = [one for one in self.findings if one.action == action]
@@ -262,6 +262,8 @@ class Mending:
                 listed = ", ".join(one.where for one in some[:8]) + (" and later" if len(some) > 8 else "")
                 frames = sum(one.count for one in some)
                 how = words if action != "insert" or self.duration == "grow" else "motion is spread over the gap"
+                if kept and kinds == "repeat":
+                    how, kept = f"{how}; {kept} other repeat{'s are' if kept != 1 else ' is'} kept", 0
                 told.append(f"{frames} frame{'s' if frames != 1 else ''} ({kinds}) at frame {listed}: {how}")
         if longer := self._longer():
             told.append(f"the clip lasts {float(abs(longer)):.3f} s {'longer' if longer > 0 else 'less'}")

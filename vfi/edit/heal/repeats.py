@@ -13,8 +13,8 @@ from itertools import pairwise
 from statistics import median
 
 from .findings import Finding
-from .measures import Measure
 from .pictures import MOVES
+from .record import Measure
 
 NEAR = 0.2
 """Largest difference of a repeat, as a share of the steps around it."""
@@ -134,24 +134,24 @@ def _frozen(frames: Sequence[Measure], faults: Collection[int]) -> list[Finding]
     """The frozen frames at the beginning and the end; of each hold, one frame stays."""
     found = []
     (_, first_end), (last_begin, _) = _shots(frames)[0], _shots(frames)[-1]
-    ahead = _held([one for one in frames[1:first_end] if one.index not in faults])
+    ahead = _held(frames, [k for k in range(1, first_end) if k not in faults])
     if ahead is not None and frames[ahead - 1].time - frames[0].time < MEANT:
         found.append(Finding("freeze", 0, ahead - 2, ahead - 1, 0.9, "cut"))
-    behind = _held([one for one in frames[last_begin + 1 :][::-1] if one.index not in faults])
+    behind = _held(frames, [k for k in range(len(frames) - 1, last_begin, -1) if k not in faults])
     if behind is not None and frames[-1].time - frames[behind].time < MEANT:
         found.append(Finding("freeze", behind + 1, len(frames) - 1, len(frames) - 1 - behind, 0.9, "cut"))
     return found
 
 
-def _held(steps: Sequence[Measure]) -> int | None:
-    """The number of the frame to which motion begins at full speed, if the ``steps`` before it stand still."""
-    widest = max((one.width for one in steps[: FROZEN - 1]), default=0.0)
+def _held(frames: Sequence[Measure], steps: Sequence[int]) -> int | None:
+    """The number of the frame to which motion begins at full speed, if the ``steps`` to frames before it stand still."""
+    widest = max((frames[k].width for k in steps[: FROZEN - 1]), default=0.0)
     for count in range(FROZEN, len(steps) // 2 + 1):
-        widest = max(widest, steps[count - 1].width)
-        begins = steps[count]
+        widest = max(widest, frames[steps[count - 1]].width)
+        begins = frames[steps[count]]
         if widest >= HALF * begins.width:  # no repeat: in hours of film, not all steps are looked at each time
             continue
-        moving = [one.width for one in steps[count : count + AROUND]]
-        if begins.width >= SPEED * median(moving) and all(_repeats(one, begins) for one in steps[:count]):
+        moving = [frames[k].width for k in steps[count : count + AROUND]]
+        if begins.width >= SPEED * median(moving) and all(_repeats(frames[k], begins) for k in steps[:count]):
             return begins.index
     return None

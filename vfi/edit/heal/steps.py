@@ -5,7 +5,7 @@ A run has no cut. Knows nothing of pictures, or of what a step means.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from math import log
@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .measures import Measure, Measures
+from .measures import Measures
 from .pictures import MOVES
+from .record import Measure, Record
 
 Numbers: TypeAlias = "np.ndarray[Any, Any]"
 
@@ -98,9 +99,9 @@ def steps_of(seen: Measures, apart: Collection[int] = ()) -> Iterator[Steps]:
             yield _steps(frames[begin:end], step)
 
 
-def _steps(frames: Sequence[Measure], step: float) -> Steps:
+def _steps(frames: Record, step: float) -> Steps:
     lasts = np.array([float(late.time - early.time) for early, late in pairwise(frames)]) / step
-    moved, width = (np.array([getattr(one, name) for one in frames[1:]]) for name in ("moved", "width"))
+    moved, width = (frames.column(name)[1:].astype(float) for name in ("moved", "width"))
     still = (moved < RESTS * _most(moved)) & (width < NEAR * _most(width)) & (_most(moved) > 2 * MOVES)
     told = np.array([_told(one) for one in frames[1:-1]])
     told[still[1:] | still[:-1]] = np.nan
