@@ -137,3 +137,18 @@ def test_a_model_of_several_ways_makes_each_frame_once(smooth: list[remade.Tripl
     assert {model.calls for model in models.values()} == {2}  # the first is not timed
     assert every.scores == some[1].scores
     assert every.seconds == [3.0]
+
+
+def test_a_late_runner_takes_no_time_from_the_first_frames(smooth: list[remade.Triple]):
+    clock = Clock()
+    some, models = runners(clock, near=3, mixed=2)
+    some[1].late = True
+    run(some, models, smooth, 4.5, clock)
+    assert [len(runner.scores) for runner in some] == [4, 0]
+    assert [place.runner.name for place in ranked(some)] == ["near"]
+    run(some, models, smooth, 1000, clock)
+    places = ranked(some)
+    assert [place.runner.name for place in places] == ["mixed", "near"]
+    assert places[0].frames == 4
+    assert places[0].behind == 0
+    assert places[1].behind == pytest.approx(3.52, abs=0.01)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import isfinite, sqrt
 from statistics import fmean, stdev
@@ -96,12 +96,14 @@ def spread(count: int) -> list[int]:
 @dataclass
 class Runner:
     """A way to remake frames in a race: its ``members``, whose median makes each pixel; what it scored, in dB by number of
-    the dropped frame; and the seconds that each took. ``given_up``: others are better beyond doubt."""
+    the dropped frame; and the seconds that each took. ``late``: it starts after `SURE` frames, and takes no time from the
+    others until then. ``given_up``: others are better beyond doubt."""
 
     name: str
     members: tuple[Member, ...]
     scores: dict[int, float] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
+    late: bool = False
     given_up: bool = False
 
     @property
@@ -113,7 +115,7 @@ class Runner:
 @dataclass(frozen=True)
 class Place:
     """A runner at the end of a race: its mean PSNR in dB, estimated from the frames that it and the leader share; ``behind``
-    the leader in dB, with the standard error of that; and its frames."""
+    the best in dB, with the standard error of its distance to the leader; and its frames."""
 
     runner: Runner
     psnr: float
@@ -134,29 +136,31 @@ def race(
 ) -> Iterator[int]:
     """Let the runners remake frame after frame until ``budget`` seconds are over; yields how many frames are done.
 
-    The first frame is always remade by all. Each model makes a frame once, however many runners it belongs to, and its first
-    time is not counted. A runner that is worse than the leader by `WORSE` beyond doubt is given up after `SURE` frames.
+    The first frame is always remade by all that are not late. Each model makes a frame once, however many runners it belongs
+    to, and its first time is not counted. A runner that is worse than the leader by `WORSE` beyond doubt is given up after
+    `SURE` frames.
     """
     end = clock() + budget
-    first = True
+    wait = min(SURE, len(found) - 1)
+    warm: set[Member] = set()
     for done, index in enumerate(spread(len(found)), start=1):
         triple = found[index]
         made: dict[Member, tuple[Tensor, float]] = {}
         for runner in runners:
-            if runner.given_up:
+            if runner.given_up or (runner.late and done <= wait):
                 continue
             for member in runner.members:
                 if member in made:
                     continue
-                if clock() > end and not first:
+                if clock() > end and done > 1:
                     return
-                if first:
+                if member not in warm:
+                    warm.add(member)
                     next(makes(models[member], triple.window, [HALF]))
                 started = clock()
                 rgb = next(makes(models[member], triple.window, [HALF]))
                 made[member] = rgb, clock() - started
             scored(runner, triple, [made[member] for member in runner.members])
-        first = False
         if done >= SURE:
             _give_up(runners)
         yield done
@@ -175,7 +179,11 @@ def joined(pictures: Sequence[Tensor]) -> Tensor:
 
 
 def ranked(runners: Sequence[Runner]) -> list[Place]:
-    """The runners from the best: the leader has the best mean, and the others are measured against it on shared frames."""
+    """The runners from the best: the leader has the best mean, and the others are measured against it on shared frames.
+
+    Those that never started are left out.
+    """
+    runners = [runner for runner in runners if runner.scores]
     full = [runner for runner in runners if not runner.given_up]
     most = max(len(runner.scores) for runner in full)
     leader = max((one for one in full if len(one.scores) == most), key=lambda one: _mean(one.scores.values()))
@@ -184,7 +192,8 @@ def ranked(runners: Sequence[Runner]) -> list[Place]:
     for runner in runners:
         behind, error = _behind(leader, runner)
         found.append(Place(runner, best - behind, behind, error))
-    return sorted(found, key=lambda one: one.behind)
+    least = min(one.behind for one in found)  # a late runner may be ahead of the leader
+    return sorted((replace(one, behind=one.behind - least) for one in found), key=lambda one: one.behind)
 
 
 def _give_up(runners: Sequence[Runner]) -> None:

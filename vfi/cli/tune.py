@@ -97,7 +97,7 @@ def chosen(asked: Sequence[str] | None) -> list[Runner]:
         if way is not None and way.time <= SLOWEST and name not in ("nearest", "linear", "dis-fast"):
             runners.append(Runner(f"--model {name}", (Member(name),)))
     presets = (("fast", quick(load.there)), ("best", mix(load.there)))
-    return runners + [Runner(f"--quality {name}", way.members) for name, way in presets if way is not None]
+    return runners + [Runner(f"--quality {name}", way.members, late=True) for name, way in presets if way is not None]
 
 
 def command(args: Namespace, runner: Runner) -> str:
