@@ -331,9 +331,12 @@ def test_options_that_cannot_be() -> None:
 
 def test_checkpoints_are_published_networks() -> None:
     versions = {f"rife-{version}" for row in rife.PUBLISHED.values() for version in row}
-    assert {checkpoint.name for checkpoint in rife.CHECKPOINTS} <= versions | {"rife-4.13.2", rife.OWN}  # 4.13 and 4.25, trained on
+    assert {checkpoint.name for checkpoint in rife.CHECKPOINTS} <= versions | {
+        "rife-4.13.2",
+        rife.OWN,
+    }  # 4.13 and 4.25, trained on
     assert all(checkpoint.name == f"rife-{checkpoint.variant}" for checkpoint in rife.CHECKPOINTS if checkpoint.variant)
-    assert [checkpoint.name for checkpoint in rife.CHECKPOINTS if not checkpoint.sources] == ["rife-4.17"]
+    assert [checkpoint.name for checkpoint in rife.CHECKPOINTS if not checkpoint.sources] == [rife.OWN, "rife-4.17"]
 
 
 def test_older_networks_are_refused_by_name() -> None:

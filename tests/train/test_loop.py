@@ -186,7 +186,7 @@ def test_some_of_the_weights_at_the_start_stay_in_the_result(material: Material,
 
 
 def test_a_new_network_has_no_weights_to_keep(material: Material, tmp_path: Path):
-    with pytest.raises(InputError, match="kept 0.5 was given without a start"):
+    with pytest.raises(InputError, match=r"kept 0\.5 was given without a start"):
         train(recipe(kept=0.5), material, tmp_path / "out")
     with pytest.raises(InputError, match="kept 1 was given: it must be at least 0 and below 1"):
         recipe(kept=1.0)

@@ -28,6 +28,9 @@ WITHOUT_WEIGHTS = ("nearest", "linear", "dis-fast", "dis")
 QUICK, NO_SLOWER, LONGEST = 0.3, 1.25, 6.0
 """The most time of ``fast``, of ``auto`` and of ``best``, relative to `ladder.REFERENCE`."""
 
+WORTH = 0.04
+"""Decibels that a mix must gain for as much time as `ladder.REFERENCE` takes."""
+
 There: TypeAlias = Callable[[str], bool]
 """Tells whether a model is available by name."""
 
@@ -50,15 +53,15 @@ def quick(there: There) -> Way | None:
 
 
 def mix(there: There) -> Way | None:
-    """The most accurate mix within the time of ``best``; None without one."""
-    return _best((way for way in LADDER.ways if len(way.members) > 1 and way.time <= LONGEST), there)
+    """The mix within the time of ``best`` that gains most for its time; None without one."""
+    return _best((way for way in LADDER.ways if len(way.members) > 1 and way.time <= LONGEST), there, WORTH)
 
 
-def _best(ways: Iterable[Way], there: There) -> Way | None:
-    """The most accurate of some ways whose models are all available."""
+def _best(ways: Iterable[Way], there: There, worth: float = 0.0) -> Way | None:
+    """The most accurate of some ways whose models are all available; time costs ``worth`` decibels per unit."""
     known = cache(there)
     able = (way for way in ways if all(known(str(member.source)) for member in way.members))
-    return max(able, key=lambda way: way.decibels, default=None)
+    return max(able, key=lambda way: way.decibels - worth * way.time, default=None)
 
 
 @dataclass(frozen=True)
