@@ -5,7 +5,8 @@
 Each clip is cut down to its longest part in which nothing is found, and broken once per kind and strength, and in two ways at
 once. Printed for each: how many of the places found are right (precision), and how many of the broken places are found
 (recall). ``--encode`` passes every clip through H.264 of that CRF first. ``--mend`` makes lost and spoilt frames by a model,
-and prints their PSNR against the undamaged ones, beside that of the same model when it is told the place. Of drift and pulses
+and prints their PSNR against the undamaged ones, beside that of the same model when it is told the place; with ``--encode``,
+of frames made from encoded ones. Of drift and pulses
 is printed by how many decibels grading reduces the error of light.
 """
 
@@ -43,6 +44,8 @@ Clip = list[np.ndarray]
 RATE = Fraction(24)
 EDGE = 8
 """Frames at both ends that damage within a clip leaves alone."""
+SHORT = 1.0
+"""Decibels by which a clip that is mended as found may lie below one that is mended as known, and is not named."""
 LEAST = 36
 """Frames that a clean clip has at least."""
 
@@ -468,7 +471,10 @@ def mended(clip: Clip, found: Sequence[Finding], model: Interpolator) -> Clip:
 
 
 def regained(clip: Clip, broken: Broken, found: Sequence[Finding], model: Interpolator) -> tuple[float, float] | None:
-    """PSNR of the frames that were broken: mended, and mended by one who knows; None where the lengths differ."""
+    """PSNR of the frames that were broken, against ``clip`` as wide and high as they are: mended, and mended by one who knows;
+    None where the lengths differ."""
+    height, width = broken.frames[0].shape[:2]
+    clip = [picture[:height, :width] for picture in clip]
     spoilt = [broken.origin[k] for one in broken.truth if one.action != "insert" for k in range(one.first, one.last + 1)]
     there = set(broken.origin)
     at = sorted({k for k in spoilt if k is not None} | {k for k in range(max(filter(None, there)) + 1) if k not in there})
@@ -514,8 +520,10 @@ def main() -> None:
                 evens.setdefault(name, []).append(evened(clip, frames, found))
             if not all(any(is_right(one, other) for one in found) for other in broken.truth) or len(found) > len(broken.truth):
                 sys.stdout.write(f"  {name}: {told(broken.truth)}, found {told(found)}\n")
-            elif model is not None and chosen.encode is None and (gain := regained(clip, broken, found, model)) is not None:
+            elif model is not None and (gain := regained(clip, replace(broken, frames=frames), found, model)) is not None:
                 gains.setdefault(name, []).append(gain)
+                if gain[1] - gain[0] > SHORT:
+                    sys.stdout.write(f"  {name}: {gain[0]:.1f} dB, told the place {gain[1]:.1f}: found {told(found)}\n")
         sys.stdout.flush()
     for name, score in scores.items():
         ours, known = np.mean(gains[name], axis=0) if name in gains else (None, None)

@@ -14,8 +14,8 @@ from vfi.edit.heal.course import calm, courses
 from vfi.edit.heal.drifts import anchored, drifts
 from vfi.edit.heal.findings import Finding
 from vfi.edit.heal.judge import _courses
-from vfi.edit.heal.pictures import light_of, thumbnail
-from vfi.edit.heal.record import Measure, Record
+from vfi.edit.heal.pictures import light_between, light_of, thumbnail
+from vfi.edit.heal.record import SPAN, Measure, Record, Spans
 
 WHITE = np.ones(3)
 
@@ -34,9 +34,17 @@ def measured(light: np.ndarray, uneven: float = 0.0, noise: float = 0.001, cuts:
     return Record(made)
 
 
-def found(frames: Record) -> list[Finding]:
+def found(frames: Record, spans: Spans | None = None) -> list[Finding]:
     steps = borders(frames)
-    return [*steps, *_courses(frames, steps)]
+    return [*steps, *_courses(frames, steps, spans or Spans(), [False] * len(frames))]
+
+
+def spanned(light: np.ndarray) -> Spans:
+    """What spans tell of ``light`` [n,3], the same in all parts."""
+    spans = Spans()
+    for first in range(0, len(light) - SPAN, SPAN):
+        spans.append(first, np.tile(light[first + SPAN] - light[first], (10, 1)))
+    return spans
 
 
 def grey(values: np.ndarray) -> np.ndarray:
@@ -81,6 +89,29 @@ def test_a_course_is_found_with_its_light(name: str):
 @pytest.mark.parametrize("name", LIGHT)
 def test_light_that_parts_of_a_picture_do_not_share_belongs_to_the_scene(name: str):
     assert found(measured(LIGHT[name][1], uneven=4.0)) == []
+
+
+def test_spans_tell_drift_that_single_steps_do_not():
+    light, errors = LIGHT["brighter"][1], grey(-0.09 * PLACES / 63)
+    assert found(measured(light + errors)) == []
+    (one,) = found(measured(light + errors), spanned(light))
+    assert one.kind == "drift"
+    np.testing.assert_allclose(np.array(one.light)[:, 0], light[:, 0], atol=0.02)
+    assert found(measured(light), spanned(0 * light)) == []
+
+
+def test_a_course_is_tied_to_what_spans_tell():
+    light = LIGHT["brighter"][1]
+    (course,) = courses(measured(0 * light, noise=0.0))
+    spans = spanned(light)
+    tied = course.tied(spans, [False] * 64)
+    np.testing.assert_allclose(tied.light[::SPAN], light[::SPAN], atol=1e-6)
+    np.testing.assert_allclose(tied.parts.sum(axis=0), np.tile(light[56], (9, 1)), atol=1e-6)
+    loose = course.tied(spans, [8 <= k < 10 for k in range(64)])  # neither span at frame 8 counts
+    np.testing.assert_allclose(loose.light[-1], light[56] - light[16], atol=1e-6)
+    nothing = Spans()
+    nothing.append(0, np.full((10, 3), np.nan))
+    assert np.array_equal(course.tied(nothing, [False] * 64).light, course.light)
 
 
 SCENES = {
@@ -164,6 +195,22 @@ def test_less_than_a_code_of_light_is_measured():
     np.testing.assert_allclose(gain, np.log(1.002), atol=2e-4)
     assert parts.shape == (9, 3)
     np.testing.assert_allclose(parts, np.log(1.002), atol=1e-3)
+
+
+def test_light_is_measured_where_motion_meets():
+    dice = np.random.default_rng(2)
+    picture = (dice.random((96, 96, 3)) * 120 + 60).astype(np.float32)
+    later = np.roll(picture, 3, axis=1) * np.float32(1.1)
+    there = np.zeros((96, 96, 2), np.float32)
+    there[..., 0] = -3
+    light = light_between(picture, later, there, -there)
+    assert light.shape == (10, 3)
+    np.testing.assert_allclose(light, np.log(1.1), atol=0.01)
+    wrong = -there
+    wrong[:, 64:] += 5  # motion of the right third does not meet
+    lost = light_between(picture, later, there, wrong)
+    assert np.isnan(lost[3::3]).all()
+    np.testing.assert_allclose(lost[[0, 1, 4, 7]], np.log(1.1), atol=0.01)
 
 
 def test_what_is_black_white_or_transparent_tells_no_light():

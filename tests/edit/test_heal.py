@@ -285,3 +285,14 @@ def test_kinds_are_chosen():
     assert [one.kind for one in of_kinds(some, without=["flash"])] == ["missing"]
     with pytest.raises(InputError, match=", ".join(KINDS)):
         of_kinds(some, ["flicker"])
+
+
+def test_each_of_two_broken_frames_is_told_from_the_sound_one_before_both():
+    """Blocks lie in other places in each: seen from the first, half of those of the second are as they should be."""
+    clip = [one.copy() for one in CLEAN]
+    places = [(0, 0), (0, 32), (24, 48), (48, 16)]
+    for k, shift in ((12, 0), (13, 16)):
+        for top, left in places:
+            left = (left + shift) % 52
+            clip[k][top : top + 12, left : left + 12] = (1.0, 0.0, 0.5)
+    assert found(clip) == [("corrupt", 12, 13, 2)]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vfi.edit.heal.pictures import Place
-from vfi.edit.heal.record import BLOCK, Measure, Record
+from vfi.edit.heal.record import BLOCK, SPAN, Measure, Record, Spans
 
 
 def measure(k: int) -> Measure:
@@ -75,10 +75,21 @@ def test_times_of_any_length_are_exact():
     assert [one.time for one in record] == times
 
 
+def test_spans_are_found_by_their_frames():
+    spans = Spans()
+    for first in range(0, 80, SPAN):
+        spans.append(first, np.full((10, 3), first, dtype=np.float32))
+    assert [first for first, _ in spans.within(0, 79)] == list(range(0, 72, SPAN))
+    assert [first for first, _ in spans.within(3, 40)] == [8, 16, 24, 32]
+    assert all((light == first).all() and light.shape == (10, 3) for first, light in spans.within(0, 79))
+
+
 def test_a_frame_takes_at_most_200_bytes():
     measure(0)
     tracemalloc.start()
-    record = Record(map(measure, range(8 * BLOCK)))
+    record, spans = Record(map(measure, range(8 * BLOCK))), Spans()
+    for first in range(0, len(record), SPAN):
+        spans.append(first, np.zeros((10, 3), np.float32))
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(record) == 8 * BLOCK

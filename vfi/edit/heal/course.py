@@ -14,7 +14,7 @@ import numpy as np
 
 from .findings import Light
 from .pictures import Picture
-from .record import Record
+from .record import SPAN, Record, Spans
 
 SHORTEST = 12
 """Frames of the shortest shot whose course is judged."""
@@ -57,6 +57,18 @@ class Course:
         """The course without ``light`` [n,3], which all parts share."""
         steps = changes(light)
         return replace(self, steps=self.steps - steps, parts=self.parts - steps[:, None].astype(self.parts.dtype))
+
+    def tied(self, spans: Spans, unlike: Sequence[bool]) -> Course:
+        """The course whose changes add up to those of ``spans``: what they differ by is spread evenly over their frames. Spans
+        from or to frames that are ``unlike`` those around them say nothing."""
+        steps, parts = self.steps.copy(), self.parts.copy()
+        for first, light in spans.within(self.first, self.first + len(self) - 1):
+            if unlike[first] or unlike[first + SPAN]:
+                continue
+            here = slice(first - self.first + 1, first - self.first + 1 + SPAN)
+            for one, change in ((steps, light[0]), (parts, light[1:])):
+                one[here] += np.nan_to_num(change - one[here].sum(axis=0)) / SPAN
+        return replace(self, steps=steps, parts=parts)
 
     def stretches(self, most: int) -> list[Course]:
         """The course in equal pieces of at most ``most`` frames."""

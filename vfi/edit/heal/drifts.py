@@ -1,4 +1,4 @@
-"""Drift of brightness and colour: light that goes one way along a shot, the same in all parts of the picture.
+"""Drift of brightness and colour: light that goes one way along a shot, the same in most parts of the picture.
 
 Sunrise, a lamp or a shadow change some parts more than others; a fade goes further than any drift. Owns what a drift is
 measured from, its anchor. Knows nothing of pictures.
@@ -27,6 +27,9 @@ BRIGHT = 0.05
 COLOUR = 0.03
 """Least drift of a channel against the others, in such a shot."""
 
+SHORTEST = 32
+"""Frames of the shortest shot whose drift is told from the light of its scene."""
+
 LENGTH = 96
 """Frames; in longer shots the errors of steps add up, and a drift must be larger."""
 
@@ -39,8 +42,17 @@ SPAN = 8
 FAST = 0.7
 """See `SPAN`."""
 
-SAME = 0.7
-"""Least share of the parts of the picture in which the drift is the same."""
+SURE = 3.0
+"""How many standard errors the change of a middling part of the picture must be from none."""
+
+SAME = 0.5
+"""Least share of the parts in which the drift is the same: what moves through a part changes it by more than any drift."""
+
+EXACT = 0.002
+"""Least error of such a change."""
+
+FEWEST = 4
+"""The fewest parts that must tell."""
 
 
 def drifts(course: Course) -> list[Finding]:
@@ -50,7 +62,7 @@ def drifts(course: Course) -> list[Finding]:
     """
     way = level(course.light, HALF)
     way -= way[0]
-    if np.abs(way).max() > FADE:
+    if len(course) < SHORTEST or np.abs(way).max() > FADE:
         return []
     grey, parts = way.mean(axis=1, keepdims=True), course.parts.mean(axis=2, keepdims=True)
     whole = np.zeros_like(way)
@@ -75,9 +87,22 @@ def _sure(way: Picture, parts: Picture, least: float) -> float:
     travelled = float(np.abs(np.diff(along[: end + 1])).sum())
     fastest = float((along[SPAN : end + 1] - along[: end + 1 - SPAN]).max()) if end >= SPAN else 1.0
     same = agreed(steps, parts[: end + 1], np.broadcast_to(far, steps.shape))
-    if travelled * ONE_WAY > 1 or along[end:].min() < ONE_WAY or fastest > FAST or same < SAME:
+    clear = _clear(parts[: end + 1], far)
+    if travelled * ONE_WAY > 1 or along[end:].min() < ONE_WAY or fastest > FAST or same < SAME or clear < SURE:
         return 0.0
     return min(0.4 + 0.3 * min(strength - 1, 1.0) + 0.3 * (same - SAME) / (1 - SAME), 0.95)
+
+
+def _clear(parts: Picture, far: Picture) -> float:
+    """How many standard errors the change along ``far`` [c] of a middling part is from none, given the steps of ``parts``
+    [n,parts,c]; 0 if too few parts tell."""
+    known = np.isfinite(parts).all(axis=2).mean(axis=0) > 0.5
+    changed = (np.nan_to_num(parts[:, known]) @ far).sum(axis=0) / float(np.linalg.norm(far))
+    if len(changed) < FEWEST:
+        return 0.0
+    middle = float(np.median(changed))
+    spread = 1.48 * float(np.median(np.abs(changed - middle)))
+    return middle / max(1.25 * spread / len(changed) ** 0.5, EXACT)
 
 
 Anchor: TypeAlias = Literal["first", "median"] | Light

@@ -17,7 +17,7 @@ from .lights import lights
 from .measures import Measures
 from .outliers import Odd
 from .pulses import offsets_of, pulses
-from .record import Record
+from .record import Record, Spans
 from .repeats import repeats
 from .speeds import joined, speed_steps
 from .uneven import uneven
@@ -43,7 +43,9 @@ def findings(seen: Measures) -> tuple[Finding, ...]:
     lit = calm(plain, unlike)
     steps = borders(lit)
     bordered = joined(steps, speed_steps(moving, apart, jumps))
-    found = ordered([*light, *held, *junk, *lost, *bordered, *_courses(lit, steps), *uneven(moving, apart, jumps)])
+    found = ordered(
+        [*light, *held, *junk, *lost, *bordered, *_courses(lit, steps, seen.spans, unlike), *uneven(moving, apart, jumps)]
+    )
     return tuple(replace(one, start=frames[one.first].time, end=_end(seen, one)) for one in found)
 
 
@@ -55,13 +57,14 @@ def _marked(length: int, runs: Sequence[Finding | Odd]) -> list[bool]:
     return marked
 
 
-def _courses(frames: Record, borders: Sequence[Finding]) -> list[Finding]:
-    """What is wrong with the course of light: without the steps of its borders, its pulses, and without these its drift."""
+def _courses(frames: Record, borders: Sequence[Finding], spans: Spans, unlike: Sequence[bool]) -> list[Finding]:
+    """What is wrong with the course of light: without the steps of its borders, its pulses, and without these its drift, which
+    the ``spans`` tell better than single steps."""
     found: list[Finding] = []
     for course in courses(frames):
-        steady = course.less(steps_of(course, borders))
-        beats = pulses(steady)
-        found += [*beats, *drifts(steady.less(offsets_of(course, beats)))]
+        stepped = steps_of(course, borders)
+        beats = pulses(course.less(stepped))
+        found += [*beats, *drifts(course.tied(spans, unlike).less(stepped + offsets_of(course, beats)))]
     return found
 
 

@@ -1,8 +1,8 @@
 """Measures of a clip, frame by frame, from one pass over small pictures: light, motion to both neighbours, and runs of frames
 that neither side explains.
 
-Holds `WINDOW` thumbnails, and a `record` of what it measured. Knows nothing of files or models, and nothing of what a measure
-means: the modules beside it judge.
+Holds `WINDOW` thumbnails, two from before, and a `record` of what it measured. Knows nothing of files or models, and nothing of
+what a measure means: the modules beside it judge.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .pictures import (
     MOVES,
     apart,
     grey_of,
+    light_between,
     light_of,
     moved_by,
     new_flow,
@@ -29,7 +30,7 @@ from .pictures import (
     thumbnail,
     warped,
 )
-from .record import Measure, Record
+from .record import SPAN, Measure, Record, Spans
 
 WINDOW = LONGEST + 3
 """Thumbnails that are held."""
@@ -37,9 +38,11 @@ WINDOW = LONGEST + 3
 
 @dataclass
 class Measures:
-    """The measures of all frames of a clip, and its runs of odd frames, both in order; ``end`` is the clip's, in seconds."""
+    """The measures of all frames of a clip, of the spans of its shots, and its runs of odd frames, all in order; ``end`` is the
+    clip's, in seconds."""
 
     frames: Record = field(default_factory=Record)
+    spans: Spans = field(default_factory=Spans)
     odd: list[Odd] = field(default_factory=list)
     end: Fraction = Fraction(0)
 
@@ -70,6 +73,8 @@ class _Look:
         self.seen: deque[_Small] = deque(maxlen=WINDOW)
         self.flow = new_flow()
         self.settled = 0
+        self.sound: _Small | None = None  # the frame before the last odd run, and before those it adjoins
+        self.begun: _Small | None = None  # where a span begins
 
     def at(self, frame: Frame) -> None:
         """Take the next frame."""
@@ -104,15 +109,28 @@ class _Look:
             facts["place"] = place_of(back, self.flow.calc(here.grey, self.seen[-1].grey, None))
         red, green, blue = here.rgb.mean(axis=(0, 1)).tolist()
         self.into.frames.append(Measure(here.index, here.time, here.cut, (red, green, blue), float(here.grey.std()), **facts))
+        self._span(here)
+
+    def _span(self, here: _Small) -> None:
+        """Measure the span that ends with a frame, if one does."""
+        before = self.begun
+        if before is not None and not here.cut and here.index - before.index < SPAN:
+            return
+        self.begun = here
+        if before is not None and not here.cut:
+            back, forth = self.flow.calc(here.grey, before.grey, None), self.flow.calc(before.grey, here.grey, None)
+            self.into.spans.append(before.index, light_between(before.fine, here.fine, back, forth))
 
     def _search(self, first: int) -> None:
-        """Look for a run that begins with frame ``first``, unless it lies within the one before."""
+        """Look for a run that begins with frame ``first``, unless it lies within the one before. What follows that at once is
+        seen from the sound frame before both."""
         start = first - 1 - self.seen[0].index
         if first <= self.settled or start < 0:
             return
         if self.seen[start + 1].new < AREA:
             return
-        found = oddity([one.rgb for one in list(self.seen)[start:]], first, self.flow)
+        before = self.sound if self.sound is not None and first - 1 == self.settled else self.seen[start]
+        found = oddity([one.rgb for one in (before, *list(self.seen)[start + 1 :])], first, self.flow)
         if found is not None:
             self.into.odd.append(found)
-            self.settled = found.last
+            self.settled, self.sound = found.last, before

@@ -43,6 +43,12 @@ AGREES = 2.5
 TELLING = 64
 """Fewer pixels than this tell nothing."""
 
+MEETS = 1.0
+"""Pixels by which the motion from one picture to another and back may miss, and a tenth of its length more."""
+
+LEAST = 0.2
+"""The share of a part whose motion must meet so that it tells how light changes over several frames."""
+
 
 def thumbnail(frame: Frame) -> Picture:
     """The colours of a frame, averaged down to [h,w,3] float32, 0..255, by their alpha; more transparent than half is darker,
@@ -156,22 +162,47 @@ def light_of(earlier: Picture, here: Picture, flow: Picture) -> tuple[Gain, Pict
     dark nor too bright tells, if it was within the picture. Whole pictures change by less than a code from frame to frame, so
     that means tell, not medians; what does not fit them, as what moves apart, is left out.
     """
+    whole, *parts = _lights(earlier, here, flow)
+    red, green, blue = np.nan_to_num(whole).tolist()
+    return (red, green, blue), np.array(parts, dtype=np.float32)
+
+
+def light_between(earlier: Picture, here: Picture, back: Picture, forth: Picture) -> Picture:
+    """The same for pictures further apart, [1 + parts,3] float32: of the whole, then of the parts, NaN where too little tells.
+
+    ``forth`` says where the pixels of ``earlier`` lie in ``here``. Only pixels tell whose motion there and back meets, and both
+    ways are averaged, so that what comes into sight and what is hidden cancel out.
+    """
+    ways = []
+    for one, other, there, again in ((earlier, here, back, forth), (here, earlier, forth, back)):
+        apart = np.hypot(*np.moveaxis(warped(again, there) + there, -1, 0))
+        meets = apart < MEETS + MEETS / 10 * np.hypot(there[..., 0], there[..., 1])
+        ways.append(_lights(one, other, there, meets, LEAST))
+    found: Picture = np.array((ways[0] - ways[1]) / 2, dtype=np.float32)
+    return found
+
+
+def _lights(earlier: Picture, here: Picture, flow: Picture, meets: Picture | None = None, least: float = 0.0) -> Picture:
+    """The change of light of the whole and of each part, [1 + parts,3], by the pixels of ``meets``; NaN where less than the
+    share ``least`` of them tells."""
     height, width = here.shape[:2]
     rows, columns = np.mgrid[:height, :width]
     x, y = columns + flow[..., 0], rows + flow[..., 1]
     moved = warped(earlier, flow)
     low, high = np.minimum(moved.min(axis=2), here.min(axis=2)), np.maximum(moved.max(axis=2), here.max(axis=2))
     tells = (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1) & (low > LIT[0]) & (high < LIT[1])
+    if meets is not None:
+        tells &= meets
     parts = [
-        _ratio(moved[part][tells[part]], here[part][tells[part]])
-        for part in (
-            np.s_[height * row // PARTS : height * (row + 1) // PARTS, width * column // PARTS : width * (column + 1) // PARTS]
-            for row in range(PARTS)
-            for column in range(PARTS)
-        )
+        np.s_[height * row // PARTS : height * (row + 1) // PARTS, width * column // PARTS : width * (column + 1) // PARTS]
+        for row in range(PARTS)
+        for column in range(PARTS)
     ]
-    red, green, blue = np.nan_to_num(_ratio(moved[tells], here[tells])).tolist()
-    return (red, green, blue), np.array(parts, dtype=np.float32)
+    found = np.full((1 + len(parts), 3), nan)
+    for place, part in enumerate((np.s_[:, :], *parts)):
+        if tells[part].mean() >= least:
+            found[place] = _ratio(moved[part][tells[part]], here[part][tells[part]])
+    return found
 
 
 def _ratio(old: Picture, new: Picture) -> Picture:

@@ -1,4 +1,4 @@
-"""The measure of a frame, and the record of a clip: the measures of all its frames, packed.
+"""The measure of a frame, and the record of a clip: the measures of all its frames, packed, and of spans of frames.
 
 A clip of hours has hundreds of thousands of frames, so a record keeps `ROW` of each, and makes a `Measure` when one is asked
 for. Knows nothing of pictures, or of what a measure means.
@@ -6,7 +6,9 @@ for. Knows nothing of pictures, or of what a measure means.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -34,6 +36,9 @@ ROW = np.dtype(
     ]
 )
 """What is kept of a frame: its time as a fraction, then the numbers of its `Measure`."""
+
+SPAN = 8
+"""Frames over which the light is measured at once too."""
 
 BLOCK = 1024
 """Rows that get their memory at once."""
@@ -65,6 +70,25 @@ class Measure:
     parts: Picture | None = field(default=None, compare=False)
     left: float = 0.0
     place: Place = UNTOLD
+
+
+class Spans:
+    """The changes of light over `SPAN` frames, measured at once: the errors of single steps add up, and these hardly do."""
+
+    def __init__(self) -> None:
+        self._firsts, self._lights = array("q"), array("f")
+
+    def append(self, first: int, light: Picture) -> None:
+        """Add the change [1 + parts,3] from frame ``first`` to the one `SPAN` later, of the whole and of parts, in order."""
+        self._firsts.append(first)
+        self._lights.extend(light.ravel())
+
+    def within(self, first: int, last: int) -> Iterator[tuple[int, Picture]]:
+        """The spans from frame ``first`` on that end up to frame ``last``."""
+        many = 3 * (PARTS * PARTS + 1)
+        for place in range(bisect_left(self._firsts, first), bisect_right(self._firsts, last - SPAN)):
+            light = np.array(self._lights[many * place : many * (place + 1)])
+            yield self._firsts[place], light.reshape(-1, 3)
 
 
 class Record(Sequence[Measure]):
