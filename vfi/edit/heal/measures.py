@@ -41,10 +41,10 @@ class Measure:
     """One frame. Differences are of 255; motion is in pixels of the thumbnail.
 
     ``cut``: it begins a shot. ``mean`` and ``spread`` are those of its colours and of its grey. ``width`` is the mean
-    difference to the frame before; ``moved`` the motion since then, nine tenths of the pixels move less, and ``moving`` the
-    share of pixels that move. ``gain`` is the change of light per channel since the frame before, along the motion, as
-    logarithms, and ``parts`` that of parts of the picture: see `pictures.light_of`; ``left`` is the difference that remains.
-    ``place``: see `pictures.Place`.
+    difference to the frame before, and ``twice`` that to the one before it; ``moved`` the motion since the frame before, nine
+    tenths of the pixels move less, and ``moving`` the share of pixels that move. ``gain`` is the change of light per channel
+    since then, along the motion, as logarithms, and ``parts`` that of parts of the picture: see `pictures.light_of`; ``left``
+    is the difference that remains. ``place``: see `pictures.Place`.
     """
 
     index: int
@@ -53,6 +53,7 @@ class Measure:
     mean: tuple[float, float, float]
     spread: float
     width: float = 0.0
+    twice: float = 0.0
     moved: float = 0.0
     moving: float = 0.0
     gain: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -86,6 +87,10 @@ class _Small:
         self.rgb = rounded(self.fine)
         self.grey = grey_of(self.rgb)
         self.new = 0.0  # the share of the picture that the frame before, moved, does not explain
+
+
+def _difference(one: _Small, other: _Small) -> float:
+    return float(np.abs(one.rgb.astype(np.int16) - other.rgb).mean())
 
 
 class _Look:
@@ -124,7 +129,8 @@ class _Look:
             facts["gain"], facts["parts"] = light_of(before.fine, here.fine, back)
             facts["left"] = float(np.abs(here.rgb - moved * np.exp(np.float32(facts["gain"]))).mean())
             here.new = float((apart(here.rgb, moved) > OFF).mean())
-            facts["width"] = float(np.abs(here.rgb.astype(np.int16) - before.rgb).mean())
+            facts["width"] = _difference(here, before)
+            facts["twice"] = _difference(here, self.seen[place - 2]) if len(self.seen) > 1 - place else 0.0
             facts["moved"], facts["moving"] = moved_by(back), float((size > MOVES).mean())
         if back is not None and place == -2:
             facts["place"] = place_of(back, self.flow.calc(here.grey, self.seen[-1].grey, None))
