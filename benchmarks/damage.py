@@ -148,7 +148,7 @@ def repeated(noise: float, every: int | None = None, stands_in: bool = True) -> 
             if k in places:
                 near = clip[k - 1] + np.random.default_rng(k).normal(0, noise, picture.shape) if noise else clip[k - 1]
                 truth.append(Finding("repeat", len(frames), len(frames), 1, 1.0, "spread"))
-                frames.append(np.clip(near, 0, 255).astype(np.uint8))
+                frames.append(np.clip(np.round(near), 0, 255).astype(np.uint8))
                 origin.append(k if stands_in else None)
                 if stands_in:
                     continue

@@ -78,6 +78,24 @@ def blocks(one: np.ndarray) -> np.ndarray:
     return broken
 
 
+def half_black(one: np.ndarray) -> np.ndarray:
+    return np.concatenate([one[:32], np.zeros_like(one[32:])])
+
+
+def other_blocks(number: int) -> np.ndarray:
+    """A frame that is broken in its own way."""
+    broken = CLEAN[number].copy()
+    for row, column in [(number % 3, 0), (number % 4, 1), (2 + number % 2, 3)]:
+        broken[16 * row : 16 * row + 16, 16 * column : 16 * column + 16] = [0.1 * (number % 5), 0.9, 0.2]
+    return broken
+
+
+OTHER = pan(range(0, 32, 2), 5)
+"""Another shot."""
+
+SLOW = pan(np.arange(0, 14, 0.4), 3)
+"""35 frames that hardly move: not half a pixel a frame."""
+
 BROKEN = {
     "white": (relit(np.ones_like, 12), ("flash", 12, 12, 1)),
     "two white": (relit(np.ones_like, 12, 13), ("flash", 12, 13, 2)),
@@ -87,10 +105,18 @@ BROKEN = {
     "grey": (relit(lambda one: np.full_like(one, 0.5), 12), ("corrupt", 12, 12, 1)),
     "blocks": (relit(blocks, 12), ("corrupt", 12, 12, 1)),
     "half": (relit(lambda one: np.concatenate([one[:32], np.full_like(one[32:], 0.5)]), 12), ("corrupt", 12, 12, 1)),
+    "half black": (relit(half_black, 12), ("corrupt", 12, 12, 1)),
+    "four, each in its own way": (
+        [other_blocks(k) if 12 <= k < 16 else one for k, one in enumerate(CLEAN)],
+        ("corrupt", 12, 15, 4),
+    ),
     "one missing": (CLEAN[:12] + CLEAN[13:], ("missing", 12, 12, 1)),
     "two missing": (CLEAN[:12] + CLEAN[14:], ("missing", 12, 12, 2)),
     "three missing": (CLEAN[:12] + CLEAN[15:], ("missing", 12, 12, 3)),
     "repeat in place": ([*CLEAN[:12], CLEAN[11], *CLEAN[13:]], ("repeat", 12, 12, 1)),
+    "one missing in slow motion": (SLOW[:16] + SLOW[17:], ("missing", 16, 16, 1)),
+    "repeat at the start": ([CLEAN[0], *CLEAN], ("repeat", 1, 1, 1)),
+    "dim, slow": ([0.7 * one if k == 12 else one for k, one in enumerate(SLOW)], ("dark", 12, 12, 1)),
     "repeat besides": ([*CLEAN[:12], CLEAN[11], *CLEAN[12:]], ("repeat", 12, 12, 1)),
     "frozen end": (CLEAN + [CLEAN[-1]] * 5, ("freeze", 28, 32, 5)),
     "frozen start": ([CLEAN[0]] * 5 + CLEAN, ("freeze", 0, 4, 5)),
@@ -103,6 +129,25 @@ BROKEN = {
 def test_what_is_broken_is_found_and_nothing_else(name: str):
     clip, wanted = BROKEN[name]
     assert found(clip) == [wanted]
+
+
+NEAR_A_CUT = {
+    "blocks": ([*CLEAN[:2], blocks(CLEAN[2]), *CLEAN[3:]], ("corrupt", 18)),
+    "a flash": ([*CLEAN[:4], 0.5 * CLEAN[4] + 0.5, *CLEAN[5:]], ("flash", 20)),
+    "a repeat": ([CLEAN[0], *CLEAN], ("repeat", 17)),
+}
+"""What begins with frame 16, after another shot whose light flickers at its end and whose last frame but one is shown twice."""
+
+
+@pytest.mark.parametrize("name", NEAR_A_CUT)
+def test_what_is_broken_near_a_cut_is_found(name: str):
+    clip, wanted = NEAR_A_CUT[name]
+    frames = frames_of([*OTHER[:12], 1.1 * OTHER[12], 1.1 * OTHER[13], 1.1 * OTHER[14], 1.1 * OTHER[14], *clip])
+    frames[16] = replace(frames[16], cut="hold")
+    seen = Measures()
+    deque(seen.take(frames), maxlen=0)
+    places = [(one.kind, one.first) for one in findings(seen) if one.kind != "pulse"]  # which the light of the first shot is
+    assert places == [("repeat", 15), wanted]
 
 
 def test_a_flash_near_a_cut_that_is_not_marked_is_a_fault():

@@ -15,10 +15,10 @@ from vfi.edit.heal.record import BLOCK, SPAN, Measure, Record, Spans
 
 def measure(k: int) -> Measure:
     """One whose numbers all differ, and are exact in single precision."""
-    numbers = [k + number / 64 for number in range(17)]
+    numbers = [k + number / 64 for number in range(18)]
     parts = np.arange(27, dtype=np.float32).reshape(9, 3) + k
     mean, gain, place = tuple(numbers[:3]), tuple(numbers[3:6]), Place(*numbers[6:9])
-    return Measure(k, F(1001 * k, 24000), k % 7 == 0, mean, *numbers[9:13], gain, parts, numbers[13], place)  # type: ignore[arg-type]
+    return Measure(k, F(1001 * k, 24000), k % 7 == 0, mean, *numbers[9:14], gain, parts, numbers[14], place)  # type: ignore[arg-type]
 
 
 MANY = BLOCK + 100

@@ -33,18 +33,19 @@ def findings(seen: Measures) -> tuple[Finding, ...]:
     begun = [frames[k] for k in sorted(within) if k < len(frames) and frames[k].cut]
     plain = frames.altered(replace(one, cut=False) for one in begun)  # a fault begins no shot
     junk = ends(plain)
-    held = [one for one in repeats(plain, within) if within.isdisjoint(range(one.first, one.last + 1))]
     odd = [one for one in seen.odd if one.kind != "corrupt"]
+    lit = {k for one in odd for k in range(one.first, one.last + 2)}
+    held = [one for one in repeats(plain, within | lit) if within.isdisjoint(range(one.first, one.last + 1))]
     unlike = _marked(len(frames), [*light, *junk, *odd])
     busy = [one or other for one, other in zip(unlike, _marked(len(frames), held), strict=True)]
     lost = gaps(plain, busy)
     apart = {k for one in (*light, *junk, *held) if one.kind != "repeat" for k in range(one.first, one.last + 1)}
     moving, jumps = replace(seen, frames=plain), {one.first for one in lost}
-    lit = calm(plain, unlike)
-    steps = borders(lit)
+    calmed = calm(plain, unlike)
+    steps = borders(calmed)
     bordered = joined(steps, speed_steps(moving, apart, jumps))
     found = ordered(
-        [*light, *held, *junk, *lost, *bordered, *_courses(lit, steps, seen.spans, unlike), *uneven(moving, apart, jumps)]
+        [*light, *held, *junk, *lost, *bordered, *_courses(calmed, steps, seen.spans, unlike), *uneven(moving, apart, jumps)]
     )
     return tuple(replace(one, start=frames[one.first].time, end=_end(seen, one)) for one in found)
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, takewhile
+from math import log
 from statistics import median
 
 from .findings import Finding
-from .outliers import SHORT, Odd
+from .outliers import ALIKE, SHORT, Odd
 from .record import Measure
 
 BURST = 8
@@ -33,14 +34,20 @@ DECAY = 0.7
 UNSTEADY = 0.06
 """Change of light of all channels, as a logarithm, that shows near a flash that the light flickers by itself."""
 
+SMALL = 0.2
+"""Share of a flash's own change of light up to which such changes do not."""
+
 OTHER = 5
 """How many times as much of a picture as is usual must be unexplained for a change of light to be one of pictures."""
 
 ALONE = 8
-"""Frames around a corrupt one that must not be odd, but for other faults: fast motion is odd again and again."""
+"""Frames around a corrupt one that must not be as odd, but for other faults: fast motion is odd again and again."""
 
 NEWS = 2.5
 """How many times as much of a corrupt frame must be unexplained as is usual around it."""
+
+BETWEEN = 3
+"""A corrupt frame between two cuts, each at most this many frames away, belongs to what was cut fast."""
 
 WHOLE = 0.5
 """Share of the picture that is off in a short shot between two parts of another."""
@@ -108,10 +115,18 @@ def _gradual(frames: Sequence[Measure], one: Odd) -> bool:
     after = one.last + 2 < len(frames) and not frames[one.last + 2].cut and abs(_step(frames, one.last + 2)) > change
     off = [abs(_light(frame) - _light(frames[one.last + 1])) for frame in frames[one.first : one.last + 1]]
     decays = len(off) > 1 and off[-1] < DECAY * off[0] and all(late < early for early, late in pairwise(off))
-    near = [*frames[max(one.first - BURST, 1) : one.first], *frames[one.last + 2 : one.last + 2 + BURST]]
+    near = _near(frames, one, BURST)
     unlike = OTHER * median([other.left for other in near] or [0.0])  # the picture changes too: a cut that nobody marked
-    lit = [other for other in near if not other.cut and other.left <= unlike]
-    return before or after or decays or any(min(map(abs, other.gain)) > UNSTEADY for other in lit)
+    lit = [other for other in near if other.left <= unlike]
+    sound = _light(frames[one.last + 1])
+    flickers = max(UNSTEADY, SMALL * abs(log(max(sound + one.shift, 1.0) / max(sound, 1.0))))
+    return before or after or decays or any(min(map(abs, other.gain)) > flickers for other in lit)
+
+
+def _near(frames: Sequence[Measure], one: Odd, many: int) -> list[Measure]:
+    """The frames of its shot before a run, and those after the frame that follows it, up to ``many`` on each side."""
+    sides = (frames[max(one.first - many, 1) : one.first][::-1], frames[one.last + 2 : one.last + 2 + many])
+    return [frame for side in sides for frame in takewhile(lambda frame: not frame.cut, side)]
 
 
 def _light(frame: Measure) -> float:
@@ -138,16 +153,15 @@ def _is_broken(frames: Sequence[Measure], one: Odd, beside_it: Sequence[Odd]) ->
     """Whether a corrupt run, with the runs before and after it, is a fault."""
     if one.last - one.first >= SHORT:
         return False
-    if any(other.first - one.last <= ALONE and one.first - other.last <= ALONE for other in beside_it):
+    rivals = [other for other in beside_it if other.area >= ALIKE * one.area]
+    if any(other.first - one.last <= ALONE and one.first - other.last <= ALONE for other in rivals):
         return False
-    beside = (*frames[max(one.first - 3, 1) : one.first], *frames[one.last + 2 : one.last + 4])
-    if any(frame.cut for frame in beside):  # a short shot, not a broken frame
+    before, after = frames[max(one.first - BETWEEN, 1) : one.first], frames[one.last + 2 : one.last + 2 + BETWEEN]
+    if any(frame.cut for frame in before) and any(frame.cut for frame in after):  # one of many short shots, not a broken frame
         return False
     if one.area > WHOLE and _runs_on(frames[one.first : one.last + 1]):
         return False
-    near = (*frames[max(one.first - NEAR, 1) : one.first], *frames[one.last + 2 : one.last + 2 + NEAR])
-    around = [frame.left for frame in near]
-    usual = median(around) if around else 0.0
+    usual = median([frame.left for frame in _near(frames, one, NEAR)] or [0.0])
     return min(frames[one.first].left, frames[one.last + 1].left) > NEWS * usual
 
 

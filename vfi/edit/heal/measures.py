@@ -65,6 +65,10 @@ class _Small:
         self.new = 0.0  # the share of the picture that the frame before, moved, does not explain
 
 
+def _difference(one: _Small, other: _Small) -> float:
+    return float(np.abs(one.rgb.astype(np.int16) - other.rgb).mean())
+
+
 class _Look:
     """The thumbnails around the frame that is measured next."""
 
@@ -103,7 +107,8 @@ class _Look:
             facts["gain"], facts["parts"] = light_of(before.fine, here.fine, back)
             facts["left"] = float(np.abs(here.rgb - moved * np.exp(np.float32(facts["gain"]))).mean())
             here.new = float((apart(here.rgb, moved) > OFF).mean())
-            facts["width"] = float(np.abs(here.rgb.astype(np.int16) - before.rgb).mean())
+            facts["width"] = _difference(here, before)
+            facts["twice"] = _difference(here, self.seen[place - 2]) if len(self.seen) > 1 - place else 0.0
             facts["moved"], facts["moving"] = moved_by(back), float((size > MOVES).mean())
         if back is not None and place == -2:
             facts["place"] = place_of(back, self.flow.calc(here.grey, self.seen[-1].grey, None))

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from .pictures import Picture, apart, coarse, grey_of, warped
+from .pictures import Picture, apart, coarse, grey_of, tiles, warped
 
 LONGEST = 6
 """The longest run, in frames."""
@@ -30,10 +30,13 @@ BROKEN = 0.06
 """Least share of the picture that is off in a corrupt frame."""
 
 UNLIKE = 25.0
-"""Difference of both sides, of 255, from which they do not continue one another around a corrupt frame."""
+"""Difference of both sides, of 255, from which they do not continue one another."""
 
 CLEAR = 4.0
 """How many times as far off a corrupt frame must be as both sides are from one another."""
+
+ALIKE = 1 / 3
+"""Frames of one run are off on areas that differ by no more than this factor: a flash is no part of a fast gesture."""
 
 SHORT = 4
 """The longest run of corrupt frames: things that come and go naturally stay longer."""
@@ -47,25 +50,27 @@ FLAT = 5.0
 BLACK, WHITE = 40, 215
 """Level, of 255, below and above which such a picture is dark or a flash."""
 
-SAME = 0.8
-"""Correlation from which a frame shows, in another light, what lies between both sides."""
+REST, BY_MOTION = 0.05, 2.0
+"""Most of what is left of a frame in another light, as shares of its variance, when each level of what lies between both sides
+has become one other level; and how many times as much as is left of one side by the other, which motion leaves."""
 
-ONE_WAY = 0.85
-"""Share of pixels that are lighter, or darker, in another light."""
+LEVELS = 16
+"""Codes that count as one level."""
+
+ONE_WAY = 0.9
+"""Share of tiles that are lighter, or darker, in another light."""
 
 
 @dataclass(frozen=True)
 class Odd:
-    """A run of frames of the clip. ``shift`` is the mean change of their light, of 255; ``same`` the least correlation with
-    what lies between both sides; ``area`` the least share of the picture that is off, by ``off`` of 255 on average.
-    ``sides`` is how much both sides differ along their motion, of 255.
+    """A run of frames of the clip. ``shift`` is the mean change of their light, of 255; ``area`` the least share of
+    the picture that is off, by ``off`` of 255 on average. ``sides`` is how much both sides differ along their motion, of 255.
     """
 
     kind: Literal["flash", "dark", "corrupt"]
     first: int
     last: int
     shift: float
-    same: float
     area: float
     off: float
     sides: float
@@ -80,13 +85,14 @@ def oddity(pictures: Sequence[Picture], first: int, flow: Any) -> Odd | None:
     jump = apart(before, one)
     if (jump > OFF).mean() < AREA:
         return None
+    runs = []
     for length in range(1, min(LONGEST, len(pictures) - 2) + 1):
         after = pictures[length + 1]
         returns = (apart(before, after) < 0.8 * jump) | (coarse(before, after) < 0.5 * coarse(before, one))
         back = (jump > OFF) & returns
         if back.mean() >= AREA and (found := _run(before, pictures[1 : length + 1], after, first, flow)):
-            return found
-    return None
+            runs.append(found)
+    return min(runs, key=lambda run: run.sides, default=None)  # a part of a run has a broken side
 
 
 class _Look(NamedTuple):
@@ -94,7 +100,6 @@ class _Look(NamedTuple):
 
     kind: Literal["flash", "dark", "corrupt"]
     shift: float
-    same: float
     area: float
     off: float
     sides: float
@@ -108,17 +113,19 @@ def _run(before: Picture, run: Sequence[Picture], after: Picture, first: int, fl
         if look.area < AREA:
             return None
         looks.append(look)
+    if min(look.area for look in looks) < ALIKE * max(look.area for look in looks):
+        return None
     new, gone = _news(run[0], before, flow), _news(run[-1], after, flow)
     if (new & gone if len(run) == 1 else np.minimum(new.mean(), gone.mean())).mean() < AREA:
         return None
     kinds = [look.kind for look in looks]
     kind = kinds[0] if len(set(kinds)) == 1 else "corrupt" if "corrupt" in kinds else max(kinds, key=kinds.count)
     area = min(look.area for look in looks)
-    off, same = min(look.off for look in looks), min(look.same for look in looks)
+    off = min(look.off for look in looks)
     shift, sides = sum(look.shift for look in looks) / len(looks), max(look.sides for look in looks)
-    if kind == "corrupt" and (area < BROKEN or sides > UNLIKE or off < CLEAR * sides or len(run) > SHORT):
+    if sides > UNLIKE or (kind == "corrupt" and (area < BROKEN or off < CLEAR * sides or len(run) > SHORT)):
         return None
-    return Odd(kind, first, first + len(run) - 1, shift, same, area, off, sides)
+    return Odd(kind, first, first + len(run) - 1, shift, area, off, sides)
 
 
 def _news(one: Picture, side: Picture, flow: Any) -> Picture:
@@ -138,18 +145,27 @@ def _look(one: Picture, before: Picture, after: Picture, there: Picture, back: P
     shown = (early.astype(np.float32) + late) / 2
     grey, wanted = grey_of(one), grey_of(shown)
     shift = float(one.mean() - shown.mean())
-    same = 0.0
-    if min(grey.std(), wanted.std()) >= FLAT / 2:
-        same = float(np.corrcoef(grey.ravel(), wanted.ravel())[0, 1])
+    kind = _kind(grey, wanted, shift, REST + BY_MOTION * _left(grey_of(early), grey_of(late)))
     area, by = float(off.mean()), float(best[off].mean()) if off.any() else 0.0
-    return _Look(_kind(grey, wanted, same, shift), shift, same, area, by, float(sides.mean()))
+    return _Look(kind, shift, area, by, float(sides.mean()))
 
 
-def _kind(grey: Picture, wanted: Picture, same: float, shift: float) -> Literal["flash", "dark", "corrupt"]:
+def _kind(grey: Picture, wanted: Picture, shift: float, most: float) -> Literal["flash", "dark", "corrupt"]:
+    """What a frame shows where ``wanted`` should be: the same in another light, if at ``most`` that share is left."""
     if grey.std() < FLAT:
         level = float(grey.mean())
         return "dark" if level < BLACK else "flash" if level > WHITE else "corrupt"
-    one_way = float(np.mean(grey >= wanted) if shift > 0 else np.mean(grey <= wanted))
-    if same >= SAME and one_way >= ONE_WAY:
+    change = (tiles(grey) - tiles(wanted)) * (1 if shift > 0 else -1)
+    if wanted.std() >= FLAT / 2 and _left(grey, wanted) <= most and (change >= -1).mean() >= ONE_WAY:
         return "flash" if shift > 0 else "dark"
     return "corrupt"
+
+
+def _left(grey: Picture, by: Picture) -> float:
+    """The share of a grey picture's variance that is left when the level of another tells its own: 0 if it is that picture in
+    another light, even if clipped; 1 if it has nothing to do with it."""
+    level, values = (by // LEVELS).ravel(), grey.ravel().astype(np.float64)
+    many, sums = np.bincount(level), np.bincount(level, values)
+    told = sums[many > 0] ** 2 / many[many > 0]
+    whole = float(values.var() * len(values))
+    return 1 - (float(told.sum()) - float(values.sum()) ** 2 / len(values)) / max(whole, 1e-6)

@@ -27,6 +27,7 @@ ROW = np.dtype(
         ("mean", "f4", 3),
         ("spread", "f4"),
         ("width", "f4"),
+        ("twice", "f4"),
         ("moved", "f4"),
         ("moving", "f4"),
         ("gain", "f4", 3),
@@ -52,10 +53,10 @@ class Measure:
     """One frame. Differences are of 255; motion is in pixels of the thumbnail.
 
     ``cut``: it begins a shot. ``mean`` and ``spread`` are those of its colours and of its grey. ``width`` is the mean
-    difference to the frame before; ``moved`` the motion since then, nine tenths of the pixels move less, and ``moving`` the
-    share of pixels that move. ``gain`` is the change of light per channel since the frame before, along the motion, as
-    logarithms, and ``parts`` that of parts of the picture, NaN where nothing tells: see `pictures.light_of`; ``left`` is the
-    difference that remains. ``place``: see `pictures.Place`.
+    difference to the frame before, and ``twice`` that to the one before it; ``moved`` the motion since the frame before, nine
+    tenths of the pixels move less, and ``moving`` the share of pixels that move. ``gain`` is the change of light per channel
+    since then, along the motion, as logarithms, and ``parts`` that of parts of the picture, NaN where nothing tells: see
+    `pictures.light_of`; ``left`` is the difference that remains. ``place``: see `pictures.Place`.
     """
 
     index: int
@@ -64,6 +65,7 @@ class Measure:
     mean: tuple[float, float, float]
     spread: float
     width: float = 0.0
+    twice: float = 0.0
     moved: float = 0.0
     moving: float = 0.0
     gain: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -113,7 +115,7 @@ class Record(Sequence[Measure]):
             self._long[one.index], up, down = one.time, 0, 1
         parts = np.nan if one.parts is None else one.parts
         self._blocks[-1][place] = (
-            *(up, down, one.cut, one.mean, one.spread, one.width, one.moved, one.moving),
+            *(up, down, one.cut, one.mean, one.spread, one.width, one.twice, one.moved, one.moving),
             *(one.gain, parts, one.left, one.place),
         )
         self._numbers = range(len(self) + 1)
@@ -152,7 +154,7 @@ class Record(Sequence[Measure]):
 
     def _made(self, number: int) -> Measure:
         row = self._blocks[number // BLOCK][number % BLOCK]
-        up, down, cut, mean, spread, width, moved, moving, gain, parts, left, place = row.item()
+        up, down, cut, mean, spread, width, twice, moved, moving, gain, parts, left, place = row.item()
         time = self._long.get(number) or Fraction(up, down)
         mean, gain, place = tuple(mean.tolist()), tuple(gain.tolist()), Place(*place.tolist())
-        return Measure(number, time, cut, mean, spread, width, moved, moving, gain, parts, left, place)
+        return Measure(number, time, cut, mean, spread, width, twice, moved, moving, gain, parts, left, place)

@@ -31,6 +31,9 @@ FAR = 2.0
 MOVING = 1.0
 """Steps below this, of 255, are too small to tell a repeat from slow motion."""
 
+LIT = 0.06
+"""Change of light of all channels, as a logarithm, from which a step is one of light: it tells nothing of motion."""
+
 PLAIN = 5.0
 """Spread of grey, of 255, below which a picture shows nothing that could repeat: black between two fades."""
 
@@ -56,14 +59,16 @@ AROUND = 6
 """Steps that say what is usual."""
 
 
-def repeats(frames: Sequence[Measure], faults: Collection[int] = ()) -> list[Finding]:
-    """The repeats within shots, and the frozen frames at both ends of the clip. The steps to the frames ``faults`` are no
-    motion: there is a flash, say, or the end of one."""
-    found = _frozen(frames, faults)
+def repeats(frames: Sequence[Measure], apart: Collection[int] = ()) -> list[Finding]:
+    """The repeats within shots, and the frozen frames at both ends of the clip. The steps to the frames ``apart`` are no
+    motion: there is a flash, say, or the end of one, or a frame that is broken."""
+    found = _frozen(frames, apart)
     taken = {len(frames), *(k for one in found for k in range(one.first, one.last + 1))}
     for begin, end in _shots(frames):
-        runs = [run for run in _runs(frames[begin:end]) if run[0] not in taken and run[-1] + 1 not in taken]
-        dips = _dips(frames[begin:end])
+        shot = [one for one in frames[begin:end] if one.index == begin or one.index not in apart]
+        ends = [[one.index for one in _at_end(shot[1:])], sorted(one.index for one in _at_end(shot[:0:-1]))]
+        runs = [run for run in (*filter(None, ends), *_runs(shot)) if run[0] not in taken and run[-1] + 1 not in taken]
+        dips = _dips(shot)
         share = max(sum(map(len, runs)), len(dips)) / max(end - begin, 1)
         runs = [run for run in runs if len(run) <= LONGEST]
         if share > FEW and not (_even(runs) and _even([[k] for k in dips])):
@@ -87,10 +92,20 @@ def _shots(frames: Sequence[Measure]) -> list[tuple[int, int]]:
 def _repeats(one: Measure, step: Measure) -> bool:
     """Whether a frame repeats the one before it, beside a ``step`` of motion: by its difference, or by its lack of motion where
     coding leaves differences."""
-    if one.width > FAR or step.width < MOVING or one.spread < PLAIN:
+    if one.width > FAR or step.width < MOVING or min(map(abs, step.gain)) > LIT or one.spread < PLAIN:
         return False
     at_rest = step.moved > 2 * MOVES and one.moved < RESTS * step.moved
     return one.width < (HALF if at_rest else NEAR) * step.width
+
+
+def _at_end(steps: Sequence[Measure]) -> Sequence[Measure]:
+    """The steps from an end of a shot that rest, if motion begins at full speed behind them: there is one step of motion beside
+    them only."""
+    for count in range(1, min(LONGEST + 1, len(steps))):
+        begins, moving = steps[count], [one.width for one in steps[count + 1 : count + 1 + AROUND]]
+        if all(_repeats(one, begins) for one in steps[:count]) and moving and begins.width >= SPEED * median(moving):
+            return steps[:count]
+    return []
 
 
 def _runs(frames: Sequence[Measure]) -> list[list[int]]:
@@ -130,14 +145,14 @@ def _even(runs: Sequence[Sequence[int]]) -> bool:
     return max(off) - min(off) < 1 + 1e-9 and abs(apart - 2) > ON_TWOS
 
 
-def _frozen(frames: Sequence[Measure], faults: Collection[int]) -> list[Finding]:
+def _frozen(frames: Sequence[Measure], apart: Collection[int]) -> list[Finding]:
     """The frozen frames at the beginning and the end; of each hold, one frame stays."""
     found = []
     (_, first_end), (last_begin, _) = _shots(frames)[0], _shots(frames)[-1]
-    ahead = _held(frames, [k for k in range(1, first_end) if k not in faults])
+    ahead = _held(frames, [k for k in range(1, first_end) if k not in apart])
     if ahead is not None and frames[ahead - 1].time - frames[0].time < MEANT:
         found.append(Finding("freeze", 0, ahead - 2, ahead - 1, 0.9, "cut"))
-    behind = _held(frames, [k for k in range(len(frames) - 1, last_begin, -1) if k not in faults])
+    behind = _held(frames, [k for k in range(len(frames) - 1, last_begin, -1) if k not in apart])
     if behind is not None and frames[-1].time - frames[behind].time < MEANT:
         found.append(Finding("freeze", behind + 1, len(frames) - 1, len(frames) - 1 - behind, 0.9, "cut"))
     return found
