@@ -22,7 +22,7 @@ from .pictures import PARTS, UNTOLD, Picture, Place
 ROW = np.dtype(
     [
         ("numerator", "i8"),
-        ("denominator", "i8"),
+        ("denominator", "i4"),
         ("cut", "?"),
         ("mean", "f4", 3),
         ("spread", "f4"),
@@ -98,7 +98,7 @@ class Record(Sequence[Measure]):
 
     def __init__(self, measures: Iterable[Measure] = ()) -> None:
         self._blocks: list[Picture] = []
-        self._long: dict[int, Fraction] = {}  # times that need more than 64 bits
+        self._long: dict[int, Fraction] = {}  # times that a row has no room for
         self._altered: Mapping[int, Measure] = {}
         self._numbers = range(0)
         self._measure = lru_cache(NEAR)(self._made)
@@ -111,7 +111,7 @@ class Record(Sequence[Measure]):
         if place == 0:
             self._blocks.append(np.empty(BLOCK, ROW))
         up, down = one.time.as_integer_ratio()
-        if max(abs(up), down) >= 2**63:
+        if abs(up) >= 2**63 or down >= 2**31:
             self._long[one.index], up, down = one.time, 0, 1
         parts = np.nan if one.parts is None else one.parts
         self._blocks[-1][place] = (
