@@ -27,6 +27,9 @@ AMPLIFIED = 4
 LONGEST = 1280
 """Longest side of a picture on the page."""
 
+CLOSE = 0.05
+"""Decibels by which the best must be ahead to be called nearest."""
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -99,6 +102,9 @@ class Contest:
         if self.mean(first) == self.mean(others[0]):
             return f"{first} and {others[0]} are equally near to {self.real}, over {_frames(self.frames)}."
         ahead = self.mean(first) - self.mean(others[0])
+        if ahead < CLOSE:
+            near = f"within {CLOSE:g} dB on average, over {_frames(self.frames)}"
+            return f"{first} and {others[0]} are about equally near to {self.real}: {near}."
         told = "in all" if not isfinite(ahead) else f"by {ahead:.2f} dB on average"
         return (
             f"{first} is nearest to {self.real}: {told}, ahead of {others[0]}; it is best in {self.wins(first)} of "
