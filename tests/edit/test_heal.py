@@ -181,7 +181,17 @@ def faded() -> Clip:
     return [one * min(1, abs(k - 14) / 8) for k, one in enumerate(CLEAN)]
 
 
+def photographers() -> Clip:
+    """Flashes that light a part of the scene."""
+    parts = {6: np.s_[:40, :30], 13: np.s_[20:, 24:], 21: np.s_[:50, 16:]}
+    clip = [one.copy() for one in CLEAN]
+    for number, part in parts.items():
+        clip[number][part] = 0.3 * clip[number][part] + 0.7
+    return clip
+
+
 SOUND = {
+    "photographers": photographers(),
     "even motion": CLEAN,
     "a cut": CLEAN[:16] + pan(range(0, 32, 2), 5),
     "a short shot": CLEAN[:10] + pan(range(0, 20, 2), 5) + CLEAN[20:],

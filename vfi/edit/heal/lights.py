@@ -68,10 +68,12 @@ def lights(frames: Sequence[Measure], odd: Sequence[Odd]) -> list[Finding]:
     runs = _merged(odd)
     singly = {one.first for one in alone}
     others = [one for one in runs if one.first not in singly]
+    lit = _beats(_bright(odd))
     broken = [
         one
         for before, one, after in zip([None, *others], others, [*others[1:], None], strict=False)
-        if one.kind == "corrupt" and _is_broken(frames, one, [other for other in (before, after) if other is not None])
+        if one.kind == "corrupt" and one.first not in lit
+        if _is_broken(frames, one, [other for other in (before, after) if other is not None])
     ]
     return [_finding(one, _certainty(one)) for one in (*alone, *broken)]
 
@@ -88,9 +90,13 @@ def _certainty(one: Odd) -> float:
 def _single(odd: Sequence[Odd]) -> list[Odd]:
     """The flashes and dark frames that come alone."""
     flashes, dark = ([one for one in odd if one.kind == kind] for kind in ("flash", "dark"))
-    bright = [one for one in odd if one.kind == "flash" or (one.kind == "corrupt" and one.shift > LIGHTER)]
-    meant = _bursts(flashes) | _bursts(dark) | _beats(bright) | _beats(dark)
+    meant = _bursts(flashes) | _bursts(dark) | _beats(_bright(odd)) | _beats(dark)
     return [one for one in (*flashes, *dark) if one.first not in meant]
+
+
+def _bright(odd: Sequence[Odd]) -> list[Odd]:
+    """The flashes, and the runs in which a part of the picture is lit."""
+    return [one for one in odd if one.kind == "flash" or (one.kind == "corrupt" and one.shift > LIGHTER)]
 
 
 def _bursts(runs: Sequence[Odd]) -> set[int]:
