@@ -75,6 +75,7 @@ def test_the_table_has_a_row_for_each_model_and_subset(triplets: Path, capsys: p
     assert [row[6] for row in cells] == ["10.00", "0.00", "15.00", "30.00", "20.00", "35.00"]
     assert (cells[0][3], cells[1][3], cells[2][3]) == ("inf", "inf", f"{(28.1308 + 22.1102) / 2:.2f}")
     assert {row[7] for row in cells} == {"-"}
+    assert "…" not in out, "numbers are whole, however narrow the console"
     assert "LPIPS needs torchmetrics and torchvision, the extra 'bench'" in out
 
 

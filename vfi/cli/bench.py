@@ -395,8 +395,13 @@ def mean(some: Sequence[Score]) -> dict[str, Any]:
     return means
 
 
+WIDEST = 1000
+"""The most columns of a printed table."""
+
+
 def show(facts: dict[str, Any], notes: Sequence[str], console: Console) -> None:
-    """Print the table, with one row per model and subset, and the notes."""
+    """Print the table, with one row per model and subset, and the notes. Numbers are never cut off: where the console is
+    narrower, its lines run on."""
     parted = any(len(told["subsets"]) > 1 for told in facts["models"].values())
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("model")
@@ -409,7 +414,9 @@ def show(facts: dict[str, Any], notes: Sequence[str], console: Console) -> None:
             shown = (format_of(means.get(measure), style) for measure, (_, style) in COLUMNS.items())
             row = (escape(name), *([subset] if parted else []), str(means.get("frames", 0)), *shown)
             table.add_row(*row)
-    console.print(table)
+    whole = console.options.update(width=WIDEST, max_width=WIDEST)
+    console.width = max(console.width, console.measure(table, options=whole).maximum)
+    console.print(table, soft_wrap=True)
     for note in notes:
         console.print(escape(note), soft_wrap=True)
 
