@@ -31,6 +31,7 @@ from vfi.evidence.features import FEATURES
 from vfi.evidence.fit import Fit, Sample, fitted
 from vfi.evidence.judge import BEST, WORSE
 from vfi.evidence.learn import Lesson, learned
+from vfi.evidence.regression import in_logarithms
 from vfi.evidence.remade import Remade, Triplet, placed, remade, triplets
 from vfi.evidence.witness import Witness
 from vfi.model.load import Choice
@@ -138,10 +139,16 @@ def spearman(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.corrcoef(np.argsort(np.argsort(one)), np.argsort(np.argsort(other)))[0, 1])
 
 
+def of_cells(found: Sequence[Judgement]) -> tuple[np.ndarray, np.ndarray]:
+    """The scores of all cells, and which are among the worst tenth."""
+    scores, errors = (np.concatenate([getattr(one, name) for one in found]) for name in ("scores", "errors"))
+    return scores, worst(errors)
+
+
 def table(found: Sequence[Judgement]) -> dict[str, float]:
     true, said = np.array([one.true for one in found]), np.array([one.said for one in found])
     covered = [one.low <= one.true <= one.high for one in found]
-    scores, errors = (np.concatenate([getattr(one, name) for one in found]) for name in ("scores", "errors"))
+    wrong = np.concatenate([one.errors for one in found]) > WORSE**2
     doubt = np.concatenate([one.doubt for one in found])
     clips = [[one for one in found if one.clip == clip] for clip in dict.fromkeys(one.clip for one in found)]
     within = [spearman(*(np.array([getattr(one, name) for one in some]) for name in ("said", "true"))) for some in clips]
@@ -155,23 +162,9 @@ def table(found: Sequence[Judgement]) -> dict[str, float]:
         "Spearman, all frames": spearman(said, true),
         "Spearman, within a clip (mean)": float(np.nanmean(within)),
         "AUROC, worst tenth of frames": auroc(-said, worst(-true)),
-        "AUROC, worst tenth of cells": auroc(scores, worst(errors)),
-        "AUROC, worst tenth of cells, within a clip (median)": float(
-            np.median(
-                [
-                    auroc(
-                        *(
-                            np.concatenate([getattr(one, name) for one in some])
-                            if name == "scores"
-                            else worst(np.concatenate([one.errors for one in some]))
-                            for name in ("scores", "errors")
-                        )
-                    )
-                    for some in clips
-                ]
-            )
-        ),
-        "AUROC, wrong cells": auroc(doubt, errors > WORSE**2),
+        "AUROC, worst tenth of cells": auroc(*of_cells(found)),
+        "AUROC, worst tenth of cells, within a clip (median)": float(np.median([auroc(*of_cells(some)) for some in clips])),
+        "AUROC, wrong cells": auroc(doubt, wrong),
     }
 
 
@@ -184,6 +177,56 @@ def reliability(found: Sequence[Judgement]) -> list[tuple[float, float, int]]:
         for k in range(10)
         if (bins == k).any()
     ]
+
+
+SIDE, MARGIN = 300, 48
+"""Of each square of the diagram, in pixels."""
+
+
+def square(left: int, title: str, x: str, y: str, points: Sequence[tuple[float, float]]) -> Iterator[str]:
+    """A square of the diagram: shares from 0 to 1 on both axes, the diagonal, and dots joined by a line."""
+
+    def place(one: float, other: float) -> tuple[float, float]:
+        return left + one * SIDE, MARGIN + (1 - other) * SIDE
+
+    yield f'<text x="{left}" y="{MARGIN - 16}" font-weight="600">{title}</text>'
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        (right, up), (across, down) = place(1, share), place(share, 0)
+        yield f'<path d="M{left},{up}H{right}M{across},{down}V{MARGIN}" stroke="#ddd6c6" fill="none"/>'
+        yield f'<text x="{left - 6}" y="{up + 4}" text-anchor="end">{100 * share:g}</text>'
+        yield f'<text x="{across}" y="{down + 18}" text-anchor="middle">{100 * share:g}</text>'
+    yield f'<path d="M{left},{MARGIN + SIDE}L{left + SIDE},{MARGIN}" stroke="#8a8578" stroke-dasharray="4 4" fill="none"/>'
+    dots = [place(*point) for point in points]
+    yield f'<polyline points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in dots)}" stroke="#cf6c1c" stroke-width="2" fill="none"/>'
+    yield from (f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3.5" fill="#cf6c1c"/>' for a, b in dots)
+    yield f'<text x="{left + SIDE / 2}" y="{MARGIN + SIDE + 38}" text-anchor="middle">{x}</text>'
+    yield f'<text x="{left}" y="{MARGIN - 2}" fill="#6a665c">{y}</text>'
+
+
+def diagram(found: Sequence[Judgement], fits: Sequence[tuple[Fit, Sequence[Sample]]]) -> str:
+    """Reliability as SVG: of the probability that a cell is wrong, and of the bands of frames."""
+    wide = 2 * SIDE + 5 * MARGIN
+    body = list(
+        square(MARGIN, "Cells", "said to be wrong, %", "wrong, %", [(said, true) for said, true, _ in reliability(found)])
+    )
+    body += square(SIDE + 3 * MARGIN, "Frames", "width of the band, %", "true PSNR within it, %", coverage(fits))
+    style = "font-family:sans-serif;font-size:12px"
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {SIDE + 2 * MARGIN}" style="{style}" fill="#20242a">'
+    return "\n".join([head, '<rect width="100%" height="100%" fill="#fffdf8"/>', *body, "</svg>"]) + "\n"
+
+
+def coverage(fits: Sequence[tuple[Fit, Sequence[Sample]]]) -> list[tuple[float, float]]:
+    """How many frames lie within the middle part of what is said, for parts of several widths."""
+    found = []
+    for width in (0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95):
+        inside = []
+        for fit, task in fits:
+            seen = np.array([fit.summed(fit.scores(one.columns)) for one in task])
+            low, high = fit.frames.at(seen, [(1 - width) / 2, (1 + width) / 2])
+            true = in_logarithms(np.array([one.error for one in task]))
+            inside.append((low <= true) & (true <= high))
+        found.append((width, float(np.concatenate(inside).mean())))
+    return found
 
 
 def main() -> None:
@@ -213,15 +256,20 @@ def main() -> None:
 
 def figures(folders: Sequence[Path], svg: Path | None) -> None:
     ways: dict[str, list[Judgement]] = {"fitted on the clip": [], "the prior alone": []}
+    fits: list[tuple[Fit, Sequence[Sample]]] = []
     for clip, (_, lesson) in enumerate(lessons(folders)):
         for found, own in zip(ways.values(), (lesson.own, ()), strict=True):
-            found += judgements(clip, fitted(own, priors.shipped()), lesson.task)
+            fit = fitted(own, priors.shipped())
+            found += judgements(clip, fit, lesson.task)
+            fits += [(fit, lesson.task)] if own else []
     for way, found in ways.items():
         sys.stdout.write(f"\n{way}\n")
         for name, value in table(found).items():
             sys.stdout.write(f"  {name:52} {value:.3f}\n")
         for said, true, count in reliability(found):
             sys.stdout.write(f"  doubt {said:.2f}: {true:.2f} wrong of {count}\n")
+    if svg is not None:
+        svg.write_text(diagram(ways["fitted on the clip"], fits), encoding="utf-8")
 
 
 if __name__ == "__main__":

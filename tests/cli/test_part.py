@@ -118,6 +118,8 @@ def test_other_commands_read_the_part(source: Path, tmp_path: Path, capsys: pyte
     assert json.loads(capsys.readouterr().out)["source"]["frames"] == 12
     assert vfi("tune", source, "--models", "dis", "--json", *plain[4:]) == 0
     assert json.loads(capsys.readouterr().out)["ways"][0]["frames"] == 5
+    assert vfi("audit", source, "--json", "--model", "dis", "--from", "12f", "--to", "18f") == 0
+    assert len(json.loads(capsys.readouterr().out)["frames"]) == 5
     assert vfi("heal", source, tmp_path / "heal.mkv", *plain) == 0
     assert len(pictures(tmp_path / "heal.mkv")) == 12
     assert vfi("steady", source, tmp_path / "steady.mkv", *plain[:2], *plain[4:]) == 0

@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.pages.reports import NASTY, page, wiped
+from tests.pages.reports import NASTY, flat, page, wiped
 from vfi.pages.markup import POLICY, SCRIPT, html
-from vfi.pages.page import Page
+from vfi.pages.page import Moment, Page, Pairs
 
 EMPTY = {"input", "meta", "img", "polyline", "rect", "image", "br"}
 
@@ -112,3 +112,11 @@ def test_tables_have_captions_and_headings_with_scopes(read: Read):
 
 def test_a_page_without_parts_is_one():
     assert Read(html(Page("Clip report", "a", "Nothing.", (), ()))).all("h1")
+
+
+def test_the_sides_of_a_pair_are_called_as_it_says():
+    shown = Moment("frame 3", flat(90), flat(200))
+    text = html(Page("Report", "clip", "", (), (Pairs((shown,), shown, "it", ("frame", "<doubt>")),)))
+    assert '<b class="b">frame</b>' in text
+    assert '<b class="a">&lt;doubt&gt;</b>' in text
+    assert "before" not in re.sub(r"<style>.*</style>", "", text, flags=re.S)

@@ -15,7 +15,7 @@ import numpy as np
 from .calibration import Misses
 from .regression import Array, Basis, Equations, columns, in_codes, in_logarithms
 
-FEWEST = 12
+FEWEST = 8
 """Remade frames from which a clip's own fit is worth its name; with fewer, the prior is used as it is."""
 
 FOLDS = 5
@@ -53,7 +53,7 @@ class Prior:
 
     A frame's logarithm is ``line[0] + line[1]`` times its summed-up score. ``drop`` [bins], at the centres of ``cells``, is
     what logarithms of errors lose when a step is halved and features stay: frames that were left out are made over twice the
-    step.
+    step. Even then a clip's own fit is off by a bit for all its frames alike: by one of ``shifts``, which are equally likely.
     """
 
     names: tuple[str, ...]
@@ -63,6 +63,7 @@ class Prior:
     line: tuple[float, float]
     frames: Misses
     drop: Array
+    shifts: Array
 
     def halved(self, sample: Sample, weights: Array) -> tuple[Array, float]:
         """The logarithms of a sample's errors, [cells] and of the frame, as over half the step; ``weights`` score its cells."""
@@ -76,7 +77,8 @@ class Prior:
 class Fit:
     """The relation that a clip is judged by; ``own`` is how many of its frames it was fitted on, 0: the prior alone.
 
-    ``slopes`` [columns] say how much the logarithm of the error grows with each column alone, in the basis' units.
+    ``slopes`` [columns] say how much the logarithm of the error grows with each column alone, in the basis' units. ``missed``
+    is the median of what the frames' scores missed by, as logarithms.
     """
 
     names: tuple[str, ...]
@@ -87,6 +89,7 @@ class Fit:
     frames: Misses
     slopes: Array
     own: int = 0
+    missed: float = 0.0
 
     def scores(self, samples: Array) -> Array:
         """The scores of cells with these columns [cells,columns]: [cells], logarithms."""
@@ -131,5 +134,9 @@ def fitted(samples: Sequence[Sample], prior: Prior, trust: float = 1.0) -> Fit:
     cells = prior.cells.with_own(np.concatenate(scores), missed, len(samples))
     seen = np.array([prior.line[0] + prior.line[1] * summed(one) for one in scores])
     true = np.array([error for _, error in halved])
-    frames = prior.frames.with_own(seen, true - seen, len(samples))
-    return Fit(prior.names, prior.basis, total.solved(), cells, prior.line, frames, total.slopes(), len(samples))
+    off = true - seen
+    spread = (off[:, None] + prior.shifts).reshape(-1)
+    frames = prior.frames.with_own(np.repeat(seen, len(prior.shifts)), spread, len(samples))
+    return Fit(
+        prior.names, prior.basis, total.solved(), cells, prior.line, frames, total.slopes(), len(samples), float(np.median(off))
+    )

@@ -28,6 +28,9 @@ WORTH = 16.0
 BANDS = 6.0
 """How many frames of a clip the prior's misses of frames count as."""
 
+SHIFTS = (0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95)
+"""Quantiles of the clips' shifts that are kept."""
+
 
 @dataclass(frozen=True)
 class Lesson:
@@ -49,7 +52,9 @@ def learned(lessons: Sequence[Lesson], names: tuple[str, ...]) -> Prior:
     )
     cells = Misses.of(scores, np.zeros(len(scores)), BINS, WORTH)
     drop = _drop(lessons, basis, others, cells.centres)
-    prior = Prior(names, basis, reduce(add, sums), cells, (0.0, 1.0), Misses.of(np.zeros(2), np.zeros(2), 1, BANDS), drop)
+    prior = Prior(
+        names, basis, reduce(add, sums), cells, (0.0, 1.0), Misses.of(np.zeros(2), np.zeros(2), 1, BANDS), drop, np.zeros(1)
+    )
     # once more, with all errors as over half the step
     sums = [_halved(lesson, prior, known) for lesson, known in zip(lessons, others, strict=True)]
     total = reduce(add, sums)
@@ -69,20 +74,23 @@ def learned(lessons: Sequence[Lesson], names: tuple[str, ...]) -> Prior:
     prior = replace(
         prior, cells=cells, line=(float(level), float(slope)), drop=np.interp(cells.centres, prior.cells.centres, drop)
     )
-    late = _late(lessons, sums, prior)
-    return replace(prior, frames=Misses.of(np.zeros(len(late)), late, 1, BANDS))
+    late, shifts = _late(lessons, sums, prior)
+    return replace(prior, frames=Misses.of(np.zeros(len(late)), late, 1, BANDS), shifts=np.quantile(shifts, SHIFTS))
 
 
-def _late(lessons: Sequence[Lesson], sums: Sequence[Equations], prior: Prior) -> Array:
-    """By how much the true errors of all tasks differ from what the fit of each clip says, as logarithms."""
+def _late(lessons: Sequence[Lesson], sums: Sequence[Equations], prior: Prior) -> tuple[Array, list[float]]:
+    """By how much the true errors of all tasks differ from what the fit of each clip says, as logarithms; and by how much more
+    than those of its own frames, in the median of each clip."""
     total = reduce(add, sums)
-    found = []
+    found, shifts = [], []
     for lesson, own in zip(lessons, sums, strict=True):
         rest = total - own
         fit = fitted(lesson.own, replace(prior, equations=rest.times(WORTH / rest.weight)))
         true = in_logarithms(np.array([one.error for one in lesson.task]))
         found.append(true - np.array([fit.summed(fit.scores(one.columns)) for one in lesson.task]))
-    return np.concatenate(found)
+        if fit.own:
+            shifts.append(float(np.median(found[-1])) - fit.missed)
+    return np.concatenate(found), shifts
 
 
 def _drop(lessons: Sequence[Lesson], basis: Basis, weights: Sequence[Array], centres: Array) -> Array:

@@ -40,7 +40,9 @@ def read(path: Path) -> Prior:
     equations = Equations(square, np.array(data["side"]), data["weight"])
     low, high = data["line"]
     cells, frames = _misses(data["cells"]), _misses(data["frames"])
-    return Prior(tuple(data["names"]), basis, equations, cells, (low, high), frames, np.array(data["drop"]))
+    return Prior(
+        tuple(data["names"]), basis, equations, cells, (low, high), frames, np.array(data["drop"]), np.array(data["shifts"])
+    )
 
 
 def written(prior: Prior) -> str:
@@ -57,6 +59,7 @@ def written(prior: Prior) -> str:
             "line": _short(prior.line),
             "frames": _data(prior.frames),
             "drop": _short(prior.drop),
+            "shifts": _short(prior.shifts),
         },
         separators=(",", ":"),
     )

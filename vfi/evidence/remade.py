@@ -74,9 +74,9 @@ def placed(one: Triplet) -> Triplet | None:
     greys = [grey_of(rounded(thumbnail(frame))) for frame in (before, one.true, after)]
     flow = new_flow()
     place: Place = place_of(flow.calc(greys[1], greys[0], None), flow.calc(greys[1], greys[2], None))
-    t = place.at if place.known >= KNOWN and place.agreed >= AGREED else 0.5
-    if abs(t - 0.5) > MIDWAY:
+    if place.known >= KNOWN and abs(place.at - 0.5) > MIDWAY:
         return None
+    t = place.at if place.known >= KNOWN and place.agreed >= AGREED else 0.5
     return Triplet(one.index, one.window, one.true, round(t * STEPS) / STEPS)
 
 
