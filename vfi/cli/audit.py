@@ -152,9 +152,11 @@ def _work(args: Namespace, reader: Reader) -> _Work:
     if args.source is None and args.real is None:
         return _Work(reader, lambda size: unmade(shots(reader), size), lambda: _doubled(reader))
     rule: Rule
+    source: Reader
     if args.source is None:
-        rule = args.real
-        source: Reader = Edited(_slower(reader.info, rule.step), reader.notes, lambda: real_frames(reader, rule))
+        every: Every = args.real
+        rule = every
+        source = Edited(_slower(reader.info, every.step), reader.notes, lambda: real_frames(reader, every))
     else:
         source = clip_source(args, args.source).open()
         one, other = ((each.info.width, each.info.height) for each in (reader, source))

@@ -15,11 +15,15 @@ from .regression import Array
 
 @dataclass(frozen=True)
 class Cause:
-    """What may be wrong, in words, and the features that speak for it."""
+    """What may be wrong, in words, and the features that speak for it, which count so much beside others."""
 
     words: str
     features: tuple[str, ...]
+    counts: float = 1.0
 
+
+SIGNS = 0.5
+"""How much features count that say that something is wrong, but not why."""
 
 CAUSES: dict[str, Cause] = {
     "motion": Cause("fast motion", ("length",)),
@@ -29,9 +33,9 @@ CAUSES: dict[str, Cause] = {
     "blur": Cause("lost detail", ("soft",)),
     "artefact": Cause("detail out of nowhere", ("sharp",)),
     "astray": Cause("parts off their path", ("astray",)),
-    "unlike": Cause("parts like no neighbour", ("near",)),
+    "unlike": Cause("like no neighbour", ("near",), SIGNS),
     "texture": Cause("fine detail", ("contrast",)),
-    "apart": Cause("models that disagree", ("turned", "other", "sides")),
+    "apart": Cause("models that disagree", ("turned", "other", "sides"), SIGNS),
     "none": Cause("nothing stands out", ()),
 }
 """All causes by name."""
@@ -61,7 +65,9 @@ class Causes:
             return "none"
         stands_out = ((columns[worst].astype(float) - self.fit.basis.centre) / self.fit.basis.scale).mean(axis=0)
         by_name = {name: self.costs[name] * stands_out[k] for k, name in enumerate(self.fit.names)}
-        return max(
-            (name for name in CAUSES if name != "none"),
-            key=lambda name: float(np.mean([by_name[one] for one in CAUSES[name].features])),
-        )
+        costs = {
+            name: cause.counts * float(np.mean([by_name[one] for one in cause.features]))
+            for name, cause in CAUSES.items()
+            if cause.features
+        }
+        return max(costs, key=lambda name: costs[name])

@@ -54,6 +54,7 @@ class Prior:
     A frame's logarithm is ``line[0] + line[1]`` times its summed-up score. ``drop`` [bins], at the centres of ``cells``, is
     what logarithms of errors lose when a step is halved and features stay: frames that were left out are made over twice the
     step. Even then a clip's own fit is off by a bit for all its frames alike: by one of ``shifts``, which are equally likely.
+    ``frames`` are the misses of frames by such fits, ``alone`` those by the prior as it is.
     """
 
     names: tuple[str, ...]
@@ -64,6 +65,7 @@ class Prior:
     frames: Misses
     drop: Array
     shifts: Array
+    alone: Misses
 
     def halved(self, sample: Sample, weights: Array) -> tuple[Array, float]:
         """The logarithms of a sample's errors, [cells] and of the frame, as over half the step; ``weights`` score its cells."""
@@ -120,7 +122,7 @@ def fitted(samples: Sequence[Sample], prior: Prior, trust: float = 1.0) -> Fit:
     the prior's equations count than they say."""
     base = prior.equations.times(trust)
     if len(samples) < FEWEST:
-        return Fit(prior.names, prior.basis, base.solved(), prior.cells, prior.line, prior.frames, base.slopes())
+        return Fit(prior.names, prior.basis, base.solved(), prior.cells, prior.line, prior.alone, base.slopes())
     weights = base.solved()
     halved = [prior.halved(one, weights) for one in samples]
     logs = [log for log, _ in halved]

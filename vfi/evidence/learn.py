@@ -52,9 +52,8 @@ def learned(lessons: Sequence[Lesson], names: tuple[str, ...]) -> Prior:
     )
     cells = Misses.of(scores, np.zeros(len(scores)), BINS, WORTH)
     drop = _drop(lessons, basis, others, cells.centres)
-    prior = Prior(
-        names, basis, reduce(add, sums), cells, (0.0, 1.0), Misses.of(np.zeros(2), np.zeros(2), 1, BANDS), drop, np.zeros(1)
-    )
+    none = _of_frames(np.zeros(2))
+    prior = Prior(names, basis, reduce(add, sums), cells, (0.0, 1.0), none, drop, np.zeros(1), none)
     # once more, with all errors as over half the step
     sums = [_halved(lesson, prior, known) for lesson, known in zip(lessons, others, strict=True)]
     total = reduce(add, sums)
@@ -75,7 +74,13 @@ def learned(lessons: Sequence[Lesson], names: tuple[str, ...]) -> Prior:
         prior, cells=cells, line=(float(level), float(slope)), drop=np.interp(cells.centres, prior.cells.centres, drop)
     )
     late, shifts = _late(lessons, sums, prior)
-    return replace(prior, frames=Misses.of(np.zeros(len(late)), late, 1, BANDS), shifts=np.quantile(shifts, SHIFTS))
+    alone = true - (level + slope * np.array(seen))
+    return replace(prior, frames=_of_frames(late), shifts=np.quantile(shifts, SHIFTS), alone=_of_frames(alone))
+
+
+def _of_frames(misses: Array) -> Misses:
+    """The misses of frames, whatever their score."""
+    return Misses.of(np.zeros(len(misses)), misses, 1, BANDS)
 
 
 def _late(lessons: Sequence[Lesson], sums: Sequence[Equations], prior: Prior) -> tuple[Array, list[float]]:

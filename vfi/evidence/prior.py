@@ -39,10 +39,9 @@ def read(path: Path) -> Prior:
     square = square + np.triu(square, 1).T
     equations = Equations(square, np.array(data["side"]), data["weight"])
     low, high = data["line"]
-    cells, frames = _misses(data["cells"]), _misses(data["frames"])
-    return Prior(
-        tuple(data["names"]), basis, equations, cells, (low, high), frames, np.array(data["drop"]), np.array(data["shifts"])
-    )
+    cells, frames, alone = (_misses(data[name]) for name in ("cells", "frames", "alone"))
+    drop, shifts = np.array(data["drop"]), np.array(data["shifts"])
+    return Prior(tuple(data["names"]), basis, equations, cells, (low, high), frames, drop, shifts, alone)
 
 
 def written(prior: Prior) -> str:
@@ -60,6 +59,7 @@ def written(prior: Prior) -> str:
             "frames": _data(prior.frames),
             "drop": _short(prior.drop),
             "shifts": _short(prior.shifts),
+            "alone": _data(prior.alone),
         },
         separators=(",", ":"),
     )
