@@ -103,8 +103,8 @@ def run(args: Namespace) -> int:
     info = reader.info
     console = console_for_people()
     device, choice = model_options.device_of(args.device), model_options.choice_of(args)
+    mended = doubtful.rewriting(args, clip, reader)
     work = _work(args, reader)
-    mended = doubtful.rewriting(args, clip, reader, 2 if work.rule is None else 1)
     witness = Witness.of(choice, device, (info.height, info.width), unbound(info))
     staged = None if args.report is None else Staged(args.report)
     try:

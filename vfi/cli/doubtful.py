@@ -30,7 +30,7 @@ def add_options(parser: ArgumentParser) -> None:
     group = parser.add_argument_group(
         "doubtful frames",
         "Write the clip again without the frames that the audit does not trust; all others are copied. A clip alone is written "
-        "with twice as many frames, those that were judged. To redraw doubtful cells with a diffusion model, give the masks of "
+        "with twice as many frames, as they were judged. To redraw doubtful cells with a diffusion model, give the masks of "
         "--mask to the node Repair Frames.",
     )
     group.add_argument(
@@ -88,7 +88,10 @@ def policy_of(args: Namespace) -> Policy | None:
 
 @dataclass(frozen=True)
 class Rewriting:
-    """The clip of ``source`` written again to ``path``, ``times`` as many frames, while ``policy`` is applied."""
+    """The clip of ``source``, which ``reader`` reads, written again to ``path`` while ``policy`` is applied.
+
+    ``times``: 1 for a clip that holds made frames, 2 for one whose in-between frames are yet to be made.
+    """
 
     policy: Policy
     path: Path
@@ -134,11 +137,12 @@ class Rewriting:
                 yield frame
 
 
-def rewriting(args: Namespace, source: ClipSource, reader: Reader, times: int) -> Rewriting | None:
+def rewriting(args: Namespace, source: ClipSource, reader: Reader) -> Rewriting | None:
     """What the options ask for, checked; None without a policy. Raises `InputError`."""
     policy = policy_of(args)
     if policy is None:
         return None
+    times = 2 if args.source is None and args.real is None else 1
     found = Rewriting(policy, args.out, Encoding(args.codec, args.crf, args.depth), source, reader, times)
     found.check()
     return found
