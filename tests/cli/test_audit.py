@@ -14,6 +14,7 @@ from vfi import __main__
 from vfi.clips.clip import Encoding, Info
 from vfi.clips.open import create_clip, open_clip
 from vfi.core import Frame
+from vfi.pixels.uint8 import floats
 
 TRUE = panned(21, 1.5)
 SPOILT = 7
@@ -99,3 +100,86 @@ def test_bad_input_gets_a_sentence(folder: Path, options: list[str], says: str, 
         code = end.code
     assert code == 2
     assert says in capsys.readouterr().err
+
+
+def pictures(path: Path) -> torch.Tensor:
+    return torch.stack([floats(frame.rgb) for frame in open_clip(path)])
+
+
+@pytest.mark.parametrize("policy", ["hold", "blend", "mark"])
+def test_doubtful_frames_are_treated_and_all_others_copied(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], policy: str
+):
+    out, mask = tmp_path / "mended.mkv", tmp_path / "mask"
+    asked = ["--source", folder / "source.mkv", "--model", "dis", "--doubtful", policy, "--out", out, "--mask", mask]
+    assert vfi("audit", folder / "made.mkv", *asked, "--codec", "ffv1", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["policy"] == {"name": policy, "changed": 1, "of": 10, "output": str(out)}
+    given, mended = open_clip(folder / "made.mkv"), open_clip(out)
+    assert mended.info.rate == given.info.rate
+    assert [frame.time for frame in mended] == [frame.time for frame in given]
+    made, shown, true = pictures(folder / "made.mkv"), pictures(out), pictures(folder / "source.mkv")
+    others = [k for k in range(len(TRUE)) if k != SPOILT]
+    assert torch.equal(shown[others], made[others])
+    assert not torch.equal(shown[SPOILT], made[SPOILT])
+    if policy == "hold":
+        assert torch.equal(shown[SPOILT], true[SPOILT // 2])
+    if policy == "blend":
+        mean = (true[SPOILT // 2] + true[SPOILT // 2 + 1]) / 2
+        assert float((shown[SPOILT] - mean)[:, 24:40, 24:40].abs().max()) < 1.01 / 255
+        assert torch.equal(shown[SPOILT][:, :, :4], made[SPOILT][:, :, :4])
+    assert float(pictures(mask)[SPOILT][:, 20:44, 20:44].mean()) > 0.5
+
+
+def test_a_policy_without_doubt_changes_nothing(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    out = tmp_path / "mended.mkv"
+    asked = ["--source", folder / "source.mkv", "--model", "dis", "--doubtful", "hold", "--limit", "60", "--out", out]
+    assert vfi("audit", folder / "made.mkv", *asked, "--codec", "ffv1") == 0
+    assert "no made frame is doubtful in more than 60 % of the picture: nothing was changed" in capsys.readouterr().out
+    assert torch.equal(pictures(out), pictures(folder / "made.mkv"))
+
+
+def test_a_clip_alone_is_written_with_the_frames_that_were_judged(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    out, plain = tmp_path / "mended.mkv", tmp_path / "plain.mkv"
+    part = ["--model", "dis", "--to", "5f", "--codec", "ffv1"]
+    assert vfi("interpolate", folder / "source.mkv", plain, "--times", "2", *part) == 0
+    asked = ["--doubtful", "hold", "--below", "99", "--out", out, *part]
+    assert vfi("audit", folder / "source.mkv", *asked) == 0
+    assert "4 of 4 made frames held" in capsys.readouterr().out
+    shown, made, true = pictures(out), pictures(plain), pictures(folder / "source.mkv")
+    assert torch.equal(shown[::2], made[::2])
+    assert torch.equal(shown[1:8:2], true[:4])
+    assert len(shown) == len(made) == 10
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--doubtful", "hold"], "--doubtful hold was given without --out: name the clip to write"),
+        (["--out", "new.mkv"], "--out was given without --doubtful: give hold, blend or mark too"),
+        (["--doubtful", "hold", "--out", "made.mkv"], "is an input: give the output another name"),
+        (["--doubtful", "hold", "--out", "there.mkv"], "there.mkv exists already: give another name, or --overwrite"),
+        (["--doubtful", "hold", "--out", "new.txt"], "has an unsupported ending"),
+        (
+            ["--doubtful", "mark", "--out", "new.mkv", "--limit", "3"],
+            "--limit was given with --doubtful mark: only hold has a limit",
+        ),
+        (["--doubtful", "hold", "--out", "new.mkv", "--limit", "101"], "a percentage from 0 to 100 is needed"),
+        (["--doubtful", "hold", "--out", "new.mkv", "--below", "-1"], "a number from 0 up is needed"),
+    ],
+)
+def test_options_that_do_not_fit_get_a_sentence(
+    folder: Path, options: list[str], says: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(folder)
+    (folder / "there.mkv").write_bytes(b"something")
+    try:
+        code = vfi("audit", "made.mkv", "--real", "every:2", "--model", "dis", *options)
+    except SystemExit as end:
+        code = end.code
+    assert code == 2
+    assert says in capsys.readouterr().err
+    assert not (folder / "new.mkv").exists()
+    assert (folder / "there.mkv").read_bytes() == b"something"

@@ -6,7 +6,7 @@ import json
 import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,8 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from .. import __version__
-from ..clips.clip import Edited, Encoding, Info, Reader, Staged, unbound
-from ..clips.open import create_clip
+from ..clips.clip import Edited, Info, Reader, Staged, unbound
 from ..core import InputError
 from ..edit.shots import shots
 from ..evidence import prior
@@ -32,7 +31,7 @@ from ..evidence.summary import FIRST, Summary
 from ..evidence.witness import Witness
 from ..pages.markup import html
 from ..timing.grids import Subdivide, resample
-from . import model_options
+from . import doubtful, model_options
 from .arguments import add_input, argument, clip_source, whole
 from .files import add_overwrite
 from .heal import page_name
@@ -49,10 +48,11 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         description="Say of every made frame what PSNR to expect, with a 90 %% band, which cells of 8x8 pixels are doubtful "
         "and why, and which frames to look at first. Frames of the clip itself are left out and made again, so that their "
         "errors are known; the audit is fitted on these. A clip alone: how well would the model do on it? With --source or "
-        "--real: how good are the frames that any program made?",
+        "--real: how good are the frames that any program made? --doubtful writes the clip again, with doubtful frames held, "
+        "blended or marked.",
     )
     add_input(parser)
-    add_overwrite(parser, "report", "mask")
+    add_overwrite(parser, "out", "report", "mask")
     group = parser.add_argument_group("audit")
     group.add_argument(
         "--source", metavar="CLIP", type=Path, help="IN was interpolated from this clip, by any program: judge its made frames"
@@ -82,6 +82,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "interpolated clip, or of the clip that vfi interpolate --times 2 makes of IN",
     )
     group.add_argument("--json", action="store_true", help="print the result as JSON, on standard output")
+    doubtful.add_options(parser)
     model_options.add_options(parser)
     parser.set_defaults(run=run)
 
@@ -102,6 +103,7 @@ def run(args: Namespace) -> int:
     info = reader.info
     console = console_for_people()
     device, choice = model_options.device_of(args.device), model_options.choice_of(args)
+    mended = doubtful.rewriting(args, clip, reader)
     work = _work(args, reader)
     witness = Witness.of(choice, device, (info.height, info.width), unbound(info))
     staged = None if args.report is None else Staged(args.report)
@@ -111,15 +113,22 @@ def run(args: Namespace) -> int:
         fit = fitted(samples(shots(watched), witness, learned.names), learned)
         summary, gallery = Summary(fit.own, args.worse), Gallery(info, made=work.rule is not None)
         found = judged(work.asked(witness.model.spec.window), witness, fit, args.worse)
-        told = gallery.take(summary.take(tracked(found, "judging frames", None, console)))
-        if args.mask is None:
-            deque(told, maxlen=0)
+        done: list[str] = []
+        if mended is not None:
+            code, treated = mended.make(gallery.take(summary.take(found)), witness.model, args)
+            if code:
+                return code
+            done.append(treated.line)
         else:
-            _write(args.mask, told, work, info)
+            told = gallery.take(summary.take(tracked(found, "judging frames", None, console)))
+            if args.mask is None:
+                deque(told, maxlen=0)
+            else:
+                _write(args.mask, told, work, info)
         notes = list(dict.fromkeys((*reader.notes, *work.source.notes)))
         if staged is not None:
             names = Names(args.input.name or str(args.input), witness.model.spec.name, __version__, str(work.rule or ""))
-            staged.filled(html(page(names, info, summary, gallery, notes)).encode())
+            staged.filled(html(page(names, info, summary, gallery, [*done, *notes])).encode())
     finally:
         if staged is not None:
             staged.discard()
@@ -128,9 +137,10 @@ def run(args: Namespace) -> int:
     if args.json:
         real = None if work.rule is None else str(work.rule)
         facts = {"clip": str(args.input), "model": witness.model.spec.name, "real": real, **summary.as_dict()}
+        facts |= {} if mended is None else {"policy": {**treated.as_dict(), "output": str(args.out)}}
         sys.stdout.write(json.dumps(facts) + "\n")
     else:
-        show(summary, work.rule)
+        show(summary, work.rule, done)
     if (broken := clip.broken()) is not None:
         sys.stderr.write(f"vfi: {broken}\n")
         return BROKEN
@@ -176,18 +186,17 @@ def _doubled(reader: Reader) -> Iterator[tuple[Fraction, Fraction]]:
 
 def _write(path: Path, found: Iterable[Judged], work: _Work, info: Info) -> None:
     """Write the masks as a clip."""
-    grey = Info(info.width, info.height, rate=None if info.rate is None else info.rate * (1 if work.rule else 2))
-    with create_clip(path, grey, encoding=Encoding(depth=8)) as writer:
+    with doubtful.mask_writer(path, info, 1 if work.rule else 2) as writer:
         for frame in masks(found, work.times(), info.height, info.width):
             writer.write(frame)
 
 
-def show(summary: Summary, rule: Rule | None) -> None:
-    """Print the result: sentences, then the frames to look at first as a table."""
+def show(summary: Summary, rule: Rule | None, done: Sequence[str] = ()) -> None:
+    """Print the result: sentences, those on what was ``done`` last, then the frames to look at first as a table."""
     console = Console(highlight=False, soft_wrap=True)
     if rule is not None:
         console.print(f"real frames: {rule}", markup=False)
-    for line in summary.lines():
+    for line in (*summary.lines(), *done):
         console.print(line, markup=False)
     first = summary.first()
     if not first:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace, _ArgumentGroup
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -54,13 +54,7 @@ def add_options(parser: ArgumentParser, *, motion: bool = False) -> None:
         help="transfer function of the pixel values, instead of that in the tags: " + ", ".join(TRANSFERS),
     )
     output = parser.add_argument_group("output")
-    output.add_argument(
-        "--codec",
-        choices=CODECS,
-        help="video codec; chosen by the file ending if not given",
-    )
-    output.add_argument("--crf", type=int, help="quality of the codec: lower is better, with larger files")
-    output.add_argument("--depth", type=int, choices=(8, 10, 16, 32), help="bits per sample; the input's if not given")
+    add_encoding(output)
     output.add_argument(
         "--disagreement",
         type=Path,
@@ -80,6 +74,17 @@ def add_options(parser: ArgumentParser, *, motion: bool = False) -> None:
         help="a bar on a terminal, or lines such as percentage: 42 on standard error and nothing else, for other programs",
     )
     output.add_argument("--json", action="store_true", help="print the result as JSON, on standard output")
+
+
+def add_encoding(group: _ArgumentGroup) -> None:
+    """Declare the options of `Encoding`."""
+    group.add_argument(
+        "--codec",
+        choices=CODECS,
+        help="video codec; chosen by the file ending if not given",
+    )
+    group.add_argument("--crf", type=int, help="quality of the codec: lower is better, with larger files")
+    group.add_argument("--depth", type=int, choices=(8, 10, 16, 32), help="bits per sample; the input's if not given")
 
 
 def add_kept_audio(parser: ArgumentParser) -> None:

@@ -78,11 +78,15 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Judged:
-    """A verdict with the frame that it is on, and its ``doubt`` [rows,columns], 0..1: how likely each cell is wrong."""
+    """A verdict with the frame that it is on, and its ``doubt`` [rows,columns], 0..1: how likely each cell is wrong.
+
+    ``around`` are the real frames before and after it.
+    """
 
     verdict: Verdict
     frame: Frame
     doubt: Array
+    around: tuple[Frame, Frame]
 
 
 def judged(asked: Iterable[Asked], witness: Witness, fit: Fit, worse: float = WORSE) -> Iterator[Judged]:
@@ -118,7 +122,9 @@ def _judged(one: Asked, frame: Frame, between: Between, made: Tensor, fit: Fit, 
     share = float(np.average(wrong, weights=weights))
     box = _box(wrong.reshape(shape), made.shape[-2], made.shape[-1])
     verdict = Verdict(one.number, one.after, one.time, one.t, middle, low, high, share, causes.of(seen, scores, doubt), box)
-    return Judged(verdict, frame, doubt.reshape(shape).astype(np.float32))
+    middle = len(one.window) // 2
+    around = one.window[middle - 1], one.window[middle]
+    return Judged(verdict, frame, doubt.reshape(shape).astype(np.float32), around)
 
 
 def _box(wrong: Array, height: int, width: int) -> tuple[int, int, int, int] | None:
