@@ -73,6 +73,17 @@ def test_noise_of_an_encoder_does_not_hide_the_real_frames():
     assert rule_of(made, SOURCE) == Every(2)
 
 
+def test_times_decide_where_coding_hides_small_steps():
+    slow = panned(40, 0.1)
+    dice = torch.Generator().manual_seed(0)
+    source = [Frame(slow[2 * k], F(k, 24), F(1, 24)) for k in range(20)]
+    coded = [one + 0.005 * torch.randn(one.shape, generator=dice) for one in slow[:39]]
+    made = [Frame(one, F(k, 48)) for k, one in enumerate(coded)]
+    assert rule_of(made, source) == ByTime()
+    with pytest.raises(InputError, match="say which are"):
+        rule_of([replace(one, time=one.time * F(9, 7)) for one in made], source)
+
+
 def test_a_clip_of_something_else_is_refused():
     other = [Frame(one, F(k, 48), F(1, 48)) for k, one in enumerate(panned(39, 1.5, seed=9))]
     with pytest.raises(InputError, match="say which are, such as --real every:2"):
