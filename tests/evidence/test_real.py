@@ -67,6 +67,13 @@ def test_other_rates_are_told_by_time():
     assert [(one.number, round(one.t, 3)) for one in found[:4]] == [(1, 0.667), (2, 0.333), (4, 0.667), (5, 0.333)]
 
 
+def test_times_need_not_count():
+    made = clip(range(39), 48)
+    assert (rule_of(made, SOURCE), rule_of(made, SOURCE, timed=False)) == (ByTime(), Every(2))
+    with pytest.raises(InputError, match=r"at even steps: look twice$"):
+        rule_of(clip(range(0, 38, 2), 24)[::-1], SOURCE, timed=False, advice="look twice")
+
+
 def test_noise_of_an_encoder_does_not_hide_the_real_frames():
     dice = torch.Generator().manual_seed(0)
     made = [replace(one, rgb=one.rgb + 0.01 * torch.randn(one.rgb.shape, generator=dice)) for one in clip(range(39), 24)]
