@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.v0_0_2 import ComfyExtension, io
 
 from . import blueprints, drop_in, examples, picker
+from .audit import AuditFrames
 from .clip import JoinFrames, PingPongFrames, ReverseFrames, SelectFrames, SplitFrames
 from .compare import Compare
 from .convert import ConvertModel
@@ -80,6 +81,7 @@ class InbetweenExtension(ComfyExtension):
             PingPongFrames,
             FlowPicture,
             Compare,
+            AuditFrames,
             TrackEditor,
             MatchKeyframes,
             FollowPoints,

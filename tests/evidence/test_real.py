@@ -67,21 +67,29 @@ def test_other_rates_are_told_by_time():
     assert [(one.number, round(one.t, 3)) for one in found[:4]] == [(1, 0.667), (2, 0.333), (4, 0.667), (5, 0.333)]
 
 
+def test_times_need_not_count():
+    made = clip(range(39), 48)
+    assert (rule_of(made, SOURCE), rule_of(made, SOURCE, timed=False)) == (ByTime(), Every(2))
+    with pytest.raises(InputError, match=r"at even steps: look twice$"):
+        rule_of(clip(range(0, 38, 2), 24)[::-1], SOURCE, timed=False, advice="look twice")
+
+
 def test_noise_of_an_encoder_does_not_hide_the_real_frames():
     dice = torch.Generator().manual_seed(0)
     made = [replace(one, rgb=one.rgb + 0.01 * torch.randn(one.rgb.shape, generator=dice)) for one in clip(range(39), 24)]
     assert rule_of(made, SOURCE) == Every(2)
 
 
-def test_times_decide_where_coding_hides_small_steps():
+def test_times_or_numbers_decide_where_coding_hides_small_steps():
     slow = panned(40, 0.1)
     dice = torch.Generator().manual_seed(0)
     source = [Frame(slow[2 * k], F(k, 24), F(1, 24)) for k in range(20)]
     coded = [one + 0.005 * torch.randn(one.shape, generator=dice) for one in slow[:39]]
     made = [Frame(one, F(k, 48)) for k, one in enumerate(coded)]
     assert rule_of(made, source) == ByTime()
+    assert rule_of(made, source, timed=False) == Every(2)
     with pytest.raises(InputError, match="say which are"):
-        rule_of([replace(one, time=one.time * F(9, 7)) for one in made], source)
+        rule_of([replace(one, time=one.time * F(9, 7)) for one in made[:-3]], source)
 
 
 def test_a_clip_of_something_else_is_refused():

@@ -208,6 +208,22 @@ def flicker_is_gone(comfyui, workflow, outputs):
     assert flicker(frames) < 0.25 * flicker(given)
 
 
+def new_frames_are_judged(comfyui, workflow, outputs):
+    lines = text(outputs, workflow).splitlines()
+    assert lines[0] == "real frames: every:2"
+    assert lines[1].startswith(f"{FRAMES - 1} made frames: expected PSNR ")
+    named = [line for line in lines if line.startswith("frame ")]
+    numbers = [int(line.split(",")[0].split()[1]) for line in named]
+    assert len(numbers) == 10
+    assert all(number % 2 for number in numbers)
+    expected = [float(line.split(": ")[1].split()[0]) for line in named]
+    assert expected == sorted(expected)
+    assert max(expected) < 45
+    (sheet,) = (item for output in outputs.values() for item in output.get("images", []))
+    picture = cv2.imread(str(comfyui.base / "temp" / sheet["subfolder"] / sheet["filename"]))
+    assert picture.shape[0] > picture.shape[1] == 1120
+
+
 EXPECTED = {
     "Interpolate a clip": twice_the_frames_in_the_same_time,
     "Interpolate a clip with cuts": a_cut_is_held_and_not_morphed,
@@ -223,6 +239,7 @@ EXPECTED = {
     "Finish clips of hosted models": faults_of_hosted_clips_are_gone,
     "Heal a generated clip": a_generated_clip_is_healed,
     "Steady a flickering clip": flicker_is_gone,
+    "Find the frames to look at": new_frames_are_judged,
 }
 """What comes out of each example that needs no weights of others, by title."""
 
@@ -232,6 +249,10 @@ LIGHTER: dict[str, dict[str, list[dict[str, object]]]] = {
     "Blur motion as a film camera does": {"InbetweenShutterVideo": [{"samples": 2}]},
     "Move things along matched points": {"InbetweenInterpolate": [{"mode.times": 8}]},
     "See where models disagree": {"InbetweenLoadModel": [{"model": "dis"}, {"model": "linear"}]},
+    "Find the frames to look at": {
+        "InbetweenExampleClip": [{"file": "flicker-16fps.mp4"}],  # as many frames, a quarter of the pixels
+        "InbetweenLoadModel": [{"model": "linear"}],
+    },
 }
 """Changes that make an example quicker: for each class, the inputs of its nodes, in the order of their ids."""
 

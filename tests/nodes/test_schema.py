@@ -37,6 +37,7 @@ def test_node_ids_are_for_ever(nodes):
         "InbetweenPingPong",
         "InbetweenFlowPicture",
         "InbetweenCompare",
+        "InbetweenAudit",
         "InbetweenTrackEditor",
         "InbetweenMatchKeyframes",
         "InbetweenFollowPoints",

@@ -156,8 +156,15 @@ def _place(rule: Rule, gap: _Gap, number: int, time: Fraction, start: Fraction) 
     return Fraction(round(t)) if abs(t - round(t)) < NEAR else t
 
 
-def rule_of(made: Iterable[Frame], source: Iterable[Frame]) -> Rule:
-    """How the real frames of ``made`` are found, from the beginning of both clips. Raises `InputError` if nothing fits."""
+SAY = "say which are, such as --real every:2"
+"""What to do if the real frames are not found."""
+
+
+def rule_of(made: Iterable[Frame], source: Iterable[Frame], *, timed: bool = True, advice: str = SAY) -> Rule:
+    """How the real frames of ``made`` are found, from the beginning of both clips.
+
+    ``timed``: both have times of their own, which may tell. Raises `InputError`, with ``advice``, if nothing fits.
+    """
     true = [(frame.time, thumbnail(frame)) for frame in islice(source, LOOKED_AT)]
     given = [(frame.time, thumbnail(frame)) for frame in islice(made, LOOKED_AT * MOST_TIMES)]
     if len(true) < 2 or len(given) < 3:
@@ -167,17 +174,25 @@ def rule_of(made: Iterable[Frame], source: Iterable[Frame]) -> Rule:
     known = min(len(true), LOOKED_AT)
     scale = float(np.median([_apart(true[k][1], true[k + 1][1]) for k in range(known - 1)]))
     numbers = _at_times(true, given)
-    missed = _missed(true, given, numbers)
+    missed = _missed(true, given, numbers) if timed else None
     tried: list[tuple[float, int, Rule]] = [] if missed is None else [(missed, 0, ByTime())]
     for step in range(2, MOST_TIMES + 1):
         for first in range(step):
             missed = _missed(true, given, [first + k * step for k in range(known)])
             tried += [] if missed is None else [(missed, 1 + len(tried), Every(step, first))]
     best = min(tried, key=lambda one: one[:2], default=None)
-    foretold = isinstance(best and best[2], ByTime) and -1 not in numbers  # coding may hide small steps, times then decide
-    if best is None or best[0] > (SAME if foretold else min(SAME, max(CLEARLY * scale, SAME / 10))):
-        raise InputError("none of its frames are those of the source at even steps: say which are, such as --real every:2")
+    if best is None or best[0] > (
+        SAME if _foretold(best[2], numbers, len(given)) else min(SAME, max(CLEARLY * scale, SAME / 10))
+    ):
+        raise InputError(f"none of its frames are those of the source at even steps: {advice}")
     return best[2]
+
+
+def _foretold(rule: Rule, numbers: list[int], given: int) -> bool:
+    """Whether a rule agrees with all times, or with how many frames there are: where coding hides small steps, they decide."""
+    if isinstance(rule, ByTime):
+        return -1 not in numbers
+    return rule.first == 0 and given in (len(numbers) * rule.step, (len(numbers) - 1) * rule.step + 1)
 
 
 def _at_times(true: list[tuple[Fraction, Picture]], given: list[tuple[Fraction, Picture]]) -> list[int]:

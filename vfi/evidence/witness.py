@@ -35,7 +35,7 @@ class Witness:
     ) -> Witness:
         """The witness for the model of ``choice``, for frames of ``size`` (height, width). Raises `InputError`."""
         model = load.build(choice, device, size, transfer)
-        if not model.spec.name.startswith("dis"):
+        if not needs_other(model):
             return cls(model, None)
         small = replace(choice, models=(OTHER,), quality="normal", tta="none", ensemble=False, variant=None, backend="torch")
         return cls(model, load.build(small, device, size, transfer))
@@ -43,6 +43,11 @@ class Witness:
     def between(self, window: Sequence[Tensor]) -> Between:
         """What it says of frames between the middle two of ``window``, pictures [3,H,W], 0..1."""
         return Between(self, [rgb[None].float() for rgb in window])
+
+
+def needs_other(model: Interpolator) -> bool:
+    """Whether `OTHER` must be loaded beside ``model``, since DIS is no other opinion."""
+    return model.spec.name.startswith("dis")
 
 
 class Between:
