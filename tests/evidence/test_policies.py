@@ -46,14 +46,14 @@ def test_a_frame_without_doubt_is_the_same_object(name: Name, floating: bool):
 @pytest.mark.parametrize(("t", "nearer"), [(0.25, 0), (0.5, 0), (0.75, 1)])
 def test_hold_shows_the_nearer_real_frame_at_the_frames_own_time(t: float, nearer: int):
     one, around = frame(1, time=F(1, 48)), (frame(0), frame(2))
-    held = Policy("hold").applied(one, judged_on(one, around, t=t))
+    held = Policy("hold", 0.02).applied(one, judged_on(one, around, t=t))
     assert torch.equal(held.rgb, around[nearer].rgb)
     assert (held.time, held.duration) == (one.time, one.duration)
 
 
 def test_hold_keeps_the_dtype_of_the_clip_and_takes_the_alpha_of_the_real_frame():
     one, around = frame(1, floating=True, alpha=True), (frame(0, alpha=True), frame(2, alpha=True))
-    held = Policy("hold").applied(one, judged_on(one, around))
+    held = Policy("hold", 0.02).applied(one, judged_on(one, around))
     assert torch.equal(held.rgb, around[0].rgb.float() / 255)
     assert held.alpha is not None
     assert torch.equal(held.alpha, around[0].alpha.float() / 255)
@@ -109,7 +109,7 @@ def test_mark_tints_doubtful_cells_only():
 def test_a_clip_is_treated_in_order_and_counted():
     frames = [frame(k, time=F(k, 48)) for k in range(7)]
     found = [judged_on(frames[k], (frames[k - 1], frames[k + 1]), number=k, wrong=k == 3) for k in (1, 3, 5)]
-    treated = Treated(Policy("hold"))
+    treated = Treated(Policy("hold", 0.02))
     shown = list(treated.take(frames, iter(found)))
     assert [a is b for a, b in zip(shown, frames, strict=True)] == [True, True, True, False, True, True, True]
     assert torch.equal(shown[3].rgb, frames[2].rgb)
@@ -118,7 +118,7 @@ def test_a_clip_is_treated_in_order_and_counted():
 
 
 @pytest.mark.parametrize(
-    ("name", "says"), [("hold", "in more than 2 % of the picture"), ("blend", "no made frame is doubtful:")]
+    ("name", "says"), [("hold", "in more than 10 % of the picture"), ("blend", "no made frame is doubtful:")]
 )
 def test_a_clip_without_doubt_passes(name: Name, says: str):
     frames = [frame(k, time=F(k, 48)) for k in range(3)]
@@ -147,4 +147,4 @@ def test_the_verdicts_are_taken_as_the_frames_are():
 
 def test_limits_are_shares():
     with pytest.raises(InputError, match="between 0 and 100 %"):
-        replace(Policy("hold"), limit=1.5)
+        replace(Policy("hold", 0.02), limit=1.5)

@@ -28,7 +28,7 @@ Name: TypeAlias = Literal["hold", "blend", "mark"]
 
 NAMES: tuple[Name, ...] = get_args(Name)
 
-LIMIT = 0.02
+LIMIT = 0.1
 """Doubtful share of a frame, 0 to 1, above which it is held, unless another is asked for."""
 
 TINTED = 0.5
