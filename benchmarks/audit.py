@@ -189,7 +189,7 @@ def square(left: int, title: str, x: str, y: str, points: Sequence[tuple[float, 
     def place(one: float, other: float) -> tuple[float, float]:
         return left + one * SIDE, MARGIN + (1 - other) * SIDE
 
-    yield f'<text x="{left}" y="{MARGIN - 16}" font-weight="600">{title}</text>'
+    yield f'<text x="{left}" y="{MARGIN - 24}" font-weight="600">{title}</text>'
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         (right, up), (across, down) = place(1, share), place(share, 0)
         yield f'<path d="M{left},{up}H{right}M{across},{down}V{MARGIN}" stroke="#ddd6c6" fill="none"/>'
@@ -200,7 +200,7 @@ def square(left: int, title: str, x: str, y: str, points: Sequence[tuple[float, 
     yield f'<polyline points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in dots)}" stroke="#cf6c1c" stroke-width="2" fill="none"/>'
     yield from (f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3.5" fill="#cf6c1c"/>' for a, b in dots)
     yield f'<text x="{left + SIDE / 2}" y="{MARGIN + SIDE + 38}" text-anchor="middle">{x}</text>'
-    yield f'<text x="{left}" y="{MARGIN - 2}" fill="#6a665c">{y}</text>'
+    yield f'<text x="{left}" y="{MARGIN - 8}" fill="#6a665c">{y}</text>'
 
 
 def diagram(found: Sequence[Judgement], fits: Sequence[tuple[Fit, Sequence[Sample]]]) -> str:
