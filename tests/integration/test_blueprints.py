@@ -119,8 +119,13 @@ def page(request: pytest.FixtureRequest, comfyui: Any, chromium: Any) -> Iterato
 def drop(page: Any, title: str, x: int, y: int) -> None:
     """Add a blueprint as a person does: search it by its name, and put it where the pointer is."""
     count = page.evaluate("app.graph._nodes.length")
-    page.mouse.dblclick(x, y)
-    page.get_by_placeholder("Add a node").fill(title)
+    search = page.get_by_placeholder("Add a node")
+    for _ in range(20):  # a canvas that is just being drawn misses a click
+        page.mouse.dblclick(x, y)
+        page.wait_for_timeout(1000)
+        if search.is_visible():
+            break
+    search.fill(title)
     page.get_by_test_id("result-item").filter(has=page.get_by_text(title, exact=True)).first.click()
     page.get_by_test_id("result-item").first.wait_for(state="detached")
     page.mouse.move(x + 1, y)
