@@ -30,6 +30,12 @@ SAME = 3.0
 CLEARLY = 0.35
 """The same as a share of the difference from one frame of the source to the next."""
 
+NEARER = 0.95
+"""The same as a share of the difference by the next best rule, where times or numbers speak for the best."""
+
+MOST_UNTIMED = 0.75
+"""Share of the source's frames at whose times none may be made: 24 to 60 frames per second meet at every second one."""
+
 NEAR = Fraction(1, 8)
 """Part of a step of the source within which two times are one."""
 
@@ -189,9 +195,10 @@ def rule_of(made: Iterable[Frame], source: Iterable[Frame], *, timed: bool = Tru
 
 
 def _foretold(rule: Rule, numbers: list[int], given: int) -> bool:
-    """Whether a rule agrees with all times, or with how many frames there are: where coding hides small steps, they decide."""
+    """Whether a rule agrees with the times of enough frames, or with how many there are: where coding hides small steps, it is
+    enough that no other rule is as near."""
     if isinstance(rule, ByTime):
-        return -1 not in numbers
+        return numbers.count(-1) <= MOST_UNTIMED * len(numbers)
     return rule.first == 0 and given in (len(numbers) * rule.step, (len(numbers) - 1) * rule.step + 1)
 
 
