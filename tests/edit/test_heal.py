@@ -19,6 +19,8 @@ from vfi.edit.heal.findings import KINDS, Finding, of_kinds
 from vfi.edit.heal.judge import findings
 from vfi.edit.heal.measures import WINDOW, Measures
 from vfi.edit.heal.mend import Mending, Span, mending
+from vfi.edit.heal.record import Measure
+from vfi.edit.heal.repeats import repeats as repeats_of
 from vfi.edit.plan import Output, Plan
 from vfi.parse import Fields
 from vfi.timing.eased import Ease
@@ -351,3 +353,14 @@ def test_each_of_two_broken_frames_is_told_from_the_sound_one_before_both():
             left = (left + shift) % 52
             clip[k][top : top + 12, left : left + 12] = (1.0, 0.0, 0.5)
     assert found(clip) == [("corrupt", 12, 13, 2)]
+
+
+def test_a_fault_among_repeats_of_a_change_of_rate_does_not_hide_them():
+    """The flash of frame 11 leaves two repeats side by side, and a beat out."""
+    repeats = {1, 4, 7, 10, 13, 16, 19, 22}
+    still, step = {"width": 0.02, "moved": 0.0}, {"width": 8.0, "moved": 4.0}
+    light = (99.0, 100.0, 101.0), 40.0
+    frames = [Measure(k, F(k, 24), False, *light, **(still if k in repeats else step)) for k in range(25)]
+    found = repeats_of(frames, {11, 12})
+    assert {k for one in found for k in range(one.first, one.last + 1)} == repeats
+    assert {one.kind for one in found} == {"repeat"}

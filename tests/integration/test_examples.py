@@ -185,11 +185,11 @@ def a_generated_clip_is_healed(comfyui, workflow, outputs):
     given = played(ROOT / "examples" / "hosted-1-24fps.mp4")[1]
     assert times == evenly(25, 24)
     changed = [k for k, pair in enumerate(zip(given, frames, strict=True)) if apart(*pair) > 3.5]  # the rest is encoding
-    assert changed == [4, 7, 10, 11, 13, 16, 19, 22]
+    assert changed == [1, 4, 7, 10, 11, 13, 16, 19, 22]
     assert max(abs(one.mean() - other.mean()) for one, other in pairwise(frames)) < 4  # the flash adds 54
     assert min(apart(*pair) for pair in pairwise(frames[2:])) > 3  # a repeated frame is no step
     found = text(outputs, workflow).splitlines()
-    assert [line.split(", ")[1].split(": ")[1] for line in found if ", from " in line].count("repeat") == 7
+    assert [line.split(", ")[1].split(": ")[1] for line in found if ", from " in line].count("repeat") == 8
     assert any(line.startswith("frame 11, from 0.458 s: flash") for line in found)
     (compared,) = (output["inbetween_compare"][0] for output in outputs.values() if "inbetween_compare" in output)
     assert compared["of"] == 25

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from statistics import median
 
 from .findings import Finding
@@ -67,7 +67,7 @@ def repeats(frames: Sequence[Measure], apart: Collection[int] = ()) -> list[Find
     for begin, end in _shots(frames):
         shot = [one for one in frames[begin:end] if one.index == begin or one.index not in apart]
         ends = [[one.index for one in _at_end(shot[1:])], sorted(one.index for one in _at_end(shot[:0:-1]))]
-        runs = [run for run in (*filter(None, ends), *_runs(shot)) if run[0] not in taken and run[-1] + 1 not in taken]
+        runs = sorted(run for run in (*filter(None, ends), *_runs(shot)) if run[0] not in taken and run[-1] + 1 not in taken)
         dips = _dips(shot)
         share = max(sum(map(len, runs)), len(dips)) / max(end - begin, 1)
         runs = [run for run in runs if len(run) <= LONGEST]
@@ -119,9 +119,15 @@ def _runs(frames: Sequence[Measure]) -> list[list[int]]:
         if k < end < len(frames) and all(_repeats(one, frames[end]) for one in frames[k:end]):
             around = [one.width for one in (*frames[max(k - AROUND, 1) : k], *frames[end : end + AROUND])]
             if median(around) >= SPEED * min(before.width, frames[end].width):
-                found.append([frames[number].index for number in range(k, end)])
+                found += _consecutive([frames[number].index for number in range(k, end)])
         k = max(end, k + 1)
     return found
+
+
+def _consecutive(numbers: Sequence[int]) -> list[list[int]]:
+    """Numbers in ascending order, parted where some are left out."""
+    breaks = [0, *(k for k in range(1, len(numbers)) if numbers[k] > numbers[k - 1] + 1), len(numbers)]
+    return [list(numbers[begin:end]) for begin, end in pairwise(breaks)]
 
 
 def _dips(frames: Sequence[Measure]) -> list[int]:
@@ -136,13 +142,21 @@ def _dips(frames: Sequence[Measure]) -> list[int]:
 
 def _even(runs: Sequence[Sequence[int]]) -> bool:
     """Whether single repeats come as evenly as a change of rate makes them, and not with every second frame, as in
-    animation."""
+    animation. Some may be left out, where other frames are broken."""
     if any(len(run) > 1 for run in runs) or len(runs) < 3:
         return False
     places = [run[0] for run in runs]
-    apart = (places[-1] - places[0]) / (len(places) - 1)
-    off = [place - places[0] - number * apart for number, place in enumerate(places)]
-    return max(off) - min(off) < 1 + 1e-9 and abs(apart - 2) > ON_TWOS
+    gaps = [after - before for before, after in pairwise(places)]
+    usual = median(gaps)
+    whole, some = range(len(places)), [0, *accumulate(max(round(gap / usual), 1) for gap in gaps)]
+    return any(_on_beat(places, beats) for beats in (whole, some))
+
+
+def _on_beat(places: Sequence[int], beats: Sequence[int]) -> bool:
+    """Whether places lie less than a frame from these beats of one period, which is not 2."""
+    period = (places[-1] - places[0]) / beats[-1]
+    off = [place - places[0] - beat * period for place, beat in zip(places, beats, strict=True)]
+    return max(off) - min(off) < 1 + 1e-9 and abs(period - 2) > ON_TWOS
 
 
 def _frozen(frames: Sequence[Measure], apart: Collection[int]) -> list[Finding]:
