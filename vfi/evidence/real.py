@@ -30,9 +30,6 @@ SAME = 3.0
 CLEARLY = 0.35
 """The same as a share of the difference from one frame of the source to the next."""
 
-NEARER = 0.95
-"""The same as a share of the difference by the next best rule, where times or numbers speak for the best."""
-
 MOST_UNTIMED = 0.75
 """Share of the source's frames at whose times none may be made: 24 to 60 frames per second meet at every second one."""
 
@@ -187,16 +184,15 @@ def rule_of(made: Iterable[Frame], source: Iterable[Frame], *, timed: bool = Tru
             missed = _missed(true, given, [first + k * step for k in range(known)])
             tried += [] if missed is None else [(missed, 1 + len(tried), Every(step, first))]
     best = min(tried, key=lambda one: one[:2], default=None)
-    if best is None or best[0] > (
-        SAME if _foretold(best[2], numbers, len(given)) else min(SAME, max(CLEARLY * scale, SAME / 10))
-    ):
+    clearly = min(SAME, max(CLEARLY * scale, SAME / 10))
+    if best is None or best[0] > (SAME if _foretold(best[2], numbers, len(given)) else clearly):
         raise InputError(f"none of its frames are those of the source at even steps: {advice}")
     return best[2]
 
 
 def _foretold(rule: Rule, numbers: list[int], given: int) -> bool:
-    """Whether a rule agrees with the times of enough frames, or with how many there are: where coding hides small steps, it is
-    enough that no other rule is as near."""
+    """Whether a rule agrees with the times of enough frames, or with how many there are. Then `SAME` is its only limit, as
+    coding may hide small steps."""
     if isinstance(rule, ByTime):
         return numbers.count(-1) <= MOST_UNTIMED * len(numbers)
     return rule.first == 0 and given in (len(numbers) * rule.step, (len(numbers) - 1) * rule.step + 1)
