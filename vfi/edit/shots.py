@@ -17,9 +17,9 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from ..core import Across, Frame
+from ..pixels.area import area_mean
 from ..pixels.uint8 import floats
 
 Picture: TypeAlias = "np.ndarray[Any, Any]"
@@ -146,7 +146,7 @@ class _Look:
 
     def at(self, frame: Frame) -> None:
         """Take the next frame."""
-        small = F.adaptive_avg_pool2d(floats(frame.rgb), SIZE).clamp(0, 1)
+        small = area_mean(floats(frame.rgb), SIZE).clamp(0, 1)
         bgr = (small.flip(0).movedim(0, -1) * 255).round().to(torch.uint8).cpu().contiguous().numpy()
         number = next(self.numbers)
         jumps = bool(self.detector.process_frame(number, bgr))

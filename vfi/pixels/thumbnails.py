@@ -5,10 +5,10 @@ Knows nothing of time, or of what is done with the result.
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..core import Frame
+from .area import area_mean
 from .uint8 import floats
 
 SMALL = (36, 64)
@@ -17,7 +17,7 @@ SMALL = (36, 64)
 
 def small(frame: Frame) -> Tensor:
     """Colours of a frame, averaged down to [3,36,64], which also averages out noise and coding errors."""
-    return F.adaptive_avg_pool2d(floats(frame.rgb), SMALL)
+    return area_mean(floats(frame.rgb), SMALL)
 
 
 def apart(one: Tensor, other: Tensor) -> float:

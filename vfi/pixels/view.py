@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..core import Frame
+from .area import area_mean
 from .transfer import TRANSFERS, Transfer
 from .uint8 import codes, floats
 
@@ -57,7 +57,7 @@ def view(frame: Frame, side: int, transfer: Transfer = TRANSFERS["srgb"], primar
 
 
 def _reduced(planes: Tensor, size: tuple[int, int]) -> Tensor:
-    return planes if planes.shape[-2:] == size else F.adaptive_avg_pool2d(planes, size)
+    return planes if planes.shape[-2:] == size else area_mean(planes, size)
 
 
 def _within(light: Tensor, transfer: Transfer, primaries: int) -> Tensor:
