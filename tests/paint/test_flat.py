@@ -71,9 +71,13 @@ def test_colours_are_handed_on_exactly(step: int):
         picture, truth = drawn(80 + k * step, painted=False, bend=2 * k), drawn(80 + k * step, painted=True, bend=2 * k)
         found = areas(picture)
         told = colours.step(picture, found)
-        made = coloured(picture, found, np.concatenate((colours.table, np.full((1, 3), np.nan, np.float32)))[told.which], colours.ink)
+        made = coloured(
+            picture, found, np.concatenate((colours.table, np.full((1, 3), np.nan, np.float32)))[told.which], colours.ink
+        )
         inside = areas(truth).labels > 0
-        assert np.array_equal(np.rint(made * 255)[inside & (found.labels > 0)], np.rint(truth * 255)[inside & (found.labels > 0)])
+        assert np.array_equal(
+            np.rint(made * 255)[inside & (found.labels > 0)], np.rint(truth * 255)[inside & (found.labels > 0)]
+        )
         assert np.abs(made - truth).mean() < 0.004  # soft edges too
     assert np.array_equal(np.rint(common(truth, found)[1] * 255), [255, 255, 255])
 

@@ -6,16 +6,15 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..clips.clip import Reader, is_images, unbound
-from ..clips.images import image_files
+from ..clips.clip import DEFAULT_RATE, Reader, is_images, unbound
+from ..clips.images import ImageReader, image_files
 from ..clips.open import ClipSource
 from ..core import InputError
 from ..edit.find import Finder
 from ..model.load import build
 from ..motion.flow import BothWays, check_motion
-from ..paint.keys import Key, files_of, number_of, placed
+from ..paint.keys import files_of, number_of, placed
 from ..paint.through import KINDS, Course, Painted, Through
-from ..parse import whole as whole_number
 from ..timing.grids import timing
 from .arguments import add_input, add_output, argument, clip_source, count, names
 from .model_options import home_of
@@ -39,7 +38,9 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     add_input(parser)
     add_output(parser)
     group = parser.add_argument_group("keys")
-    group.add_argument("--keys", required=True, metavar="DIR", type=Path, help="the folder of the painted frames, or one of them")
+    group.add_argument(
+        "--keys", required=True, metavar="DIR", type=Path, help="the folder of the painted frames, or one of them"
+    )
     group.add_argument(
         "--at", type=argument(frames), metavar="N,N", help="the frames that the keys are of, in the order of their names"
     )
@@ -94,14 +95,14 @@ def run(args: Namespace) -> int:
     course = Course.of(Finder(edit=args.edit).marks(seen) if plan is None else plan.marked(seen))
     if not course.times:
         raise InputError(f"{args.input} has no frames")
-    keys = placed(files, numbers, len(course.times), _places(source, reader, course, args.first, named=args.at is None))
+    keys = placed(files, numbers, len(course.times), _places(source, reader, args.first, named=args.at is None))
     work = Work()
     clip = Painted(reader, course, keys, lambda: BothWays(model), options, worked=work.step)
     work.total = clip.work
     decisions = {
         "command": "paint",
         "input": source,
-        "keys": [(key.frame, _stamp(key)) for key in keys],
+        "keys": [(key.frame, Path(key.name)) for key in keys],
         "paint": options,
         "cuts": course.cuts,
         "audio": args.audio,
@@ -110,21 +111,14 @@ def run(args: Namespace) -> int:
     return make_clip(clip, asked, settings, decisions, source=source, audio=args.audio, model=model, work=work)
 
 
-def _stamp(key: Key) -> tuple[str, int, int]:
-    """A key's file, and what changes with it."""
-    stat = Path(key.name).stat()
-    return key.name, stat.st_size, stat.st_mtime_ns
-
-
-def _places(
-    source: ClipSource, reader: Reader, course: Course, first: int | None, *, named: bool
-) -> Callable[[int], int | None]:
+def _places(source: ClipSource, reader: Reader, first: int | None, *, named: bool) -> Callable[[int], int | None]:
     """The frame of a number: that of the image of this number, if the clip is of numbered images and ``named``, or counted
     from ``first``."""
     if named and first is None and is_images(source.path):
         numbers = _numbers(image_files(source.path))
         if numbers is not None and len(set(numbers)) == len(numbers):
-            skipped = next((k for k, time in enumerate(getattr(reader, "times", ())) if time >= source.start), 0)
+            images = ImageReader(source.path, reader.info.rate or DEFAULT_RATE, gaps=source.gaps or "close")
+            skipped = sum(end <= source.start for end in images.times[1:])
             at = {number: place for place, number in enumerate(numbers[skipped:])}
             return lambda number: at.get(number)
     return lambda number: number - (first or 0)

@@ -40,6 +40,9 @@ NEEDED = 0.03
 FITS, FAILS = 0.04, 0.16
 """Error of a patch up to which a pixel is certainly that of the key, and from which it is certainly not."""
 
+FAINT, UNLIKE = 0.06, 1.2
+"""The same where contrast is low: an error of so many times the patch's contrast is that of another texture, from the first on."""
+
 
 class Flows(Protocol):
     """Estimates the motion between two pictures [1,3,h,w], 0..1.
@@ -51,10 +54,12 @@ class Flows(Protocol):
 
 
 class Guides(NamedTuple):
-    """What of a frame is compared: its ``picture`` [H,W,3] and its ``edges`` [H,W], the slope of its luma."""
+    """What of a frame is compared: its ``picture`` [H,W,3], its ``edges`` [H,W], the slope of its luma, and the ``contrast``
+    [H,W] of each patch."""
 
     picture: Array
     edges: Array
+    contrast: Array
 
     @classmethod
     def of(cls, picture: Array) -> Guides:
@@ -63,7 +68,8 @@ class Guides(NamedTuple):
 
         grey = luma(picture)
         across, down = (cv2.Sobel(grey, cv2.CV_32F, *axis, scale=0.25) for axis in ((1, 0), (0, 1)))
-        return cls(picture, np.hypot(across, down))
+        contrast = averaged(np.abs(picture - averaged(picture, PATCH)).mean(-1), PATCH)
+        return cls(picture, np.hypot(across, down), contrast)
 
 
 class Carried(NamedTuple):
@@ -128,7 +134,8 @@ class Carrier:
             offset = self._searched(now, offset, error, earlier)
             error = self._error(now, offset)
         kept = sampled(before.seen, back) * came
-        fits = np.clip((FAILS - error) / (FAILS - FITS), 0, 1)
+        fails = np.clip(UNLIKE * now.contrast, FAINT, FAILS)
+        fits = np.clip((fails - error) / (fails - FITS), 0, 1)
         direct = np.clip(2 - error / FITS, 0, 1) * ~outside(offset)
         seen = np.maximum(np.minimum(kept, fits), 0.9 * direct * fits).astype(np.float32)
         self.back, self._last, self._carried = back, now, Carried(offset, error, seen)
@@ -168,7 +175,7 @@ class Carrier:
         doubtful = error > NEEDED
         for dx, dy in steps:
             differ = averaged(np.square(here - shifted(there, dx, dy)).sum(-1), PATCH)
-            cost = np.sqrt(differ / 3) + POSITION * np.hypot(dx, dy)
+            cost = np.sqrt(np.maximum(differ, 0) / 3) + POSITION * np.hypot(dx, dy)
             better = cost < best if dx == dy == 0 else (cost < best) & doubtful
             best = np.where(better, cost, best)
             if dx or dy:

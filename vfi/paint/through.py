@@ -28,7 +28,7 @@ from .spool import Spool
 Kind: TypeAlias = Literal["auto", "painted", "flat"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-BLOCK = 64_000_000
+BLOCK = 128_000_000
 """Bytes of frames that are held while a clip is read backwards, at least `LEAST` frames."""
 
 LEAST = 4
@@ -243,7 +243,7 @@ class Painted:
     def _backwards(self, stretch: Stretch) -> Iterator[tuple[int, Array]]:
         """The pictures of a stretch from its end to its first frame, that of the key before left out."""
         first = stretch.first + (stretch.before is not None)
-        length = max(BLOCK // (3 * self.info.width * self.info.height), LEAST)
+        length = max(BLOCK // (12 * self.info.width * self.info.height), LEAST)
         for end in range(stretch.end, first, -length):
             start = max(end - length, first)
             block = [frame.rgb for frame, _ in zip(self._from(start), range(start, end), strict=False)]
@@ -280,7 +280,11 @@ def _side(paint: Paint, carried: Carried, far: float) -> Side:
 
 
 def _filled(
-    picture: Array, found: Areas, first: tuple[Colours | None, Told | None], second: tuple[Colours | None, Told | None], far: float
+    picture: Array,
+    found: Areas,
+    first: tuple[Colours | None, Told | None],
+    second: tuple[Colours | None, Told | None],
+    far: float,
 ) -> Array:
     """A frame coloured as one key or both tell."""
     (one, told), (other, told_later) = first, second
@@ -302,4 +306,3 @@ def _looked_up(table: Array, which: np.ndarray[tuple[int], np.dtype[np.int32]]) 
 
 def _with(frame: Frame, picture: Array) -> Frame:
     return replace(frame, rgb=like(frame.rgb, tensor_of(picture)))
-
