@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction as F
+from itertools import pairwise
 
 import pytest
 import torch
@@ -12,8 +13,10 @@ from painting import HEIGHT, WIDTH, Pan, clip_of, key, marked, pictures, psnr, r
 from vfi.core import InputError
 from vfi.paint.through import Course, Painted, Through, stretches
 
+MOVED = Through("painted")
 
-def made(clip, keys, options: Through = Through("painted"), since: F | None = None, **how) -> list[torch.Tensor]:
+
+def made(clip, keys, options: Through = MOVED, since: F | None = None, **how) -> list[torch.Tensor]:
     painted = Painted(clip, Course.of(clip), keys, Pan, options, **how)
     return [frame.rgb for frame in painted.costly(since)]
 
@@ -33,7 +36,7 @@ def test_a_painting_is_carried_from_one_end_and_from_both():
     one = made(clip_of(given), [key(0, truth[0])])
     both = made(clip_of(given), [key(0, truth[0]), key(8, truth[8])])
     last = made(clip_of(given), [key(8, truth[8])])
-    assert torch.equal(one[0], truth[0]) and torch.equal(both[0], truth[0]) and torch.equal(both[8], truth[8])
+    assert all(torch.equal(out[k], truth[k]) for out, k in ((one, 0), (both, 0), (both, 8), (last, 8)))
     inner = slice(20, WIDTH - 20)  # seen in both keys
     for k in range(1, 8):
         for which in (one, last, both):
@@ -48,7 +51,7 @@ def test_a_retouch_leaves_all_else_bit_identical():
     for keys in ([0], [6], [0, 6], [3]):
         out = made(clip_of(given), [key(k, truth[k]) for k in keys])
         for k in range(7):
-            assert torch.equal(out[k][:, :14], given[k][:, :14]) and torch.equal(out[k][:, 30:], given[k][:, 30:])
+            assert all(torch.equal(out[k][:, rows], given[k][:, rows]) for rows in (slice(14), slice(30, None)))
             assert psnr(out[k], truth[k]) > 40
 
 
@@ -83,7 +86,7 @@ def test_two_keys_of_other_brightness_are_joined_without_a_step_in_time_or_space
     dark = [(one.float() * 0.8 + 10).round().clamp(0, 255).to(torch.uint8) for one in given]
     out = made(clip_of(given), [key(0, bright[0]), key(8, dark[8])])
     lift = [float((out[k].float() - dark[k].float()).mean()) for k in range(9)]
-    assert all(early - late < 9 for early, late in zip(lift, lift[1:], strict=False))
+    assert all(early - late < 9 for early, late in pairwise(lift))
     assert lift == sorted(lift, reverse=True)
 
 

@@ -195,8 +195,8 @@ def make_clip(
     ``decisions`` name everything besides the settings that determines the frames, see `Settings.recipe`. ``source`` is where
     ``clip`` comes from, for its sound and for workers; ``sound``: a file with its sound instead. ``model`` replaces the one of
     the settings. ``extras``: what the source's file holds besides follows the picture. ``watch`` passes the frames on that one
-    process makes, each before it is written. ``work``: what progress is shown of, if not of frames. On Ctrl-C the finished frames are kept
-    under another name. If nobody reads standard output any more, that is the end.
+    process makes, each before it is written. ``work``: what progress is shown of, if not of frames. On Ctrl-C the finished
+    frames are kept under another name. If nobody reads standard output any more, that is the end.
     """
     task = settings.task(clip, asked, tail)
     if audio == "drop":

@@ -30,10 +30,10 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     parser = subparsers.add_parser(
         "paint",
         help="carry painted or retouched frames through a clip",
-        description="Carry painted or retouched frames, the keys, through their shots along the motion of the clip. A key is an "
-        "image of the clip's size whose name ends in the number of its frame, counted from 0 (0048.png), or is called like the "
-        "image that it was painted on. Between two keys each pixel follows the one that shows it better. Where a key equals its "
-        "frame, or is transparent, the clip stays as it is. Line art that is filled with flat colours is filled exactly.",
+        description="Carry painted or retouched frames, the keys, through their shots along the motion of the clip. A key is "
+        "an image of the clip's size whose name ends in the number of its frame, counted from 0 (0048.png), or that of the "
+        "image that it was painted on. Between two keys each pixel follows the one that shows it better. Where a key equals "
+        "its frame, or is transparent, the clip stays as it is. Line art that is filled with flat colours is filled exactly.",
     )
     add_input(parser)
     add_output(parser)

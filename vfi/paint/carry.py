@@ -41,7 +41,7 @@ FITS, FAILS = 0.04, 0.16
 """Error of a patch up to which a pixel is certainly that of the key, and from which it is certainly not."""
 
 FAINT, UNLIKE = 0.06, 1.2
-"""The same where contrast is low: an error of so many times the patch's contrast is that of another texture, from the first on."""
+"""The latter where contrast is low: from ``FAINT`` on, an error of ``UNLIKE`` times the contrast is that of another texture."""
 
 
 class Flows(Protocol):

@@ -1,8 +1,8 @@
 """Flat colour: areas between lines get the colour that their like has in the key, exactly.
 
-A picture falls into areas, which are even in colour, and the lines between them. The colours of a key's areas are handed on from
-frame to frame: the pixels of an area vote along the motion. Lines, and the soft edges of everything, keep their place between
-the two colours at their ends. Owns areas, votes and edges. Knows nothing of files or of how motion is found.
+A picture falls into areas, which are even in colour, and the lines between them. The colours of a key's areas are handed on
+from frame to frame: the pixels of an area vote along the motion. Lines, and the soft edges of everything, keep their place
+between the two colours at their ends. Owns areas, votes and edges. Knows nothing of files or of how motion is found.
 
 Gaps in lines are closed as by a ball that does not fit through them: Zhang, Chen, Fu, Dobashi and Nishita, "Vectorizing Cartoon
 Animations", IEEE TVCG 2009.
@@ -46,8 +46,8 @@ NEARER = 0.3
 
 
 class Areas(NamedTuple):
-    """The areas of a picture: the number of each pixel's, ``labels`` [H,W], 0 on lines; and the mean colour of each, ``colours``
-    [N,3], of its pixels, ``sizes`` [N], and of their places, ``centres`` [N,2] (x, y). Number 0 stands for the lines."""
+    """The areas of a picture: the number of each pixel's, ``labels`` [H,W], 0 on lines; of each the mean colour, ``colours``
+    [N,3], the number of pixels, ``sizes`` [N], and their middle, ``centres`` [N,2] (x, y). Number 0 stands for the lines."""
 
     labels: Labels
     colours: Array

@@ -47,9 +47,8 @@ class Spool:
                 self._file.write(plane.tobytes())
             self._file.flush()
         except OSError as error:
-            raise InputError(
-                f"the motion of a shot cannot be kept in {tempfile.gettempdir()}: {error.strerror}; name another folder in TMPDIR"
-            ) from error
+            where = f"the motion of a shot cannot be kept in {tempfile.gettempdir()}"
+            raise InputError(f"{where}: {error.strerror}; name another folder in TMPDIR") from error
         height, width = carried.error.shape
         self._kept[number] = self._end, range_, (height, width)
         self._end += 6 * height * width
