@@ -3,8 +3,8 @@
     python benchmarks/paint.py [PICTURE...] [--kinds colour style mark flat] [--size 480x270] [--frames 25] [--motion dis]
     python benchmarks/paint.py --memory 60 600
 
-``colour`` is a smooth function of colour and ``style`` the same with brush strokes that follow the texture, both of the whole
-picture; ``mark`` is a drawing on the thing in front. The ground turns, grows and pans; a thing turns and moves over it.
+``colour`` is a smooth function of colour and ``style`` the same with brush strokes that follow the texture, both of the
+whole picture; ``mark`` is a drawing on the thing in front. The ground turns, grows and pans; a thing turns and moves over it.
 ``flat`` is a drawing, and its coloured keys. Printed for each way: PSNR against the truth, that where it is painted, that of the
 worst frame, the flicker (mean change of the error from frame to frame, of 255), and seconds of CPU per frame. ``direct`` warps
 the first key by the flow from it, and ``chain`` warps the frame before again and again. ``--memory`` prints the largest memory
@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +168,7 @@ def ways(frames: list[Array], truth: list[Array], model: Any) -> Iterator[tuple[
 
     def chain() -> list[Array]:
         flow, made = Motion(BothWays(model)), [truth[0]]
-        for before, after in zip(frames, frames[1:], strict=False):
+        for before, after in pairwise(frames):
             made.append(sampled(made[-1], flow(before, after)[1], cubic=True))
         return made
 
@@ -188,9 +189,10 @@ def row(made: list[Array], frames: list[Array], truth: list[Array]) -> str:
     zones = [decibels(errors[k][np.abs(frames[k] - truth[k]).max(-1) > 0.02]) for k in inner]
     each = [decibels(errors[k]) for k in inner]
     off = [made[k] - truth[k] for k in inner]
-    flicker = np.mean([np.abs(b - a).mean() for a, b in zip(off, off[1:], strict=False)]) * 255
+    flicker = np.mean([np.abs(b - a).mean() for a, b in pairwise(off)]) * 255
     exact = np.mean([(np.rint(made[k] * 255) == np.rint(truth[k] * 255)).all(-1).mean() for k in inner])
-    return f"{np.mean(each):6.2f} dB, painted {np.mean(zones):6.2f}, worst {min(each):6.2f}, flicker {flicker:5.2f}, exact {exact:6.1%}"
+    told = f"{np.mean(each):6.2f} dB, painted {np.mean(zones):6.2f}, worst {min(each):6.2f}"
+    return f"{told}, flicker {flicker:5.2f}, exact {exact:6.1%}"
 
 
 def memory(count: int, height: int, width: int, motion: str) -> float:

@@ -27,6 +27,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from ..parse import exact
+
 T = TypeVar("T")
 
 Style: TypeAlias = Literal["bar", "brief", "percentage"]
@@ -122,7 +124,7 @@ def bar(
 
         def tell(count: float) -> None:
             if what == MAKING:
-                state.percentage(min(Fraction(count) / total, Fraction(99, 100)) if total else Fraction(0))
+                state.percentage(min(exact(count) / total, Fraction(99, 100)) if total else Fraction(0))
 
         tell(done)
         yield tell

@@ -189,13 +189,14 @@ def voted(picture: Array, carried: Carried) -> Array:
     that fit better counting more."""
     total = np.zeros((*carried.error.shape, 1), np.float32)
     made = np.zeros_like(picture)
-    weight = 1 / (carried.error + 0.01)
+    weight: Array = np.reciprocal(carried.error + np.float32(0.01))
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
             share = (shifted(weight, dx, dy) * (4 if dx == dy == 0 else 1))[..., None]
             made += share * sampled(picture, shifted(carried.offset, dx, dy), cubic=True).reshape(made.shape)
             total += share
-    return made / total
+    made /= total
+    return made
 
 
 def _shrunk(picture: Array, size: tuple[int, int]) -> Tensor:

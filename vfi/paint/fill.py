@@ -34,7 +34,7 @@ def filled(painted: Array, picture: Array, known: Array) -> Array:
     for radius in RADII:
         side = max(round(radius * picture.shape[0] / 540), 2)
         share, *means = (averaged(one, side).reshape(*known.shape, -1) for one in sums)
-        near = _told(picture, *(mean / np.maximum(share, 1e-6) for mean in means))
+        near = _told(picture, *(mean / np.maximum(share, np.float32(1e-6)) for mean in means))
         made += (near - made) * np.clip(share / ENOUGH, 0, 1)
     clipped: Array = np.clip(made, np.minimum(low, high), np.maximum(low, high)).astype(np.float32)
     return clipped

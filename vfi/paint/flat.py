@@ -172,7 +172,7 @@ class Colours:
         sure = (votes.max(1) / np.maximum(found.sizes, 1)).astype(np.float32)
         best = np.where(votes.max(1) > 0, votes.argmax(1), -1).astype(np.int32)
         for area in np.flatnonzero(sure < SURE):
-            other = self._likest(area, found, forth)
+            other = self._likest(int(area), found, forth)
             if area and other is not None and self._told.sure[other] * SURE > sure[area]:
                 best[area], sure[area] = self._told.which[other], self._told.sure[other] * SURE
         self._found, self._picture, self._told = found, picture, Told(best, sure)

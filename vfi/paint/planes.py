@@ -6,7 +6,7 @@ in another picture. OpenCV does the work, on the CPU. Knows nothing of keys or c
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -40,8 +40,8 @@ def sampled(picture: Array, offset: Array, *, cubic: bool = False) -> Array:
 
     x, y = places(*offset.shape[:2])
     how = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
-    made: Array = cv2.remap(picture, offset[..., 0] + x, offset[..., 1] + y, how, borderMode=cv2.BORDER_REPLICATE)
-    return made
+    made = cv2.remap(picture, offset[..., 0] + x, offset[..., 1] + y, how, borderMode=cv2.BORDER_REPLICATE)
+    return cast(Array, made)
 
 
 def averaged(plane: Array, radius: int) -> Array:
@@ -49,8 +49,7 @@ def averaged(plane: Array, radius: int) -> Array:
     import cv2
 
     side = 2 * radius + 1
-    made: Array = cv2.blur(plane, (side, side), borderType=cv2.BORDER_REPLICATE)
-    return made
+    return cast(Array, cv2.blur(plane, (side, side), borderType=cv2.BORDER_REPLICATE))
 
 
 def shifted(array: Array, dx: int, dy: int) -> Array:

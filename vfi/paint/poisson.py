@@ -9,6 +9,8 @@ Briggs, Henson and McCormick, "A Multigrid Tutorial", SIAM 2000.
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 
 from .planes import Array
@@ -57,7 +59,8 @@ def _cycle(made: Array, wanted: Array, weight: Array) -> Array:
         return made
     left = wanted - degree * made + _summed(made)
     size = (width + 1) // 2, (height + 1) // 2
-    coarse, coarse_weight = (4 * cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in (left, weight))
+    means = (cast(Array, cv2.resize(one, size, interpolation=cv2.INTER_AREA)) for one in (left, weight))
+    coarse, coarse_weight = (4 * mean for mean in means)
     coarse = coarse.reshape(*coarse_weight.shape, -1)
     error = _cycle(np.zeros_like(coarse), coarse, coarse_weight)
     made = made + cv2.resize(error, (width, height), interpolation=cv2.INTER_LINEAR).reshape(made.shape)

@@ -50,7 +50,7 @@ def share_of(before: Carried, after: Carried, far: float, last: Array | None) ->
     """
     one = before.error + UNSEEN * (1 - before.seen) + TIME * far
     other = after.error + UNSEEN * (1 - after.seen) + TIME * (1 - far)
-    better = averaged(one - other, SMOOTH)
+    better = averaged((one - other).astype(np.float32), SMOOTH)
     if last is not None:
         better = better + LAST * (2 * last - 1)
     share: Array = np.clip(0.5 + better / SOFT, 0, 1).astype(np.float32)

@@ -170,9 +170,9 @@ class Painted:
         """The frames of a stretch, as a painting that moves with them."""
         with Spool() as spool:
             if after is not None:
-                carrier = self._carrier(after)
+                last = self._carrier(after)
                 for number, picture in self._backwards(stretch):
-                    spool.put(number, carrier.step(picture))
+                    spool.put(number, last.step(picture))
                     self._worked()
             carrier = None if before is None else self._carrier(before)
             share: Array | None = None

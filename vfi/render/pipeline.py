@@ -113,8 +113,8 @@ def render_frames(
     if segment is not None and segment.stamps is not None:
         grid = Within(grid, segment.first, segment.stamps[0].time)
     # A costly clip is no work for a thread that waits on files, and Ctrl-C is to stop it at once.
-    frames = closing(clip.costly(since)) if isinstance(clip, Costly) else closing(prefetch.ahead(clip))
-    with frames as read:
+    given = clip.costly(since) if isinstance(clip, Costly) else prefetch.ahead(clip)
+    with closing(given) as read:
         made = watch(run(read, model, grid, tail=task.tail, batch=task.batch, since=since))
         made = made if task.shutter is None else exposed(made, transfer_of(task.info))
         yield from malloc.keeping(islice(made, count))
