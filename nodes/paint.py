@@ -29,7 +29,7 @@ class PaintThrough(Node):
         return io.Schema(
             node_id="InbetweenPaintThrough",
             display_name="Paint Through",
-            category="Inbetween/keyframes",
+            category="Inbetween/frames",
             description="Carries painted or retouched frames through a clip along its motion. Between two painted frames each "
             "pixel follows the one that shows it better. What was not painted stays as it is. Line art that is filled with "
             "flat colours is filled exactly.",
