@@ -27,6 +27,7 @@ from .keyframes import FramerTween, KeyframeSequence
 from .load import LoadModel
 from .loop import LoopFrames, LoopVideo
 from .native import LtxKeyframes, VaceKeyframes
+from .paint import PaintThrough
 from .quality import FlowPicture
 from .repair import RepairFrames
 from .retime import RetimeFrames, RetimeVideo
@@ -94,6 +95,7 @@ class InbetweenExtension(ComfyExtension):
             CfgCurve,
             FramerTween,
             KeyframeSequence,
+            PaintThrough,
             RepairFrames,
             SvdkfiLoader,
             SvdkfiTween,

@@ -18,7 +18,7 @@ ADDRESS = "/inbetween/examples"
 """Where the server shows the folder to browsers; `js/sources.js` knows it too."""
 
 CLIPS = ("fox-16fps.mp4", "room-16fps.mp4", "cut-25fps.mp4", "hosted-1-24fps.mp4", "hosted-2-24fps.mp4", "flicker-16fps.mp4")
-PICTURES = {"ball-first.png": "ball-mask.png", "ball-last.png": None}
+PICTURES = {"ball-first.png": "ball-mask.png", "ball-last.png": None, "room-painted.png": None}
 """The pictures, each with the picture of its mask, if it has one."""
 
 
@@ -70,7 +70,8 @@ class ExamplePicture(Node):
                     "image",
                     options=list(PICTURES),
                     default=next(iter(PICTURES)),
-                    tooltip="The picture: two keyframes, between which a ball moves to the right.",
+                    tooltip="The picture: two keyframes, between which a ball moves to the right, or the first frame of the "
+                    "room clip, painted.",
                 ),
             ],
             outputs=[

@@ -28,7 +28,7 @@ FLOORS = (
     ("archs", "timing", "timeline"),
     ("model", "clips", "sheets"),
     ("motion", "edit"),
-    ("train", "tween", "render", "bench", "evidence"),
+    ("train", "tween", "render", "bench", "evidence", "paint"),
     ("serve",),
     ("__init__",),
     ("cli", "vapoursynth"),

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.comfyui
 FOX, FRAMES, RATE = ROOT / "examples" / "fox-16fps.mp4", 33, 16
 FLICKER = ROOT / "examples" / "flicker-16fps.mp4"
 CUT = ROOT / "examples" / "cut-25fps.mp4"
+ROOM = ROOT / "examples" / "room-16fps.mp4"
 BALL, SIZE = (slice(256, 344), slice(52, 140)), (640, 384)
 """Where the ball is in ball-first.png, rows and columns, and how large that is."""
 
@@ -224,6 +225,19 @@ def new_frames_are_judged(comfyui, workflow, outputs):
     assert picture.shape[0] > picture.shape[1] == 1120
 
 
+def the_ball_stays_in_the_window(comfyui, workflow, outputs):
+    """Where it was painted, and where the window goes to: the ball of the first frame is found there in all others."""
+    times, frames = played(saved(comfyui, outputs))
+    assert times == evenly(45, 16)
+    given = played(ROOM)[1]
+    window, ball = (slice(100, 190), slice(84, 164)), (slice(112, 176), slice(92, 156))
+    for frame, original in zip(frames[::11], given[::11], strict=True):
+        moved = cv2.minMaxLoc(cv2.matchTemplate(original, given[0][window], cv2.TM_CCOEFF_NORMED))[3]
+        found = cv2.minMaxLoc(cv2.matchTemplate(frame, frames[0][ball], cv2.TM_CCOEFF_NORMED))[3]
+        assert np.abs(np.array(found) - moved - (8, 12)).max() < 6
+        assert apart(frame[240:], original[240:]) < 3  # coded again
+
+
 EXPECTED = {
     "Interpolate a clip": twice_the_frames_in_the_same_time,
     "Interpolate a clip with cuts": a_cut_is_held_and_not_morphed,
@@ -240,6 +254,7 @@ EXPECTED = {
     "Heal a generated clip": a_generated_clip_is_healed,
     "Steady a flickering clip": flicker_is_gone,
     "Find the frames to look at": new_frames_are_judged,
+    "Carry a retouch through a clip": the_ball_stays_in_the_window,
 }
 """What comes out of each example that needs no weights of others, by title."""
 

@@ -49,6 +49,7 @@ def test_node_ids_are_for_ever(nodes):
         "InbetweenCfgCurve",
         "InbetweenFramerTween",
         "InbetweenKeyframeSequence",
+        "InbetweenPaintThrough",
         "InbetweenRepair",
         "InbetweenDynamiCrafterLoader",
         "InbetweenDynamiCrafterConditioning",

@@ -28,7 +28,7 @@ from ..timing.shutter import Shutter
 from . import model_options
 from .arguments import argument, factor, whole
 from .parallel import ALONE, Crew
-from .progress import tracked
+from .progress import Work, tracked
 from .report import Report
 
 INTERRUPTED = 130
@@ -188,14 +188,15 @@ def make_clip(
     model: Interpolator | None = None,
     extras: bool = True,
     watch: Watch = iter,
+    work: Work | None = None,
 ) -> int:
     """Make the clip that is asked for, report it, and return the exit code.
 
     ``decisions`` name everything besides the settings that determines the frames, see `Settings.recipe`. ``source`` is where
     ``clip`` comes from, for its sound and for workers; ``sound``: a file with its sound instead. ``model`` replaces the one of
     the settings. ``extras``: what the source's file holds besides follows the picture. ``watch`` passes the frames on that one
-    process makes, each before it is written. On Ctrl-C the finished frames are kept
-    under another name. If nobody reads standard output any more, that is the end.
+    process makes, each before it is written. ``work``: what progress is shown of, if not of frames. On Ctrl-C the finished
+    frames are kept under another name. If nobody reads standard output any more, that is the end.
     """
     task = settings.task(clip, asked, tail)
     if audio == "drop":
@@ -207,7 +208,7 @@ def make_clip(
     if crew.threads is not None and not crew.several:
         torch.set_num_threads(crew.threads)
     recipe = settings.recipe(task, decisions, crew.threads_each) if settings.resume or crew.several else None
-    report = Report(settings.path, task, settings.device, memory_ok=settings.memory_ok)
+    report = Report(settings.path, task, settings.device, memory_ok=settings.memory_ok, work=work)
     try:
         with report:
             if source is None or recipe is None or not crew.several:

@@ -65,6 +65,8 @@ def _refuse_two_passes(args: Namespace) -> None:
         raise InputError("- was given as the input: vfi heal reads its clip twice, and a pipe can be read once, give a file")
     if hasattr(args, "worse"):
         raise InputError("- was given as the input: vfi audit reads its clip twice, and a pipe can be read once, give a file")
+    if hasattr(args, "keys"):
+        raise InputError("- was given as the input: vfi paint reads its clip twice, and a pipe can be read once, give a file")
     if getattr(args, "even", False) and args.plan is None:
         raise InputError("- was given as the input: --even reads its clip twice, and a pipe can be read once, give a file")
     if hasattr(args, "radius") and args.radius is None:

@@ -27,6 +27,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from ..parse import exact
+
 T = TypeVar("T")
 
 Style: TypeAlias = Literal["bar", "brief", "percentage"]
@@ -52,6 +54,20 @@ class Shown:
             self.told = percent
             sys.stderr.write(f"percentage: {percent}\n")
             sys.stderr.flush()
+
+
+@dataclass
+class Work:
+    """Work of which some lies between frames: ``done`` of ``total`` pieces. ``shows`` is told the share that is done."""
+
+    total: int = 0
+    done: int = 0
+    shows: Callable[[Fraction], object] = bool
+
+    def step(self) -> None:
+        """Count one piece."""
+        self.done += 1
+        self.shows(Fraction(min(self.done, self.total), max(self.total, 1)))
 
 
 _shown = [Shown()]
@@ -96,17 +112,19 @@ class Speed(ProgressColumn):
 
 
 @contextmanager
-def bar(what: str, total: int | None, console: Console, done: int = 0, unit: str = "frames") -> Iterator[Callable[[int], None]]:
-    """A bar that starts at ``done``; yields a function that sets the number done.
+def bar(
+    what: str, total: int | None, console: Console, done: int = 0, unit: str = "frames"
+) -> Iterator[Callable[[float], None]]:
+    """A bar that starts at ``done``; yields a function that sets the number done, which need not be whole.
 
     As percentages, only `MAKING` counts, up to 99: `finished` tells the last. Without a total, only 0 is told before.
     """
     state = _shown[-1]
     if state.style == "percentage":
 
-        def tell(count: int) -> None:
+        def tell(count: float) -> None:
             if what == MAKING:
-                state.percentage(min(Fraction(count, total), Fraction(99, 100)) if total else Fraction(0))
+                state.percentage(min(exact(count) / total, Fraction(99, 100)) if total else Fraction(0))
 
         tell(done)
         yield tell

@@ -21,7 +21,7 @@ from ..core import InputError, Interpolator, Spec
 from ..render import memory
 from ..render.convert import Converted, Interrupted
 from ..render.pipeline import Task
-from .progress import MAKING, bar, finished, style
+from .progress import MAKING, Work, bar, finished, style
 from .question import agreed
 
 
@@ -31,9 +31,14 @@ def console_for_people() -> Console:
 
 
 class Report:
-    """Reports on the making of ``path``; as a context manager it takes its progress bar away at the end."""
+    """Reports on the making of ``path``; as a context manager it takes its progress bar away at the end.
 
-    def __init__(self, path: Path, task: Task, device: torch.device, *, memory_ok: bool = False) -> None:
+    With ``work``, the bar follows that, and not the frames.
+    """
+
+    def __init__(
+        self, path: Path, task: Task, device: torch.device, *, memory_ok: bool = False, work: Work | None = None
+    ) -> None:
         self.console = console_for_people()
         self._path = "standard output" if is_standard(path) else str(path)
         self._task, self._device, self._memory_ok = task, device, memory_ok
@@ -41,7 +46,10 @@ class Report:
         self._model = ""
         self._done: int | None = None
         self._bar = ExitStack()
-        self._move: Callable[[int], None] | None = None
+        self._move: Callable[[float], None] | None = None
+        self._work = work
+        if work is not None:
+            work.shows = self._worked
 
     def __enter__(self) -> Report:
         return self
@@ -80,8 +88,12 @@ class Report:
         if self._done is None and done:
             self.console.print(f"{done} frames are done already: resuming")
         self._done = done
-        if self._move is not None:
+        if self._move is not None and self._work is None:
             self._move(done)
+
+    def _worked(self, share: Fraction) -> None:
+        if self._move is not None and self._task.total is not None:
+            self._move(float(share * self._task.total))
 
     def interrupted(self, stopped: Interrupted, *, resumable: bool) -> None:
         """Say what an interrupted run leaves."""

@@ -14,7 +14,7 @@ import shutil
 import socket
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -135,6 +135,15 @@ class Seeks(Reader, Protocol):
 
         There may be fewer than ``before``. A ``time`` after the end of the clip means its last frame.
         """
+        ...
+
+
+@runtime_checkable
+class Costly(Reader, Protocol):
+    """A clip whose frames are made while they are read, at a cost."""
+
+    def costly(self, since: Fraction | None) -> Generator[Frame, None, None]:
+        """All frames, from the start; the pictures of those before the time ``since`` are not needed, and may be another."""
         ...
 
 

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import torch
 
-from ..clips.clip import DEFAULT_ENCODING, Encoding, Info, Reader, transfer_of
+from ..clips.clip import DEFAULT_ENCODING, Costly, Encoding, Info, Reader, transfer_of
 from ..core import Frame, Interpolator, Spec
 from ..edit import duplicates, shots
 from ..timing.curves import Along
@@ -112,7 +112,9 @@ def render_frames(
         return
     if segment is not None and segment.stamps is not None:
         grid = Within(grid, segment.first, segment.stamps[0].time)
-    with closing(prefetch.ahead(clip)) as read:
+    # A costly clip is no work for a thread that waits on files, and Ctrl-C is to stop it at once.
+    given = clip.costly(since) if isinstance(clip, Costly) else prefetch.ahead(clip)
+    with closing(given) as read:
         made = watch(run(read, model, grid, tail=task.tail, batch=task.batch, since=since))
         made = made if task.shutter is None else exposed(made, transfer_of(task.info))
         yield from malloc.keeping(islice(made, count))

@@ -1,0 +1,212 @@
+"""Follows the motion of a shot from a key, frame by frame: where in the key each pixel of a frame lies, and whether it is seen
+there.
+
+A frame's offsets to the key are those of the frame before it, continued by one step of flow. They are then corrected twice, so
+that errors do not add up: by the flow to the key's original as it is carried here, and, where that does not fit, by comparing
+patches at whole pixels close by. Patches are compared by their picture, their edges, the painting that came before, and how
+far they are from where the flow leads. Owns these guides and their weights. Knows nothing of how paint is put on.
+
+Forward-backward check: Sundaram, Brox and Keutzer, "Dense Point Trajectories by GPU-accelerated Large Displacement Optical
+Flow", ECCV 2010.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch.nn.functional as F
+from torch import Tensor
+
+from .planes import Array, array_of, averaged, length, luma, outside, sampled, shifted, tensor_of
+
+PATCH = 2
+"""Radius of the patches that are compared."""
+
+LONG_SIDE = 1280
+"""Longest side, in pixels, of the picture in which motion is estimated."""
+
+EDGE, BEFORE = 1.0, 0.5
+"""Weights of edges and of the painting that came before, relative to the picture's."""
+
+POSITION = 0.004
+"""Error of a patch one pixel from where the flow leads; it grows with the distance."""
+
+NEEDED = 0.03
+"""Error of a patch from which others are searched."""
+
+FITS, FAILS = 0.04, 0.16
+"""Error of a patch up to which a pixel is certainly that of the key, and from which it is certainly not."""
+
+FAINT, UNLIKE = 0.06, 1.2
+"""The latter where contrast is low: from ``FAINT`` on, an error of ``UNLIKE`` times the contrast is that of another texture."""
+
+
+class Flows(Protocol):
+    """Estimates the motion between two pictures [1,3,h,w], 0..1.
+
+    Returns the flow from the first to the second, and the flow back, [1,2,h,w] (dx, dy) in pixels.
+    """
+
+    def __call__(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
+class Guides(NamedTuple):
+    """What of a frame is compared: its ``picture`` [H,W,3], its ``edges`` [H,W], the slope of its luma, and the ``contrast``
+    [H,W] of each patch."""
+
+    picture: Array
+    edges: Array
+    contrast: Array
+
+    @classmethod
+    def of(cls, picture: Array) -> Guides:
+        """The guides of a picture [H,W,3]."""
+        import cv2
+
+        grey = luma(picture)
+        across, down = (cv2.Sobel(grey, cv2.CV_32F, *axis, scale=0.25) for axis in ((1, 0), (0, 1)))
+        contrast = averaged(np.abs(picture - averaged(picture, PATCH)).mean(-1), PATCH)
+        return cls(picture, np.hypot(across, down), contrast)
+
+
+class Carried(NamedTuple):
+    """A frame as a key sees it: the ``offset`` [H,W,2] to the key, the ``error`` [H,W] of the key's original carried here, and
+    how surely each pixel is ``seen`` [H,W] in the key, 0 to 1."""
+
+    offset: Array
+    error: Array
+    seen: Array
+
+
+@dataclass(frozen=True)
+class Search:
+    """How patches are searched: up to ``radius`` pixels from where the flow leads, 0 to 8."""
+
+    radius: int = 2
+
+
+class Motion:
+    """Flow between two pictures [H,W,3], estimated in small ones if they are large."""
+
+    def __init__(self, flows: Flows) -> None:
+        self._flows = flows
+
+    def __call__(self, before: Array, after: Array) -> tuple[Array, Array]:
+        """The flow from ``before`` to ``after``, and the flow back, [H,W,2]."""
+        height, width = before.shape[:2]
+        share = min(LONG_SIDE / max(height, width), 1.0)
+        size = max(round(height * share), 1), max(round(width * share), 1)
+        forth, back = self._flows(_shrunk(before, size), _shrunk(after, size))
+        return _grown(forth, (height, width)), _grown(back, (height, width))
+
+
+class Carrier:
+    """Carries a key through the frames that follow it, in either direction of time.
+
+    ``original`` is the key's own frame, ``painted`` [H,W,3] what it was made into. ``back`` is the last step of motion: from
+    each pixel of the frame to its place in the frame before.
+    """
+
+    def __init__(self, original: Array, painted: Array, flows: Callable[[], Flows], search: Search = Search()) -> None:
+        self._key, self._painted = Guides.of(original), painted
+        self._stack = np.dstack((original, self._key.edges * EDGE**0.5, painted * BEFORE**0.5))
+        self._last = self._key
+        self._step, self._rest = Motion(flows()), Motion(flows())
+        self._search = search
+        plane = np.zeros(original.shape[:2], np.float32)
+        self.back = np.zeros((*plane.shape, 2), np.float32)
+        self._carried = Carried(self.back, plane, plane + 1)
+
+    def step(self, picture: Array) -> Carried:
+        """The next frame's ``picture`` [H,W,3] as the key sees it."""
+        now, last, before = Guides.of(picture), self._last, self._carried
+        forth, back = self._step(last.picture, now.picture)
+        missed = length(back + sampled(forth, back))
+        bound = np.sqrt(0.01 * (np.square(back).sum(-1) + np.square(forth).sum(-1)) + 0.5)
+        came = np.clip(2 - missed / bound, 0, 1) * ~outside(back)
+        offset = back + sampled(before.offset, back)
+        earlier = self._before(before.offset, back)
+        offset, error = self._corrected(now, offset)
+        if self._search.radius and float((error > NEEDED).mean()) > 0.0005:
+            offset = self._searched(now, offset, error, earlier)
+            error = self._error(now, offset)
+        kept = sampled(before.seen, back) * came
+        fails = np.clip(UNLIKE * now.contrast, FAINT, FAILS)
+        fits = np.clip((fails - error) / (fails - FITS), 0, 1)
+        direct = np.clip(2 - error / FITS, 0, 1) * ~outside(offset)
+        seen = np.maximum(np.minimum(kept, fits), 0.9 * direct * fits).astype(np.float32)
+        self.back, self._last, self._carried = back, now, Carried(offset, error, seen)
+        return self._carried
+
+    def _before(self, offset: Array, back: Array) -> Array:
+        """The painting of the frame before, carried here."""
+        return sampled(sampled(self._painted, offset), back)
+
+    def _error(self, now: Guides, offset: Array) -> Array:
+        """The error of each patch, in shares of white; even changes of light count half."""
+        off = now.picture - sampled(self._key.picture, offset)
+        mean = averaged(off, PATCH)
+        detail = np.abs(off - mean).mean(-1) + 0.5 * np.abs(mean).mean(-1)
+        return averaged(detail, PATCH)
+
+    def _corrected(self, now: Guides, offset: Array) -> tuple[Array, Array]:
+        """The offsets, corrected by the flow to the key's original as it is carried here, where that fits better."""
+        error = self._error(now, offset)
+        there, _ = self._rest(now.picture, sampled(self._key.picture, offset))
+        corrected = there + sampled(offset, there)
+        after = self._error(now, corrected)
+        better = after < error
+        return np.where(better[..., None], corrected, offset), np.where(better, after, error)
+
+    def _searched(self, now: Guides, offset: Array, error: Array, earlier: Array) -> Array:
+        """The offsets, taken from the best patch close by where that of the flow does not fit."""
+        here = np.dstack((now.picture, now.edges * EDGE**0.5, earlier * BEFORE**0.5))
+        there = sampled(self._stack, offset)
+        radius = self._search.radius
+        best = np.full(error.shape, np.inf, np.float32)
+        found = offset
+        steps = sorted(
+            ((dx, dy) for dx in range(-radius, radius + 1) for dy in range(-radius, radius + 1)),
+            key=lambda step: step[0] ** 2 + step[1] ** 2,
+        )
+        doubtful = error > NEEDED
+        for dx, dy in steps:
+            differ = averaged(np.square(here - shifted(there, dx, dy)).sum(-1), PATCH)
+            cost = np.sqrt(np.maximum(differ, 0) / 3) + POSITION * np.hypot(dx, dy)
+            better = cost < best if dx == dy == 0 else (cost < best) & doubtful
+            best = np.where(better, cost, best)
+            if dx or dy:
+                moved = shifted(offset, dx, dy) + np.array((dx, dy), np.float32)
+                found = np.where(better[..., None], moved, found)
+        return found
+
+
+def voted(picture: Array, carried: Carried) -> Array:
+    """A key's ``picture`` [H,W,C] carried along: each pixel is the mean of what the patches of 3x3 pixels around it say, those
+    that fit better counting more."""
+    total = np.zeros((*carried.error.shape, 1), np.float32)
+    made = np.zeros_like(picture)
+    weight: Array = np.reciprocal(carried.error + np.float32(0.01))
+    for dy in (-1, 0, 1):
+        for dx in (-1, 0, 1):
+            share = (shifted(weight, dx, dy) * (4 if dx == dy == 0 else 1))[..., None]
+            made += share * sampled(picture, shifted(carried.offset, dx, dy), cubic=True).reshape(made.shape)
+            total += share
+    made /= total
+    return made
+
+
+def _shrunk(picture: Array, size: tuple[int, int]) -> Tensor:
+    tensor = tensor_of(picture)[None].clamp(0, 1)
+    return tensor if tensor.shape[-2:] == size else F.interpolate(tensor, size, mode="bilinear", antialias=True)
+
+
+def _grown(flow: Tensor, size: tuple[int, int]) -> Array:
+    height, width = size
+    if flow.shape[-2:] != size:
+        growth = flow.new_tensor((width / flow.shape[-1], height / flow.shape[-2])).view(1, 2, 1, 1)
+        flow = F.interpolate(flow.float(), size, mode="bilinear") * growth
+    return array_of(flow[0])
