@@ -35,12 +35,15 @@ class Maker:
     batch: int | None
     console: Console
 
-    def check(self, names: Iterable[str | PurePath], sheet: Path, orders: Sequence[Order], overwrite: bool) -> None:
-        """Raises `InputError` if one of the files to write exists, unless ``overwrite`` allows it and it is no input."""
+    def check(self, names: Iterable[str | PurePath], given: Sequence[Path], orders: Sequence[Order], overwrite: bool) -> None:
+        """Raises `InputError` if one of the files to write exists, unless ``overwrite`` allows it and it is no input.
+
+        ``given`` are the inputs besides the cels of the orders.
+        """
         there = next(path for path in (self.folder, *self.folder.parents) if path.exists())
         if not there.is_dir():
             raise InputError(f"{there} is a file: the output must be a folder")
-        inputs = [sheet, *{cel.path for order in orders for cel in (order.before, order.after)}]
+        inputs = [*given, *{cel.path for order in orders for cel in (order.before, order.after)}]
         for path in (self.folder / name for name in names):
             if not path.exists():
                 continue

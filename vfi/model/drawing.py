@@ -24,7 +24,7 @@ from torch import Tensor
 from ..archs.dis import SMALLEST, Dis, find_flow, seen_by_dis
 from ..core import Doubts, InputError, Interpolator, Motion, Moves, Timed
 from ..ops.warp import warp_corners, warp_cubic
-from ..pixels.drawn import FLAT, is_drawn, on_paper, paper_for, ranges
+from ..pixels.drawn import EDGE, FLAT, is_drawn, on_paper, paper_for, ranges
 from . import wrappers
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,9 @@ AROUND = 19
 
 ALIKE, UNLIKE = 10 / 255, 30 / 255
 """Differences of the two sides up to which they are averaged, and from which one of them is taken."""
+
+PATIENCE = 20.0
+"""How much further both limits lie where all pixels around are shaded, as in paintings, and nothing is flat or an edge."""
 
 NOTHING = 0.5 / 255
 """Alpha below which nothing is shown."""
@@ -233,6 +236,7 @@ def _share(sides: tuple[Tensor, Tensor], prefers: Tensor, mask: Tensor) -> Tenso
         prefers = F.avg_pool2d(prefers, AROUND, 1, AROUND // 2, count_include_pad=False)
     one = (prefers >= 0).to(prefers)
     differ = F.max_pool2d((sides[0] - sides[1]).abs().amax(1, keepdim=True), 3, 1, 1)
-    agree = ((UNLIKE - differ) / (UNLIKE - ALIKE)).clamp(0, 1)
-    flat = (ranges(sides[0]) <= FLAT) & (ranges(sides[1]) <= FLAT)
-    return torch.where(flat, one, torch.lerp(one, mask.to(one), agree))
+    rough = torch.maximum(*(ranges(side) for side in sides))
+    shaded = F.avg_pool2d(((rough > FLAT) & (rough < EDGE)).to(differ), AROUND, 1, AROUND // 2, count_include_pad=False)
+    agree = ((UNLIKE - differ / (1 + PATIENCE * shaded)) / (UNLIKE - ALIKE)).clamp(0, 1)
+    return torch.where(rough <= FLAT, one, torch.lerp(one, mask.to(one), agree))
