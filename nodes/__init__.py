@@ -30,6 +30,7 @@ from .native import LtxKeyframes, VaceKeyframes
 from .quality import FlowPicture
 from .repair import RepairFrames
 from .retime import RetimeFrames, RetimeVideo
+from .sheets import InBetweenCels, LoadSheet
 from .shots import FindDuplicates, FindShots
 from .shutter import ShutterFrames, ShutterVideo
 from .steady import SteadyClip, SteadyVideo
@@ -104,6 +105,8 @@ class InbetweenExtension(ComfyExtension):
             DynamiCrafterTween,
             VaceKeyframes,
             LtxKeyframes,
+            LoadSheet,
+            InBetweenCels,
             ExampleClip,
             ExamplePicture,
             DropIn,

@@ -17,16 +17,17 @@ from rich.table import Table
 from ..clips.clip import IMAGE_ENDINGS
 from ..clips.images import WRITTEN
 from ..clips.layers.open import LAYERED, is_layered, unpack
-from ..clips.layers.ora import Written, layers_of, written_ora
 from ..clips.standard import is_standard
 from ..core import InputError
 from ..model.devices import device_of
 from ..parse import quoted, shown
-from ..sheets.cels import Cels, number_of
+from ..render.cels import write
+from ..render.exposed import as_layers
+from ..sheets.cels import Cels
 from ..sheets.notes import place as in_words
 from ..sheets.open import read_sheet
 from ..sheets.orders import Order, orders, undrawn
-from ..sheets.sheet import Layer, Sheet
+from ..sheets.sheet import Sheet
 from ..sheets.wanted import SPACINGS, Left, Wanted, wanted
 from . import model_options
 from .files import add_overwrite
@@ -118,9 +119,9 @@ def _run(args: Namespace, unpacked: Path) -> int:
     left = sorted([*left, *failed], key=lambda one: (one.layer, one.frame))
     if made or not left:
         data = sheet.entered({place: order.drawing for order in made for place in order.wanted.places})
-        maker.write(target, data)
+        write(target, data)
         if args.ora and cels is not None:
-            maker.write(layered, _as_layers(sheet, cels, made, args.output))
+            write(layered, as_layers(sheet, cels, made, args.output))
     _report(args, sheet, target, made, left, console)
     return (SOME_LEFT if made else NONE_MADE) if left else 0
 
@@ -135,25 +136,6 @@ def _cels(path: Path, sheet: Sheet, unpacked: Path, console: Console) -> Cels:
     for note in unpack(path, unpacked):
         console.print(escape(f"note: {note}"))
     return Cels(unpacked, layers, IMAGE_ENDINGS, called=str(path))
-
-
-def _as_layers(sheet: Sheet, cels: Cels, made: Sequence[Order], output: Path) -> bytes:
-    """All cels, old and new, as an OpenRaster file: a group per layer, the lowest first, of which the first frame is seen."""
-    new: dict[int, dict[tuple[int, str], tuple[str, Path]]] = {}
-    for order in made:
-        if not order.shows:
-            new.setdefault(order.wanted.layer, {})[number_of(order.drawing).key] = order.drawing, output / order.file
-    entered = {place: order.drawing for order in made for place in order.wanted.places}
-
-    def group(index: int, layer: Layer) -> Iterator[Written]:
-        first = next((one for one in layer.exposures(sheet.frames) if one.start <= 0 < one.end), None)
-        drawing = "" if first is None else entered.get((index, first.start), first.entry.drawing)
-        there = {cel.number.key: (f"{int(cel.number.digits)}{cel.number.letter}", cel.path) for cel in cels.all(layer.name)}
-        every = sorted({**there, **new.get(index, {})}.items())
-        shown = number_of(drawing).key if drawing and any(letter.isdigit() for letter in drawing) else None
-        yield from layers_of([(name, path, key == shown) for key, (name, path) in every])
-
-    return written_ora((layer.name, group(index, layer)) for index, layer in enumerate(sheet.layers))
 
 
 def _named(names: Sequence[str], sheet: Sheet) -> set[int]:
