@@ -252,7 +252,8 @@ def _folders() -> list[str]:
 def _free(name: str) -> Path:
     """The first folder of this name and a number that does not exist. Raises `InputError` if it is no plain name."""
     if (
-        name.strip() != name
+        not name.strip(" .")
+        or name.strip() != name
         or PurePath(name).name != name
         or not name.isprintable()
         or any(sign in name for sign in '\\/:*?"<>|')

@@ -59,6 +59,8 @@ def test_node_ids_are_for_ever(nodes):
         "InbetweenSvdkfiTween",
         "InbetweenVaceKeyframes",
         "InbetweenLtxKeyframes",
+        "InbetweenLoadSheet",
+        "InbetweenCels",
         "InbetweenExampleClip",
         "InbetweenExamplePicture",
         "InbetweenDropIn",
