@@ -31,6 +31,7 @@ from .paint import PaintThrough
 from .quality import FlowPicture
 from .repair import RepairFrames
 from .retime import RetimeFrames, RetimeVideo
+from .sheets import InBetweenCels, LoadSheet
 from .shots import FindDuplicates, FindShots
 from .shutter import ShutterFrames, ShutterVideo
 from .steady import SteadyClip, SteadyVideo
@@ -106,6 +107,8 @@ class InbetweenExtension(ComfyExtension):
             DynamiCrafterTween,
             VaceKeyframes,
             LtxKeyframes,
+            LoadSheet,
+            InBetweenCels,
             ExampleClip,
             ExamplePicture,
             DropIn,

@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from comfy_api.v0_0_2 import io
 
+from ..vfi.model.drawing import DRAWINGS
 from .model import ModelType
 
 USUAL = "23.976, 29.97 and 59.94 mean the exact NTSC rates."
@@ -97,6 +98,19 @@ def codec_inputs() -> list[io.Input]:
             tooltip="Encoding quality: a lower number is better and the file larger. 18 looks like the source with h264.",
         ),
     ]
+
+
+def drawing_input() -> io.Combo.Input:
+    """Whether new frames stay drawings; `model.Drawing` takes the answer."""
+    return io.Combo.Input(
+        "drawing",
+        options=list(DRAWINGS),
+        default="auto",
+        optional=True,
+        advanced=True,
+        tooltip="For line art and flat colour: new frames take each part from one of the two frames instead of blending, so "
+        "that lines and colours stay as drawn. auto: where both frames are flat-coloured.",
+    )
 
 
 def image_outputs(told: str) -> list[io.Output]:

@@ -17,7 +17,7 @@ from ..vfi.render.run import run
 from ..vfi.timing.grids import Timing, exact_rate, resample, timing
 from . import bridge, inputs
 from .load import usual
-from .model import Model, ModelType, Several, over
+from .model import Drawing, Model, ModelType, Several, over
 from .node import Node
 from .shots import plan_input, planned, timed
 from .video import Clip, make_video
@@ -89,6 +89,7 @@ class Interpolate(Node):
                     tooltip="On: the last frame is held for its own duration, so that sound fits: T frames become T x times. "
                     "Off: the clip ends on the last frame: (T - 1) x times + 1 frames.",
                 ),
+                inputs.drawing_input(),
                 plan_input(),
             ],
             outputs=[
@@ -109,6 +110,7 @@ class Interpolate(Node):
         source_fps: float,
         mode: dict,
         hold_last: bool = False,
+        drawing: str = "auto",
         plan: Plan | None = None,
         model: Model | Several | None = None,
     ) -> io.NodeOutput:
@@ -118,7 +120,8 @@ class Interpolate(Node):
         count = asked.expected(clip.info.frames, clip.info.duration, tail)
         doubtful = isinstance(model, Several)  # then the disagreement has numbers of its own
         bridge.room(count, (*images.shape[1:3], images.shape[3] + doubtful))
-        ready = over(usual(model).ready(images.shape[1:3], bridge.unbound(images)), (clip.info.frames - 1) / source)
+        drawing_model = Drawing(usual(model), drawing)
+        ready = over(drawing_model.ready(images.shape[1:3], bridge.unbound(images)), (clip.info.frames - 1) / source)
         made = islice(run(clip, ready, asked.grid, tail="hold"), count)  # a plan may move the last frame
         disagreement = bridge.per_frame([False] * count, images)
         if isinstance(ready, Doubts):
@@ -144,6 +147,7 @@ class InterpolateVideo(Node):
                 *inputs.video_inputs(),
                 mode_input(),
                 *inputs.codec_inputs(),
+                inputs.drawing_input(),
                 plan_input(),
             ],
             outputs=inputs.video_outputs("The new video"),
@@ -156,13 +160,14 @@ class InterpolateVideo(Node):
         mode: dict,
         codec: str = "h264",
         crf: int = 18,
+        drawing: str = "auto",
         plan: Plan | None = None,
         model: Model | None = None,
     ) -> io.NodeOutput:
         given = Clip.of(video)
         asked = timed(timing_of(mode, given.reader.info.rate), plan)
         with given.planned(plan) as clip:
-            result, count = make_video(usual(model), clip, asked, Encoding(codec, crf))
+            result, count = make_video(Drawing(usual(model), drawing), clip, asked, Encoding(codec, crf))
         return io.NodeOutput(result, float(asked.rate or result.get_frame_rate()), count)
 
 

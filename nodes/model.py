@@ -16,6 +16,7 @@ from comfy_api.v0_0_2 import io
 
 from ..vfi.core import InputError, Interpolator
 from ..vfi.model import backends
+from ..vfi.model.drawing import Drawn, drawn
 from ..vfi.model.load import Part, assemble
 from ..vfi.model.precision import dtype_of
 from ..vfi.model.wrappers import VIEWS, estimates_motion
@@ -117,6 +118,18 @@ class Following:
         return replace(self, model=self.model.augmented(tta))
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """A model whose frames stay drawings; ``mode`` as in `vfi.model.drawing.drawn`."""
+
+    model: Model | Several | Following
+    mode: str
+
+    def ready(self, size: tuple[int, int], transfer: Transfer | None = None) -> Interpolator:
+        """As `Model.ready`."""
+        return drawn(self.model.ready(size, transfer), self.mode)
+
+
 def placed(network: Placeable, memory: int) -> Placeable:
     """A network that makes no frames, on the device that ComfyUI loads it to, with ``memory`` bytes reserved for its work."""
     device, resting = model_management.get_torch_device(), model_management.unet_offload_device()
@@ -128,6 +141,8 @@ def placed(network: Placeable, memory: int) -> Placeable:
 
 def over(model: Interpolator, seconds: Fraction | None) -> Interpolator:
     """``model`` with its tracks, if any, spread over a clip whose last frame is at ``seconds``, if that is known."""
+    if isinstance(model, Drawn):
+        return drawn(over(model.model, seconds), model.mode)
     if not seconds or not isinstance(model, Guided) or model.guide.tracks is None:
         return model
     return Guided(model.model, replace(model.guide, span=(Fraction(0), seconds)), eye=model.eye)

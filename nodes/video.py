@@ -34,7 +34,7 @@ from ..vfi.timing.grids import Timing, exact_rate
 from ..vfi.timing.shutter import Shutter
 from . import bridge, servers
 from .audio import of_audio
-from .model import Model, over
+from .model import Drawing, Model, over
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ def temporary(ending: str) -> Path:
 
 
 def make_video(
-    model: Model,
+    model: Model | Drawing,
     clip: Clip,
     asked: Timing,
     encoding: Encoding,

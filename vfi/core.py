@@ -145,6 +145,14 @@ class Moves(Interpolator, Protocol):
 
 
 @runtime_checkable
+class TakesAlpha(Interpolator, Protocol):
+    """A model that also encodes frames with alpha, [B,4,H,W], premultiplied. Its new frames have alpha then, or it makes their
+    colours only."""
+
+    takes_alpha: Literal[True]
+
+
+@runtime_checkable
 class Timed(Protocol):
     """A model whose frames depend on their time: ``during`` is the model between two instants of the clip, in seconds."""
 

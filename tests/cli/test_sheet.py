@@ -24,7 +24,7 @@ LAYERS: dict[str, dict[int, Any]] = {
 
 
 def vfi(*arguments: object) -> int:
-    return __main__.main(["sheet", *map(str, arguments), "--model", "linear"])
+    return __main__.main(["sheet", *map(str, arguments), "--model", "linear", "--drawing", "off"])
 
 
 def shades(path: Path) -> tuple[float, float, float]:

@@ -60,6 +60,8 @@ def test_node_ids_are_for_ever(nodes):
         "InbetweenSvdkfiTween",
         "InbetweenVaceKeyframes",
         "InbetweenLtxKeyframes",
+        "InbetweenLoadSheet",
+        "InbetweenCels",
         "InbetweenExampleClip",
         "InbetweenExamplePicture",
         "InbetweenDropIn",

@@ -9,6 +9,7 @@ import torch
 from ..core import Sampling
 from ..model.backends import BACKENDS
 from ..model.devices import device_of as device_of
+from ..model.drawing import DRAWINGS
 from ..model.load import Choice
 from ..model.precision import PRECISIONS
 from ..model.quality import RUNGS
@@ -65,6 +66,14 @@ def add_options(parser: ArgumentParser, *, motion: bool = False) -> None:
     model.add_argument(
         "--backend", choices=BACKENDS, default="torch", help=f"engine that runs the network, if it can: {engines}"
     )
+    if not motion:
+        model.add_argument(
+            "--drawing",
+            choices=DRAWINGS,
+            default="auto",
+            help="line art and flat colour: new frames take each part from one of the two frames instead of blending, so that "
+            "lines and colours stay as drawn; auto: where both frames are flat-coloured",
+        )
     add_device(model)
     model.add_argument(
         "--batch", type=argument(auto_or(whole)), help="in-between frames of a pair made at once; auto: 1 on a CPU, else 8"
@@ -93,6 +102,7 @@ def choice_of(args: Namespace) -> Choice:
         pad=args.pad,
         precision=args.dtype,
         backend=args.backend,
+        drawing=getattr(args, "drawing", "off"),
     )
 
 

@@ -7,6 +7,7 @@ import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
@@ -15,10 +16,13 @@ from rich.table import Table
 
 from ..clips.clip import IMAGE_ENDINGS
 from ..clips.images import WRITTEN
+from ..clips.layers.open import LAYERED, is_layered, unpack
 from ..clips.standard import is_standard
 from ..core import InputError
 from ..model.devices import device_of
 from ..parse import quoted, shown
+from ..render.cels import write
+from ..render.exposed import as_layers
 from ..sheets.cels import Cels
 from ..sheets.notes import place as in_words
 from ..sheets.open import read_sheet
@@ -41,10 +45,16 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         help="make the in-betweens that an animator's exposure sheet asks for",
         description="Read an exposure sheet (XDTS or CSV) and the cels of its layers, make every in-between that it asks for "
         "from the drawings around it, and write the new cels and the sheet with their numbers. Cels are called A/0001.png, "
-        "A0001.png, A_0001.png or A.0001.png, A being the layer.",
+        "A0001.png, A_0001.png or A.0001.png, A being the layer, or are groups and layers of an OpenRaster or Photoshop file.",
     )
     parser.add_argument("input", metavar="SHEET", type=Path, help="an exposure sheet: XDTS or CSV")
-    parser.add_argument("cels", metavar="CELS", type=Path, nargs="?", help="the folder of the cels; not needed with --list")
+    parser.add_argument(
+        "cels",
+        metavar="CELS",
+        type=Path,
+        nargs="?",
+        help="the folder of the cels, or one file whose layers they are: .ora, .psd; not needed with --list",
+    )
     parser.add_argument(
         "output", metavar="OUT", type=Path, nargs="?", help="the folder of the new cels and sheet; not needed with --list"
     )
@@ -63,12 +73,19 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         action="store_true",
         help="also make the drawings that the sheet numbers and CELS lacks, except those that it marks as keys",
     )
+    parser.add_argument("--ora", action="store_true", help="also write all cels, old and new, as layers of one OpenRaster file")
     model_options.add_options(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON, on standard output")
     parser.set_defaults(run=run)
 
 
 def run(args: Namespace) -> int:
+    with TemporaryDirectory(prefix="vfi-layers-") as folder:
+        return _run(args, Path(folder))
+
+
+def _run(args: Namespace, unpacked: Path) -> int:
+    """Run the command; the layers of a layered picture are unpacked into a folder."""
     console = console_for_people()
     for path in filter(None, (args.cels, args.output)):
         if is_standard(path):
@@ -79,7 +96,7 @@ def run(args: Namespace) -> int:
     if args.cels is None and not (args.list and not args.missing):
         both = "name their folder and one for the output, or give --list to see what is asked for"
         raise InputError(f"no cels were given: {'--missing looks for them, name their folder' if args.list else both}")
-    cels = None if args.cels is None else Cels(args.cels, [layer.name for layer in sheet.layers], IMAGE_ENDINGS)
+    cels = None if args.cels is None else _cels(args.cels, sheet, unpacked, console)
     asked, left = wanted(sheet if cels is None or not args.missing else undrawn(sheet, cels), args.spacing)
     if args.layer:
         layers = _named(args.layer, sheet)
@@ -95,14 +112,30 @@ def run(args: Namespace) -> int:
         raise InputError("no output was given: name a folder for the new cels, or give --list to see what is asked for")
     target = args.output / args.input.name
     maker = Maker(args.output, model_options.choice_of(args), device_of(args.device), args.batch, console)
-    maker.check([args.input.name, *(order.file for order in made if not order.shows)], args.input, made, args.overwrite)
+    layered = args.output / f"{args.input.stem}.ora"
+    names = [args.input.name, *(order.file for order in made if not order.shows), *([layered.name] if args.ora else [])]
+    maker.check(names, [args.input, *([] if args.cels.is_dir() else [args.cels])], made, args.overwrite)
     made, failed = maker.made(made)
     left = sorted([*left, *failed], key=lambda one: (one.layer, one.frame))
     if made or not left:
         data = sheet.entered({place: order.drawing for order in made for place in order.wanted.places})
-        maker.write(target, data)
+        write(target, data)
+        if args.ora and cels is not None:
+            write(layered, as_layers(sheet, cels, made, args.output))
     _report(args, sheet, target, made, left, console)
     return (SOME_LEFT if made else NONE_MADE) if left else 0
+
+
+def _cels(path: Path, sheet: Sheet, unpacked: Path, console: Console) -> Cels:
+    """The cels of a folder, or of a layered picture, whose layers are unpacked first. Raises `InputError`."""
+    layers = [layer.name for layer in sheet.layers]
+    if not is_layered(path):
+        if path.is_file():
+            raise InputError(f"{path} is not a folder: cels lie in a folder, or are layers of a file ({', '.join(LAYERED)})")
+        return Cels(path, layers, IMAGE_ENDINGS)
+    for note in unpack(path, unpacked):
+        console.print(escape(f"note: {note}"))
+    return Cels(unpacked, layers, IMAGE_ENDINGS, called=str(path))
 
 
 def _named(names: Sequence[str], sheet: Sheet) -> set[int]:

@@ -86,6 +86,11 @@ def read_described(path: str | os.PathLike[str]) -> tuple[Frame, Info]:
     return _load(Path(path))
 
 
+def read_still(data: bytes, name: str) -> tuple[Frame, Info]:
+    """As `read_described`, of a file's bytes; ``name`` is for errors."""
+    return _picture(data, Path(name))
+
+
 class ImageReader:
     """Images as a clip of ``rate`` frames per second: those of a folder or pattern, in natural order, or the files listed.
 
@@ -332,6 +337,11 @@ def _load(path: Path, device: torch.device | str = "cpu", layer: exr.Layer | Non
         (frame,) = animation
         info = replace(animation.info, rate=None, frames=None, duration=None, time_base=None, start=None)
         return replace(frame, duration=Fraction(0)), info
+    return _picture(data, path, device, layer)
+
+
+def _picture(data: bytes, path: Path, device: torch.device | str = "cpu", layer: exr.Layer | None = None) -> tuple[Frame, Info]:
+    """The picture in a file's bytes."""
     picture, info = _targa(data, path) if stills.is_tga(data) else _still(data, path, layer)
     info = replace(info, path=path)
     rgb, alpha = decoded(picture, info, device)

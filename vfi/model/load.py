@@ -17,6 +17,7 @@ from ..core import InputError, Interpolator, Options, Sampling, Spec
 from ..pixels.transfer import Transfer
 from . import backends, consensus, half_size, registry, weights
 from .consensus import Consensus
+from .drawing import HELD, Drawing, drawn
 from .fast import fast
 from .half_size import HalfSize
 from .hdr import Lit
@@ -42,8 +43,9 @@ class Choice:
 
     ``models`` are names (see `models`), safetensors files or state dicts; of several, each pixel is their median (see
     `consensus.Consensus`). ``quality`` is one of `quality.RUNGS`, ``tta`` a mode of `wrappers.Tta`, ``pad`` as in
-    `wrappers.Pad.parse` or "auto", ``precision`` one of `precision.PRECISIONS` or a type, and ``backend`` one of
-    `backends.BACKENDS`. A ``scale`` of None depends on the frame size, see `HUGE`. The rest is as in `core.Options`.
+    `wrappers.Pad.parse` or "auto", ``precision`` one of `precision.PRECISIONS` or a type, ``backend`` one of
+    `backends.BACKENDS`, and ``drawing`` one of `drawing.DRAWINGS`. A ``scale`` of None depends on the frame size, see `HUGE`.
+    The rest is as in `core.Options`.
     """
 
     models: tuple[Source, ...] = ("auto",)
@@ -57,6 +59,7 @@ class Choice:
     pad: str | Pad = "auto"
     precision: str | torch.dtype = "auto"
     backend: str = "torch"
+    drawing: Drawing = "off"
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -100,10 +103,13 @@ class Part:
         return Placed(Tiled(model, self.network.spec.multiple * (2 if self.half_size else 1)), self.device)
 
 
-def assemble(parts: Sequence[Part], transfer: Transfer | None = None) -> Interpolator:
-    """The model of ``parts``, if several their median. ``transfer``: of frames beyond black and white, see `hdr.Lit`."""
+def assemble(parts: Sequence[Part], transfer: Transfer | None = None, drawing: Drawing = "off") -> Interpolator:
+    """The model of ``parts``, if several their median.
+
+    ``transfer``: of frames beyond black and white, see `hdr.Lit`; ``drawing``: see `drawing.drawn`.
+    """
     models = [part.ready() if transfer is None else Lit(part.ready(), transfer) for part in parts]
-    return models[0] if len(models) == 1 else Consensus(models)
+    return drawn(models[0] if len(models) == 1 else Consensus(models), drawing)
 
 
 def parts_of(choice: Choice, device: torch.device, size: tuple[int, int] | None = None) -> list[Part]:
@@ -129,7 +135,7 @@ def build(
     transfer: Transfer | None = None,
 ) -> Interpolator:
     """The model of ``choice``, ready to use on ``device``, for frames of ``size`` (height, width) and any other."""
-    return assemble(parts_of(choice, torch.device(device), size), transfer)
+    return assemble(parts_of(choice, torch.device(device), size), transfer, choice.drawing)
 
 
 def spec_of(choice: Choice) -> Spec:
@@ -142,7 +148,8 @@ def spec_of(choice: Choice) -> Spec:
             file = source(member.source)
             spec = registry.builtin(file).spec if isinstance(file, str) else registry.detect(read_shapes(file))
         specs.append(half_size.spec_of(spec) if member.half_size else spec)
-    return consensus.spec_of(specs)
+    spec = consensus.spec_of(specs)
+    return spec if choice.drawing == "off" else replace(spec, activations=spec.activations + HELD)
 
 
 def load(
@@ -159,6 +166,7 @@ def load(
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
     backend: str = "torch",
+    drawing: Drawing = "off",
 ) -> Interpolator:
     """A model ready to use: any size from 1x1 up, ``model(window [B,N,3,H,W] in 0..1, t [B]) -> [B,3,H,W]``.
 
@@ -169,12 +177,13 @@ def load(
     network; ``tta``: see `wrappers.Tta`; ``pad``: see `wrappers.Pad.parse`, or "auto" for the network's own; ``refine``: use
     the refinement network of RIFE 4.0, and the finest block of RIFE 4.25 and later; ``variant``: name of the network, if its
     keys do not tell; ``sampling``: how a diffusion model samples frames, see `core.Sampling`; ``dtype``: of the weights,
-    float32 by default; ``backend``: the engine that runs the network, one of `backends.BACKENDS`. Never downloads. Raises
+    float32 by default; ``backend``: the engine that runs the network, one of `backends.BACKENDS`; ``drawing``: where
+    frames are kept drawings, auto, on or off, see `drawing.drawn`. Never downloads. Raises
     `InputError`.
     """
     models = (model,) if isinstance(model, str | Path | Mapping) else tuple(model)
     precision = dtype or torch.float32
-    choice = Choice(models, quality, tta, scale, ensemble, refine, variant, sampling, pad, precision, backend)
+    choice = Choice(models, quality, tta, scale, ensemble, refine, variant, sampling, pad, precision, backend, drawing)
     if models != (model,) and len(choice.members) < 2:
         raise InputError(f"a consensus of {len(models)} was asked for: it takes 2 models or more")
     return build(choice, device)

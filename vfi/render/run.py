@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..archs.blend import Linear
 from ..clips.clip import same_size
-from ..core import Doubts, Frame, InputError, Interpolator, Timed
+from ..core import Doubts, Frame, InputError, Interpolator, TakesAlpha, Timed
 from ..model import wrappers
 from ..parse import exact
 from ..pixels.alpha import moved, premultiplied, straight
@@ -187,7 +187,10 @@ class _Seen(NamedTuple):
         device = wrappers.device_of(model) or frame.rgb.device
         alpha = None if frame.alpha is None else floats(wrappers.placed(frame.alpha, device))
         rgb = premultiplied(replace(frame, rgb=wrappers.placed(frame.rgb, device), alpha=alpha))[None]
-        return cls(rgb, None if alpha is None else alpha[None], wrappers.encode(model, rgb))
+        if alpha is None:
+            return cls(rgb, None, wrappers.encode(model, rgb))
+        seen = torch.cat((rgb, alpha[None]), dim=1) if isinstance(model, TakesAlpha) else rgb
+        return cls(rgb, alpha[None], wrappers.encode(model, seen))
 
 
 class _Between:
@@ -217,7 +220,7 @@ class _Between:
             self._check_finite(rgb)
         alpha = None
         if any(one.alpha is not None for one in self.seen):
-            alpha = self._alpha(t)
+            rgb, alpha = (rgb[:, :3], rgb[:, 3:]) if rgb.shape[1] == 4 else (rgb, self._alpha(t))
             rgb = straight(rgb, alpha, *_range(self.window))
         home = self.window[len(self.window) // 2 - 1].rgb
         rgb = like(home, rgb)

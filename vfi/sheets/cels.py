@@ -59,10 +59,11 @@ class Cel:
 class Cels:
     """The cels of ``layers`` in a folder, and in folders in it that are called like a layer. Raises `InputError`."""
 
-    def __init__(self, folder: Path, layers: Iterable[str], endings: Sequence[str]) -> None:
+    def __init__(self, folder: Path, layers: Iterable[str], endings: Sequence[str], called: str = "") -> None:
+        """``called``: where the cels come from, in words, if that is not the folder."""
         if not folder.is_dir():
             raise InputError(f"{folder} is not a folder" if folder.exists() else f"{folder} does not exist")
-        self.folder = folder
+        self.folder, self.called = folder, called or str(folder)
         self._found: dict[str, dict[tuple[int, str], list[Cel]]] = {name: {} for name in layers}
         for path in sorted(folder.iterdir()):
             if path.is_dir() and path.name in self._found:
@@ -83,6 +84,10 @@ class Cels:
                 of.setdefault(number.key, []).append(Cel(path, head, number))
                 return True
         return False
+
+    def all(self, layer: str) -> list[Cel]:
+        """The cels of a layer, by their numbers; the first of several for one drawing."""
+        return [cels[0] for _, cels in sorted(self._found[layer].items())]
 
     def numbers(self, layer: str) -> set[int]:
         """The numbers that cels of a layer have."""

@@ -117,7 +117,7 @@ class _Clerk:
     def _cel(self, drawing: str) -> Cel:
         cel = self.cels.find(self.layer.name, drawing)
         if cel is None:
-            raise InputError(f"drawing {shown(drawing)} has no cel in {self.cels.folder}: an in-between needs both neighbours")
+            raise InputError(f"drawing {shown(drawing)} has no cel in {self.cels.called}: an in-between needs both neighbours")
         return cel
 
     def _new(self, one: Wanted) -> str:
