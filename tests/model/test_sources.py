@@ -123,7 +123,7 @@ def test_most_of_the_catalogue_can_be_fetched():
         "sepconv-lf",
         "sepconv-paper",
     }
-    assert len(rows) - len(alone) == 35
+    assert len(rows) - len(alone) == 37
 
 
 PUBLISHED = {
@@ -169,6 +169,8 @@ PUBLISHED = {
     "sepconv-lf": ["network-lf.pytorch"],
     "sepconv-paper": ["network-paper.pytorch", "sepconv.pth"],
     "superslomo": ["SuperSloMo.ckpt"],
+    "vfimamba": ["VFIMamba.pkl"],
+    "vfimamba-s": ["VFIMamba_S.pkl"],
 }
 """The names of whole files, as their authors and the packs that many use give them out."""
 

@@ -262,7 +262,33 @@ class Head(nn.Module):
         return out[:, :4] * self.grain, out[:, 4:]
 
 
-class MultiScaleFlow(nn.Module):
+class Refined(nn.Module):
+    """A network that refines the blend of two warped frames with the warped ``appearance`` of both (see `Pair`)."""
+
+    unet: UNet
+
+    def render(
+        self, frames: Sequence[Tensor], appearance: Sequence[tuple[Tensor, Tensor]], flow: Tensor, mask: Tensor
+    ) -> Tensor:
+        """The refined frame [K,3,H,W], 0..1, from flow and mask."""
+        merged, seen = self.blend(frames, flow, mask)
+        context = []
+        for levels in appearance:
+            context.append(torch.cat([warp_corners(*each) for each in zip(levels, flow.split(2, dim=1), strict=True)], dim=1))
+            flow = resize(flow, 0.5) / 2
+        full, *smaller = context
+        return (merged + self.unet(torch.cat((seen, full), dim=1), smaller)).clamp(0, 1)
+
+    @staticmethod
+    def blend(frames: Sequence[Tensor], flow: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The two warped frames blended by the mask, [K,3,H,W]; and all inputs of the blend, [K,17,H,W]."""
+        before, after = frames
+        warped0, warped1 = warp_corners(before, flow[:, :2]), warp_corners(after, flow[:, 2:])
+        weight = torch.sigmoid(mask)
+        return warped0 * weight + warped1 * (1 - weight), side_by_side((before, after, warped0, warped1, mask, flow))
+
+
+class MultiScaleFlow(Refined):
     """The network as published: parts, names, and frames in blue, green, red order."""
 
     def __init__(self, config: Config) -> None:
@@ -292,26 +318,6 @@ class MultiScaleFlow(nn.Module):
         if t.shape[-2:] != (1, 1):
             t = F.interpolate(t, size=there.shape[-2:], mode="bilinear", align_corners=False)
         return t * there, (1 - t) * back, *appearance
-
-    def render(
-        self, frames: Sequence[Tensor], appearance: Sequence[tuple[Tensor, Tensor]], flow: Tensor, mask: Tensor
-    ) -> Tensor:
-        """The refined frame [K,3,H,W], 0..1, from flow and mask."""
-        merged, seen = self.blend(frames, flow, mask)
-        context = []
-        for levels in appearance:
-            context.append(torch.cat([warp_corners(*each) for each in zip(levels, flow.split(2, dim=1), strict=True)], dim=1))
-            flow = resize(flow, 0.5) / 2
-        full, *smaller = context
-        return (merged + self.unet(torch.cat((seen, full), dim=1), smaller)).clamp(0, 1)
-
-    @staticmethod
-    def blend(frames: Sequence[Tensor], flow: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """The two warped frames blended by the mask, [K,3,H,W]; and all inputs of the blend, [K,17,H,W]."""
-        before, after = frames
-        warped0, warped1 = warp_corners(before, flow[:, :2]), warp_corners(after, flow[:, 2:])
-        weight = torch.sigmoid(mask)
-        return warped0 * weight + warped1 * (1 - weight), side_by_side((before, after, warped0, warped1, mask, flow))
 
 
 class Encoded(NamedTuple):
