@@ -375,18 +375,18 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         "VFIMamba_S",
         "ddc1e07e5917f1bbd254ca77e077354cf822c9af6cacd1434136e86b9961acc7",
         67_298_181,
-        "any t; for a GPU",
+        "any t; slow on a CPU",
     ),
     _checkpoint(
         "vfimamba",
         "VFIMamba",
         "c1dac5b08f4c41e95452f7a41b35347409fc58b0e25b3ba8de899144ff28a350",
         264_414_373,
-        "any t; for a GPU; its authors measure it with --tta rot180",
+        "any t; very slow on a CPU; its authors measure it with --tta rot180",
     ),
 )
 
 SUITS: dict[str, str] = {
-    "vfimamba-s": "large motion in filmed clips of 2K and 4K, by its authors' figures; for a GPU",
-    "vfimamba": "large motion in filmed clips of 2K and 4K: better and slower than vfimamba-s; for a GPU",
+    "vfimamba-s": "large motion in filmed clips of 2K and 4K, by its authors' figures; slow on a CPU",
+    "vfimamba": "large motion in filmed clips of 2K and 4K: better and slower than vfimamba-s",
 }
