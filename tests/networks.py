@@ -12,7 +12,22 @@ import parity_other
 import torch
 from torch import Tensor
 
-from vfi.archs import amt, dain, emavfi, film, flavr, gimmvfi, gmfss, ifrnet, inbetween, ldmvfi, rife, sepconv, superslomo
+from vfi.archs import (
+    amt,
+    dain,
+    emavfi,
+    film,
+    flavr,
+    gimmvfi,
+    gmfss,
+    ifrnet,
+    inbetween,
+    ldmvfi,
+    rife,
+    sepconv,
+    superslomo,
+    vfimamba,
+)
 from vfi.core import Interpolator, Options, Sampling
 from vfi.model import registry
 
@@ -120,6 +135,7 @@ SMALL: dict[str, Callable[[], Interpolator]] = {
     "rife": lambda: rife.build(parity.load_set("rife/rife_v4.22.lite").state()),
     "sepconv": lambda: sepconv.build(other("sepconv/sepconv_enhanced")),
     "superslomo": lambda: superslomo.build(other("superslomo/superslomo")),
+    "vfimamba": lambda: vfimamba.build(parity.load_set("vfimamba/vfimamba_s").state()),
     **{name: lambda name=name: registry.builtin(name) for name in registry.builtins()},
 }
 """Keyed by architecture, or by the name of a model without weights."""

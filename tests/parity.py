@@ -60,6 +60,14 @@ class Case:
         """[1,N,3,H,W], padded."""
         return F.pad(self.pictures, self.padding, mode=self.pad["mode"])[None]
 
+    def times(self, t: float) -> Tensor:
+        """``t`` [1]; a time per pixel around it, [1,1,H,W] with padding, if the case is one of those."""
+        if not self.options.get("map"):
+            return torch.tensor([t])
+        height, width = self.window.shape[-2:]
+        y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        return (t + 0.2 * torch.sin(2 * math.pi * (x / 37 + y / 53)))[None, None]
+
     def cut(self, padded: Tensor) -> Tensor:
         """Without padding."""
         left, _, top, _ = self.padding

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contracts
 import halves
+import parity as sampled
 import parity_other as parity
 import pytest
 import torch
@@ -15,6 +16,9 @@ from vfi.archs.emavfi import EmaVfi
 from vfi.core import Encodes, InputError, Interpolator, Moves, Options
 
 BASE, SMALL = (parity.load_set(f"emavfi/emavfi_{size}") for size in ("base", "small"))
+REFERRED = sampled.load_set("emavfi/emavfi_dr")
+"""InterpAny-Clearer's, of the small size."""
+
 HALF = torch.tensor([0.5])
 
 
@@ -62,12 +66,35 @@ def test_it_computes_what_the_published_network_does(case: parity.ParitySet, siz
         case.compare(key, outputs[key])
 
 
+@pytest.mark.parametrize("case", REFERRED.cases, ids=lambda case: case.name)
+def test_it_computes_what_the_network_with_a_reference_does(case: sampled.Case):
+    model = emavfi.build(REFERRED.state()).requires_grad_(False)
+    for t in case.timesteps:
+        motion = model.motion_at(model.prepare((None, None), case.window.unbind(1)), case.times(t))
+        REFERRED.compare(case, f"flow_t{t:g}", case.cut(torch.cat((motion.flow0, motion.flow1), dim=1)))
+        REFERRED.compare(case, f"out_t{t:g}", case.cut(model(case.window, case.times(t))))
+
+
+def test_the_network_with_a_reference_knows_any_t():
+    model = emavfi.build(REFERRED.state()).requires_grad_(False)
+    assert model.spec.any_t
+    times = torch.tensor([0.2, 0.9])
+    contracts.one_window_serves_many_timesteps(model, window(), times)
+    contracts.preparing_once_serves_every_timestep(model, window(), times)
+    contracts.motion(model, window(), times)
+    halved = emavfi.build(REFERRED.state(), Options(scale=0.5)).requires_grad_(False)
+    torch.testing.assert_close(halved(window(), torch.full((1, 1, 32, 64), 0.3)), halved(window(), torch.tensor([0.3])))
+    with torch.device("meta"):
+        published = emavfi.EmaVfi(emavfi.Config(32, (4, 4), reference=True)).net.state_dict()
+    assert vfi.detect(published).name == "ema-vfi-base-dr"
+
+
 def test_it_is_recognised_whatever_training_left_in_the_file(state: dict[str, Tensor]):
     left = {"feature_bone.block4.1.attn_mask": torch.zeros(4, 49, 49), "feature_bone.block4.1.HW": torch.zeros(1)}
     wrapped = {f"module.{key}": value for key, value in (state | left).items()}
     assert vfi.detect(wrapped).name == "ema-vfi-small/small-t"
     base = {row["key"]: torch.empty(row["shape"], device="meta") for row in BASE.manifest["keys"]}
-    assert vfi.detect(base).name == "ema-vfi-base/base-t"
+    assert vfi.detect(base).name == "ema-vfi-base/base-t/base-d"
     assert vfi.load(wrapped, variant="small").spec.name == "ema-vfi-small"
     assert emavfi.detect(state | {"matching_block.0.weight": torch.zeros(1)}) is None
     assert emavfi.detect({key: value for key, value in state.items() if "cor_embed" not in key}) is None

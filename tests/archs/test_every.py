@@ -14,7 +14,21 @@ from vfi.model import registry
 from vfi.model.load import Part
 from vfi.model.wrappers import estimates_motion
 
-FLOWS = {"amt", "dain", "dis", "dis-fast", "emavfi", "film", "gimmvfi", "gmfss", "ifrnet", "inbetween", "rife", "superslomo"}
+FLOWS = {
+    "amt",
+    "dain",
+    "dis",
+    "dis-fast",
+    "emavfi",
+    "film",
+    "gimmvfi",
+    "gmfss",
+    "ifrnet",
+    "inbetween",
+    "rife",
+    "superslomo",
+    "vfimamba",
+}
 SLOW = {"dain", "film", "gimmvfi"}
 
 

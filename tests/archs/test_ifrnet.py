@@ -20,9 +20,9 @@ from vfi.model import registry
 from vfi.ops.warp import warp_corners
 
 SETS = [parity.load_set(name) for name in parity.names("ifrnet")]
-BASE = SETS[0]
+BASE = parity.load_set("ifrnet/ifrnet")
 GOPRO = Options(variant="gopro")
-MILLIONS = {"ifrnet-s": 2.80, "ifrnet": 4.96, "ifrnet-l": 19.70}
+MILLIONS = {"ifrnet-s": 2.80, "ifrnet": 4.96, "ifrnet-l": 19.70, "ifrnet-dr": 5.13}
 """Of weights."""
 
 HALF = torch.tensor([0.5])
@@ -44,11 +44,12 @@ def net(state: dict[str, Tensor]) -> IFRNet:
 )
 def test_it_computes_what_the_published_network_does(stored: parity.ParitySet, case: parity.Case):
     options = replace(GOPRO, scale=case.options.get("scale_factor", 1))
+    options = replace(options, variant=None) if stored.name.endswith("_dr") else options
     net = ifrnet.build(stored.state(), options).requires_grad_(False)
     for t in case.timesteps:
-        made = net.estimate(net.prepare((), case.window.unbind(1)), torch.tensor([t]))
+        made = net.estimate(net.prepare((), case.window.unbind(1)), case.times(t))
         stored.compare(case, f"flow_t{t:g}", case.cut(torch.cat((made.flow0, made.flow1), dim=1)))
-        stored.compare(case, f"out_t{t:g}", case.cut(net(case.window, torch.tensor([t]))))
+        stored.compare(case, f"out_t{t:g}", case.cut(net(case.window, case.times(t))))
 
 
 @pytest.mark.parametrize("config", ifrnet.PUBLISHED, ids=ifrnet.PUBLISHED.get)
@@ -57,6 +58,17 @@ def test_every_published_size_is_read_off_its_shapes(config: Config):
     assert sum(weight.numel() for weight in net.parameters()) == pytest.approx(MILLIONS[name] * 1e6, rel=2e-3)
     assert ifrnet.configure(net.state_dict()) == config
     assert vfi.detect({f"module.{key}": value for key, value in net.state_dict().items()}).name == name
+
+
+def test_a_time_per_pixel_may_be_the_same_everywhere(net: IFRNet):
+    times = torch.tensor([0.25, 0.75])
+    referred = ifrnet.build(parity.load_set("ifrnet/ifrnet_dr").state(), Options(scale=0.5)).requires_grad_(False)
+    for model, window in ((net, WINDOW), (referred, contracts.window(64, 64))):
+        everywhere = times.reshape(-1, 1, 1, 1).expand(-1, 1, *window.shape[-2:])
+        torch.testing.assert_close(model(window, everywhere), model(window, times), rtol=0, atol=2e-5)
+        contracts.one_window_serves_many_timesteps(model, window, times)
+    with pytest.raises(InputError, match="or a time per pixel"):
+        net(WINDOW, torch.full((1, 1, 3, 4), 0.5))
 
 
 def test_a_size_that_nobody_published_is_built_all_the_same():

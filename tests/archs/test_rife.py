@@ -25,7 +25,9 @@ SETS = {name.removeprefix("rife/rife_"): load_set(name) for name in names("rife"
 
 NAMES = {
     "eccv": "rife-eccv",
-    "eccv_m": "rife-eccv-m",
+    "eccv_d": "rife-eccv-m/eccv-d/eccv-d-pro",
+    "eccv_dr": "rife-eccv-dr/eccv-dr-pro/eccv-dr-vgg",
+    "eccv_m": "rife-eccv-m/eccv-d/eccv-d-pro",
     "v4.0": "rife-4.0/4.1",
     "v4.0_bigflow": "rife-4.0/4.1",
     "v4.0_refine": "rife-4.0/4.1",
@@ -49,6 +51,7 @@ NAMES = {
 NETWORKS = {
     "eccv": Config((16, 12, 8), prelu=True, timed=False, residual=False, outputs=5, context=4),
     "eccv-m": Config((16, 12, 8), prelu=True, residual=False, outputs=5, context=4),
+    "eccv-dr": Config((16, 12, 8), prelu=True, reference=True, residual=False, outputs=5, context=4),
     "4.0": Config((16, 12, 8, 8), prelu=True, residual=False, outputs=5, context=4),
     "4.2": Config((16, 12, 8, 8), residual=False, outputs=5),
     "4.6": Config((16, 12, 8, 8)),
@@ -90,9 +93,9 @@ def test_parity(parity: ParitySet, case: Case) -> None:
     window = case.window
     got: dict[str, Tensor] = {}
     for t in case.timesteps:
-        made, level = render(net, window, t)
+        made, level = render(net, window, case.times(t))
         if case.options.get("tta"):
-            made = (made + render(net, window.flip(-2, -1), t)[0].flip(-2, -1)) / 2
+            made = (made + render(net, window.flip(-2, -1), case.times(t))[0].flip(-2, -1)) / 2
         got |= {f"out_t{t:g}": made, f"flow_t{t:g}": level.flow, f"mask_t{t:g}": level.mask}
     got = {key: case.cut(value) for key, value in got.items()}
     if case.options.get("teacher"):
@@ -107,10 +110,10 @@ def test_parity(parity: ParitySet, case: Case) -> None:
         parity.compare(case, key, got[key])
 
 
-def render(net: Rife, window: Tensor, t: float) -> tuple[Tensor, rife.Level]:
+def render(net: Rife, window: Tensor, t: Tensor) -> tuple[Tensor, rife.Level]:
     """As the published code runs it: it pads 4.0 to multiples of 32, where `Rife` demands the 64 that doubling needs."""
     features = [net.flownet.features(rgb) for rgb in window.unbind(1)]
-    level = net.flownet.estimate(features, torch.tensor([t]))
+    level = net.flownet.estimate(features, t)
     return net.flownet.render(level, features), level
 
 
@@ -127,7 +130,7 @@ def test_trained_weights(rife425_state: dict[str, Tensor], pair: str, scale: flo
     expected = load_file(DATA / "real" / "rife_4.25.safetensors")
     checked = 0
     for t in (0.25, 0.5, 0.75) if scale == 1 else (0.5,):
-        made, level = render(net, window, t)
+        made, level = render(net, window, torch.tensor([t]))
         torch.testing.assert_close(made, net(window, torch.tensor([t])), rtol=0, atol=0)
         for kind, got, atol in (
             ("out", made, "image_atol"),
@@ -201,6 +204,7 @@ def test_multiple(name: str, scale: float, multiple: int) -> None:
             (
                 6.82,
                 6.82,
+                6.83,
                 5.16,
                 5.16,
                 5.28,
@@ -451,6 +455,26 @@ def test_distillation_teaches_the_student_alone(name: str) -> None:
         network(name).teach(windows(), torch.tensor([0.5]), truth)
     with pytest.raises(InputError, match="have no teacher"):
         build(network(name).flownet.state_dict(), teacher=True)
+
+
+@pytest.mark.parametrize("name", ["eccv-m", "eccv-dr", "4.0", "4.25"])
+@torch.no_grad()
+def test_a_time_per_pixel_may_be_the_same_everywhere(name: str) -> None:
+    net, t = network(name), torch.tensor([0.3, 0.8])
+    everywhere = t.reshape(-1, 1, 1, 1).expand(-1, 1, 64, 128)
+    torch.testing.assert_close(net(windows(), everywhere), net(windows(), t), rtol=0, atol=2e-5)
+    here_and_there = everywhere.clone()
+    here_and_there[..., 64:] = 0.6
+    made = net(windows(), here_and_there)
+    assert (made - net(windows(), t))[..., 80:].abs().max() > 1e-3
+    with pytest.raises(InputError, match=r"t of shape \[1, 1, 32, 128\] .* or a time per pixel, \[B,1,64,128\]"):
+        net(windows(), everywhere[:1, :, :32])
+
+
+def test_a_network_with_a_reference_is_not_trained() -> None:
+    net = Rife(replace(NETWORKS["eccv-dr"], teacher=8))
+    with pytest.raises(InputError, match="cannot be trained here"):
+        net.teach(windows(), torch.tensor([0.5]), windows()[:, 0])
 
 
 def test_input_that_does_not_suit() -> None:

@@ -33,7 +33,7 @@ State = dict[str, Tensor]
 def drawn(name: str) -> State:
     """Random weights of the published shapes."""
     family = name.partition("/")[0]
-    form = parity if family in ("rife", "film", "amt", "ifrnet", "flavr") else parity_other
+    form = parity if family in ("rife", "film", "amt", "ifrnet", "flavr", "vfimamba") else parity_other
     return form.load_set(name).state()
 
 
@@ -126,6 +126,16 @@ def ldmvfi_whole() -> dict[str, Any]:
     return {"ldmvfi-vqflow-f32-c256-concat_max.ckpt": {"epoch": 60, "global_step": 1, "state_dict": state}}
 
 
+def vfimamba() -> dict[str, Any]:
+    return {"VFIMamba_S.pkl": under("module.", drawn("vfimamba/vfimamba_s"))}
+
+
+def interpany() -> dict[str, Any]:
+    state = under("module.", drawn("rife/rife_eccv_dr"))
+    optimizer = {"state": {}, "param_groups": []}
+    return {"DR-RIFE-pro.pkl": {"model": state, "optimizer": optimizer, "epoch": 300, "step": 1}}
+
+
 PUBLISHED: dict[str, Callable[[], dict[str, Any]]] = {
     "rife-4.25": rife,
     "film": film,
@@ -140,6 +150,8 @@ PUBLISHED: dict[str, Callable[[], dict[str, Any]]] = {
     "sepconv-paper": sepconv_paper,
     "dain": dain,
     "ldmvfi": ldmvfi_whole,
+    "vfimamba-s": vfimamba,
+    "rife-eccv-dr-pro": interpany,
 }
 """By the name of the catalogue: what the authors' files hold, by their names."""
 

@@ -103,18 +103,27 @@ def test_most_of_the_catalogue_can_be_fetched():
     rows = registry.checkpoints()
     alone = {name for name, row in rows.items() if not row.sources}
     assert alone == {
+        "ema-vfi-base-d",
+        "ema-vfi-base-dr",
         "flavr-2x",
         "flavr-4x",
         "flavr-8x",
+        "ifrnet-d",
+        "ifrnet-dr",
         "inbetween-m",
         "inbetween-s",
         "ldmvfi",
         "rife-4.17",
+        "rife-eccv-d",
+        "rife-eccv-d-pro",
+        "rife-eccv-dr",
+        "rife-eccv-dr-pro",
+        "rife-eccv-dr-vgg",
         "sepconv-l1",
         "sepconv-lf",
         "sepconv-paper",
     }
-    assert len(rows) - len(alone) == 35
+    assert len(rows) - len(alone) == 37
 
 
 PUBLISHED = {
@@ -150,10 +159,18 @@ PUBLISHED = {
     "rife-4.26-heavy": ["flownet_v4.26.heavy.pkl", "RIFE_IFNet_v426_heavy.pkl"],
     "rife-eccv": ["RIFE_train_log.zip"],
     "rife-eccv-m": ["RIFE_m_train_log.zip"],
+    **{
+        f"rife-eccv-{name}": [f"{name.partition('-')[0].upper()}-RIFE{name[name.find('-') :] if '-' in name else ''}.zip"]
+        for name in ("d", "d-pro", "dr", "dr-pro", "dr-vgg")
+    },
+    **{f"ifrnet-{name}": [f"{name.upper()}-IFRNet.zip"] for name in ("d", "dr")},
+    **{f"ema-vfi-base-{name}": [f"{name.upper()}-EMA-VFI.zip"] for name in ("d", "dr")},
     "sepconv-l1": ["network-l1.pytorch"],
     "sepconv-lf": ["network-lf.pytorch"],
     "sepconv-paper": ["network-paper.pytorch", "sepconv.pth"],
     "superslomo": ["SuperSloMo.ckpt"],
+    "vfimamba": ["VFIMamba.pkl"],
+    "vfimamba-s": ["VFIMamba_S.pkl"],
 }
 """The names of whole files, as their authors and the packs that many use give them out."""
 
@@ -708,6 +725,25 @@ def test_a_name_that_many_versions_share_tells_none(cache: Path, tmp_path: Path)
     with zipfile.ZipFile(tmp_path / "RIFEv4.22.zip", "w") as archive:
         archive.write(tmp_path / "flownet.pkl", "train_log/flownet.pkl")
     assert weights.import_files([tmp_path / "RIFEv4.22.zip"]) == [cache / "rife_v4.22.safetensors"]
+
+
+def test_a_train_log_is_known_by_its_folder(cache: Path, tmp_path: Path):
+    import parity
+
+    log = tmp_path / "DR-RIFE-pro" / "train_sdi_log" / "flownet_sdi.pkl"
+    log.parent.mkdir(parents=True)
+    state = {f"module.{key}": value for key, value in parity.load_set("rife/rife_eccv_dr").state().items()}
+    torch.save({"model": state, "optimizer": {"state": {}, "param_groups": []}, "epoch": 3, "step": 4}, log)
+    with zipfile.ZipFile(tmp_path / "checkpoints.zip", "w") as archive:
+        for name in ("DR-RIFE-pro", "DR-RIFE-vgg"):
+            archive.write(log, f"checkpoints/RIFE/{name}/train_sdi_log/flownet_sdi.pkl")
+    of_zip = [cache / "rife_eccv_dr_pro.safetensors", cache / "rife_eccv_dr_vgg.safetensors"]
+    assert weights.import_files([tmp_path / "checkpoints.zip"]) == of_zip
+    of_zip[0].unlink()
+    assert weights.import_files([log]) == of_zip[:1]
+    (tmp_path / "flownet_sdi.pkl").write_bytes(log.read_bytes())
+    with pytest.raises(InputError, match=r"rife-eccv-dr/eccv-dr-pro/eccv-dr-vgg, and nothing tells which"):
+        weights.import_files([tmp_path / "flownet_sdi.pkl"])
 
 
 def test_a_part_of_gmfss_alone_says_what_is_missing(tmp_path: Path):

@@ -5,6 +5,9 @@ Interpolation", CVPR 2023. A pixel's attention to the other frame gives both its
 motion becomes flow from the frame at t. Convolutions run once per frame, attention once per pair, and only the flow heads
 depend on t.
 
+InterpAny-Clearer's network is the same and also sees a picture on the way to t, with its own time (Zhong et al., "Clearer
+Frames, Anytime: Resolving Velocity Ambiguity in Video Frame Interpolation", ECCV 2024): it makes that half-way to t first.
+
 Owns the published parameter names. Knows nothing of padding, files or devices.
 """
 
@@ -23,6 +26,7 @@ from ..core import Checkpoint, HubFile, InputError, Motion, Options, Spec
 from ..ops.channels import side_by_side
 from ..ops.checks import check_frames, check_options, check_size, check_times, load_weights
 from ..ops.refinement import UNet, conv
+from ..ops.times import time_planes
 from ..ops.warp import warp_corners
 from ..ops.windows import Windows
 
@@ -35,20 +39,23 @@ SCALES = (0.25, 0.5, 1.0)
 
 @dataclass(frozen=True)
 class Config:
-    """``width``: channels at full size, doubled at each halving. ``depths``: attention blocks at 1/8 and at 1/16."""
+    """``width``: channels at full size, doubled at each halving. ``depths``: attention blocks at 1/8 and at 1/16.
+    ``reference``: the network also takes a picture on the way to t, with its own time."""
 
     width: int
     depths: tuple[int, int]
+    reference: bool = False
 
     @property
     def versions(self) -> tuple[str, ...]:
-        """Published versions with these shapes; the second of each pair supports any t."""
+        """Published versions with these shapes; all but the first support any t."""
         return PUBLISHED.get(self, ())
 
 
-PUBLISHED: dict[Config, tuple[str, str]] = {
-    Config(32, (4, 4)): ("base", "base-t"),
+PUBLISHED: dict[Config, tuple[str, ...]] = {
+    Config(32, (4, 4)): ("base", "base-t", "base-d"),
     Config(16, (2, 2)): ("small", "small-t"),
+    Config(32, (4, 4), reference=True): ("base-dr",),
 }
 
 
@@ -187,7 +194,7 @@ class MotionFormer(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         width = config.width
-        self.block1 = stage(3, width)
+        self.block1 = stage(3 + 4 * config.reference, width)
         self.patch_embed2 = conv(width, 2 * width, 2)
         self.block2 = stage(2 * width, 2 * width)
         self.patch_embed3 = conv(2 * width, 4 * width, 2)
@@ -204,6 +211,7 @@ class MotionFormer(nn.Module):
         return nn.ModuleList(Block(channels, channels // depth) for _ in range(depth))
 
     def encode(self, frame: Tensor) -> Features:
+        """Features of a frame [B,3,H,W]; if the network takes a reference, of frame, reference and its time [B,7,H,W]."""
         full = self.block1(frame)
         half = self.block2(self.patch_embed2(full))
         quarter = self.block3(self.patch_embed3(half))
@@ -254,27 +262,10 @@ class Head(nn.Module):
         return out[:, :4] * self.grain, out[:, 4:]
 
 
-class MultiScaleFlow(nn.Module):
-    """The network as published: parts, names, and frames in blue, green, red order."""
+class Refined(nn.Module):
+    """A network that refines the blend of two warped frames with the warped ``appearance`` of both (see `Pair`)."""
 
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        width = config.width
-        self.feature_bone = MotionFormer(config)
-        self.block = nn.ModuleList((Head(64 * width, 6, 4 * width, grain=4), Head(32 * width, 17, 4 * width, grain=2)))
-        self.unet = UNet(17 + 2 * width, 2 * width)
-
-    def estimate(self, frames: Sequence[Tensor], pair: Pair, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Flow [K,4,H,W] from the frames at t [K] to both ``frames``, and the logit [K,1,H,W] of the first one's weight."""
-        before, after = frames
-        t = t.float().reshape(-1, 1, 1, 1)
-        first, second = (
-            (t * pair.motion[level][0], (1 - t) * pair.motion[level][1], *pair.appearance[level]) for level in (-1, -2)
-        )
-        flow, mask = self.block[0](first, frames, None)
-        warped = warp_corners(before, flow[:, :2]), warp_corners(after, flow[:, 2:])
-        more_flow, more_mask = self.block[1](second, (*frames, *warped, mask), flow)
-        return flow + more_flow, mask + more_mask
+    unet: UNet
 
     def render(
         self, frames: Sequence[Tensor], appearance: Sequence[tuple[Tensor, Tensor]], flow: Tensor, mask: Tensor
@@ -297,6 +288,38 @@ class MultiScaleFlow(nn.Module):
         return warped0 * weight + warped1 * (1 - weight), side_by_side((before, after, warped0, warped1, mask, flow))
 
 
+class MultiScaleFlow(Refined):
+    """The network as published: parts, names, and frames in blue, green, red order."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        width = config.width
+        self.feature_bone = MotionFormer(config)
+        self.block = nn.ModuleList((Head(64 * width, 6, 4 * width, grain=4), Head(32 * width, 17, 4 * width, grain=2)))
+        self.unet = UNet(17 + 2 * width, 2 * width)
+
+    def estimate(self, frames: Sequence[Tensor], pair: Pair, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Flow [K,4,H,W] from the frames at ``t`` to both ``frames``, and the logit [K,1,H,W] of the first one's weight.
+
+        ``t`` is [K], or a time per pixel [K,1,H,W].
+        """
+        before, after = frames
+        t = time_planes(t).float()
+        first, second = (self._timed(pair, level, t) for level in (-1, -2))
+        flow, mask = self.block[0](first, frames, None)
+        warped = warp_corners(before, flow[:, :2]), warp_corners(after, flow[:, 2:])
+        more_flow, more_mask = self.block[1](second, (*frames, *warped, mask), flow)
+        return flow + more_flow, mask + more_mask
+
+    @staticmethod
+    def _timed(pair: Pair, level: int, t: Tensor) -> tuple[Tensor, ...]:
+        """The features of a level: motion of both frames, scaled by ``t``, and their appearance."""
+        (there, back), appearance = pair.motion[level], pair.appearance[level]
+        if t.shape[-2:] != (1, 1):
+            t = F.interpolate(t, size=there.shape[-2:], mode="bilinear", align_corners=False)
+        return t * there, (1 - t) * back, *appearance
+
+
 class Encoded(NamedTuple):
     """Features of one frame at full size, and of the frame at flow scale."""
 
@@ -304,17 +327,23 @@ class Encoded(NamedTuple):
     scaled: Features
 
 
+class Related(NamedTuple):
+    """A pair at full size, of which only the ``appearance`` is used (see `Pair`), and at flow scale."""
+
+    appearance: list[tuple[Tensor, Tensor]]
+    scaled: Pair
+
+
 class Prepared(NamedTuple):
     """Data of a frame pair, independent of t.
 
-    ``frames`` [B,3,H,W] float32 are blue, green and red; ``appearance`` is that of `Pair`. ``small`` and ``scaled`` are frames
-    and their `Pair` at flow scale. ``dtype`` is the type of the window.
+    ``frames`` [B,3,H,W] float32 are blue, green and red; ``small`` are those at flow scale. ``related`` is the pair; if the
+    network takes a reference, the pair seen with the frame before. ``dtype`` is the type of the window.
     """
 
     frames: tuple[Tensor, Tensor]
-    appearance: list[tuple[Tensor, Tensor]]
     small: tuple[Tensor, Tensor]
-    scaled: Pair
+    related: Related
     dtype: torch.dtype
 
 
@@ -325,6 +354,7 @@ class EmaVfi(nn.Module):
         super().__init__()
         self.spec = specify(config, options)
         self.scale = options.scale
+        self.reference = config.reference
         self.net = MultiScaleFlow(config)
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
@@ -332,42 +362,67 @@ class EmaVfi(nn.Module):
         frames = window.unbind(1)
         return self.at(self.prepare([self.encode(rgb) for rgb in frames], frames), t)
 
-    def encode(self, rgb: Tensor) -> Encoded:
-        """Features of one frame [B,3,H,W], computed once per frame."""
+    def encode(self, rgb: Tensor) -> Encoded | None:
+        """Features of one frame [B,3,H,W], computed once per frame; None if they depend on a reference."""
         check_size(self.spec, rgb)
-        frame = rgb.flip(1).float()
+        return None if self.reference else self._encoded(rgb.flip(1).float())
+
+    def prepare(self, features: Sequence[Encoded | None], frames: Sequence[Tensor]) -> Prepared:
+        """Everything independent of t, from the `encode` output of both frames."""
+        check_frames(self.spec, frames)
+        before, after = (rgb.flip(1).float() for rgb in frames)
+        small = resize(before, self.scale), resize(after, self.scale)
+        if self.reference:
+            related = self._referred((before, after), before, before.new_zeros(1, 1, 1, 1))
+        else:
+            related = self._related([feature for feature in features if feature is not None])
+        return Prepared((before, after), small, related, frames[0].dtype)
+
+    def at(self, prepared: Prepared, t: Tensor) -> Tensor:
+        """Frames at ``t`` [B], or at a time per pixel [B,1,H,W], as `forward` returns them."""
+        related, flow, mask = self._estimate(prepared, t)
+        return self.net.render(prepared.frames, related.appearance, flow, mask).flip(1).to(prepared.dtype)
+
+    def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
+        """Flow, in pixels, and mask at ``t`` [B]."""
+        _, flow, mask = self._estimate(prepared, t)
+        return Motion(flow[:, :2], flow[:, 2:], torch.sigmoid(mask))
+
+    def _encoded(self, frame: Tensor) -> Encoded:
         dtype = next(self.parameters()).dtype
         features = self.net.feature_bone.encode(frame.to(dtype))
         if self.scale == 1:
             return Encoded(features, features)
         return Encoded(features, self.net.feature_bone.encode(resize(frame, self.scale).to(dtype)))
 
-    def prepare(self, features: Sequence[Encoded], frames: Sequence[Tensor]) -> Prepared:
-        """Everything independent of t, from the `encode` output of both frames."""
-        check_frames(self.spec, frames)
-        before, after = (rgb.flip(1).float() for rgb in frames)
-        small = resize(before, self.scale), resize(after, self.scale)
+    def _related(self, features: Sequence[Encoded]) -> Related:
         pair = scaled = self.net.feature_bone(*(feature.features for feature in features))
         if self.scale != 1:
             scaled = self.net.feature_bone(*(feature.scaled for feature in features))
         # Flow only needs the two coarsest levels of the appearance.
-        scaled = scaled._replace(appearance=scaled.appearance[-2:])
-        return Prepared((before, after), pair.appearance, small, scaled, frames[0].dtype)
+        return Related(pair.appearance, scaled._replace(appearance=scaled.appearance[-2:]))
 
-    def at(self, prepared: Prepared, t: Tensor) -> Tensor:
-        """Frames at ``t`` [B], as `forward` returns them."""
-        flow, mask = self._estimate(prepared, t)
-        return self.net.render(prepared.frames, prepared.appearance, flow, mask).flip(1).to(prepared.dtype)
+    def _referred(self, frames: Sequence[Tensor], reference: Tensor, t: Tensor) -> Related:
+        """The pair, seen with a ``reference`` [K,3,H,W] and its time ``t`` [K,1,1,1] or [K,1,H,W]."""
+        size = reference.shape[-2:]
+        times = [time.expand(-1, -1, *size) for time in (t, 1 - t)]
+        seen = (side_by_side((rgb, reference, time)) for rgb, time in zip(frames, times, strict=True))
+        return self._related([self._encoded(planes) for planes in seen])
 
-    def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
-        """Flow, in pixels, and mask at ``t`` [B]."""
-        flow, mask = self._estimate(prepared, t)
-        return Motion(flow[:, :2], flow[:, 2:], torch.sigmoid(mask))
+    def _estimate(self, prepared: Prepared, t: Tensor) -> tuple[Related, Tensor, Tensor]:
+        """The pair as it is seen last, and its flow and mask at full size."""
+        before = prepared.frames[0]
+        check_times(self.spec, t, len(before), before.shape[-2:])
+        t = time_planes(t).float()
+        related = prepared.related
+        if self.reference:
+            way = self.net.render(prepared.frames, related.appearance, *self._flow(prepared, related, t / 2))
+            related = self._referred(prepared.frames, way, t / 2)
+        return related, *self._flow(prepared, related, t)
 
-    def _estimate(self, prepared: Prepared, t: Tensor) -> tuple[Tensor, Tensor]:
+    def _flow(self, prepared: Prepared, related: Related, t: Tensor) -> tuple[Tensor, Tensor]:
         """Flow and mask at full size, estimated at flow scale."""
-        check_times(self.spec, t, len(prepared.frames[0]))
-        flow, mask = self.net.estimate(prepared.small, prepared.scaled, t)
+        flow, mask = self.net.estimate(prepared.small, related.scaled, t)
         return resize(flow, 1 / self.scale) / self.scale, resize(mask, 1 / self.scale)
 
 
@@ -383,8 +438,8 @@ def detect(state: Mapping[str, Tensor]) -> Spec | None:
 def build(state: Mapping[str, Tensor], options: Options = Options()) -> EmaVfi:  # noqa: B008
     """EMA-VFI, in float32, with the weights in ``state``.
 
-    ``options.variant``: "base-t" or "small-t" for weights that were trained for any t; nothing in the file distinguishes
-    them from those for t = 1/2. Raises `InputError` for unsupported options or an incomplete ``state``.
+    ``options.variant``: "base-t", "small-t" or "base-d" for weights that were trained for any t; nothing in the file
+    distinguishes them from those for t = 1/2. Raises `InputError` for unsupported options or an incomplete ``state``.
     """
     state = canonical(state)
     config = configure(state)
@@ -412,7 +467,7 @@ def configure(state: Mapping[str, Tensor]) -> Config | None:
     def depth(name: str) -> int:
         return sum(f"feature_bone.{name}.{index}.norm1.weight" in state for index in range(len(state)))
 
-    return Config(first.shape[0], (depth("block4"), depth("block5")))
+    return Config(first.shape[0], (depth("block4"), depth("block5")), reference=first.shape[1] == 7)
 
 
 def specify(config: Config, options: Options) -> Spec:
@@ -423,10 +478,10 @@ def specify(config: Config, options: Options) -> Spec:
         name = f"ema-vfi-{options.variant}"
     return Spec(
         name,
-        any_t=(options.variant or "").endswith("-t"),
+        any_t=config.reference or (options.variant or "").endswith(("-t", "-d")),
         multiple=max(32, round(16 / options.scale)),
-        activations=21 * config.width,
-        licence="Apache-2.0",
+        activations=(43 if config.reference else 36) * config.width,
+        licence="MIT" if config.reference or options.variant == "base-d" else "Apache-2.0",
     )
 
 
@@ -449,11 +504,27 @@ def _checkpoint(variant: str, file: str, use: str) -> Checkpoint:
     )
 
 
+def _interpany(name: str, folder: str, use: str, variant: str) -> Checkpoint:
+    return Checkpoint(
+        name,
+        (f"{name.replace('-', '_')}.safetensors",),
+        "MIT",
+        variant=variant,
+        note=f"any t, {use}; ema-vfi.pkl of {folder}: "
+        f"https://drive.google.com/drive/folders/11MY60fpDk5oAlGasQRZ3ss3xVdrOBIiE; "
+        f"store it with `vfi models import FILE --as {name}`",
+        link="https://github.com/zzh-tech/InterpAny-Clearer",
+        published=(f"{folder}.zip",),
+    )
+
+
 CHECKPOINTS: tuple[Checkpoint, ...] = (
     _checkpoint("base", "ours", "only t = 1/2"),
     _checkpoint("small", "ours_small", "only t = 1/2"),
     _checkpoint("base-t", "ours_t", "any t"),
     _checkpoint("small-t", "ours_small_t", "any t"),
+    _interpany("ema-vfi-base-d", "D-EMA-VFI", "a distance per pixel for a time", "base-d"),
+    _interpany("ema-vfi-base-dr", "DR-EMA-VFI", "by way of a picture half-way to t", "base-dr"),
 )
 
 SUITS: dict[str, str] = {
@@ -461,4 +532,6 @@ SUITS: dict[str, str] = {
     "ema-vfi-small": "the middle frame, faster than ema-vfi-base",
     "ema-vfi-base-t": "slow motion of filmed clips: any time between the frames; slow",
     "ema-vfi-small-t": "slow motion, faster than ema-vfi-base-t",
+    "ema-vfi-base-d": "slow motion of filmed clips, sharper by its authors' word; slow",
+    "ema-vfi-base-dr": "slow motion of filmed clips; fences and blinds; very slow",
 }

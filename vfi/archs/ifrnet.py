@@ -5,7 +5,9 @@ Interpolation", CVPR 2022. From 1/16 of the frame's size up, one decoder per lev
 at t and the flow from it to both neighbours. The last one also predicts the mask that blends the warped neighbours,
 and a residual.
 
-Small, base and large are one network here; its widths are read from the state dict. Owns the published parameter names.
+Small, base and large are one network here; its widths are read from the state dict. So is InterpAny-Clearer's, which gets to t
+by way of a picture half-way there (Zhong et al., "Clearer Frames, Anytime: Resolving Velocity Ambiguity in Video Frame
+Interpolation", ECCV 2024). Owns the published parameter names.
 Knows nothing of padding, files or devices.
 """
 
@@ -21,28 +23,33 @@ from torch import Tensor, nn
 
 from ..core import UNSTATED, Checkpoint, HubFile, InputError, Motion, Options, Spec
 from ..ops.checks import check_frames, check_options, check_times, load_weights
+from ..ops.times import time_planes
 from ..ops.warp import warp_corners
 
 SCALES = (0.25, 0.5, 1, 2, 4)
 """Supported flow scales."""
 
-VARIANTS = ("vimeo", "gopro")
-"""Training set of the weights, which shapes do not show. The default, Vimeo90K, only supports t = 1/2."""
+VARIANTS = ("vimeo", "gopro", "d")
+"""Training of the weights, which shapes do not show. The default, Vimeo90K, only supports t = 1/2; "d" is InterpAny-Clearer's
+with a distance per pixel for a time."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """``channels`` of the encoder at 1/2, 1/4, 1/8 and 1/16, ``side`` channels of a block, the encoder's first ``kernel``."""
+    """``channels`` of the encoder at 1/2, 1/4, 1/8 and 1/16, ``side`` channels of a block, the encoder's first ``kernel``;
+    ``reference``: the network also takes a picture on the way to t, with its own time."""
 
     channels: tuple[int, ...]
     side: int
     kernel: int
+    reference: bool = False
 
 
 PUBLISHED: dict[Config, str] = {
     Config((24, 36, 54, 72), 24, 3): "ifrnet-s",
     Config((32, 48, 72, 96), 32, 3): "ifrnet",
     Config((64, 96, 144, 192), 64, 7): "ifrnet-l",
+    Config((32, 48, 72, 96), 32, 3, reference=True): "ifrnet-dr",
 }
 
 
@@ -127,10 +134,11 @@ class Estimate(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """Data of a frame pair, independent of t: the ``frames`` [B,3,H,W] float32, their features at 1/2 to 1/16, fine to
-    coarse, and the type of the window."""
+    """Data of a frame pair, independent of t: the ``frames`` [B,3,H,W] float32 and their ``mean`` [B,1,1,1], their features at
+    1/2 to 1/16, fine to coarse, and the type of the window."""
 
     frames: tuple[Tensor, Tensor]
+    mean: Tensor
     levels: list[tuple[Tensor, Tensor]]
     dtype: torch.dtype
 
@@ -145,9 +153,10 @@ class IFRNet(nn.Module):
         super().__init__()
         self.spec = specify(config, options)
         self.scale = options.scale
+        self.reference = config.reference
         *finer, coarse = channels = config.channels
         self.encoder = Encoder(channels, config.kernel)
-        self.decoder4 = Decoder(2 * coarse + 1, 2 * coarse, finer[2] + 4, config.side)
+        self.decoder4 = Decoder((2 + config.reference) * coarse + 1 + config.reference, 2 * coarse, finer[2] + 4, config.side)
         self.decoder3 = Decoder(3 * finer[2] + 4, 3 * finer[2], finer[1] + 4, config.side)
         self.decoder2 = Decoder(3 * finer[1] + 4, 3 * finer[1], finer[0] + 4, config.side)
         self.decoder1 = Decoder(3 * finer[0] + 4, 3 * finer[0], 4 + 1 + 3, config.side)
@@ -159,19 +168,14 @@ class IFRNet(nn.Module):
     def prepare(self, features: Sequence[None], frames: Sequence[Tensor]) -> Prepared:
         """Everything independent of t. ``features`` is unused."""
         check_frames(self.spec, frames)
-        dtype = next(self.parameters()).dtype
-        window = torch.stack(tuple(frames), dim=1).float()
-        seen = window - window.mean(dim=(1, 2, 3, 4), keepdim=True)
-        levels = zip(*(self.encoder(resize(rgb, self.scale).to(dtype)) for rgb in seen.unbind(1)), strict=True)
-        before, after = window.unbind(1)
-        return Prepared((before, after), list(levels), frames[0].dtype)
+        before, after = (frame.float() for frame in frames)
+        mean = torch.stack((before, after), dim=1).mean(dim=(1, 2, 3, 4)).reshape(-1, 1, 1, 1)
+        levels = zip(self._encoded(before - mean), self._encoded(after - mean), strict=True)
+        return Prepared((before, after), mean, list(levels), frames[0].dtype)
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
-        """Frames at ``t`` [B], as `forward` returns them."""
-        made = self.estimate(prepared, t)
-        before, after = prepared.frames
-        blend = made.mask * warp_corners(before, made.flow0) + (1 - made.mask) * warp_corners(after, made.flow1)
-        return (blend + made.residual).clamp(0, 1).to(prepared.dtype)
+        """Frames at ``t`` [B], or at a time per pixel [B,1,H,W], as `forward` returns them."""
+        return self._rendered(prepared, self.estimate(prepared, t)).to(prepared.dtype)
 
     def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
         """Flow, in pixels, and mask at ``t`` [B]."""
@@ -179,14 +183,35 @@ class IFRNet(nn.Module):
         return Motion(made.flow0, made.flow1, made.mask)
 
     def estimate(self, prepared: Prepared, t: Tensor) -> Estimate:
-        """Motion, mask and residual of the frame at ``t`` [B]."""
-        check_times(self.spec, t, len(prepared.frames[0]))
+        """Motion, mask and residual of the frame at ``t`` [B] or [B,1,H,W]."""
+        before = prepared.frames[0]
+        check_times(self.spec, t, len(before), before.shape[-2:])
+        t = time_planes(t).float()
+        coarse = prepared.levels[-1]
+        if not self.reference:
+            return self._decoded(prepared, (*coarse, self._plane(t, coarse[0])))
+        # The first reference is the frame before, at time 0; the second is the picture half-way to t.
+        times = [self._plane(t * share, coarse[0]) for share in (0.0, 0.5, 1.0)]
+        way = self._decoded(prepared, (*coarse, coarse[0], times[1], times[0]))
+        reference = self._encoded(self._rendered(prepared, way) - prepared.mean)[-1]
+        return self._decoded(prepared, (*coarse, reference, times[2], times[1]))
+
+    def _encoded(self, rgb: Tensor) -> tuple[Tensor, ...]:
+        """Features of a frame [B,3,H,W], without the mean of both, at flow scale."""
+        return self.encoder(resize(rgb, self.scale).to(next(self.parameters()).dtype))
+
+    def _plane(self, t: Tensor, like: Tensor) -> Tensor:
+        """``t``, [B,1,1,1] or [B,1,H,W], as a plane of the size and type of ``like``."""
+        plane = t if t.shape[-2:] == (1, 1) else resize(t, self.scale / 16)
+        return plane.to(like.dtype).expand(-1, -1, *like.shape[-2:])
+
+    def _decoded(self, prepared: Prepared, coarsest: Sequence[Tensor]) -> Estimate:
+        """The estimate from the inputs of the coarsest decoder."""
         dtype = next(self.parameters()).dtype
-        *finer, (before, after) = prepared.levels
-        plane = t.to(dtype).reshape(-1, 1, 1, 1).expand(-1, 1, *before.shape[-2:])
-        out = self.decoder4(before, after, plane)
+        out = self.decoder4(*coarsest)
         flow, rest = out[:, :4].float(), out[:, 4:]
-        for decode, (before, after) in zip((self.decoder3, self.decoder2, self.decoder1), reversed(finer), strict=True):
+        finer = reversed(prepared.levels[:-1])
+        for decode, (before, after) in zip((self.decoder3, self.decoder2, self.decoder1), finer, strict=True):
             warped = warp_corners(before, flow[:, :2]), warp_corners(after, flow[:, 2:])
             out = decode(rest, *warped, flow.to(dtype))
             flow, rest = 2 * resize(flow, 2) + out[:, :4].float(), out[:, 4:]
@@ -194,6 +219,13 @@ class IFRNet(nn.Module):
         rest = rest.float()
         mask, residual = torch.sigmoid(rest[:, :1]), rest[:, 1:]
         return Estimate(flow0, flow1, resize(mask, 1 / self.scale), resize(residual, 1 / self.scale))
+
+    @staticmethod
+    def _rendered(prepared: Prepared, made: Estimate) -> Tensor:
+        """The frame [B,3,H,W], float32, of an estimate."""
+        before, after = prepared.frames
+        blend = made.mask * warp_corners(before, made.flow0) + (1 - made.mask) * warp_corners(after, made.flow1)
+        return (blend + made.residual).clamp(0, 1)
 
 
 # --- from a state dict --------------------------------------------------------------------------------------------------------
@@ -206,7 +238,7 @@ def detect(state: Mapping[str, Tensor]) -> Spec | None:
 
 
 def build(state: Mapping[str, Tensor], options: Options = Options()) -> IFRNet:  # noqa: B008
-    """IFRNet with the weights in ``state``; ``options.variant`` "gopro" means that they were trained for any t.
+    """IFRNet with the weights in ``state``; ``options.variant`` "gopro" or "d" means that they were trained for any t.
 
     Raises `InputError` for unsupported options or an incomplete ``state``.
     """
@@ -226,20 +258,23 @@ def configure(state: Mapping[str, Tensor]) -> Config | None:
         return None
     first = [state[name] for level in range(1, 5) if (name := f"encoder.pyramid{level}.0.0.weight") in state]
     side = state["decoder4.convblock.1.conv2.0.weight"].shape[0]
-    return Config(tuple(weight.shape[0] for weight in first), side, first[0].shape[-1])
+    channels = tuple(weight.shape[0] for weight in first)
+    inputs = state["decoder4.convblock.0.0.weight"].shape[1]
+    return Config(channels, side, first[0].shape[-1], reference=inputs == 3 * channels[-1] + 2)
 
 
 def specify(config: Config, options: Options) -> Spec:
     """Spec of the network as built with ``options``. Raises `InputError` for unsupported options."""
     name = PUBLISHED.get(config, "ifrnet-custom")
-    check_options(name, options, scales=SCALES, variants=VARIANTS)
-    any_t = options.variant == "gopro"
+    check_options(name, options, scales=SCALES, variants=("dr",) if config.reference else VARIANTS)
+    trained = options.variant in ("gopro", "d")
     return Spec(
-        f"{name}-gopro" if any_t else name,
-        any_t=any_t,
+        f"{name}-{options.variant}" if trained else name,
+        any_t=trained or config.reference,
         multiple=round(16 / min(options.scale, 1)),
         pad="edge:centre",
         activations=110 + 6 * config.channels[0],
+        licence="MIT" if config.reference or options.variant == "d" else "",
     )
 
 
@@ -257,6 +292,19 @@ def _checkpoint(name: str, file: str, variant: str, *sources: HubFile) -> Checkp
         variant=variant,
         note=f"{'any t' if variant == 'gopro' else 'only t = 1/2'}; {file}.pth of the authors, whose code is MIT",
         link="https://github.com/ltkong218/IFRNet",
+    )
+
+
+def _interpany(name: str, folder: str, use: str, variant: str) -> Checkpoint:
+    return Checkpoint(
+        name,
+        (f"{name.replace('-', '_')}.safetensors",),
+        "MIT",
+        variant=variant,
+        note=f"any t, {use}; latest.pth of {folder}: https://drive.google.com/drive/folders/11MY60fpDk5oAlGasQRZ3ss3xVdrOBIiE; "
+        f"store it with `vfi models import FILE --as {name}`",
+        link="https://github.com/zzh-tech/InterpAny-Clearer",
+        published=(f"{folder}.zip",),
     )
 
 
@@ -287,6 +335,8 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         ),
     ),
     _checkpoint("ifrnet-l-gopro", "IFRNet_L_GoPro", "gopro"),
+    _interpany("ifrnet-d", "D-IFRNet", "a distance per pixel for a time", "d"),
+    _interpany("ifrnet-dr", "DR-IFRNet", "by way of a picture half-way to t", "dr"),
 )
 
 SUITS: dict[str, str] = {
@@ -296,4 +346,6 @@ SUITS: dict[str, str] = {
     "ifrnet-s-gopro": "slow motion of filmed clips, quickly: any time between the frames",
     "ifrnet-gopro": "slow motion of filmed clips: any time between the frames",
     "ifrnet-l-gopro": "slow motion of filmed clips: any time between the frames; slower",
+    "ifrnet-d": "slow motion of filmed clips, sharper by its authors' word",
+    "ifrnet-dr": "slow motion of filmed clips, sharper than ifrnet-d by its authors' word, at half the speed",
 }

@@ -23,8 +23,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core import Checkpoint, HubFile, InputError, Motion, Options, Source, Spec, UrlFile, WheelFile
+from ..ops.channels import side_by_side
 from ..ops.checks import check_frames, check_no_sampling, check_size, check_times, load_weights
 from ..ops.refinement import UNet, halve
+from ..ops.times import time_planes
 from ..ops.warp import warp_corners
 
 SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -53,8 +55,10 @@ class Config:
     """Differences between the versions, as far as shapes show them.
 
     ``widths``: channels of each block. ``prelu``: learned activations, and a skip around the eight convolutions of a block.
-    ``timed``: the network takes t. ``residual``: each of the eight convolutions is residual. ``outputs``: channels that a
-    block outputs at twice its own resolution: flow 4, mask 1 and, if there are 13, 8 features for the next block.
+    ``timed``: the network takes t. ``reference``: it also takes a picture on the way to t, with its own time; it makes that
+    half-way to t first (InterpAny-Clearer: Zhong et al., "Clearer Frames, Anytime: Resolving Velocity Ambiguity in Video Frame
+    Interpolation", ECCV 2024). ``residual``: each of the eight convolutions is residual. ``outputs``: channels that a block
+    outputs at twice its own resolution: flow 4, mask 1 and, if there are 13, 8 features for the next block.
     ``context``, ``teacher``: width of the refinement net and of the teacher's block, 0 if absent; ``finest``: whether the last
     block is used. These three do not identify a version.
     """
@@ -62,6 +66,7 @@ class Config:
     widths: tuple[int, ...]
     prelu: bool = False
     timed: bool = True
+    reference: bool = False
     residual: bool = True
     outputs: int = 6
     groups: int = 1
@@ -115,7 +120,7 @@ class Config:
 
     def inputs(self, block: int) -> int:
         """Input channels of a block."""
-        first = 6 + 2 * self.head_channels + self.timed
+        first = 6 + 2 * self.head_channels + self.timed + 4 * self.reference
         if block == 0:
             return first
         return first + 4 + 1 + (6 if self.eccv else self.carried)
@@ -132,7 +137,8 @@ _FOUR = (192, 128, 96, 64)
 _FIVE = (192, 128, 96, 64, 32)
 PUBLISHED: dict[Config, tuple[str, ...]] = {
     Config((240, 150, 90), prelu=True, timed=False, residual=False, outputs=5): ("eccv",),
-    Config((240, 150, 90), prelu=True, residual=False, outputs=5): ("eccv-m",),
+    Config((240, 150, 90), prelu=True, residual=False, outputs=5): ("eccv-m", "eccv-d", "eccv-d-pro"),
+    Config((240, 150, 90), prelu=True, reference=True, residual=False, outputs=5): ("eccv-dr", "eccv-dr-pro", "eccv-dr-vgg"),
     Config(_FOUR, prelu=True, residual=False, outputs=5): ("4.0", "4.1"),
     Config(_FOUR, residual=False, outputs=5): ("4.2", "4.3", "4.4"),
     Config(_FOUR, outputs=5): ("4.5",),
@@ -331,7 +337,7 @@ class IFNet(nn.Module):
             self.contextnet = ContextNet(config.context)
             self.unet = UNet(17, config.context)
         if config.teacher:
-            self.block_tea = Block(20 + config.timed, config.teacher, config)
+            self.block_tea = Block(20 + config.timed + 4 * config.reference, config.teacher, config)
 
     @property
     def blocks(self) -> list[Block]:
@@ -344,9 +350,19 @@ class IFNet(nn.Module):
         return Features(plane, self.contextnet(seen) if self.config.context else ())
 
     def estimate(self, features: Sequence[Features], t: Tensor) -> Level:
-        """Flow and mask at t [B] between two frames of batch B or 1."""
+        """Flow and mask at t [B], or at a time per pixel [B,1,H,W], between two frames of batch B or 1."""
         before, after = (frame.plane for frame in features)
-        return self._estimate((before, after), t.float().reshape(-1, 1, 1, 1), self.scales, self.config.doubles)
+        t = time_planes(t).float()
+        if self.config.reference:
+            way = self._estimate((before, after), self._referred(t / 2, 0 * t, before), self.scales, False)
+            t = self._referred(t, t / 2, self.render(way, features))
+        return self._estimate((before, after), t, self.scales, self.config.doubles)
+
+    @staticmethod
+    def _referred(t: Tensor, start: Tensor, reference: Tensor) -> Tensor:
+        """The input [B,5,H,W] of a network that takes a ``reference`` [B or 1,3,H,W]: ``t``, the reference's time, itself."""
+        size = reference.shape[-2:]
+        return side_by_side((t.expand(-1, -1, *size), start.expand(-1, -1, *size), reference))
 
     def render(self, level: Level, features: Sequence[Features]) -> Tensor:
         """Render the frame [B,3,H,W] from ``level``, refined if there is a refinement net."""
@@ -356,7 +372,7 @@ class IFNet(nn.Module):
         return made.clamp(0, 1)
 
     def levels(self, planes: Pair, t: Tensor, scales: Sequence[float]) -> Iterator[Level]:
-        """State after each block, coarse to fine. ``t`` is [B,1,1,1]."""
+        """State after each block, coarse to fine. ``t`` is [B,1,1,1] or [B,C,H,W]."""
         level: Level | None = None
         for block, scale in zip(self.blocks, scales, strict=True):
             flow, mask, carried = self._step(block, planes, t, level, scale)
@@ -443,13 +459,13 @@ class Rife(nn.Module):
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
         """Frames at ``t`` [B], as `forward` returns them."""
-        check_times(self.spec, t, len(prepared.before.plane))
+        check_times(self.spec, t, len(prepared.before.plane), prepared.before.plane.shape[-2:])
         features = prepared.before, prepared.after
         return self.flownet.render(self.flownet.estimate(features, t), features).to(prepared.dtype)
 
     def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
         """Flow, in pixels, and mask at ``t`` [B]."""
-        check_times(self.spec, t, len(prepared.before.plane))
+        check_times(self.spec, t, len(prepared.before.plane), prepared.before.plane.shape[-2:])
         level = self.flownet.estimate((prepared.before, prepared.after), t)
         return Motion(level.flow[:, :2], level.flow[:, 2:], torch.sigmoid(level.mask))
 
@@ -461,6 +477,8 @@ class Rife(nn.Module):
         check_frames(self.spec, window.unbind(1))
         check_times(self.spec, t, len(window))
         net = self.flownet
+        if net.config.reference:
+            raise InputError(f"{self.spec.name} cannot be trained here: it needs a reference for every window")
         if not net.config.teacher:
             raise InputError(f"{self.spec.name} was built without its teacher: use build(..., teacher=True)")
         features = [self.encode(rgb) for rgb in window.unbind(1)]
@@ -556,10 +574,12 @@ def configure(state: Mapping[str, Tensor]) -> Config | None:
         shape = shapes.get(f"encode.{layers[-1]}.weight")
         if shape and head is None:
             head = Head(shape[0], shape[1], layers)
+    times = first[1] - 6 - 2 * (head.channels if head else 0)
     return Config(
         widths=widths,
         prelu="block0.conv0.0.1.weight" in state,
-        timed=first[1] - 6 - 2 * (head.channels if head else 0) != 0,
+        timed=times != 0,
+        reference=times == 5,
         residual=residual,
         outputs=last[1] // 4 if residual else last[1],
         groups=widths[0] // shapes.get("block0.convblock.0.conv.weight", (0, widths[0]))[1],
@@ -594,6 +614,9 @@ def specify(config: Config, options: Options) -> Spec:
 LINK = "https://github.com/hzwer/Practical-RIFE"
 """The author's list of versions, which states their licence."""
 
+INTERPANY = "https://github.com/zzh-tech/InterpAny-Clearer"
+INTERPANY_FILES = "https://drive.google.com/drive/folders/11MY60fpDk5oAlGasQRZ3ss3xVdrOBIiE"
+
 COMFY = "Comfy-Org/frame_interpolation", "sisniha/frame_interpolation"
 """Repositories of the same safetensors files."""
 
@@ -618,6 +641,21 @@ def _version(version: str, *sources: Source, file: str | None = None, **more: An
 
 def _comfy(file: str, sha256: str | None = None, size: int | None = None) -> tuple[HubFile, ...]:
     return tuple(HubFile(repo, f"frame_interpolation/{file}", sha256, size=size) for repo in COMFY)
+
+
+def _interpany(version: str, folder: str, trained: str = "") -> Checkpoint:
+    more = f", {trained}" if trained else ""
+    what = "by way of a picture half-way to t" if "-dr" in version else "a distance per pixel for a time"
+    return Checkpoint(
+        f"rife-{version}",
+        (f"rife_{version.replace('-', '_')}.safetensors",),
+        "MIT",
+        variant=version,
+        note=f"InterpAny-Clearer's {folder}{more}: {what}; its authors' file: {INTERPANY_FILES}; "
+        f"store it with `vfi models import FILE --as rife-{version}`",
+        link=INTERPANY,
+        published=(f"{folder}.zip",),
+    )
 
 
 def _zipped(version: str) -> HubFile:
@@ -731,8 +769,14 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         "eccv-m",
         HubFile(AUTHOR, "RIFE_m_train_log.zip", revision=AUTHORS_OWN, member="flownet.pkl"),
         file="rife_eccv_m.safetensors",
+        variant="eccv-m",
         note="the paper's network for any t",
     ),
+    _interpany("eccv-d", "D-RIFE"),
+    _interpany("eccv-d-pro", "D-RIFE-pro", "trained longer on more"),
+    _interpany("eccv-dr", "DR-RIFE"),
+    _interpany("eccv-dr-pro", "DR-RIFE-pro", "trained longer on more"),
+    _interpany("eccv-dr-vgg", "DR-RIFE-vgg", "trained for LPIPS"),
 )
 
 SUITS: dict[str, str] = {
@@ -743,5 +787,10 @@ SUITS: dict[str, str] = {
     "rife-4.25-heavy": "most clips, slower than rife-4.25",
     "rife-4.26": "most clips: the version after rife-4.25",
     "rife-4.26-heavy": "most clips, slower than rife-4.26",
+    "rife-eccv-d": "slow motion of filmed clips, sharper than rife-eccv-m by its authors' word",
+    "rife-eccv-d-pro": "slow motion of filmed clips: rife-eccv-d, trained longer",
+    "rife-eccv-dr": "slow motion of filmed clips, sharper than rife-eccv-d by its authors' word, at half the speed",
+    "rife-eccv-dr-pro": "slow motion of filmed clips: rife-eccv-dr, trained longer",
+    "rife-eccv-dr-vgg": "slow motion of filmed clips: the sharpest of these by its authors' word, at times distorted",
     "rife-4.0": "quality best, beside rife-4.25; alone it is slower than that",
 }

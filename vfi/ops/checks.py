@@ -23,12 +23,17 @@ def check_frames(spec: Spec, frames: Sequence[Tensor]) -> None:
     check_size(spec, frames[0])
 
 
-def check_times(spec: Spec, t: Tensor, windows: int) -> None:
-    """Check t [B]: one t per window, or one window for all; and t = 1/2 if the network supports no other."""
-    if t.ndim != 1 or windows not in (1, t.shape[0]):
+def check_times(spec: Spec, t: Tensor, windows: int, size: Sequence[int] | None = None) -> None:
+    """Check t [B]: one t per window, or one window for all; and t = 1/2 if the network supports no other.
+
+    ``size`` is the frames' height and width, if the network also takes a time per pixel, [B,1,H,W].
+    """
+    per_pixel = size is not None and list(t.shape[1:]) == [1, *size]
+    if not (t.ndim == 1 or per_pixel) or windows not in (1, t.shape[0]):
+        maps = f", or a time per pixel, [B,1,{size[0]},{size[1]}]" if size is not None else ""
         raise InputError(
             f"t of shape {list(t.shape)} was given for a window of batch {windows}: "
-            f"one t per window is needed, or one window for all"
+            f"one t per window is needed, or one window for all{maps}"
         )
     if not spec.any_t and bool((t != 0.5).any()):
         raise InputError(f"{spec.name} only supports t = 0.5, not {t.tolist()}")

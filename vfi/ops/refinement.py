@@ -1,4 +1,4 @@
-"""RIFE's refinement net, also used by EMA-VFI: predicts the residual of the blend of two warped frames.
+"""RIFE's refinement net, also used by EMA-VFI and VFIMamba: predicts the residual of the blend of two warped frames.
 
 Huang et al., "Real-Time Intermediate Flow Estimation for Video Frame Interpolation", ECCV 2022, section 3.3. Parameters have
 their published names. Knows nothing of how its context was made or warped.

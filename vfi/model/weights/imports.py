@@ -33,6 +33,10 @@ MODELS = (".safetensors", ".pth", ".pkl", ".pt", ".ckpt", ".pytorch")
 """Endings of the files in a zip that are looked at."""
 
 
+FOLDERS = 2
+"""How many of the folders around a file are asked for its name: the authors' own hold train logs."""
+
+
 @dataclass(frozen=True)
 class Given:
     """A file of the user's, with its hashes. ``member``: its name in the zip it came from; ``zip_hashes``: the zip's."""
@@ -45,9 +49,11 @@ class Given:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Its own name, and that of the zip it came from: a train log in a zip tells its version by the zip's alone."""
-        own = Path(self.name)
-        return (own.name, own.parents[len(Path(self.member).parts) - 1].name) if self.member else (own.name,)
+        """Its own name, then those of its folders from the inside, and of the zip it came from: a train log is called like any
+        other, and its folder or its zip tells which it is."""
+        own = Path(self.name) if self.member else Path(self.name).absolute()
+        deep = len(Path(self.member).parts) if self.member else FOLDERS
+        return tuple(name for path in (own, *own.parents[:deep]) if (name := path.name))
 
     def matches(self, file: File) -> bool:
         """Whether this is a file of the catalogue."""
