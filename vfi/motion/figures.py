@@ -82,9 +82,7 @@ class Similar(NamedTuple):
         """Where ``points`` [...,2] go."""
         x, y = points.unbind(-1)
         turn, shift = self
-        return torch.stack(
-            (turn.real * x - turn.imag * y + shift.real, turn.imag * x + turn.real * y + shift.imag), dim=-1
-        )
+        return torch.stack((turn.real * x - turn.imag * y + shift.real, turn.imag * x + turn.real * y + shift.imag), dim=-1)
 
     def flow(self, height: int, width: int, like: Tensor) -> Tensor:
         """By how much each pixel of a picture moves, [1,2,H,W] (dx, dy), on the device of ``like``."""
