@@ -143,36 +143,34 @@ def centre(mask: Tensor) -> complex:
     return complex(float((mask[0].sum(0) * x).sum() / total), float((mask[0].sum(1) * y).sum() / total))
 
 
-def whole_motion(before: Seen, after: Seen, near: complex | None = None) -> Similar:
+def whole_motion(before: Seen, after: Seen, about: Similar | None = None) -> Similar:
     """The motion that carries what counts in ``before`` to its place in ``after``; `STILL` if none explains it better.
 
-    ``near``: how far its centre moves, roughly, if that is known.
+    ``about``: roughly that motion, if it is known; it is kept if none near it is better.
     """
     before, after = (Seen(seen.picture.float(), seen.weight.float()) for seen in (before, after))
     height, width = before.weight.shape[-2:]
     longer = max(height, width)
     extent = max(int((before.weight[0] > 0.5).any(axis).sum()) for axis in (0, 1))
-    if not extent:
-        return STILL
-    if _Aligned(before, after).error(STILL) < SAME**2:
-        return STILL
-    size = min(max(SEARCHED, SMALLEST / extent * longer), LARGEST, longer)
-    best, levels = STILL, [size]
+    best = about or STILL
+    if not extent or (about is None and _Aligned(before, after).error(STILL) < SAME**2):
+        return best
+    levels = [min(max(SEARCHED, SMALLEST / extent * longer), LARGEST, longer)]
     while levels[-1] < min(longer, FINEST):
         levels.append(min(2 * levels[-1], longer, FINEST))
     for step, level in enumerate(levels):
         growth = level / longer
         one, other = (seen.at_size([max(round(side * growth), 1) for side in (height, width)]) for seen in (before, after))
         aligned = _Aligned(one, other)
-        starts = [best.scaled(growth)]
-        if step == 0:
-            search = _Search(one, other, None if near is None else near * growth)
-            starts += [search.shift()[1]]
-        found = min((aligned.refined(start) for start in starts), key=aligned.error)
-        if step == 0 and aligned.error(found) > EXPLAINED**2:
-            found = min((aligned.refined(start) for start in search.starts()), key=aligned.error)
+        found = aligned.refined(best.scaled(growth))
+        if step == 0 and about is None:
+            search = _Search(one, other)
+            found = min((found, aligned.refined(search.shift()[1])), key=aligned.error)
+            if aligned.error(found) > EXPLAINED**2:
+                found = min((found, *map(aligned.refined, search.starts())), key=aligned.error)
         best = found.scaled(1 / growth)
-    for plainer in (STILL, aligned.shifted(found, 1 + 0j), aligned.shifted(found, found.turn / abs(found.turn))):
+    start = (about or STILL).scaled(growth)
+    for plainer in (start, aligned.shifted(found, 1 + 0j), aligned.shifted(found, found.turn / abs(found.turn))):
         if aligned.error(plainer) <= PLAINER * aligned.error(found) + SAME**2 / 10:
             return plainer.scaled(1 / growth)
     return best
@@ -181,7 +179,7 @@ def whole_motion(before: Seen, after: Seen, near: complex | None = None) -> Simi
 class _Search:
     """Finds shifts of a part in another picture by comparing all of them at once."""
 
-    def __init__(self, before: Seen, after: Seen, near: complex | None) -> None:
+    def __init__(self, before: Seen, after: Seen) -> None:
         self.before = before
         self.height, self.width = before.weight.shape[-2:]
         self.size = (2 * self.height, 2 * self.width)
@@ -190,10 +188,6 @@ class _Search:
         down = torch.fft.fftfreq(self.size[0], 1 / self.size[0])[:, None].to(seen)
         right = torch.fft.fftfreq(self.size[1], 1 / self.size[1]).to(seen)
         self.longer = 1e-6 * (down.square() + right.square()).sqrt() / max(self.height, self.width)
-        self.allowed = torch.ones_like(self.longer).bool()
-        if near is not None:
-            reach = 0.1 * math.hypot(self.height, self.width) + 1
-            self.allowed = ((right - near.real) ** 2 + (down - near.imag) ** 2).sqrt() < reach
 
     def starts(self) -> list[Similar]:
         """The best motions, for turns and growths of the part."""
@@ -212,7 +206,7 @@ class _Search:
         ours = self._spectrum(torch.cat((weight, squares, -2 * weight * picture))).conj()
         shared, cost = torch.fft.irfft2(torch.stack((ours[0] * self.after[1], (ours * self.after).sum(0))), s=self.size)
         cost = (cost / shared.clamp(min=1e-6) / len(picture)).clamp(min=0) + self.longer  # of equal ones, the nearest
-        cost = torch.where(self.allowed & (shared >= SHOWN * weight.sum()), cost, math.inf)
+        cost = torch.where(shared >= SHOWN * weight.sum(), cost, math.inf)
         best = int(cost.argmin())
         down, right = divmod(best, self.size[1])
         moved = complex(*(at - side * (at >= side / 2) for at, side in ((right, self.size[1]), (down, self.size[0]))))

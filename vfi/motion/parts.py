@@ -44,6 +44,9 @@ it moves, in pixels; and what lies near a track, as a fraction of the diagonal."
 WELL = 0.06
 """Difference in colour, 0..1, below which tracks explain a pixel."""
 
+PART_OF_IT, ALL_OF_IT = 0.1, 0.7
+"""Share of an area of one colour that must move with tracks, and share that may, for the whole area to do so."""
+
 HELD = 80
 """Extra numbers held per pixel, besides the model's own."""
 
@@ -335,18 +338,34 @@ def region(tracks: Read, which: Sequence[int], frames: tuple[Tensor, Tensor]) ->
     ground = whole_motion(Seen(before.cpu(), everything.cpu()), Seen(after.cpu(), everything.cpu()))
     led = through(starts, goals)
     if len(starts) == 1:
-        led = whole_motion(Seen(before.cpu(), _spot(starts[0], height, width)), Seen(after.cpu(), everything.cpu()), led.shift)
+        led = whole_motion(Seen(before.cpu(), _spot(starts[0], height, width)), Seen(after.cpu(), everything.cpu()), led)
     apart = [
         F.avg_pool2d((warp_corners(after[None], motion.flow(height, width, before)) - before).abs().mean(1, True), 3, 1, 1)[
             0, 0
         ]
         for motion in (led, ground)
     ]
-    likely = ((apart[0] + CERTAIN < apart[1]) & (apart[0] < WELL)).cpu()
+    explained = (apart[0] < WELL).cpu()
+    likely = _with_flat_areas((apart[0] + CERTAIN < apart[1]).cpu() & explained, explained, before.cpu())
     mask = joined(likely, [(point.real, point.imag) for point in starts])
     if not mask.any():
         raise InputError("nothing was found that moves with the tracks of a part: give it a mask")
     return mask.float().to(before)
+
+
+def _with_flat_areas(likely: Tensor, explained: Tensor, picture: Tensor) -> Tensor:
+    """What is ``likely`` [H,W] with the areas of one colour of which a part is, and all is ``explained``: within them, motion
+    does not show."""
+    import cv2
+
+    slopes = F.max_pool2d(picture[None], 3, 1, 1) + F.max_pool2d(-picture[None], 3, 1, 1)
+    flat = slopes[0].amax(0) < WELL
+    count, areas = cv2.connectedComponents(flat.to(torch.uint8).numpy(), connectivity=4)
+    labels = torch.from_numpy(areas).long()
+    size, inside, moved = (torch.bincount(labels.flatten(), one.flatten().double(), count) for one in (flat, likely, explained))
+    whole = (inside > PART_OF_IT * size) & (moved > ALL_OF_IT * size)
+    whole[0] = False  # what is not flat
+    return likely | whole[labels]
 
 
 def _spot(centre: complex, height: int, width: int) -> Tensor:
