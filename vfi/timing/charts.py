@@ -143,6 +143,7 @@ class Row:
     a preset, for ticks as evenly as they fit.
 
     ``mask`` and ``mask_b`` name pictures that are white on the part in A and in B; whoever opens them knows where they are.
+    Instead, ``tracks`` are the numbers, from 1, of the tracks that move the part.
     """
 
     name: str
@@ -150,6 +151,7 @@ class Row:
     hold: int | None = None
     mask: str | None = None
     mask_b: str | None = None
+    tracks: tuple[int, ...] = ()
 
     def chart(self, frames: int) -> Chart:
         """The chart for ``frames`` frames. Raises `InputError`."""
@@ -177,8 +179,10 @@ class Charts:
         if len(names) > MOST_ROWS:
             raise InputError(f"charts for {len(names)} parts were given: at most {MOST_ROWS} are possible")
         for row in self.rows:
-            if row.name == REST and (row.mask or row.mask_b):
-                raise InputError(f"a mask was given for {REST}, which is everything that is in no part: leave it out")
+            if row.name == REST and (row.mask or row.mask_b or row.tracks):
+                raise InputError(f"a mask or tracks were given for {REST}, which is all that is in no part: leave them out")
+            if row.mask and row.tracks:
+                raise InputError(f"a mask and tracks were given for {row.name}: tracks that begin in the mask move it anyway")
         if self.frames is not None:
             self.places(self.frames)
 
@@ -250,10 +254,11 @@ def _row(name: str, value: Any) -> Row:
     spacing, own = fields.take("spacing", _spacing, "even")
     hold = fields.take("on", or_none(_hold), None)
     masks = [fields.take(key, or_none(_text), None) for key in ("mask", "mask_b")]
+    tracks = fields.take("tracks", _numbers, [])
     fields.end()
     if hold and own and hold != own:
         raise InputError(f"charts.{name} is on {own} and on {hold} at once: give one of them")
-    return Row(name, spacing, hold or own, *masks)
+    return Row(name, spacing, hold or own, masks[0], masks[1], tracks)
 
 
 def _spacing(value: Any) -> tuple[Spacing, int | None]:
@@ -286,6 +291,10 @@ def _hold(value: Any) -> int:
     return value
 
 
+def _numbers(value: Any) -> tuple[int, ...]:
+    return tuple(count(1)(one) for one in (value if isinstance(value, list) else [value]))
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("it must be the name of a picture")
@@ -312,8 +321,8 @@ def _plain(row: Row) -> Any:
     spacing: Any = row.spacing
     if not isinstance(spacing, str):
         spacing = [_shortest(tick) for tick in spacing]
-    rest = {"on": row.hold, "mask": row.mask, "mask_b": row.mask_b}
-    rest = {key: value for key, value in rest.items() if value is not None}
+    rest = {"on": row.hold, "mask": row.mask, "mask_b": row.mask_b, "tracks": list(row.tracks)}
+    rest = {key: value for key, value in rest.items() if value}
     return {"spacing": spacing, **rest} if rest else spacing
 
 
