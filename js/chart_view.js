@@ -354,10 +354,13 @@ export class ChartView {
     };
     list.addEventListener("pointerup", ended);
     list.addEventListener("pointercancel", ended);
-    element.addEventListener("dblclick", (event) => {
-      event.stopPropagation();
-      const line = event.target.closest?.("svg.line");
-      if (!line || event.target.closest("[data-part=tick]")) return;
+    element.addEventListener("dblclick", (event) => event.stopPropagation());
+    // Each press draws the line anew, so that no double click reaches it: count them, and look what is there now.
+    list.addEventListener("mousedown", (event) => {
+      if (event.detail !== 2 || event.button) return;
+      const under = document.elementFromPoint(event.clientX, event.clientY);
+      const line = under?.closest("svg.line");
+      if (!line || under.closest("[data-part=tick]")) return;
       const index = Number(line.dataset.row);
       const place = this.#placeAt(event, line);
       const row = added(this.#rows[index], this.#frames, place);
