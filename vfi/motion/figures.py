@@ -53,6 +53,9 @@ PLAINER = 1.25
 ODD = 0.1
 """Difference in colour from which a pixel counts less: it is hidden, or has changed."""
 
+MOST_GROWTH = 2.5
+"""A part grows or shrinks less than this; else one of a single colour would fit into itself, as small as a point."""
+
 SHOWN = 0.4
 """The share of a part that must be inside the other picture."""
 
@@ -158,22 +161,27 @@ def whole_motion(before: Seen, after: Seen, about: Similar | None = None) -> Sim
     levels = [min(max(SEARCHED, SMALLEST / extent * longer), LARGEST, longer)]
     while levels[-1] < min(longer, FINEST):
         levels.append(min(2 * levels[-1], longer, FINEST))
-    for step, level in enumerate(levels):
+    turning = about is not None
+    for level in levels:
         growth = level / longer
         one, other = (seen.at_size([max(round(side * growth), 1) for side in (height, width)]) for seen in (before, after))
         aligned = _Aligned(one, other)
-        found = aligned.refined(best.scaled(growth))
-        if step == 0 and about is None:
+        found = aligned.refined(best.scaled(growth), turning)
+        if about is None and level == levels[0]:
             search = _Search(one, other)
-            found = min((found, aligned.refined(search.shift()[1])), key=aligned.error)
+            found = min((found, aligned.refined(search.shift()[1], turning)), key=aligned.error)
             if aligned.error(found) > EXPLAINED**2:
-                found = min((found, *map(aligned.refined, search.starts())), key=aligned.error)
+                turning = True
+                found = min((aligned.refined(start) for start in (found, *search.starts())), key=aligned.error)
         best = found.scaled(1 / growth)
+    found = min((found, aligned.refined(found)), key=aligned.error)
     start = (about or STILL).scaled(growth)
-    for plainer in (start, aligned.shifted(found, 1 + 0j), aligned.shifted(found, found.turn / abs(found.turn))):
+    shift = aligned.refined(best.scaled(growth) if not turning else aligned.only(found, 1 + 0j), turning=False)
+    rigid = aligned.refined(aligned.only(found, found.turn / abs(found.turn)), turning=False)
+    for plainer in (start, shift, rigid):
         if aligned.error(plainer) <= PLAINER * aligned.error(found) + SAME**2 / 10:
             return plainer.scaled(1 / growth)
-    return best
+    return found.scaled(1 / growth)
 
 
 class _Search:
@@ -243,15 +251,15 @@ class _Aligned:
         """The mean squared difference under ``motion``; pixels that are odd count less."""
         missed, weight, _, _ = self._missed(motion)
         total = float(weight.sum())
-        if total < SHOWN * float(self.weight.sum()):
+        if not 1 / MOST_GROWTH < abs(motion.turn) < MOST_GROWTH or total < SHOWN * float(self.weight.sum()):
             return math.inf
         odd = ODD**2
         squared = missed.square().mean(0)
         return float((weight * squared * odd / (squared + odd)).sum() / total)
 
-    def shifted(self, motion: Similar, turn: complex) -> Similar:
-        """The shift that is nearest to ``motion``, with another ``turn``, improved."""
-        return self.refined(Similar(turn, motion.of(self.centre) - turn * self.centre), turning=False)
+    def only(self, motion: Similar, turn: complex) -> Similar:
+        """``motion`` of the centre, with another ``turn``."""
+        return Similar(turn, motion.of(self.centre) - turn * self.centre)
 
     def refined(self, motion: Similar, turning: bool = True) -> Similar:
         """``motion``, improved until that changes less than a thousandth of a pixel; only its shift unless ``turning``."""

@@ -34,6 +34,9 @@ RIM = 3
 SOLID = 0.98
 """Alpha from which a pixel shows nothing but its part: soft edges take their colour from there."""
 
+FAINT = 0.3
+"""What a part shows below this is a soft edge under that of another: these multiply to 1/4 at most."""
+
 CHANGED = 0.02
 """Share of its area by which the outline of a part may differ, once aligned, before it is made from motion."""
 
@@ -173,7 +176,7 @@ class _Pair:
             known = [(alpha > SOLID).float() * (1 - above) for alpha, above in zip(alphas, hidden, strict=True)]
             if not any(one.any() for one in known):
                 known = [alpha * (1 - above) for alpha, above in zip(alphas, hidden, strict=True)]
-            if not any((one > 0).any() for one in known):
+            if not any((one > FAINT).any() for one in known):
                 raise InputError(f"the mask of {part.name} is covered by those after it: leave out one of them")
             layers.append(_Layer(by, colours, (known[0], known[1]), way, alphas))
             hidden = (torch.maximum(hidden[0], alphas[0]), torch.maximum(hidden[1], alphas[1]))
@@ -232,7 +235,7 @@ class _Layer:
         """The motion as a whole, and the alpha, at a place."""
         flows = self._flows(place)
         seen = [sample(known, *targets(flow), outside="zeros") for known, flow in zip(self.known, flows, strict=True)]
-        near, far = (1 - place) * (seen[0] + 1e-3), place * (seen[1] + 1e-3)
+        near, far = (1 - place + 1e-3) * (seen[0] + 1e-5), (place + 1e-3) * (seen[1] + 1e-5)
         alpha = torch.ones_like(near) if self.alphas is None else self.at(place).alpha
         return Motion(*flows, near / (near + far)), alpha
 

@@ -12,11 +12,13 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from ..core import InputError
 from ..parse import Fields, count, number, or_none, quoted, read_json, short
 from .curves import EASINGS, Key, keyed
+
+T = TypeVar("T")
 
 REST = "*"
 """The name of everything that is in no part."""
@@ -183,6 +185,8 @@ class Charts:
                 raise InputError(f"a mask or tracks were given for {REST}, which is all that is in no part: leave them out")
             if row.mask and row.tracks:
                 raise InputError(f"a mask and tracks were given for {row.name}: tracks that begin in the mask move it anyway")
+            if not isinstance(row.spacing, str):
+                self._of(row, lambda row: row.chart(MOST_FRAMES))
         if self.frames is not None:
             self.places(self.frames)
 
@@ -200,13 +204,16 @@ class Charts:
         """For each of ``frames`` frames between A and B: the place of the rest, then of each part. Raises `InputError`."""
         if not 1 <= frames <= MOST_FRAMES:
             raise InputError(f"{frames} frames between A and B were asked for: 1 to {MOST_FRAMES} are possible")
-        columns = []
-        for row in (self.rest, *self.parts):
-            try:
-                columns.append(row.chart(frames).places(frames))
-            except InputError as error:
-                raise InputError(f"the chart of {row.name}: {error}") from error
-        return tuple(zip(*columns, strict=True))
+        rows = (self.rest, *self.parts)
+        return tuple(zip(*(self._of(row, lambda row: row.chart(frames).places(frames)) for row in rows), strict=True))
+
+    @staticmethod
+    def _of(row: Row, make: Callable[[Row], T]) -> T:
+        """What ``make`` returns for a row; an `InputError` names it."""
+        try:
+            return make(row)
+        except InputError as error:
+            raise InputError(f"the chart of {row.name}: {error}") from error
 
     def to_json(self) -> str:
         """The charts as JSON, readable by `of_json`."""
@@ -223,7 +230,7 @@ def of_json(text: str) -> Charts:
     A spacing is a list of ticks, each a number or a fraction such as "1/3", or a preset, also with its hold, such as "halves on
     twos". Raises `InputError`.
     """
-    fields = Fields(read_json(text, "the charts are", object_pairs_hook=_once), "", "the charts")
+    fields = Fields(read_json(text, "the charts are", object_pairs_hook=_once), "", "the JSON of charts")
     fields.take("v", _version, FORMAT)
     frames = fields.take("frames", or_none(count(1)), None)
     charts = fields.take("charts", _object)
