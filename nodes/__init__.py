@@ -6,6 +6,7 @@ from comfy_api.v0_0_2 import ComfyExtension, io
 
 from . import blueprints, drop_in, examples, picker
 from .audit import AuditFrames
+from .charts import SpacingChart, TweenCharts
 from .clip import JoinFrames, PingPongFrames, ReverseFrames, SelectFrames, SplitFrames
 from .compare import Compare
 from .convert import ConvertModel
@@ -71,6 +72,8 @@ class InbetweenExtension(ComfyExtension):
             Augment,
             ModelConsensus,
             GuideModel,
+            SpacingChart,
+            TweenCharts,
             FindShots,
             FindDuplicates,
             FindFaults,

@@ -24,8 +24,8 @@ from .advice import advised
 LONGEST = 2**24
 """The most characters of a text."""
 
-TEXTS = ("STRING", "INBETWEEN_DRAWN_TRACKS")
-"""Types whose values are texts; the second is the widget of Track Editor."""
+TEXTS = ("STRING", "INBETWEEN_DRAWN_TRACKS", "INBETWEEN_DRAWN_CHARTS")
+"""Types whose values are texts; the others are the widgets of Track Editor and of Spacing Chart."""
 
 HOLDERS = {"IMAGE": Tensor, "MASK": Tensor, "TRACKS": Mapping, "AUDIO": Mapping}
 """Types whose values are known."""

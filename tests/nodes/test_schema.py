@@ -25,6 +25,8 @@ def test_node_ids_are_for_ever(nodes):
         "InbetweenTTA",
         "InbetweenConsensus",
         "InbetweenGuide",
+        "InbetweenSpacingChart",
+        "InbetweenTweenCharts",
         "InbetweenFindShots",
         "InbetweenFindDuplicates",
         "InbetweenFindFaults",

@@ -24,7 +24,7 @@ from ..timing.curves import Key, along, keyed
 from ..timing.grids import Grid, Subdivide, Timing, Uniform, exact_rate
 from ..tracks.formats import read_tracks
 from ..tween.fit import Pixels
-from . import draw
+from . import chart, draw
 from .arguments import add_output, argument, whole
 from .output import Settings, add_options, make_clip
 from .report import console_for_people
@@ -46,9 +46,8 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     parser.add_argument(
         "--frames",
         type=argument(whole),
-        required=True,
         metavar="N",
-        help="number of new frames between the two",
+        help="number of new frames between the two; needed unless --chart says it",
     )
     parser.add_argument(
         "--fps", type=argument(exact_rate), default=Fraction(24), metavar="F", help="frames per second of the output (24)"
@@ -56,6 +55,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     parser.add_argument(
         "--ease", choices=EASES, default="linear", help="slow at the start (in), the end (out) or both (inout); linear: even"
     )
+    chart.add_options(parser)
     guidance = parser.add_argument_group("guidance")
     guidance.add_argument(
         "--tracks",
@@ -91,6 +91,8 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 def run(args: Namespace) -> int:
     settings = Settings.of(args if args.draw is None else draw.left(args))
+    charts = None if args.chart is None else chart.read(args)
+    args.frames = chart.frames(args, charts)
     keyframes = ImageReader((args.first, args.last), args.fps / (args.frames + 1))
     if args.draw is not None:
         return drawn(args, keyframes, settings)
@@ -99,15 +101,18 @@ def run(args: Namespace) -> int:
     asked = Timing(grid(args.frames + 1, args.fps, args.ease, info), rate=args.fps)
     led = leading(args.tracks, args.guide, args.parts, info, args.matcher, settings.device)
     model = None
-    if led is not None:
+    if led is not None or charts is not None:
         inner = build(
             settings.choice, settings.device, (info.height, info.width), unbound(replace(info, curve=settings.transfer))
         )
-        model = Guided(inner, led)
+        model = inner if led is None else Guided(inner, led)
+        if charts is not None:
+            model = chart.charted(charts, args, keyframes, inner, led, console_for_people())
     decisions: dict[str, object] = {
         "command": "tween",
         "input": [args.first, args.last],
         "guide": [args.tracks, args.guide, args.parts, args.matcher],
+        **({} if charts is None else {"chart": chart.decision(charts, args.chart)}),
     }
     return make_clip(keyframes, asked, settings, decisions, tail="stop", model=model)
 
