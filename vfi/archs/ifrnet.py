@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from ..core import UNSTATED, Checkpoint, HubFile, InputError, Motion, Options, Spec
 from ..ops.checks import check_frames, check_options, check_times, load_weights
+from ..ops.times import time_at, time_plane
 from ..ops.warp import warp_corners
 
 SCALES = (0.25, 0.5, 1, 2, 4)
@@ -183,7 +184,8 @@ class IFRNet(nn.Module):
         check_times(self.spec, t, len(prepared.frames[0]))
         dtype = next(self.parameters()).dtype
         *finer, (before, after) = prepared.levels
-        plane = t.to(dtype).reshape(-1, 1, 1, 1).expand(-1, 1, *before.shape[-2:])
+        size = before.shape[-2:]
+        plane = time_at(time_plane(t), size).to(dtype).expand(-1, 1, *size)
         out = self.decoder4(before, after, plane)
         flow, rest = out[:, :4].float(), out[:, 4:]
         for decode, (before, after) in zip((self.decoder3, self.decoder2, self.decoder1), reversed(finer), strict=True):
@@ -237,6 +239,7 @@ def specify(config: Config, options: Options) -> Spec:
     return Spec(
         f"{name}-gopro" if any_t else name,
         any_t=any_t,
+        time_map=any_t,
         multiple=round(16 / min(options.scale, 1)),
         pad="edge:centre",
         activations=110 + 6 * config.channels[0],

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from ..core import Checkpoint, HubFile, InputError, Motion, Options, Source, Spec, UrlFile, WheelFile
 from ..ops.checks import check_frames, check_no_sampling, check_size, check_times, load_weights
 from ..ops.refinement import UNet, halve
+from ..ops.times import time_plane
 from ..ops.warp import warp_corners
 
 SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -346,7 +347,7 @@ class IFNet(nn.Module):
     def estimate(self, features: Sequence[Features], t: Tensor) -> Level:
         """Flow and mask at t [B] between two frames of batch B or 1."""
         before, after = (frame.plane for frame in features)
-        return self._estimate((before, after), t.float().reshape(-1, 1, 1, 1), self.scales, self.config.doubles)
+        return self._estimate((before, after), time_plane(t), self.scales, self.config.doubles)
 
     def render(self, level: Level, features: Sequence[Features]) -> Tensor:
         """Render the frame [B,3,H,W] from ``level``, refined if there is a refinement net."""
@@ -586,7 +587,7 @@ def specify(config: Config, options: Options) -> Spec:
     # Measured: the last block holds up to eight times its input; above scale 1, that of the enlarged picture.
     held = 8 * config.inputs(1) * max(options.scale, 1) ** 2 * (1.5 if options.ensemble else 1) + (100 if config.context else 0)
     multiple = round(config.multiple / min(options.scale, 1))
-    return Spec(name, any_t=config.timed, multiple=multiple, activations=round(held), licence="MIT")
+    return Spec(name, any_t=config.timed, time_map=config.timed, multiple=multiple, activations=round(held), licence="MIT")
 
 
 # --- published weights --------------------------------------------------------------------------------------------------------

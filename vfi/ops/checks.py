@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..core import InputError, Options, Spec
 from ..parse import shown
+from .times import is_map
 
 
 def check_frames(spec: Spec, frames: Sequence[Tensor]) -> None:
@@ -24,7 +25,12 @@ def check_frames(spec: Spec, frames: Sequence[Tensor]) -> None:
 
 
 def check_times(spec: Spec, t: Tensor, windows: int) -> None:
-    """Check t [B]: one t per window, or one window for all; and t = 1/2 if the network supports no other."""
+    """Check t [B], or [B,1,H,W] if the network takes a time for every pixel: one per window, or one window for all; and
+    t = 1/2 if the network supports no other."""
+    if is_map(t) and spec.time_map:
+        if t.shape[1] != 1 or windows not in (1, t.shape[0]):
+            raise InputError(f"a map of times of shape {list(t.shape)} was given: [B, 1, height, width] is needed")
+        return
     if t.ndim != 1 or windows not in (1, t.shape[0]):
         raise InputError(
             f"t of shape {list(t.shape)} was given for a window of batch {windows}: "
