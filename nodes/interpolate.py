@@ -11,6 +11,7 @@ from torch import Tensor
 from ..vfi.clips.clip import Encoding
 from ..vfi.core import Doubts
 from ..vfi.edit.plan import Plan
+from ..vfi.model.pace import PaceMode
 from ..vfi.model.wrappers import TTA_PASSES
 from ..vfi.parse import exact
 from ..vfi.render.run import run
@@ -91,6 +92,7 @@ class Interpolate(Node):
                 ),
                 inputs.drawing_input(),
                 plan_input(),
+                inputs.pace_input(),
             ],
             outputs=[
                 *inputs.image_outputs("The source's frames and the new ones, in order."),
@@ -112,6 +114,7 @@ class Interpolate(Node):
         hold_last: bool = False,
         drawing: str = "auto",
         plan: Plan | None = None,
+        pace: PaceMode = "off",
         model: Model | Several | None = None,
     ) -> io.NodeOutput:
         source, tail = exact_rate(source_fps), "hold" if hold_last else "stop"
@@ -121,7 +124,7 @@ class Interpolate(Node):
         doubtful = isinstance(model, Several)  # then the disagreement has numbers of its own
         bridge.room(count, (*images.shape[1:3], images.shape[3] + doubtful))
         drawing_model = Drawing(usual(model), drawing)
-        ready = over(drawing_model.ready(images.shape[1:3], bridge.unbound(images)), (clip.info.frames - 1) / source)
+        ready = over(drawing_model.ready(images.shape[1:3], bridge.unbound(images), pace), (clip.info.frames - 1) / source)
         made = islice(run(clip, ready, asked.grid, tail="hold"), count)  # a plan may move the last frame
         disagreement = bridge.per_frame([False] * count, images)
         if isinstance(ready, Doubts):
@@ -149,6 +152,7 @@ class InterpolateVideo(Node):
                 *inputs.codec_inputs(),
                 inputs.drawing_input(),
                 plan_input(),
+                inputs.pace_input(),
             ],
             outputs=inputs.video_outputs("The new video"),
         )
@@ -162,12 +166,13 @@ class InterpolateVideo(Node):
         crf: int = 18,
         drawing: str = "auto",
         plan: Plan | None = None,
+        pace: PaceMode = "off",
         model: Model | None = None,
     ) -> io.NodeOutput:
         given = Clip.of(video)
         asked = timed(timing_of(mode, given.reader.info.rate), plan)
         with given.planned(plan) as clip:
-            result, count = make_video(Drawing(usual(model), drawing), clip, asked, Encoding(codec, crf))
+            result, count = make_video(Drawing(usual(model), drawing), clip, asked, Encoding(codec, crf), pace=pace)
         return io.NodeOutput(result, float(asked.rate or result.get_frame_rate()), count)
 
 

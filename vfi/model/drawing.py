@@ -23,6 +23,7 @@ from torch import Tensor
 
 from ..archs.dis import SMALLEST, Dis, find_flow, seen_by_dis
 from ..core import Doubts, InputError, Interpolator, Motion, Moves, Timed
+from ..ops.times import time_plane
 from ..ops.warp import warp_corners, warp_cubic
 from ..pixels.drawn import EDGE, FLAT, is_drawn, on_paper, paper_for, ranges
 from . import wrappers
@@ -218,7 +219,7 @@ def _aligned(pair: Sequence[Tensor], flow0: Tensor, flow1: Tensor, t: Tensor, gu
         left = [find_flow(lead, side).to(flow0.device) for side in (before, after)]
         return left[0] + warp_corners(flow0, left[0]), left[1] + warp_corners(flow1, left[1])
     ahead, back = find_flow(before, after).to(flow0.device), find_flow(after, before).to(flow0.device)
-    step = t.to(flow0).view(-1, 1, 1, 1)
+    step = time_plane(t).to(flow0)
     between = (warp_corners(ahead, -step * ahead) - warp_corners(back, (1 - step) * ahead)) / 2
     to0, to1 = -step * between, (1 - step) * between
     return to0 + warp_corners(flow0, to0), to1 + warp_corners(flow1, to1)
