@@ -13,6 +13,7 @@ from ..model.load import Choice
 from ..model.precision import PRECISIONS
 from ..model.quality import RUNGS
 from ..model.wrappers import TTA_PASSES
+from ..ops.kinds import kind
 from .arguments import argument, auto_or, count, factor, names, whole
 
 
@@ -98,4 +99,4 @@ def choice_of(args: Namespace) -> Choice:
 
 def home_of(device: torch.device) -> torch.device:
     """The device that frames are read to: CUDA, so that they are transferred once, as raw samples; otherwise the CPU."""
-    return device if device.type == "cuda" else torch.device("cpu")
+    return device if kind(device).streams else torch.device("cpu")

@@ -17,6 +17,7 @@ from ..clips.clip import Info, Staged, unbound
 from ..clips.images import ImageEncoder
 from ..core import InputError, Interpolator
 from ..model.load import Choice, build, spec_of
+from ..ops import kinds
 from ..pixels.transfer import Transfer
 from ..render.cels import Tweener
 from ..sheets.orders import Order
@@ -54,7 +55,7 @@ class Maker:
         todo = sorted((order for order in orders if not order.shows), key=_pair)
         if todo:
             spec_of(self.choice)
-        tweener = Tweener(_Models(self.choice, self.device).of, self.batch or (1 if self.device.type == "cpu" else 8))
+        tweener = Tweener(_Models(self.choice, self.device).of, self.batch or kinds.batch(self.device))
         failed: dict[PurePath, str] = {}
         with bar(MAKING, len(todo), self.console) as at:
             done = 0
