@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -221,7 +222,8 @@ def opened(
     for member in chosen(choice, quality):
         name = str(member.source)
         if name not in held:
-            held[name] = Model.hold(read(file_of(name, allow_download, accept_licence), options), precision, backend)
+            file = file_of(name, allow_download, accept_licence)
+            held[name] = Model.hold(read(file, options), precision, backend, partial(read, file, options))
         models.append(replace(held[name], tta=member.tta, half_size=member.half_size))
     return models[0] if len(models) == 1 else Several.of(models)
 

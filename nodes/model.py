@@ -5,7 +5,7 @@ Weights are loaded to the GPU before use and may make room for other models afte
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, TypeVar
@@ -42,10 +42,21 @@ class Model:
     dtype: torch.dtype = torch.float32
     tta: str = "none"
     half_size: bool = False
+    exact: Callable[[], Interpolator] | None = None
+    falls_back: bool = True
 
     @classmethod
-    def hold(cls, network: Interpolator, precision: str = "auto", backend: str = "torch") -> Model:
-        """Hand a bare network over to ComfyUI, in a ``precision`` (see `vfi.model.precision`) and run by ``backend``."""
+    def hold(
+        cls,
+        network: Interpolator,
+        precision: str = "auto",
+        backend: str = "torch",
+        exact: Callable[[], Interpolator] | None = None,
+    ) -> Model:
+        """Hand a bare network over to ComfyUI, in a ``precision`` (see `vfi.model.precision`) and run by ``backend``.
+
+        ``exact`` gives the same network in float32, if half precision is to be checked.
+        """
         if not isinstance(network, torch.nn.Module):
             return cls(backends.on(network, backend), None)
         device, resting = model_management.get_torch_device(), model_management.unet_offload_device()
@@ -53,13 +64,19 @@ class Model:
         dtype = dtype_of(precision, network.spec, device, half_is_fast=half)
         network.to(resting, dtype)
         patcher = model_patcher.CoreModelPatcher(network, load_device=device, offload_device=resting)
-        return cls(backends.on(network, backend), patcher, dtype)
+        return cls(backends.on(network, backend), patcher, dtype, exact=exact, falls_back=precision == "auto")
 
     @property
     def part(self) -> Part:
         """The network as the assembler takes it, on the device that it is loaded to."""
         device = model_management.get_torch_device() if self.patcher is None else self.patcher.load_device
-        return Part(self.network, device, self.dtype, self.tta, self.half_size)
+        checks = {"exact": self.exact, "falls_back": self.falls_back}
+        return Part(self.network, device, self.dtype, self.tta, self.half_size, **checks)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of a number while frames are made: those of float32 if half precision is checked against it."""
+        return self.dtype.itemsize if self.exact is None else torch.float32.itemsize
 
     def ready(self, size: tuple[int, int], transfer: Transfer | None = None, pace: PaceMode = "off") -> Interpolator:
         """Load and wrap the model, for frames of ``size`` (height, width) and any other.
@@ -158,7 +175,7 @@ def loaded(models: Sequence[Model], size: tuple[int, int], transfer: Transfer | 
     """Load ``models`` and assemble them into one at a ``pace``, with memory reserved for frames of ``size``."""
     held = [model for model in models if model.patcher is not None]
     if held:
-        needed = sum(model.network.spec.memory(*size, model.dtype.itemsize) for model in held)
+        needed = sum(model.network.spec.memory(*size, model.itemsize) for model in held)
         patchers = {id(model.patcher): model.patcher for model in held}
         model_management.load_models_gpu(list(patchers.values()), memory_required=needed)
     return assemble([model.part for model in models], transfer, pace=pace)

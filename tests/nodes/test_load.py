@@ -241,6 +241,19 @@ def test_float16_is_used_where_it_is_fast(run, weights, part, monkeypatch):
     assert model.dtype == torch.float32
 
 
+def test_half_precision_is_checked_and_given_up_only_if_nobody_asked_for_it(run, weights, part):
+    SelfCheck = part("vfi.model.self_check").SelfCheck
+    (model,) = run("InbetweenLoadModel", model=weights.name, precision="bfloat16")
+    assert isinstance(model.ready((64, 64)), SelfCheck)
+    assert not model.part.falls_back
+    exact = model.part.exact()
+    assert {value.dtype for value in exact.parameters()} == {torch.float32}
+    assert exact.spec == model.network.spec
+    (model,) = run("InbetweenLoadModel", model=weights.name)
+    assert model.part.falls_back
+    assert not isinstance(model.ready((64, 64)), SelfCheck)  # on a CPU, auto is float32
+
+
 def test_bfloat16_is_used_when_asked_for(run, weights):
     (model,) = run("InbetweenLoadModel", model=weights.name, precision="bfloat16")
     assert model.dtype == torch.bfloat16

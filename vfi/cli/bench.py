@@ -36,7 +36,7 @@ from ..model.wrappers import TTA_PASSES, Pad
 from ..pixels.flicker import flicker
 from ..pixels.metrics import Lpips, Quality, compare
 from ..pixels.uint8 import codes
-from . import ladder, model_options
+from . import gpu, ladder, model_options
 from .arguments import argument, factor, whole
 from .output import INTERRUPTED
 from .progress import tracked
@@ -59,6 +59,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     bench = subparsers.add_parser("bench", help="measure the quality and speed of models")
     commands = bench.add_subparsers(required=True, metavar="COMMAND")
     ladder.add_parser(commands)
+    gpu.add_parser(commands)
     parser = commands.add_parser(
         "quality",
         help="compare made frames with the ground truth",

@@ -15,6 +15,7 @@ from ..model.pace import PACES
 from ..model.precision import PRECISIONS
 from ..model.quality import RUNGS
 from ..model.wrappers import TTA_PASSES
+from ..ops.kinds import kind
 from .arguments import argument, auto_or, count, factor, names, whole
 
 
@@ -118,4 +119,4 @@ def choice_of(args: Namespace) -> Choice:
 
 def home_of(device: torch.device) -> torch.device:
     """The device that frames are read to: CUDA, so that they are transferred once, as raw samples; otherwise the CPU."""
-    return device if device.type == "cuda" else torch.device("cpu")
+    return device if kind(device).streams else torch.device("cpu")

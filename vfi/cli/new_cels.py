@@ -15,6 +15,7 @@ from rich.console import Console
 from ..clips.clip import Info, unbound
 from ..core import InputError, Interpolator
 from ..model.load import Choice, build, spec_of
+from ..ops import kinds
 from ..pixels.transfer import Transfer
 from ..render.cels import Tweener, make
 from ..sheets.orders import Order
@@ -55,7 +56,7 @@ class Maker:
         total = sum(not order.shows for order in orders)
         if total:
             spec_of(self.choice)
-        tweener = Tweener(_Models(self.choice, self.device).of, self.batch or (1 if self.device.type == "cpu" else 8))
+        tweener = Tweener(_Models(self.choice, self.device).of, self.batch or kinds.batch(self.device))
         with bar(MAKING, total, self.console) as at:
             return make(orders, tweener, self.folder, lambda done, _: at(done))
 

@@ -19,6 +19,7 @@ from ..clips.video.sound import AUDIO, Audio
 from ..core import InputError, Interpolator
 from ..model import load
 from ..model.load import Choice
+from ..ops import kinds
 from ..pixels.transfer import TRANSFERS
 from ..render import journal, workers
 from ..render.convert import Interrupted, convert
@@ -137,7 +138,7 @@ class Settings:
             args.output,
             model_options.choice_of(args),
             device,
-            (1 if device.type == "cpu" else 8) if args.batch is None else args.batch,
+            kinds.batch(device) if args.batch is None else args.batch,
             None if args.shutter is None else Shutter(args.shutter, args.shutter_samples),
             args.transfer,
             Encoding(args.codec, args.crf, args.depth),

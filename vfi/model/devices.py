@@ -1,9 +1,13 @@
-"""The device that a name means.
+"""Devices: the one that a name means, and what can be asked of it.
 
-Knows nothing of models or options.
+Knows nothing of models or options, nor of what a kind of device can do: see `ops.kinds`.
 """
 
 from __future__ import annotations
+
+import platform
+from pathlib import Path
+from types import ModuleType
 
 import torch
 
@@ -13,11 +17,67 @@ from ..core import InputError
 def device_of(text: str) -> torch.device:
     """The device of this name; auto is the fastest available. Raises `InputError` if there is none."""
     if text == "auto":
-        text = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        there = (("cuda", torch.cuda), ("xpu", torch.xpu), ("mps", torch.backends.mps))
+        text = next((name for name, module in there if module.is_available()), "cpu")
     try:
         device = torch.empty(0, device=text).device
         if device.type == "meta":
             raise RuntimeError("it computes nothing")
         return device
     except (RuntimeError, AssertionError) as error:
-        raise InputError(f"there is no device {text!r} here: give auto, cpu, cuda or mps") from error
+        raise InputError(f"there is no device {text!r} here: give auto, cpu, cuda, xpu or mps") from error
+
+
+# --- questions to a device ----------------------------------------------------------------------------------------------------
+
+
+def _module(device: torch.device) -> ModuleType | None:
+    """torch's module for a kind of device; None for the CPU and for kinds that have none."""
+    return None if device.type == "cpu" else getattr(torch, device.type, None)
+
+
+def name_of(device: torch.device) -> str:
+    """What its maker calls it."""
+    module = _module(device)
+    if hasattr(module, "get_device_name"):
+        return str(module.get_device_name(device))  # type: ignore[union-attr]
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if device.type == "cpu" and info.exists() else []
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+
+
+def memory_of(device: torch.device) -> int | None:
+    """Bytes of its own memory, if torch tells."""
+    module = _module(device)
+    if hasattr(module, "get_device_properties"):
+        return int(module.get_device_properties(device).total_memory)  # type: ignore[union-attr]
+    return None
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done all that it was asked to do."""
+    module = _module(device)
+    if hasattr(module, "synchronize"):
+        module.synchronize()  # type: ignore[union-attr]
+
+
+def peak(device: torch.device) -> int | None:
+    """The most bytes of device memory held by tensors since `forget_peak`, if torch counts them."""
+    module = _module(device)
+    if hasattr(module, "max_memory_allocated"):
+        return int(module.max_memory_allocated(device))  # type: ignore[union-attr]
+    return None
+
+
+def forget_peak(device: torch.device) -> None:
+    """Count the peak anew."""
+    module = _module(device)
+    if hasattr(module, "reset_peak_memory_stats"):
+        module.reset_peak_memory_stats(device)  # type: ignore[union-attr]
+
+
+def free(device: torch.device) -> None:
+    """Give memory that no tensor holds back to the device."""
+    module = _module(device)
+    if hasattr(module, "empty_cache"):
+        module.empty_cache()  # type: ignore[union-attr]

@@ -6,8 +6,9 @@ networks recognised (`registry`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -25,6 +26,7 @@ from .moving_region import MovingRegion
 from .pace import PaceMode, paced
 from .precision import dtype_of
 from .quality import RUNGS, Member, Source, members, order
+from .self_check import SelfCheck
 from .tiles import Tiled
 from .weights.files import kind_of, read_shapes
 from .wrappers import Pad, Padded, Placed, Recursive, Tta
@@ -79,7 +81,8 @@ class Part:
     """A network on its ``device`` and how it is used; one or more parts are assembled into a model.
 
     ``half_size``: motion is estimated at half size and, without ``tta``, only the moving region is made, see `half_size`
-    and `moving_region`. ``pad``: None for the network's own.
+    and `moving_region`. ``pad``: None for the network's own. ``exact`` gives the same network in float32, to check half
+    precision against, see `self_check`; ``falls_back``: it is used if they part, instead of a warning only.
     """
 
     network: Interpolator
@@ -88,6 +91,8 @@ class Part:
     tta: str = "none"
     half_size: bool = False
     pad: Pad | None = None
+    exact: Callable[[], Interpolator] | None = None
+    falls_back: bool = True
 
     def ready(self) -> Interpolator:
         """Wrap the network to take any frame size and any t within the memory available. Moves it to ``device``."""
@@ -102,7 +107,14 @@ class Part:
             model = Recursive(model)
         if self.tta != "none":
             model = Tta(model, self.tta)
-        return Placed(Tiled(model, self.network.spec.multiple * (2 if self.half_size else 1)), self.device)
+        model = Placed(Tiled(model, self.network.spec.multiple * (2 if self.half_size else 1)), self.device)
+        if self.exact is None or self.dtype == torch.float32:
+            return model
+        return SelfCheck(model, partial(self._single, self.exact), falls_back=self.falls_back)
+
+    def _single(self, exact: Callable[[], Interpolator]) -> Interpolator:
+        """This part in float32."""
+        return replace(self, network=exact(), dtype=torch.float32, exact=None).ready()
 
 
 def assemble(
@@ -121,14 +133,17 @@ def parts_of(choice: Choice, device: torch.device, size: tuple[int, int] | None 
     pad = None if choice.pad == "auto" else Pad.parse(choice.pad) if isinstance(choice.pad, str) else choice.pad
     run_by: dict[int, tuple[Interpolator, torch.dtype]] = {}
     parts = []
-    for member, network in networks(choice.members, choice.options(size)):
-        if id(network) not in run_by:
-            dtype = dtype_of(choice.precision, network.spec, device)
-            if isinstance(network, nn.Module):
-                network.to(device=device, dtype=dtype)
-            run_by[id(network)] = backends.on(network, choice.backend), dtype
-        engine, dtype = run_by[id(network)]
-        parts.append(Part(engine, device, dtype, member.tta, member.half_size, pad))
+    options = choice.options(size)
+    for member, bare in networks(choice.members, options):
+        if id(bare) not in run_by:
+            dtype = dtype_of(choice.precision, bare.spec, device)
+            if isinstance(bare, nn.Module):
+                bare.to(device=device, dtype=dtype)
+            run_by[id(bare)] = backends.on(bare, choice.backend), dtype
+        engine, dtype = run_by[id(bare)]
+        exact = partial(network, member.source, options) if isinstance(bare, nn.Module) else None
+        chosen = choice.precision != "auto"
+        parts.append(Part(engine, device, dtype, member.tta, member.half_size, pad, exact, falls_back=not chosen))
     return parts
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from ..core import InputError, Spec
+from ..ops.kinds import kind
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 """The types by name."""
@@ -16,12 +17,12 @@ PRECISIONS = ("auto", *DTYPES)
 def dtype_of(
     precision: str | torch.dtype, spec: Spec, device: torch.device, *, half_is_fast: bool | None = None
 ) -> torch.dtype:
-    """The type for a network of ``spec`` on ``device``; ``half_is_fast``: ``auto`` may choose float16 (None: on CUDA only).
+    """The type for a network of ``spec`` on ``device``; ``half_is_fast``: ``auto`` may choose float16 (None: see `ops.kinds`).
 
     Raises `InputError` for a type that the device or the network cannot use.
     """
     if precision == "auto":
-        half = device.type == "cuda" if half_is_fast is None else half_is_fast
+        half = kind(device).half if half_is_fast is None else half_is_fast
         return torch.float16 if half and spec.half else torch.float32
     if isinstance(precision, str):
         if precision not in DTYPES:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ..core import Encodes, InputError, Interpolator, Motion, Moves, Prepares, Spec
+from ..ops.kinds import kind
 from ..ops.times import is_map
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ def device_of(model: Interpolator) -> torch.device | None:
 
 def placed(tensor: Tensor, device: torch.device) -> Tensor:
     """``tensor`` on ``device``; not copied if it is there already."""
-    if device.type == "cuda" and tensor.device.type == "cpu":
+    if kind(device).streams and tensor.device.type == "cpu":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
 

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .kinds import kind
+
 Outside = Literal["border", "zeros"]
 
 
@@ -37,9 +39,9 @@ def warp_cubic(image: Tensor, flow: Tensor) -> Tensor:
     """As `warp_corners`, by cubic convolution of 4x4 pixels, which keeps edges sharp when frames are warped more than once.
 
     Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981. It overshoots at edges, so the result is
-    clamped to the range of each picture's colours. Bilinear on devices other than CPU and CUDA.
+    clamped to the range of each picture's colours. Bilinear on devices that cannot.
     """
-    if flow.device.type not in ("cpu", "cuda"):
+    if not kind(flow.device).cubic:
         return warp_corners(image, flow)
     height, width = flow.shape[-2:]
     x, y = targets(flow)
@@ -104,7 +106,7 @@ def look_up(image: Tensor, grid: Tensor) -> Tensor:
 
     -1 is the centre of the first pixel, 1 that of the last; border padding. Returns [B,C,H',W'].
     """
-    if grid.device.type not in ("cpu", "cuda"):  # no border padding on others
+    if not kind(grid.device).border:
         return _grid_sample(image, grid.clamp(-1, 1), "zeros")
     return _grid_sample(image, grid, "border")
 
