@@ -117,9 +117,7 @@ class Part:
         return replace(self, network=exact(), dtype=torch.float32, exact=None).ready()
 
 
-def assemble(
-    parts: Sequence[Part], transfer: Transfer | None = None, drawing: str = "off", pace: str = "off"
-) -> Interpolator:
+def assemble(parts: Sequence[Part], transfer: Transfer | None = None, drawing: str = "off", pace: str = "off") -> Interpolator:
     """The model of ``parts``, if several their median.
 
     ``transfer``: of frames beyond black and white, see `hdr.Lit`; ``drawing``: see `drawing.drawn`; ``pace``: see `pace.paced`.

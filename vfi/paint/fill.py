@@ -25,7 +25,7 @@ def filled(painted: Array, picture: Array, known: Array) -> Array:
     """``painted`` [H,W,3] as it is told by ``picture`` [H,W,3], wherever it is; ``known`` [H,W], 0 to 1, weighs what it is
     told from."""
     weight = known[..., None]
-    total = float(weight.sum())
+    total: np.float32 = weight.sum()
     if total < 1:
         return picture
     low, high = painted[known > 0.5].min(0, initial=1.0), painted[known > 0.5].max(0, initial=0.0)

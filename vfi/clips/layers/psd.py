@@ -90,4 +90,5 @@ def _read(path: Path, layer: Any, size: tuple[int, int], depth: int) -> tuple[Fr
     rgb = rgb.expand(3, -1, -1) if rgb.shape[0] == 1 else rgb
     cover = None if alpha is None else torch.from_numpy(alpha.copy()).permute(2, 0, 1)[:1]
     info = Info(rgb.shape[2], rgb.shape[1], depth=depth, alpha=cover is not None)
-    return laid(Frame(rgb, Fraction(0), alpha=cover), info, *layer.offset, size)
+    left, top = layer.offset
+    return laid(Frame(rgb, Fraction(0), alpha=cover), info, left, top, size)
