@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from comfy_api.v0_0_2 import io
 
+from ..vfi.model.pace import PACES
 from .model import ModelType
 
 USUAL = "23.976, 29.97 and 59.94 mean the exact NTSC rates."
@@ -45,6 +46,20 @@ def times_input() -> io.Int.Input:
         min=1,
         max=256,
         tooltip="Output frames per source frame: 2 puts one new frame between each pair, 4 puts three.",
+    )
+
+
+def pace_input() -> io.Combo.Input:
+    """How the frames around a pair time its pixels, one of `vfi.model.pace.PACES`."""
+    return io.Combo.Input(
+        "pace",
+        options=list(PACES),
+        default="off",
+        optional=True,
+        advanced=True,
+        tooltip="off: motion is even between two frames. auto: every pixel gets a time of its own, from the frames before and "
+        "after the pair, so that motion speeds up and slows down smoothly. holds: the same, and drawings on twos or threes "
+        "stay so. It needs inbetween, RIFE 4, dis, or another model that takes a time per pixel.",
     )
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..vfi.clips.clip import Encoding
 from ..vfi.core import Doubts
 from ..vfi.edit.plan import Plan
+from ..vfi.model.pace import PaceMode
 from ..vfi.model.wrappers import TTA_PASSES
 from ..vfi.parse import exact
 from ..vfi.render.run import run
@@ -90,6 +91,7 @@ class Interpolate(Node):
                     "Off: the clip ends on the last frame: (T - 1) x times + 1 frames.",
                 ),
                 plan_input(),
+                inputs.pace_input(),
             ],
             outputs=[
                 *inputs.image_outputs("The source's frames and the new ones, in order."),
@@ -110,6 +112,7 @@ class Interpolate(Node):
         mode: dict,
         hold_last: bool = False,
         plan: Plan | None = None,
+        pace: PaceMode = "off",
         model: Model | Several | None = None,
     ) -> io.NodeOutput:
         source, tail = exact_rate(source_fps), "hold" if hold_last else "stop"
@@ -118,7 +121,7 @@ class Interpolate(Node):
         count = asked.expected(clip.info.frames, clip.info.duration, tail)
         doubtful = isinstance(model, Several)  # then the disagreement has numbers of its own
         bridge.room(count, (*images.shape[1:3], images.shape[3] + doubtful))
-        ready = over(usual(model).ready(images.shape[1:3], bridge.unbound(images)), (clip.info.frames - 1) / source)
+        ready = over(usual(model).ready(images.shape[1:3], bridge.unbound(images), pace), (clip.info.frames - 1) / source)
         made = islice(run(clip, ready, asked.grid, tail="hold"), count)  # a plan may move the last frame
         disagreement = bridge.per_frame([False] * count, images)
         if isinstance(ready, Doubts):
@@ -145,6 +148,7 @@ class InterpolateVideo(Node):
                 mode_input(),
                 *inputs.codec_inputs(),
                 plan_input(),
+                inputs.pace_input(),
             ],
             outputs=inputs.video_outputs("The new video"),
         )
@@ -157,12 +161,13 @@ class InterpolateVideo(Node):
         codec: str = "h264",
         crf: int = 18,
         plan: Plan | None = None,
+        pace: PaceMode = "off",
         model: Model | None = None,
     ) -> io.NodeOutput:
         given = Clip.of(video)
         asked = timed(timing_of(mode, given.reader.info.rate), plan)
         with given.planned(plan) as clip:
-            result, count = make_video(usual(model), clip, asked, Encoding(codec, crf))
+            result, count = make_video(usual(model), clip, asked, Encoding(codec, crf), pace=pace)
         return io.NodeOutput(result, float(asked.rate or result.get_frame_rate()), count)
 
 

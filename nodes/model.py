@@ -17,6 +17,7 @@ from comfy_api.v0_0_2 import io
 from ..vfi.core import InputError, Interpolator
 from ..vfi.model import backends
 from ..vfi.model.load import Part, assemble
+from ..vfi.model.pace import PaceMode
 from ..vfi.model.precision import dtype_of
 from ..vfi.model.wrappers import VIEWS, estimates_motion
 from ..vfi.motion.guided import Guide, Guided
@@ -59,12 +60,13 @@ class Model:
         device = model_management.get_torch_device() if self.patcher is None else self.patcher.load_device
         return Part(self.network, device, self.dtype, self.tta, self.half_size)
 
-    def ready(self, size: tuple[int, int], transfer: Transfer | None = None) -> Interpolator:
+    def ready(self, size: tuple[int, int], transfer: Transfer | None = None, pace: PaceMode = "off") -> Interpolator:
         """Load and wrap the model, for frames of ``size`` (height, width) and any other.
 
-        ``transfer``: transfer function of frames with values beyond black and white, see `vfi.model.hdr.Lit`.
+        ``transfer``: transfer function of frames with values beyond black and white, see `vfi.model.hdr.Lit`. ``pace``: see
+        `vfi.model.pace.paced`.
         """
-        return loaded([self], size, transfer)
+        return loaded([self], size, transfer, pace)
 
     def augmented(self, tta: str) -> Model:
         """The same model with another ``tta``. Raises `InputError` if it is a pass of quality best with its own view."""
@@ -86,9 +88,9 @@ class Several:
             raise InputError("a model that follows a guide was given: join the models first, then add the guide")
         return cls(tuple(one for model in models for one in (model.members if isinstance(model, Several) else (model,))))
 
-    def ready(self, size: tuple[int, int], transfer: Transfer | None = None) -> Interpolator:
+    def ready(self, size: tuple[int, int], transfer: Transfer | None = None, pace: PaceMode = "off") -> Interpolator:
         """As `Model.ready`: the median of all members, which are in memory together."""
-        return loaded(self.members, size, transfer)
+        return loaded(self.members, size, transfer, pace)
 
     def augmented(self, tta: str) -> Several:
         return Several(tuple(model.augmented(tta) for model in self.members))
@@ -106,8 +108,10 @@ class Following:
     tracks: Mapping[str, Any] | None = None
     flow: Any = None
 
-    def ready(self, size: tuple[int, int], transfer: Transfer | None = None) -> Interpolator:
-        """As `Model.ready`."""
+    def ready(self, size: tuple[int, int], transfer: Transfer | None = None, pace: PaceMode = "off") -> Interpolator:
+        """As `Model.ready`. Raises `InputError` for a pace: the tracks say when things move."""
+        if pace != "off":
+            raise InputError(f"pace {pace} was given with a model that follows a guide: set pace to off, or drop the guide")
         tracks = None if self.tracks is None else of_core(self.tracks, (size[1], size[0]))
         ready = self.model.ready(size, transfer)
         eye = None if self.flow is None or estimates_motion(ready) else self.flow.ready(size)
@@ -133,11 +137,11 @@ def over(model: Interpolator, seconds: Fraction | None) -> Interpolator:
     return Guided(model.model, replace(model.guide, span=(Fraction(0), seconds)), eye=model.eye)
 
 
-def loaded(models: Sequence[Model], size: tuple[int, int], transfer: Transfer | None) -> Interpolator:
-    """Load ``models`` and assemble them into one, with memory reserved for frames of ``size``."""
+def loaded(models: Sequence[Model], size: tuple[int, int], transfer: Transfer | None, pace: PaceMode = "off") -> Interpolator:
+    """Load ``models`` and assemble them into one at a ``pace``, with memory reserved for frames of ``size``."""
     held = [model for model in models if model.patcher is not None]
     if held:
         needed = sum(model.network.spec.memory(*size, model.dtype.itemsize) for model in held)
         patchers = {id(model.patcher): model.patcher for model in held}
         model_management.load_models_gpu(list(patchers.values()), memory_required=needed)
-    return assemble([model.part for model in models], transfer)
+    return assemble([model.part for model in models], transfer, pace)

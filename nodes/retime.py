@@ -11,6 +11,7 @@ from torch import Tensor
 from ..vfi.clips.clip import Encoding, Info
 from ..vfi.core import InputError
 from ..vfi.edit.plan import Plan
+from ..vfi.model.pace import PaceMode
 from ..vfi.parse import number, quoted
 from ..vfi.render.remap import remap
 from ..vfi.timing.curves import Along, TimeCurve, along, drawn, parse
@@ -145,6 +146,7 @@ class RetimeFrames(Node):
                 *inputs.image_inputs(),
                 *curve_inputs(),
                 plan_input(),
+                inputs.pace_input(),
             ],
             outputs=[
                 *inputs.image_outputs("The retimed frames."),
@@ -161,6 +163,7 @@ class RetimeFrames(Node):
         duration: float = 0.0,
         target_fps: float = 0.0,
         plan: Plan | None = None,
+        pace: PaceMode = "off",
         model: Model | None = None,
     ) -> io.NodeOutput:
         clip = planned(bridge.clip_of(images, exact_rate(source_fps)), plan)
@@ -168,7 +171,7 @@ class RetimeFrames(Node):
         timed(Timing(grid, grid.rate), plan)  # raises where motion is to be spread along a curve
         count = len(grid.outputs)
         bridge.room(count, images.shape[1:])
-        ready = usual(model).ready(images.shape[1:3], bridge.unbound(images))
+        ready = usual(model).ready(images.shape[1:3], bridge.unbound(images), pace)
         made = remap(clip, ready, grid)
         out, originals = bridge.collected(bridge.watched(made, count), images, count)
         times = inputs.listed_times(map(grid.place, bridge.heard(grid.outputs)))
@@ -198,6 +201,7 @@ class RetimeVideo(Node):
                 ),
                 *inputs.codec_inputs(),
                 plan_input(),
+                inputs.pace_input(),
             ],
             outputs=[
                 *inputs.video_outputs("The new video"),
@@ -216,11 +220,12 @@ class RetimeVideo(Node):
         codec: str = "h264",
         crf: int = 18,
         plan: Plan | None = None,
+        pace: PaceMode = "off",
         model: Model | None = None,
     ) -> io.NodeOutput:
         with Clip.of(video).planned(plan, audio) as clip:
             grid = along_of(curve, duration, target_fps, clip.reader.info)
             asked = timed(Timing(grid, grid.rate), plan)
-            result, count = make_video(usual(model), clip, asked, Encoding(codec, crf), audio=audio)
+            result, count = make_video(usual(model), clip, asked, Encoding(codec, crf), audio=audio, pace=pace)
         times = inputs.listed_times(map(grid.place, bridge.heard(grid.outputs)))
         return io.NodeOutput(result, float(grid.rate), count, times)

@@ -25,6 +25,7 @@ from ..vfi.clips.video.excerpt import sound_between
 from ..vfi.clips.video.extras import Extras
 from ..vfi.clips.video.sound import Audio
 from ..vfi.edit.plan import Plan
+from ..vfi.model.pace import PaceMode
 from ..vfi.parse import exact
 from ..vfi.pixels.transfer import UNTAGGED, Colour
 from ..vfi.render.convert import convert
@@ -130,18 +131,19 @@ def make_video(
     shutter: Shutter | None = None,
     audio: Audio = "auto",
     seen: Watch = iter,
+    pace: PaceMode = "off",
 ) -> tuple[Input.Video, int]:
     """Make the frames that are ``asked`` for: a VIDEO in ComfyUI's temporary folder, and its number of frames.
 
     ``shutter`` adds motion blur. The reader, the model and the encoder each have a thread. Sound is copied if the speed is
-    kept, else time-stretched. ``seen`` passes the frames on, each before it is written.
+    kept, else time-stretched. ``seen`` passes the frames on, each before it is written. ``pace``: see `vfi.model.pace.paced`.
     """
     reader = clip.reader
     info = reader.info
     path = temporary(".mp4")
     task = Task(info, asked, shutter=shutter, encoding=encoding)
     last = info.duration * (info.frames - 1) / info.frames if info.duration and info.frames else None
-    ready = over(model.ready((info.height, info.width), unbound(info)), last)
+    ready = over(model.ready((info.height, info.width), unbound(info), pace), last)
     made = convert(
         reader,
         lambda: ready,

@@ -57,7 +57,8 @@ class Spec:
     Height and width must be multiples of ``multiple`` and at least ``min_size``; `wrappers.Padded` pads frames to that, as
     ``pad`` says (see `wrappers.Pad.parse`): as the authors do, or as measured best. ``half``: half precision keeps the
     picture. ``tiles``: the frame may be tiled. ``activations``: numbers held per pixel while a frame is made, at the peak and
-    with some to spare. ``licence`` is the SPDX name of the licence of the weights.
+    with some to spare. ``licence`` is the SPDX name of the licence of the weights. ``time_map``: `Prepares.at` also takes a map
+    of times [B,1,H,W], one for every pixel of the new frame.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Spec:
     tiles: bool = True
     activations: int = 300
     licence: str = ""
+    time_map: bool = False
 
     def memory(self, height: int, width: int, itemsize: int = 4) -> int:
         """Peak memory, in bytes, of making a frame of this size with numbers of ``itemsize`` bytes."""
@@ -149,6 +151,14 @@ class Timed(Protocol):
     """A model whose frames depend on their time: ``during`` is the model between two instants of the clip, in seconds."""
 
     def during(self, start: Fraction, end: Fraction) -> Interpolator: ...
+
+
+@runtime_checkable
+class Spaced(Protocol):
+    """A model whose frames depend on the times of all frames of its window: ``spaced`` is the model for frames that lie at
+    ``times``, in seconds of the clip. Frames of a window that repeat its first or last one have the same time."""
+
+    def spaced(self, times: Sequence[Fraction]) -> Interpolator: ...
 
 
 @dataclass(frozen=True)

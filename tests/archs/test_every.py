@@ -91,3 +91,16 @@ def augmented(name: str, mode: str) -> None:
         plain = Part(network).ready()
         by_hand = (plain(window, t) + plain(window.flip(1), 1 - t)) / 2
         torch.testing.assert_close(made, by_hand, rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "half_size", "tta"),
+    [("dis-fast", False, "all"), ("dis", False, "none"), ("inbetween", True, "none"), ("rife", False, "duo")],
+)
+def test_a_map_of_one_time_makes_the_frame_at_that_time(name: str, half_size: bool, tta: str):
+    network = small(name)
+    window, t = frames(network), torch.tensor([0.3, 0.6])
+    model = Part(network, tta=tta, half_size=half_size).ready()
+    times = t.view(2, 1, 1, 1).expand(2, 1, *window.shape[-2:]).contiguous()
+    assert model.spec.time_map
+    torch.testing.assert_close(model(window, times), model(window, t), rtol=1e-4, atol=2e-4)

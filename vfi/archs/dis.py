@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ..core import Motion, Options, Spec
 from ..ops.checks import check_no_network
+from ..ops.times import time_at, time_plane
 from ..ops.warp import targets, warp_corners
 from ..pixels.uint8 import codes
 
@@ -61,7 +62,7 @@ class Dis:
     """
 
     def __init__(self, scale: float = 1) -> None:
-        self.spec = Spec("dis", min_size=2 * SMALLEST, activations=60, licence="MIT")
+        self.spec = Spec("dis", time_map=True, min_size=2 * SMALLEST, activations=60, licence="MIT")
         self.size = FLOW_SIZE * scale
 
     def __call__(self, window: Tensor, t: Tensor) -> Tensor:
@@ -100,7 +101,8 @@ class Dis:
     def _opinions(prepared: Prepared, t: Tensor) -> Iterator[tuple[Motion, Tensor]]:
         """Motion at t according to each flow, at the frame's size, and its weight [B,1,H,W]."""
         frames, forward, backward, (certain0, certain1) = prepared
-        t = t.float().view(-1, 1, 1, 1)
+        whole = time_plane(t)
+        t = time_at(whole, forward.shape[-2:])
         # A velocity v leads from x - t v before to x + (1 - t) v after: each flow knows it at one of these places.
         guess = torch.lerp(forward, -backward, t)
         for own, velocity in enumerate((warp_corners(forward, -t * guess), warp_corners(-backward, (1 - t) * guess))):
@@ -111,7 +113,7 @@ class Dis:
             weight0, weight1 = (1 - t) * (seen0 + DOUBT), t * (seen1 + DOUBT)
             trust = t * (agreed1 + DOUBT) if own else (1 - t) * (agreed0 + DOUBT)
             parts = torch.cat((velocity, weight0 / (weight0 + weight1), (1 - seen0) * (1 - seen1), trust), dim=1)
-            yield _at_size(parts, frames[0].shape[-2:], t)
+            yield _at_size(parts, frames[0].shape[-2:], whole)
 
 
 def agreeing(frames: tuple[Tensor, Tensor], forward: Tensor, backward: Tensor) -> Prepared:
@@ -145,7 +147,7 @@ class DisFast:
     """
 
     def __init__(self, scale: float = 1) -> None:
-        self.spec = Spec("dis-fast", min_size=2 * SMALLEST, activations=30, licence="MIT")
+        self.spec = Spec("dis-fast", time_map=True, min_size=2 * SMALLEST, activations=30, licence="MIT")
         self.size = scale
 
     def __call__(self, window: Tensor, t: Tensor) -> Tensor:
@@ -170,11 +172,11 @@ class DisFast:
     def at(self, prepared: Found, t: Tensor) -> Tensor:
         motion = self.motion_at(prepared, t)
         before, after = prepared.frames
-        weight = t.to(before).view(-1, 1, 1, 1)
+        weight = time_plane(t).to(before)
         return torch.lerp(warp_corners(before, motion.flow0), warp_corners(after, motion.flow1), weight)
 
     def motion_at(self, prepared: Found, t: Tensor) -> Motion:
-        t = t.float().view(-1, 1, 1, 1)
+        t = time_plane(t)
         flow0, flow1 = -t * prepared.forward, (t - 1) * prepared.backward
         return Motion(flow0, flow1, (1 - t).expand_as(flow0[:, :1]))
 

@@ -26,7 +26,7 @@ from ..core import Checkpoint, HubFile, InputError, Motion, Options, Spec
 from ..ops.channels import side_by_side
 from ..ops.checks import check_frames, check_options, check_size, check_times, load_weights
 from ..ops.refinement import UNet, conv
-from ..ops.times import time_planes
+from ..ops.times import time_plane
 from ..ops.warp import warp_corners
 from ..ops.windows import Windows
 
@@ -304,7 +304,7 @@ class MultiScaleFlow(Refined):
         ``t`` is [K], or a time per pixel [K,1,H,W].
         """
         before, after = frames
-        t = time_planes(t).float()
+        t = time_plane(t)
         first, second = (self._timed(pair, level, t) for level in (-1, -2))
         flow, mask = self.block[0](first, frames, None)
         warped = warp_corners(before, flow[:, :2]), warp_corners(after, flow[:, 2:])
@@ -413,7 +413,7 @@ class EmaVfi(nn.Module):
         """The pair as it is seen last, and its flow and mask at full size."""
         before = prepared.frames[0]
         check_times(self.spec, t, len(before), before.shape[-2:])
-        t = time_planes(t).float()
+        t = time_plane(t)
         related = prepared.related
         if self.reference:
             way = self.net.render(prepared.frames, related.appearance, *self._flow(prepared, related, t / 2))
@@ -476,9 +476,11 @@ def specify(config: Config, options: Options) -> Spec:
     check_options(name, options, scales=SCALES, variants=config.versions)
     if options.variant is not None:
         name = f"ema-vfi-{options.variant}"
+    any_t = config.reference or (options.variant or "").endswith(("-t", "-d"))
     return Spec(
         name,
-        any_t=config.reference or (options.variant or "").endswith(("-t", "-d")),
+        any_t=any_t,
+        time_map=any_t,
         multiple=max(32, round(16 / options.scale)),
         activations=(43 if config.reference else 36) * config.width,
         licence="MIT" if config.reference or options.variant == "base-d" else "Apache-2.0",

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from ..core import UNSTATED, Checkpoint, HubFile, InputError, Motion, Options, Spec
 from ..ops.checks import check_frames, check_options, check_times, load_weights
-from ..ops.times import time_planes
+from ..ops.times import time_plane
 from ..ops.warp import warp_corners
 
 SCALES = (0.25, 0.5, 1, 2, 4)
@@ -186,7 +186,7 @@ class IFRNet(nn.Module):
         """Motion, mask and residual of the frame at ``t`` [B] or [B,1,H,W]."""
         before = prepared.frames[0]
         check_times(self.spec, t, len(before), before.shape[-2:])
-        t = time_planes(t).float()
+        t = time_plane(t)
         coarse = prepared.levels[-1]
         if not self.reference:
             return self._decoded(prepared, (*coarse, self._plane(t, coarse[0])))
@@ -271,6 +271,7 @@ def specify(config: Config, options: Options) -> Spec:
     return Spec(
         f"{name}-{options.variant}" if trained else name,
         any_t=trained or config.reference,
+        time_map=trained or config.reference,
         multiple=round(16 / min(options.scale, 1)),
         pad="edge:centre",
         activations=110 + 6 * config.channels[0],

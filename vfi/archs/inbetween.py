@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Motion, Options, Spec
 from ..ops.checks import check_frames, check_options, check_size, check_times, load_weights
+from ..ops.times import time_at, time_plane
 from ..ops.warp import look_up, warp_corners
 from .dis import agreement, as_bright, find_flow, seen_by_dis
 
@@ -245,9 +246,9 @@ class Inbetween(nn.Module):
         return Stages((found.mean() * self.grid,), *self._rendered(prepared, found))
 
     def _estimated(self, prepared: Prepared, t: Tensor) -> Estimate:
-        """Flow, weights, residual and sharpening of the frames at ``t`` [B]."""
+        """Flow, weights, residual and sharpening of the frames at ``t`` [B], or at a map of times."""
         check_times(self.spec, t, len(prepared.frames[0]))
-        t = t.float().view(-1, 1, 1, 1)
+        t = time_at(time_plane(t), prepared.known.shape[-2:])
         known0, known1 = prepared.known.chunk(2)
         opinions, hints = first_guess(known0, known1, t)
         seen: list[Tensor] = []
@@ -314,7 +315,7 @@ def stacked(parts: Sequence[Tensor], t: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def first_guess(known0: Tensor, known1: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-    """Two opinions of the flow from the frame at t [B,1,1,1] to both frames, [B,8,h,w], and hints, [B,7,h,w].
+    """Two opinions of the flow from the frame at t, [B,1,1,1] or [B,1,h,w], to both frames, [B,8,h,w], and hints, [B,7,h,w].
 
     ``known0`` and ``known1`` [B,3,h,w] are the velocity at each frame and its certainty. A velocity v leads from x - t v
     before to x + (1 - t) v after, and each frame knows it at one of these. Pixels of one frame without a counterpart in the
@@ -370,7 +371,7 @@ def specify(config: Config, options: Options) -> Spec:
     name = PUBLISHED.get(config, "inbetween-custom")
     check_options(name, options, scales=SCALES)
     side = round(16 / min(options.scale, 1))
-    return Spec(name, multiple=side, min_size=4 * side, pad="edge", activations=60, licence="MIT")
+    return Spec(name, time_map=True, multiple=side, min_size=4 * side, pad="edge", activations=60, licence="MIT")
 
 
 # --- published weights --------------------------------------------------------------------------------------------------------

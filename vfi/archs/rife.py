@@ -26,7 +26,7 @@ from ..core import Checkpoint, HubFile, InputError, Motion, Options, Source, Spe
 from ..ops.channels import side_by_side
 from ..ops.checks import check_frames, check_no_sampling, check_size, check_times, load_weights
 from ..ops.refinement import UNet, halve
-from ..ops.times import time_planes
+from ..ops.times import time_plane
 from ..ops.warp import warp_corners
 
 SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -352,7 +352,7 @@ class IFNet(nn.Module):
     def estimate(self, features: Sequence[Features], t: Tensor) -> Level:
         """Flow and mask at t [B], or at a time per pixel [B,1,H,W], between two frames of batch B or 1."""
         before, after = (frame.plane for frame in features)
-        t = time_planes(t).float()
+        t = time_plane(t)
         if self.config.reference:
             way = self._estimate((before, after), self._referred(t / 2, 0 * t, before), self.scales, False)
             t = self._referred(t, t / 2, self.render(way, features))
@@ -606,7 +606,7 @@ def specify(config: Config, options: Options) -> Spec:
     # Measured: the last block holds up to eight times its input; above scale 1, that of the enlarged picture.
     held = 8 * config.inputs(1) * max(options.scale, 1) ** 2 * (1.5 if options.ensemble else 1) + (100 if config.context else 0)
     multiple = round(config.multiple / min(options.scale, 1))
-    return Spec(name, any_t=config.timed, multiple=multiple, activations=round(held), licence="MIT")
+    return Spec(name, any_t=config.timed, time_map=config.timed, multiple=multiple, activations=round(held), licence="MIT")
 
 
 # --- published weights --------------------------------------------------------------------------------------------------------

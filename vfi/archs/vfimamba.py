@@ -24,7 +24,7 @@ from ..ops.channels import side_by_side
 from ..ops.checks import check_frames, check_options, check_size, check_times, load_weights
 from ..ops.refinement import UNet, conv
 from ..ops.scan import selective_scan
-from ..ops.times import time_planes
+from ..ops.times import time_plane
 from ..ops.warp import warp_corners
 from .emavfi import Encoded, Features, Head, Pair, Refined, Related, cells, halves, planes, resize, stage
 
@@ -298,7 +298,7 @@ class VfiMamba(nn.Module):
         """Flow and mask at full size, of which all but the local blocks' share is estimated at flow scale."""
         before = prepared.frames[0]
         check_times(self.spec, t, len(before), before.shape[-2:])
-        t = time_planes(t).float()
+        t = time_plane(t)
         if t.shape[-2:] != (1, 1):
             t = resize(t, self.scale)
         flow, mask = self.net.estimate(prepared.small, prepared.related.scaled, t)
@@ -345,6 +345,7 @@ def specify(config: Config, options: Options) -> Spec:
     check_options(name, options, scales=SCALES)
     return Spec(
         name,
+        time_map=True,
         multiple=max(32, round(16 / options.scale)),
         pad="edge:centre",
         tiles=False,  # scans and channel attention span the whole frame

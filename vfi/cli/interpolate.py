@@ -13,7 +13,7 @@ from ..timing.grids import exact_rate
 from . import batch, parallel, shot_options
 from .arguments import add_input, add_output, argument, clip_source, factor, whole
 from .mended import EVEN, looked_through, make_mended
-from .model_options import home_of
+from .model_options import add_pace, home_of
 from .output import Settings, add_audio, add_options, make_clip
 from .parallel import Crew
 from .shot_options import ShotOptions, read_plan
@@ -34,6 +34,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="F frames per second: 60, 23.976, 30000/1001")
     parser.add_argument("--slow", type=argument(factor), metavar="K", help="K times slower at the same frame rate")
     shot_options.add_options(parser)
+    add_pace(parser)
     parser.add_argument(
         "--plan",
         metavar="FILE",

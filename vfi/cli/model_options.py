@@ -10,6 +10,7 @@ from ..core import Sampling
 from ..model.backends import BACKENDS
 from ..model.devices import device_of as device_of
 from ..model.load import Choice
+from ..model.pace import PACES
 from ..model.precision import PRECISIONS
 from ..model.quality import RUNGS
 from ..model.wrappers import TTA_PASSES
@@ -71,6 +72,14 @@ def add_options(parser: ArgumentParser, *, motion: bool = False) -> None:
     )
 
 
+def add_pace(parser: ArgumentParser) -> None:
+    """Declare the option that times the pixels between two frames."""
+    modes = "; ".join(f"{name}: {does}" for name, does in PACES.items())
+    parser.add_argument(
+        "--pace", choices=PACES, default="off", help=f"time of every pixel, from the frames around each pair: {modes} (off)"
+    )
+
+
 def add_device(group: _ArgumentGroup) -> None:
     """Declare the device and the precision."""
     group.add_argument("--device", default="auto", help="auto (the fastest available), cpu, cuda, cuda:1, mps ...")
@@ -93,6 +102,7 @@ def choice_of(args: Namespace) -> Choice:
         pad=args.pad,
         precision=args.dtype,
         backend=args.backend,
+        pace=getattr(args, "pace", "off"),
     )
 
 

@@ -15,7 +15,7 @@ from ..timing.curves import EASINGS, TimeCurve, along, of_json, parse
 from ..timing.grids import Timing, exact_rate
 from . import batch, parallel, shot_options
 from .arguments import add_input, add_output, argument, clip_source, factor, moment, text_of
-from .model_options import home_of
+from .model_options import add_pace, home_of
 from .output import Settings, add_audio, add_options, make_clip
 from .parallel import Crew
 from .shot_options import ShotOptions
@@ -51,6 +51,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     parser.add_argument("--fps", type=argument(exact_rate), metavar="F", help="frames per second; the input's if not given")
     shot_options.add_options(parser)
+    add_pace(parser)
     add_audio(parser)
     add_options(parser)
     parallel.add_options(parser)

@@ -75,6 +75,7 @@ def spec_of(specs: Sequence[Spec]) -> Spec:
         "consensus of " + ", ".join(spec.name for spec in specs),
         window=max(spec.window for spec in specs),
         any_t=all(spec.any_t for spec in specs),
+        time_map=all(spec.time_map for spec in specs),
         half=all(spec.half for spec in specs),
         tiles=all(spec.tiles for spec in specs),
         activations=sum(spec.activations for spec in specs),

@@ -15,12 +15,13 @@ from torch import Tensor, nn
 
 from ..core import InputError, Interpolator, Options, Sampling, Spec
 from ..pixels.transfer import Transfer
-from . import backends, consensus, half_size, registry, weights
+from . import backends, consensus, half_size, pace, registry, weights
 from .consensus import Consensus
 from .fast import fast
 from .half_size import HalfSize
 from .hdr import Lit
 from .moving_region import MovingRegion
+from .pace import PaceMode, paced
 from .precision import dtype_of
 from .quality import RUNGS, Member, Source, members, order
 from .tiles import Tiled
@@ -43,7 +44,8 @@ class Choice:
     ``models`` are names (see `models`), safetensors files or state dicts; of several, each pixel is their median (see
     `consensus.Consensus`). ``quality`` is one of `quality.RUNGS`, ``tta`` a mode of `wrappers.Tta`, ``pad`` as in
     `wrappers.Pad.parse` or "auto", ``precision`` one of `precision.PRECISIONS` or a type, and ``backend`` one of
-    `backends.BACKENDS`. A ``scale`` of None depends on the frame size, see `HUGE`. The rest is as in `core.Options`.
+    `backends.BACKENDS`. ``pace``, one of `pace.PaceMode`: how the frames around a pair time its pixels. A ``scale`` of None
+    depends on the frame size, see `HUGE`. The rest is as in `core.Options`.
     """
 
     models: tuple[Source, ...] = ("auto",)
@@ -57,6 +59,7 @@ class Choice:
     pad: str | Pad = "auto"
     precision: str | torch.dtype = "auto"
     backend: str = "torch"
+    pace: PaceMode = "off"
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -100,10 +103,11 @@ class Part:
         return Placed(Tiled(model, self.network.spec.multiple * (2 if self.half_size else 1)), self.device)
 
 
-def assemble(parts: Sequence[Part], transfer: Transfer | None = None) -> Interpolator:
-    """The model of ``parts``, if several their median. ``transfer``: of frames beyond black and white, see `hdr.Lit`."""
+def assemble(parts: Sequence[Part], transfer: Transfer | None = None, pace: PaceMode = "off") -> Interpolator:
+    """The model of ``parts``, if several their median, at a ``pace`` (see `pace.paced`). ``transfer``: of frames beyond black
+    and white, see `hdr.Lit`."""
     models = [part.ready() if transfer is None else Lit(part.ready(), transfer) for part in parts]
-    return models[0] if len(models) == 1 else Consensus(models)
+    return paced(models[0] if len(models) == 1 else Consensus(models), pace)
 
 
 def parts_of(choice: Choice, device: torch.device, size: tuple[int, int] | None = None) -> list[Part]:
@@ -129,7 +133,7 @@ def build(
     transfer: Transfer | None = None,
 ) -> Interpolator:
     """The model of ``choice``, ready to use on ``device``, for frames of ``size`` (height, width) and any other."""
-    return assemble(parts_of(choice, torch.device(device), size), transfer)
+    return assemble(parts_of(choice, torch.device(device), size), transfer, choice.pace)
 
 
 def spec_of(choice: Choice) -> Spec:
@@ -142,7 +146,8 @@ def spec_of(choice: Choice) -> Spec:
             file = source(member.source)
             spec = registry.builtin(file).spec if isinstance(file, str) else registry.detect(read_shapes(file))
         specs.append(half_size.spec_of(spec) if member.half_size else spec)
-    return consensus.spec_of(specs)
+    spec = consensus.spec_of(specs)
+    return spec if choice.pace == "off" else pace.spec_of(spec)
 
 
 def load(

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..core import Interpolator, Motion
+from ..ops.times import is_map, time_plane
 from . import wrappers
 
 EQUAL = 2 / 255
@@ -95,19 +96,19 @@ class MovingRegion(wrappers.Wrapper):
         before, after, box, inner = prepared
         if box is not None and box.share(before) == 1:
             return wrappers.at(self.model, inner, t)
-        made = torch.lerp(before, after, t.to(before).view(-1, 1, 1, 1))
+        made = torch.lerp(before, after, time_plane(t).to(before))
         if box is not None:
-            box.of(made).copy_(wrappers.at(self.model, inner, t))
+            box.of(made).copy_(wrappers.at(self.model, inner, box.of(t) if is_map(t) else t))
         return made
 
     def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
         """No motion outside the moving region."""
         before, _, box, inner = prepared
-        share = (1 - t.float()).view(-1, 1, 1, 1)
+        share = 1 - time_plane(t)
         if box is None:
             none = share.new_zeros((len(t), 2, *before.shape[-2:]))
             return Motion(none, none, share + none[:, :1])
-        found = super().motion_at(inner, t)
+        found = super().motion_at(inner, box.of(t) if is_map(t) else t)
         around = (box.left, before.shape[-1] - box.right, box.top, before.shape[-2] - box.bottom)
         laid = found.mapped(lambda plane: F.pad(plane, around))
         inside = F.pad(torch.ones_like(found.mask), around)

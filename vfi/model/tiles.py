@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ..core import InputError, Interpolator, Motion
+from ..ops.times import is_map
 from . import wrappers
 
 T = TypeVar("T")
@@ -133,7 +134,8 @@ class Tiled(wrappers.Wrapper):
         total: Tensor | None = None
         for tile in self._tiles(frames[0]):
             parts = [tile.of(rgb) for rgb in frames]
-            made = make(wrappers.prepare(self.model, [wrappers.encode(self.model, part) for part in parts], parts), t)
+            there = wrappers.prepare(self.model, [wrappers.encode(self.model, part) for part in parts], parts)
+            made = make(there, tile.of(t) if is_map(t) else t)
             if total is None:
                 total = made.new_zeros(*made.shape[:2], *frames[0].shape[-2:])
             tile.of(total).add_(made * tile.down * tile.across)

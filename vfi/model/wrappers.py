@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ..core import Encodes, InputError, Interpolator, Motion, Moves, Prepares, Spec
+from ..ops.times import is_map
 
 log = logging.getLogger(__name__)
 
@@ -133,11 +134,11 @@ class Padded(Wrapper):
 
     def at(self, prepared: tuple[Any, torch.Size], t: Tensor) -> Tensor:
         inner, shape = prepared
-        return self._cut(at(self.model, inner, t), shape)
+        return self._cut(at(self.model, inner, self._grown_time(t)), shape)
 
     def motion_at(self, prepared: tuple[Any, torch.Size], t: Tensor) -> Motion:
         inner, shape = prepared
-        return super().motion_at(inner, t).mapped(lambda plane: self._cut(plane, shape))
+        return super().motion_at(inner, self._grown_time(t)).mapped(lambda plane: self._cut(plane, shape))
 
     def _sides(self, size: int) -> tuple[int, int]:
         """Pixels to add before and after a side of ``size`` pixels."""
@@ -156,6 +157,13 @@ class Padded(Wrapper):
         rows = self._sources(rgb.shape[-2], top, bottom, rgb.device)
         columns = self._sources(rgb.shape[-1], left, right, rgb.device)
         return rgb.index_select(-2, rows).index_select(-1, columns)
+
+    def _grown_time(self, t: Tensor) -> Tensor:
+        """A map of times with its edges repeated to the padded size; t [B] as it is."""
+        if not is_map(t):
+            return t
+        (top, bottom), (left, right) = self._sides(t.shape[-2]), self._sides(t.shape[-1])
+        return torch.nn.functional.pad(t, (left, right, top, bottom), mode="replicate")
 
     def _sources(self, size: int, before: int, after: int, device: torch.device) -> Tensor:
         """The source row or column of each padded one; padding larger than the picture mirrors it again."""
@@ -218,15 +226,21 @@ class Tta(Wrapper):
     def at(self, prepared: Sequence[Any], t: Tensor) -> Tensor:
         total: Tensor | None = None
         for (dims, swap), inner in zip(self.passes, prepared, strict=True):
-            made = at(self.model, inner, 1 - t if swap else t).flip(dims)
+            made = at(self.model, inner, self._seen(t, dims, swap)).flip(dims)
             total = made if total is None else total + made
         assert total is not None
         return total / len(self.passes)
 
+    @staticmethod
+    def _seen(t: Tensor, dims: tuple[int, ...], swap: bool) -> Tensor:
+        """t as a pass sees it, mirrored like its frames if it is a map."""
+        t = t.flip(dims) if is_map(t) and dims else t
+        return 1 - t if swap else t
+
     def motion_at(self, prepared: Sequence[Any], t: Tensor) -> Motion:
         """Motion of the first pass, mapped back to the frame."""
         dims, swap = self.passes[0]
-        found = super().motion_at(prepared[0], 1 - t if swap else t)
+        found = super().motion_at(prepared[0], self._seen(t, dims, swap))
         found = found.mapped(lambda plane: plane.flip(dims)) if dims else found
         sign = found.flow0.new_tensor([-1 if axis in dims else 1 for axis in (-1, -2)]).view(1, 2, 1, 1)
         flows = found.flow0 * sign, found.flow1 * sign
@@ -255,7 +269,7 @@ class Recursive(Wrapper):
     depth = 6
 
     def __init__(self, model: Interpolator) -> None:
-        super().__init__(model, replace(model.spec, any_t=True))
+        super().__init__(model, replace(model.spec, any_t=True, time_map=False))
         self._said = False
 
     def prepare(self, features: Sequence[Any], frames: Sequence[Tensor]) -> list[Halves]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..core import InputError, Options, Spec
 from ..parse import shown
+from .times import is_map
 
 
 def check_frames(spec: Spec, frames: Sequence[Tensor]) -> None:
@@ -24,16 +25,18 @@ def check_frames(spec: Spec, frames: Sequence[Tensor]) -> None:
 
 
 def check_times(spec: Spec, t: Tensor, windows: int, size: Sequence[int] | None = None) -> None:
-    """Check t [B]: one t per window, or one window for all; and t = 1/2 if the network supports no other.
-
-    ``size`` is the frames' height and width, if the network also takes a time per pixel, [B,1,H,W].
-    """
-    per_pixel = size is not None and list(t.shape[1:]) == [1, *size]
-    if not (t.ndim == 1 or per_pixel) or windows not in (1, t.shape[0]):
-        maps = f", or a time per pixel, [B,1,{size[0]},{size[1]}]" if size is not None else ""
+    """Check t [B], or [B,1,H,W] if the network takes a time for every pixel: one per window, or one window for all; and
+    t = 1/2 if the network supports no other. ``size`` is the height and width that a map must have."""
+    if is_map(t) and spec.time_map:
+        sides = list(t.shape[2:] if size is None else size)
+        if list(t.shape[1:]) != [1, *sides] or windows not in (1, t.shape[0]):
+            needed = "height, width" if size is None else f"{sides[0]}, {sides[1]}"
+            raise InputError(f"a map of times of shape {list(t.shape)} was given: [B, 1, {needed}] is needed")
+        return
+    if t.ndim != 1 or windows not in (1, t.shape[0]):
         raise InputError(
             f"t of shape {list(t.shape)} was given for a window of batch {windows}: "
-            f"one t per window is needed, or one window for all{maps}"
+            f"one t per window is needed, or one window for all"
         )
     if not spec.any_t and bool((t != 0.5).any()):
         raise InputError(f"{spec.name} only supports t = 0.5, not {t.tolist()}")

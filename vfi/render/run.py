@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..archs.blend import Linear
 from ..clips.clip import same_size
-from ..core import Doubts, Frame, InputError, Interpolator, Timed
+from ..core import Doubts, Frame, InputError, Interpolator, Spaced, Timed
 from ..model import wrappers
 from ..parse import exact
 from ..pixels.alpha import moved, premultiplied, straight
@@ -201,6 +201,8 @@ class _Between:
     def __init__(self, model: Interpolator, window: Sequence[Frame], seen: dict[Frame, _Seen]) -> None:
         if isinstance(model, Timed):
             model = model.during(*(frame.time for frame in window[len(window) // 2 - 1 : len(window) // 2 + 1]))
+        if isinstance(model, Spaced):
+            model = model.spaced([frame.time for frame in window])
         self.model, self.window = model, window
         for frame in window:
             if frame not in seen:

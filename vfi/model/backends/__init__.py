@@ -10,6 +10,7 @@ import importlib
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import torch
@@ -84,7 +85,7 @@ class Compiled(Wrapper):
     """A network whose two parts are compiled per frame size. Frames are made one at a time; torch estimates motion."""
 
     def __init__(self, model: Interpolator, engine: Engine, backend: str) -> None:
-        super().__init__(model)
+        super().__init__(model, replace(model.spec, time_map=False))
         assert isinstance(model, Exports)
         self._parts = model.parts()
         self._engine: Engine | None = engine

@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from ...archs.rife import Block, Residual, Rife
 from ...core import Motion
 from ...ops.checks import check_frames, check_size, check_times
+from ...ops.times import time_at, time_plane
 from ...ops.warp import look_up
 
 NARROW = 16
@@ -286,10 +287,10 @@ class FastRife(nn.Module):
     def estimate(self, prepared: Prepared, t: Tensor) -> tuple[Tensor, Tensor]:
         """Flow to the frames before and after, [B,4,H,W] in pixels, and the weight [B,1,H,W] of the frame before."""
         check_times(self.spec, t, len(prepared.coarse))
-        t = t.float().reshape(-1, 1, 1, 1)
+        t = time_plane(t)
         size = prepared.planes.shape[-2:]
         motions: list[tuple[int, Tensor]] = []
-        last = t[:, :0]
+        last = t[:, :0, :1, :1]
         for block, scale in zip(self.blocks, self.scales, strict=True):
             seen = self._later(prepared, t, motions, last, scale) if motions else self._first(prepared, t)
             flow, last = block(seen).tensor_split([4], dim=1)
@@ -299,7 +300,8 @@ class FastRife(nn.Module):
     def _first(self, prepared: Prepared, t: Tensor) -> Iterator[Tensor]:
         """The inputs of the first block."""
         yield prepared.coarse.expand(len(t), -1, -1, -1)
-        yield t.expand(-1, -1, *prepared.coarse.shape[-2:])
+        size = prepared.coarse.shape[-2:]
+        yield time_at(t, size).expand(-1, -1, *size)
 
     def _later(
         self, prepared: Prepared, t: Tensor, motions: list[tuple[int, Tensor]], last: Tensor, scale: int
@@ -309,7 +311,8 @@ class FastRife(nn.Module):
         flow = flow_at(motions, prepared.planes.shape[-2:], scale)
         yield shrunk(warped(prepared.planes, flow, scale), scale)
         flow = shrunk(flow, scale)
-        yield torch.cat((t.expand(-1, -1, *flow.shape[-2:]), flow), dim=1)
+        size = flow.shape[-2:]
+        yield torch.cat((time_at(t, size).expand(-1, -1, *size), flow), dim=1)
         yield resize(last, coarse / scale)
 
 

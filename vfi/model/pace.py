@@ -1,0 +1,306 @@
+"""Pace: a time for every pixel of a new frame, from the frames before and after its pair.
+
+Two frames do not tell how motion speeds up between them. The frame before and the one after do: a parabola through three
+instants of a point bends its way between the pair, and the two parabolas, one from each side, are blended as t goes on. So the
+speed at a frame is the same on both sides of it (the cubic of Catmull and Rom, on the real time stamps), and no point ever goes
+backwards. The model then makes each pixel at the time at which its point would be there at even speed.
+
+Xu, Siyao, Sun, Yin and Yang, "Quadratic Video Interpolation", NeurIPS 2019, for the parabola; Zhong et al., "Clearer Frames,
+Anytime", ECCV 2024, for maps of times in place of RIFE's plane of t. Motion is DIS flow. Owns the times; knows nothing of any
+particular network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any, Literal, NamedTuple, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..archs.dis import as_bright, find_flow, seen_by_dis
+from ..core import Doubts, InputError, Interpolator, Motion, Spec
+from ..ops.splat import splat_sum
+from ..ops.times import time_at
+from ..ops.warp import warp_corners
+from . import wrappers
+
+PaceMode = Literal["off", "auto", "holds"]
+
+PACES: dict[str, str] = {
+    "off": "even motion from frame to frame",
+    "auto": "motion that speeds up and slows down as its neighbours show",
+    "holds": "the same, and drawings on twos or threes stay so",
+}
+"""What each `PaceMode` does."""
+
+MOST = 448
+"""Longest side of the pictures between which motion is estimated, in pixels."""
+
+NEAR = 4.0
+"""Standard deviation of the neighbourhood whose points share their bend, in pixels of the flow."""
+
+NOISE = 4.0
+"""Squared motion, in pixels of the flow, at which a bend counts half: below, it is mostly the error of the flow."""
+
+MEETS, MEETS_SHARE = 1.0, 0.05
+"""Distance by which the motion there and back may miss until a point's word counts 1/e: in pixels of the flow, and as a share
+of the motion."""
+
+EARLIEST = 0.02
+"""The times of a map keep this distance from both frames, as networks know no t at a frame itself."""
+
+STILL, STEPS = 0.15, 1.5
+"""Motion that counts as none beside a step, as a share of it; and the least step of a drawing, in pixels of the flow."""
+
+MOSTLY = 0.8
+"""Share of what moves in a neighbourhood that must have stood still for it to be a drawing that is held."""
+
+MARGIN, REACH = 2, 32
+"""Distances in pixels of the flow: by which the area of a held drawing is grown; and within which it must be found again, held,
+after its step."""
+
+HELD = 60
+"""Extra numbers held per pixel, besides the model's own."""
+
+
+@dataclass(eq=False)
+class Seen:
+    """A frame: its picture for DIS, ``grey`` [B,h,w], and the model's features of it, ``inner``.
+
+    ``onward``: the next frame with the flow to it and back, once computed: two windows in a row share it.
+    """
+
+    grey: Tensor
+    inner: Any
+    onward: tuple[Seen, Tensor, Tensor] | None = field(default=None, repr=False)
+
+
+class Side(NamedTuple):
+    """One end of a pair, on the grid of the flow. ``across`` [B,2,h,w] is the flow to the other end; ``bend`` [B,2,h,w] holds
+    the sums whose ratio is the bend of the way, see `Times`; ``held`` [B,1,h,w]: how surely a drawing stands still here on
+    the far side of this end and steps across the pair, 0 or 1. ``tells``: whether there is a frame beyond."""
+
+    across: Tensor
+    bend: Tensor
+    held: Tensor
+    tells: bool = True
+
+
+class Times:
+    """The times of the pixels between the middle two of four frames.
+
+    A point at t has covered the share ``t + b t (1 - t)`` of its way, with a bend b between -1 (from rest) and 1 (to rest). Its
+    two ends give two bends, and t blends them: the way is monotone, and its speed is continuous from pair to pair. Bends are
+    least-squares fits over a neighbourhood, weighted by how well the flow there and back meets, and shrunk where motion is
+    small. They count as far as both ends agree: a repeated or lost frame, and steps of a generator that are uneven, bend one
+    end only, or the two against each other. An end without a frame beyond it says 0.
+    """
+
+    def __init__(self, first: Side, second: Side, size: tuple[int, int], *, holds: bool, both: bool = True) -> None:
+        """``both``: there is a frame beyond either end, so that the two can be compared."""
+        self.first, self.second, self.size, self.both = first, second, size, both
+        self.held = self._held() if holds else None
+
+    def at(self, t: Tensor) -> Tensor:
+        """The map of times [B,1,H,W] at t [B], which a model takes."""
+        t = t.float().view(-1, 1, 1, 1)
+        first, second = (
+            _ratio(_near(splat_sum(side.bend, side.across * share))) for side, share in ((self.first, t), (self.second, 1 - t))
+        )
+        bend = torch.lerp(first, second, t)
+        if self.both:
+            bend = bend * _agreement(first, second)
+        return time_at(t + bend * t * (1 - t), self.size).clamp(EARLIEST, 1 - EARLIEST)
+
+    def _held(self) -> Tensor | None:
+        """Where a drawing stands still before and after its step, [B,1,H,W] 0..1; None if there is no such place."""
+        here, there = self.first.held, self.second.held
+        both = torch.maximum(here * _grown(there, REACH), there * _grown(here, REACH))
+        area = _grown(both, MARGIN)
+        return F.interpolate(area, size=self.size, mode="bilinear") if area.any() else None
+
+
+class Prepared(NamedTuple):
+    """What the model prepares of the pair, the frame before it [B,3,H,W], and the pair's `Times`; None if no frame lies beyond
+    either end."""
+
+    inner: Any
+    before: Tensor
+    times: Times | None
+
+
+class Paced(wrappers.Wrapper):
+    """Gives a two-frame ``model`` that takes maps of times the pace of the frames around the pair.
+
+    ``mode``: "auto" bends the way of every point; "holds" also keeps a drawing that stands still before and after its step,
+    whatever moves behind it, as it is until the next frame: animation on twos stays on twos. ``times``: of the four frames of a
+    window, in seconds; None: evenly spaced. A frame that is the same object as the next stands for one that is missing, beyond
+    a cut or an end of the clip. Raises `InputError` for a model that takes no map, or more than two frames.
+    """
+
+    def __init__(
+        self, model: Interpolator, mode: Literal["auto", "holds"] = "auto", times: Sequence[Fraction] | None = None
+    ) -> None:
+        if mode not in ("auto", "holds"):
+            raise InputError(f"{mode!r} is not a pace: give auto or holds")
+        super().__init__(model, spec_of(model.spec))
+        self.mode = mode
+        self.times = times
+
+    def spaced(self, times: Sequence[Fraction]) -> Paced:
+        """The same for windows whose frames lie at ``times``, in seconds; see `core.Spaced`."""
+        return type(self)(self.model, self.mode, times)
+
+    def encode(self, rgb: Tensor) -> Seen:
+        return Seen(seen_by_dis(rgb, min(1.0, MOST / max(rgb.shape[-2:]))), wrappers.encode(self.model, rgb))
+
+    def prepare(self, features: Sequence[Seen], frames: Sequence[Tensor]) -> Prepared:
+        _, before, after, _ = frames
+        inner = wrappers.prepare(self.model, [seen.inner for seen in features[1:3]], [before, after])
+        return Prepared(inner, before, self._times(features, before))
+
+    def at(self, prepared: Prepared, t: Tensor) -> Tensor:
+        return self._keep(prepared, wrappers.at(self.model, prepared.inner, self._map(prepared, t)))
+
+    def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
+        """The model's motion at the map of times; none where a drawing is held."""
+        found = super().motion_at(prepared.inner, self._map(prepared, t))
+        held = None if prepared.times is None else prepared.times.held
+        if held is None:
+            return found
+        goes = 1 - held.to(found.mask)
+        mask = torch.lerp(torch.ones_like(goes), found.mask, goes)
+        return Motion(found.flow0 * goes, found.flow1 * goes, mask, found.occlusion)
+
+    @staticmethod
+    def _map(prepared: Prepared, t: Tensor) -> Tensor:
+        return t if prepared.times is None else prepared.times.at(t.to(prepared.before.device))
+
+    @staticmethod
+    def _keep(prepared: Prepared, made: Tensor) -> Tensor:
+        """``made`` with held drawings as the frame before shows them."""
+        held = None if prepared.times is None else prepared.times.held
+        return made if held is None else torch.lerp(made, prepared.before.to(made), held.to(made))
+
+    def _times(self, seen: Sequence[Seen], before: Tensor) -> Times | None:
+        earlier, first, second, later = seen
+        if first is second or (earlier is first and later is second):
+            return None
+        times = self.times or [Fraction(index, 1) for index in range(4)]
+        pair = times[2] - times[1]
+        ahead, back = (flow.to(before.device) for flow in _flows(first, second))
+        sides = []
+        for end, beyond, across, returned, gap in (
+            (first, earlier, ahead, back, times[1] - times[0]),
+            (second, later, back, ahead, times[3] - times[2]),
+        ):
+            if beyond is end or gap <= 0 or pair <= 0:
+                sides.append(Side(across, torch.zeros_like(across), _stands(across, torch.ones_like(across[:, :1])), False))
+                continue
+            out, home = _flows(beyond, end)[::-1] if end is first else _flows(end, beyond)
+            out, home = out.to(before.device), home.to(before.device)
+            sides.append(_side(across, returned, out, home, float(gap / pair), sign=-1 if end is first else 1))
+        height, width = before.shape[-2:]
+        both = all(side.tells for side in sides)
+        return Times(sides[0], sides[1], (height, width), holds=self.mode == "holds", both=both)
+
+
+def spec_of(spec: Spec) -> Spec:
+    """The `Spec` of a model of ``spec`` at a pace. Raises `InputError` if there is none."""
+    if spec.window != 2 or not spec.time_map:
+        raise InputError(
+            f"{spec.name} takes no time per pixel: pace needs a model that does, such as inbetween-s, rife-4.25 or dis"
+        )
+    return replace(spec, window=4, activations=spec.activations + HELD, time_map=False)
+
+
+class PacedDoubt(Paced):
+    """As `Paced`, for a model that also estimates how unsure it is."""
+
+    def judged(self, prepared: Prepared, t: Tensor) -> tuple[Tensor, Tensor]:
+        """The frames at t [B] and their doubt; see `core.Doubts`."""
+        assert isinstance(self.model, Doubts)
+        made, doubt = self.model.judged(prepared.inner, self._map(prepared, t))
+        return self._keep(prepared, made), doubt
+
+
+def paced(model: Interpolator, mode: str) -> Interpolator:
+    """``model`` at a pace of `PaceMode`; "off": itself. Raises `InputError` for another mode, or if the model takes no map."""
+    if mode not in get_args(PaceMode):
+        raise InputError(f"{mode!r} is not a pace: give one of {', '.join(get_args(PaceMode))}")
+    if mode == "off":
+        return model
+    return (PacedDoubt if isinstance(model, Doubts) else Paced)(model, mode)  # type: ignore[arg-type]
+
+
+def _flows(first: Seen, second: Seen) -> tuple[Tensor, Tensor]:
+    """The flow from a frame to the next and back, [B,2,h,w]; computed once."""
+    if first.onward is None or first.onward[0] is not second:
+        lit = as_bright(second.grey, first.grey)
+        both = find_flow(torch.cat((first.grey, lit)), torch.cat((lit, first.grey)))
+        ahead, back = both.chunk(2)
+        first.onward = second, ahead, back
+    return first.onward[1:]
+
+
+def _side(across: Tensor, returned: Tensor, out: Tensor, home: Tensor, gap: float, *, sign: int) -> Side:
+    """One end of a pair, from the flows across the pair and ``out`` to the frame beyond, each with the flow back there.
+
+    ``gap``: the time to the frame beyond, in lengths of the pair; ``sign``: of a bend that begins here.
+    """
+    sure = _meeting(across, returned) * _meeting(out, home)
+    change = (out + gap * across) * across
+    change = change.sum(dim=1, keepdim=True) * (sign / (gap * (1 + gap)))
+    bend = sure * torch.cat((change, across.square().sum(dim=1, keepdim=True)), dim=1)
+    return Side(across, bend, _stands(across, _length(out) <= STILL * _length(across)))
+
+
+def _stands(across: Tensor, still: Tensor) -> Tensor:
+    """Where the step of a drawing begins or ends, [B,1,h,w] 0 or 1: something moves far enough across the pair, and nearly all
+    that moves there was ``still``, [B,1,h,w]. What is still beside a moving edge is not enough."""
+    far = _length(across) >= STEPS
+    moves = across.square().sum(dim=1, keepdim=True)
+    stood, moved = _near(torch.cat((moves * still, moves), dim=1)).split(1, dim=1)
+    return (far & (stood >= MOSTLY * moved)).to(across)
+
+
+def _grown(area: Tensor, reach: int) -> Tensor:
+    """An area [B,1,h,w] grown by a square of ``reach`` pixels on all sides."""
+    for size, pad in (((2 * reach + 1, 1), (reach, 0)), ((1, 2 * reach + 1), (0, reach))):
+        area = F.max_pool2d(area, size, 1, pad)
+    return area
+
+
+def _length(flow: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(flow, dim=1, keepdim=True)
+
+
+def _meeting(flow: Tensor, opposite: Tensor) -> Tensor:
+    """How well a flow and the one back meet, [B,1,h,w]: 1 if they cancel out, falling to 0."""
+    missed = _length(flow + warp_corners(opposite, flow))
+    return torch.exp(-missed / (MEETS + MEETS_SHARE * _length(flow)))
+
+
+def _ratio(sums: Tensor) -> Tensor:
+    """The bends [B,1,h,w] of sums [B,2,h,w]."""
+    return (sums[:, :1] / (sums[:, 1:] + NOISE)).clamp(-1, 1)
+
+
+def _agreement(first: Tensor, second: Tensor) -> Tensor:
+    """How far two bends agree: 1 if they are equal, 0 if one is 0 or they are opposed."""
+    return (2 * first * second / (first.square() + second.square()).clamp(min=1e-9)).clamp(min=0)
+
+
+def _near(sums: Tensor) -> Tensor:
+    """Sums [B,C,h,w] over the neighbourhood of each pixel, weighted by a Gaussian of `NEAR`."""
+    reach = round(3 * NEAR)
+    weight = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=sums.device, dtype=sums.dtype) / NEAR).square())
+    weight = weight / weight.sum()
+    planes = sums.flatten(0, 1)[:, None]
+    planes = F.conv2d(F.pad(planes, (reach, reach, 0, 0), mode="replicate"), weight.view(1, 1, 1, -1))
+    planes = F.conv2d(F.pad(planes, (0, 0, reach, reach), mode="replicate"), weight.view(1, 1, -1, 1))
+    return planes.view_as(sums)
