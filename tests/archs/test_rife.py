@@ -467,7 +467,7 @@ def test_a_time_per_pixel_may_be_the_same_everywhere(name: str) -> None:
     here_and_there[..., 64:] = 0.6
     made = net(windows(), here_and_there)
     assert (made - net(windows(), t))[..., 80:].abs().max() > 1e-3
-    with pytest.raises(InputError, match=r"t of shape \[1, 1, 32, 128\] .* or a time per pixel, \[B,1,64,128\]"):
+    with pytest.raises(InputError, match=r"of shape \[1, 1, 32, 128\] was given: \[B, 1, 64, 128\] is needed"):
         net(windows(), everywhere[:1, :, :32])
 
 

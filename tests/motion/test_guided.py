@@ -314,6 +314,19 @@ def test_a_batch_is_made_as_each_by_itself(dis):
     torch.testing.assert_close(guided(windows, t), apart, atol=1e-5, rtol=1e-4)
 
 
+def test_instants_of_a_batch_share_their_passes():
+    """The middle frame takes two; all others, where motion is large, one for each half and one for what is led."""
+    passes, frames = [], []
+    for batch in (1, len(TIMES)):
+        model = Shift(1)
+        guided = Guided(model, Guide(drawn(arc)))
+        prepared = guided.prepare([None, None], list(window().unbind(1)))
+        frames.append(torch.cat([guided.at(prepared, some) for some in TIMES.split(batch)]))
+        passes.append(model.calls)
+    torch.testing.assert_close(*frames)
+    assert passes == [2 * len(TIMES), 5]
+
+
 @pytest.mark.parametrize("size", [(1, 1), (3, 40), (33, 17)])
 def test_any_size_is_led(dis, size):
     frames = torch.rand(1, 2, 3, *size, generator=torch.Generator().manual_seed(1))

@@ -150,7 +150,7 @@ class Guided(wrappers.Wrapper):
         each = prepared.each(t)
         if not any(pair.leads(time) for pair, time in each):
             return wrappers.at(self.model, prepared.inner, t)
-        return torch.cat([pair.at(time) for pair, time in each])
+        return torch.cat(together(self.model, [pair.job(time) for pair, time in each]))
 
     def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
         """The model's motion; in led areas, the led motion combined with what is left: ``f(x) + led(x + f(x))``."""
@@ -201,8 +201,8 @@ class Pair:
 
     @cached_property
     def middle(self) -> Tensor:
-        """The frame at t = 0.5."""
-        return self._made(0.5, self, 0.5)
+        """The frame at t = 0.5, [1,3,H,W]."""
+        return together(self.by.model, [Job(self, 0.5, self, 0.5)])[0]
 
     @cached_property
     def halves(self) -> tuple[Pair, Pair]:
@@ -221,18 +221,18 @@ class Pair:
         """Whether the frame at ``t`` differs from the model's."""
         return self._points(t) is not None or (self.by.seeks and self.far)
 
-    def at(self, t: float) -> Tensor:
-        """The frame at ``t``, [1,3,H,W]."""
+    def job(self, t: float) -> Job | Tensor:
+        """How the frame at ``t`` is made; the frame itself, [1,3,H,W], if it is the middle one."""
         if t == 0.5:
             return self.middle
         if not self._half_way_too(t):
-            return self._made(t, self, t)
-        return self._made(t, self.halves[0], 2 * t) if t < 0.5 else self._made(t, self.halves[1], 2 * t - 1)
+            return Job(self, t, self, t)
+        return Job(self, t, self.halves[0], 2 * t) if t < 0.5 else Job(self, t, self.halves[1], 2 * t - 1)
 
     def motion_at(self, t: float) -> Motion:
         """Motion of the whole pair, in one step."""
         alone = wrappers.Wrapper.motion_at(self.by, self.inner, self._time(t))
-        leading = self._leading(t)
+        leading = self.leading(t)
         if leading is None:
             return alone
         left = wrappers.Wrapper.motion_at(self.by, _prepared(self.by.model, _aligned(self.frames, leading)), self._time(t))
@@ -248,16 +248,6 @@ class Pair:
             return mixed
         return replace(mixed, occlusion=torch.lerp(alone.occlusion, left.occlusion, share))
 
-    def _made(self, t: float, pair: Pair, time: float) -> Tensor:
-        """The frame at ``t``, which is ``time`` of ``pair``: led where points lead, elsewhere the model's own."""
-        model = self.by.model
-        alone = wrappers.at(model, *((pair.inner, self._time(time)) if self.far else (self.inner, self._time(t))))
-        leading = pair._leading(time)
-        if leading is None:
-            return alone
-        made = wrappers.at(model, _prepared(model, _aligned(pair.frames, leading)), self._time(time))
-        return torch.lerp(alone, made, _led_share(leading).to(made.dtype))
-
     def _half_way_too(self, t: float) -> bool:
         """Whether the frame at ``t`` is made by way of the middle frame: the points that lead at ``t`` lead there too, and
         none moves a part, whose motion is known. If no points lead, whether motion is `far`."""
@@ -268,7 +258,7 @@ class Pair:
         points = self._points(t)
         return self.by.seeks and self.far if points is None else all(reach is None for reach in points.reach)
 
-    def _leading(self, t: float) -> Led | None:
+    def leading(self, t: float) -> Led | None:
         """The led motion at ``t``, with a batch dimension first; None if nothing leads."""
         points = self._points(t)
         if points is None:
@@ -309,6 +299,50 @@ class Pair:
 
     def _time(self, t: float) -> Tensor:
         return torch.tensor([t], device=self.frames[0].device)
+
+
+class Job(NamedTuple):
+    """The frame at ``t`` of a ``pair``: led where points lead at ``time`` of ``part``, the pair or one of its halves, and the
+    model's own elsewhere."""
+
+    pair: Pair
+    t: float
+    part: Pair
+    time: float
+
+    @property
+    def alone(self) -> tuple[Any, float]:
+        """The model's prepared state, and the time in it, that the frame is made of where nothing leads."""
+        return (self.part.inner, self.time) if self.pair.far else (self.pair.inner, self.t)
+
+
+def together(model: Interpolator, jobs: Sequence[Job | Tensor]) -> list[Tensor]:
+    """The frames of ``jobs``, [1,3,H,W] each, in as few passes as possible: one per prepared state, and one for all led frames.
+
+    A frame among them stays as it is.
+    """
+    made = [job if isinstance(job, Tensor) else None for job in jobs]
+    left = [(index, job) for index, job in enumerate(jobs) if isinstance(job, Job)]
+    states = {id(job.alone[0]): job.alone[0] for _, job in left}
+    for name, state in states.items():
+        of_state = [(index, job.alone[1]) for index, job in left if id(job.alone[0]) == name]
+        frames = wrappers.at(model, state, _times(left[0][1].pair, [time for _, time in of_state]))
+        for (index, _), frame in zip(of_state, frames.split(1), strict=True):
+            made[index] = frame
+    led = [(index, job, leading) for index, job in left if (leading := job.part.leading(job.time)) is not None]
+    if led:
+        aligned = [_aligned(job.part.frames, leading) for _, job, leading in led]
+        windows = [torch.cat(frames) for frames in zip(*aligned, strict=True)]
+        frames = wrappers.at(model, _prepared(model, windows), _times(led[0][1].pair, [job.time for _, job, _ in led]))
+        for (index, _, leading), frame in zip(led, frames.split(1), strict=True):
+            alone = made[index]
+            assert alone is not None
+            made[index] = torch.lerp(alone, frame, _led_share(leading).to(frame.dtype))
+    return [frame for frame in made if frame is not None]
+
+
+def _times(pair: Pair, times: Sequence[float]) -> Tensor:
+    return torch.tensor(times, device=pair.frames[0].device)
 
 
 def _carried(planes: Tensor, by: Tensor) -> tuple[Tensor, Tensor]:

@@ -25,12 +25,13 @@ def check_frames(spec: Spec, frames: Sequence[Tensor]) -> None:
 
 
 def check_times(spec: Spec, t: Tensor, windows: int, size: Sequence[int] | None = None) -> None:
-    """Check t [B], or [B,1,H,W] if the network takes a time per pixel: one per window, or one window for all; and t = 1/2 if
-    the network supports no other. ``size``: the frames' height and width, if a map must have it."""
+    """Check t [B], or [B,1,H,W] if the network takes a time for every pixel: one per window, or one window for all; and
+    t = 1/2 if the network supports no other. ``size`` is the height and width that a map must have."""
     if is_map(t) and spec.time_map:
-        if windows not in (1, t.shape[0]) or list(t.shape[1:]) != [1, *(size or t.shape[2:])]:
-            wanted = "height, width" if size is None else f"{size[0]}, {size[1]}"
-            raise InputError(f"a map of times of shape {list(t.shape)} was given: [{windows}, 1, {wanted}] is needed")
+        sides = list(t.shape[2:] if size is None else size)
+        if list(t.shape[1:]) != [1, *sides] or windows not in (1, t.shape[0]):
+            needed = "height, width" if size is None else f"{sides[0]}, {sides[1]}"
+            raise InputError(f"a map of times of shape {list(t.shape)} was given: [B, 1, {needed}] is needed")
         return
     if t.ndim != 1 or windows not in (1, t.shape[0]):
         raise InputError(

@@ -1,8 +1,6 @@
 """The timestep of a frame as a plane: one value for the whole frame, or a value for every pixel.
 
-A timestep is t [B], or a map [B,1,H,W] with a time for every pixel of the new frame; both lie in (0, 1). Zhong et al., "Clearer
-Frames, Anytime: Resolving Velocity Ambiguity in Video Frame Interpolation", ECCV 2024, call it a distance map: how much of its
-way a pixel has gone. Knows nothing of any particular network.
+A timestep is t [B], or a map [B,1,H,W] with a time for every pixel of the new frame; both lie in (0, 1).
 """
 
 from __future__ import annotations
