@@ -6,9 +6,9 @@
 ``colour`` is a smooth function of colour and ``style`` the same with brush strokes that follow the texture, both of the
 whole picture; ``mark`` is a drawing on the thing in front. The ground turns, grows and pans; a thing turns and moves over it.
 ``flat`` is a drawing, and its coloured keys. Printed for each way: PSNR against the truth, that where it is painted, that of
-the worst frame, the flicker (mean change of the error from frame to frame, of 255), and seconds of CPU per frame. ``direct`` warps
-the first key by the flow from it, and ``chain`` warps the frame before again and again. ``--memory`` prints the largest memory
-of paint-through over clips of so many frames.
+the worst frame, the flicker (mean change of the error from frame to frame, of 255), and seconds of CPU per frame. ``direct``
+warps the first key by the flow from it, and ``chain`` warps the frame before again and again. ``--memory`` prints the largest
+memory of paint-through over clips of so many frames.
 """
 
 from __future__ import annotations

@@ -25,12 +25,12 @@ def filled(painted: Array, picture: Array, known: Array) -> Array:
     """``painted`` [H,W,3] as it is told by ``picture`` [H,W,3], wherever it is; ``known`` [H,W], 0 to 1, weighs what it is
     told from."""
     weight = known[..., None]
-    total: np.float32 = weight.sum()
+    total = float(weight.sum())
     if total < 1:
         return picture
     low, high = painted[known > 0.5].min(0, initial=1.0), painted[known > 0.5].max(0, initial=0.0)
     sums = [weight, weight * picture, weight * painted, weight * picture * painted, weight * picture * picture]
-    made = _told(picture, *(one.sum((0, 1)) / total for one in sums[1:]))
+    made = _told(picture, *((one.sum((0, 1)) / total).astype(np.float32) for one in sums[1:]))
     for radius in RADII:
         side = max(round(radius * picture.shape[0] / 540), 2)
         share, *means = (averaged(one, side).reshape(*known.shape, -1) for one in sums)
