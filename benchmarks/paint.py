@@ -5,10 +5,10 @@
 
 ``colour`` is a smooth function of colour and ``style`` the same with brush strokes that follow the texture, both of the
 whole picture; ``mark`` is a drawing on the thing in front. The ground turns, grows and pans; a thing turns and moves over it.
-``flat`` is a drawing, and its coloured keys. Printed for each way: PSNR against the truth, that where it is painted, that of
-the worst frame, the flicker (mean change of the error from frame to frame, of 255), and seconds of CPU per frame. ``direct``
-warps the first key by the flow from it, and ``chain`` warps the frame before again and again. ``--memory`` prints the largest
-memory of paint-through over clips of so many frames.
+``flat`` is a drawing and its coloured keys. Printed for each way: PSNR against the truth, that where it is painted, that of the
+worst frame, the flicker (mean change of the error from frame to frame, of 255), and seconds of CPU per frame. ``direct`` warps
+the first key by the flow from it, and ``chain`` warps the frame before again and again. ``--memory`` prints the largest memory
+of paint-through over clips of so many frames.
 """
 
 from __future__ import annotations
@@ -133,7 +133,8 @@ def cartoon(k: int, height: int, width: int, *, painted: bool) -> Array:
 def clips(kind: str, pictures: Sequence[Path], count: int, height: int, width: int) -> tuple[list[Array], list[Array]]:
     """The frames of a clip, and what they are painted into."""
     if kind == "flat":
-        return tuple([cartoon(k, height, width, painted=one) for k in range(count)] for one in (False, True))  # type: ignore[return-value]
+        drawn, filled = ([cartoon(k, height, width, painted=one) for k in range(count)] for one in (False, True))
+        return drawn, filled
     ground, side = fitted(pictures[0], int(1.5 * height), int(1.5 * width)), int(0.6 * height)
     thing = fitted(pictures[1], side, side)
     paint = {"colour": recoloured, "style": stroked, "mark": lambda picture: picture}[kind]

@@ -12,15 +12,17 @@ Flow", ECCV 2010.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
-from .planes import Array, array_of, averaged, length, luma, outside, sampled, shifted, tensor_of
+from .planes import Array, array_of, averaged, length, luma, outside, sampled, tensor_of
 
 PATCH = 2
 """Radius of the patches that are compared."""
@@ -164,24 +166,32 @@ class Carrier:
     def _searched(self, now: Guides, offset: Array, error: Array, earlier: Array) -> Array:
         """The offsets, taken from the best patch close by where that of the flow does not fit."""
         here = np.dstack((now.picture, now.edges * EDGE**0.5, earlier * BEFORE**0.5))
-        there = sampled(self._stack, offset)
-        radius = self._search.radius
+        reach, (height, width) = self._search.radius, error.shape
+        there, around = (_bordered(one, reach) for one in (sampled(self._stack, offset), offset))
         best = np.full(error.shape, np.inf, np.float32)
-        found = offset
-        steps = sorted(
-            ((dx, dy) for dx in range(-radius, radius + 1) for dy in range(-radius, radius + 1)),
-            key=lambda step: step[0] ** 2 + step[1] ** 2,
-        )
-        doubtful = error > NEEDED
-        for dx, dy in steps:
-            differ = averaged(np.square(here - shifted(there, dx, dy)).sum(-1), PATCH)
-            cost = np.sqrt(np.maximum(differ, 0) / 3) + POSITION * np.hypot(dx, dy)
-            better = cost < best if dx == dy == 0 else (cost < best) & doubtful
+        right, down = (np.full(error.shape, reach, np.intp) for _ in range(2))
+        sides = range(2 * reach + 1)
+        steps = sorted(product(sides, sides), key=lambda step: math.hypot(step[0] - reach, step[1] - reach))
+        for x, y in steps:
+            far = math.hypot(x - reach, y - reach)
+            off = here - there[y : y + height, x : x + width]
+            differ = averaged(np.einsum("hwc,hwc->hw", off, off), PATCH)
+            cost = np.sqrt(np.maximum(differ, 0) / 3) + np.float32(POSITION * far)
+            better = cost < best
+            if far:
+                better &= error > NEEDED
             best = np.where(better, cost, best)
-            if dx or dy:
-                moved = shifted(offset, dx, dy) + np.array((dx, dy), np.float32)
-                found = np.where(better[..., None], moved, found)
+            right[better], down[better] = x, y
+        rows, columns = np.ogrid[:height, :width]
+        steps_taken = np.stack((right - reach, down - reach), -1).astype(np.float32)
+        found: Array = around[rows + down, columns + right] + steps_taken
         return found
+
+
+def _bordered(picture: Array, width: int) -> Array:
+    """The picture with its edges continued by ``width`` pixels."""
+    made: Array = np.pad(picture, ((width, width), (width, width), (0, 0)), mode="edge")
+    return made
 
 
 def voted(picture: Array, carried: Carried) -> Array:
@@ -189,12 +199,13 @@ def voted(picture: Array, carried: Carried) -> Array:
     that fit better counting more."""
     total = np.zeros((*carried.error.shape, 1), np.float32)
     made = np.zeros_like(picture)
-    weight: Array = np.reciprocal(carried.error + np.float32(0.01))
-    for dy in (-1, 0, 1):
-        for dx in (-1, 0, 1):
-            share = (shifted(weight, dx, dy) * (4 if dx == dy == 0 else 1))[..., None]
-            made += share * sampled(picture, shifted(carried.offset, dx, dy), cubic=True).reshape(made.shape)
-            total += share
+    weight = _bordered(np.reciprocal(carried.error + np.float32(0.01))[..., None], 1)
+    offset, (height, width) = _bordered(carried.offset, 1), carried.error.shape
+    for y, x in product(range(3), range(3)):
+        part = slice(y, y + height), slice(x, x + width)
+        share = weight[part] * np.float32(4 if x == y == 1 else 1)
+        made += share * sampled(picture, offset[part], cubic=True).reshape(made.shape)
+        total += share
     made /= total
     return made
 

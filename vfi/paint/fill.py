@@ -30,11 +30,12 @@ def filled(painted: Array, picture: Array, known: Array) -> Array:
         return picture
     low, high = painted[known > 0.5].min(0, initial=1.0), painted[known > 0.5].max(0, initial=0.0)
     sums = [weight, weight * picture, weight * painted, weight * picture * painted, weight * picture * picture]
-    made = _told(picture, *((one.sum((0, 1)) / total).astype(np.float32) for one in sums[1:]))
+    made = _told(picture, *[np.divide(one.sum((0, 1)), total, dtype=np.float32) for one in sums[1:]])
     for radius in RADII:
         side = max(round(radius * picture.shape[0] / 540), 2)
         share, *means = (averaged(one, side).reshape(*known.shape, -1) for one in sums)
-        near = _told(picture, *(mean / np.maximum(share, np.float32(1e-6)) for mean in means))
+        least = np.maximum(share, 1e-6, dtype=np.float32)
+        near = _told(picture, *[np.divide(mean, least, dtype=np.float32) for mean in means])
         made += (near - made) * np.clip(share / ENOUGH, 0, 1)
     clipped: Array = np.clip(made, np.minimum(low, high), np.maximum(low, high)).astype(np.float32)
     return clipped

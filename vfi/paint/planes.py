@@ -52,15 +52,6 @@ def averaged(plane: Array, radius: int) -> Array:
     return cast(Array, cv2.blur(plane, (side, side), borderType=cv2.BORDER_REPLICATE))
 
 
-def shifted(array: Array, dx: int, dy: int) -> Array:
-    """The array as seen ``dx`` and ``dy`` pixels further right and down: [y,x] is what was at [y+dy,x+dx]; edges continue."""
-    height, width = array.shape[:2]
-    rows = np.clip(np.arange(height) + dy, 0, height - 1)
-    columns = np.clip(np.arange(width) + dx, 0, width - 1)
-    made: Array = array[rows][:, columns]
-    return made
-
-
 def luma(picture: Array) -> Array:
     """The luma [H,W] of a picture [H,W,3]."""
     made: Array = picture @ np.array(LUMA, np.float32)
