@@ -238,6 +238,19 @@ def the_ball_stays_in_the_window(comfyui, workflow, outputs):
         assert apart(frame[240:], original[240:]) < 3  # coded again
 
 
+def a_sheet_is_made_whole(comfyui, workflow, outputs):
+    asked, made = ("".join(outputs[key]["text"]) for key, node in workflow.items() if node["class_type"] == "PreviewAny")
+    assert asked.splitlines()[0] == "layer B, frame 3: drawing 2, 1/4 between 1 and 5"
+    assert made.splitlines() == [f"{made.split(':')[0]}: 10 new cels, 0 left"]
+    times, frames = played(saved(comfyui, outputs))
+    assert times == evenly(24, 24)
+    loss = max(apart(frames[k], frames[k + 1]) for k in (0, 18, 20, 22))  # of encoding: these show the same
+    assert loss < 0.5
+    steps = [apart(frames[k], frames[k + 2]) for k in range(0, 16, 2)]
+    assert min(steps) > 1 > 2 * loss
+    assert all((abs(frame[10, 10] - 255) < 6).all() for frame in frames)  # paper stays white
+
+
 EXPECTED = {
     "Interpolate a clip": twice_the_frames_in_the_same_time,
     "Interpolate a clip with cuts": a_cut_is_held_and_not_morphed,
@@ -255,6 +268,7 @@ EXPECTED = {
     "Steady a flickering clip": flicker_is_gone,
     "Find the frames to look at": new_frames_are_judged,
     "Carry a retouch through a clip": the_ball_stays_in_the_window,
+    "In-between an exposure sheet": a_sheet_is_made_whole,
 }
 """What comes out of each example that needs no weights of others, by title."""
 
