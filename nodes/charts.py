@@ -94,8 +94,7 @@ class TweenCharts(Node):
                     "last_parts",
                     display_name="last parts",
                     optional=True,
-                    tooltip="The same in the last frame, for parts that change shape. Without it, each part is searched "
-                    "there.",
+                    tooltip="The same in the last frame, for parts that change shape. Without it, each part is searched there.",
                 ),
                 io.Tracks.Input(
                     "tracks",
