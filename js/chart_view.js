@@ -10,7 +10,6 @@ import {
   HOLDS, PRESETS, REST, added, blank, drawings, framesOf, moved, most, newName, parse, places, removed, stringify, ticks,
 } from "./chart_math.js";
 import { h, s, set, styled } from "./track_view/dom.js";
-import { word } from "./words.js";
 
 const STYLE = new URL("./chart_view.css", import.meta.url).href;
 const [EDGE, LINE, HIGH] = [22, 26, 52];
@@ -35,28 +34,28 @@ export class ChartView {
     this.save = save;
     this.stage = h("div", { class: "stage", "data-testid": "chart-stage" });
     this.note = h("p", { class: "note", role: "status", "data-testid": "chart-note" });
-    this.strip = h("div", { class: "strip", role: "group", "aria-label": word("Frames") });
+    this.strip = h("div", { class: "strip", role: "group", "aria-label": "Frames" });
     this.list = h("div", { class: "rows" });
     this.skin = h(
       "button",
       {
         type: "button", class: "wide", "aria-pressed": "true", "data-testid": "chart-onion",
-        title: word("Show the frames before and after, faintly, or A and B if none are made yet"),
+        title: "Show the frames before and after, faintly, or A and B if none are made yet",
         onclick: () => {
           this.#onion = !this.#onion;
           this.#draw();
         },
       },
-      word("Onion skin"),
+      "Onion skin",
     );
     this.adder = h(
       "button",
-      { type: "button", class: "wide", "data-testid": "chart-add", title: word("Add a part with a chart of its own"), onclick: () => this.#addRow() },
-      word("Add part"),
+      { type: "button", class: "wide", "data-testid": "chart-add", title: "Add a part with a chart of its own", onclick: () => this.#addRow() },
+      "Add part",
     );
     this.element = h(
       "div",
-      { class: "inbetween-charts", tabindex: 0, role: "application", "aria-label": word("Spacing chart"), "data-capture-wheel": "true" },
+      { class: "inbetween-charts", tabindex: 0, role: "application", "aria-label": "Spacing chart", "data-capture-wheel": "true" },
       this.stage,
       h("div", { class: "bar" }, this.strip, this.skin, this.adder),
       this.list,
@@ -82,7 +81,7 @@ export class ChartView {
       this.#rows = parse(text);
     } catch (error) {
       this.#rows = blank();
-      this.#fault = word("Cannot show these charts: {why}", { why: error.message });
+      this.#fault = `Cannot show these charts: ${error.message}`;
     }
     this.#row = Math.min(this.#row, this.#rows.length - 1);
     this.#tick = null;
@@ -154,7 +153,7 @@ export class ChartView {
           "button",
           {
             type: "button", class: "frame", "aria-pressed": this.#frame === index + 1 ? "true" : "false", "data-testid": `chart-frame-${index + 1}`,
-            title: word("Frame {number}", { number: index + 1 }), onclick: () => this.#see(index + 1),
+            title: `Frame ${index + 1}`, onclick: () => this.#see(index + 1),
           },
           String(index + 1),
         ),
@@ -164,9 +163,8 @@ export class ChartView {
     this.#drawStage();
     const crowded = this.#rows.find((row) => ticks(row, this.#frames).length > most(row, this.#frames));
     this.note.textContent = this.#fault || (crowded
-      ? word("{part} has {count} drawings, and {frames} frames have room for {most}: remove some, or hold them shorter.", {
-        part: this.#label(crowded), count: ticks(crowded, this.#frames).length, frames: this.#frames, most: most(crowded, this.#frames),
-      })
+      ? `${this.#label(crowded)} has ${ticks(crowded, this.#frames).length} drawings, and ${this.#frames} frames have room for ` +
+        `${most(crowded, this.#frames)}: remove some, or hold them shorter.`
       : "");
     this.note.hidden = !this.note.textContent;
   }
@@ -188,12 +186,12 @@ export class ChartView {
       if (first) layers.push(layer(first, 1, "before"));
       if (last && (this.#onion || !first)) layers.push(layer(last, first ? 0.5 : 1, "after"));
     }
-    const shown = made ? word("Frame {number}", { number: this.#frame }) : first || last ? word("A and B: run Tween with Charts to see frames") : word("Connect keyframes to first and last.");
+    const shown = made ? `Frame ${this.#frame}` : first || last ? "A and B: run Tween with Charts to see frames" : "Connect keyframes to first and last.";
     this.stage.replaceChildren(...layers, h("span", { class: "said", "data-testid": "chart-said" }, shown));
   }
 
   #label(row) {
-    return row.name === REST ? word("everything else") : row.name;
+    return row.name === REST ? "everything else" : row.name;
   }
 
   #drawRows() {
@@ -207,9 +205,9 @@ export class ChartView {
   #rowOf(row, index) {
     const rest = row.name === REST;
     const name = rest
-      ? h("span", { class: "name", title: word("All that is in no part") }, this.#label(row))
+      ? h("span", { class: "name", title: "All that is in no part" }, this.#label(row))
       : h("input", {
-        class: "name", value: row.name, maxlength: 100, "aria-label": word("Name of the part"), "data-testid": `chart-name-${index}`,
+        class: "name", value: row.name, maxlength: 100, "aria-label": "Name of the part", "data-testid": `chart-name-${index}`,
         onchange: (event) => this.#rename(index, event.target),
         onkeydown: (event) => event.key === "Enter" && event.target.blur(),
       });
@@ -218,26 +216,26 @@ export class ChartView {
     const preset = h(
       "select",
       {
-        "aria-label": word("Spacing"), title: word("Spacing: a preset, or your own ticks"), "data-testid": `chart-preset-${index}`,
+        "aria-label": "Spacing", title: "Spacing: a preset, or your own ticks", "data-testid": `chart-preset-${index}`,
         onchange: (event) => this.#changed(index, { ...row, spacing: event.target.value || ticks(row, this.#frames) }),
       },
-      ...(own ? [option("", word("drawn"), true)] : []),
+      ...(own ? [option("", "drawn", true)] : []),
       ...Object.keys(PRESETS).map((one) => option(one, one, one === row.spacing)),
     );
     const hold = h(
       "select",
       {
-        "aria-label": word("How long each drawing is held"), title: word("How long each drawing is held"), "data-testid": `chart-hold-${index}`,
+        "aria-label": "How long each drawing is held", title: "How long each drawing is held", "data-testid": `chart-hold-${index}`,
         onchange: (event) => this.#changed(index, { ...row, on: Number(event.target.value) || null }),
       },
-      option("", own ? word("as it fits") : word("on ones"), !row.on),
-      ...Object.entries(HOLDS).filter(([, frames]) => own || frames > 1).map(([one, frames]) => option(frames, word("on {hold}", { hold: one }), row.on === frames)),
+      option("", own ? "as it fits" : "on ones", !row.on),
+      ...Object.entries(HOLDS).filter(([, frames]) => own || frames > 1).map(([one, frames]) => option(frames, `on ${one}`, row.on === frames)),
       ...(row.on > 4 ? [option(row.on, String(row.on), true)] : []),
     );
     const remove = h(
       "button",
       {
-        type: "button", class: "wide", title: word("Remove this part"), "aria-label": word("Remove this part"), hidden: rest,
+        type: "button", class: "wide", title: "Remove this part", "aria-label": "Remove this part", hidden: rest,
         "data-testid": `chart-remove-${index}`, onclick: () => this.#commit(this.#rows.filter((_, at) => at !== index)),
       },
       "\u00d7",
@@ -268,21 +266,19 @@ export class ChartView {
         "g",
         {
           class: `tick${chosen ? " chosen" : ""}${frames ? "" : " unseen"}`, "data-part": "tick", "data-index": at, "data-testid": `chart-tick-${index}-${at}`,
-          tabindex: 0, role: "slider", "aria-label": word("Drawing {number}", { number: at + 1 }), "aria-valuemin": 0, "aria-valuemax": 1,
+          tabindex: 0, role: "slider", "aria-label": `Drawing ${at + 1}`, "aria-valuemin": 0, "aria-valuemax": 1,
           "aria-valuenow": Math.round(place * 1000) / 1000, transform: `translate(${xOf(place)} ${LINE})`,
         },
         s("rect", { class: "reach", x: -7, y: -20, width: 14, height: 40 }),
         s("path", { d: "M0 -10v20" }),
         s("text", { class: "frames", y: at % 2 ? 24 : -14 }, frames),
-        s("title", {}, word("Drawing {number} at {place}, on frame {frames}. Drag it; drag it off the line to remove it.", {
-          number: at + 1, place: Math.round(place * 1000) / 1000, frames: frames || "–",
-        })),
+        s("title", {}, `Drawing ${at + 1} at ${Math.round(place * 1000) / 1000}, on frame ${frames || "–"}. Drag it; drag it off the line to remove it.`),
       );
     };
     return s(
       "svg",
       { class: "line", width: wide, height: HIGH, viewBox: `0 0 ${wide} ${HIGH}`, "data-row": index, "data-testid": `chart-line-${index}` },
-      s("title", {}, word("Double-click to add a drawing")),
+      s("title", {}, "Double-click to add a drawing"),
       s("rect", { class: "reach", width: wide, height: HIGH }),
       s("path", { class: "way", d: `M${xOf(0)} ${LINE}H${xOf(1)}` }),
       ...end("A", 0),
@@ -365,7 +361,7 @@ export class ChartView {
       const place = this.#placeAt(event, line);
       const row = added(this.#rows[index], this.#frames, place);
       if (row === this.#rows[index]) {
-        this.note.textContent = word("There are as many drawings as frames: add frames first.");
+        this.note.textContent = "There are as many drawings as frames: add frames first.";
         this.note.hidden = false;
       } else this.#changed(index, row);
     });

@@ -13,6 +13,7 @@ from forms import ROOT, all_saved, api_form, only, saved
 from numpy.typing import NDArray
 
 from vfi.clips.images import read_image
+from vfi.timing.charts import of_json
 from vfi.tracks.formats import loads, tracks_of
 
 pytestmark = pytest.mark.comfyui
@@ -251,6 +252,19 @@ def a_sheet_is_made_whole(comfyui, workflow, outputs):
     assert all((abs(frame[10, 10] - 255) < 6).all() for frame in frames)  # paper stays white
 
 
+def the_ball_is_on_twos_and_the_cloud_on_ones(comfyui, workflow, outputs):
+    times, frames = played(saved(comfyui, outputs))
+    assert times == evenly(25, 24)
+    chart = workflow["5"]["inputs"]
+    charts = of_json(chart["chart"]).places(chart["frames"])
+    way = loads(only(workflow, "InbetweenTrackEditor")["drawing"], SIZE)
+    wanted = way.at((0.0, *(float(ball) for _, ball in charts), 1.0)).path[:, 0].numpy()
+    found = balls(frames)
+    assert abs(found - wanted).max() < 1.5
+    assert abs(found[2:-1:2] - found[3::2])[:-1].max() < 1.5  # each drawing for two frames
+    assert disturbed(frames, wanted) < 0.5
+
+
 EXPECTED = {
     "Interpolate a clip": twice_the_frames_in_the_same_time,
     "Interpolate a clip with cuts": a_cut_is_held_and_not_morphed,
@@ -269,6 +283,7 @@ EXPECTED = {
     "Find the frames to look at": new_frames_are_judged,
     "Carry a retouch through a clip": the_ball_stays_in_the_window,
     "In-between an exposure sheet": a_sheet_is_made_whole,
+    "Space each part by its chart": the_ball_is_on_twos_and_the_cloud_on_ones,
 }
 """What comes out of each example that needs no weights of others, by title."""
 

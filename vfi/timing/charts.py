@@ -337,4 +337,4 @@ def _shortest(tick: Fraction) -> int | float | str:
     """A tick as a number if that is exact, else as a fraction."""
     if tick.denominator == 1:
         return int(tick)
-    return float(tick) if Fraction(repr(float(tick))) == tick else str(tick)
+    return float(tick) if number(repr(float(tick))) == tick else str(tick)
