@@ -173,7 +173,7 @@ def recipes(monkeypatch: pytest.MonkeyPatch, command: str, *arguments: object) -
 
 
 PIXELS = {
-    "--flashes": "remake", "--even": None,
+    "--flashes": "remake", "--even": None, "--pace": "holds",
     "--deinterlace": "off",
     "--times": 3, "--fps": 60, "--slow": 2, "--from": "1", "--to": "24f", "--damaged-ok": None, "--audio": "drop",
     "--cuts": "blend", "--duplicates": "spread", "--edit": "24", "--longest-hold": 5, "--model": "nearest", "--quality": "fast",
@@ -183,7 +183,7 @@ PIXELS = {
 }  # fmt: skip
 """Options that change what is made, each with a value that is not its default."""
 
-ALONE = {"--model", "--quality", "--ensemble", "--backend"}
+ALONE = {"--model", "--quality", "--ensemble", "--backend", "--pace"}
 """Options that say which model it is, or that the one without a network refuses."""
 
 KEEP = {"--help", "--json", "--memory-ok", "--overwrite", "--progress", "--resume", "--workers", "--ray"}

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from models import Blend
 from torch import Tensor
 
-from vfi import interpolate
+from vfi import interpolate, retime
 from vfi.core import Frame, InputError, Interpolator, Spaced
 from vfi.model import pace
 from vfi.model.load import Choice, build, spec_of
@@ -202,6 +202,12 @@ def test_flow_is_computed_once_per_pair(monkeypatch):
     monkeypatch.setattr(pace, "find_flow", lambda start, end: made.append(1) or torch.zeros(len(start), 2, *start.shape[-2:]))
     interpolate(torch.stack([scene(30 + t) for t in range(6)]), _bare())
     assert len(made) == 5
+
+
+def test_a_curve_shows_the_same_frames():
+    clip = torch.stack([scene(speeding(t)) for t in range(5)])
+    model = build(Choice(("dis-fast",), pace="auto"))
+    assert torch.equal(retime(clip, model, [Fraction(5, 2), Fraction(7, 2)]), interpolate(clip, model)[5:8:2])
 
 
 def _bare() -> Interpolator:

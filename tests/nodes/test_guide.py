@@ -105,3 +105,10 @@ def test_the_points_of_auto_can_be_found_by_a_network(run, linear, nodes, part, 
         run("InbetweenGuide", model=linear, auto=True, matcher="loftr")
     (model,) = run("InbetweenGuide", model=linear, auto=False, matcher="loftr", tracks=tracks(*BOW))
     assert model.guide.matcher is part("vfi.motion.match").sift
+
+
+def test_a_guide_takes_no_pace(run, linear):
+    images = torch.stack([square(20, 60), square(120, 60)])
+    (model,) = run("InbetweenGuide", model=linear, strength=1.0, auto=False, tracks=tracks(*BOW))
+    with pytest.raises(ValueError, match="pace auto was given with a model that follows a guide"):
+        run("InbetweenInterpolate", model=model, images=images, mode={"mode": "times", "times": 2}, pace="auto")

@@ -224,3 +224,27 @@ def test_without_a_model_the_best_on_disk_is_used(run):
     assert torch.equal(made, told)
     (double,) = run("InbetweenTTA", mode="duo")
     assert (double.network.spec.name, double.tta) == (model.network.spec.name, "duo")
+
+
+def test_pace_times_pixels_by_the_frames_around_the_pair(run):
+    (model,) = run("InbetweenLoadModel", model="dis")
+    coarse = torch.rand(1, 3, 4, 12, generator=torch.Generator().manual_seed(3))
+    ground = torch.nn.functional.interpolate(coarse, size=(64, 288), mode="bicubic").clamp(0, 1)[0].movedim(0, -1)
+
+    def view(k: float) -> torch.Tensor:
+        """A pan that speeds up."""
+        left = round(8 * k + 4 * k * k)
+        return ground[:, left : left + 160]
+
+    def error(pace: str) -> float:
+        images = torch.stack([view(k) for k in range(4)])
+        made = run("InbetweenInterpolate", model=model, images=images, mode=times(2), pace=pace)[0]
+        return float((made[3] - view(1.5)).abs().mean())
+
+    assert error("auto") < error("off") / 2
+    assert error("holds") == error("auto")
+
+
+def test_pace_needs_a_model_that_takes_a_time_per_pixel(run, linear):
+    with pytest.raises(ValueError, match="linear takes no time per pixel"):
+        run("InbetweenInterpolate", model=linear, images=torch.rand(3, 20, 24, 3), mode=times(2), pace="auto")

@@ -110,3 +110,15 @@ def test_a_plan_keeps_shots_apart_in_both_directions(run, linear, part, speed: s
     plan, *_ = run("InbetweenFindShots", images=images, source_fps=10.0, edit="2")
     made, *_ = run("InbetweenRetime", model=linear, images=images, source_fps=10.0, curve=SPEED | {"speed": speed}, plan=plan)
     assert levels(made) == pytest.approx(wanted)
+
+
+def test_pace_along_a_curve_is_that_of_more_frames(run):
+    (model,) = run("InbetweenLoadModel", model="dis-fast")
+    images = torch.rand(1, 6, 10, 3).movedim(-1, 1)
+    images = torch.nn.functional.interpolate(images, size=(48, 120), mode="bicubic").movedim(1, -1).clamp(0, 1)
+    images = torch.cat([images.roll(shift, dims=2) for shift in (0, 3, 7, 12)])
+    mode = {"mode": "times", "times": 2}
+    more = run("InbetweenInterpolate", model=model, images=images, mode=mode, hold_last=True, pace="auto")[0]
+    slower = run("InbetweenRetime", model=model, images=images, curve=SPEED | {"speed": "0.5"}, pace="auto")[0]
+    assert torch.equal(more, slower)
+    assert not torch.equal(more, run("InbetweenInterpolate", model=model, images=images, mode=mode, hold_last=True)[0])
