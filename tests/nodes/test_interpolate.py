@@ -224,3 +224,15 @@ def test_without_a_model_the_best_on_disk_is_used(run):
     assert torch.equal(made, told)
     (double,) = run("InbetweenTTA", mode="duo")
     assert (double.network.spec.name, double.tta) == (model.network.spec.name, "duo")
+
+
+def test_as_many_timesteps_are_made_at_once_as_the_device_takes(run, part, monkeypatch):
+    node = part("nodes.interpolate")
+    asked = []
+    monkeypatch.setattr(node, "batch_for", lambda model, size: asked.append(size) or 3)
+    counting = Encoding()
+    model = part("nodes.model").Model.hold(counting)
+    made, *_ = run("InbetweenInterpolate", model=model, images=torch.rand(3, 8, 10, 3), mode={"mode": "times", "times": 4})
+    assert len(made) == 9
+    assert counting.calls == 2  # once per pair
+    assert list(map(tuple, asked)) == [(8, 10)]

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..core import InputError, Interpolator, Motion, Spec
+from ..ops.constants import constant
 from ..ops.warp import warp_corners
 from . import wrappers
 
@@ -62,7 +63,8 @@ class HalfSize(wrappers.Wrapper):
     def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
         height, width = prepared.before.shape[-2:]
         found = super().motion_at(prepared.inner, t)
-        growth = found.flow0.new_tensor((width / found.flow0.shape[-1], height / found.flow0.shape[-2])).view(1, 2, 1, 1)
+        shares = width / found.flow0.shape[-1], height / found.flow0.shape[-2]
+        growth = constant(shares, found.flow0.device).view(1, 2, 1, 1)
         grown = found.mapped(lambda plane: F.interpolate(plane.float(), size=(height, width), mode="bilinear"))
         return replace(grown, flow0=grown.flow0 * growth, flow1=grown.flow1 * growth)
 
