@@ -21,7 +21,7 @@ from ..vfi.core import InputError, Options
 from ..vfi.model import load as loading
 from ..vfi.model import registry
 from ..vfi.parse import number, quoted
-from ..vfi.render.run import run
+from ..vfi.render.run import batch_for, run
 from ..vfi.timing.grids import At, bounded
 from . import bridge, load, prompts, servers
 from .model import Model, ModelType, Several, over
@@ -249,7 +249,8 @@ class DropIn(Node):
             used = told(name, model_name) + note
             log.info("%s: %s", cls.define_schema().display_name, servers.told(used))
         ready = over(model.ready(images.shape[1:3], bridge.unbound(images)), Fraction(shown - 1))
-        made = run(bridge.frames_of_images(images, Fraction(1)), ready, At(tuple(places)))
+        frames, batch = bridge.frames_of_images(images, Fraction(1)), batch_for(ready, images.shape[1:3])
+        made = run(frames, ready, At(tuple(places)), batch=batch)
         out, _ = bridge.collected(bridge.watched(made, len(places)), images, len(places))
         return io.NodeOutput(out, used)
 

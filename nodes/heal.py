@@ -22,7 +22,7 @@ from ..vfi.edit.heal.sheet import Names, page
 from ..vfi.edit.plan import Plan
 from ..vfi.pages.drawn import drawn
 from ..vfi.pixels.uint8 import floats
-from ..vfi.render.run import run
+from ..vfi.render.run import batch_for, run
 from ..vfi.timing.grids import exact_rate
 from . import bridge, inputs
 from .audio import mended_audio
@@ -281,7 +281,7 @@ class HealClip(Node):
         count = asked.expected(mended.info.frames, mended.info.duration, "hold")
         bridge.room(count, images.shape[1:])
         ready = over(usual(model).ready(images.shape[1:3], bridge.unbound(images)), (mended.info.frames - 1) / rate)
-        made = seen.after(run(mended, ready, asked.grid, tail="hold"))
+        made = seen.after(run(mended, ready, asked.grid, tail="hold", batch=batch_for(ready, images.shape[1:3])))
         out, originals = bridge.collected(bridge.watched(made, count), images, count)
         heard = None if audio is None else mended_audio(audio, asked_for.mending)
         report = report_of(asked_for.findings, notes_of(asked_for, given, even))

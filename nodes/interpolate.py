@@ -14,7 +14,7 @@ from ..vfi.edit.plan import Plan
 from ..vfi.model.pace import PaceMode
 from ..vfi.model.wrappers import TTA_PASSES
 from ..vfi.parse import exact
-from ..vfi.render.run import run
+from ..vfi.render.run import batch_for, run
 from ..vfi.timing.grids import Timing, exact_rate, resample, timing
 from . import bridge, inputs
 from .load import usual
@@ -125,7 +125,8 @@ class Interpolate(Node):
         bridge.room(count, (*images.shape[1:3], images.shape[3] + doubtful))
         drawing_model = Drawing(usual(model), drawing)
         ready = over(drawing_model.ready(images.shape[1:3], bridge.unbound(images), pace), (clip.info.frames - 1) / source)
-        made = islice(run(clip, ready, asked.grid, tail="hold"), count)  # a plan may move the last frame
+        made = run(clip, ready, asked.grid, tail="hold", batch=batch_for(ready, images.shape[1:3]))
+        made = islice(made, count)  # a plan may move the last frame
         disagreement = bridge.per_frame([False] * count, images)
         if isinstance(ready, Doubts):
             disagreement = disagreement.clone()

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..vfi.clips.clip import Edited, Encoding
 from ..vfi.core import Frame, InputError
 from ..vfi.edit.join import Seam, described, joined, seam, seam_in_words
-from ..vfi.render.run import run
+from ..vfi.render.run import batch_for, run
 from ..vfi.render.splice import joined_sound
 from ..vfi.timing.grids import Subdivide, exact_rate, timing
 from . import bridge, inputs
@@ -133,7 +133,7 @@ class JoinClips(Node):
         count = sum(map(len, images)) - sum(found.overlap for found in seams)
         bridge.room(count, images[0].shape[1:])
         ready = usual(model).ready(images[0].shape[1:3], bridge.unbound(*images))
-        made = run(joined(read, seams), ready, Subdivide(1), tail="hold")
+        made = run(joined(read, seams), ready, Subdivide(1), tail="hold", batch=batch_for(ready, images[0].shape[1:3]))
         out, originals = bridge.collected(bridge.watched(made, count), images[0], count)
         return io.NodeOutput(out, count, originals, report_of(seams))
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..vfi.clips.clip import Edited, Encoding, Reader
 from ..vfi.edit.loop import Loop, best_loop, turn_of, whole_loop
 from ..vfi.parse import exact
-from ..vfi.render.run import run
+from ..vfi.render.run import batch_for, run
 from ..vfi.render.splice import looped_sound
 from ..vfi.timing.grids import Timing, exact_rate, timing
 from . import bridge, inputs
@@ -105,7 +105,7 @@ class LoopFrames(Node):
         count = asked.grid.count(loop.frames, loop.period, "hold")
         bridge.room(count, images.shape[1:])
         ready = usual(model).ready(images.shape[1:3], bridge.unbound(images))
-        made = run(turn, ready, asked.grid, tail="hold")
+        made = run(turn, ready, asked.grid, tail="hold", batch=batch_for(ready, images.shape[1:3]))
         out, originals = bridge.collected(bridge.watched(made, count), images, count)
         return io.NodeOutput(out, float(asked.rate), count, originals, loop.jump)
 

@@ -14,6 +14,7 @@ from ..vfi.edit.plan import Plan
 from ..vfi.model.pace import PaceMode
 from ..vfi.parse import number, quoted
 from ..vfi.render.remap import remap
+from ..vfi.render.run import batch_for
 from ..vfi.timing.curves import Along, TimeCurve, along, drawn, parse
 from ..vfi.timing.grids import Timing, exact_rate
 from . import bridge, inputs
@@ -172,7 +173,7 @@ class RetimeFrames(Node):
         count = len(grid.outputs)
         bridge.room(count, images.shape[1:])
         ready = usual(model).ready(images.shape[1:3], bridge.unbound(images), pace)
-        made = remap(clip, ready, grid)
+        made = remap(clip, ready, grid, batch=batch_for(ready, images.shape[1:3]))
         out, originals = bridge.collected(bridge.watched(made, count), images, count)
         times = inputs.listed_times(map(grid.place, bridge.heard(grid.outputs)))
         return io.NodeOutput(out, float(grid.rate), count, originals, times)

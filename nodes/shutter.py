@@ -10,7 +10,7 @@ from torch import Tensor
 from ..vfi.clips.clip import Edited, Encoding
 from ..vfi.parse import exact
 from ..vfi.pixels.transfer import TRANSFERS, named
-from ..vfi.render.run import run
+from ..vfi.render.run import batch_for, run
 from ..vfi.timing.grids import Uniform, exact_rate, timing
 from ..vfi.timing.shutter import Shutter, exposed
 from . import bridge, inputs
@@ -96,7 +96,8 @@ class ShutterFrames(Node):
         count = outputs.count(len(bridge.checked(images)), (len(images) - 1) / source, "stop")
         bridge.room(count, images.shape[1:])
         ready = usual(model).ready(images.shape[1:3], bridge.unbound(images))
-        moments = run(bridge.frames_of_images(images, source), ready, shutter.grid(outputs))
+        frames, batch = bridge.frames_of_images(images, source), batch_for(ready, images.shape[1:3])
+        moments = run(frames, ready, shutter.grid(outputs), batch=batch)
         blurred = bridge.watched(exposed(bridge.heard(moments), named(light)), count)
         made, _ = bridge.collected(blurred, images, count)
         return io.NodeOutput(made, float(target), count)

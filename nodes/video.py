@@ -30,6 +30,7 @@ from ..vfi.parse import exact
 from ..vfi.pixels.transfer import UNTAGGED, Colour
 from ..vfi.render.convert import convert
 from ..vfi.render.pipeline import Task, Watch
+from ..vfi.render.run import batch_for
 from ..vfi.render.splice import beside
 from ..vfi.timing.grids import Timing, exact_rate
 from ..vfi.timing.shutter import Shutter
@@ -141,9 +142,9 @@ def make_video(
     reader = clip.reader
     info = reader.info
     path = temporary(".mp4")
-    task = Task(info, asked, shutter=shutter, encoding=encoding)
     last = info.duration * (info.frames - 1) / info.frames if info.duration and info.frames else None
     ready = over(model.ready((info.height, info.width), unbound(info), pace), last)
+    task = Task(info, asked, batch=batch_for(ready, (info.height, info.width)), shutter=shutter, encoding=encoding)
     made = convert(
         reader,
         lambda: ready,

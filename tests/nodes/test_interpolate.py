@@ -248,3 +248,15 @@ def test_pace_times_pixels_by_the_frames_around_the_pair(run):
 def test_pace_needs_a_model_that_takes_a_time_per_pixel(run, linear):
     with pytest.raises(ValueError, match="linear takes no time per pixel"):
         run("InbetweenInterpolate", model=linear, images=torch.rand(3, 20, 24, 3), mode=times(2), pace="auto")
+
+
+def test_as_many_timesteps_are_made_at_once_as_the_device_takes(run, part, monkeypatch):
+    node = part("nodes.interpolate")
+    asked = []
+    monkeypatch.setattr(node, "batch_for", lambda model, size: asked.append(size) or 3)
+    counting = Encoding()
+    model = part("nodes.model").Model.hold(counting)
+    made, *_ = run("InbetweenInterpolate", model=model, images=torch.rand(3, 8, 10, 3), mode={"mode": "times", "times": 4})
+    assert len(made) == 9
+    assert counting.calls == 2  # once per pair
+    assert list(map(tuple, asked)) == [(8, 10)]

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ..core import Motion, Options, Spec
 from ..ops.checks import check_no_network
+from ..ops.constants import constant
 from ..ops.times import time_at, time_plane
 from ..ops.warp import targets, warp_corners
 from ..pixels.uint8 import codes
@@ -125,7 +126,7 @@ def agreeing(frames: tuple[Tensor, Tensor], forward: Tensor, backward: Tensor) -
 def _at_size(parts: Tensor, size: Sequence[int], t: Tensor) -> tuple[Motion, Tensor]:
     """Upsample velocity, mask, occlusion and trust, [B,5,h,w] on the flow's grid, to motion and trust at the frame's size."""
     height, width = size
-    growth = parts.new_tensor((width / parts.shape[-1], height / parts.shape[-2])).view(1, 2, 1, 1)
+    growth = constant((width / parts.shape[-1], height / parts.shape[-2]), parts.device, parts.dtype).view(1, 2, 1, 1)
     grown = F.interpolate(parts, size=(height, width), mode="bilinear")
     velocity, mask, occlusion, trust = grown.split((2, 1, 1, 1), dim=1)
     velocity = velocity * growth
@@ -164,7 +165,7 @@ class DisFast:
         search = _search("ultrafast")
         flow = torch.cat((_flow(search, before, after), _flow(search, after, before))).to(frames[0].device)
         if flow.shape[-2:] != (height, width):
-            growth = flow.new_tensor((width / flow.shape[-1], height / flow.shape[-2])).view(1, 2, 1, 1)
+            growth = constant((width / flow.shape[-1], height / flow.shape[-2]), flow.device, flow.dtype).view(1, 2, 1, 1)
             flow = F.interpolate(flow, size=(height, width), mode="bilinear") * growth
         forward, backward = flow.chunk(2)
         return Found((frames[0], frames[1]), forward, backward)

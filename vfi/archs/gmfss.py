@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from ..core import Checkpoint, InputError, Motion, Options, Parts, Spec, UrlFile, WheelFile
 from ..ops.channels import side_by_side
 from ..ops.checks import check_frames, check_options, check_size, check_times, load_weights
+from ..ops.constants import constant
 from ..ops.correlation import correlation
 from ..ops.splat import splat_softmax, splat_sum
 from ..ops.upsample import upsample_convex
@@ -223,9 +224,7 @@ class GMFlow(nn.Module):
 
     def encode(self, rgb: Tensor) -> Pair:
         """Features at 1/4 and 1/8 of one frame [B,3,H,W], 0..1, with ImageNet normalisation."""
-        mean, deviation = (
-            torch.tensor(rows, device=rgb.device)[:, None, None] for rows in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-        )
+        mean, deviation = (constant(rows, rgb.device)[:, None, None] for rows in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
         return self.backbone(((rgb.float() - mean) / deviation).to(self.backbone.conv1.weight.dtype))
 
     def forward(self, before: Pair, after: Pair) -> Pair:
@@ -273,7 +272,7 @@ class MetricNet(nn.Module):
     def forward(self, frames: Pair, flows: Pair) -> Pair:
         """Frames [B,3,H,W] and flow [B,2,H,W] from each to the other -> importance of each [B,1,H,W], -10..10."""
         height, width = frames[0].shape[2:]
-        unit = torch.tensor(((width - 1) / 2, (height - 1) / 2), device=flows[0].device)[:, None, None]
+        unit = constant(((width - 1) / 2, (height - 1) / 2), flows[0].device)[:, None, None]
         alike, hidden = [], []
         for here, there, flow, back in ((*frames, *flows), (*frames[::-1], *flows[::-1])):
             alike.append(-(here - warp_zeros(there, flow)).abs().mean(dim=1, keepdim=True))

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Motion, Options, Spec
 from ..ops.checks import check_frames, check_options, check_size, check_times, load_weights
+from ..ops.constants import constant
 from ..ops.times import time_at, time_plane
 from ..ops.warp import look_up, warp_corners
 from .dis import agreement, as_bright, find_flow, seen_by_dis
@@ -265,7 +266,7 @@ class Inbetween(nn.Module):
     def _rendered(self, prepared: Prepared, found: Estimate) -> tuple[Tensor, Tensor]:
         """The blend of the four warped frames, and the final frame, not clipped: [B,3,H,W]."""
         height, width = prepared.frames[0].shape[-2:]
-        sides = found.flow.new_tensor((width - 1, height - 1) * 4).view(1, 8, 1, 1)
+        sides = constant((width - 1, height - 1) * 4, found.flow.device, found.flow.dtype).view(1, 8, 1, 1)
         small = torch.cat((found.flow * (2 * self.grid / sides), found.shares, found.lacking, found.detail), dim=1)
         whole = grown(small.contiguous(memory_format=torch.channels_last), self.grid).contiguous()
         x, y = (torch.linspace(-1, 1, side, device=whole.device) for side in (width, height))

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from ..core import UNSTATED, Checkpoint, HubFile, InputError, Motion, Options, Spec, UrlFile
 from ..ops.checks import check_frames, check_options, check_times, load_weights
+from ..ops.constants import constant
 from ..ops.warp import shrink, warp_shrunk
 
 SPEC = Spec("superslomo", multiple=32)
@@ -171,7 +172,7 @@ def centred(rgb: Tensor) -> Tensor:
 
 def mean(like: Tensor) -> Tensor:
     """`MEAN` as [3,1,1], on the device of ``like``."""
-    return torch.tensor(MEAN, device=like.device)[:, None, None]
+    return constant(MEAN, like.device)[:, None, None]
 
 
 # --- from a state dict --------------------------------------------------------------------------------------------------------

@@ -54,6 +54,15 @@ def memory_of(device: torch.device) -> int | None:
     return None
 
 
+def room(device: torch.device) -> int | None:
+    """Bytes of its own memory that new tensors could take, if torch tells: what is free, and what torch holds unused."""
+    module = _module(device)
+    if not hasattr(module, "mem_get_info") or not hasattr(module, "memory_reserved"):
+        return None
+    held = module.memory_reserved(device) - module.memory_allocated(device)  # type: ignore[union-attr]
+    return int(module.mem_get_info(device)[0] + held)  # type: ignore[union-attr]
+
+
 def synchronize(device: torch.device) -> None:
     """Wait until the device has done all that it was asked to do."""
     module = _module(device)

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..core import InputError, Interpolator, Motion, Spec
+from ..ops.constants import constant
 from ..ops.times import is_map, time_at
 from ..ops.warp import warp_corners
 from . import wrappers
@@ -64,7 +65,8 @@ class HalfSize(wrappers.Wrapper):
         height, width = prepared.before.shape[-2:]
         small = [-(-side // 2) for side in (height, width)]
         found = super().motion_at(prepared.inner, time_at(t, small) if is_map(t) else t)
-        growth = found.flow0.new_tensor((width / found.flow0.shape[-1], height / found.flow0.shape[-2])).view(1, 2, 1, 1)
+        shares = width / found.flow0.shape[-1], height / found.flow0.shape[-2]
+        growth = constant(shares, found.flow0.device).view(1, 2, 1, 1)
         grown = found.mapped(lambda plane: F.interpolate(plane.float(), size=(height, width), mode="bilinear"))
         return replace(grown, flow0=grown.flow0 * growth, flow1=grown.flow1 * growth)
 

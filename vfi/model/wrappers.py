@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ..core import Encodes, InputError, Interpolator, Motion, Moves, Prepares, Spec
+from ..ops.constants import constant
 from ..ops.kinds import kind
 from ..ops.times import is_map
 
@@ -243,7 +244,8 @@ class Tta(Wrapper):
         dims, swap = self.passes[0]
         found = super().motion_at(prepared[0], self._seen(t, dims, swap))
         found = found.mapped(lambda plane: plane.flip(dims)) if dims else found
-        sign = found.flow0.new_tensor([-1 if axis in dims else 1 for axis in (-1, -2)]).view(1, 2, 1, 1)
+        signs = [-1 if axis in dims else 1 for axis in (-1, -2)]
+        sign = constant(signs, found.flow0.device, found.flow0.dtype).view(1, 2, 1, 1)
         flows = found.flow0 * sign, found.flow1 * sign
         return Motion(*flows[::-1], 1 - found.mask, found.occlusion) if swap else Motion(*flows, found.mask, found.occlusion)
 

@@ -5,6 +5,8 @@ Knows nothing of how frames are made or stored.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -19,8 +21,11 @@ def premultiplied(frame: Frame) -> Tensor:
     return rgb if frame.alpha is None else rgb * floats(frame.alpha)
 
 
-def straight(rgb: Tensor, alpha: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
-    """Undo `premultiplied`: [..,3,H,W] and [..,1,H,W] to colour in ``low`` to ``high``, black where alpha is 0."""
+def straight(rgb: Tensor, alpha: Tensor, low: Any = 0.0, high: Any = 1.0) -> Tensor:
+    """Undo `premultiplied`: [..,3,H,W] and [..,1,H,W] to colour in ``low`` to ``high``, black where alpha is 0.
+
+    Both ends are numbers, or both tensors [] on the device.
+    """
     return torch.where(alpha > 0, rgb / alpha.clamp(min=1e-6), torch.zeros_like(rgb)).clamp(low, high)
 
 

@@ -6,11 +6,14 @@ files, networks or ComfyUI.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from itertools import compress, groupby, islice
 from typing import Any, NamedTuple, get_args
+from weakref import ReferenceType, ref
 
 import torch
 from torch import Tensor
@@ -18,11 +21,17 @@ from torch import Tensor
 from ..archs.blend import Linear
 from ..clips.clip import same_size
 from ..core import Doubts, Frame, InputError, Interpolator, Spaced, TakesAlpha, Timed
-from ..model import wrappers
+from ..model import devices, wrappers
+from ..ops import kinds
+from ..ops.constants import constant
 from ..parse import exact
 from ..pixels.alpha import moved, premultiplied, straight
-from ..pixels.uint8 import floats, like
+from ..pixels.uint8 import codes, floats, like
 from ..timing.grids import At, Grid, Instant, Subdivide, Tail, Uniform, exact_rate, resample
+from .lanes import Lanes, lanes_of
+
+PINNED = 32
+"""Frames that a caller may keep in pinned memory, the scarce one from which a device copies by itself."""
 
 
 def run(
@@ -42,12 +51,29 @@ def run(
     float input gives floats. Between two bit-identical frames, that picture is repeated without running the model. Raises
     `InputError` if a frame differs in size from those before it, if ``batch`` is below 1, or if the first frame that the model
     makes holds NaN or infinity although the frames it is made from do not.
+
+    Frames in host memory go to and from a device with streams beside its work, and a frame is yielded only once those of the
+    next two batches were asked for.
     """
     if isinstance(batch, bool) or not isinstance(batch, int):
         raise InputError(f"{batch!r} was given as the batch: it must be a whole number from 1 up")
     if batch < 1:
         raise InputError(f"a batch of {batch} frames cannot be made: it must be at least 1")
-    instants = resample(same_size(frames), grid, tail=tail, window=model.spec.window)
+    lanes = lanes_of(wrappers.device_of(model))
+    alike = Alike()
+    instants = resample(alike.watched(same_size(frames)), grid, tail=tail, window=model.spec.window)
+    yield from _arrived(_asked(instants, model, alike, lanes, batch, since), 0 if lanes is None else 2 * batch)
+
+
+def _asked(
+    instants: Iterator[Instant],
+    model: Interpolator,
+    alike: Alike,
+    lanes: Lanes | None,
+    batch: int,
+    since: Fraction | None,
+) -> Iterator[Callable[[], Frame]]:
+    """The frames of ``instants``; those that are on their way from a device are waited for when they are called."""
     seen: dict[Frame, _Seen] = {}
     sound = False  # whether a frame of the model was looked at
     for (window, blend, untouched), group in groupby(instants, key=lambda one: (one.window, one.blend, one.t == 0)):
@@ -57,15 +83,45 @@ def run(
             wanted = [since is None or instant.time >= since for instant in some]
             if not any(wanted):
                 continue
+            made: Sequence[Callable[[], Frame]]
             if untouched:
-                made = [instant.before for instant in some]
+                made = [partial(_same, instant.before) for instant in some]
             else:
-                between = between or _between(model, window, blend, seen)
+                between = between or _between(model, window, blend, seen, alike, lanes)
                 if not (sound or blend or isinstance(between, _Still)):
                     between.check = sound = True
                 made = between.at([instant.t for instant in some])  # even unwanted ones: another batch size may change bits
-            yield from compress(map(_shown, made, some), wanted)
+            yield from compress(map(partial(partial, _shown), made, some), wanted)
             del made
+
+
+def _same(frame: Frame) -> Frame:
+    return frame
+
+
+def _arrived(asked: Iterator[Callable[[], Frame]], ahead: int) -> Iterator[Frame]:
+    """The frames that are ``asked`` for, each once ``ahead`` more were asked for.
+
+    Pinned memory is scarce: if the caller keeps its frames, they are copied out of it.
+    """
+    waiting: deque[Callable[[], Frame]] = deque()
+    given: deque[ReferenceType[Tensor]] = deque(maxlen=PINNED)
+    for one in asked:
+        waiting.append(one)
+        del one
+        while len(waiting) > ahead:
+            yield _unpinned(waiting.popleft()(), given) if ahead else waiting.popleft()()
+    while waiting:
+        yield _unpinned(waiting.popleft()(), given)
+
+
+def _unpinned(frame: Frame, given: deque[ReferenceType[Tensor]]) -> Frame:
+    """``frame``, copied if the first of those ``given`` is still alive."""
+    if frame.made and len(given) == PINNED and given[0]() is not None:
+        frame = replace(frame, rgb=frame.rgb.clone())
+    if frame.made:
+        given.append(ref(frame.rgb))
+    return frame
 
 
 def interpolate(
@@ -114,6 +170,15 @@ def retime(frames: Tensor, model: Interpolator, at: Iterable[int | float | Fract
     return _collect(run(frames_of_tensor(frames, Fraction(1)), model, grid, batch=batch), frames, len(grid.times))
 
 
+def batch_for(model: Interpolator, size: tuple[int, int]) -> int:
+    """How many timesteps of a pair ``model`` should make at once, of ``size`` (height, width), by its device and its memory."""
+    device = wrappers.device_of(model)
+    if device is None:
+        return 1
+    most, room = kinds.batch(device), None if kinds.batch(device) == 1 else devices.room(device)
+    return most if room is None else max(1, min(most, room // model.spec.memory(*size)))
+
+
 def between(
     model: Interpolator, window: Sequence[Frame], seen: dict[Frame, Any]
 ) -> Callable[[Sequence[Fraction]], list[Frame]]:
@@ -122,7 +187,8 @@ def between(
     All that does not depend on the step is computed now. ``seen`` keeps what the model knows of each frame, for other windows
     of the same frames.
     """
-    return _between(model, window, False, seen).at
+    maker = _between(model, window, False, seen, Alike(), lanes_of(wrappers.device_of(model)))
+    return lambda steps: [made() for made in maker.at(steps)]
 
 
 def frames_of_tensor(pictures: Tensor, rate: Fraction) -> Iterator[Frame]:
@@ -160,18 +226,26 @@ def _collect(made: Iterator[Frame], like: Tensor, count: int) -> Tensor:
     return out
 
 
-def _shown(frame: Frame, instant: Instant) -> Frame:
+def _shown(asked: Callable[[], Frame], instant: Instant) -> Frame:
+    frame = asked()
     made = frame.made or instant.place != frame.time
     return replace(frame, time=instant.time, duration=instant.duration, cut=None, repeat=False, made=made, shot=instant.shot)
 
 
-def _between(model: Interpolator, window: Sequence[Frame], blend: bool, seen: dict[Frame, _Seen]) -> _Between | _Still:
+def _between(
+    model: Interpolator,
+    window: Sequence[Frame],
+    blend: bool,
+    seen: dict[Frame, _Seen],
+    alike: Alike,
+    lanes: Lanes | None,
+) -> _Between | _Still:
     """The maker of the frames between the middle two of ``window``."""
     middle = len(window) // 2
     before, after = window[middle - 1 : middle + 1]
-    if _alike(before, after):
+    if alike(before, after):
         return _Still(before)
-    return _Between(Linear(), (before, after), {}) if blend else _Between(model, window, seen)
+    return _Between(Linear(), (before, after), {}) if blend else _Between(model, window, seen, lanes)
 
 
 class _Seen(NamedTuple):
@@ -183,10 +257,14 @@ class _Seen(NamedTuple):
     features: Any
 
     @classmethod
-    def by(cls, model: Interpolator, frame: Frame) -> _Seen:
+    def by(cls, model: Interpolator, frame: Frame, lanes: Lanes | None) -> _Seen:
         device = wrappers.device_of(model) or frame.rgb.device
-        alpha = None if frame.alpha is None else floats(wrappers.placed(frame.alpha, device))
-        rgb = premultiplied(replace(frame, rgb=wrappers.placed(frame.rgb, device), alpha=alpha))[None]
+
+        def placed(plane: Tensor) -> Tensor:
+            return wrappers.placed(plane, device) if lanes is None or plane.device.type != "cpu" else lanes.upload(plane)
+
+        alpha = None if frame.alpha is None else floats(placed(frame.alpha))
+        rgb = premultiplied(replace(frame, rgb=placed(frame.rgb), alpha=alpha))[None]
         if alpha is None:
             return cls(rgb, None, wrappers.encode(model, rgb))
         seen = torch.cat((rgb, alpha[None]), dim=1) if isinstance(model, TakesAlpha) else rgb
@@ -201,7 +279,10 @@ class _Between:
 
     check = False
 
-    def __init__(self, model: Interpolator, window: Sequence[Frame], seen: dict[Frame, _Seen]) -> None:
+    def __init__(
+        self, model: Interpolator, window: Sequence[Frame], seen: dict[Frame, _Seen], lanes: Lanes | None = None
+    ) -> None:
+        self.lanes = lanes if window[0].rgb.device.type == "cpu" else None
         if isinstance(model, Timed):
             model = model.during(*(frame.time for frame in window[len(window) // 2 - 1 : len(window) // 2 + 1]))
         if isinstance(model, Spaced):
@@ -209,13 +290,13 @@ class _Between:
         self.model, self.window = model, window
         for frame in window:
             if frame not in seen:
-                seen[frame] = _Seen.by(model, frame)
+                seen[frame] = _Seen.by(model, frame, self.lanes)
         self.seen = [seen[frame] for frame in window]
         self.prepared = wrappers.prepare(model, [one.features for one in self.seen], [one.rgb for one in self.seen])
 
-    def at(self, steps: Sequence[Fraction]) -> list[Frame]:
+    def at(self, steps: Sequence[Fraction]) -> list[Callable[[], Frame]]:
         """The frames at ``steps``, without times, in the dtype and on the device of the frame before."""
-        t = torch.tensor([float(step) for step in steps], device=self.seen[0].rgb.device)
+        t = constant([float(step) for step in steps], self.seen[0].rgb.device)
         rgb, doubt = self._judged(t)
         if self.check:
             self.check = False
@@ -225,19 +306,16 @@ class _Between:
             rgb, alpha = (rgb[:, :3], rgb[:, 3:]) if rgb.shape[1] == 4 else (rgb, self._alpha(t))
             rgb = straight(rgb, alpha, *_range(self.window))
         home = self.window[len(self.window) // 2 - 1].rgb
-        rgb = like(home, rgb)
-        alpha = None if alpha is None else like(home, alpha)
-        doubt = None if doubt is None else doubt.to(home.device)
-        return [
-            Frame(
-                picture,
-                Fraction(0),
-                alpha=None if alpha is None else alpha[k],
-                doubt=None if doubt is None else doubt[k],
-                made=True,
-            )
-            for k, picture in enumerate(rgb)
-        ]
+        planes = [None if plane is None else self._coming(plane, home) for plane in (rgb, alpha)]
+        planes.append(None if doubt is None else self._coming(doubt, home, exactly=True))
+        return [partial(_frame, planes, k) for k in range(len(steps))]
+
+    def _coming(self, plane: Tensor, home: Tensor, *, exactly: bool = False) -> Callable[[], Tensor]:
+        """``plane`` on its way to the device and, unless it stays ``exactly``, in the dtype of ``home``."""
+        if self.lanes is None or plane.device == home.device:
+            there = plane.to(home.device) if exactly else like(home, plane)
+            return lambda: there
+        return self.lanes.download(plane if exactly else codes(plane) if home.dtype == torch.uint8 else plane.to(home.dtype))
 
     def _check_finite(self, rgb: Tensor) -> None:
         """Raises `InputError` if a made frame holds NaN or infinity, but no frame of the window does."""
@@ -270,18 +348,69 @@ class _Still:
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
 
-    def at(self, steps: Sequence[Fraction]) -> list[Frame]:
-        return [self.frame] * len(steps)
+    def at(self, steps: Sequence[Fraction]) -> list[Callable[[], Frame]]:
+        return [partial(_same, self.frame)] * len(steps)
 
 
-def _alike(before: Frame, after: Frame) -> bool:
-    """Whether two frames are bit-identical pictures."""
-    if before.alpha is None or after.alpha is None:
-        return before.alpha is after.alpha and torch.equal(before.rgb, after.rgb)
-    return torch.equal(before.rgb, after.rgb) and torch.equal(before.alpha, after.alpha)
+def _frame(planes: Sequence[Callable[[], Tensor] | None], index: int) -> Frame:
+    """The made frame at ``index`` of batches of colours, alpha and doubt."""
+    rgb, alpha, doubt = (None if plane is None else plane()[index] for plane in planes)
+    assert rgb is not None
+    return Frame(rgb, Fraction(0), alpha=alpha, doubt=doubt, made=True)
 
 
-def _range(frames: Sequence[Frame]) -> tuple[float, float]:
-    """The range of the frames' colours: at least 0 to 1, wider if they reach beyond."""
+def _range(frames: Sequence[Frame]) -> tuple[Any, Any]:
+    """The range of the frames' colours: at least 0 to 1, wider if they reach beyond. Numbers, or tensors on a device."""
     ends = [torch.aminmax(frame.rgb.nan_to_num()) for frame in frames if frame.rgb.is_floating_point()]
-    return min([0.0, *(float(low) for low, _ in ends)]), max([1.0, *(float(high) for _, high in ends)])
+    if not ends:
+        return 0.0, 1.0
+    low, high = (torch.stack(some) for some in zip(*ends, strict=True))
+    low, high = low.min().clamp(max=0), high.max().clamp(min=1)
+    return (float(low), float(high)) if low.device.type == "cpu" else (low, high)
+
+
+class Alike:
+    """Whether two frames are bit-identical pictures.
+
+    A device is asked one pair ahead: its answer to a pair then comes before the work for the pair before that.
+    """
+
+    def __init__(self) -> None:
+        self._asked: deque[tuple[Frame, Frame, Callable[[], Tensor]]] = deque(maxlen=3)
+
+    def watched(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """The same frames; each of a device is held back until the next is there."""
+        held: Frame | None = None
+        for frame in frames:
+            lanes = lanes_of(frame.rgb.device)
+            if lanes is None:
+                yield frame
+                continue
+            if held is not None:
+                if (same := _same_numbers(held, frame)) is not None:
+                    self._asked.append((held, frame, lanes.download(same)))
+                yield held
+            held = frame
+        if held is not None:
+            yield held
+
+    def __call__(self, before: Frame, after: Frame) -> bool:
+        for one, other, answer in self._asked:
+            if one is before and other is after:
+                return bool(answer())
+        if (before.alpha is None) != (after.alpha is None):
+            return False
+        return torch.equal(before.rgb, after.rgb) and (before.alpha is None or torch.equal(before.alpha, _alpha(after)))
+
+
+def _alpha(frame: Frame) -> Tensor:
+    assert frame.alpha is not None
+    return frame.alpha
+
+
+def _same_numbers(before: Frame, after: Frame) -> Tensor | None:
+    """Whether both hold the same numbers, as a tensor on their device; None if only one has alpha."""
+    if (before.alpha is None) != (after.alpha is None):
+        return None
+    same = (before.rgb == after.rgb).all()
+    return same if before.alpha is None else same & (before.alpha == _alpha(after)).all()

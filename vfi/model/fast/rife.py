@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from ...archs.rife import Block, Residual, Rife
 from ...core import Motion
 from ...ops.checks import check_frames, check_size, check_times
+from ...ops.constants import constant
 from ...ops.times import time_at, time_plane
 from ...ops.warp import look_up
 
@@ -369,7 +370,7 @@ def warped(planes: Tensor, flow: Tensor, scale: int) -> Tensor:
     windows, steps = len(planes) // 2, len(flow) // (len(planes) // 2)
     height, width = planes.shape[-2:]
     base = places(height, width, scale, flow.device)[:, None]
-    to_grid = flow.new_tensor([2 / max(side - 1, 1) for side in (width, height)])[:, None, None, None]
+    to_grid = constant([2 / max(side - 1, 1) for side in (width, height)], flow.device)[:, None, None, None]
     # The steps of a window are stacked vertically: [windows, steps, frames, xy, h, w] -> [windows, frames, xy, steps, h, w].
     moved = flow.unflatten(1, (2, 2)).unflatten(0, (windows, steps)).permute(0, 2, 3, 1, 4, 5)
     grid = torch.addcmul(base, moved, to_grid).flatten(0, 1).flatten(2, 3).permute(0, 2, 3, 1)

@@ -1,0 +1,23 @@
+"""Small tables of numbers on a device, copied there once: a copy of a list waits until the device has done all its work.
+
+Knows nothing of what the numbers mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+
+def constant(values: Sequence[float], device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
+    """``values`` as a tensor [N] that is shared: never change it in place."""
+    return _constant(tuple(values), device, dtype)
+
+
+@lru_cache(maxsize=512)
+def _constant(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    with torch.inference_mode(False):  # so that gradients may pass by it later
+        return torch.tensor(values, dtype=dtype, device=device)
