@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import pytest
 import torch
+from models import Encoding
 
 
 @pytest.fixture
