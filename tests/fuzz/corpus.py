@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import torch
 
 from tests.footage import film, moving, png
+from tests.layered import ora, psd
 from tests.sheeting import cel, xdts
 from vfi import __main__
 from vfi.archs import inbetween
@@ -113,6 +115,11 @@ def sheet(name: str) -> Case:
     return Case(f"sheet {name}", (name,), (listed, ("sheet", name, "cels", *listed[2:])), text=True)
 
 
+def layers(name: str) -> Case:
+    """The layers of one file as cels."""
+    return Case(f"layers {name}", (name,), (("sheet", "cut.xdts", name, "--list", *FAST),))
+
+
 CASES = (
     *(videos(f"in.{ending}") for ending in ("mp4", "mov", "mkv", "webm", "avi", "ts", "flv", "gif", "apng", "y4m")),
     videos("late.mp4"),
@@ -124,6 +131,7 @@ CASES = (
     *(tracks(name, text=False) for name in ("ati.npz", "track.npy", "ati.pth")),
     *(Case(name, ("curve.json",), (CURVED,), ("out.mkv",), text=True) for name in ("curve", "curve points")),
     *(sheet(name) for name in ("cut.xdts", "cut.csv")),
+    *(layers(name) for name in ("cels.ora", "cels.psd")),
     Case("recipe", ("recipe.toml",), ((READ_RECIPE, "recipe.toml"),), text=True),
     Case("safetensors", ("w.safetensors",), (WEIGHED, ("models", "show", "w.safetensors")), ("out.mkv",)),
     Case("pickle", ("w.pth",), (("models", "convert", "w.pth", "out.safetensors"),), ("out.safetensors",)),
@@ -154,6 +162,7 @@ def _maker(name: str) -> Callable[[Path], object]:
         "plan": _plan,
         "curve": _curve,
         "sheet": partial(_sheet, rest),
+        "layers": partial(_layers, rest),
         "recipe": _recipe,
         "safetensors": _weights,
         "pickle": _weights,
@@ -272,6 +281,13 @@ def _sheet(name: str, folder: Path) -> None:
     (folder / name).write_bytes(xdts({"A": entries, "B": {0: "1", 3: "*", 6: "2"}}) if name == "cut.xdts" else table)
     for number in (1, 5):
         cel(folder / "cels" / f"A_{number:04d}.png", 40 * number)
+
+
+def _layers(name: str, folder: Path) -> None:
+    (folder / "cut.xdts").write_bytes(xdts({"A": {0: "1", 2: "o", 4: "5"}}))
+    picture = np.full((8, 12, 4), 255)
+    groups = [("A", [("1", picture, 0, 0), ("5", picture[:4, :6], 3, 2)])]
+    (ora if name.endswith(".ora") else psd)(folder / name, (12, 8), groups)
 
 
 def _recipe(folder: Path) -> None:

@@ -5,8 +5,10 @@ Owns what of them is taken. Knows nothing of other layered formats.
 
 from __future__ import annotations
 
+import logging
 import struct
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -51,12 +53,24 @@ def read_psd(path: Path) -> Layered:
             f"{path} needs psd-tools, the extra 'psd', to be read ({error}): install it, or save as .ora"
         ) from error
     try:
-        file = PSDImage.open(path)
         notes: list[str] = []
-        layers = list(_layers(path, file, "", (width, height), depth, notes))
+        with _quiet():
+            layers = list(_layers(path, PSDImage.open(path), "", (width, height), depth, notes))
     except FAULTS as error:
         raise InputError(f"{path} is damaged, or of a kind that psd-tools cannot read: {error!r}") from error
     return Layered(width, height, layers, notes)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Within, psd-tools does not log what it finds damaged: an error tells."""
+    log = logging.getLogger("psd_tools")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def _layers(
@@ -80,7 +94,8 @@ def _layers(
 
 def _read(path: Path, layer: Any, size: tuple[int, int], depth: int) -> tuple[Frame, Info]:
     try:
-        colour, alpha = (layer.numpy(part) for part in ("color", "shape"))
+        with _quiet():
+            colour, alpha = (layer.numpy(part) for part in ("color", "shape"))
     except FAULTS as error:
         raise InputError(f"layer {shown(layer.name)} of {path} is damaged: {error!r}") from error
     if colour is None or not colour.size:
@@ -90,5 +105,5 @@ def _read(path: Path, layer: Any, size: tuple[int, int], depth: int) -> tuple[Fr
     rgb = rgb.expand(3, -1, -1) if rgb.shape[0] == 1 else rgb
     cover = None if alpha is None else torch.from_numpy(alpha.copy()).permute(2, 0, 1)[:1]
     info = Info(rgb.shape[2], rgb.shape[1], depth=depth, alpha=cover is not None)
-    left, top = layer.offset
-    return laid(Frame(rgb, Fraction(0), alpha=cover), info, left, top, size)
+    x, y = layer.offset
+    return laid(Frame(rgb, Fraction(0), alpha=cover), info, x, y, size)
