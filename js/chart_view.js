@@ -256,7 +256,6 @@ export class ChartView {
     const now = places(row, this.#frames)[this.#frame - 1] ?? 0;
     const end = (letter, place) => [
       s("path", { class: "end", d: `M${xOf(place)} ${LINE - 15}v30` }),
-      s("circle", { class: "key", cx: xOf(place), cy: HIGH - 5 - 0, r: 0 }),
       s("text", { class: "letter", x: xOf(place) + (place ? 12 : -12), y: LINE + 4 }, letter),
     ];
     const tick = (place, at) => {

@@ -294,6 +294,7 @@ LIGHTER: dict[str, dict[str, list[dict[str, object]]]] = {
     "Move things along matched points": {"InbetweenInterpolate": [{"mode.times": 8}]},
     "See where models disagree": {"InbetweenLoadModel": [{"model": "dis"}, {"model": "linear"}]},
     "Carry a retouch through a clip": {"InbetweenPaintThrough": [{"radius": 0}]},
+    "Space each part by its chart": {"InbetweenLoadModel": [{"model": "linear"}]},
     "Find the frames to look at": {
         "InbetweenExampleClip": [{"file": "flicker-16fps.mp4"}],  # as many frames, a quarter of the pixels
         "InbetweenLoadModel": [{"model": "linear"}],
