@@ -18,6 +18,7 @@ from vfi.bench.device_page import page
 from vfi.cli import gpu
 from vfi.core import Spec
 from vfi.pages import plain
+from vfi.render.run import run
 
 CPU = torch.device("cpu")
 
@@ -53,7 +54,7 @@ def test_a_network_that_fails_is_told_and_the_rest_goes_on():
         def __call__(self, window: Tensor, t: Tensor) -> Tensor:
             raise NotImplementedError("aten::grid_sampler is missing here")
 
-    record = bench.speed("broken", Broken(), CPU, torch.float32, Case(32, 16, 2))
+    record = bench.speed("broken", Broken(), CPU, torch.float32, Case(32, 16, 2), run)
     assert "grid_sampler is missing" in record["error"]
     told = plain.text(page({"machine": bench.machine(CPU), "speed": [record]}))
     assert "broken float32 32x16 x2: NotImplementedError: aten::grid_sampler" in told
@@ -64,7 +65,7 @@ def test_a_network_that_fails_is_told_and_the_rest_goes_on():
 @pytest.mark.parametrize("times", [2, 4])
 def test_speed_counts_new_frames_and_takes_the_steps_apart(as_bytes: bool, times: int):
     model = Blend(activations=7)
-    record = bench.speed("blend", model, CPU, torch.float32, Case(48, 32, times, as_bytes), seconds=0.05)
+    record = bench.speed("blend", model, CPU, torch.float32, Case(48, 32, times, as_bytes), run, seconds=0.05)
     assert record["new"] % (times - 1) == 0
     assert record["fps"] * record["ms"] == pytest.approx(1000)
     assert all(record[step] > 0 for step in ("copy in ms", "network ms", "copy out ms"))

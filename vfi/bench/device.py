@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count
 from statistics import median
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -26,10 +26,12 @@ from ..model.load import Part
 from ..model.tiles import of_memory
 from ..ops import kinds
 from ..pixels.uint8 import codes, like
-from ..render.run import run
 from ..timing.grids import Subdivide
 
 Record = dict[str, Any]
+
+Loop: TypeAlias = Callable[..., Iterator[Frame]]
+"""Makes frames of frames: `render.run.run`, which lies on the same floor of the house."""
 
 CLOSE = 2e-3
 """The largest difference of a colour in float32 between a device and the CPU: sums are rounded in another order."""
@@ -115,9 +117,10 @@ class exact_products:
 
 
 def speed(
-    name: str, network: Interpolator, device: torch.device, dtype: torch.dtype, case: Case, *, seconds: float = 2.0
+    name: str, network: Interpolator, device: torch.device, dtype: torch.dtype, case: Case, loop: Loop, *, seconds: float = 2.0
 ) -> Record:
-    """New frames per second of ``case`` for about ``seconds``, from host memory to host memory; the steps; the memory.
+    """New frames per second of ``case`` for about ``seconds``, from host memory to host memory by ``loop``;
+    the steps; the memory.
 
     ``network`` is moved to the device.
     """
@@ -128,7 +131,7 @@ def speed(
         pictures = codes(pictures) if case.bytes else pictures
         devices.forget_peak(device)
         before = devices.peak(device)
-        record |= looped(model, pictures, case, device, seconds)
+        record |= looped(loop, model, pictures, case, device, seconds)
         peak = devices.peak(device)
         record |= {
             "peak": None if peak is None or before is None else peak - before,
@@ -147,12 +150,12 @@ def batch_of(case: Case, device: torch.device) -> int:
     return min(kinds.batch(device), case.times - 1)
 
 
-def looped(model: Interpolator, pictures: Tensor, case: Case, device: torch.device, seconds: float) -> Record:
+def looped(loop: Loop, model: Interpolator, pictures: Tensor, case: Case, device: torch.device, seconds: float) -> Record:
     """The streaming loop, for about ``seconds`` after two pairs that warm it up.
 
     Gives milliseconds per new frame, of the clock and of the CPU, and how often it waits for the device.
     """
-    frames = run(endless(pictures), model, Subdivide(case.times), batch=batch_of(case, device))
+    frames = loop(endless(pictures), model, Subdivide(case.times), batch=batch_of(case, device))
     some = 2 * case.times + 1
     for _ in range(some):
         next(frames)

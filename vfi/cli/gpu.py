@@ -24,6 +24,7 @@ from ..clips.clip import Staged
 from ..core import InputError, Interpolator
 from ..model import devices, load
 from ..pages import markup, plain
+from ..render import run as loop
 from .arguments import argument, names
 from .files import add_overwrite
 from .report import console_for_people
@@ -93,7 +94,9 @@ class Bench:
     def _speed(self, name: str, make: Make, case: Case) -> list[bench.Record]:
         network = make()
         half = self.device.type not in DTYPES and network.spec.half
-        record = bench.speed(name, network, self.device, torch.float16 if half else torch.float32, case, seconds=self.seconds)
+        record = bench.speed(
+            name, network, self.device, torch.float16 if half else torch.float32, case, loop.run, seconds=self.seconds
+        )
         devices.free(self.device)
         return [record]
 
