@@ -30,7 +30,9 @@ from ..vfi.sheets.open import TABLES, read_sheet
 from ..vfi.sheets.orders import Order, orders, undrawn
 from ..vfi.sheets.sheet import Sheet
 from ..vfi.sheets.wanted import SPACINGS, Left, Spacing, wanted
+from ..vfi.timing.charts import Charts
 from . import bridge, inputs
+from .charts import ChartType
 from .examples import FOLDER
 from .load import usual
 from .model import Drawing, Model, Several
@@ -96,6 +98,12 @@ class LoadSheet(Node):
                     tooltip="Also make the drawings that the sheet numbers and the cels lack, except those that it marks as "
                     "keys.",
                 ),
+                ChartType.Input(
+                    "charts",
+                    optional=True,
+                    tooltip="How far along the ticks between two drawings lie: from Spacing Chart, with a part for each layer, "
+                    "by its name.",
+                ),
             ],
             outputs=[
                 SheetType.Output("sheet", tooltip="The sheet with its cels, for In-Between Cels."),
@@ -111,7 +119,7 @@ class LoadSheet(Node):
         return repr((sheet, cels, times, sorted(options.items())))
 
     @classmethod
-    def execute(cls, sheet: str, cels: str, spacing: Spacing, missing: bool) -> io.NodeOutput:
+    def execute(cls, sheet: str, cels: str, spacing: Spacing, missing: bool, charts: Charts | None = None) -> io.NodeOutput:
         path, source = _sheet(sheet), _cels(cels)
         read = read_sheet(path)
         layers, notes = [layer.name for layer in read.layers], list(read.notes)
@@ -121,7 +129,7 @@ class LoadSheet(Node):
             folder.mkdir(parents=True)
             notes += unpack(source, folder)
         found = Cels(folder, layers, IMAGE_ENDINGS, called)
-        asked, left = wanted(undrawn(read, found) if missing else read, spacing)
+        asked, left = wanted(undrawn(read, found) if missing else read, spacing, charts)
         ordered, lacking = orders(read, asked, found, tuple(WRITTEN))
         left = sorted([*left, *lacking], key=lambda one: (one.layer, one.frame))
         desk = Desk(path, read, found, tuple(ordered), tuple(left), tuple(notes))

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from sheeting import xdts
 
+from vfi.core import InputError
 from vfi.sheets.sheet import Sheet
 from vfi.sheets.wanted import SPACINGS, Left, Spacing, wanted
 from vfi.sheets.xdts import read_xdts
+from vfi.timing.charts import Charts, of_json
 
 
 def sheet(entries: dict[int, Any], duration: int = 12, **others: dict[int, Any]) -> Sheet:
@@ -87,3 +89,48 @@ def test_a_numbered_tick_that_is_entered_in_every_frame_is_one_in_between():
 
 def test_an_empty_layer_asks_for_nothing():
     assert wanted(sheet({})) == ([], [])
+
+
+def charted(charts: str) -> Charts:
+    return of_json(f'{{"frames": 9, "charts": {charts}}}')
+
+
+def test_charts_space_the_ticks_of_the_layers_that_they_name():
+    entries = {0: "1", 2: "o", 4: "o", 6: "o", 8: "5", 9: "o", 10: "7"}
+    both = sheet(entries, B=entries)
+
+    def times(charts: str) -> dict[int, list[F]]:
+        found, left = wanted(both, "ticks", charted(charts))
+        assert not left
+        return {layer: [one.t for one in found if one.layer == layer] for layer in (0, 1)}
+
+    even = [F(1, 4), F(1, 2), F(3, 4), F(1, 2)]
+    assert times('{"A": "favour-a"}') == {0: [F(1, 7), F(1, 3), F(3, 5), F(1, 3)], 1: even}
+    assert times('{"*": "halves-b", "B": "even"}') == {0: [F(1, 2), F(3, 4), F(7, 8), F(1, 2)], 1: even}
+
+
+def test_ticks_that_a_chart_holds_show_one_place():
+    found, _ = wanted(sheet({0: "1", 2: "o", 4: "o", 6: "o", 8: "5"}), "ticks", charted('{"A": [0.25]}'))
+    assert [one.t for one in found] == [F(1, 4), F(1, 4)]
+
+
+def test_a_tick_on_a_drawing_and_ticks_that_do_not_fit_are_left():
+    entries = {0: "1", 2: "o", 4: "o", 6: "5"}
+    found, left = wanted(sheet(entries), "ticks", charted('{"A": [0, 0.5]}'))
+    assert [one.t for one in found] == [F(1, 2)]
+    assert [one.reason for one in left] == ["its chart puts it on drawing 1: enter that instead of a tick"]
+    found, left = wanted(sheet(entries), "ticks", charted('{"A": [0.1, 0.5, 0.8]}'))
+    assert not found
+    assert [one.reason for one in left] == ["its chart: 3 ticks were given for 2 frames: at most 2 fit"] * 2
+
+
+@pytest.mark.parametrize(
+    ("charts", "reason"),
+    [
+        ('{"C": "even"}', "there is a chart of C: the sheet has the layers A"),
+        ('{"A": {"mask": "a.png"}}', "the chart of A has a mask or tracks: in a sheet, a whole layer is a part"),
+    ],
+)
+def test_charts_must_suit_the_sheet(charts: str, reason: str):
+    with pytest.raises(InputError, match=reason):
+        wanted(sheet({0: "1", 2: "o", 4: "2"}), "ticks", charted(charts))

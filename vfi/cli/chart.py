@@ -1,6 +1,6 @@
-"""``vfi tween --chart``: parts of the picture move as their spacing charts say.
+"""``--chart`` of ``vfi tween``: parts of the picture move as their spacing charts say.
 
-Owns the option, and the files that a chart names. Knows nothing of how parts are moved.
+Owns the option, and the files of charts and those that they name. Knows nothing of how parts are moved.
 """
 
 from __future__ import annotations
@@ -43,17 +43,22 @@ def read(args: Namespace) -> Charts:
     for name, given in others.items():
         if given:
             raise InputError(f"{name} was given with --chart: {WHY[name]}")
+    return read_charts(args.chart)
+
+
+def read_charts(path: Path) -> Charts:
+    """The charts in a JSON file. Raises `InputError`."""
     try:
-        with args.chart.open("rb") as file:
+        with path.open("rb") as file:
             text = file.read(LONGEST + 1)
     except OSError as error:
-        raise InputError(f"{args.chart} cannot be read: {error.strerror or error}") from error
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
     if len(text) > LONGEST:
-        raise InputError(f"{args.chart} has more than {LONGEST} bytes: it is no file of charts")
+        raise InputError(f"{path} has more than {LONGEST} bytes: it is no file of charts")
     try:
         return of_json(text.decode("utf-8-sig"))
     except (InputError, UnicodeDecodeError) as error:
-        raise InputError(f"{args.chart}: {error}") from error
+        raise InputError(f"{path}: {error}") from error
 
 
 WHY = {

@@ -29,7 +29,7 @@ from ..sheets.open import read_sheet
 from ..sheets.orders import Order, orders, undrawn
 from ..sheets.sheet import Sheet
 from ..sheets.wanted import SPACINGS, Left, Wanted, wanted
-from . import model_options
+from . import chart, model_options
 from .files import add_overwrite
 from .new_cels import Maker
 from .report import console_for_people
@@ -67,6 +67,13 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         help="ticks: those between two drawings divide the way evenly (the default); frames: each lies where its frame lies in "
         "time, holds included",
     )
+    parser.add_argument(
+        "--chart",
+        type=Path,
+        metavar="FILE",
+        help="spacing charts as JSON, by layer, * being all others: how far along the ticks between two drawings lie; see "
+        "docs/charts.md",
+    )
     parser.add_argument("--layer", action="append", default=[], metavar="NAME", help="only the layers of this name")
     parser.add_argument(
         "--missing",
@@ -97,7 +104,8 @@ def _run(args: Namespace, unpacked: Path) -> int:
         both = "name their folder and one for the output, or give --list to see what is asked for"
         raise InputError(f"no cels were given: {'--missing looks for them, name their folder' if args.list else both}")
     cels = None if args.cels is None else _cels(args.cels, sheet, unpacked, console)
-    asked, left = wanted(sheet if cels is None or not args.missing else undrawn(sheet, cels), args.spacing)
+    charts = None if args.chart is None else chart.read_charts(args.chart)
+    asked, left = wanted(sheet if cels is None or not args.missing else undrawn(sheet, cels), args.spacing, charts)
     if args.layer:
         layers = _named(args.layer, sheet)
         asked, left = [one for one in asked if one.layer in layers], [one for one in left if one.layer in layers]
