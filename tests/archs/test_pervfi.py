@@ -89,8 +89,11 @@ def test_both_networks_are_told_apart_whole_or_joined_with_raft(state: dict[str,
         rest = {key: value for key, value in whole.items() if not key.startswith("flownet.")}
         joined = {f"{name}.module.{key}": value for key, value in rest.items()}
         joined |= {f"raft-sintel.module.{key}": value for key, value in raft.items() if ".norm3." not in key}
-        for layout in (whole, rest, rest | raft, joined):
+        for layout in (whole, rest | raft, joined):
             assert vfi.detect(layout).name == {"v00": "pervfi", "vb": "pervfi-vb"}[name]
+        assert pervfi.lacking(whole) is None
+        assert pervfi.detect(rest) is None
+        assert "raft-sintel.pth" in str(pervfi.lacking(rest))
         for layout in (rest | raft, joined):
             assert pervfi.canonical(layout).keys() == pervfi.canonical(whole).keys()
     assert pervfi.detect({key: value for key, value in state.items() if "condFLownet" not in key}) is None
@@ -197,5 +200,5 @@ def test_frames_and_weights_that_do_not_suit_are_refused(state: dict[str, Tensor
         pervfi.build({key: value for key, value in state.items() if not key.startswith("flownet.")})
     with pytest.raises(InputError, match=r"extra1\.0\.weight"):
         pervfi.build({key: value for key, value in state.items() if key != "multiscaleFuse.extra1.0.weight"})
-    with pytest.raises(InputError, match="not PerVFI's"):
+    with pytest.raises(InputError, match="not PerVFI"):
         pervfi.build({"featurePyramid.netEncode.netOne.0.weight": torch.zeros(32, 3, 3, 3)})

@@ -572,10 +572,27 @@ FLOW, DECODER = "condFLownet.blocks.0.prior.conv.weight", "generator.tail.weight
 
 
 def detect(state: Mapping[str, Tensor]) -> Spec | None:
-    """Spec of the PerVFI in ``state``, or None if it is another network."""
+    """Spec of the PerVFI in ``state``, RAFT included, or None if it is another network."""
     named = canonical(state)
-    known = all(mark in named for mark in MARKS) and (FLOW in named) != (DECODER in named)
-    return specify(decoder=DECODER in named) if known else None
+    return specify(decoder=DECODER in named) if _drawn(named) and _moved(named) else None
+
+
+def lacking(state: Mapping[str, Tensor]) -> str | None:
+    """Why ``state`` is not usable if it is PerVFI without its flow network, as published; None otherwise."""
+    named = canonical(state)
+    if _drawn(named) and not _moved(named):
+        return "PerVFI without RAFT, its flow network: give raft-sintel.pth together with it"
+    return None
+
+
+def _drawn(named: Mapping[str, Tensor]) -> bool:
+    """Whether all parts but the flow network are there."""
+    return all(mark in named for mark in MARKS) and (FLOW in named) != (DECODER in named)
+
+
+def _moved(named: Mapping[str, Tensor]) -> bool:
+    """Whether the flow network is there."""
+    return any(key.startswith("flownet.") for key in named)
 
 
 def build(state: Mapping[str, Tensor], options: Options = Options()) -> PerVfi:  # noqa: B008
@@ -585,13 +602,9 @@ def build(state: Mapping[str, Tensor], options: Options = Options()) -> PerVfi: 
     """
     spec, named = detect(state), canonical(state)
     if spec is None:
-        raise InputError("the weights are not PerVFI's: they lack deformableAlign or condFLownet")
+        raise InputError(f"the weights are {lacking(state) or 'not PerVFI: they lack deformableAlign or condFLownet'}")
     decoder = DECODER in named
     check_options(spec.name, options, samples=not decoder)
-    if not any(key.startswith("flownet.") for key in named):
-        raise InputError(
-            f"{spec.name} needs RAFT, which these weights lack: convert raft-sintel.pth together with the other file"
-        )
     model = PerVfi(decoder=decoder, sampling=options.sampling or Sampling())
     load_weights(model.net, named, spec.name)
     return model.eval()
