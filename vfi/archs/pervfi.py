@@ -4,8 +4,7 @@ Wu, Tao, Li, Wang, Liu and Zheng, "Perception-Oriented Video Frame Interpolation
 from RAFT. Features of the first frame are splatted to t at three sizes; those of the second are aligned to them by deformable
 convolution. A soft mask, nearly 0 or 1, takes each place from one of the two, so that nothing is blended into ghosts. The
 published network (v00) then runs a conditional normalising flow backwards from noise (Kingma and Dhariwal, "Glow", NeurIPS
-2018); its variant Vb decodes the features instead, faster and, its authors say, less pleasing. Of the flow networks that the
-authors offer, only RAFT is known.
+2018); its variant Vb decodes the features instead. Of the flow networks that the authors offer, only RAFT is known.
 
 Features are computed once per frame, flow once per pair. All frames use the same noise: a frame depends only on its
 neighbours, t and the seed. Owns the published parameter names and the noise. Knows nothing of padding, files or devices.
@@ -665,10 +664,10 @@ def _checkpoint(name: str, file: str, note: str) -> Checkpoint:
 
 CHECKPOINTS: tuple[Checkpoint, ...] = (
     _checkpoint("pervfi", "v00", "any t, drawn from noise: options seed and heat; very slow on a CPU"),
-    _checkpoint("pervfi-vb", "vb", "any t; faster than pervfi, if less pleasing, by its authors' word; slow on a CPU"),
+    _checkpoint("pervfi-vb", "vb", "any t; less pleasing than pervfi, by its authors' word, and hardly faster on a CPU"),
 )
 
 SUITS: dict[str, str] = {
     "pervfi": "frames without ghosts where motion is uncertain, by its authors' word, drawn by a generative network; very slow",
-    "pervfi-vb": "as pervfi, with a plain decoder in place of the generative network: faster, if less pleasing",
+    "pervfi-vb": "as pervfi, with a plain decoder in place of the generative network: the same whatever the seed",
 }
