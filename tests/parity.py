@@ -160,7 +160,8 @@ def digest(arrays: dict[str, np.ndarray]) -> str:
 def drawn(key: str, shape: list[int], rules: list[dict[str, Any]], dtype: str) -> np.ndarray:
     """One weight, by the first rule that matches: ``base + std * n``, with n normal noise seeded with the key.
 
-    ``abs`` takes |n|; ``fan`` divides by the square root of the fan-in.
+    ``abs`` takes |n|; ``fan`` divides by the square root of the fan-in; ``eye`` adds the identity, so that a square matrix has
+    an inverse of its own size.
     """
     if dtype.startswith("int"):
         return np.zeros(shape, dtype)
@@ -175,6 +176,8 @@ def drawn(key: str, shape: list[int], rules: list[dict[str, Any]], dtype: str) -
         noise = np.random.Generator(np.random.PCG64(seed)).standard_normal(shape)
         std /= math.sqrt(math.prod(shape[1:])) if rule.get("fan") else 1
         weight += std * (np.abs(noise) if rule.get("abs") else noise)
+    if rule.get("eye"):
+        weight += np.eye(*shape[:2]).reshape(shape)
     return weight.astype(dtype)
 
 

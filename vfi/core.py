@@ -171,10 +171,10 @@ class Spaced(Protocol):
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a diffusion network samples frames.
+    """How a network that draws frames from noise does so: a diffusion network, or a normalising flow.
 
-    ``steps``: denoising steps, 2 to 999; ``eta``, 0 to 1: share of fresh noise added at each step; ``seed``, 0 to 2**64 - 1,
-    of the noise.
+    ``steps``: denoising steps, 2 to 999, and ``eta``, 0 to 1: share of fresh noise added at each step, both of diffusion;
+    ``heat``, 0 to 1: standard deviation of the noise of a normalising flow; ``seed``, 0 to 2**64 - 1, of the noise.
 
     The same seed makes the same frames. Few steps suffice, and with few, an eta of 0 is better (Song, Meng and Ermon,
     "Denoising Diffusion Implicit Models", ICLR 2021, table 1).
@@ -183,6 +183,7 @@ class Sampling:
     steps: int = 20
     eta: float = 0.0
     seed: int = 0
+    heat: float = 0.3
 
     def __post_init__(self) -> None:
         if not 2 <= self.steps <= 999:
@@ -191,6 +192,8 @@ class Sampling:
             raise InputError(f"eta {self.eta:g} was given: it must lie between 0 and 1")
         if not 0 <= self.seed < 2**64:
             raise InputError(f"seed {self.seed} was given: it must lie between 0 and 2**64 - 1")
+        if not 0 <= self.heat <= 1:
+            raise InputError(f"heat {self.heat:g} was given: it must lie between 0 and 1")
 
 
 @dataclass(frozen=True)
@@ -200,7 +203,7 @@ class Options:
     ``scale``: flow scale, the fraction of the frame size at which motion is estimated, 0.25 to 4. ``ensemble``: estimate both
     time directions and average them inside the network. ``refine``: use the refinement net if the file has one, and the
     finest block of RIFE 4.25 and later. ``variant``: names the network if the weights alone cannot tell. ``sampling``: for
-    diffusion networks, refused by all others.
+    networks that draw frames from noise, refused by all others.
     """
 
     scale: float = 1.0

@@ -8,7 +8,7 @@ import torch
 from networks import SMALL, small
 from torch import Tensor
 
-from vfi.archs import gimmvfi
+from vfi.archs import gimmvfi, pervfi
 from vfi.core import Interpolator
 from vfi.model import registry
 from vfi.model.load import Part
@@ -29,13 +29,14 @@ FLOWS = {
     "superslomo",
     "vfimamba",
 }
-SLOW = {"dain", "film", "gimmvfi"}
+SLOW = {"dain", "film", "gimmvfi", "pervfi"}
 
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """GIMM-VFI corrects its flow twice, not twenty times."""
-    monkeypatch.setattr(gimmvfi, "ITERATIONS", 2)
+    """GIMM-VFI and PerVFI correct their flow twice, not twenty or twelve times."""
+    for module in (gimmvfi, pervfi):
+        monkeypatch.setattr(module, "ITERATIONS", 2)
 
 
 def named(names: set[str], **marks: pytest.MarkDecorator) -> list[object]:
@@ -70,7 +71,7 @@ def test_motion_is_that_of_the_frame(name: str):
         assert 0 <= share.min() <= share.max() <= 1
 
 
-@pytest.mark.parametrize("name", named(set(SMALL), dain=pytest.mark.exhaustive))
+@pytest.mark.parametrize("name", named(set(SMALL), dain=pytest.mark.exhaustive, pervfi=pytest.mark.exhaustive))
 def test_augmentation_suits_every_model(name: str):
     augmented(name, "swap")
 

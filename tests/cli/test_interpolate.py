@@ -225,9 +225,10 @@ def test_what_contradicts_a_quality_gets_a_sentence(
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--seed", "3"], "linear is not a diffusion model"),
+        (["--seed", "3"], "linear draws nothing from noise"),
         (["--steps", "1"], "sampling takes 2 to 999"),
         (["--eta", "2"], "eta 2 was given"),
+        (["--heat", "2"], "heat 2 was given"),
     ],
 )
 def test_sampling_that_cannot_be_gets_a_sentence(

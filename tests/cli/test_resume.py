@@ -178,8 +178,8 @@ PIXELS = {
     "--times": 3, "--fps": 60, "--slow": 2, "--from": "1", "--to": "24f", "--damaged-ok": None, "--audio": "drop",
     "--cuts": "blend", "--duplicates": "spread", "--edit": "24", "--longest-hold": 5, "--model": "nearest", "--quality": "fast",
     "--consensus": "nearest", "--tta": "flip", "--ensemble": None, "--no-refine": None, "--scale": 0.5, "--steps": 5,
-    "--eta": 0.5, "--seed": 7, "--pad": "edge", "--backend": "onnx", "--dtype": "bfloat16", "--batch": 3, "--shutter": 180,
-    "--shutter-samples": 4, "--transfer": "pq", "--codec": "hevc", "--crf": 20, "--depth": 10, "--threads": 2,
+    "--eta": 0.5, "--heat": 0.5, "--seed": 7, "--pad": "edge", "--backend": "onnx", "--dtype": "bfloat16", "--batch": 3,
+    "--shutter": 180, "--shutter-samples": 4, "--transfer": "pq", "--codec": "hevc", "--crf": 20, "--depth": 10, "--threads": 2,
 }  # fmt: skip
 """Options that change what is made, each with a value that is not its default."""
 

@@ -33,7 +33,7 @@ State = dict[str, Tensor]
 def drawn(name: str) -> State:
     """Random weights of the published shapes."""
     family = name.partition("/")[0]
-    form = parity if family in ("rife", "film", "amt", "ifrnet", "flavr", "vfimamba") else parity_other
+    form = parity if family in ("rife", "film", "amt", "ifrnet", "flavr", "pervfi", "vfimamba") else parity_other
     return form.load_set(name).state()
 
 
@@ -130,6 +130,12 @@ def vfimamba() -> dict[str, Any]:
     return {"VFIMamba_S.pkl": under("module.", drawn("vfimamba/vfimamba_s"))}
 
 
+def pervfi() -> dict[str, Any]:
+    state = drawn("pervfi/pervfi_v00")
+    rest = {key: value for key, value in state.items() if not key.startswith("flownet.")}
+    return {"v00.pth": under("module.", rest), "raft-sintel.pth": under("module.", part(state, "flownet."))}
+
+
 def interpany() -> dict[str, Any]:
     state = under("module.", drawn("rife/rife_eccv_dr"))
     optimizer = {"state": {}, "param_groups": []}
@@ -150,6 +156,7 @@ PUBLISHED: dict[str, Callable[[], dict[str, Any]]] = {
     "sepconv-paper": sepconv_paper,
     "dain": dain,
     "ldmvfi": ldmvfi_whole,
+    "pervfi": pervfi,
     "vfimamba-s": vfimamba,
     "rife-eccv-dr-pro": interpany,
 }

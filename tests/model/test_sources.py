@@ -123,7 +123,7 @@ def test_most_of_the_catalogue_can_be_fetched():
         "sepconv-lf",
         "sepconv-paper",
     }
-    assert len(rows) - len(alone) == 37
+    assert len(rows) - len(alone) == 39
 
 
 PUBLISHED = {
@@ -177,6 +177,8 @@ PUBLISHED = {
 PARTS = {
     "gmfss-base": ["flownet.pkl", "GMFSS_fortuna_flownet.pkl", "GMFSS_fortuna_metric.pkl", "GMFSS_fortuna_fusionnet.pkl"],
     "gmfss-union": ["rife.pkl", "feat_union.pkl", "GMFSS_fortuna_union_metric.pkl", "GMFSS_fortuna_union_feat.pkl"],
+    "pervfi": ["v00.pth", "raft-sintel.pth"],
+    "pervfi-vb": ["vb.pth", "raft-sintel.pth"],
 }
 
 

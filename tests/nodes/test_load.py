@@ -206,13 +206,13 @@ def test_a_network_lives_in_the_memory_of_comfyui(run, weights):
     assert model.patcher.memory_required[0] > 20 * 30 * 4 * 100
 
 
-def test_only_diffusion_can_be_told_how_to_draw(run, weights):
+def test_only_what_draws_from_noise_can_be_told_how(run, weights):
     save_file(load_set("ldmvfi/ldmvfi_tiny").state(), weights)
     network = run("InbetweenLoadModel", model=weights.name, sampling_seed=7)[0].network
     assert (network.sampling.steps, network.sampling.eta, network.sampling.seed) == (20, 0, 7)
     network = run("InbetweenLoadModel", model=weights.name, sampling_steps=4, sampling_eta=0.5)[0].network
     assert (network.sampling.steps, network.sampling.eta, network.sampling.seed) == (4, 0.5, 0)
-    with pytest.raises(ValueError, match="dis is not a diffusion model"):
+    with pytest.raises(ValueError, match="dis draws nothing from noise"):
         run("InbetweenLoadModel", model="dis", sampling_steps=4)
 
 

@@ -147,7 +147,7 @@ class Raft(nn.Module):
         self.cnet = Encoder(nn.BatchNorm2d)
         self.update_block = UpdateBlock()
 
-    def forward(self, before: Tensor, after: Tensor, context: Tensor) -> Tensor:
+    def forward(self, before: Tensor, after: Tensor, context: Tensor, iterations: int) -> Tensor:
         """Features [B,256,h,w] of both frames and context [B,256,h,w] of the first -> flow [B,2,8h,8w], in pixels."""
         block = self.update_block
         look = AllPairs(before, after)
@@ -155,7 +155,7 @@ class Raft(nn.Module):
         hidden, seen = torch.tanh(hidden), F.relu(seen)
         flow = before.new_zeros((len(before), 2, *before.shape[2:]), dtype=torch.float32)
         here = places(flow)
-        for _ in range(ITERATIONS):
+        for _ in range(iterations):
             motion = block.encoder(flow.to(hidden.dtype), look(here + flow))
             hidden = block.gru(hidden, torch.cat((seen, motion), dim=1))
             flow = flow + block.flow_head(hidden).float()
@@ -363,7 +363,7 @@ class Network(nn.Module):
         """Everything between the two frames that is independent of t."""
         matching, context = torch.cat((before.matching, after.matching)), torch.cat((before.context, after.context))
         half = len(before.matching)
-        forward, backward = self.flow_estimator(matching, matching.roll(half, dims=0), context).chunk(2)
+        forward, backward = self.flow_estimator(matching, matching.roll(half, dims=0), context, ITERATIONS).chunk(2)
         extent = torch.cat((forward, backward), dim=1).abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-6)
         velocity = torch.cat((forward / extent, -backward / extent))
         latent = self.cnn_encoder(((velocity + 1) / 2).to(self.amt_fproj.weight.dtype))

@@ -60,7 +60,8 @@ def add_options(parser: ArgumentParser, *, motion: bool = False) -> None:
     model.add_argument(
         "--eta", type=float, metavar="E", help="diffusion models: eta, the share of fresh noise added at each step, 0 to 1 (0)"
     )
-    model.add_argument("--seed", type=argument(count), metavar="N", help="diffusion models: seed of the noise (0)")
+    model.add_argument("--heat", type=float, metavar="H", help="PerVFI: standard deviation of the noise, 0 to 1 (0.3)")
+    model.add_argument("--seed", type=argument(count), metavar="N", help="diffusion models and PerVFI: seed of the noise (0)")
     model.add_argument(
         "--pad", default="auto", help="padding: auto, zeros, edge or reflect, with :centre or a multiple such as :128"
     )
@@ -100,7 +101,7 @@ def add_device(group: _ArgumentGroup) -> None:
 
 def choice_of(args: Namespace) -> Choice:
     """The `Choice` that the options mean; no file is read."""
-    drawn = {name: given for name in ("steps", "eta", "seed") if (given := getattr(args, name)) is not None}
+    drawn = {name: given for name in ("steps", "eta", "heat", "seed") if (given := getattr(args, name)) is not None}
     return Choice(
         models=(args.model, *args.consensus),
         quality=args.quality,

@@ -78,9 +78,11 @@ def check_options(
 
 
 def check_no_sampling(name: str, options: Options) -> None:
-    """Check that ``options`` have no sampling settings: the model ``name`` is not a diffusion model."""
+    """Check that ``options`` have no sampling settings: the model ``name`` draws nothing from noise."""
     if options.sampling is not None:
-        raise InputError(f"{name} is not a diffusion model: steps, eta and seed are only for those, such as ldmvfi")
+        raise InputError(
+            f"{name} draws nothing from noise: steps, eta, heat and seed are only for models that do, such as ldmvfi"
+        )
 
 
 def load_weights(net: nn.Module, state: Mapping[str, Tensor], name: str, *, assign: bool = False) -> None:
