@@ -173,7 +173,7 @@ def recipes(monkeypatch: pytest.MonkeyPatch, command: str, *arguments: object) -
 
 
 PIXELS = {
-    "--flashes": "remake", "--even": None, "--pace": "holds",
+    "--flashes": "remake", "--even": None, "--pace": "holds", "--drawing": "on",
     "--deinterlace": "off",
     "--times": 3, "--fps": 60, "--slow": 2, "--from": "1", "--to": "24f", "--damaged-ok": None, "--audio": "drop",
     "--cuts": "blend", "--duplicates": "spread", "--edit": "24", "--longest-hold": 5, "--model": "nearest", "--quality": "fast",
