@@ -16,7 +16,7 @@ from comfy_api.v0_0_2 import io
 
 from ..vfi.core import InputError, Interpolator
 from ..vfi.model import backends
-from ..vfi.model.drawing import Drawn, drawn
+from ..vfi.model.drawing import drawn
 from ..vfi.model.load import Part, assemble
 from ..vfi.model.pace import PaceMode, paced
 from ..vfi.model.precision import dtype_of
@@ -121,7 +121,7 @@ class Following:
     ``flow``: what estimates motion for a model that estimates none, see `optical_flow.FlowModel`.
     """
 
-    model: Model | Several
+    model: Model | Several | Drawing
     guide: Guide
     tracks: Mapping[str, Any] | None = None
     flow: Any = None
@@ -147,9 +147,11 @@ class Drawing:
     mode: str
 
     def ready(self, size: tuple[int, int], transfer: Transfer | None = None, pace: PaceMode = "off") -> Interpolator:
-        """As `Model.ready`."""
-        if self.mode == "off" or isinstance(self.model, Following):
-            return drawn(self.model.ready(size, transfer, pace), self.mode)
+        """As `Model.ready`. A model that follows a guide keeps drawings once things are where the tracks lead."""
+        if isinstance(self.model, Following):
+            return replace(self.model, model=Drawing(self.model.model, self.mode)).ready(size, transfer, pace)
+        if self.mode == "off":
+            return self.model.ready(size, transfer, pace)
         return paced(drawn(self.model.ready(size, transfer), self.mode), pace)
 
 
@@ -164,8 +166,6 @@ def placed(network: Placeable, memory: int) -> Placeable:
 
 def over(model: Interpolator, seconds: Fraction | None) -> Interpolator:
     """``model`` with its tracks, if any, spread over a clip whose last frame is at ``seconds``, if that is known."""
-    if isinstance(model, Drawn):
-        return drawn(over(model.model, seconds), model.mode)
     if not seconds or not isinstance(model, Guided) or model.guide.tracks is None:
         return model
     return Guided(model.model, replace(model.guide, span=(Fraction(0), seconds)), eye=model.eye)

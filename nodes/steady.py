@@ -179,5 +179,5 @@ class _Ready:
     def __init__(self, model: Interpolator) -> None:
         self.model = model
 
-    def ready(self, size: tuple[int, int], transfer: object = None) -> Interpolator:
+    def ready(self, size: tuple[int, int], transfer: object = None, pace: object = "off") -> Interpolator:
         return self.model

@@ -340,7 +340,8 @@ def test_checkpoints_are_published_networks() -> None:
         rife.OWN,
     }  # 4.13 and 4.25, trained on
     assert all(checkpoint.name == f"rife-{checkpoint.variant}" for checkpoint in rife.CHECKPOINTS if checkpoint.variant)
-    assert [checkpoint.name for checkpoint in rife.CHECKPOINTS if not checkpoint.sources] == [rife.OWN, "rife-4.17"]
+    bare = {checkpoint.name for checkpoint in rife.CHECKPOINTS if not checkpoint.sources}
+    assert bare == {rife.OWN, "rife-4.17", *(f"rife-eccv-{kind}" for kind in ("d", "d-pro", "dr", "dr-pro", "dr-vgg"))}
 
 
 def test_older_networks_are_refused_by_name() -> None:
