@@ -88,7 +88,7 @@ def test_only_weights_of_gopro_know_any_t(state: dict[str, Tensor], net: IFRNet)
 
 
 def test_the_catalogue_says_which_weights_know_any_t(state: dict[str, Tensor], tmp_path: Path):
-    for row in (row for row in ifrnet.CHECKPOINTS if not row.name.endswith(("-s", "-l", "-dr"))):
+    for row in (row for row in ifrnet.CHECKPOINTS if not any(kind in row.name for kind in ("-s", "-l", "-dr"))):
         save_file(state, tmp_path / row.files[0])
         assert vfi.load(tmp_path / row.files[0]).spec.name == row.name
 
