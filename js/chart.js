@@ -2,7 +2,7 @@
 
 import { app } from "../../scripts/app.js";
 import { ChartView } from "./chart_view.js";
-import { chain, fillNode, keepTouches, passWheel, takePlace } from "./dom_widget.js";
+import { chain, keepTouches, takePlace, viewWidget } from "./dom_widget.js";
 import { changing } from "./graph.js";
 import { lastOutput, linked, sources, valueOf, viewUrl } from "./sources.js";
 
@@ -12,7 +12,6 @@ const WIDGET = "INBETWEEN_DRAWN_CHARTS";
 const KEPT = "inbetween_frames";
 const SIZE = [560, 620];
 const HEIGHT = 320;
-const MARGIN = 10;
 const GLANCE = 400;
 const ENDS = ["first", "last"];
 
@@ -25,14 +24,7 @@ app.registerExtension({
   getCustomWidgets: () => ({
     [WIDGET](node, name) {
       const view = new ChartView((text) => changing(() => (widget.value = text)));
-      const widget = node.addDOMWidget(name, WIDGET, view.element, {
-        getValue: () => view.value,
-        setValue: (text) => (view.value = String(text ?? "")),
-        getMinHeight: () => HEIGHT + 2 * (widget.margin ?? MARGIN),
-        hideOnZoom: false,
-      });
-      fillNode(widget);
-      view.element.addEventListener("wheel", passWheel, { passive: false });
+      const widget = viewWidget(node, name, WIDGET, view, HEIGHT);
       attend(node, view);
       return { widget };
     },

@@ -3,6 +3,24 @@
 import { app } from "../../scripts/app.js";
 import { forGraph } from "./track_view/gestures.js";
 
+const MARGIN = 10;
+
+/**
+ * A widget of a node whose value is the text of a view, at least `height` pixels high.
+ * @param {{element: HTMLElement, value: string}} view
+ */
+export function viewWidget(node, name, type, view, height) {
+  const widget = node.addDOMWidget(name, type, view.element, {
+    getValue: () => view.value,
+    setValue: (text) => (view.value = String(text ?? "")),
+    getMinHeight: () => height + 2 * (widget.margin ?? MARGIN),
+    hideOnZoom: false,
+  });
+  fillNode(widget);
+  view.element.addEventListener("wheel", passWheel, { passive: false });
+  return widget;
+}
+
 /** Keep a widget as wide as its node: a panel that lists it would otherwise set its own width, for good. */
 export function fillNode(widget) {
   Object.defineProperty(widget, "width", { configurable: true, enumerable: false, get: () => undefined, set: () => {} });

@@ -2,7 +2,7 @@
 
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
-import { chain, fillNode, keepTouches, passWheel, takePlace } from "./dom_widget.js";
+import { chain, keepTouches, takePlace, viewWidget } from "./dom_widget.js";
 import { changing } from "./graph.js";
 import { linked, picture, signature, sources, valueOf, viewUrl } from "./sources.js";
 import { TrackView } from "./track_view.js";
@@ -13,7 +13,6 @@ const NODE = "InbetweenTrackEditor";
 const WIDGET = "INBETWEEN_DRAWN_TRACKS";
 const SIZE = [740, 720];
 const HEIGHT = 340;
-const MARGIN = 10;
 const GLANCE = 400;
 const ENDS = ["first", "last"];
 const CHOSEN = "inbetween_pictures";
@@ -37,14 +36,7 @@ app.registerExtension({
     [WIDGET](node, name) {
       const save = (text) => changing(() => (widget.value = text));
       const view = new TrackView(save, (end, file) => choose(node, view, end, file));
-      const widget = node.addDOMWidget(name, WIDGET, view.element, {
-        getValue: () => view.value,
-        setValue: (text) => (view.value = String(text ?? "")),
-        getMinHeight: () => HEIGHT + 2 * (widget.margin ?? MARGIN),
-        hideOnZoom: false,
-      });
-      fillNode(widget);
-      view.element.addEventListener("wheel", passWheel, { passive: false });
+      const widget = viewWidget(node, name, WIDGET, view, HEIGHT);
       attend(node, view);
       return { widget };
     },
