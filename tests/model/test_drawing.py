@@ -12,6 +12,7 @@ from tests.drawings import SCENES, chamfer, ink, line_width, new_colours, soft
 from vfi.archs.blend import Linear
 from vfi.core import Frame, InputError
 from vfi.model.drawing import Drawn, drawn
+from vfi.model.pace import paced
 from vfi.pixels.drawn import is_drawn
 from vfi.pixels.uint8 import codes
 from vfi.render.run import run
@@ -138,3 +139,16 @@ def test_transparency_stays_where_nothing_is_drawn():
 def test_any_size(size):
     frames = torch.rand(1, 2, 3, *size)
     assert drawn(vfi.load("dis"), "on")(frames, HALF).shape == (1, 3, *size)
+
+
+def test_drawings_keep_the_pace_of_the_frames_around_them():
+    """The ball speeds up: half-way in time it is less than half-way along, and no colour is new."""
+    frames = [SCENES["slide"](t).on_paper() for t in (-0.1, 0.0, 0.4, 1.1)]  # each step is 0.3 longer than the one before
+    truth = SCENES["slide"](0.1625).on_paper()
+    window = torch.stack(frames).float()[None] / 255
+    still = drawn(vfi.load("inbetween-s"), "on")
+    plain, kept = (
+        codes(model(given, HALF)[0].clamp(0, 1)) for model, given in ((still, window[:, 1:3]), (paced(still, "auto"), window))
+    )
+    assert chamfer(kept, truth) < chamfer(plain, truth) / 2
+    assert new_colours(kept, frames[1], frames[2]) <= 0.0001
