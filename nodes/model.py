@@ -150,8 +150,6 @@ class Drawing:
         """As `Model.ready`. A model that follows a guide keeps drawings once things are where the tracks lead."""
         if isinstance(self.model, Following):
             return replace(self.model, model=Drawing(self.model.model, self.mode)).ready(size, transfer, pace)
-        if self.mode == "off":
-            return self.model.ready(size, transfer, pace)
         return paced(drawn(self.model.ready(size, transfer), self.mode), pace)
 
 
