@@ -80,7 +80,8 @@ class Node:
 
     def make(self, images: Tensor, times: int) -> Tensor:
         with torch.inference_mode():
-            return self.interpolate.execute(self.model, images, float(RATE), {"mode": "times", "times": times})[0]
+            mode = {"mode": "times", "times": times}
+            return self.interpolate.execute(images=images, source_fps=float(RATE), mode=mode, model=self.model)[0]
 
 
 def as_pack() -> ModuleType:

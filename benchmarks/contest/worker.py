@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -84,10 +85,15 @@ def main() -> None:
     orders: dict[str, Callable[..., dict[str, Any]]] = {
         "loaded": turns.loaded, "make": turns.make, "memory": turns.memory, "limit": turns.limit,
     }  # fmt: skip
-    for line in sys.stdin:
-        order = json.loads(line)
-        answers.write(json.dumps(orders[order.pop("do")](**order)) + "\n")
-        answers.flush()
+    def follow() -> None:
+        for line in sys.stdin:
+            order = json.loads(line)
+            answers.write(json.dumps(orders[order.pop("do")](**order)) + "\n")
+            answers.flush()
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    thread.join()
 
 
 if __name__ == "__main__":
