@@ -58,7 +58,7 @@ class Spec:
     ``pad`` says (see `wrappers.Pad.parse`): as the authors do, or as measured best. ``half``: half precision keeps the
     picture. ``tiles``: the frame may be tiled. ``activations``: numbers held per pixel while a frame is made, at the peak and
     with some to spare. ``licence`` is the SPDX name of the licence of the weights. ``time_map``: `Prepares.at` also takes a map
-    of times [B,1,H,W], one for every pixel of the new frame.
+    of times [B,1,H,W], one for every pixel of the new frame. ``threads``: several threads may make frames at once.
     """
 
     name: str
@@ -72,6 +72,7 @@ class Spec:
     activations: int = 300
     licence: str = ""
     time_map: bool = False
+    threads: bool = True
 
     def memory(self, height: int, width: int, itemsize: int = 4) -> int:
         """Peak memory, in bytes, of making a frame of this size with numbers of ``itemsize`` bytes."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch.nn.functional as F
@@ -57,7 +57,7 @@ class SelfCheck(wrappers.Wrapper):
     """
 
     def __init__(self, quick: Interpolator, exact: Callable[[], Interpolator], *, falls_back: bool = True) -> None:
-        super().__init__(quick)
+        super().__init__(quick, replace(quick.spec, threads=False))
         self._exact: Callable[[], Interpolator] | None = exact
         self._falls_back = falls_back
 

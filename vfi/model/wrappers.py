@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import Any, Literal, TypeGuard, get_args
 
 import torch
@@ -254,11 +255,12 @@ class Tta(Wrapper):
 class Halves:
     """Frames [1,3,H,W] around one pair, by position in 1/64 from its first to its second, and the features of each.
 
-    Only those at the quarters and those on the path to the last position are kept.
+    Only those at the quarters and those on the path to the last position are kept. One thread at a time adds to them.
     """
 
     frames: dict[int, Tensor]
     features: dict[int, Any]
+    lock: Any = field(default_factory=Lock, repr=False)
 
 
 class Recursive(Wrapper):
@@ -292,7 +294,11 @@ class Recursive(Wrapper):
     def motion_at(self, prepared: Sequence[Halves], t: Tensor) -> Motion:
         """Motion of the half-way frame, scaled linearly with t; the nearer frame weighs more."""
         middle = 2 ** (self.depth - 1)
-        each = [super(Recursive, self).motion_at(self._between(middle, halves), t.new_full((1,), 0.5)) for halves in prepared]
+        each = []
+        for halves in prepared:
+            with halves.lock:
+                around = self._between(middle, halves)
+            each.append(super().motion_at(around, t.new_full((1,), 0.5)))
         half = each[0] if len(each) == 1 else joined_motion(each)
         t = t.float().view(-1, 1, 1, 1)
         near, far = half.mask * (1 - t), (1 - half.mask) * t
@@ -306,11 +312,12 @@ class Recursive(Wrapper):
             self._said = True
             log.warning("%s only supports t = 1/2: t = %.4f is rounded to %d/%d", self.spec.name, t, place, whole)
         path: set[int] = set()
-        self._reach(place, halves, path)
-        for known in (halves.frames, halves.features):
-            for left in [other for other in known if other % (whole // 4) and other not in path]:
-                del known[left]
-        return halves.frames[place]
+        with halves.lock:
+            self._reach(place, halves, path)
+            for known in (halves.frames, halves.features):
+                for left in [other for other in known if other % (whole // 4) and other not in path]:
+                    del known[left]
+            return halves.frames[place]
 
     def _reach(self, place: int, halves: Halves, path: set[int]) -> None:
         """Ensure that there is a frame at ``place``, and add all places that lead there to ``path``."""

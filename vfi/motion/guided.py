@@ -122,7 +122,7 @@ class Guided(wrappers.Wrapper):
         """``place``: where on the tracks the two frames lie, each 0 to 1."""
         if model.spec.window != 2:
             raise InputError(f"{model.spec.name} takes {model.spec.window} frames at once: only two-frame models can be guided")
-        super().__init__(model, replace(model.spec, activations=model.spec.activations + HELD, time_map=False))
+        super().__init__(model, replace(model.spec, activations=model.spec.activations + HELD, time_map=False, threads=False))
         self.guide = guide
         self.seeks = guide.auto and guide.strength > 0
         self.place = place

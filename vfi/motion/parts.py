@@ -96,7 +96,7 @@ class Charted(wrappers.Wrapper):
             raise InputError(f"places for {len(parts)} parts and the ground are needed for each of at least one frame")
         if model.spec.window != 2:
             raise InputError(f"{model.spec.name} takes {model.spec.window} frames at once: charts need a two-frame model")
-        super().__init__(model, replace(model.spec, activations=model.spec.activations + HELD, any_t=True))
+        super().__init__(model, replace(model.spec, activations=model.spec.activations + HELD, any_t=True, threads=False))
         self.parts, self.table, self.tracks = tuple(parts), table, tracks
         self.eye: Moves = model if wrappers.estimates_motion(model) else eye or wrappers.Padded(Dis())
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
-from itertools import compress, groupby, islice
+from itertools import chain, compress, groupby, islice
 from typing import Any, NamedTuple, get_args
 from weakref import ReferenceType, ref
 
@@ -28,6 +28,7 @@ from ..parse import exact
 from ..pixels.alpha import moved, premultiplied, straight
 from ..pixels.uint8 import codes, floats, like
 from ..timing.grids import At, Grid, Instant, Subdivide, Tail, Uniform, exact_rate, resample
+from .crew import Crew, Once, hands_for, hired
 from .lanes import Lanes, lanes_of
 
 PINNED = 32
@@ -61,8 +62,32 @@ def run(
         raise InputError(f"a batch of {batch} frames cannot be made: it must be at least 1")
     lanes = lanes_of(wrappers.device_of(model))
     alike = Alike()
-    instants = resample(alike.watched(same_size(frames)), grid, tail=tail, window=model.spec.window)
-    yield from _arrived(_asked(instants, model, alike, lanes, batch, since), 0 if lanes is None else 2 * batch)
+    first, frames = peeked(same_size(frames))
+    instants = resample(alike.watched(frames), grid, tail=tail, window=model.spec.window)
+    with hired(_hands(model, first, batch)) as crew:
+        asked = _asked(instants, model, alike, lanes, crew, batch, since)
+        if crew is not None:
+            yield from _arrived(asked, crew.hands * batch)
+        elif lanes is not None:
+            yield from _unpinned(_arrived(asked, 2 * batch))
+        else:
+            yield from _arrived(asked, 0)
+
+
+def _hands(model: Interpolator, first: Frame | None, batch: int) -> int:
+    """How many threads are to make frames like the ``first`` of a clip."""
+    device = wrappers.device_of(model)
+    if first is None or first.rgb.device.type != "cpu" or (device is not None and device.type != "cpu"):
+        return 1
+    height, width = first.rgb.shape[-2:]
+    return hands_for(model.spec, height, width, batch)
+
+
+class _Asked(NamedTuple):
+    """A frame that was asked for: waited for when ``get`` is called, unless it was ``there`` before."""
+
+    get: Callable[[], Frame]
+    there: bool
 
 
 def _asked(
@@ -70,11 +95,12 @@ def _asked(
     model: Interpolator,
     alike: Alike,
     lanes: Lanes | None,
+    crew: Crew | None,
     batch: int,
     since: Fraction | None,
-) -> Iterator[Callable[[], Frame]]:
-    """The frames of ``instants``; those that are on their way from a device are waited for when they are called."""
-    seen: dict[Frame, _Seen] = {}
+) -> Iterator[_Asked]:
+    """The frames of ``instants``, which threads or a device begin to make."""
+    seen: dict[Frame, Once[_Seen]] = {}
     sound = False  # whether a frame of the model was looked at
     for (window, blend, untouched), group in groupby(instants, key=lambda one: (one.window, one.blend, one.t == 0)):
         seen = {frame: seen[frame] for frame in window if frame in seen}
@@ -90,38 +116,57 @@ def _asked(
                 between = between or _between(model, window, blend, seen, alike, lanes)
                 if not (sound or blend or isinstance(between, _Still)):
                     between.check = sound = True
-                made = between.at([instant.t for instant in some])  # even unwanted ones: another batch size may change bits
-            yield from compress(map(partial(partial, _shown), made, some), wanted)
-            del made
+                steps = [instant.t for instant in some]  # even unwanted ones: another batch size may change bits
+                if crew is None or isinstance(between, _Still):
+                    made = between.at(steps)
+                else:
+                    made = crew.ask(partial(_gotten, between, steps), len(steps))
+            there = untouched or isinstance(between, _Still)
+            shown = map(partial(partial, _shown), made, some)
+            yield from (_Asked(get, there) for get in compress(shown, wanted))
+            del made, shown
 
 
 def _same(frame: Frame) -> Frame:
     return frame
 
 
-def _arrived(asked: Iterator[Callable[[], Frame]], ahead: int) -> Iterator[Frame]:
-    """The frames that are ``asked`` for, each once ``ahead`` more were asked for.
+def _gotten(between: _Between, steps: Sequence[Fraction]) -> list[Frame]:
+    return [get() for get in between.at(steps)]
 
-    Pinned memory is scarce: if the caller keeps its frames, they are copied out of it.
-    """
-    waiting: deque[Callable[[], Frame]] = deque()
-    given: deque[ReferenceType[Tensor]] = deque(maxlen=PINNED)
+
+def _arrived(asked: Iterator[_Asked], ahead: int) -> Iterator[Frame]:
+    """The frames that are ``asked`` for, each once ``ahead`` more are being made."""
+    waiting: deque[_Asked] = deque()
+    making = 0
     for one in asked:
         waiting.append(one)
+        making += not one.there
         del one
-        while len(waiting) > ahead:
-            yield _unpinned(waiting.popleft()(), given) if ahead else waiting.popleft()()
+        while waiting and (waiting[0].there or making > ahead or len(waiting) > 2 * ahead):
+            making -= not waiting[0].there
+            yield waiting.popleft().get()
     while waiting:
-        yield _unpinned(waiting.popleft()(), given)
+        yield waiting.popleft().get()
 
 
-def _unpinned(frame: Frame, given: deque[ReferenceType[Tensor]]) -> Frame:
-    """``frame``, copied if the first of those ``given`` is still alive."""
-    if frame.made and len(given) == PINNED and given[0]() is not None:
-        frame = replace(frame, rgb=frame.rgb.clone())
-    if frame.made:
-        given.append(ref(frame.rgb))
-    return frame
+def _unpinned(frames: Iterator[Frame]) -> Iterator[Frame]:
+    """The frames; pinned memory is scarce: if the caller keeps those before, they are copied out of it."""
+    given: deque[ReferenceType[Tensor]] = deque(maxlen=PINNED)
+    for frame in frames:
+        if frame.made and len(given) == PINNED and given[0]() is not None:
+            frame = replace(frame, rgb=frame.rgb.clone())
+        if frame.made:
+            given.append(ref(frame.rgb))
+        yield frame
+        del frame
+
+
+def peeked(frames: Iterable[Frame]) -> tuple[Frame | None, Iterator[Frame]]:
+    """The first of ``frames``, if there is one, and all of them."""
+    read = iter(frames)
+    first = next(read, None)
+    return first, read if first is None else chain((first,), read)
 
 
 def interpolate(
@@ -180,7 +225,7 @@ def batch_for(model: Interpolator, size: tuple[int, int]) -> int:
 
 
 def between(
-    model: Interpolator, window: Sequence[Frame], seen: dict[Frame, Any]
+    model: Interpolator, window: Sequence[Frame], seen: dict[Frame, Once[Any]]
 ) -> Callable[[Sequence[Fraction]], list[Frame]]:
     """What makes the frames between the middle two of ``window``, at steps in (0, 1), as `run` does.
 
@@ -188,6 +233,8 @@ def between(
     of the same frames.
     """
     maker = _between(model, window, False, seen, Alike(), lanes_of(wrappers.device_of(model)))
+    if isinstance(maker, _Between):
+        maker.prepared()
     return lambda steps: [made() for made in maker.at(steps)]
 
 
@@ -236,7 +283,7 @@ def _between(
     model: Interpolator,
     window: Sequence[Frame],
     blend: bool,
-    seen: dict[Frame, _Seen],
+    seen: dict[Frame, Once[_Seen]],
     alike: Alike,
     lanes: Lanes | None,
 ) -> _Between | _Still:
@@ -264,7 +311,7 @@ class _Seen(NamedTuple):
             return wrappers.placed(plane, device) if lanes is None or plane.device.type != "cpu" else lanes.upload(plane)
 
         alpha = None if frame.alpha is None else floats(placed(frame.alpha))
-        rgb = premultiplied(replace(frame, rgb=placed(frame.rgb), alpha=alpha))[None]
+        rgb = premultiplied(replace(frame, rgb=placed(frame.rgb), alpha=alpha))[None].contiguous()
         if alpha is None:
             return cls(rgb, None, wrappers.encode(model, rgb))
         seen = torch.cat((rgb, alpha[None]), dim=1) if isinstance(model, TakesAlpha) else rgb
@@ -275,12 +322,13 @@ class _Between:
     """Makes the frames between the middle two of a window; everything independent of the timestep is computed once.
 
     ``seen`` caches the window's frames as the model sees them. ``check``: the next frames are looked at for NaN and infinity.
+    Several threads may make frames.
     """
 
     check = False
 
     def __init__(
-        self, model: Interpolator, window: Sequence[Frame], seen: dict[Frame, _Seen], lanes: Lanes | None = None
+        self, model: Interpolator, window: Sequence[Frame], seen: dict[Frame, Once[_Seen]], lanes: Lanes | None = None
     ) -> None:
         self.lanes = lanes if window[0].rgb.device.type == "cpu" else None
         if isinstance(model, Timed):
@@ -290,9 +338,17 @@ class _Between:
         self.model, self.window = model, window
         for frame in window:
             if frame not in seen:
-                seen[frame] = _Seen.by(model, frame, self.lanes)
-        self.seen = [seen[frame] for frame in window]
-        self.prepared = wrappers.prepare(model, [one.features for one in self.seen], [one.rgb for one in self.seen])
+                seen[frame] = Once(partial(_Seen.by, model, frame, self.lanes))
+        self._seen = [seen[frame] for frame in window]
+        self.prepared = Once(self._prepare)
+
+    @property
+    def seen(self) -> list[_Seen]:
+        return [one() for one in self._seen]
+
+    def _prepare(self) -> Any:
+        seen = self.seen
+        return wrappers.prepare(self.model, [one.features for one in seen], [one.rgb for one in seen])
 
     def at(self, steps: Sequence[Fraction]) -> list[Callable[[], Frame]]:
         """The frames at ``steps``, without times, in the dtype and on the device of the frame before."""
@@ -327,8 +383,8 @@ class _Between:
 
     def _judged(self, t: Tensor) -> tuple[Tensor, Tensor | None]:
         if isinstance(self.model, Doubts):
-            return self.model.judged(self.prepared, t)
-        return wrappers.at(self.model, self.prepared, t), None
+            return self.model.judged(self.prepared(), t)
+        return wrappers.at(self.model, self.prepared(), t), None
 
     def _alpha(self, t: Tensor) -> Tensor:
         """[B,1,H,W]: the alpha at ``t``, moved along the model's motion if it estimates any, else blended."""
@@ -337,7 +393,7 @@ class _Between:
             torch.ones_like(one.rgb[:, :1]) if one.alpha is None else one.alpha for one in self.seen[middle - 1 : middle + 1]
         )
         if wrappers.estimates_motion(self.model):
-            return moved(before, after, self.model.motion_at(self.prepared, t)).clamp(0, 1)
+            return moved(before, after, self.model.motion_at(self.prepared(), t)).clamp(0, 1)
         weight = t[:, None, None, None]
         return before * (1 - weight) + after * weight
 

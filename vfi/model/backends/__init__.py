@@ -85,7 +85,7 @@ class Compiled(Wrapper):
     """A network whose two parts are compiled per frame size. Frames are made one at a time; torch estimates motion."""
 
     def __init__(self, model: Interpolator, engine: Engine, backend: str) -> None:
-        super().__init__(model, replace(model.spec, time_map=False))
+        super().__init__(model, replace(model.spec, time_map=False, threads=False))
         assert isinstance(model, Exports)
         self._parts = model.parts()
         self._engine: Engine | None = engine

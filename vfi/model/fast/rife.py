@@ -33,8 +33,12 @@ from ...archs.rife import Block, Residual, Rife
 from ...core import Motion
 from ...ops.checks import check_frames, check_size, check_times
 from ...ops.constants import constant
+from ...ops.packed import PackedConv
 from ...ops.times import time_at, time_plane
 from ...ops.warp import look_up
+
+SLOPE = 0.2
+"""Of the leaky ReLU, everywhere."""
 
 NARROW = 16
 """Fewer input channels than this are convolved as planes: on a CPU, half the time of converting to channels-last first."""
@@ -125,7 +129,7 @@ class FastBlock(Layers):
         of_motion = [channel for channel in range(frames, weight.shape[1]) if channel not in handed]
         self.of_frames = convolution(weight[:, of_frames], first.bias, stride=2)
         self.of_rest = nn.ModuleList(convolution(weight[:, group], None, stride=2) for group in (of_motion, handed) if group)
-        layers = [convolution(second.weight, second.bias, stride=2)]
+        layers = [convolution(second.weight, second.bias, stride=2, slope=SLOPE)]
         layers += [folded(cast(Residual, layer)) for layer in cast(nn.Sequential, block.convblock)]
         self.layers = nn.ModuleList(layers)
         last = cast(nn.ConvTranspose2d, cast(nn.Sequential, block.lastconv)[0])
@@ -146,9 +150,9 @@ class FastBlock(Layers):
         x = convolved(self.of_frames, next(seen))
         for layer in self.of_rest:
             x.add_(convolved(cast(nn.Conv2d, layer), next(seen)))
-        x = F.leaky_relu_(x, 0.2).contiguous(memory_format=torch.channels_last)
+        x = F.leaky_relu_(x, SLOPE).contiguous(memory_format=torch.channels_last)
         for layer in self.layers:
-            x = F.leaky_relu_(layer(x), 0.2)
+            x = layer(x)
         return unpacked(self.last(x).float())
 
 
@@ -160,19 +164,19 @@ class FastHead(Layers):
         layers = [layer for layer in head if not isinstance(layer, nn.LeakyReLU)]
         first, *middle = cast(list[nn.Conv2d], layers[:-1])
         last = cast(nn.ConvTranspose2d, layers[-1])
-        self.active = len(middle) > 0
-        self.first = convolution(first.weight, first.bias, stride=2)
-        self.layers = nn.ModuleList([convolution(layer.weight, layer.bias) for layer in middle] + [phases(last)])
+        slope = SLOPE if middle else 1.0
+        self.first = convolution(first.weight, first.bias, stride=2, slope=slope)
+        self.layers = nn.ModuleList([convolution(layer.weight, layer.bias, slope=slope) for layer in middle] + [phases(last)])
 
     def forward(self, rgb: Tensor) -> Tensor:
         """[B,3,H,W] -> [B,C,H,W] float32."""
         x = self.first(rgb.to(self.first.weight.dtype)).contiguous(memory_format=torch.channels_last)
         for layer in self.layers:
-            x = layer(F.leaky_relu_(x, 0.2) if self.active else x)
+            x = layer(x)
         return unpacked(x.float())
 
 
-def phases(transposed: nn.ConvTranspose2d) -> nn.Conv2d:
+def phases(transposed: nn.ConvTranspose2d) -> PackedConv:
     """A transposed convolution of kernel 4 and stride 2 as a 3x3 one that gives the 2 x 2 cell of each output."""
     kernel = transposed.weight.detach()
     inputs, outputs = kernel.shape[:2]
@@ -185,10 +189,10 @@ def phases(transposed: nn.ConvTranspose2d) -> nn.Conv2d:
     return convolution(weight.flatten(0, 2), bias)
 
 
-def convolution(weight: Tensor, bias: Tensor | None, *, stride: int = 1, groups: int = 1) -> nn.Conv2d:
-    """A 3x3 convolution with these weights, in the memory format that suits it."""
+def convolution(weight: Tensor, bias: Tensor | None, *, stride: int = 1, groups: int = 1, slope: float = 1.0) -> PackedConv:
+    """A 3x3 convolution with these weights, in the memory format that suits it, and the activation of ``slope``."""
     outputs, inputs = weight.shape[0], weight.shape[1] * groups
-    layer = nn.Conv2d(inputs, outputs, 3, stride, 1, groups=groups, bias=bias is not None)
+    layer = PackedConv(inputs, outputs, stride=stride, groups=groups, bias=bias is not None, slope=slope)
     layer.weight.data = weight.detach().clone(memory_format=order(inputs))
     if bias is not None:
         layer.bias = nn.Parameter(bias.detach().clone())
@@ -199,13 +203,13 @@ def order(channels: int) -> torch.memory_format:
     return torch.contiguous_format if channels < NARROW else torch.channels_last
 
 
-def folded(residual: Residual) -> nn.Conv2d:
+def folded(residual: Residual) -> PackedConv:
     """``conv(x) * beta + x`` as one convolution."""
     conv, beta = residual.conv, residual.beta.detach().flatten()
     weight = conv.weight.detach() * beta[:, None, None, None]
     channels = torch.arange(len(beta))
     weight[channels, channels % weight.shape[1], 1, 1] += 1
-    return convolution(weight, cast(Tensor, conv.bias).detach() * beta, groups=conv.groups)
+    return convolution(weight, cast(Tensor, conv.bias).detach() * beta, groups=conv.groups, slope=SLOPE)
 
 
 def convolved(layer: nn.Conv2d, planes: Tensor) -> Tensor:
