@@ -268,7 +268,7 @@ class Inbetween(nn.Module):
         height, width = prepared.frames[0].shape[-2:]
         sides = constant((width - 1, height - 1) * 4, found.flow.device, found.flow.dtype).view(1, 8, 1, 1)
         small = torch.cat((found.flow * (2 * self.grid / sides), found.shares, found.lacking, found.detail), dim=1)
-        whole = grown(small.contiguous(memory_format=torch.channels_last), self.grid).contiguous()
+        whole = grown(small.contiguous(), self.grid)
         x, y = (torch.linspace(-1, 1, side, device=whole.device) for side in (width, height))
         whole[:, 0:8:2].add_(x)
         whole[:, 1:8:2].add_(y[:, None])
