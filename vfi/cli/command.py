@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import os
 import signal
@@ -20,32 +21,31 @@ from .. import __version__
 from ..clips.clip import DamagedError
 from ..core import InputError
 from ..render import malloc
-from . import (
-    audit,
-    batch,
-    bench,
-    compare,
-    conform,
-    editors,
-    files,
-    flow,
-    heal,
-    interpolate,
-    join,
-    loop,
-    models,
-    paint,
-    pipes,
-    progress,
-    retime,
-    serve,
-    sheet,
-    shots,
-    steady,
-    train,
-    tune,
-    tween,
+from . import batch, files, pipes, progress
+
+COMMANDS = (
+    "interpolate",
+    "retime",
+    "conform",
+    "tween",
+    "sheet",
+    "loop",
+    "join",
+    "heal",
+    "steady",
+    "paint",
+    "audit",
+    "shots",
+    "flow",
+    "models",
+    "editors",
+    "train",
+    "bench",
+    "compare",
+    "tune",
+    "serve",
 )
+"""All commands, which are modules of this package. Importing one takes time: only the one that is asked for is."""
 
 UNFORESEEN = (ArithmeticError, MemoryError, RecursionError, OSError, ValueError, torch.OutOfMemoryError)
 """Unforeseen errors caused by an argument, an input or the machine, which become one sentence."""
@@ -56,7 +56,8 @@ def command(arguments: Sequence[str] | None = None) -> int:
     args = argparse.Namespace()
     try:
         with _ended_as_by_ctrl_c():
-            args, inputs = batch.parsed(_parser(), sys.argv[1:] if arguments is None else arguments)
+            words = sys.argv[1:] if arguments is None else arguments
+            args, inputs = batch.parsed(_parser(words[0] if words and words[0] in COMMANDS else None), words)
             logging.basicConfig(level=logging.WARNING, format="vfi: %(message)s")
             malloc.take_over()
             if inputs is not None:
@@ -83,34 +84,13 @@ def command(arguments: Sequence[str] | None = None) -> int:
 
 
 @cache
-def _parser() -> argparse.ArgumentParser:
-    """The parser of all commands, made once: it has hundreds of options."""
+def _parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The parser of all commands or of ``only`` one, made once: each has hundreds of options."""
     parser = argparse.ArgumentParser(prog="vfi", description="Make in-between frames for video.")
     parser.add_argument("--version", action="version", version=f"vfi {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for one in (
-        interpolate,
-        retime,
-        conform,
-        tween,
-        sheet,
-        loop,
-        join,
-        heal,
-        steady,
-        paint,
-        audit,
-        shots,
-        flow,
-        models,
-        editors,
-        train,
-        bench,
-        compare,
-        tune,
-        serve,
-    ):
-        one.add_parser(commands)
+    for name in COMMANDS if only is None else (only,):
+        importlib.import_module(f".{name}", __package__).add_parser(commands)
     return parser
 
 

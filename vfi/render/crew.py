@@ -44,21 +44,27 @@ class Once(Generic[T]):
         return cast(T, self._made)
 
 
+def pool(count: int, name: str, threads: int = 1) -> ThreadPoolExecutor:
+    """``count`` threads, each with ``threads`` threads of torch."""
+    before, begun = torch.get_num_threads(), Barrier(count)
+
+    def begin() -> None:
+        torch.set_num_threads(threads)
+        begun.wait()
+
+    made = ThreadPoolExecutor(count, name, begin)
+    for started in [made.submit(bool) for _ in range(count)]:
+        started.result()
+    torch.set_num_threads(before)  # threads that begin from now on would take the last number set by any
+    return made
+
+
 class Crew:
     """``hands`` threads, each with ``threads`` threads of torch."""
 
     def __init__(self, hands: int, threads: int) -> None:
         self.hands = hands
-        before, begun = torch.get_num_threads(), Barrier(hands)
-
-        def begin() -> None:
-            torch.set_num_threads(threads)
-            begun.wait()
-
-        self._pool = ThreadPoolExecutor(hands, "vfi-making", begin)
-        for started in [self._pool.submit(bool) for _ in range(hands)]:
-            started.result()
-        torch.set_num_threads(before)  # threads that begin from now on would take the last number set by any
+        self._pool = pool(hands, "vfi-making", threads)
 
     def ask(self, make: Callable[[], Sequence[T]], count: int) -> list[Callable[[], T]]:
         """Have a thread ``make`` ``count`` things; each is waited for when it is called. They are made in the order asked."""

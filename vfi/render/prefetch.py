@@ -1,20 +1,21 @@
 """Reads ahead and writes behind, each in its own thread, so that decoding, models and encoding overlap.
 
-Owns the threads and the order of their results. Knows nothing of the items read or written. Resources, above all PyAV's
-containers, are used and closed in the thread that opened them.
+Owns the threads and the order of their results. Each computes on a single core: a model works on the others. Knows nothing of
+the items read or written. Resources, above all PyAV's containers, are used and closed in the thread that opened them.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..clips.clip import Done, Writer
 from ..clips.standard import stop_reading
 from ..core import Frame
+from .crew import pool
 
 T = TypeVar("T")
 
@@ -30,7 +31,7 @@ def ahead(items: Iterable[T], count: int = AHEAD) -> Generator[T, None, None]:
     An error in reading is raised after the items before it. Close the generator to stop early: that waits for the item being
     read, unless it is read from standard input, which ends then, and closes ``items`` in the thread.
     """
-    with ThreadPoolExecutor(1, "vfi-reading") as thread:
+    with pool(1, "vfi-reading") as thread:
         iterator = thread.submit(iter, items).result()
         waiting = deque(thread.submit(next, iterator, _END) for _ in range(count))
         try:
@@ -62,7 +63,7 @@ class Behind(Writer):
     """
 
     def __init__(self, opened: Callable[[], Writer], count: int = AHEAD) -> None:
-        self._thread = ThreadPoolExecutor(1, "vfi-writing")
+        self._thread = pool(1, "vfi-writing")
         self._count = count
         self._waiting: deque[Future[None]] = deque()
         self._failed = False
