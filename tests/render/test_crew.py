@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from fractions import Fraction as F
 from itertools import islice
 
+import models
 import parity
 import pytest
 import torch
-from networks import SMALL
 from torch import Tensor
 
 from vfi.archs import rife
@@ -89,8 +89,8 @@ def same(one: list, other: list) -> bool:
 MODELS = {
     "rife": lambda: Padded(rife_422()),
     "dis": lambda: wrappers.Padded(drawing.Dis()),
-    "by halves": lambda: Recursive(Padded(SMALL["sepconv"]())) if "sepconv" in SMALL else Recursive(Blend()),
-    "four frames": lambda: Recursive(Padded(SMALL["flavr"]())),
+    "by halves": lambda: Recursive(models.Encoding(any_t=False)),
+    "four frames by halves": lambda: Recursive(models.Blend(any_t=False, window=4)),
     "augmented": lambda: Tta(Padded(rife_422()), "duo"),
     "drawn": lambda: drawing.drawn(Padded(rife_422()), "on"),
     "paced": lambda: paced(Padded(rife_422()), "auto"),
@@ -99,7 +99,7 @@ MODELS = {
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("times", [2, 4])
-def test_the_frames_are_those_of_one_thread(name: str, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_frames_are_those_of_one_thread(name: str, times: int) -> None:
     model, frames = MODELS[name](), clip()
     with torch.inference_mode(), threads(1):
         alone = frames_of(run(frames, model, Subdivide(times)))
