@@ -3,8 +3,8 @@
     python benchmarks/pace.py CLIP... [--model inbetween-s] [--step 2] [--windows 4]
 
 Of each window of frames 0, s, 2s and 3s are given, and the frames between s and 2s are made. *best time*: with the best of a
-few single times instead of the frame's own; *true times*: with a time per pixel, measured from the true frame by DIS, for a model
-that takes one. *moved*: pace as models have it that take no time per pixel.
+few single times instead of the frame's own; *true times*: with a time per pixel, measured from the true frame by DIS, for a
+model that takes one. *moved*: pace as models have it that take no time per pixel.
 Windows whose own frames are unevenly spaced, by DIS, are reported apart: no neighbour foretells them.
 """
 

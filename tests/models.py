@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from vfi.core import InputError, Motion, Spec
+from vfi.core import InputError, Interpolator, Motion, Spec
 
 
 class Blend:
@@ -26,6 +26,16 @@ class Blend:
         middle = window.shape[1] // 2
         weight = t[:, None, None, None]
         return window[:, middle - 1] * (1 - weight) + window[:, middle] * weight
+
+
+class Bare:
+    """``model`` as one that estimates no motion and computes nothing per frame or pair, with a ``spec`` of its own."""
+
+    def __init__(self, model: Interpolator, spec: Spec) -> None:
+        self.model, self.spec = model, spec
+
+    def __call__(self, window: Tensor, t: Tensor) -> Tensor:
+        return self.model(window, t)
 
 
 class Encoding(Blend):

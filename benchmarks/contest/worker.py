@@ -85,6 +85,7 @@ def main() -> None:
     orders: dict[str, Callable[..., dict[str, Any]]] = {
         "loaded": turns.loaded, "make": turns.make, "memory": turns.memory, "limit": turns.limit,
     }  # fmt: skip
+
     def follow() -> None:
         for line in sys.stdin:
             order = json.loads(line)

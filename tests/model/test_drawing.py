@@ -1,11 +1,13 @@
 """Drawings stay drawings: judged on synthetic cels whose in-betweens are known, by measures of the tests' own."""
 
 import logging
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
 import pytest
 import torch
+from models import Bare
 
 import vfi
 from tests.drawings import SCENES, chamfer, ink, line_width, new_colours, soft
@@ -13,6 +15,7 @@ from vfi.archs.blend import Linear
 from vfi.core import Frame, InputError
 from vfi.model.drawing import Drawn, drawn
 from vfi.model.pace import paced
+from vfi.model.wrappers import Wrapper
 from vfi.pixels.drawn import is_drawn
 from vfi.pixels.uint8 import codes
 from vfi.render.run import run
@@ -141,12 +144,16 @@ def test_any_size(size):
     assert drawn(vfi.load("dis"), "on")(frames, HALF).shape == (1, 3, *size)
 
 
-def test_drawings_keep_the_pace_of_the_frames_around_them():
+@pytest.mark.parametrize("kind", ["takes times", "moves", "bare"])
+def test_drawings_keep_the_pace_of_the_frames_around_them(kind):
     """The ball speeds up: half-way in time it is less than half-way along, and no colour is new."""
     frames = [SCENES["slide"](t).on_paper() for t in (-0.1, 0.0, 0.4, 1.1)]  # each step is 0.3 longer than the one before
     truth = SCENES["slide"](0.1625).on_paper()
     window = torch.stack(frames).float()[None] / 255
-    still = drawn(vfi.load("inbetween-s"), "on")
+    model = vfi.load("inbetween-s")
+    if kind != "takes times":
+        model = (Wrapper if kind == "moves" else Bare)(model, replace(model.spec, time_map=False))
+    still = drawn(model, "on")
     plain, kept = (
         codes(model(given, HALF)[0].clamp(0, 1)) for model, given in ((still, window[:, 1:3]), (paced(still, "auto"), window))
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -10,7 +11,7 @@ from itertools import pairwise
 import pytest
 import torch
 import torch.nn.functional as F
-from models import Blend
+from models import Bare, Blend
 from torch import Tensor
 
 from vfi import interpolate, retime
@@ -19,6 +20,7 @@ from vfi.model import pace
 from vfi.model.load import Choice, build, spec_of
 from vfi.model.pace import PACES, Paced, Side, Times, paced
 from vfi.model.tiles import Tiled
+from vfi.model.wrappers import Recursive, Wrapper
 from vfi.render.run import frames_of_tensor, run
 from vfi.timing.grids import Subdivide
 
@@ -37,7 +39,7 @@ DISC, GROUND = texture((400, 400), 50, 1), texture((HEIGHT, 3 * WIDTH), 24, 2) *
 def scene(x: float, *, pan: float = 0.0) -> Tensor:
     """A textured disc of radius 22 with its centre at ``x``, [3,H,W], before a ground shifted by ``pan`` pixels."""
     rows, columns = torch.meshgrid(torch.arange(HEIGHT).float(), torch.arange(WIDTH).float(), indexing="ij")
-    inside = (22 - ((columns - x).square() + (rows - 48).square()).sqrt()).clamp(0, 1)
+    inside = disc_at(x)
     disc = F.grid_sample(DISC, torch.stack((columns - x, rows - 48), -1)[None] / 100, align_corners=True)
     ground = F.grid_sample(
         GROUND, torch.stack(((columns + pan) / (1.5 * WIDTH) - 1, rows / 47.5 - 1), -1)[None], align_corners=True
@@ -53,6 +55,12 @@ def speeding(t: float) -> float:
     return 40 + 6 * t + 1.6 * t * t
 
 
+def disc_at(x: float) -> Tensor:
+    """Where the disc of `scene` is, [H,W] 0..1."""
+    rows, columns = torch.meshgrid(torch.arange(HEIGHT).float(), torch.arange(WIDTH).float(), indexing="ij")
+    return (22 - ((columns - x).square() + (rows - 48).square()).sqrt()).clamp(0, 1)
+
+
 def easing(t: float) -> float:
     """From rest to rest over six frames, as an animator eases."""
     return 40 + 60 * (1 - math.cos(math.pi * t / 6)) / 2
@@ -62,6 +70,15 @@ def both(model: str, clip: Tensor, times: int = 2) -> tuple[Tensor, Tensor]:
     """A clip with in-between frames of ``model``, plain and paced."""
     plain, quick = (interpolate(clip, build(Choice((model,), pace=mode)), times) for mode in ("off", "auto"))
     return plain, quick
+
+
+def of_kind(kind: str, name: str = "dis") -> Interpolator:
+    """A model of ``kind``: one that takes times per pixel, or one that does not and moves, is bare or bisects."""
+    model = build(Choice((name,)))
+    spec = replace(model.spec, time_map=False)
+    if kind == "moves":
+        return Wrapper(model, spec)
+    return {"times": model, "bare": Bare(model, spec), "bisects": Recursive(Bare(model, replace(spec, any_t=False)))}[kind]
 
 
 @pytest.mark.parametrize(("model", "way"), [("inbetween-s", speeding), ("dis", speeding), ("dis", easing)])
@@ -82,6 +99,99 @@ def test_at_four_times_the_frames_it_gains_at_every_step():
     for k in (5, 6, 7):  # of the middle pair, which has both neighbours
         true = scene(speeding(k / 4))
         assert psnr(quick[k], true) > psnr(plain[k], true) + 1
+
+
+@pytest.mark.parametrize("way", [speeding, easing])
+@pytest.mark.parametrize(("name", "kind"), [("dis", "moves"), ("dis", "bare"), ("dis", "bisects"), ("inbetween-m", "moves")])
+def test_frames_of_models_without_times_per_pixel_are_moved(name, kind, way):
+    clip = torch.stack([scene(way(t)) for t in range(5)])
+    model = of_kind(kind, name)
+    plain, quick = interpolate(clip, model), interpolate(clip, paced(model, "auto"))
+    mapped = interpolate(clip, build(Choice((name,), pace="auto")))
+    true = scene(way(1.5))
+    gain, of_map = (psnr(made[3], true) - psnr(plain[3], true) for made in (quick, mapped))
+    assert gain > 2
+    assert gain > of_map - 0.4
+
+
+@pytest.mark.parametrize("at", [0.25, 0.5, 0.75])
+@pytest.mark.parametrize("way", [speeding, easing])
+def test_a_perfect_frame_of_even_motion_is_moved_to_where_things_are(way, at):
+    class Even(Blend):
+        def __call__(self, window: Tensor, t: Tensor) -> Tensor:
+            return torch.stack([scene(way(1) + (way(2) - way(1)) * float(one)) for one in t])
+
+    window = torch.stack([scene(way(k)) for k in range(4)])[None]
+    t = torch.tensor([at])
+    even, moved = Even()(window, t)[0], Paced(Even())(window, t)[0]
+    true = scene(way(1 + at))
+    assert psnr(moved, true) > psnr(even, true) + 5
+    ground = (slice(None), slice(None), slice(110, None))  # far from the disc
+    assert torch.equal(moved[ground], even[ground])
+
+
+def test_moved_frames_come_with_their_motion():
+    window = torch.stack([scene(easing(k)) for k in range(4)])[None]
+    t = torch.tensor([0.5])
+    model = of_kind("moves")
+    found = Paced(model).motion(window, t)
+    plain = model.motion(window[:, 1:3], t)
+    disc = (0, 0, slice(40, 56), slice(round(easing(1.5)) - 8, round(easing(1.5)) + 8))
+    for flow, even, true in (
+        (found.flow0, plain.flow0, easing(1) - easing(1.5)),
+        (found.flow1, plain.flow1, easing(2) - easing(1.5)),
+    ):
+        assert (flow[disc] - true).abs().mean() < (even[disc] - true).abs().mean() / 3
+    assert found.mask.shape == (1, 1, HEIGHT, WIDTH)
+
+
+@pytest.mark.parametrize("steps", [(7, 7, 7), (0, 7, 7), (7, 7, 0)])
+def test_frames_keep_their_bits_where_nothing_bends(steps, monkeypatch):
+    """Of even flows, and beside a repeated frame, nothing is sampled."""
+    flows = [flat(dx) for dx in steps]
+    monkeypatch.setattr(pace, "_flows", lambda first, second: (flows[first.inner], -flows[first.inner]))
+    model = Blend()
+    window = torch.rand(1, 4, 3, 24, 24)
+    moved = Paced(model)
+    seen = [replace(moved.encode(rgb), inner=k) for k, rgb in enumerate(window.unbind(1))]
+    prepared = moved.prepare(seen, window.unbind(1))
+    for at in (0.25, 0.5, 0.75):
+        t = torch.tensor([at])
+        assert torch.equal(moved.at(prepared, t), model(window[:, 1:3], t))
+
+
+def test_the_first_and_only_pair_of_a_clip_keeps_its_bits():
+    clip = torch.stack([scene(speeding(t)) for t in range(2)])
+    model = of_kind("bare")
+    assert torch.equal(interpolate(clip, model), interpolate(clip, paced(model, "auto")))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 9), (15, 40), (97, 143), (20, 900)])
+@pytest.mark.parametrize("mode", ["auto", "holds"])
+def test_moved_frames_have_any_size(size, mode):
+    window, t = torch.rand(1, 4, 3, *size), torch.tensor([0.25, 0.5, 0.75])
+    made = Paced(Blend(), mode)(window, t)
+    assert made.shape == (3, 3, *size)
+    assert made.isfinite().all()
+
+
+def test_a_batch_of_windows_is_moved_as_each_of_them():
+    windows = torch.stack([torch.stack([scene(way(k)) for k in range(4)]) for way in (speeding, easing)])
+    model, t = Paced(Blend()), torch.tensor([0.25, 0.5])
+    both = model(windows, t)
+    for k in range(2):
+        torch.testing.assert_close(both[k], model(windows[k : k + 1], t[k : k + 1])[0], atol=1e-4, rtol=0)
+
+
+def test_threads_move_frames_side_by_side():
+    window = torch.stack([scene(easing(k)) for k in range(4)]).unsqueeze(1)
+    model = Paced(Blend())
+    prepared = model.prepare([model.encode(rgb) for rgb in window], list(window))
+    times = [torch.tensor([k / 16]) for k in range(1, 16)]
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda t: model.at(prepared, t), times))
+    assert all(torch.equal(one, model.at(prepared, t)) for one, t in zip(made, times, strict=True))
+    assert [Paced(Blend(threads=safe)).spec.threads for safe in (True, False)] == [True, False]
 
 
 @pytest.mark.parametrize("model", ["inbetween-s", "dis"])
@@ -171,11 +281,12 @@ def test_nothing_ever_goes_backwards_or_leaves_the_pair(steps):
     assert times[-1] < 1
 
 
-@pytest.mark.parametrize("model", ["dis", "inbetween-s"])
-def test_a_drawing_on_twos_stays_on_twos_before_a_ground_that_moves(model):
+@pytest.mark.parametrize(("kind", "name"), [("times", "dis"), ("times", "inbetween-s"), ("moves", "dis"), ("bare", "dis")])
+def test_a_drawing_on_twos_stays_on_twos_before_a_ground_that_moves(kind, name):
     drawn = [30, 30, 50, 50, 70, 70]
     clip = torch.stack([scene(x, pan=3 * k) for k, x in enumerate(drawn)])
-    auto, holds = (interpolate(clip, build(Choice((model,), pace=mode))) for mode in ("auto", "holds"))
+    model = of_kind(kind, name)
+    auto, holds = (interpolate(clip, paced(model, mode)) for mode in ("auto", "holds"))
     disc = (slice(None), slice(36, 60), slice(39, 61))  # well inside the disc at 50
     made = holds[7]  # between the drawings at 50 and at 70
     assert torch.equal(made[disc], clip[3][disc])
@@ -190,11 +301,22 @@ def test_holds_leaves_smooth_motion_to_auto():
     assert torch.equal(auto[3], holds[3])
 
 
-def test_alpha_goes_with_the_picture():
+@pytest.mark.parametrize("kind", ["times", "bare"])
+def test_alpha_goes_with_the_picture(kind):
     clip = torch.cat((torch.stack([scene(speeding(t)) for t in range(4)]), torch.ones(4, 1, HEIGHT, WIDTH)), dim=1)
-    made = interpolate(clip, build(Choice(("dis",), pace="holds")))
+    made = interpolate(clip, paced(of_kind(kind), "holds"))
     assert made.shape == (7, 4, HEIGHT, WIDTH)
     assert made[:, 3].min() > 0.99
+
+
+def test_alpha_is_moved_with_the_picture():
+    ways = [speeding(t) for t in range(4)]
+    shape = torch.stack([disc_at(x) for x in ways])[:, None]
+    clip = torch.cat((torch.stack([scene(x) for x in ways]), shape), dim=1)
+    model = of_kind("moves")
+    true = disc_at(speeding(1.5))
+    plain, quick = (float((interpolate(clip, one)[3, 3] - true).square().mean()) for one in (model, paced(model, "auto")))
+    assert quick < plain / 2
 
 
 def test_flow_is_computed_once_per_pair(monkeypatch):
@@ -231,10 +353,8 @@ def test_tiles_take_their_part_of_the_map():
 
 
 def test_what_has_no_pace_says_so():
-    with pytest.raises(InputError, match="linear takes no time per pixel: pace needs a model that does"):
-        build(Choice(("linear",), pace="auto"))
-    with pytest.raises(InputError, match="consensus of dis, linear takes no time per pixel"):
-        build(Choice(("dis", "linear"), pace="auto"))
+    with pytest.raises(InputError, match="blend takes 4 frames at once: pace needs a model of two frames"):
+        paced(Blend(window=4), "auto")
     with pytest.raises(InputError, match="'slow' is not a pace"):
         paced(build(Choice(("dis",))), "slow")
     assert set(PACES) == {"off", "auto", "holds"}
@@ -248,12 +368,35 @@ def test_the_spec_is_known_without_building():
     assert spec_of(Choice(("dis",))).window == 2
 
 
-def test_a_consensus_keeps_its_doubt():
+@pytest.mark.parametrize(("first", "second"), [("dis", "dis-fast"), ("dis", "linear")])
+def test_a_consensus_keeps_its_doubt(first, second):
     clip = torch.stack([scene(speeding(t)) for t in range(4)])
-    model = build(Choice(("dis", "dis-fast"), pace="auto"))
+    model = build(Choice((first, second), pace="auto"))
     made = list(run(frames_of_tensor(clip, Fraction(1)), model, Subdivide(2)))
     assert made[3].doubt is not None
     assert made[3].doubt.max() > 0
+
+
+def test_doubt_is_moved_with_the_picture():
+    class Unsure(Blend):
+        """Doubts the brightness of what it makes."""
+
+        def prepare(self, features, frames):
+            return torch.stack(tuple(frames), dim=1)
+
+        def at(self, prepared, t):
+            return self(prepared, t)
+
+        def judged(self, prepared, t):
+            made = self(prepared, t)
+            return made, made[:, :1]
+
+    window = torch.stack([scene(easing(k)) for k in range(4)]).unsqueeze(1)
+    model = paced(Unsure(), "auto")
+    prepared = model.prepare([model.encode(rgb) for rgb in window], list(window))
+    made, doubt = model.judged(prepared, torch.tensor([0.5]))
+    assert not torch.equal(made, model.model(prepared.inner, torch.tensor([0.5])))
+    torch.testing.assert_close(doubt, made[:, :1], atol=0.05, rtol=0)  # each is kept within a range of its own
 
 
 def test_an_end_without_a_neighbour_says_nothing():

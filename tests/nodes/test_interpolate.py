@@ -246,9 +246,10 @@ def test_pace_times_pixels_by_the_frames_around_the_pair(run):
     assert error("holds") == error("auto")
 
 
-def test_pace_needs_a_model_that_takes_a_time_per_pixel(run, linear):
-    with pytest.raises(ValueError, match="linear takes no time per pixel"):
-        run("InbetweenInterpolate", model=linear, images=torch.rand(3, 20, 24, 3), mode=times(2), pace="auto")
+def test_pace_needs_a_model_of_two_frames(run, part):
+    model = part("nodes.model").Model.hold(Encoding(window=4))
+    with pytest.raises(ValueError, match="blend takes 4 frames at once: pace needs a model of two frames"):
+        run("InbetweenInterpolate", model=model, images=torch.rand(3, 20, 24, 3), mode=times(2), pace="auto")
 
 
 def test_as_many_timesteps_are_made_at_once_as_the_device_takes(run, part, monkeypatch):

@@ -187,7 +187,7 @@ def seen_by_dis(rgb: Tensor, scale: float) -> Tensor:
     size = [max(round(side * scale), SMALLEST) for side in rgb.shape[-2:]]
     red, green, blue = (share * plane for share, plane in zip(LUMA, rgb.float().split(1, dim=1), strict=True))
     grey = red + green + blue
-    small = grey if scale == 1 else F.interpolate(grey, size=size, mode="bilinear", antialias=True)
+    small = grey if size == list(grey.shape[-2:]) else F.interpolate(grey, size=size, mode="bilinear", antialias=True)
     return codes(small[:, 0]).cpu()
 
 

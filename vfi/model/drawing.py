@@ -25,7 +25,7 @@ from ..archs.dis import SMALLEST, Dis, find_flow, seen_by_dis
 from ..core import Doubts, InputError, Interpolator, Motion, Moves, Timed
 from ..ops.near import box_mean, largest, smallest
 from ..ops.times import time_plane
-from ..ops.warp import warp_corners, warp_cubic
+from ..ops.warp import warp_corners, warp_cubic, warp_moved
 from ..pixels.drawn import EDGE, FLAT, is_drawn, on_paper, paper_for, ranges
 from . import wrappers
 
@@ -131,6 +131,12 @@ class Drawn(wrappers.Wrapper):
             return wrappers.at(self.model, prepared.inner, t)
         return _shown(self._sides(prepared, prepared.pair, t))
 
+    def moved_at(self, prepared: Prepared, t: Tensor, places: Tensor) -> Tensor:
+        """The frame whose pixels lie at ``places`` [B,2,H,W] (dx, dy) in the frame at t [B]; drawings keep their colours."""
+        if prepared.pair is None:
+            return warp_moved(wrappers.at(self.model, prepared.inner, t), places)
+        return _shown(self._sides(prepared, prepared.pair, t, places))
+
     def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
         if prepared.pair is None:
             return super().motion_at(prepared.inner, t)
@@ -141,8 +147,8 @@ class Drawn(wrappers.Wrapper):
         seen = [one.on(paper, self.model) for one in features]
         return wrappers.prepare(self.model, [inner for _, inner in seen], [rgb for rgb, _ in seen])
 
-    def _sides(self, prepared: Prepared, pair: tuple[Tensor, Tensor], t: Tensor) -> Sides:
-        """Both frames of a drawing at ``t``, aligned."""
+    def _sides(self, prepared: Prepared, pair: tuple[Tensor, Tensor], t: Tensor, places: Tensor | None = None) -> Sides:
+        """Both frames of a drawing at ``t``, aligned; its pixels lie at ``places`` there, if given, see `moved_at`."""
         motion = self.eye.motion_at(prepared.motion, t)
         flow0, flow1 = motion.flow0.float(), motion.flow1.float()
         guide: Tensor | None = None
@@ -154,14 +160,20 @@ class Drawn(wrappers.Wrapper):
         if min(pair[0].shape[-2:]) >= SMALLEST:
             seen = [_seen(rgb, prepared.paper) for rgb in pair]
             flow0, flow1 = _aligned(seen, flow0, flow1, t, None if self.moves else guide)
+        mask = motion.mask
+        if places is not None:
+            moved = wrappers.moved_motion(Motion(flow0, flow1, mask), places)
+            flow0, flow1, mask = moved.flow0, moved.flow1, moved.mask
+            guide = None if guide is None else warp_moved(guide, places)
+            doubt = None if doubt is None else warp_moved(doubt, places)
         before, after = (_sampled(rgb.float(), flow) for rgb, flow in zip(pair, (flow0, flow1), strict=True))
         if guide is None:
-            prefers = (before - after).abs().sum(1, keepdim=True) * (2 * motion.mask - 1)
+            prefers = (before - after).abs().sum(1, keepdim=True) * (2 * mask - 1)
         else:
             seen = [_seen(rgb, prepared.paper) for rgb in (before, after)]
             off = [(made - guide).abs().sum(1, keepdim=True) for made in seen]
             prefers = off[1] - off[0]
-        return Sides(before, after, flow0, flow1, _share((before, after), prefers, motion.mask), doubt)
+        return Sides(before, after, flow0, flow1, _share((before, after), prefers, mask), doubt)
 
 
 class DrawnJudged(Drawn):
@@ -172,7 +184,17 @@ class DrawnJudged(Drawn):
     def judged(self, prepared: Prepared, t: Tensor) -> tuple[Tensor, Tensor]:
         if prepared.pair is None:
             return self.model.judged(prepared.inner, t)
-        sides = self._sides(prepared, prepared.pair, t)
+        return self._both(self._sides(prepared, prepared.pair, t))
+
+    def moved_judged(self, prepared: Prepared, t: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+        """As `moved_at`, with the doubt there."""
+        if prepared.pair is None:
+            made, doubt = self.model.judged(prepared.inner, t)
+            return warp_moved(made, places), warp_moved(doubt, places)
+        return self._both(self._sides(prepared, prepared.pair, t, places))
+
+    @staticmethod
+    def _both(sides: Sides) -> tuple[Tensor, Tensor]:
         assert sides.doubt is not None
         return _shown(sides), sides.doubt
 

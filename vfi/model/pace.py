@@ -30,8 +30,9 @@ from ..core import Doubts, InputError, Interpolator, Motion, Spec
 from ..ops.constants import constant
 from ..ops.splat import splat_sum
 from ..ops.times import time_at
-from ..ops.warp import warp_corners, warp_cubic
+from ..ops.warp import warp_corners, warp_moved
 from . import wrappers
+from .drawing import Drawn, DrawnJudged
 
 PaceMode = Literal["off", "auto", "holds"]
 
@@ -58,7 +59,7 @@ of the motion."""
 EARLIEST = 0.02
 """The times of a map keep this distance from both frames, as networks know no t at a frame itself."""
 
-LEAST = 1 / 16
+LEAST = 1 / 64
 """Distance, in pixels of the frame, from which a point of a new frame is moved: to sample it costs sharpness."""
 
 ROUNDS = 3
@@ -206,16 +207,20 @@ class Paced(wrappers.Wrapper):
         return Prepared(inner, before, self._times(features, before))
 
     def at(self, prepared: Prepared, t: Tensor) -> Tensor:
-        made = wrappers.at(self.model, prepared.inner, self._map(prepared, t))
-        return self._keep(prepared, _moved(made, self._places(prepared, t)))
+        places = self._places(prepared, t)
+        if places is None:
+            made = wrappers.at(self.model, prepared.inner, self._map(prepared, t))
+        elif isinstance(self.model, Drawn):
+            made = self.model.moved_at(prepared.inner, t, places)
+        else:
+            made = warp_moved(wrappers.at(self.model, prepared.inner, t), places)
+        return self._keep(prepared, made)
 
     def motion_at(self, prepared: Prepared, t: Tensor) -> Motion:
         """The model's motion at the pace; none where a drawing is held."""
         found = super().motion_at(prepared.inner, self._map(prepared, t))
         places = self._places(prepared, t)
-        if places is not None:
-            found = found.mapped(lambda plane: torch.where(_moves(places), warp_corners(plane, places), plane))
-            found = replace(found, flow0=found.flow0 + places, flow1=found.flow1 + places)
+        found = found if places is None else wrappers.moved_motion(found, places)
         held = None if prepared.times is None else prepared.times.held
         if held is None:
             return found
@@ -277,9 +282,14 @@ class PacedDoubt(Paced):
     def judged(self, prepared: Prepared, t: Tensor) -> tuple[Tensor, Tensor]:
         """The frames at t [B] and their doubt; see `core.Doubts`."""
         assert isinstance(self.model, Doubts)
-        made, doubt = self.model.judged(prepared.inner, self._map(prepared, t))
         places = self._places(prepared, t)
-        return self._keep(prepared, _moved(made, places)), _moved(doubt, places)
+        if places is None:
+            made, doubt = self.model.judged(prepared.inner, self._map(prepared, t))
+        elif isinstance(self.model, DrawnJudged):
+            made, doubt = self.model.moved_judged(prepared.inner, t, places)
+        else:
+            made, doubt = (warp_moved(plane, places) for plane in self.model.judged(prepared.inner, t))
+        return self._keep(prepared, made), doubt
 
 
 def paced(model: Interpolator, mode: str) -> Interpolator:
@@ -290,15 +300,6 @@ def paced(model: Interpolator, mode: str) -> Interpolator:
     if mode == "off":
         return model
     return (PacedDoubt if isinstance(model, Doubts) else Paced)(model, mode)  # type: ignore[arg-type]
-
-
-def _moved(made: Tensor, places: Tensor | None) -> Tensor:
-    """``made`` [B,C,H,W] as it is at ``places`` [B,2,H,W]; the same bits where nothing moves."""
-    return made if places is None else torch.where(_moves(places), warp_cubic(made, places), made)
-
-
-def _moves(places: Tensor) -> Tensor:
-    return (places != 0).any(dim=1, keepdim=True)
 
 
 def _flows(first: Seen, second: Seen) -> tuple[Tensor, Tensor]:

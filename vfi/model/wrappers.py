@@ -20,6 +20,7 @@ from ..core import Encodes, InputError, Interpolator, Motion, Moves, Prepares, S
 from ..ops.constants import constant
 from ..ops.kinds import kind
 from ..ops.times import is_map
+from ..ops.warp import warp_corners
 
 log = logging.getLogger(__name__)
 
@@ -249,6 +250,14 @@ class Tta(Wrapper):
         sign = constant(signs, found.flow0.device, found.flow0.dtype).view(1, 2, 1, 1)
         flows = found.flow0 * sign, found.flow1 * sign
         return Motion(*flows[::-1], 1 - found.mask, found.occlusion) if swap else Motion(*flows, found.mask, found.occlusion)
+
+
+def moved_motion(motion: Motion, places: Tensor) -> Motion:
+    """The motion at a frame whose pixels lie at ``places`` [B,2,H,W] (dx, dy) in the frame of ``motion``; the same bits where
+    ``places`` is 0."""
+    moves = (places != 0).any(dim=1, keepdim=True)
+    found = motion.mapped(lambda plane: torch.where(moves, warp_corners(plane, places), plane))
+    return replace(found, flow0=found.flow0 + places, flow1=found.flow1 + places)
 
 
 @dataclass

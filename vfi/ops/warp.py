@@ -52,6 +52,11 @@ def warp_cubic(image: Tensor, flow: Tensor) -> Tensor:
     return made.to(image.dtype).clamp(image.amin((1, 2, 3), keepdim=True), image.amax((1, 2, 3), keepdim=True))
 
 
+def warp_moved(image: Tensor, flow: Tensor) -> Tensor:
+    """As `warp_cubic`; pixels whose ``flow`` is 0 keep their bits. Both are of the same batch."""
+    return torch.where((flow != 0).any(dim=1, keepdim=True), warp_cubic(image, flow), image)
+
+
 def warp_zeros(image: Tensor, flow: Tensor) -> Tensor:
     """As `warp_corners`, with zero padding: SepConv, softsplat and optical flow networks."""
     return sample(image, *targets(flow), outside="zeros")
