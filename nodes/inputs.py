@@ -60,7 +60,7 @@ def pace_input() -> io.Combo.Input:
         advanced=True,
         tooltip="off: motion is even between two frames. auto: every pixel gets a time of its own, from the frames before and "
         "after the pair, so that motion speeds up and slows down smoothly. holds: the same, and drawings on twos or threes "
-        "stay so. It needs inbetween, RIFE 4, dis, or another model that takes a time per pixel.",
+        "stay so. It needs a model of two frames: any but FLAVR.",
     )
 
 

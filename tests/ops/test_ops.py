@@ -18,7 +18,18 @@ from vfi.ops.adaptive import (
 from vfi.ops.correlation import AllPairs, absolute_difference, correlation
 from vfi.ops.projection import fill_holes, project_flow
 from vfi.ops.splat import splat_average, splat_linear, splat_softmax, splat_sum
-from vfi.ops.warp import Outside, look_up, sample, targets, warp_corners, warp_cubic, warp_shrunk, warp_valid, warp_zeros
+from vfi.ops.warp import (
+    Outside,
+    look_up,
+    sample,
+    targets,
+    warp_corners,
+    warp_cubic,
+    warp_moved,
+    warp_shrunk,
+    warp_valid,
+    warp_zeros,
+)
 
 CASES = parity.load_cases()
 
@@ -178,6 +189,18 @@ def test_a_picture_that_is_warped_there_and_back_stays_sharper_by_a_cubic():
     assert lost[1] < lost[0] / 3
     made = warp_cubic(image, flow)
     assert image.min() <= made.min() <= made.max() <= image.max()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_a_picture_keeps_its_bits_where_nothing_is_moved(dtype):
+    image, flow = torch.rand(2, 3, 12, 15).to(dtype), torch.zeros(2, 2, 12, 15)
+    assert torch.equal(warp_moved(image, flow), image)
+    flow[1, 0, 4:8, 5:9] = 0.5
+    made = warp_moved(image, flow)
+    changed = (made != image).any(dim=1)
+    assert made.dtype == dtype
+    assert changed[1, 4:8, 5:9].all()
+    assert changed.sum() == 16
 
 
 def test_splatting_keeps_what_stays_inside():

@@ -7,11 +7,12 @@ backwards. A model that takes a time per pixel makes each pixel at the time at w
 other makes its frame at even speed, and every point of it is moved along its way by what it is ahead or behind.
 
 Moving the new frame, rather than both frames before the model sees them, keeps everything that the model computes per frame and
-per pair, and resamples once. On synthetic motion it comes within 0.2 dB of a time per pixel, and so does the other way.
+per pair, and takes one sampling. Measured on discs and pans that speed up or ease, with dis, inbetween-s, inbetween-m and
+rife-4.25, the two gain the same within 0.15 dB, and what a time per pixel gains, from 0.25 dB less to 1 dB more.
 
 Xu, Siyao, Sun, Yin and Yang, "Quadratic Video Interpolation", NeurIPS 2019, for the parabola; Zhong et al., "Clearer Frames,
-Anytime", ECCV 2024, for maps of times in place of RIFE's plane of t. Motion is DIS flow, whatever the model's own, as bends are
-measured by it. Owns the times; knows nothing of any particular network.
+Anytime", ECCV 2024, for maps of times in place of RIFE's plane of t. Motion is DIS flow, also with models that estimate
+their own: bends are measured by it, and theirs would cost another pass. Owns the times; knows nothing of any particular network.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ EARLIEST = 0.02
 """The times of a map keep this distance from both frames, as networks know no t at a frame itself."""
 
 LEAST = 1 / 64
-"""Distance, in pixels of the frame, from which a point of a new frame is moved: to sample it costs sharpness."""
+"""Distance, in pixels of the frame, below which no point of a new frame is moved: sampling would only cost sharpness."""
 
 ROUNDS = 3
 """How often the place that a moved point comes from is refined."""
