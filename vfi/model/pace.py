@@ -12,7 +12,7 @@ rife-4.25, the two gain the same within 0.15 dB, and what a time per pixel gains
 
 Xu, Siyao, Sun, Yin and Yang, "Quadratic Video Interpolation", NeurIPS 2019, for the parabola; Zhong et al., "Clearer Frames,
 Anytime", ECCV 2024, for maps of times in place of RIFE's plane of t. Motion is DIS flow, also with models that estimate
-their own: bends are measured by it, and theirs would cost another pass. Owns the times; knows nothing of any particular network.
+their own: bends are measured by it, and theirs would cost another pass. Owns the times; knows nothing of any network.
 """
 
 from __future__ import annotations
@@ -121,7 +121,9 @@ class Times:
     def at(self, t: Tensor) -> Tensor:
         """The map of times [B,1,H,W] at t [B], which a model takes."""
         t = t.float().view(-1, 1, 1, 1)
-        return time_at(t + self._bend(t) * t * (1 - t), self.size).clamp(EARLIEST, 1 - EARLIEST)
+        first, second = self._at(t, [self.first.bend, self.second.bend])
+        bend = self._bend(first, second, t)
+        return time_at(t + bend * t * (1 - t), self.size).clamp(EARLIEST, 1 - EARLIEST)
 
     def places(self, t: Tensor) -> Tensor:
         """Where the points of the frame at t [B] lie in the frame of even motion at t: [B,2,H,W] (dx, dy) in its pixels.
@@ -129,33 +131,30 @@ class Times:
         Around what moves, all follows its motion, so that nothing is torn off or doubled. Distances below `LEAST` are 0.
         """
         t = t.float().view(-1, 1, 1, 1)
-        ahead = self._bend(t) * t * (1 - t) * self._way(t)
+        sums = [torch.cat((side.bend, side.bend[:, 1:] * side.across), dim=1) for side in (self.first, self.second)]
+        first, second = self._at(t, sums)
+        total = torch.lerp(first[:, 1:2], second[:, 1:2], t).clamp(min=1e-6)
+        way = torch.lerp(first[:, 2:], -second[:, 2:], t) / total
+        ahead = self._bend(first[:, :2], second[:, :2], t) * t * (1 - t) * way
         back = -ahead
         for _ in range(ROUNDS):
             back = -warp_corners(ahead, back)
         height, width = self.size
         scale = constant((width / back.shape[-1], height / back.shape[-2]), back.device, back.dtype).view(1, 2, 1, 1)
         back = F.interpolate(back, size=self.size, mode="bilinear") * scale
-        return torch.where(_length(back) < LEAST, 0, back)
+        return torch.where(back.square().sum(dim=1, keepdim=True) < LEAST**2, 0, back)
 
-    def _bend(self, t: Tensor) -> Tensor:
-        """The bends [B,1,h,w] of the points that are at each place at t [B,1,1,1], at even speed."""
-        first, second = (
-            _ratio(_near(splat_sum(side.bend, side.across * share))) for side, share in ((self.first, t), (self.second, 1 - t))
-        )
+    def _at(self, t: Tensor, sums: Sequence[Tensor]) -> list[Tensor]:
+        """Sums [B,C,h,w] of both ends over the neighbourhoods of the places where their points are at t [B,1,1,1], at even
+        speed."""
+        ends = zip((self.first, self.second), sums, (t, 1 - t), strict=True)
+        return [_near(splat_sum(values, side.across * share)) for side, values, share in ends]
+
+    def _bend(self, first: Tensor, second: Tensor, t: Tensor) -> Tensor:
+        """The bends [B,1,h,w] at t [B,1,1,1] of the sums [B,2,h,w] of both ends, see `_at`."""
+        first, second = _ratio(first), _ratio(second)
         bend = torch.lerp(first, second, t)
-        if self.both:
-            bend = bend * _agreement(first, second)
-        return bend
-
-    def _way(self, t: Tensor) -> Tensor:
-        """The motion [B,2,h,w] from the first end to the second of the points that are at each place at t [B,1,1,1]."""
-        first, second = (
-            _near(splat_sum(torch.cat((side.across * side.bend[:, 1:], side.bend[:, 1:]), dim=1), side.across * share))
-            for side, share in ((self.first, t), (self.second, 1 - t))
-        )
-        total = torch.lerp(first[:, 2:], second[:, 2:], t).clamp(min=1e-6)
-        return torch.lerp(first[:, :2], -second[:, :2], t) / total
+        return bend * _agreement(first, second) if self.both else bend
 
     def _held(self) -> Tensor | None:
         """Where a drawing stands still before and after its step, [B,1,H,W] 0..1; None if there is no such place."""
