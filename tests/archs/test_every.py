@@ -12,6 +12,7 @@ from vfi.archs import gimmvfi, pervfi
 from vfi.core import Interpolator
 from vfi.model import registry
 from vfi.model.load import Part
+from vfi.model.pace import Paced, paced
 from vfi.model.wrappers import estimates_motion
 
 FLOWS = {
@@ -105,3 +106,21 @@ def test_a_map_of_one_time_makes_the_frame_at_that_time(name: str, half_size: bo
     times = t.view(2, 1, 1, 1).expand(2, 1, *window.shape[-2:]).contiguous()
     assert model.spec.time_map
     torch.testing.assert_close(model(window, times), model(window, t), rtol=1e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("name", named(set(SMALL) - {"flavr"}, dain=pytest.mark.exhaustive, pervfi=pytest.mark.exhaustive))
+def test_every_model_of_two_frames_takes_a_pace(name: str):
+    """Without frames around the pair, it makes the same bits."""
+    model = Part(small(name)).ready()
+    before, after = frames(model).unbind(1)
+    t = torch.tensor([0.25 if small(name).spec.any_t else 0.5])
+    quick = paced(model, "auto")
+    assert isinstance(quick, Paced)
+    first, second = quick.encode(before), quick.encode(after)
+    alone = quick.prepare([first, first, second, second], [before, before, after, after])
+    plain = model(torch.stack((before, after), dim=1), t)
+    assert torch.equal(quick.at(alone, t), plain)
+    around = [before.roll(-1, -1), before, after, after.roll(1, -1)]
+    made = quick.at(quick.prepare([quick.encode(one) for one in around], around), t)
+    assert made.shape == plain.shape
+    assert 0 <= made.min() <= made.max() <= 1

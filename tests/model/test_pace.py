@@ -17,10 +17,12 @@ from torch import Tensor
 from vfi import interpolate, retime
 from vfi.core import Frame, InputError, Interpolator, Spaced
 from vfi.model import pace
+from vfi.model.drawing import drawn
 from vfi.model.load import Choice, build, spec_of
 from vfi.model.pace import PACES, Paced, Side, Times, paced
 from vfi.model.tiles import Tiled
 from vfi.model.wrappers import Recursive, Wrapper
+from vfi.motion.guided import Guide, Guided
 from vfi.render.run import frames_of_tensor, run
 from vfi.timing.grids import Subdivide
 
@@ -355,6 +357,9 @@ def test_tiles_take_their_part_of_the_map():
 def test_what_has_no_pace_says_so():
     with pytest.raises(InputError, match="blend takes 4 frames at once: pace needs a model of two frames"):
         paced(Blend(window=4), "auto")
+    for model in (Guided(Blend(), Guide()), drawn(Guided(Blend(), Guide()), "on")):
+        with pytest.raises(InputError, match="blend follows a guide: pace needs a model whose frames do not depend"):
+            paced(model, "auto")
     with pytest.raises(InputError, match="'slow' is not a pace"):
         paced(build(Choice(("dis",))), "slow")
     assert set(PACES) == {"off", "auto", "holds"}

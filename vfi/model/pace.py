@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..archs.dis import as_bright, find_flow, seen_by_dis
-from ..core import Doubts, InputError, Interpolator, Motion, Spec
+from ..core import Doubts, InputError, Interpolator, Motion, Spec, Timed
 from ..ops.constants import constant
 from ..ops.splat import splat_sum
 from ..ops.times import time_at
@@ -182,7 +182,7 @@ class Paced(wrappers.Wrapper):
     ``mode``: "auto" bends the way of every point; "holds" also keeps a drawing that stands still before and after its step,
     whatever moves behind it, as it is until the next frame: animation on twos stays on twos. ``times``: of the four frames of a
     window, in seconds; None: evenly spaced. A frame that is the same object as the next stands for one that is missing, beyond
-    a cut or an end of the clip. Raises `InputError` for a model of more than two frames.
+    a cut or an end of the clip. Raises `InputError` for a model of more than two frames, and for one that is `core.Timed`.
     """
 
     def __init__(
@@ -190,6 +190,8 @@ class Paced(wrappers.Wrapper):
     ) -> None:
         if mode not in ("auto", "holds"):
             raise InputError(f"{mode!r} is not a pace: give auto or holds")
+        if isinstance(model, Timed):
+            raise InputError(f"{model.spec.name} follows a guide: pace needs a model whose frames do not depend on their time")
         super().__init__(model, spec_of(model.spec))
         self.mode = mode
         self.times = times
@@ -293,8 +295,7 @@ class PacedDoubt(Paced):
 
 
 def paced(model: Interpolator, mode: str) -> Interpolator:
-    """``model`` at a pace of `PaceMode`; "off": itself. Raises `InputError` for another mode, or a model of more than two
-    frames."""
+    """``model`` at a pace of `PaceMode`; "off": itself. Raises `InputError` for another mode, and as `Paced` does."""
     if mode not in get_args(PaceMode):
         raise InputError(f"{mode!r} is not a pace: give one of {', '.join(get_args(PaceMode))}")
     if mode == "off":
