@@ -1,17 +1,26 @@
 """Devices: the one that a name means, and what can be asked of it.
 
-Knows nothing of models or options, nor of what a kind of device can do: see `ops.kinds`.
+Knows nothing of models or options; `ops.kinds` says what a kind of device can do.
 """
 
 from __future__ import annotations
 
+import logging
 import platform
+import shutil
+import subprocess
 from pathlib import Path
 from types import ModuleType
 
 import torch
 
 from ..core import InputError
+from ..ops.kinds import kind
+
+log = logging.getLogger(__name__)
+
+NVIDIA = Path("/proc/driver/nvidia/version")
+"""Where Linux tells the version of NVIDIA's driver."""
 
 
 def device_of(text: str) -> torch.device:
@@ -46,6 +55,31 @@ def name_of(device: torch.device) -> str:
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 
+def identity_of(device: torch.device) -> str:
+    """Its name, and its generation if torch tells: a program compiled for one runs on no other."""
+    module = _module(device)
+    if not hasattr(module, "get_device_capability"):
+        return name_of(device)
+    return f"{name_of(device)} {module.get_device_capability(device)}"  # type: ignore[union-attr]
+
+
+def driver_of(device: torch.device) -> str | None:
+    """The version of NVIDIA's driver, as the system tells it; None on other devices, and if it does not."""
+    if device.type != "cuda" or torch.version.hip:
+        return None
+    if NVIDIA.is_file():
+        return NVIDIA.read_text().splitlines()[0].strip()
+    if (program := shutil.which("nvidia-smi")) is None:
+        return None
+    asked = [program, "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        told = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True).stdout.split()
+    except (OSError, subprocess.SubprocessError) as error:
+        log.warning("nvidia-smi does not tell the version of the driver: %s", error)
+        return None
+    return told[0] if told else None
+
+
 def memory_of(device: torch.device) -> int | None:
     """Bytes of its own memory, if torch tells."""
     module = _module(device)
@@ -68,6 +102,15 @@ def synchronize(device: torch.device) -> None:
     module = _module(device)
     if hasattr(module, "synchronize"):
         module.synchronize()  # type: ignore[union-attr]
+
+
+def finish(device: torch.device) -> None:
+    """Wait until the device has done what its current stream was asked to do; all of it on kinds without streams."""
+    module = _module(device)
+    if kind(device).streams and hasattr(module, "current_stream"):
+        module.current_stream(device).synchronize()  # type: ignore[union-attr]
+    else:
+        synchronize(device)
 
 
 def peak(device: torch.device) -> int | None:

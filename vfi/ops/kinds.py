@@ -17,6 +17,7 @@ class Kind:
     ``half``: float16 is fast, and chosen by ``auto``. ``double``: it knows float64. ``border``: it can repeat the border when
     it samples a picture. ``cubic``: it can sample by cubic convolution. ``batch``: timesteps of a pair that are made at once.
     ``streams``: copies from and to pinned memory run beside the work, and it can be read from a stream of bytes.
+    ``shared_out``: a cluster counts such devices and gives each worker whole ones, as Ray's GPUs.
     """
 
     half: bool = False
@@ -25,11 +26,12 @@ class Kind:
     cubic: bool = False
     batch: int = 8
     streams: bool = False
+    shared_out: bool = False
 
 
 KINDS = {
     "cpu": Kind(border=True, cubic=True, batch=1),
-    "cuda": Kind(half=True, border=True, cubic=True, streams=True),  # ROCm is called so too
+    "cuda": Kind(half=True, border=True, cubic=True, streams=True, shared_out=True),  # ROCm is called so too
     "xpu": Kind(),
     "mps": Kind(double=False),
 }

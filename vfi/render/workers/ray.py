@@ -16,6 +16,7 @@ import torch
 
 from ...clips.clip import Done
 from ...core import InputError
+from ...ops.kinds import kind
 from .. import malloc
 from ..prefetch import ahead
 from ..segments import Segment
@@ -28,8 +29,9 @@ LOCAL = "local"
 class Ray:
     """A `Pool` of ``count`` actors with ``threads`` torch threads each, on Ray at ``address``; see `ray.init`.
 
-    With ``count`` None, there are as many as Ray has room for. On CUDA each has its own GPU. Segments report no progress until
-    they are finished. Raises `InputError` if Ray is not installed or cannot be reached.
+    With ``count`` None, there are as many as Ray has room for. Each has a GPU of its own if `ops.kinds` says that they are
+    shared out. Segments report no progress until they are finished. Raises `InputError` if Ray is not installed or cannot be
+    reached.
     """
 
     def __init__(self, count: int | None, threads: int, device: torch.device, address: str = LOCAL) -> None:
@@ -44,15 +46,15 @@ class Ray:
             ray.init(address, ignore_reinit_error=True, **quiet)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise InputError(f"Ray cannot be reached at {address}: {str(error).splitlines()[0]}") from error
-        self._needs = {"num_cpus": threads, "num_gpus": int(device.type == "cuda")}
+        self._needs = {"num_cpus": threads, "num_gpus": int(kind(device).shared_out)}
         there = ray.cluster_resources()
-        fit = int(there.get("GPU", 0) if device.type == "cuda" else there.get("CPU", 0) // threads)
+        fit = int(there.get("GPU", 0) if kind(device).shared_out else there.get("CPU", 0) // threads)
         self.count = max(fit, 1) if count is None else count
 
     def made(self, job: Job, segments: Iterable[Segment]) -> Generator[Made, None, None]:
         """As `Pool.made`."""
         ray = self._ray
-        device = torch.device("cuda") if self.device.type == "cuda" else self.device
+        device = torch.device(self.device.type) if kind(self.device).shared_out else self.device
         hire = ray.remote(_Actor).options(**self._needs, max_restarts=TRIES - 1, max_task_retries=TRIES - 1)
         with closing(ahead(segments, self.count)) as waiting:
             actors = [hire.remote(job, device, self.threads) for _ in range(self.count)]
