@@ -241,6 +241,8 @@ class Fake(TorchFunctionMode):
             kwargs.pop("device", None)
             dtype = kwargs.pop("dtype", args[0].dtype if there else None)
             return on(torch.tensor(args[1] if there else args[0], dtype=dtype, **kwargs), machine)
+        if name == "where" and there:
+            args = (args[0], *self._scalars(args[1:]))
         if name in ("to", "cpu"):
             return self._to(func, name, args, kwargs)
         if here(kwargs.get("device")) and not there:
@@ -251,6 +253,16 @@ class Fake(TorchFunctionMode):
                     writes = bool(args) and one is args[0] and (name.endswith("_") or name == "__setitem__")
                     machine.touch(one, "cpu", write=writes)
         return func(*args, **kwargs)
+
+    def _scalars(self, values: tuple[Any, ...]) -> list[Tensor]:
+        """Numbers as tensors that the device fills by itself, of the type that torch chooses."""
+        tensors = [one if isinstance(one, Tensor) else torch.tensor(one) for one in values]
+        dtype = torch.result_type(
+            *(one if isinstance(one, Tensor) else bare(made) for one, made in zip(values, tensors, strict=True))
+        )
+        return [
+            one if isinstance(one, On) else on(made.to(dtype), self.machine) for one, made in zip(values, tensors, strict=True)
+        ]
 
     def _to(self, func: Any, name: str, args: Any, kwargs: dict[str, Any]) -> Any:
         this, *asked = args

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction as F
 from itertools import count
+from typing import Any
 
 import fake_device
 import parity
@@ -19,7 +20,7 @@ from vfi.core import Frame, Interpolator, Spec
 from vfi.model.fast import fast
 from vfi.model.tiles import Tiled
 from vfi.model.wrappers import Padded, Placed, Tta
-from vfi.ops import kinds
+from vfi.ops import kinds, packed
 from vfi.ops.kinds import Kind
 from vfi.render import run as loop
 from vfi.render.lanes import Lanes
@@ -32,15 +33,35 @@ FORGOTTEN = {
     "records": (fake_device.On, "record_stream"),
 }
 
+SIZE = (30, 28)
+"""As small as networks take it after padding: what they wait for does not depend on the size."""
+
+SCANNED = 5
+"""Frames of a scanned clip: the loop works ahead, so that shorter ones are made within the warm-up."""
+
+READS = r"_local_scalar_dense"
+WAITS = {
+    "dis": (r"to\(cpu\)", "DIS computes on the CPU"),
+    "dis-fast": (r"to\(cpu\)", "DIS computes on the CPU"),
+    "inbetween": (r"to\(cpu\)", "its first flow comes from DIS, on the CPU"),
+    "flavr": (READS, "a time that it does not know is told in a warning"),
+    "ifrnet": (READS, "a time other than 1/2 is refused"),
+    "ldmvfi": (READS, "a time other than 1/2 is refused"),
+    "sepconv": (READS, "a time other than 1/2 is refused"),
+}
+"""Networks that wait for the device in every pair: what for, and why that stays."""
+
+SLOW = ("dain", "gimmvfi", "gmfss", "ldmvfi", "pervfi", "sepconv")
+
 KIND = Kind(half=True, border=True, cubic=True, streams=True)
 
 
-def clip(frames: int = 8, *, as_bytes: bool = False, alpha: bool = False) -> list[Frame]:
-    pictures = torch.from_numpy(parity.synthetic_frames(50, 60, frames, 1.0))
+def clip(frames: int = 8, *, size: tuple[int, int] = (50, 60), as_bytes: bool = False, alpha: bool = False) -> list[Frame]:
+    pictures = torch.from_numpy(parity.synthetic_frames(*size, frames, 1.0))
     pictures[5:6] = pictures[4:5]  # one pair is identical
     if as_bytes:
         pictures = (pictures * 255).to(torch.uint8)
-    planes = [torch.full((1, 50, 60), 0.5 + min(k, 4) / 20) if alpha else None for k in range(frames)]
+    planes = [torch.full((1, *size), 0.5 + min(k, 4) / 20) if alpha else None for k in range(frames)]
     return [Frame(one, F(k), F(1), plane) for k, (one, plane) in enumerate(zip(pictures, planes, strict=True))]
 
 
@@ -51,7 +72,8 @@ def network(name: str = "rife") -> torch.nn.Module:
 
 
 def ready(net: torch.nn.Module, machine: fake_device.Machine, tta: str = "none") -> Interpolator:
-    return Placed(Tiled(Tta(Padded(moved(net, machine)), tta)), DEVICE)
+    there = moved(net, machine) if isinstance(net, torch.nn.Module) else net
+    return Placed(Tiled(Tta(Padded(there), tta)), DEVICE)
 
 
 def after_a_warm_up(frames: Iterator[Frame], machine: fake_device.Machine, times: int = 3) -> Iterator[Frame]:
@@ -64,6 +86,7 @@ def after_a_warm_up(frames: Iterator[Frame], machine: fake_device.Machine, times
 
 @pytest.mark.parametrize(("as_bytes", "batch"), [(False, 1), (True, 8)])
 def test_frames_of_the_host_come_back_without_a_wait(monkeypatch, as_bytes: bool, batch: int):
+    monkeypatch.setattr(packed, "available", lambda: False)  # the device computes convolutions as torch does
     frames = clip(as_bytes=as_bytes)
     true = list(run(frames, Placed(Tiled(Padded(network()))), Subdivide(3), batch=batch))
     with pretended(monkeypatch, KIND) as machine:
@@ -78,6 +101,7 @@ def test_frames_of_the_host_come_back_without_a_wait(monkeypatch, as_bytes: bool
 
 @pytest.mark.parametrize("alpha", [False, True])
 def test_frames_of_the_device_stay_there_without_a_wait(monkeypatch, alpha: bool):
+    monkeypatch.setattr(packed, "available", lambda: False)  # the device computes convolutions as torch does
     true = list(run(clip(alpha=alpha), Placed(Tiled(Padded(network()))), Subdivide(3), batch=2))
     with pretended(monkeypatch, KIND) as machine:
         there = [
@@ -89,10 +113,24 @@ def test_frames_of_the_device_stay_there_without_a_wait(monkeypatch, alpha: bool
         assert all(torch.equal(one.rgb.inner, other.rgb) for one, other in zip(made, true, strict=True))
 
 
-@pytest.mark.parametrize("name", [pytest.param("superslomo", marks=pytest.mark.slow), "rife"])
+def names() -> list[Any]:
+    return [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in SMALL]
+
+
+@pytest.mark.parametrize("name", names())
 def test_networks_do_not_wait_while_they_make_frames(monkeypatch, name: str):
     with pretended(monkeypatch, KIND) as machine:
-        list(after_a_warm_up(run(clip(4), ready(network(name), machine, "flip"), Subdivide(3)), machine))
+        frames = run(clip(SCANNED, size=SIZE), ready(network(name), machine), Subdivide(2))
+        if name not in WAITS:
+            list(after_a_warm_up(frames, machine, 2))
+            return
+        with pytest.raises(Waited, match=WAITS[name][0]):
+            list(after_a_warm_up(frames, machine, 2))
+
+
+def test_passes_of_test_time_augmentation_do_not_wait(monkeypatch):
+    with pretended(monkeypatch, KIND) as machine:
+        list(after_a_warm_up(run(clip(SCANNED), ready(network(), machine, "flip"), Subdivide(3)), machine))
 
 
 def test_a_wait_in_a_model_is_found(monkeypatch):
@@ -162,12 +200,12 @@ def test_as_many_timesteps_at_once_as_the_memory_of_the_device_holds(monkeypatch
     assert loop.batch_for(model, (64, 64)) == 1
 
 
-@pytest.mark.parametrize("name", ["ifrnet", "rife"])
+@pytest.mark.parametrize("name", names())
 def test_networks_run_without_border_padding_and_float64(monkeypatch, name: str):
     with pretended(monkeypatch, Kind(double=False), double=False, border=False) as machine, machine.waiting():
         model = ready(network(name), machine)
-        made = [one.rgb for one in run(clip(2), model, Subdivide(2))]
-    true = [one.rgb for one in run(clip(2), Placed(Tiled(Padded(network(name)))), Subdivide(2))]
+        made = [one.rgb for one in run(clip(2, size=SIZE), model, Subdivide(2))]
+    true = [one.rgb for one in run(clip(2, size=SIZE), Placed(Tiled(Padded(network(name)))), Subdivide(2))]
     torch.testing.assert_close(made[1], true[1], rtol=0, atol=1e-5)
 
 

@@ -146,8 +146,9 @@ class Lookup:
         self.forward = AllPairs(before, after, levels=LEVELS, radius=RADIUS)
         self.backward = AllPairs(after, before, levels=LEVELS, radius=RADIUS)
         height, width = before.shape[-2:]
-        y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-        self.places = torch.stack((x, y)).to(before.device, torch.float32)
+        rows, columns = (torch.arange(side, device=before.device) for side in (height, width))
+        y, x = torch.meshgrid(rows, columns, indexing="ij")
+        self.places = torch.stack((x, y)).float()
 
     def __call__(self, flow: Tensor, t: Tensor) -> Tensor:
         """``flow`` is [B,4,H,W] at the features' size; its halves are scaled to flow between the frames, as in training."""

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Options, Spec
 from ..ops.checks import check_frames, check_options, check_times, load_weights
+from ..ops.kinds import kind
 
 log = logging.getLogger(__name__)
 
@@ -166,7 +167,7 @@ class Flavr(nn.Module):
 
     def nearest(self, t: Tensor) -> Tensor:
         """Index of the output frame nearest to each ``t`` [B]; the earlier one if two are equally near."""
-        place = t.double() * (self.outputs + 1)
+        place = (t.double() if kind(t.device).double else t.float()) * (self.outputs + 1)
         chosen = (place - 0.5).ceil().clamp(1, self.outputs)
         far = (place - chosen).abs() > 1e-3
         if not self._said and bool(far.any()):

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from ..core import Checkpoint, HubFile, InputError, Motion, Options, Spec
 from ..ops.checks import check_frames, check_options, check_size, check_times, load_weights
+from ..ops.constants import constant
 from ..ops.correlation import AllPairs
 from ..ops.splat import splat_linear
 from ..ops.upsample import upsample_convex
@@ -231,7 +232,7 @@ def reliability(flow: Tensor, back: Tensor, variance: Tensor, error: Tensor) -> 
 
 def blur(planes: Tensor) -> Tensor:
     """3x3 binomial blur of [B,C,H,W]."""
-    row = planes.new_tensor((0.25, 0.5, 0.25))
+    row = constant((0.25, 0.5, 0.25), planes.device, planes.dtype)
     kernel = (row[:, None] * row).expand(planes.shape[1], 1, -1, -1)
     return F.conv2d(F.pad(planes, (1, 1, 1, 1), mode="reflect"), kernel, groups=planes.shape[1])
 

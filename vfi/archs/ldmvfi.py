@@ -16,7 +16,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, count, takewhile
+from itertools import accumulate, count, islice, takewhile
 from operator import mul
 from typing import NamedTuple, cast
 
@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from ..core import Checkpoint, InputError, Options, Sampling, Spec
 from ..ops.adaptive import deformable_separable_convolution
 from ..ops.checks import check_frames, check_options, check_size, check_times, load_weights
+from ..ops.constants import constant
 
 NOISE = [(0.0015**0.5 + (0.0195**0.5 - 0.0015**0.5) * step / 999) ** 2 for step in range(1000)]
 """Noise variance added by each of the 1000 training steps."""
@@ -465,7 +466,7 @@ class Denoiser(nn.Module):
     def forward(self, noisy: Tensor, before: Tensor, after: Tensor, time: int) -> Tensor:
         """Planes [B,latent,h,w]; ``noisy`` may be [1,latent,h,w] for all of them -> [B,latent,h,w] float32."""
         like = next(self.parameters())
-        told = self.time_embed(waves(time, self.width).to(like))
+        told = self.time_embed(constant(waves(time, self.width)[0].tolist(), like.device)[None].to(like.dtype))
         x = torch.cat((noisy.expand_as(before), before, after), dim=1).to(like)
         kept: list[Tensor] = []
         for stage in self.input_blocks:
@@ -529,6 +530,7 @@ class Ldmvfi(nn.Module):
         self.first_stage_model = Autoencoder(config.widths, config.latent, config.codes, config.window)
         denoiser = Denoiser(config.denoiser, config.blocks, config.latent, config.denoiser_window)
         self.model = nn.ModuleDict({"diffusion_model": denoiser})
+        self._kept: tuple[tuple[Sampling, tuple[int, ...], torch.device], list[Tensor]] | None = None
 
     @property
     def denoiser(self) -> Denoiser:
@@ -558,8 +560,19 @@ class Ldmvfi(nn.Module):
     def sample(self, features: Sequence[Features], noise: Iterator[Tensor] | None = None) -> Tensor:
         """Sample the middle frame's plane, [B,latent,h,w] float32, from ``noise``, or from the seed of ``sampling``."""
         before, after = (seen.latent for seen in features)
-        drawn = noise or (one.to(before.device) for one in noise_of(self.sampling.seed, (1, *before.shape[1:])))
+        drawn = noise or iter(self._noise((1, *before.shape[1:]), before.device))
         return ddim(lambda x, time: self.denoiser(x, before, after, time), drawn, self.sampling)
+
+    def _noise(self, shape: tuple[int, ...], device: torch.device) -> list[Tensor]:
+        """The noise that `sampling` draws for a plane of ``shape``; the last is kept, as a copy to a device waits for it."""
+        of = self.sampling, shape, device
+        kept = self._kept
+        if kept is None or kept[0] != of:
+            draws = 1 + sum(step.fresh > 0 for step in schedule(self.sampling))
+            with torch.inference_mode(False):
+                made = [one.to(device) for one in islice(noise_of(self.sampling.seed, shape), draws)]
+            self._kept = kept = of, made
+        return kept[1]
 
     def render(self, latent: Tensor, features: Sequence[Features], frames: Sequence[Tensor]) -> Tensor:
         """Decode a plane: raw network output, [B,3,H,W] float32; values may lie slightly outside 0..1."""

@@ -521,6 +521,7 @@ class PerVfi(nn.Module):
         super().__init__()
         self.spec, self.sampling = specify(decoder=decoder), sampling
         self.net = Network(decoder=decoder)
+        self._kept: tuple[tuple[Sampling, int, int, torch.device], list[Tensor]] | None = None
 
     def forward(self, window: Tensor, t: Tensor) -> Tensor:
         """Frames at ``t`` [B] between those of ``window`` [B or 1,2,3,H,W], 0..1: [B,3,H,W] in the window's type."""
@@ -548,8 +549,18 @@ class PerVfi(nn.Module):
         flow = prepared.flow[0]
         check_times(self.spec, t, len(flow))
         height, width = flow.shape[-2:]
-        noise = [] if self.decodes else [one.to(flow.device) for one in noise_of(self.sampling, height, width)]
+        noise = [] if self.decodes else self._noise(height, width, flow.device)
         return self.render(prepared, t, noise).clamp(0, 1).to(prepared.dtype)
+
+    def _noise(self, height: int, width: int, device: torch.device) -> list[Tensor]:
+        """The noise of `sampling` for a frame of this size; the last is kept, as a copy to a device waits for it."""
+        of = self.sampling, height, width, device
+        kept = self._kept
+        if kept is None or kept[0] != of:
+            with torch.inference_mode(False):
+                made = [one.to(device) for one in noise_of(self.sampling, height, width)]
+            self._kept = kept = of, made
+        return kept[1]
 
     @property
     def decodes(self) -> bool:

@@ -31,8 +31,8 @@ class Windows:
         self.shift = (size[0] // 2, size[1] // 2) if shifted else (0, 0)
         self.apart: Tensor | None = None
         if shifted or more_y or more_x:
-            rows = _zones(height + more_y, self.top, height, size[0], self.shift[0]).to(device)
-            columns = _zones(width + more_x, self.left, width, size[1], self.shift[1]).to(device)
+            rows = _zones(height + more_y, self.top, height, size[0], self.shift[0], device)
+            columns = _zones(width + more_x, self.left, width, size[1], self.shift[1], device)
             zones = self._cut((9 * rows[:, None] + columns)[None, :, :, None])[0].squeeze(-1)
             self.apart = zones[:, :, None] != zones[:, None, :]
 
@@ -58,13 +58,13 @@ class Windows:
         return tiles.reshape(-1, self.rows * self.columns, height * width, channels)
 
 
-def _zones(grown: int, before: int, size: int, window: int, shift: int) -> Tensor:
+def _zones(grown: int, before: int, size: int, window: int, shift: int, device: torch.device | None) -> Tensor:
     """Zone, of up to nine, of each row (or column) of the padded plane.
 
     Three for padding and picture, times three for a shifted plane: wrapped cells, the rest of their window, all others.
     As in the published networks, padding is identified by its position before the shift.
     """
-    index = torch.arange(grown)
+    index = torch.arange(grown, device=device)
     zones = (index >= before).long() + (index >= before + size)
     if shift:
         zones = 3 * zones + (index >= grown - window) + (index >= grown - shift)
