@@ -146,9 +146,7 @@ def test_the_options_say_where_engines_are_and_forbid_other_precisions(runtime: 
     compiled()
     (first, others), (again, _) = runtime.asked
     assert first[0] == again[0] == TENSORRT
-    assert {name: first[1][name] for name in ("trt_fp16_enable", "trt_bf16_enable", "trt_int8_enable")} == dict.fromkeys(
-        ("trt_fp16_enable", "trt_bf16_enable", "trt_int8_enable"), "False"
-    )
+    assert first[1]["trt_fp16_enable"] == first[1]["trt_int8_enable"] == "False"
     assert first[1]["trt_engine_cache_enable"] == first[1]["trt_timing_cache_enable"] == "True"
     assert again[1]["trt_engine_cache_path"] == str(kept(tmp_path)[0])
     assert others == (CUDA, {"use_tf32": "0"})
@@ -156,6 +154,12 @@ def test_the_options_say_where_engines_are_and_forbid_other_precisions(runtime: 
     assert note["gpu"] == "a GPU (9, 0)"
     assert (note["driver"], note["tensorrt"], note["runtime"]) == ("driver 1", "10.9", "1.31.1")
     assert (note["shapes"], note["precision"]) == ("1x3x8x8", "float32")
+
+
+def test_the_gpu_of_the_tensors_is_used(runtime: Runtime) -> None:
+    onnx: Any = sys.modules["vfi.model.backends.onnx"]
+    onnx._opened(b"", [TENSORRT, CUDA], torch.device("cuda", 1), {})
+    assert [options["device_id"] for _, options in runtime.asked[0]] == ["1", "1"]
 
 
 def _other(what: str, runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
@@ -339,5 +343,7 @@ def test_tensorrt_tells_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines, "LIBRARIES", ["libno-such-thing.so.10"])
     library.__version__ = "10.9.0"  # type: ignore[attr-defined]
     assert engines.tensorrt_version() == "10.9.0"
+    del library.__version__  # any folder of this name
+    assert engines.tensorrt_version() is None
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     assert engines.tensorrt_version() is None

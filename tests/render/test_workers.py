@@ -8,6 +8,7 @@ import signal
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import forks
 import labour
@@ -159,6 +160,25 @@ def test_without_ray_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(InputError, match=r"ray is not installed: pip install inbetween-vfi\[ray\]"):
         Ray(1, 1, CPU)
+
+
+@pytest.mark.parametrize(("device", "gpus", "count"), [("cpu", 0, 4), ("cuda:1", 1, 2), ("mps", 0, 4)])
+def test_ray_shares_out_gpus_of_kinds_that_it_counts(monkeypatch: pytest.MonkeyPatch, device: str, gpus: int, count: int):
+    import sys
+
+    from vfi.render.workers.ray import Ray
+
+    class Cluster(ModuleType):
+        def init(self, address: str, **options: object) -> None:
+            assert address == "local"
+
+        def cluster_resources(self) -> dict[str, float]:
+            return {"CPU": 8.0, "GPU": 2.0}
+
+    monkeypatch.setitem(sys.modules, "ray", Cluster("ray"))
+    pool = Ray(None, 2, torch.device(device))
+    assert pool._needs == {"num_cpus": 2, "num_gpus": gpus}
+    assert pool.count == count
 
 
 def test_devices_without_a_number_are_used_in_turn(monkeypatch: pytest.MonkeyPatch):

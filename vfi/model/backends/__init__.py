@@ -27,7 +27,7 @@ BACKENDS = {
     "torch": "",
     "compile": "torch.compile, for a GPU",
     "openvino": "OpenVINO, on a CPU",
-    "onnx": "ONNX Runtime, on a GPU with TensorRT or CUDA, or on a CPU",
+    "onnx": "ONNX Runtime, on a GPU with TensorRT (experimental) or CUDA, or on a CPU",
 }
 """The engines that can run a network. Their names are those of modules of this package, except torch."""
 

@@ -75,8 +75,8 @@ def tensorrt_version() -> str | None:
     told = []
     try:
         told.append(str(importlib.import_module("tensorrt").__version__))  # loads the libraries of its wheel too
-    except (ImportError, OSError):  # not installed, or without its libraries
-        log.debug("the package tensorrt cannot be imported")
+    except (ImportError, OSError, AttributeError) as error:  # not installed, without its libraries, or a folder of that name
+        log.debug("the package tensorrt tells no version: %s", error)
     for name in LIBRARIES:
         try:
             told.append(str(ctypes.CDLL(name).getInferLibVersion()))

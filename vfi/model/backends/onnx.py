@@ -29,10 +29,10 @@ PROVIDERS = {"cuda": [TENSORRT, CUDA], "cpu": ["CPUExecutionProvider"]}
 
 PRECISION = "float32"
 OPTIONS = {
-    TENSORRT: {"trt_fp16_enable": "False", "trt_bf16_enable": "False", "trt_int8_enable": "False"},
+    TENSORRT: {"trt_fp16_enable": "False", "trt_int8_enable": "False"},
     CUDA: {"use_tf32": "0"},
 }
-"""Options of providers: all that decides precision. ONNX Runtime has none that keeps TensorRT from TF32."""
+"""Options of providers that decide precision, all known to ONNX Runtime 1.20. None keeps TensorRT from TF32."""
 
 
 class Engine:
