@@ -19,7 +19,7 @@ from vfi.archs import rife
 from vfi.core import Frame, Interpolator, Spec
 from vfi.model.fast import fast
 from vfi.model.tiles import Tiled
-from vfi.model.wrappers import Padded, Placed, Tta
+from vfi.model.wrappers import Padded, Placed, Recursive, Tta
 from vfi.ops import kinds, packed
 from vfi.ops.kinds import Kind
 from vfi.render import run as loop
@@ -39,15 +39,10 @@ SIZE = (30, 28)
 SCANNED = 5
 """Frames of a scanned clip: the loop works ahead, so that shorter ones are made within the warm-up."""
 
-READS = r"_local_scalar_dense"
 WAITS = {
     "dis": (r"to\(cpu\)", "DIS computes on the CPU"),
     "dis-fast": (r"to\(cpu\)", "DIS computes on the CPU"),
     "inbetween": (r"to\(cpu\)", "its first flow comes from DIS, on the CPU"),
-    "flavr": (READS, "a time that it does not know is told in a warning"),
-    "ifrnet": (READS, "a time other than 1/2 is refused"),
-    "ldmvfi": (READS, "a time other than 1/2 is refused"),
-    "sepconv": (READS, "a time other than 1/2 is refused"),
 }
 """Networks that wait for the device in every pair: what for, and why that stays."""
 
@@ -126,6 +121,16 @@ def test_networks_do_not_wait_while_they_make_frames(monkeypatch, name: str):
             return
         with pytest.raises(Waited, match=WAITS[name][0]):
             list(after_a_warm_up(frames, machine, 2))
+
+
+@pytest.mark.parametrize("name", ["ifrnet", "flavr"])
+def test_bisection_of_networks_that_only_know_the_middle_does_not_wait(monkeypatch, name: str):
+    frames = clip(SCANNED, size=SIZE)
+    true = [one.rgb for one in run(frames, Placed(Tiled(Recursive(Padded(network(name))))), Subdivide(4), batch=2)]
+    with pretended(monkeypatch, KIND) as machine:
+        model = Placed(Tiled(Recursive(Padded(moved(network(name), machine)))), DEVICE)
+        made = [one.rgb for one in after_a_warm_up(run(frames, model, Subdivide(4), batch=2), machine, 4)]
+    assert all(torch.equal(one, other) for one, other in zip(made, true, strict=True))
 
 
 def test_passes_of_test_time_augmentation_do_not_wait(monkeypatch):

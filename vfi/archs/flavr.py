@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from ..core import Checkpoint, InputError, Options, Spec
 from ..ops.checks import check_frames, check_options, check_times, load_weights
-from ..ops.kinds import kind
+from ..ops.constants import constant, numbers
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ class Flavr(nn.Module):
         """The frames from `prepare` nearest to ``t`` [B], [B,3,H,W]."""
         check_times(self.spec, t, len(prepared))
         made = prepared.expand(len(t), -1, -1, -1, -1)
-        return made[torch.arange(len(t), device=made.device), self.nearest(t).to(made.device)]
+        return made[torch.arange(len(t), device=made.device), constant(self.nearest(t), made.device, torch.long)]
 
     def render(self, window: Tensor) -> Tensor:
         """All output frames, [B,K,3,H,W] float32: frame k is at t = (k + 1) / (K + 1). Not clamped."""
@@ -165,16 +165,17 @@ class Flavr(nn.Module):
         x = self.outconv(F.leaky_relu(self.feature_fuse(x), 0.2))
         return x.float().unflatten(1, (self.outputs, 3)) + mean.transpose(1, 2)
 
-    def nearest(self, t: Tensor) -> Tensor:
+    def nearest(self, t: Tensor) -> list[int]:
         """Index of the output frame nearest to each ``t`` [B]; the earlier one if two are equally near."""
-        place = (t.double() if kind(t.device).double else t.float()) * (self.outputs + 1)
+        times = torch.tensor(numbers(t), dtype=torch.float64)
+        place = times * (self.outputs + 1)
         chosen = (place - 0.5).ceil().clamp(1, self.outputs)
         far = (place - chosen).abs() > 1e-3
         if not self._said and bool(far.any()):
             self._said = True
-            times = ", ".join(f"{k}/{self.outputs + 1}" for k in range(1, self.outputs + 1))
-            log.warning("%s only supports t = %s: t = %.4f is rounded to the nearest", self.spec.name, times, t[far][0])
-        return chosen.long() - 1
+            known = ", ".join(f"{k}/{self.outputs + 1}" for k in range(1, self.outputs + 1))
+            log.warning("%s only supports t = %s: t = %.4f is rounded to the nearest", self.spec.name, known, times[far][0])
+        return [int(index) - 1 for index in chosen.tolist()]
 
 
 # --- from a state dict --------------------------------------------------------------------------------------------------------

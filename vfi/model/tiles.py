@@ -127,7 +127,8 @@ class Tiled(wrappers.Wrapper):
     def _some(self, prepared: Prepared, t: Tensor, make: Make) -> Tensor:
         """The frames at the first of ``t``, as many as fit in memory; at all if each has a window of its own."""
         frames = [seen.rgb for seen in prepared.features]
-        t = t[: self.batch] if len(frames[0]) == 1 else t
+        if len(frames[0]) == 1 and self.batch is not None and len(t) > self.batch:  # a slice is no known constant
+            t = t[: self.batch]
         inner = self._ready(prepared)
         if not self._cuts(frames[0]):
             return make(inner, t)

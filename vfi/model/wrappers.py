@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..core import Encodes, InputError, Interpolator, Motion, Moves, Prepares, Spec
-from ..ops.constants import constant
+from ..ops.constants import constant, numbers
 from ..ops.kinds import kind
 from ..ops.times import is_map
 
@@ -289,7 +289,7 @@ class Recursive(Wrapper):
 
     def at(self, prepared: Sequence[Halves], t: Tensor) -> Tensor:
         windows = list(prepared) * (len(t) if len(prepared) == 1 else 1)
-        return torch.cat([self._bisect(halves, step) for halves, step in zip(windows, t.tolist(), strict=True)])
+        return torch.cat([self._bisect(halves, step) for halves, step in zip(windows, numbers(t), strict=True)])
 
     def motion_at(self, prepared: Sequence[Halves], t: Tensor) -> Motion:
         """Motion of the half-way frame, scaled linearly with t; the nearer frame weighs more."""
@@ -327,7 +327,7 @@ class Recursive(Wrapper):
         for other in self._around(place):
             self._reach(other, halves, path)
         if place not in halves.frames:
-            half = torch.full((1,), 0.5, device=halves.frames[0].device)
+            half = constant((0.5,), halves.frames[0].device)
             halves.frames[place] = at(self.model, self._between(place, halves), half)
 
     def _between(self, place: int, halves: Halves) -> Any:

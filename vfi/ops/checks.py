@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..core import InputError, Options, Spec
 from ..parse import shown
+from .constants import numbers
 from .times import is_map
 
 
@@ -38,8 +39,8 @@ def check_times(spec: Spec, t: Tensor, windows: int, size: Sequence[int] | None 
             f"t of shape {list(t.shape)} was given for a window of batch {windows}: "
             f"one t per window is needed, or one window for all"
         )
-    if not spec.any_t and bool((t != 0.5).any()):
-        raise InputError(f"{spec.name} only supports t = 0.5, not {t.tolist()}")
+    if not spec.any_t and any(number != 0.5 for number in numbers(t)):
+        raise InputError(f"{spec.name} only supports t = 0.5, not {numbers(t)}")
 
 
 def check_size(spec: Spec, picture: Tensor) -> None:
