@@ -42,9 +42,13 @@ SCANNED = 5
 WAITS = {
     "dis": (r"to\(cpu\)", "DIS computes on the CPU"),
     "dis-fast": (r"to\(cpu\)", "DIS computes on the CPU"),
+    "rife-4.0": (r"_local_scalar_dense", "how far things move decides the size at which motion is estimated"),
     "inbetween": (r"to\(cpu\)", "its first flow comes from DIS, on the CPU"),
 }
 """Networks that wait for the device in every pair: what for, and why that stays."""
+
+VERSIONS = {"rife-4.0": "rife_v4.0", "rife-4.6": "rife_v4.6", "rife-4.25": "rife_v4.25", "rife-eccv": "rife_eccv"}
+"""More versions of RIFE, which differ in what they do, by the names of their parity sets."""
 
 SLOW = ("dain", "gimmvfi", "gmfss", "ldmvfi", "pervfi", "sepconv")
 
@@ -63,6 +67,8 @@ def clip(frames: int = 8, *, size: tuple[int, int] = (50, 60), as_bytes: bool = 
 def network(name: str = "rife") -> torch.nn.Module:
     if name == "rife":
         return fast(rife.build(parity.load_set("rife/rife_v4.22.lite").state()))
+    if name in VERSIONS:
+        return fast(rife.build(parity.load_set(f"rife/{VERSIONS[name]}").state()))
     return SMALL[name]()
 
 
@@ -109,7 +115,7 @@ def test_frames_of_the_device_stay_there_without_a_wait(monkeypatch, alpha: bool
 
 
 def names() -> list[Any]:
-    return [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in SMALL]
+    return [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in [*SMALL, *VERSIONS]]
 
 
 @pytest.mark.parametrize("name", names())
