@@ -142,9 +142,9 @@ class LoadModel(Node):
                     optional=True,
                     advanced=True,
                     tooltip="Engine that runs RIFE 4.7 and later. openvino is faster on CPUs; onnx is ONNX Runtime, with "
-                    "TensorRT (experimental) or CUDA if its build has them. You install either package yourself. The first frame "
-                    "of each size takes a few seconds longer; with TensorRT minutes, once. If an engine is missing or cannot run "
-                    "the model, torch does, and the log says why.",
+                    "TensorRT (experimental) or CUDA if its build has them. You install either package yourself. The first "
+                    "frame of each size takes a few seconds longer; with TensorRT minutes, once. If an engine is missing or "
+                    "cannot run the model, torch does, and the log says why.",
                 ),
                 io.Boolean.Input(
                     "accept_licence",
