@@ -129,7 +129,7 @@ def test_networks_do_not_wait_while_they_make_frames(monkeypatch, name: str):
             list(after_a_warm_up(frames, machine, 2))
 
 
-@pytest.mark.parametrize("name", ["ifrnet", "flavr"])
+@pytest.mark.parametrize("name", ["ifrnet", pytest.param("flavr", marks=pytest.mark.slow)])
 def test_bisection_of_networks_that_only_know_the_middle_does_not_wait(monkeypatch, name: str):
     frames = clip(SCANNED, size=SIZE)
     true = [one.rgb for one in run(frames, Placed(Tiled(Recursive(Padded(network(name))))), Subdivide(4), batch=2)]
