@@ -17,8 +17,24 @@ FOLDER = Path(__file__).parents[1] / "examples"
 ADDRESS = "/inbetween/examples"
 """Where the server shows the folder to browsers; `js/sources.js` knows it too."""
 
-CLIPS = ("fox-16fps.mp4", "room-16fps.mp4", "cut-25fps.mp4", "hosted-1-24fps.mp4", "hosted-2-24fps.mp4", "flicker-16fps.mp4")
-PICTURES = {"ball-first.png": "ball-mask.png", "ball-last.png": None, "room-painted.png": None}
+CLIPS = (
+    "fox-16fps.mp4",
+    "room-16fps.mp4",
+    "cut-25fps.mp4",
+    "hosted-1-24fps.mp4",
+    "hosted-2-24fps.mp4",
+    "flicker-16fps.mp4",
+    "walk-24fps.mp4",
+    "lines-24fps.mp4",
+    "swing-12fps.mp4",
+)
+PICTURES = {
+    "ball-first.png": "ball-mask.png",
+    "ball-last.png": None,
+    "room-painted.png": None,
+    "lines-first.png": None,
+    "lines-last.png": None,
+}
 """The pictures, each with the picture of its mask, if it has one."""
 
 
@@ -45,7 +61,8 @@ class ExampleClip(Node):
                     options=list(CLIPS),
                     default=CLIPS[0],
                     tooltip="The clip: a fox in snow, a view that swings back and forth, two shots with a cut between them, "
-                    "two clips such as hosted models give back, or the fox, flickering.",
+                    "two clips such as hosted models give back, the fox, flickering, a bird on twos, the bird as line art, or "
+                    "a ball that swings.",
                 ),
             ],
             outputs=[io.Video.Output("video", tooltip="The clip, as Load Video would give it.")],
@@ -70,8 +87,8 @@ class ExamplePicture(Node):
                     "image",
                     options=list(PICTURES),
                     default=next(iter(PICTURES)),
-                    tooltip="The picture: two keyframes, between which a ball moves to the right, or the first frame of the "
-                    "room clip, painted.",
+                    tooltip="The picture: two keyframes, between which a ball moves to the right, the first frame of the "
+                    "room clip, painted, or the first and the last drawing of the line art, coloured.",
                 ),
             ],
             outputs=[

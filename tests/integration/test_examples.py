@@ -12,6 +12,7 @@ import pytest
 from forms import ROOT, all_saved, api_form, only, saved
 from numpy.typing import NDArray
 
+from tests.media import EXPOSED, HOLD, SWINGS, bird, seen, swing, swing_at
 from vfi.clips.images import read_image
 from vfi.timing.charts import of_json
 from vfi.tracks.formats import loads, tracks_of
@@ -265,6 +266,53 @@ def the_ball_is_on_twos_and_the_cloud_on_ones(comfyui, workflow, outputs):
     assert disturbed(frames, wanted) < 0.5
 
 
+def a_cartoon_on_twos_is_smooth_and_its_hold_stays(comfyui, workflow, outputs):
+    times, frames = played(saved(comfyui, outputs))
+    assert times == evenly(2 * sum(EXPOSED), 48)
+    begins = 2 * sum(EXPOSED[: EXPOSED.index(HOLD)])
+    ends = begins + 2 * (HOLD - 1)  # the last frame of the hold
+    steps = [apart(*pair) for pair in pairwise(frames)]
+    assert max(steps[begins:ends]) < 0.1
+    moves = steps[:begins] + steps[ends:-3]  # the last drawing is held
+    assert min(moves) > 2
+    assert max(moves) < 2 * min(moves)
+    for k in range(1, begins, 2):  # a drawing is new for four frames
+        assert apart(frames[k], seen(bird(k / 4 / (len(EXPOSED) - 1)))) < 3
+    assert "18 repeats in 46 frames" in text(outputs, workflow)
+
+
+def drawings_are_filled_with_the_colours_of_their_keys(comfyui, workflow, outputs):
+    times, frames = played(saved(comfyui, outputs))
+    assert times == evenly(25, 24)
+    for k, frame in enumerate(frames):
+        truth = seen(bird(k / 48))
+        assert apart(frame, truth) < 2
+        assert (abs(frame - truth).max(axis=-1) > 60).mean() < 0.003  # on edges, whose colour is coded at half size
+        assert apart(frame, seen(bird(k / 48, painted=False))) > 50
+
+
+def the_ball_swings_at_its_own_pace(comfyui, workflow, outputs):
+    times, frames = played(saved(comfyui, outputs))
+    assert times == evenly(2 * (2 * SWINGS + 1), 24)
+    scale, (ball,) = 480 / SIZE[0], swing([0])
+    mask = cv2.resize(painted("ball-mask.png"), (480, 288), interpolation=cv2.INTER_AREA)
+    y, x = np.nonzero(mask[..., 0] > 250)
+    part = np.s_[y.min() : y.max() + 1, x.min() : x.max() + 1]
+
+    def place(frame: NDArray) -> float:
+        """How far to the right of its first place the ball is, to a part of a pixel."""
+        score = cv2.matchTemplate(frame, ball[part].astype(np.float32), cv2.TM_SQDIFF, mask=np.float32(mask[part] > 250))
+        at, row = cv2.minMaxLoc(score)[2]
+        left, here, right = score[row, at - 1 : at + 2]
+        return at - x.min() + (left - right) / (left - 2 * here + right) / 2
+
+    off = [abs(place(frames[k]) - scale * swing_at(k / 2)) for k in range(1, 4 * SWINGS, 2)]
+    assert np.mean(off) < 0.7  # 0.92 at even motion
+    assert max(off) < 1.2  # 1.5 at even motion
+    (compared,) = (output["inbetween_compare"][0] for output in outputs.values() if "inbetween_compare" in output)
+    assert compared["of"] == len(frames)
+
+
 EXPECTED = {
     "Interpolate a clip": twice_the_frames_in_the_same_time,
     "Interpolate a clip with cuts": a_cut_is_held_and_not_morphed,
@@ -284,6 +332,9 @@ EXPECTED = {
     "Carry a retouch through a clip": the_ball_stays_in_the_window,
     "In-between an exposure sheet": a_sheet_is_made_whole,
     "Space each part by its chart": the_ball_is_on_twos_and_the_cloud_on_ones,
+    "A cartoon on twos": a_cartoon_on_twos_is_smooth_and_its_hold_stays,
+    "Colour from two coloured keys": drawings_are_filled_with_the_colours_of_their_keys,
+    "Motion that speeds up and slows down": the_ball_swings_at_its_own_pace,
 }
 """What comes out of each example that needs no weights of others, by title."""
 

@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[2]
 PACKED = "inbetween_packed"
 NEEDED = ("nodes", "js", "vfi", "subgraphs", "locales", "example_workflows", "examples")
 """Folders that the pack needs when it runs, as far as there are any."""
+SOURCES = {"locales/texts.json"}
+"""Files of these that others are generated from, and nothing else reads."""
 WEIGHTS = "vfi/model/weights/shipped/"
 MOST = 4 * 2**20
 """The most bytes beside the weights."""
@@ -52,7 +54,8 @@ def test_it_holds_what_runs_and_nothing_that_only_a_developer_needs(packed):
     names, _ = packed
     assert names >= {"__init__.py", "pyproject.toml", "requirements.txt", "LICENSE", "README.md", "CHANGELOG.md"}
     for folder in NEEDED:
-        assert names >= {name for name in listed() if name.startswith(f"{folder}/")}, folder
+        assert names >= {name for name in listed() if name.startswith(f"{folder}/")} - SOURCES, folder
+    assert not names & SOURCES
     assert all(name.isascii() and not set(name) & set('"\\') for name in names), "comfy-cli loses names that git quotes"
     assert not {name.split("/")[0] for name in names} & {"tests", "training", "benchmarks", ".ci", ".github"}
 

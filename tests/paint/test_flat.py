@@ -100,3 +100,24 @@ def test_of_two_keys_the_one_that_knows_an_area_tells_it():
     assert later[told.which >= 0].all()
     both, later = joined(told, told, 0.1)
     assert not later.any()
+
+
+def test_paper_does_not_show_along_a_level_line():
+    """A long level line has runs of even ink that count as areas; the border of the paper beside it is painted all the same."""
+
+    def horizon(*, painted: bool) -> np.ndarray:
+        big = np.ones((480, 1280, 3), np.float32)
+        big[:] = BLUE if painted else (1.0, 1.0, 1.0)
+        ground = np.array([(-40, 250), (1320, 226), (1320, 520), (-40, 520)], np.int32)
+        cv2.fillPoly(big, [ground], RED if painted else (1.0, 1.0, 1.0))
+        cv2.polylines(big, [ground], True, (0, 0, 0), 12)
+        return np.rint(cv2.resize(big, (320, 120), interpolation=cv2.INTER_AREA) * 255).astype(np.float32) / 255
+
+    picture, truth = horizon(painted=False), horizon(painted=True)
+    found = areas(picture)
+    assert len(found.sizes) > 3  # lines, above, below, and runs of ink
+    colours = Colours(picture, truth, Pan(0))
+    told = colours.step(np.nextafter(picture, np.float32(1)), found)
+    paint = np.concatenate((colours.table, np.full((1, 3), np.nan, np.float32)))[told.which]
+    made = coloured(picture, found, paint, colours.ink)
+    assert np.abs(made - truth).max() < 0.3

@@ -229,7 +229,11 @@ def _edges(
     rows: npt.NDArray[np.intp],
     columns: npt.NDArray[np.intp],
 ) -> Array:
-    """The colours of pixels on lines and edges: each lies between its nearest area and the pixel close by that is unlikest."""
+    """The colours of pixels on lines and edges: each lies between its nearest area and the pixel close by that is unlikest.
+
+    The border of an area is no part of it, since it has an uneven neighbour: a border that has the area's colour is painted
+    with it.
+    """
     import cv2
 
     height, width = found.labels.shape
@@ -241,6 +245,9 @@ def _edges(
     area_of[nearest[inside]] = found.labels[inside]
     area = area_of[nearest[rows, columns]]
     here, base = picture[rows, columns], found.colours[area]
+    border = (np.abs(here - base).max(-1) <= SAME) & ~keep[area]
+    owner = found.labels.copy()
+    owner[rows[border], columns[border]] = area[border]
     farthest = np.full(len(rows), -1, np.float32)
     end, end_area = base.copy(), area.copy()
     for dy in range(-ENDS, ENDS + 1):
@@ -251,7 +258,7 @@ def _edges(
             better = apart > farthest
             farthest = np.where(better, apart, farthest)
             end = np.where(better[:, None], there, end)
-            end_area = np.where(better, found.labels[y, x], end_area)
+            end_area = np.where(better, owner[y, x], end_area)
     span = end - base
     share = ((here - base) * span).sum(-1) / np.maximum(np.square(span).sum(-1), 1e-6)
     share = share.clip(0, 1)[:, None]
