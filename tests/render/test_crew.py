@@ -102,10 +102,9 @@ def test_an_error_in_a_thread_arrives_after_the_frames_before_it():
         if call == 5:
             raise InputError("the fifth frame cannot be made")
 
-    kept = []
+    kept: list[Frame] = []
     with pytest.raises(InputError, match="the fifth frame"):
-        for frame in run(clip(), Blended(work), Subdivide(2)):
-            kept.append(frame)
+        kept.extend(run(clip(), Blended(work), Subdivide(2)))
     assert sum(frame.made for frame in kept) >= 1  # threads may overtake each other, yet none is lost before its time
     assert [frame.time for frame in kept] == [F(k, 2) for k in range(len(kept))]
 

@@ -86,7 +86,7 @@ class Crew:
         return [partial(lambda index: asked.result()[index], index) for index in range(count)]
 
     def close(self) -> None:
-        """Stop after what is being made. In a thread of a crew, where a forgotten run may be collected, nothing is waited for."""
+        """Stop after what is being made. A thread of a crew, in which a forgotten run may be collected, waits for nothing."""
         self._pool.shutdown(wait=not current_thread().name.startswith(NAME), cancel_futures=True)
 
 

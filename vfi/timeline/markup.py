@@ -108,7 +108,7 @@ class Document:
 
         def start(tag: str, attributes: dict[str, str]) -> None:
             if len(opened) >= DEEPEST:
-                raise InputError(f"{self.where(parser)} nests elements deeper than {DEEPEST}: this is not a timeline")
+                raise InputError(f"{self.where(parser)} nests elements deeper than {DEEPEST}: no program writes that")
             begin = parser.CurrentByteIndex
             inner = self._tag_end(begin)
             parent = opened[-1] if opened else None
