@@ -18,6 +18,7 @@ from ..parse import shown
 SEPARATORS = (" ", ".", "_", "-")
 """One of these may stand between a layer's name and the number."""
 
+_WIDE = str.maketrans("０１２３４５６７８９", "0123456789")  # noqa: RUF001
 _DRAWING = re.compile(r"([^0-9]{0,100})([0-9]{1,9})([A-Za-z]?)")
 
 
@@ -42,7 +43,7 @@ class Number:
 
 def number_of(drawing: str) -> Number:
     """The number of a drawing, whose digits may be as wide as kanji. Raises `InputError` if it has none."""
-    found = _DRAWING.fullmatch(unicodedata.normalize("NFKC", drawing))
+    found = _DRAWING.fullmatch(drawing.translate(_WIDE))
     if found is None:
         raise InputError(f"drawing {shown(drawing)} has no number: a cel is called by one, such as 12 or 12a")
     return Number(found[1], found[2], found[3])
