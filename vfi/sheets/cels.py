@@ -18,7 +18,7 @@ from ..parse import shown
 SEPARATORS = (" ", ".", "_", "-")
 """One of these may stand between a layer's name and the number."""
 
-_WIDE = str.maketrans("０１２３４５６７８９", "0123456789")  # noqa: RUF001
+_WIDE = str.maketrans("０１２３４５６７８９", "0123456789")
 _DRAWING = re.compile(r"([^0-9]{0,100})([0-9]{1,9})([A-Za-z]?)")
 
 
