@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from layered import ora, psd
+from footage import png
+from layered import ora, psd, read_ora
 
 from vfi.clips.images import read_described
 from vfi.clips.layers.open import read_layers, unpack
+from vfi.clips.layers.ora import layers_of, written_ora
 from vfi.core import InputError
 
 SIZE = 12, 8
@@ -168,10 +170,10 @@ def test_a_damaged_photoshop_file_is_one_sentence(tmp_path: Path):
 def ora_of(path: Path, stack: str, head: str = "<image w='12' h='8'>") -> Path:
     """An OpenRaster file of a hand-written ``stack``, all of whose layers are one picture."""
     ora(path / "one.ora", SIZE, [("A", [("1", picture(51), 0, 0)])])
-    png = zipfile.ZipFile(path / "one.ora").read("data/0.png")
+    data = zipfile.ZipFile(path / "one.ora").read("data/0.png")
     with zipfile.ZipFile(path / "cels.ora", "w") as archive:  # without mimetype, mergedimage.png and thumbnail
         archive.writestr("stack.xml", f"{head}<stack>{stack}</stack></image>")
-        archive.writestr("data/0.png", png)
+        archive.writestr("data/0.png", data)
     return path / "cels.ora"
 
 
@@ -249,3 +251,11 @@ def test_what_changes_a_whole_photoshop_group_is_said(tmp_path: Path):
     data[data.index(b"8BIMpass") + 8] = 64
     path.write_bytes(data)
     assert unpacked(path)[1] == ["group A has an opacity: the pixels of its layers are taken without it"]
+
+
+def test_a_written_file_can_be_read_whatever_its_layers_are_called(tmp_path: Path):
+    (tmp_path / "a.png").write_bytes(png(picture(51), 6))
+    (layer,) = layers_of([("1\x02", tmp_path / "a.png", True)])
+    _, groups, archive = read_ora(written_ora([("A\x01 <&\"'>", [layer])]))
+    assert {group: list(layers) for group, layers in groups.items()} == {"A\ufffd <&\"'>": ["1\ufffd"]}
+    assert archive.testzip() is None

@@ -13,7 +13,6 @@ from fractions import Fraction
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from xml.sax.saxutils import quoteattr
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import torch
@@ -24,7 +23,7 @@ from ...core import Frame, InputError
 from ...parse import shown
 from ...pixels.alpha import premultiplied, straight
 from ...pixels.uint8 import floats
-from ...timeline.markup import Document, Element
+from ...timeline.markup import Document, Element, attribute
 from ..clip import Info
 from ..images import ImageEncoder, read_still
 from .layer import Layer, Layered, changed, check_canvas, laid
@@ -144,8 +143,8 @@ def written_ora(groups: Iterable[tuple[str, Iterable[Written]]]) -> bytes:
                 archive.writestr(source, layer.png)
                 whole = _over(whole, layer.frame, shown=layer.visible)
                 seen = "visible" if layer.visible else "hidden"
-                lines.append(f'<layer name={quoteattr(layer.name)} src="{source}" x="0" y="0" visibility="{seen}"/>')
-            stacks.append("\n".join((f"<stack name={quoteattr(group)}>", *reversed(lines), "</stack>")))
+                lines.append(f'<layer name={attribute(layer.name)} src="{source}" x="0" y="0" visibility="{seen}"/>')
+            stacks.append("\n".join((f"<stack name={attribute(group)}>", *reversed(lines), "</stack>")))
         height, width = whole.shape[1:]
         tree = "\n".join(("<stack>", *reversed(stacks), "</stack>"))
         text = f'<?xml version="1.0" encoding="UTF-8"?>\n<image version="0.0.5" w="{width}" h="{height}">\n{tree}\n</image>\n'
