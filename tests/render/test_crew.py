@@ -1,215 +1,255 @@
-"""Frames made side by side: the same as one by one, and every way in which such a run can end."""
+"""Frames made side by side on a CPU: the same frames, in order, whatever becomes of the threads."""
 
 from __future__ import annotations
 
-import gc
-import os
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction as F
+from itertools import islice
 
+import models
+import parity
 import pytest
 import torch
-from networks import SMALL
 from torch import Tensor
 
-from vfi.core import Frame, InputError, Interpolator, Spec
-from vfi.model.consensus import Consensus
-from vfi.model.drawing import drawn
+from vfi.archs import rife
+from vfi.core import Frame, InputError, Spec
+from vfi.model import drawing, wrappers
+from vfi.model.fast import fast
 from vfi.model.pace import paced
-from vfi.model.wrappers import Padded, Placed, Recursive, Wrapper
-from vfi.ops import packed
-from vfi.render.crew import NAME, hired
+from vfi.model.wrappers import Padded, Recursive, Tta
+from vfi.render import crew
+from vfi.render.crew import Crew, Once, hands_for, hired, pool
+from vfi.render.pipeline import Task
 from vfi.render.run import run
-from vfi.timing.grids import Subdivide
-
-HANDS = 3
+from vfi.timing.grids import At, Subdivide
 
 
-@pytest.fixture(autouse=True)
-def several_threads() -> Iterator[None]:
-    """Torch has as many threads as are wanted, and the tests leave none of their own."""
+@contextmanager
+def threads(count: int) -> Iterator[None]:
     before = torch.get_num_threads()
-    torch.set_num_threads(HANDS)
-    yield
-    assert torch.get_num_threads() == HANDS
-    torch.set_num_threads(before)
-    assert not making()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
-def making() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith(NAME)]
+def clip(frames: int = 7, *, alpha: bool = False, as_bytes: bool = False) -> list[Frame]:
+    pictures = torch.from_numpy(parity.synthetic_frames(50, 60, frames, 1.0))
+    pictures[3] = pictures[2]  # one pair is identical
+    if as_bytes:
+        pictures = (pictures * 255).to(torch.uint8)
+    planes = [torch.full((1, 50, 60), 0.5 + k / 20) if alpha else None for k in range(frames)]
+    return [Frame(one, F(k), F(1), plane) for k, (one, plane) in enumerate(zip(pictures, planes, strict=True))]
 
 
-class Blended:
-    """Blends the middle frames of its window, after ``work`` with the number of the call."""
+def rife_422() -> torch.nn.Module:
+    return fast(rife.build(parity.load_set("rife/rife_v4.22.lite").state()))
 
-    def __init__(self, work: Callable[[int], object] = bool, window: int = 2) -> None:
-        self.spec = Spec("blended", window=window, any_t=window == 2)
-        self.work, self.calls, self.lock = work, 0, threading.Lock()
+
+class Blend:
+    """Blends, and remembers which threads did so, with how many of torch, and in which mode."""
+
+    def __init__(self, pause: float = 0.0, spec: Spec = Spec("blend")) -> None:  # noqa: B008
+        self.spec, self.pause = spec, pause
+        self.seen: list[tuple[str, int, bool]] = []
+        self.at_once = self.most = 0
+        self._lock = threading.Lock()
 
     def __call__(self, window: Tensor, t: Tensor) -> Tensor:
-        with self.lock:
-            self.calls += 1
-            call = self.calls
-        self.work(call)
-        middle = window.shape[1] // 2
-        return torch.lerp(window[:, middle - 1], window[:, middle], t.view(-1, 1, 1, 1))
+        with self._lock:
+            self.at_once += 1
+            self.most = max(self.most, self.at_once)
+            self.seen.append((threading.current_thread().name, torch.get_num_threads(), torch.is_inference_mode_enabled()))
+        time.sleep(self.pause)
+        with self._lock:
+            self.at_once -= 1
+        return torch.lerp(window[:, 0], window[:, 1], t.view(-1, 1, 1, 1))
 
 
-def clip(count: int = 8, *, alpha: bool = False) -> list[Frame]:
-    dice = torch.Generator().manual_seed(1)
-    wide = torch.nn.functional.avg_pool2d(torch.rand(1, 3, 60, 100, generator=dice), 5, 1, 2)[0]
-    planes = [torch.full((1, 40, 48), 0.5 + k / 30) if alpha else None for k in range(count)]
-    return [Frame(wide[:, k : k + 40, 2 * k : 2 * k + 48].clone(), F(k), F(1), planes[k]) for k in range(count)]
+def frames_of(made: Iterator[Frame]) -> list[tuple[F, Tensor, Tensor | None, bool]]:
+    return [(one.time, one.rgb, one.alpha, one.made) for one in made]
 
 
-def made(model: Interpolator, threads: int, *, alpha: bool = False, count: int = 6) -> list[Frame]:
-    torch.set_num_threads(threads)
-    try:
-        return list(run(clip(count, alpha=alpha), model, Subdivide(4)))
-    finally:
-        torch.set_num_threads(HANDS)
+def same(one: list, other: list) -> bool:
+    return len(one) == len(other) and all(
+        a[0] == b[0]
+        and torch.equal(a[1], b[1])
+        and a[3] == b[3]
+        and ((a[2] is None) == (b[2] is None))
+        and (a[2] is None or torch.equal(a[2], b[2]))
+        for a, b in zip(one, other, strict=True)
+    )
 
 
-MODELS: dict[str, Callable[[], Interpolator]] = {
-    "dis": lambda: Placed(Padded(SMALL["dis"]())),
-    "bisected": lambda: Placed(Recursive(Padded(Blended(window=4)))),
-    "drawn": lambda: Placed(drawn(Padded(SMALL["dis"]()), "on")),
-    "paced": lambda: Placed(paced(Padded(SMALL["dis"]()), "holds")),
-    "consensus": lambda: Placed(Consensus([Padded(SMALL["dis"]()), Padded(SMALL["linear"]()), Padded(SMALL["dis-fast"]())])),
+MODELS = {
+    "rife": lambda: Padded(rife_422()),
+    "dis": lambda: wrappers.Padded(drawing.Dis()),
+    "by halves": lambda: Recursive(models.Encoding(any_t=False)),
+    "four frames by halves": lambda: Recursive(models.Blend(any_t=False, window=4)),
+    "augmented": lambda: Tta(Padded(rife_422()), "duo"),
+    "drawn": lambda: drawing.drawn(Padded(rife_422()), "on"),
+    "paced": lambda: paced(Padded(rife_422()), "auto"),
 }
 
 
-@pytest.mark.parametrize("alpha", [False, True])
 @pytest.mark.parametrize("name", MODELS)
-def test_frames_are_the_same_however_many_threads_make_them(name: str, alpha: bool):
-    alone = made(MODELS[name](), 1, alpha=alpha)
-    for threads in (2, 4, 4):
-        beside = made(MODELS[name](), threads, alpha=alpha)
-        assert [one.time for one in beside] == [one.time for one in alone]
-        for one, other in zip(beside, alone, strict=True):
-            for plane in ("rgb", "alpha", "doubt"):
-                this, that = getattr(one, plane), getattr(other, plane)
-                assert (this is None) == (that is None)
-                assert this is None or torch.equal(this, that)
+@pytest.mark.parametrize("times", [2, 4])
+def test_the_frames_are_those_of_one_thread(name: str, times: int) -> None:
+    model, frames = MODELS[name](), clip()
+    with torch.inference_mode(), threads(1):
+        alone = frames_of(run(frames, model, Subdivide(times)))
+    with torch.inference_mode(), threads(3):
+        assert same(frames_of(run(frames, model, Subdivide(times))), alone)
 
 
-def test_an_error_in_a_thread_arrives_after_the_frames_before_it():
-    def work(call: int) -> None:
-        if call == 5:
-            raise InputError("the fifth frame cannot be made")
-
-    kept: list[Frame] = []
-    with pytest.raises(InputError, match="the fifth frame"):
-        kept.extend(run(clip(), Blended(work), Subdivide(2)))
-    assert sum(frame.made for frame in kept) >= 1  # threads may overtake each other, yet none is lost before its time
-    assert [frame.time for frame in kept] == [F(k, 2) for k in range(len(kept))]
+@pytest.mark.parametrize("as_bytes", [False, True])
+def test_alpha_bytes_and_batches(as_bytes: bool) -> None:
+    model, frames = Padded(rife_422()), clip(alpha=True, as_bytes=as_bytes)
+    with torch.inference_mode(), threads(1):
+        alone = frames_of(run(frames, model, Subdivide(5), batch=3, since=F(1, 2)))
+    with torch.inference_mode(), threads(2):
+        assert same(frames_of(run(frames, model, Subdivide(5), batch=3, since=F(1, 2))), alone)
 
 
-def test_a_run_that_is_stopped_waits_for_what_is_being_made_and_for_no_more():
-    model = Blended(lambda _: time.sleep(0.02))
-    frames = run(clip(), model, Subdivide(8))
-    next(frames)
-    next(frames)
-    frames.close()
-    calls = model.calls
-    assert calls < 40
+def test_as_many_frames_are_made_at_once_as_there_are_threads() -> None:
+    model = Blend(pause=0.02)
+    with threads(3):
+        list(run(clip(13), model, Subdivide(2)))
+    assert model.most == 3
+    assert {name.rsplit("_", 1)[0] for name, *_ in model.seen} == {"vfi-making"}
+    assert {each for _, each, _ in model.seen} == {1}
+
+
+def test_threads_are_shared_out() -> None:
+    model = Blend(spec=Spec("blend", activations=300_000))
+    assert hands_for(model.spec, 50, 60, 1, threads=5) == 1 == hands_for(Spec("x", threads=False), 50, 60, 1, threads=5)
+    half = crew.ROOM // (2 * 50 * 60 * 4)
+    model = Blend(pause=0.01, spec=Spec("blend", activations=half))
+    with threads(5):
+        list(run(clip(9), model, Subdivide(2)))
+    assert model.most == 2
+    assert {each for _, each, _ in model.seen} == {2}
+    assert hands_for(Spec("x"), 50, 60, 1, threads=64) == crew.MOST
+    assert hands_for(Spec("x", activations=half), 50, 60, 2, threads=5) == 1
+
+
+def test_the_caller_keeps_its_threads_and_so_do_those_that_begin_later() -> None:
+    counts = []
+    with threads(3):
+        for _ in run(clip(), Blend(), Subdivide(2)):
+            other = threading.Thread(target=lambda: counts.append(torch.get_num_threads()))
+            other.start()
+            other.join()
+            counts.append(torch.get_num_threads())
+        with pool(1, "alone") as alone:
+            assert alone.submit(torch.get_num_threads).result() == 1
+        counts.append(torch.get_num_threads())
+    assert set(counts) == {3}
+
+
+@pytest.mark.parametrize("inference", [False, True])
+def test_modes_of_torch_are_those_of_the_caller(inference: bool) -> None:
+    model = Blend()
+    with threads(2), torch.inference_mode(inference):
+        list(run(clip(), model, Subdivide(2)))
+    assert {mode for *_, mode in model.seen} == {inference}
+
+
+class Failing(Blend):
+    def __call__(self, window: Tensor, t: Tensor) -> Tensor:
+        if len(self.seen) == 3:
+            raise InputError("the third frame is one too many")
+        return super().__call__(window, t)
+
+
+def making() -> list[str]:
+    return [one.name for one in threading.enumerate() if one.name.startswith("vfi-making")]
+
+
+def test_an_error_arrives_after_the_frames_before_it_and_the_threads_end() -> None:
+    arrived: list[F] = []
+
+    def arrive() -> None:
+        for frame in run(clip(9), Failing(pause=0.01), Subdivide(2)):
+            arrived.append(frame.time)
+
+    with threads(2), pytest.raises(InputError, match="one too many"):
+        arrive()
+    assert arrived == sorted(arrived)
+    assert len(arrived) >= 4
     assert not making()
-    time.sleep(0.05)
-    assert model.calls == calls
 
 
-def test_ctrl_c_ends_the_threads():
-    def work(call: int) -> None:
-        time.sleep(0.05)
-        if call == 3:
-            os.kill(os.getpid(), signal.SIGINT)
+def test_a_run_that_is_stopped_ends_its_threads_and_makes_no_more() -> None:
+    model = Blend(pause=0.01)
+    with threads(2):
+        made = run(clip(40), model, Subdivide(2))
+        assert len(list(islice(made, 4))) == 4
+        assert making()
+        made.close()
+    assert not making()
+    assert len(model.seen) <= 8
 
-    model = Blended(work)
-    with pytest.raises(KeyboardInterrupt):
-        list(run(clip(), model, Subdivide(8)))
-    assert model.calls < 40
+
+def test_frames_ahead_are_few_even_if_all_pass_through() -> None:
+    given = 0
+
+    def counted() -> Iterator[Frame]:
+        nonlocal given
+        for frame in clip(60):
+            given += 1
+            yield frame
+
+    instants = At(tuple(F(k) for k in (0, F(1, 2), *range(1, 60))))
+    with threads(2):
+        made = run(counted(), Blend(), instants)
+        next(made)
+        next(made)
+        assert given < 12
+        assert len(list(made)) == 59
 
 
-def test_a_forgotten_run_that_is_collected_in_a_thread_of_its_own_ends_quietly(monkeypatch: pytest.MonkeyPatch):
-    """Python collects cycles in whatever thread happens to be running."""
-    wrong: list[object] = []
-    monkeypatch.setattr("sys.unraisablehook", wrong.append)
-    forgotten = threading.Event()
+def test_a_value_is_computed_once_and_an_error_is_not_kept() -> None:
+    calls = []
 
-    def work(_: int) -> None:
+    def make() -> int:
+        calls.append(1)
+        if len(calls) == 1:
+            raise ValueError("not yet")
         time.sleep(0.02)
-        if forgotten.is_set():
-            gc.collect()
+        return 7
 
-    class Cycle:
-        pass
-
-    gc.disable()
-    try:
-        cycle = Cycle()
-        cycle.me, cycle.frames = cycle, run(clip(), Blended(work), Subdivide(8))
-        next(cycle.frames)
-        next(cycle.frames)
-        del cycle
-        forgotten.set()
-        end = time.monotonic() + 5
-        while making() and time.monotonic() < end:
-            time.sleep(0.02)
-    finally:
-        gc.enable()
-    assert not wrong
+    value = Once(make)
+    with pytest.raises(ValueError, match="not yet"):
+        value()
+    with pool(4, "asking") as asking:
+        assert [one.result() for one in [asking.submit(value) for _ in range(8)]] == [7] * 8
+    assert len(calls) == 2
 
 
-@pytest.mark.parametrize("started", [0, 2])
-def test_where_no_more_threads_can_be_started_frames_are_made_one_by_one(
-    started: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-):
-    begin, begun = threading.Thread.start, []
-
-    def start(thread: threading.Thread) -> None:
-        if len(begun) == started:
-            raise RuntimeError("can't start new thread")
-        begun.append(thread)
-        begin(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", start)
-    frames = list(run(clip(4), Blended(), Subdivide(2)))
-    assert len(frames) == 7
-    assert not any(thread.is_alive() for thread in begun)
-    assert "frames are made one by one: 3 threads for them cannot be started (can't start new thread)" in caplog.text
+def test_things_are_made_in_the_order_asked() -> None:
+    order: list[int] = []
+    with hired(1) as none:
+        assert none is None
+    with threads(2), hired(2) as two:
+        assert isinstance(two, Crew)
+        asked = [two.ask(lambda k=k: [order.append(k) or k, -k], 2) for k in range(20)]  # type: ignore[misc]
+        assert [(one(), other()) for one, other in asked] == [(k, -k) for k in range(20)]
+    assert sorted(order) == list(range(20))
+    assert all(abs(place - k) < 3 for place, k in enumerate(order))
 
 
-def test_the_modes_of_torch_are_those_of_the_caller():
-    seen: list[tuple[bool, bool]] = []
-    model = Blended(lambda _: seen.append((torch.is_inference_mode_enabled(), torch.is_grad_enabled())))
-    for inference, gradients in ((False, False), (False, True), (True, False)):
-        seen.clear()
-        with torch.inference_mode(inference), torch.set_grad_enabled(gradients):
-            frames = list(run(clip(4), model, Subdivide(2)))
-        assert set(seen) == {(inference, gradients)}
-        assert frames[1].rgb.is_inference() == inference
+def test_the_promise_of_memory_counts_every_thread() -> None:
+    from vfi.clips.clip import Info
+    from vfi.timing.grids import Timing
 
-
-def test_a_consensus_is_made_by_several_threads_only_if_all_its_models_may_be():
-    quiet = Wrapper(Blended(), Spec("one by one", threads=False))
-    assert Consensus([Blended(), Blended()]).spec.threads
-    assert not Consensus([Blended(), quiet]).spec.threads
-
-
-def test_chance_stays_the_callers(monkeypatch: pytest.MonkeyPatch):
-    def seeded(_: int) -> None:
-        raise AssertionError("the chance of the process was seeded")
-
-    monkeypatch.setattr(torch, "manual_seed", seeded)
-    state = torch.get_rng_state()
-    assert packed.available.__wrapped__() == packed.available()
-    assert torch.equal(torch.get_rng_state(), state)
-
-
-def test_a_crew_of_one_is_none():
-    with hired(1) as crew:
-        assert crew is None
+    info = Info(640, 360, None, F(24), 10, F(10, 24), time_base=F(1, 24))
+    task = Task(info, Timing(Subdivide(2), F(48)))
+    spec = Spec("x", activations=200)
+    assert task.ceiling(spec, 2) - task.ceiling(spec) >= spec.memory(360, 640)
+    assert task.ceiling(Spec("x", activations=10**6), 2) == task.ceiling(Spec("x", activations=10**6))

@@ -259,7 +259,7 @@ class Broken(Blend):
     """A model that makes NaN or infinity from its frame ``since`` on."""
 
     def __init__(self, value: float = float("nan"), since: int = 0) -> None:
-        super().__init__()
+        super().__init__(threads=False)  # which frame is the first must not hang on who is faster
         self.value, self.since, self.made = value, since, 0
 
     def __call__(self, window: torch.Tensor, t: torch.Tensor) -> torch.Tensor:

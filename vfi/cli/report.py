@@ -70,8 +70,10 @@ class Report:
             escape(f"{info.width}x{info.height}, {source} -> {self._path}: {made}, by {spec.name} on {self._device}")
         )
         each = "memory: at most" if workers is None else f"{workers} workers, memory of each: at most"
-        self.console.print(f"{each} {decimal(task.ceiling(spec))}, plus the model's weights")
-        needed, free = task.ceiling(spec) * (workers or 1), memory.free(self._device)
+        threads = max(torch.get_num_threads() // (workers or 1), 1) if self._device.type == "cpu" else 1
+        most = task.ceiling(spec, threads)
+        self.console.print(f"{each} {decimal(most)}, plus the model's weights")
+        needed, free = most * (workers or 1), memory.free(self._device)
         if free is not None and needed > free and not self._memory_ok:
             both = f"this may take {decimal(needed)} of memory and {decimal(free)} is free"
             if not agreed(f"{both}: try it anyway?"):

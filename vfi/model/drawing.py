@@ -23,6 +23,7 @@ from torch import Tensor
 
 from ..archs.dis import SMALLEST, Dis, find_flow, seen_by_dis
 from ..core import Doubts, InputError, Interpolator, Motion, Moves, Timed
+from ..ops.near import box_mean, largest, smallest
 from ..ops.times import time_plane
 from ..ops.warp import warp_corners, warp_cubic
 from ..pixels.drawn import EDGE, FLAT, is_drawn, on_paper, paper_for, ranges
@@ -227,17 +228,17 @@ def _aligned(pair: Sequence[Tensor], flow0: Tensor, flow1: Tensor, t: Tensor, gu
 
 def _sampled(picture: Tensor, flow: Tensor) -> Tensor:
     """``picture`` warped by a cubic, within the colours around the place it samples: edges stay sharp, without rims."""
-    most, least = F.max_pool2d(picture, 3, 1, 1), -F.max_pool2d(-picture, 3, 1, 1)
-    return torch.clamp(warp_cubic(picture, flow), warp_corners(least, flow), warp_corners(most, flow))
+    least, most = (warp_corners(around(picture), flow) for around in (smallest, largest))
+    return torch.clamp(warp_cubic(picture, flow), least, most)
 
 
 def _share(sides: tuple[Tensor, Tensor], prefers: Tensor, mask: Tensor) -> Tensor:
     """How much of the first side is shown: all or nothing of it, and of both by ``mask`` where they agree but for noise."""
     for _ in range(2):
-        prefers = F.avg_pool2d(prefers, AROUND, 1, AROUND // 2, count_include_pad=False)
+        prefers = box_mean(prefers, AROUND)
     one = (prefers >= 0).to(prefers)
-    differ = F.max_pool2d((sides[0] - sides[1]).abs().amax(1, keepdim=True), 3, 1, 1)
+    differ = largest((sides[0] - sides[1]).abs().amax(1, keepdim=True))
     rough = torch.maximum(*(ranges(side) for side in sides))
-    shaded = F.avg_pool2d(((rough > FLAT) & (rough < EDGE)).to(differ), AROUND, 1, AROUND // 2, count_include_pad=False)
+    shaded = box_mean(((rough > FLAT) & (rough < EDGE)).to(differ), AROUND)
     agree = ((UNLIKE - differ / (1 + PATIENCE * shaded)) / (UNLIKE - ALIKE)).clamp(0, 1)
     return torch.where(rough <= FLAT, one, torch.lerp(one, mask.to(one), agree))

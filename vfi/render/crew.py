@@ -55,6 +55,7 @@ def pool(count: int, name: str, threads: int = 1) -> ThreadPoolExecutor:
     before, begun = torch.get_num_threads(), Barrier(count)
 
     def begin() -> None:
+        torch.get_num_threads()  # else the first operation of this thread would set the number of the process again
         torch.set_num_threads(threads)
         with suppress(BrokenBarrierError):  # another could not be started: the pool is closed
             begun.wait()

@@ -21,6 +21,7 @@ from ..timing.curves import Along
 from ..timing.grids import Grid, Tail, Timing, Within
 from ..timing.shutter import Shutter, exposed
 from . import malloc, prefetch
+from .crew import hands_for
 from .remap import remap
 from .run import run
 from .segments import Segment
@@ -77,15 +78,20 @@ class Task:
         """The unit of all output times, in seconds, if it is known."""
         return self.asked.tick(self.info.time_base, self.info.duration, self.info.start)
 
-    def ceiling(self, spec: Spec) -> int:
-        """The most bytes of memory, including video memory, that a model of ``spec`` takes besides its weights."""
+    def ceiling(self, spec: Spec, threads: int = 1) -> int:
+        """The most bytes of memory, including video memory, that a model of ``spec`` takes besides its weights.
+
+        ``threads``: those of torch, on a CPU, some of which may make frames at once.
+        """
         info = self.info
-        waiting = spec.window + self.batch + shots.AHEAD + duplicates.LONGEST + 2 * prefetch.AHEAD + 2
+        hands = hands_for(spec, info.height, info.width, self.batch, threads)
+        made = self.batch if hands == 1 else 2 * hands * self.batch
+        waiting = spec.window + made + shots.AHEAD + duplicates.LONGEST + 2 * prefetch.AHEAD + 2
         frame = (4 if info.alpha else 3) * torch.float32.itemsize
         return (
             LIBRARIES
             + (waiting * frame + ENCODER) * info.width * info.height
-            + self.batch * spec.memory(info.height, info.width)
+            + hands * self.batch * spec.memory(info.height, info.width)
         )
 
 
