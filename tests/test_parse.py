@@ -8,7 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from vfi.parse import count, exact, number, quoted, seconds, whole
+from vfi.core import InputError
+from vfi.parse import Fields, count, exact, number, quoted, seconds, whole
 
 
 @pytest.mark.parametrize(
@@ -86,3 +87,12 @@ def test_an_exact_number_is_no_text():
         exact(float("inf"))
     with pytest.raises(ValueError, match="NaN"):
         exact(float("nan"))
+
+
+def test_fields_tell_in_words_what_is_wrong():
+    fields = Fields({"rate": "1/0", "count": 3.0, "half": 2.5}, "clip")
+    with pytest.raises(InputError, match=r'^clip\.rate is "1/0", which divides by zero: give numbers$'):
+        fields.take("rate", number)
+    assert fields.take("count", count(1)) == 3  # as programs write it that know no whole numbers
+    with pytest.raises(InputError, match=r"^clip\.half is 2\.5: it must be a whole number from 1 up$"):
+        fields.take("half", count(1))

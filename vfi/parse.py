@@ -127,7 +127,9 @@ class Fields:
             return read(value)
         except InputError:
             raise
-        except (ValueError, TypeError, OverflowError, ZeroDivisionError) as error:
+        except ZeroDivisionError as error:
+            raise InputError(f"{self.place(key)} is {short(value)}, which divides by zero: give numbers") from error
+        except (ValueError, TypeError, OverflowError) as error:
             raise InputError(f"{self.place(key)} is {short(value)}: {error}") from error
 
     def objects(self, key: str, default: Any = ...) -> list[Fields]:
@@ -199,6 +201,7 @@ def count(least: int) -> Callable[[Any], int]:
     """A whole number from ``least`` up."""
 
     def read(value: Any) -> int:
+        value = int(value) if isinstance(value, float) and value.is_integer() else value  # as some programs write 3
         if type(value) is not int or value < least:
             raise ValueError(f"it must be a whole number from {least} up")
         if value > MOST:

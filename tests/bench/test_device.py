@@ -93,3 +93,11 @@ def test_the_command_prints_json_and_writes_a_page(tmp_path: Path, monkeypatch: 
     assert "<html" in file.read_text()
     assert __main__.main([*words[:-1], str(tmp_path / "gpu.txt")]) != 0
     assert "must end in .html" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--minutes", "--seconds"])
+@pytest.mark.parametrize("text", ["nan", "inf", "-1", "0", "1e9999", "two"])
+def test_a_time_that_would_never_end_is_refused(option: str, text: str, capsys):
+    with pytest.raises(SystemExit):
+        __main__.main(["bench", "gpu", "--device", "cpu", f"{option}={text}"])
+    assert f"argument {option}: " in capsys.readouterr().err

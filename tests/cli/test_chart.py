@@ -91,3 +91,10 @@ def test_the_number_of_frames_must_be_said(keyframes, mask: Path, tmp_path: Path
     assert "give --frames N, or frames in the chart" in capsys.readouterr().err
     assert vfi("tween", *keyframes, tmp_path / "out", "--chart", tmp_path / "none.json") == 2
     assert "none.json cannot be read" in capsys.readouterr().err
+
+
+def test_a_chart_that_is_no_text_gets_a_sentence(keyframes, mask: Path, tmp_path: Path, capsys):  # noqa: F811
+    file = mask.parent / "chart.json"
+    file.write_bytes('{"frames": 3, "charts": {"*": "even"}}'.encode("utf-16"))  # as a redirection of PowerShell writes it
+    assert vfi("tween", *keyframes, tmp_path / "out", "--chart", file, "--model", "linear") == 2
+    assert "chart.json is no text in UTF-8: charts are JSON in that encoding" in capsys.readouterr().err

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import resource
 import struct
+import subprocess
+import sys
+import zlib
 from fractions import Fraction as F
 from io import BytesIO
 from itertools import pairwise
@@ -274,3 +277,24 @@ class TestLies:
         with pytest.raises(InputError, match=r"a\.exr"):
             read_image(tmp_path / "a.exr")
         assert exr.is_cut((tmp_path / "a.exr").read_bytes())
+
+    def test_an_image_with_a_named_colour_profile_may_be_collected_at_any_time(self, tmp_path: Path):
+        """PyAV frees the name of a profile twice, and the process dies: only another one can tell."""
+        profile = b"a name\0\0" + zlib.compress(bytes(200))
+        (tmp_path / "0.png").write_bytes(png(np.full((16, 24, 3), 51), 2, extra=[(b"iCCP", profile)]))
+        code = """
+import gc, sys
+from pathlib import Path
+from vfi.clips.images import read_image
+from vfi.clips.open import open_clip
+from vfi.pixels.uint8 import floats
+for _ in range(10):
+    assert abs(float(floats(read_image(sys.argv[1]).rgb)[0, 0, 0]) - 0.2) < 1e-6
+    assert len(list(open_clip(Path(sys.argv[1]).parent))) == 1
+    gc.collect()
+print("alive")
+"""
+        asked = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / "0.png")], capture_output=True, text=True, check=False
+        )
+        assert (asked.returncode, asked.stdout) == (0, "alive\n"), asked.stderr

@@ -85,7 +85,8 @@ def test_frames_that_nobody_mixes_are_not_encoded():
     assert model.encoded == 0
 
 
-def test_memory_is_one_window_and_one_batch():
+@pytest.mark.parametrize("threads", [1, 4])
+def test_memory_is_one_window_and_one_batch_and_what_threads_make(threads: int):
     alive: list[int] = []
 
     class Counted(Frame):
@@ -102,9 +103,14 @@ def test_memory_is_one_window_and_one_batch():
         for k in range(50):
             yield Counted(torch.full((3, 4, 4), k / 50), F(k), F(1))
 
-    for _ in run(source(), Blend(), Subdivide(3)):
-        alive.append(Counted.count)
-    assert max(alive) <= 4
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        for _ in run(source(), Blend(), Subdivide(3)):
+            alive.append(Counted.count)
+    finally:
+        torch.set_num_threads(before)
+    assert max(alive) <= (4 if threads == 1 else 4 + threads)
 
 
 def test_alpha_follows_motion_and_colour_is_premultiplied():
@@ -253,7 +259,7 @@ class Broken(Blend):
     """A model that makes NaN or infinity from its frame ``since`` on."""
 
     def __init__(self, value: float = float("nan"), since: int = 0) -> None:
-        super().__init__()
+        super().__init__(threads=False)  # which frame is the first must not hang on who is faster
         self.value, self.since, self.made = value, since, 0
 
     def __call__(self, window: torch.Tensor, t: torch.Tensor) -> torch.Tensor:

@@ -60,3 +60,18 @@ def test_sheets_are_read_without_torch(tmp_path: Path):
     line = [sys.executable, "-c", code, str(tmp_path / "a.xdts")]
     done = subprocess.run(line, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("encoding", "mark"), [("utf-16-le", b"\xff\xfe"), ("utf-16-be", b"\xfe\xff"), ("utf-8", b"\xef\xbb\xbf")]
+)
+@pytest.mark.parametrize("name", ["a.txt", "a.xdts"])
+def test_the_unicode_text_of_spreadsheets_is_read_and_written(tmp_path: Path, name: str, encoding: str, mark: bytes):
+    data = xdts({"あ": {0: "1", 1: "o", 2: "3"}}) if name == "a.xdts" else "F\tあ\r\n1\t1\r\n2\t○\r\n3\t3\r\n".encode()
+    (tmp_path / name).write_bytes(mark + data.decode().encode(encoding))
+    sheet = read_sheet(tmp_path / name)
+    assert [layer.name for layer in sheet.layers] == ["あ"]
+    written = sheet.entered({(0, 1): "2"})
+    assert written.startswith(mark)
+    told = data.decode().replace("SYMBOL_TICK_1", "2").replace("○", "2")
+    assert written[len(mark) :].decode(encoding) == told

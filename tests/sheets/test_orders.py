@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -178,3 +179,20 @@ def test_what_is_no_number_never_becomes_a_name(drawing: str):
         return
     with pytest.raises(InputError, match="has no number"):
         number_of(drawing)
+
+
+@pytest.mark.parametrize("name", ["が", "é", "A"])
+@pytest.mark.parametrize("kept", ["{0}/0001.png", "{0} /0001.png", "{0}/{0}_0001.png", "{0}_0001.png"])
+def test_names_that_only_a_file_system_tells_apart_are_one(tmp_path: Path, name: str, kept: str):
+    """macOS keeps the marks of kana and accents apart from their letters, and a sheet does not."""
+    apart = unicodedata.normalize("NFD", name)
+    names = [kept.format(apart).replace("0001", number) for number in ("0001", "0003")]
+    (one,), left = ordered(tmp_path, *names, **{name: {0: "1", 2: "o", 4: "3"}})
+    assert not left
+    assert one.file.as_posix() == names[0].replace("0001", "0002")
+
+
+def test_digits_as_wide_as_kanji_are_digits(tmp_path: Path):
+    (one,), left = ordered(tmp_path, "A/0011.png", "A/0013.png", A={0: "１１", 2: "o", 4: "１３"})
+    assert not left
+    assert (one.drawing, one.file.as_posix()) == ("12", "A/0012.png")

@@ -116,7 +116,7 @@ def test_unknown_signs_are_named_and_kept():
         ("F,A\n1,1\nend,2\n", "has the row 'end' after row 1: each must begin with its number"),
         ('F,A\n1,"1\n2,3\n', "has a quote in line 2 that is never closed: close it"),
         ('F,A\n1,"1"2\n', "row 2: text follows a closed quote"),
-        (b"\x81\xff\xff\x00", "is no text that can be read: a sheet must be UTF-8 or Shift-JIS"),
+        (b"\x81\xff\xff\x00", "is no text that can be read: a sheet must be UTF-8, UTF-16 or Shift-JIS"),
     ],
 )
 def test_what_is_no_sheet_is_refused(text: str | bytes, said: str):

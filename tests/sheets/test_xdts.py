@@ -150,7 +150,10 @@ def changed(path: list[Any], value: Any) -> bytes:
         (FIRST.encode() + b"\n[]", "cut.xdts, line 2: there is an array: it must be an object"),
         (FIRST.encode() + b"\n{}", "cut.xdts holds no time table"),
         (FIRST.encode() + b"\n" + b"[" * 300, "nests values deeper than 200"),
-        (b"\xef\xbb\xbf" + FIRST.encode() + b"\n\xff", "is no text that can be read: a sheet must be UTF-8 or Shift-JIS"),
+        (
+            b"\xef\xbb\xbf" + FIRST.encode() + b"\n\xff",
+            "is no text that can be read: a sheet must be UTF-8, UTF-16 or Shift-JIS",
+        ),
         (changed(["timeTables", 0, "duration"], "long"), 'line 9: duration is "long": it must be a whole number'),
         (changed(["timeTables", 0, "duration"], 0), "duration is 0: it must be from 1 up"),
         (changed(["timeTables", 0, "duration"], 1e300), "duration is 1e+300: it must be a whole number"),

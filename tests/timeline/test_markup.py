@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import re
+from xml.etree import ElementTree
 
 import pytest
 
@@ -80,3 +82,11 @@ def test_a_huge_document_is_refused_unread(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(markup, "LARGEST", 10)
     with pytest.raises(InputError, match="has 11 bytes: an XML timeline may have at most 10"):
         Document(b"<a></a>    ", "a.xml")
+
+
+@pytest.mark.parametrize("text", ["A\x01", "\ufffe", "\ud800", "tab\tand\nline", "\U0001f600 <&\"'>"])
+def test_what_is_written_can_be_read_whatever_a_name_holds(text: str):
+    whole = f"<a b={markup.attribute(text)}>{markup.content(text)}</a>"
+    read = ElementTree.fromstring(whole.encode())
+    expected = re.sub("[\x01\ufffe\ud800]", "\ufffd", text)
+    assert (read.get("b"), read.text) == (expected, expected)

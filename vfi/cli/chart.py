@@ -57,7 +57,9 @@ def read_charts(path: Path) -> Charts:
         raise InputError(f"{path} has more than {LONGEST} bytes: it is no file of charts")
     try:
         return of_json(text.decode("utf-8-sig"))
-    except (InputError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no text in UTF-8: charts are JSON in that encoding") from error
+    except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
 

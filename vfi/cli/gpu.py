@@ -25,7 +25,7 @@ from ..core import InputError, Interpolator
 from ..model import devices, load
 from ..pages import markup, plain
 from ..render import run as loop
-from .arguments import argument, names
+from .arguments import argument, factor, names
 from .files import add_overwrite
 from .report import console_for_people
 
@@ -123,11 +123,20 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--small", action="store_true", help="one small frame size and little time: tries the measurement itself, as on a CPU"
     )
-    parser.add_argument("--minutes", type=float, default=8.0, metavar="M", help="begin no measurement after M minutes (8)")
-    parser.add_argument("--seconds", type=float, default=2.0, metavar="S", help="seconds per measurement of speed (2)")
+    parser.add_argument(
+        "--minutes", type=argument(amount), default=8.0, metavar="M", help="begin no measurement after M minutes (8)"
+    )
+    parser.add_argument(
+        "--seconds", type=argument(amount), default=2.0, metavar="S", help="seconds per measurement of speed (2)"
+    )
     parser.add_argument("--report", metavar="FILE.html", type=Path, help="also write a page of HTML")
     parser.add_argument("--json", action="store_true", help="print the result as JSON, on standard output")
     add_overwrite(parser, "report")
+
+
+def amount(text: str) -> float:
+    """A number above 0."""
+    return float(factor(text))
 
 
 def on_disk(wanted: Iterable[str]) -> dict[str, Make]:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Any
 
 import av
 from torch import Tensor
+
+from .video.carried import carried_by
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,7 @@ TAGS = {
 def of_picture(picture: av.VideoFrame) -> Turn:
     """The turn that a decoded picture's display matrix asks for, to the nearest quarter."""
     try:
-        side_data: Any = picture.side_data
-        matrix = struct.unpack("=9i", bytes(side_data["DISPLAYMATRIX"])[:36])
+        matrix = struct.unpack("=9i", bytes(carried_by(picture)["DISPLAYMATRIX"])[:36])
     except KeyError:
         return Turn()
     except ValueError:  # side data of a kind unknown to PyAV hides the rest: only the angle is left

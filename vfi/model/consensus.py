@@ -79,6 +79,7 @@ def spec_of(specs: Sequence[Spec]) -> Spec:
         half=all(spec.half for spec in specs),
         tiles=all(spec.tiles for spec in specs),
         activations=sum(spec.activations for spec in specs),
+        threads=all(spec.threads for spec in specs),
         licence=" AND ".join(sorted({spec.licence for spec in specs} - {""})),
     )
 

@@ -90,9 +90,9 @@ def available() -> bool:
     """Whether this torch has the operators, and they compute what they are to."""
     if not torch.backends.mkldnn.is_available():
         return False
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(0)
-        x, weight, bias = torch.randn(1, 16, 6, 8), torch.randn(8, 16, 3, 3), torch.randn(8)
+    own = torch.Generator().manual_seed(0)  # that of torch belongs to the caller, and several threads may ask at once
+    with torch.no_grad():
+        x, weight, bias = (torch.randn(size, generator=own) for size in ((1, 16, 6, 8), (8, 16, 3, 3), (8,)))
         try:
             made = _convolved(x, _reordered(weight, x, 2, 1), bias, 2, 1, 0.2)
         except (AttributeError, RuntimeError, TypeError, NotImplementedError):

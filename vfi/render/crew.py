@@ -9,18 +9,24 @@ Owns the threads, and how many there are. Knows nothing of models or of the orde
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
-from threading import Barrier, Lock
+from threading import Barrier, BrokenBarrierError, Lock, current_thread
 from typing import Any, Generic, TypeVar, cast
 
 import torch
 
 from ..core import Spec
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
+
+NAME = "vfi-making"
+"""What the names of the threads begin with."""
 
 ROOM = 2_000_000_000
 """Bytes that the networks of all threads may take in total. Enough for two at 1280x720 with RIFE 4.25."""
@@ -45,18 +51,25 @@ class Once(Generic[T]):
 
 
 def pool(count: int, name: str, threads: int = 1) -> ThreadPoolExecutor:
-    """``count`` threads, each with ``threads`` threads of torch."""
+    """``count`` threads, each with ``threads`` threads of torch. Raises `RuntimeError` if they cannot all be started."""
     before, begun = torch.get_num_threads(), Barrier(count)
 
     def begin() -> None:
         torch.get_num_threads()  # else the first operation of this thread would set the number of the process again
         torch.set_num_threads(threads)
-        begun.wait()
+        with suppress(BrokenBarrierError):  # another could not be started: the pool is closed
+            begun.wait()
 
     made = ThreadPoolExecutor(count, name, begin)
-    for started in [made.submit(bool) for _ in range(count)]:
-        started.result()
-    torch.set_num_threads(before)  # threads that begin from now on would take the last number set by any
+    try:
+        for started in [made.submit(bool) for _ in range(count)]:
+            started.result()
+    except BaseException:
+        begun.abort()  # else those that did start would wait for ever
+        made.shutdown(cancel_futures=True)
+        raise
+    finally:
+        torch.set_num_threads(before)  # threads that begin from now on would take the last number set by any
     return made
 
 
@@ -65,7 +78,7 @@ class Crew:
 
     def __init__(self, hands: int, threads: int) -> None:
         self.hands = hands
-        self._pool = pool(hands, "vfi-making", threads)
+        self._pool = pool(hands, NAME, threads)
 
     def ask(self, make: Callable[[], Sequence[T]], count: int) -> list[Callable[[], T]]:
         """Have a thread ``make`` ``count`` things; each is waited for when it is called. They are made in the order asked."""
@@ -74,8 +87,8 @@ class Crew:
         return [partial(lambda index: asked.result()[index], index) for index in range(count)]
 
     def close(self) -> None:
-        """Stop after what is being made."""
-        self._pool.shutdown(cancel_futures=True)
+        """Stop after what is being made. A thread of a crew, in which a forgotten run may be collected, waits for nothing."""
+        self._pool.shutdown(wait=not current_thread().name.startswith(NAME), cancel_futures=True)
 
 
 def hands_for(spec: Spec, height: int, width: int, batch: int, threads: int | None = None) -> int:
@@ -88,11 +101,16 @@ def hands_for(spec: Spec, height: int, width: int, batch: int, threads: int | No
 
 @contextmanager
 def hired(hands: int) -> Iterator[Crew | None]:
-    """A crew of ``hands`` that share the threads of torch; None for a single one."""
-    if hands < 2:
+    """A crew of ``hands`` that share the threads of torch; None for a single one, or where no more threads can be started."""
+    crew: Crew | None = None
+    if hands > 1:
+        try:
+            crew = Crew(hands, max(torch.get_num_threads() // hands, 1))
+        except RuntimeError as error:
+            log.warning("frames are made one by one: %d threads for them cannot be started (%s)", hands, error)
+    if crew is None:
         yield None
         return
-    crew = Crew(hands, max(torch.get_num_threads() // hands, 1))
     try:
         yield crew
     finally:

@@ -7,7 +7,8 @@ Knows nothing of what the files hold.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -17,6 +18,7 @@ from ..parse import shown
 SEPARATORS = (" ", ".", "_", "-")
 """One of these may stand between a layer's name and the number."""
 
+_WIDE = str.maketrans("０１２３４５６７８９", "0123456789")
 _DRAWING = re.compile(r"([^0-9]{0,100})([0-9]{1,9})([A-Za-z]?)")
 
 
@@ -40,8 +42,8 @@ class Number:
 
 
 def number_of(drawing: str) -> Number:
-    """The number of a drawing. Raises `InputError` if it has none."""
-    found = _DRAWING.fullmatch(drawing)
+    """The number of a drawing, whose digits may be as wide as kanji. Raises `InputError` if it has none."""
+    found = _DRAWING.fullmatch(drawing.translate(_WIDE))
     if found is None:
         raise InputError(f"drawing {shown(drawing)} has no number: a cel is called by one, such as 12 or 12a")
     return Number(found[1], found[2], found[3])
@@ -65,23 +67,20 @@ class Cels:
             raise InputError(f"{folder} is not a folder" if folder.exists() else f"{folder} does not exist")
         self.folder, self.called = folder, called or str(folder)
         self._found: dict[str, dict[tuple[int, str], list[Cel]]] = {name: {} for name in layers}
+        called_like = {_plain(name): name for name in self._found}
         for path in sorted(folder.iterdir()):
-            if path.is_dir() and path.name in self._found:
+            if path.is_dir() and (layer := called_like.get(_plain(path.name))) is not None:
                 for inner in sorted(path.iterdir()):
                     if _is_picture(inner, endings):
-                        any(self._take(path.name, inner, [name]) for name in ("", path.name))
+                        any(self._take(inner, {name: layer}) for name in ("", _plain(layer)))
             elif _is_picture(path, endings):
-                self._take(None, path, self._found)
+                self._take(path, called_like)
 
-    def _take(self, layer: str | None, path: Path, names: Container[str]) -> bool:
-        """Take a file that is called by one of ``names``, the longest that fits, and a number for a cel of ``layer``.
-
-        Without a layer, that of the name.
-        """
+    def _take(self, path: Path, names: Mapping[str, str]) -> bool:
+        """Take a file that is called by one of ``names``, the longest that fits, and a number for a cel of the name's layer."""
         for name, head, number in _readings(path.stem):
-            if name in names:
-                of = self._found[name if layer is None else layer]
-                of.setdefault(number.key, []).append(Cel(path, head, number))
+            if (layer := names.get(_plain(name))) is not None:
+                self._found[layer].setdefault(number.key, []).append(Cel(path, head, number))
                 return True
         return False
 
@@ -110,7 +109,12 @@ class Cels:
         return like.path.relative_to(self.folder).with_name(name)
 
 
-def _is_picture(path: Path, endings: Container[str]) -> bool:
+def _plain(name: str) -> str:
+    """A name as it is compared: macOS keeps accents and voicing marks apart from their letters."""
+    return unicodedata.normalize("NFC", name).strip()
+
+
+def _is_picture(path: Path, endings: Sequence[str]) -> bool:
     return path.suffix.lower() in endings and not path.name.startswith(".") and path.is_file()
 
 

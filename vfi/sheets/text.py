@@ -12,7 +12,8 @@ from ..core import InputError
 LARGEST = 64 * 2**20
 """The most bytes of a sheet."""
 
-_MARK = b"\xef\xbb\xbf"
+_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+"""Byte order marks. Spreadsheets write what they call Unicode text as UTF-16."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,13 @@ class Text:
 
 
 def decoded(data: bytes, what: str) -> Text:
-    """The text of the file ``what``: UTF-8 with or without a byte order mark, else Shift-JIS. Raises `InputError`."""
+    """The text of the file ``what``: UTF-8, or UTF-16 with a byte order mark, else Shift-JIS. Raises `InputError`."""
     if len(data) > LARGEST:
         raise InputError(f"{what} has {len(data)} bytes: a sheet may have at most {LARGEST}")
-    mark = _MARK if data.startswith(_MARK) else b""
-    for encoding in ("utf-8",) if mark else ("utf-8", "cp932"):
+    mark = next(filter(data.startswith, _MARKS), b"")
+    for encoding in (_MARKS[mark],) if mark else ("utf-8", "cp932"):
         try:
             return Text(data[len(mark) :].decode(encoding), encoding, mark)
         except UnicodeDecodeError:
             continue
-    raise InputError(f"{what} is no text that can be read: a sheet must be UTF-8 or Shift-JIS")
+    raise InputError(f"{what} is no text that can be read: a sheet must be UTF-8, UTF-16 or Shift-JIS")

@@ -14,13 +14,13 @@ from math import floor
 from pathlib import PurePosixPath
 from typing import Any, Protocol, runtime_checkable
 from urllib.parse import quote
-from xml.sax.saxutils import escape
 
 from .. import timecode
 from ..core import InputError
 from ..parse import exact, shown
 from .clip import Left, NewMedia, TimelineClip
 from .maps import Polyline, Speed
+from .markup import content
 from .paths import file_url, media_name
 
 
@@ -247,7 +247,7 @@ def _xml(composition: Composition, new: Mapping[int, NewMedia]) -> str:
         '<?xml version="1.0" encoding="UTF-8"?>',
         "<!DOCTYPE xmeml>",
         '<xmeml version="5">',
-        f'  <sequence id="sequence-1"><name>{escape(composition.name)}</name><duration>{length}</duration>{told}',
+        f'  <sequence id="sequence-1"><name>{content(composition.name)}</name><duration>{length}</duration>{told}',
         f"    <timecode>{told}<string>{code}</string><frame>{composition.start}</frame>"
         f"<displayformat>{'DF' if composition.drop else 'NDF'}</displayformat></timecode>",
         "    <media><video>",
@@ -294,9 +294,9 @@ def _xml_clip(
     key = (url, own)
     known = key in files
     ident = files.setdefault(key, f"file-{len(files) + 1}")
-    timed = f"<name>{escape(name)}</name><pathurl>{escape(url)}</pathurl>{_xml_rate(own)}<duration>{total}</duration>{inner}"
+    timed = f"<name>{content(name)}</name><pathurl>{content(url)}</pathurl>{_xml_rate(own)}<duration>{total}</duration>{inner}"
     return [
-        f'        <clipitem id="clipitem-{count}"><name>{escape(clip.name)}</name>'
+        f'        <clipitem id="clipitem-{count}"><name>{content(clip.name)}</name>'
         f"<duration>{total if media or not filters else one.frames}</duration>{_xml_rate(rate)}",
         f"          <start>{one.begin}</start><end>{one.begin + one.frames}</end>"
         f"<in>{first}</in><out>{first + one.frames}</out>",

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from xml.sax.saxutils import escape
 
 from ..core import InputError
 from ..parse import exact, number, quoted, whole
 from .clip import Left, NewMedia, TimelineClip
 from .maps import Polyline, Speed, TimeMap
-from .markup import Document, Element
+from .markup import Document, Element, content
 from .paths import file_url, media_path
 
 TICKS = 254_016_000_000
@@ -192,7 +191,7 @@ def _file(name: str, media: NewMedia, rate: Fraction) -> str:
     url = file_url(media.path).replace("file:///", "file://localhost/", 1)
     size = f"<width>{media.width}</width><height>{media.height}</height>"
     return (
-        f'<file id="{name}"><name>{escape(media.path.name)}</name><pathurl>{escape(url)}</pathurl>{_rate_markup(rate)}'
+        f'<file id="{name}"><name>{content(media.path.name)}</name><pathurl>{content(url)}</pathurl>{_rate_markup(rate)}'
         f"<duration>{media.frames}</duration><media><video><samplecharacteristics>{size}</samplecharacteristics></video></media>"
         "</file>"
     )

@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
-from xml.sax.saxutils import quoteattr
 
 from ..core import InputError
 from ..parse import number, quoted
 from .clip import Left, NewMedia, TimelineClip
 from .maps import LastFrames, Smooth, Speed, TimeMap
-from .markup import Document, Element
+from .markup import Document, Element, attribute
 from .paths import file_url, media_path
 
 STORY = ("asset-clip", "clip", "video", "audio", "ref-clip", "sync-clip", "mc-clip", "title", "gap", "audition", "spine")
@@ -205,11 +204,11 @@ class FcpxmlTimeline:
 
     def _new_asset(self, name: str, form: str, clip: TimelineClip, media: NewMedia) -> str:
         version = [int(part) if part.isdecimal() else 0 for part in self._document.root.get("version", "1.11")[:9].split(".")]
-        source, old = quoteattr(file_url(media.path)), version < [1, 9]
+        source, old = attribute(file_url(media.path)), version < [1, 9]
         sound = ""
         if media.channels:
             sound = f' hasAudio="1" audioSources="1" audioChannels="{media.channels}" audioRate="{media.sample_rate}"'
-        tag = f'<asset id="{name}" name={quoteattr(media.path.stem)} start="0s" duration="{written(media.frames / clip.rate)}"'
+        tag = f'<asset id="{name}" name={attribute(media.path.stem)} start="0s" duration="{written(media.frames / clip.rate)}"'
         tag += f' hasVideo="1" format="{form}"{sound}'
         if old:
             return f"{tag} src={source}/>"

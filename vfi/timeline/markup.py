@@ -25,9 +25,22 @@ LARGEST = 256 * 2**20
 ENCODINGS = ("utf-8", "utf-16", "iso8859-1", "cp1252", "ascii")
 """The encodings of documents, by Python's names."""
 
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no document may hold, not even escaped (XML 1.0, 2.2)."""
+
 _ATTRIBUTE = re.compile(r"\s([^\s=/>\"']+)\s*=\s*(\"[^\"]*\"|'[^']*')")
 _QUOTE_OR_END = re.compile(r"[\"'>]")
 _DECLARED = re.compile(r"<\?xml[^>]{0,200}?encoding\s{0,9}=\s{0,9}[\"']([A-Za-z0-9._-]{1,40})[\"']")
+
+
+def content(text: str) -> str:
+    """A text as the content of an element; what XML forbids becomes U+FFFD."""
+    return escape(_FORBIDDEN.sub("\ufffd", text))
+
+
+def attribute(text: str) -> str:
+    """A text as the value of an attribute, in quotes; what XML forbids becomes U+FFFD."""
+    return quoteattr(_FORBIDDEN.sub("\ufffd", text))
 
 
 @dataclass(eq=False)
@@ -108,7 +121,7 @@ class Document:
 
         def start(tag: str, attributes: dict[str, str]) -> None:
             if len(opened) >= DEEPEST:
-                raise InputError(f"{self.where(parser)} nests elements deeper than {DEEPEST}: this is not a timeline")
+                raise InputError(f"{self.where(parser)} nests elements deeper than {DEEPEST}: no program writes that")
             begin = parser.CurrentByteIndex
             inner = self._tag_end(begin)
             parent = opened[-1] if opened else None
@@ -171,16 +184,16 @@ class Document:
         last = max((end for _, end in spans.values()), default=1 + len(element.tag.encode()))
         for name, value in attributes.items():
             begin, end = spans.get(name, (last, last))
-            text = "" if value is None else f" {name}={quoteattr(value)}"
+            text = "" if value is None else f" {name}={attribute(value)}"
             if text or end > begin:
                 self._edit(element.begin + begin, element.begin + end, text)
 
     def set_text(self, element: Element, text: str) -> None:
         """Replace the content of an element."""
         if self._empty(element):
-            self._open(element, escape(text))
+            self._open(element, content(text))
         else:
-            self._edit(element.inner, element.close, escape(text))
+            self._edit(element.inner, element.close, content(text))
 
     def remove(self, element: Element) -> None:
         """Remove an element, and the space before it."""

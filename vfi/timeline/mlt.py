@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from math import ceil
-from xml.sax.saxutils import escape
 
 from ..core import InputError
 from ..parse import exact, number, quoted, whole
 from .clip import Left, NewMedia, TimelineClip
 from .maps import Cubics, Speed, Summed, TimeMap
-from .markup import Document, Element
+from .markup import Document, Element, content
 from .paths import media_path
 
 FILES = ("avformat", "avformat-novalidate", "timewarp", "")
@@ -314,7 +313,7 @@ def _producer(name: str, media: NewMedia, number: int | None, effects: list[str]
         properties["kdenlive:id"] = str(number)
     if not media.channels:
         properties["audio_index"] = "-1"
-    inside = "".join(f'<property name="{key}">{escape(value)}</property>' for key, value in properties.items())
+    inside = "".join(f'<property name="{key}">{content(value)}</property>' for key, value in properties.items())
     return f'<producer id="{name}" in="0" out="{media.frames - 1}">{inside}{"".join(effects)}</producer>'
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from layered import ora, psd
+from footage import png
+from layered import ora, psd, read_ora
 
 from vfi.clips.images import read_described
 from vfi.clips.layers.open import read_layers, unpack
+from vfi.clips.layers.ora import layers_of, written_ora
 from vfi.core import InputError
 
 SIZE = 12, 8
@@ -163,3 +165,97 @@ def test_a_damaged_photoshop_file_is_one_sentence(tmp_path: Path):
         path.write_bytes(data[:cut])
         with pytest.raises(InputError, match="is damaged, or of a kind that psd-tools cannot read"):
             read_layers(path)
+
+
+def ora_of(path: Path, stack: str, head: str = "<image w='12' h='8'>") -> Path:
+    """An OpenRaster file of a hand-written ``stack``, all of whose layers are one picture."""
+    ora(path / "one.ora", SIZE, [("A", [("1", picture(51), 0, 0)])])
+    data = zipfile.ZipFile(path / "one.ora").read("data/0.png")
+    with zipfile.ZipFile(path / "cels.ora", "w") as archive:  # without mimetype, mergedimage.png and thumbnail
+        archive.writestr("stack.xml", f"{head}<stack>{stack}</stack></image>")
+        archive.writestr("data/0.png", data)
+    return path / "cels.ora"
+
+
+@pytest.mark.parametrize("written", ["1", "1.0", "1.00", "1.000000", "", "1e0"])
+def test_an_opacity_of_one_is_none_however_it_is_written(tmp_path: Path, written: str):
+    found, notes = unpacked(
+        ora_of(tmp_path, f"<stack name='A' opacity='{written}'><layer name='1' opacity='{written}' src='data/0.png'/></stack>")
+    )
+    assert list(found) == ["A/1"]
+    assert not notes
+
+
+def test_what_changes_a_whole_group_is_said(tmp_path: Path):
+    stack = "<stack name='A' opacity='0.5' composite-op='svg:multiply'><layer name='1' src='data/0.png'/></stack>"
+    found, notes = unpacked(ora_of(tmp_path, stack + "<stack opacity='zero'/>"))
+    assert found["A/1"][0] == [0.2] * 3
+    without = "the pixels of its layers are taken without it"
+    assert notes == [
+        f"group A has an opacity: {without}",
+        f"group A has a blend mode: {without}",
+        f"group without a name has an opacity: {without}",
+    ]
+
+
+def test_one_layer_that_says_nothing_useful_leaves_the_others(tmp_path: Path):
+    layers = ("name='1'", "name='2' x='1.5' src='data/0.png'", "src='data/0.png'", "name='4' src='data/4.svg'")
+    found, notes = unpacked(ora_of(tmp_path, "".join(f"<layer {one}/>" for one in (*layers, "name='5' src='data/0.png'"))))
+    assert list(found) == ["5"]
+    told = ("1 is left out", "2 is left out", "without a name is left out: it is called as no cel", "4 is left out")
+    assert all(note.startswith(f"layer {one}") for note, one in zip(notes, told, strict=True))
+    assert "line 1, has no src: a layer names its picture there" in notes[0]
+    assert "has the x 1.5: it must be a whole number" in notes[1]
+
+
+@pytest.mark.parametrize("kind", ["ora", "psd"])
+def test_spaces_around_names_are_no_part_of_them(tmp_path: Path, kind: str):
+    found, notes = unpacked(write(kind, tmp_path, [("A ", [(" 1", picture(51), 0, 0)])]))
+    assert list(found) == ["A/1"]
+    assert not notes
+
+
+def test_a_canvas_that_no_memory_holds_is_refused(tmp_path: Path):
+    stack = "<layer name='A1' src='data/0.png'/>"
+    with pytest.raises(InputError, match=r"cels\.ora is 999999x999999: layers on a canvas of at most 268435456 pixels"):
+        read_layers(ora_of(tmp_path, stack, "<image w='999999' h='999999'>"))
+    psd(tmp_path / "a.psd", SIZE, [])
+    data = (tmp_path / "a.psd").read_bytes()
+    (tmp_path / "a.psd").write_bytes(data[:14] + (300_000).to_bytes(4, "big") * 2 + data[22:])
+    with pytest.raises(InputError, match=r"a\.psd is 300000x300000: layers on a canvas"):
+        read_layers(tmp_path / "a.psd")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "told"),
+    [
+        (0, 128, "layer A/2 has an opacity: its pixels are taken without it"),
+        (1, 1, "layer A/2 has a layer below that clips it: its pixels are taken without it"),
+        (2, 2, None),  # hidden
+    ],
+)
+def test_what_changes_a_photoshop_layer_is_said(tmp_path: Path, place: int, value: int, told: str | None):
+    path = write("psd", tmp_path, [("A", [("2", picture(51), 0, 0), ("1", picture(102), 0, 0)])])
+    data = bytearray(path.read_bytes())
+    data[data.rindex(b"8BIMnorm") + 8 + place] = value  # opacity, clipping and flags follow the blend mode; topmost last
+    path.write_bytes(data)
+    found, notes = unpacked(path)
+    assert found["A/2"][0] == [0.2] * 3
+    assert found["A/1"][0] == [0.4] * 3
+    assert notes == ([] if told is None else [told])
+
+
+def test_what_changes_a_whole_photoshop_group_is_said(tmp_path: Path):
+    path = write("psd", tmp_path, [("A", [("1", picture(51), 0, 0)])])
+    data = bytearray(path.read_bytes())
+    data[data.index(b"8BIMpass") + 8] = 64
+    path.write_bytes(data)
+    assert unpacked(path)[1] == ["group A has an opacity: the pixels of its layers are taken without it"]
+
+
+def test_a_written_file_can_be_read_whatever_its_layers_are_called(tmp_path: Path):
+    (tmp_path / "a.png").write_bytes(png(picture(51), 6))
+    (layer,) = layers_of([("1\x02", tmp_path / "a.png", True)])
+    _, groups, archive = read_ora(written_ora([("A\x01 <&\"'>", [layer])]))
+    assert {group: list(layers) for group, layers in groups.items()} == {"A\ufffd <&\"'>": ["1\ufffd"]}
+    assert archive.testzip() is None

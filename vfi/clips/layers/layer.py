@@ -11,8 +11,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ...core import Frame
+from ...core import Frame, InputError
+from ...parse import shown
 from ..clip import Info
+
+MOST = 2**28
+"""The most pixels of a canvas: 16384 x 16384."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,8 @@ class Layer:
     @property
     def place(self) -> str:
         """The layer in words."""
-        return f"{self.group}/{self.name}" if self.group else self.name
+        name = self.name or "without a name"
+        return f"{self.group}/{name}" if self.group else name
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,18 @@ class Layered:
     height: int
     layers: Sequence[Layer]
     notes: Sequence[str]
+
+
+def check_canvas(path: object, width: int, height: int) -> None:
+    """Raises `InputError` for a canvas that is too large to hold its layers."""
+    if width * height > MOST:
+        raise InputError(f"{path} is {width}x{height}: layers on a canvas of at most {MOST} pixels can be read")
+
+
+def changed(what: str, place: str, changes: dict[str, bool]) -> list[str]:
+    """A note for each change that the pixels of a layer or group are taken without."""
+    without = "its pixels are" if what == "layer" else "the pixels of its layers are"
+    return [f"{what} {shown(place)} has {name}: {without} taken without it" for name, found in changes.items() if found]
 
 
 def laid(frame: Frame, info: Info, x: int, y: int, size: tuple[int, int]) -> tuple[Frame, Info]:

@@ -13,7 +13,6 @@ from fractions import Fraction
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from xml.sax.saxutils import quoteattr
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import torch
@@ -24,10 +23,10 @@ from ...core import Frame, InputError
 from ...parse import shown
 from ...pixels.alpha import premultiplied, straight
 from ...pixels.uint8 import floats
-from ...timeline.markup import Document, Element
+from ...timeline.markup import Document, Element, attribute
 from ..clip import Info
 from ..images import ImageEncoder, read_still
-from .layer import Layer, Layered, laid
+from .layer import Layer, Layered, changed, check_canvas, laid
 
 MIMETYPE = "image/openraster"
 LARGEST = 2**30
@@ -45,6 +44,7 @@ def read_ora(path: Path) -> Layered:
     size = _whole(document, root, "w"), _whole(document, root, "h")
     if root.tag != "image" or min(size) < 1:
         raise InputError(f"{path} is no picture of layers: its stack.xml must begin with an image of a width and a height")
+    check_canvas(path, *size)
     notes: list[str] = []
     layers = list(_layers(path, document, root, "", size, notes))
     return Layered(*size, layers, notes)
@@ -55,22 +55,32 @@ def _layers(
 ) -> Iterator[Layer]:
     for one in around.children:
         if one.tag == "stack":
-            yield from _layers(path, document, one, one.get("name") or group, size, notes)
+            name = one.get("name").strip()
+            notes += changed("group", name or "without a name", _changes(one))
+            yield from _layers(path, document, one, name or group, size, notes)
         elif one.tag == "layer":
-            source, name = one.get("src"), one.get("name")
-            place = _whole(document, one, "x", 0), _whole(document, one, "y", 0)
-            layer = Layer(group, name, partial(_read, path, source, place, size))
-            changes = one.get("opacity", "1").strip() not in ("1", "1.0"), one.get("composite-op", OVER) != OVER
-            for what, changed in zip(("an opacity", "a blend mode"), changes, strict=True):
-                if changed:
-                    notes.append(f"layer {shown(layer.place)} has {what}: its pixels are taken without it")
+            layer = Layer(group, one.get("name").strip(), partial(_read, path, document, one, size))
+            notes += changed("layer", layer.place, _changes(one))
             yield layer
+
+
+def _changes(element: Element) -> dict[str, bool]:
+    """What changes a layer or group on the canvas. Programs write an opacity of 1 with any number of zeros."""
+    try:
+        opaque = float(element.get("opacity") or 1) == 1
+    except ValueError:
+        opaque = False
+    return {"an opacity": not opaque, "a blend mode": element.get("composite-op", OVER) != OVER}
 
 
 OVER = "svg:src-over"
 
 
-def _read(path: Path, source: str, place: tuple[int, int], size: tuple[int, int]) -> tuple[Frame, Info]:
+def _read(path: Path, document: Document, element: Element, size: tuple[int, int]) -> tuple[Frame, Info]:
+    source = element.get("src")
+    if not source:
+        raise InputError(f"{document.where(element)} has no src: a layer names its picture there")
+    place = _whole(document, element, "x", 0), _whole(document, element, "y", 0)
     frame, info = read_still(_member(path, source), f"{source} of {path}")
     return laid(frame, info, *place, size)
 
@@ -133,8 +143,8 @@ def written_ora(groups: Iterable[tuple[str, Iterable[Written]]]) -> bytes:
                 archive.writestr(source, layer.png)
                 whole = _over(whole, layer.frame, shown=layer.visible)
                 seen = "visible" if layer.visible else "hidden"
-                lines.append(f'<layer name={quoteattr(layer.name)} src="{source}" x="0" y="0" visibility="{seen}"/>')
-            stacks.append("\n".join((f"<stack name={quoteattr(group)}>", *reversed(lines), "</stack>")))
+                lines.append(f'<layer name={attribute(layer.name)} src="{source}" x="0" y="0" visibility="{seen}"/>')
+            stacks.append("\n".join((f"<stack name={attribute(group)}>", *reversed(lines), "</stack>")))
         height, width = whole.shape[1:]
         tree = "\n".join(("<stack>", *reversed(stacks), "</stack>"))
         text = f'<?xml version="1.0" encoding="UTF-8"?>\n<image version="0.0.5" w="{width}" h="{height}">\n{tree}\n</image>\n'

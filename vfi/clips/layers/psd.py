@@ -19,7 +19,7 @@ import torch
 from ...core import Frame, InputError
 from ...parse import shown
 from ..clip import Info
-from .layer import Layer, Layered, laid
+from .layer import Layer, Layered, changed, check_canvas, laid
 
 MODES = {0: "a bitmap", 1: "greyscale", 2: "indexed colour", 3: "RGB", 4: "CMYK", 7: "multichannel", 8: "duotone", 9: "Lab"}
 READ = (1, 3)
@@ -46,6 +46,7 @@ def read_psd(path: Path) -> Layered:
         raise InputError(f"{path} is {MODES.get(mode, f'of colour mode {mode}')}: convert it to RGB or greyscale")
     if depth not in DEPTHS:
         raise InputError(f"{path} has {depth} bits per channel: convert it to 8 or 16")
+    check_canvas(path, width, height)
     try:
         from psd_tools import PSDImage
     except ImportError as error:
@@ -78,18 +79,27 @@ def _layers(
 ) -> Iterator[Layer]:
     """The layers of a group of psd-tools, which lists them from the bottom up."""
     for one in reversed(list(around)):
+        name = one.name.strip()
         if one.is_group():
-            yield from _layers(path, one, one.name or group, size, depth, notes)
+            notes += changed("group", name or "without a name", _changes(one))
+            yield from _layers(path, one, name or group, size, depth, notes)
             continue
-        layer = Layer(group, one.name, partial(_read, path, one, size, depth))
+        layer = Layer(group, name, partial(_read, path, one, size, depth))
         if not one.has_pixels() and one.kind != "pixel":
             notes.append(f"layer {shown(layer.place)} is of the kind {one.kind}: it has no pixels and is left out")
             continue
-        changes = one.opacity < 255, getattr(one.blend_mode, "name", "NORMAL") != "NORMAL", one.has_mask()
-        for what, changed in zip(("an opacity", "a blend mode", "a mask"), changes, strict=True):
-            if changed:
-                notes.append(f"layer {shown(layer.place)} has {what}: its pixels are taken without it")
+        notes += changed("layer", layer.place, _changes(one))
         yield layer
+
+
+def _changes(one: Any) -> dict[str, bool]:
+    """What changes a layer or group of psd-tools on the canvas. Some programs write its opacity as that of its fill."""
+    return {
+        "an opacity": min(one.opacity, getattr(one, "fill_opacity", 255)) < 255,
+        "a blend mode": getattr(one.blend_mode, "name", "NORMAL") not in ("NORMAL", "PASS_THROUGH"),
+        "a mask": one.has_mask(),
+        "a layer below that clips it": bool(getattr(one, "clipping", False)),
+    }
 
 
 def _read(path: Path, layer: Any, size: tuple[int, int], depth: int) -> tuple[Frame, Info]:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 from struct import Struct
-from typing import Any
 
 import av
 
 from ..clip import Light
+from .carried import carried_by
 
 DISPLAY = Struct("=22i")
 """FFmpeg's AVMasteringDisplayMetadata: ten fractions, red, green, blue and white as x and y, lowest and highest luminance; then
@@ -45,7 +45,7 @@ def light_of(picture: av.VideoFrame) -> Light:
     levels: tuple[int, int] | None = None
     dynamic: list[str] = []
     try:
-        carried: Any = picture.side_data
+        carried = carried_by(picture)
     except ValueError:  # PyAV refuses all if one is of a kind that it does not know, such as the Exif of an image
         return Light()
     for data in carried:
