@@ -306,7 +306,7 @@ class Live:
     """The command as a process that is fed by hand."""
 
     def __init__(self, *arguments: object) -> None:
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "2"}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "vfi", *map(str, arguments)],
             env=environment,

@@ -71,7 +71,8 @@ class Info:
     memory. All frame times and durations are multiples of ``time_base`` seconds, and the first frame is shown at ``start``, as
     far as these are known. ``interlaced``: frames hold two fields. ``siting`` says where chroma samples lie: left (between the
     lines, as in MPEG-2), centre (between the columns too, as in JPEG) or top-left. ``field_order`` is the field of an
-    interlaced clip that is shown first, top or bottom, or "" if unknown.
+    interlaced clip that is shown first, top or bottom, or "" if unknown. ``live``: frames come from a program, which may bring
+    none for a while.
     """
 
     width: int
@@ -95,6 +96,7 @@ class Info:
     light: Light = Light()
     siting: str = "left"
     field_order: str = ""
+    live: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Owns the contract of a clip that can be read once. Knows nothing of bytes, which
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import torch
@@ -41,7 +42,7 @@ class PipedReader:
             self._frames = y4m.Piped(stream, rate, device)
         else:
             self._frames = StreamReader(stream, rate=rate, damaged_ok=damaged_ok, device=device)
-        self.info: Info = self._frames.info
+        self.info: Info = replace(self._frames.info, live=True)
         self.notes: list[str] = self._frames.notes
         self._coming = iter(self._frames)
         self._first: Frame | None = None

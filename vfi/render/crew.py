@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from functools import partial
 from threading import Barrier, BrokenBarrierError, Lock, current_thread
@@ -33,6 +33,20 @@ ROOM = 2_000_000_000
 
 MOST = 8
 """Number of threads from which Python holds them up, as only one of them runs it at a time."""
+
+
+HEARD = 0.25
+"""Seconds after which a thread that waits looks for signals."""
+
+
+def awaited(future: Future[T]) -> T:
+    """The result of ``future``; Ctrl-C is heard meanwhile.
+
+    A signal that comes just before Python begins to wait for a lock does not end that wait: so each wait is short.
+    """
+    while not future.done():
+        wait((future,), HEARD)
+    return future.result()
 
 
 class Once(Generic[T]):
@@ -84,7 +98,7 @@ class Crew:
         """Have a thread ``make`` ``count`` things; each is waited for when it is called. They are made in the order asked."""
         modes = torch.is_inference_mode_enabled(), torch.is_grad_enabled()
         asked = self._pool.submit(_under, modes, make)
-        return [partial(lambda index: asked.result()[index], index) for index in range(count)]
+        return [partial(lambda index: awaited(asked)[index], index) for index in range(count)]
 
     def close(self) -> None:
         """Stop after what is being made. A thread of a crew, in which a forgotten run may be collected, waits for nothing."""

@@ -121,6 +121,6 @@ def render_frames(
     # A costly clip is no work for a thread that waits on files, and Ctrl-C is to stop it at once.
     given = clip.costly(since) if isinstance(clip, Costly) else prefetch.ahead(clip)
     with closing(given) as read:
-        made = watch(run(read, model, grid, tail=task.tail, batch=task.batch, since=since))
+        made = watch(run(read, model, grid, tail=task.tail, batch=task.batch, since=since, live=clip.info.live))
         made = made if task.shutter is None else exposed(made, transfer_of(task.info))
         yield from malloc.keeping(islice(made, count))

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from ..clips.clip import Done, Writer
 from ..clips.standard import stop_reading
 from ..core import Frame
-from .crew import pool
+from .crew import awaited, pool
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ def ahead(items: Iterable[T], count: int = AHEAD) -> Generator[T, None, None]:
         try:
             while True:
                 waiting.append(thread.submit(next, iterator, _END))
-                item = waiting.popleft().result()
+                item = awaited(waiting.popleft())
                 if item is _END:
                     return
                 yield item
@@ -101,7 +101,7 @@ class Behind(Writer):
         with self._thread:
             finishing = self._thread.submit(self._writer.commit)
             try:
-                return finishing.result()
+                return awaited(finishing)
             except KeyboardInterrupt:
                 self.partial = finishing.result()
                 raise
@@ -125,7 +125,7 @@ class Behind(Writer):
     def _settle(self, left: int) -> None:
         """Wait until at most ``left`` frames are still unwritten. Raises the first error of those written."""
         while self._waiting and (len(self._waiting) > left or self._waiting[0].done()):
-            self._waiting[0].result()
+            awaited(self._waiting[0])
             self._waiting.popleft()
 
     def _write(self, frame: Frame) -> None:
@@ -135,4 +135,5 @@ class Behind(Writer):
             self._writer.write(frame)
         except BaseException:
             self._failed = True
+            stop_reading()  # else a pipe that brings nothing more would hide the error
             raise

@@ -75,7 +75,7 @@ def _forwards(clip: Reader, model: Interpolator, part: Along, first: Fraction, b
     lowest, highest = (first + part.place(wanted[end]) for end in (0, -1))
     around = model.spec.window // 2
     with closing(ahead(_until(read_since(clip, lowest, around - 1), highest, around))) as frames:
-        made = run(frames, model, _Shown(part, first), tail="hold", batch=batch, since=lowest)
+        made = run(frames, model, _Shown(part, first), tail="hold", batch=batch, since=lowest, live=clip.info.live)
         for _, outputs in groupby(wanted, key=part.place):
             frame = next(made)
             for time in (output / part.rate for output in outputs):

@@ -43,6 +43,7 @@ def run(
     tail: Tail = "stop",
     batch: int = 1,
     since: Fraction | None = None,
+    live: bool = False,
 ) -> Iterator[Frame]:
     """Make the frames at the times of ``grid``, one by one, skipping those before ``since``.
 
@@ -54,7 +55,8 @@ def run(
     makes holds NaN or infinity although the frames it is made from do not.
 
     Frames in host memory go to and from a device with streams beside its work, and a frame is yielded only once those of the
-    next two batches were asked for.
+    next two batches were asked for. On a CPU, several threads make frames, and a frame is yielded only once each of them has
+    one to make. Unless ``frames`` are ``live`` and may stay away for a while: then each is yielded as soon as it can be.
     """
     if isinstance(batch, bool) or not isinstance(batch, int):
         raise InputError(f"{batch!r} was given as the batch: it must be a whole number from 1 up")
@@ -64,12 +66,12 @@ def run(
     alike = Alike()
     first, frames = peeked(same_size(frames))
     instants = resample(alike.watched(frames), grid, tail=tail, window=model.spec.window)
-    with hired(_hands(model, first, batch)) as crew:
+    with hired(1 if live else _hands(model, first, batch)) as crew:
         asked = _asked(instants, model, alike, lanes, crew, batch, since)
         if crew is not None:
             yield from _arrived(asked, crew.hands * batch)
         elif lanes is not None:
-            yield from _unpinned(_arrived(asked, 2 * batch))
+            yield from _unpinned(_arrived(asked, 0 if live else 2 * batch))
         else:
             yield from _arrived(asked, 0)
 
