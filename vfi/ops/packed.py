@@ -1,9 +1,9 @@
 """3x3 convolutions whose weights are laid out for the processor once, not anew for each frame.
 
-torch reorders the weights of a convolution each time, and computes small ones by a matrix product that takes three times as
-long. At 448x256 both together are a sixth of the time of RIFE 4.25 on a CPU. The operators with which torch.compile calls
-oneDNN do neither, and apply the activation on the way. They are no public interface of torch: where they are missing or compute
-something else, convolutions are torch's. Knows nothing of networks.
+torch reorders the weights of a convolution each time, and computes small ones by a matrix product. The operators with which
+torch.compile calls oneDNN do neither, and apply the activation on the way: that saves a twentieth of the time of RIFE 4.25 at
+448x256 on a CPU. They are no public interface of torch: where they are missing or compute something else, convolutions are
+torch's. Knows nothing of networks.
 """
 
 from __future__ import annotations

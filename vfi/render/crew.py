@@ -34,7 +34,6 @@ ROOM = 2_000_000_000
 MOST = 8
 """Number of threads from which Python holds them up, as only one of them runs it at a time."""
 
-
 HEARD = 0.25
 """Seconds after which a thread that waits looks for signals."""
 
