@@ -15,7 +15,6 @@ from ..model.load import build
 from ..motion.flow import BothWays, check_motion
 from ..paint.keys import files_of, number_of, placed
 from ..paint.through import KINDS, Course, Painted, Through
-from ..render import malloc
 from ..timing.grids import timing
 from .arguments import add_input, add_output, argument, clip_source, count, names
 from .model_options import home_of
@@ -97,13 +96,8 @@ def run(args: Namespace) -> int:
     if not course.times:
         raise InputError(f"{args.input} has no frames")
     keys = placed(files, numbers, len(course.times), _places(source, reader, args.first, named=args.at is None))
-    work, holes = Work(), malloc.Holes()
-
-    def worked() -> None:
-        holes.passed()
-        work.step()
-
-    clip = Painted(reader, course, keys, lambda: BothWays(model), options, worked=worked)
+    work = Work()
+    clip = Painted(reader, course, keys, lambda: BothWays(model), options, worked=work.step)
     work.total = clip.work
     decisions = {
         "command": "paint",

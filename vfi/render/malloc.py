@@ -70,30 +70,19 @@ def keeping(items: Iterable[T]) -> Iterator[T]:
 
     Holes accumulate because buffers of many sizes and lifetimes do not always fit where others were.
     """
+    if not _ours:
+        yield from items
+        return
     with kept():
-        holes = Holes()
-        for item in items:
+        least = None
+        for count, item in enumerate(items, start=1):
             yield item
-            holes.passed()
-
-
-class Holes:
-    """Returns the holes in kept memory, now and then; work that yields no items calls `passed` after each of its pieces."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._least: int | None = None
-
-    def passed(self) -> None:
-        """Count a piece of work; after every `EVERY` of them, return the holes if the process has grown."""
-        self._count += 1
-        if not _ours or self._count % EVERY:
-            return
-        held = _held()
-        self._least = held if self._least is None else min(held, self._least)
-        if held > GROWN * self._least:
-            _trim()
-            self._least = None
+            if count % EVERY == 0:
+                held = _held()
+                least = held if least is None else min(held, least)
+                if held > GROWN * least:
+                    _trim()
+                    least = None
 
 
 def _enter() -> None:
