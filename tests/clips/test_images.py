@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import struct
 from dataclasses import replace
@@ -211,6 +212,19 @@ class TestFolders:
 
 
 class TestSafety:
+    def test_pictures_do_not_wait_for_the_garbage_collector(self, tmp_path: Path):
+        """Each would stay in memory until Python collects rings of objects, hundreds of images later."""
+        for number in range(5):
+            cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((48, 64, 3), number, np.uint8))
+        gc.collect()
+        gc.disable()
+        try:
+            assert len(list(ImageReader(tmp_path))) == 5
+            held = [one for one in gc.get_objects() if type(one) is av.VideoFrame and one.width > 16]
+        finally:
+            gc.enable()
+        assert not held
+
     def test_a_folder_with_anything_in_it_is_refused(self, tmp_path: Path):
         (tmp_path / "shot").mkdir()
         (tmp_path / "shot" / "mine.txt").write_text("keep me")

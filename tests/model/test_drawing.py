@@ -12,10 +12,12 @@ from models import Bare
 import vfi
 from tests.drawings import SCENES, chamfer, ink, line_width, new_colours, soft
 from vfi.archs.blend import Linear
-from vfi.core import Frame, InputError
+from vfi.core import Frame, InputError, Motion
 from vfi.model.drawing import Drawn, drawn
 from vfi.model.pace import paced
 from vfi.model.wrappers import Wrapper
+from vfi.ops.near import box_mean
+from vfi.ops.warp import warp_corners
 from vfi.pixels.drawn import is_drawn
 from vfi.pixels.uint8 import codes
 from vfi.render.run import run
@@ -60,6 +62,25 @@ def test_lines_keep_their_width_and_lie_where_they_should(scene):
     assert ink(kept) == pytest.approx(ink(truth), rel=0.12)
     assert ink(kept) > ink(plain)
     assert chamfer(kept, truth) <= chamfer(plain, truth) + 0.01
+
+
+class Squeezing(Linear):
+    """Estimates motion that is 0 in the middle of each line and leads off it at its borders, where both lie."""
+
+    def motion_at(self, prepared, t):
+        ink = box_mean(1 - window("lines")[:, 0].mean(1, keepdim=True), 3)
+        slope = torch.cat(torch.gradient(ink, dim=(-1, -2)), 1)
+        off = -0.3 * slope / slope.square().sum(1, keepdim=True).sqrt().clamp(min=0.1)
+        return Motion(off, off, torch.full_like(ink, 0.5))
+
+
+def test_lines_are_not_squeezed_by_motion_that_changes_across_them():
+    picture = keys("lines")[0]
+    motion = Squeezing().motion_at(None, HALF)
+    squeezed = codes(warp_corners(window("lines")[:, 0], motion.flow0)[0])
+    kept = codes(drawn(Squeezing(), "on")(window("lines")[:, :1].repeat(1, 2, 1, 1, 1), HALF)[0].clamp(0, 1))
+    assert line_width(squeezed) < 0.7 * line_width(picture)
+    assert line_width(kept) == pytest.approx(line_width(picture), rel=0.1)
 
 
 def test_other_times_are_drawings_too():

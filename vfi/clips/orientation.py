@@ -45,7 +45,7 @@ TAGS = {
 def of_picture(picture: av.VideoFrame) -> Turn:
     """The turn that a decoded picture's display matrix asks for, to the nearest quarter."""
     try:
-        matrix = struct.unpack("=9i", bytes(carried_by(picture)["DISPLAYMATRIX"])[:36])
+        matrix = struct.unpack("=9i", dict(carried_by(picture))["DISPLAYMATRIX"][:36])
     except KeyError:
         return Turn()
     except ValueError:  # side data of a kind unknown to PyAV hides the rest: only the angle is left

@@ -1,7 +1,7 @@
 """The largest, the smallest and the mean around each pixel, in less time than pooling takes on a CPU.
 
-torch pools every window by itself, tap by tap; maxima and means of boxes can be taken along one axis after the other. Windows
-are cut off at the edges. Knows nothing of what the planes hold.
+torch pools every window by itself, tap by tap; maxima and means of boxes can be taken along one axis after the other, and long
+sums from shorter ones. Windows are cut off at the edges. Knows nothing of what the planes hold.
 """
 
 from __future__ import annotations
@@ -25,9 +25,31 @@ def smallest(planes: Tensor) -> Tensor:
 
 def box_mean(planes: Tensor, width: int) -> Tensor:
     """The mean of a box of ``width`` x ``width`` pixels, an odd number, around each pixel, [B,C,H,W]."""
-    for size in ((1, width), (width, 1)):
-        planes = F.avg_pool2d(planes, size, 1, (size[0] // 2, size[1] // 2), count_include_pad=False)
+    for axis in (-1, -2):
+        side = planes.shape[axis]
+        places = torch.arange(side, device=planes.device)
+        inside = (places + width // 2).clamp(max=side - 1) - (places - width // 2).clamp(min=0) + 1
+        planes = _summed(planes, width, axis) / (inside if axis == -1 else inside[:, None])
     return planes
+
+
+def _summed(planes: Tensor, width: int, axis: int) -> Tensor:
+    """The sums of ``width`` neighbours along an axis: those of 1, 2, 4 ... of them, put together."""
+    side, reach = planes.shape[axis], width // 2
+    run = F.pad(planes, (reach, reach) if axis == -1 else (0, 0, reach, reach))
+    total: Tensor | None = None
+    start, length = 0, 1
+    while length <= width:
+        if width & length:
+            part = run.narrow(axis, start, side)
+            total = part if total is None else total + part
+            start += length
+        if 2 * length <= width:
+            left = run.shape[axis] - length
+            run = run.narrow(axis, 0, left) + run.narrow(axis, length, left)
+        length *= 2
+    assert total is not None
+    return total
 
 
 def _furthest(planes: Tensor, further: Callable[[Tensor, Tensor], Tensor]) -> Tensor:

@@ -48,8 +48,7 @@ def light_of(picture: av.VideoFrame) -> Light:
         carried = carried_by(picture)
     except ValueError:  # PyAV refuses all if one is of a kind that it does not know, such as the Exif of an image
         return Light()
-    for data in carried:
-        raw, kind = bytes(data), data.type.name
+    for kind, raw in carried:
         if kind in DYNAMIC:
             dynamic.append(DYNAMIC[kind])
         elif kind == "MASTERING_DISPLAY_METADATA" and len(raw) >= DISPLAY.size:
