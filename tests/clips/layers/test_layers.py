@@ -230,7 +230,7 @@ def test_a_canvas_that_no_memory_holds_is_refused(tmp_path: Path):
     ("place", "value", "told"),
     [
         (0, 128, "layer A/2 has an opacity: its pixels are taken without it"),
-        (1, 1, "layer A/2 has a layer below that clips it: its pixels are taken without it"),
+        (1, 1, "layer A/2 has a clipping mask: its pixels are taken without it"),
         (2, 2, None),  # hidden
     ],
 )

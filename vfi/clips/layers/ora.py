@@ -46,7 +46,10 @@ def read_ora(path: Path) -> Layered:
         raise InputError(f"{path} is no picture of layers: its stack.xml must begin with an image of a width and a height")
     check_canvas(path, *size)
     notes: list[str] = []
-    layers = list(_layers(path, document, root, "", size, notes))
+    stacks = [one for one in root.children if one.tag == "stack"]
+    whole = stacks[0] if len(root.children) == len(stacks) == 1 else root  # that of all layers, whose name is no group's
+    notes += changed("the stack of", "all layers", _changes(whole))
+    layers = list(_layers(path, document, whole, "", size, notes))
     return Layered(*size, layers, notes)
 
 

@@ -97,8 +97,8 @@ def _changes(one: Any) -> dict[str, bool]:
     return {
         "an opacity": min(one.opacity, getattr(one, "fill_opacity", 255)) < 255,
         "a blend mode": getattr(one.blend_mode, "name", "NORMAL") not in ("NORMAL", "PASS_THROUGH"),
-        "a mask": one.has_mask(),
-        "a layer below that clips it": bool(getattr(one, "clipping", False)),
+        "a mask": one.has_mask() and not one.mask.disabled,
+        "a clipping mask": bool(getattr(one, "clipping", False)),
     }
 
 
