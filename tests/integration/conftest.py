@@ -258,7 +258,9 @@ def page(comfyui: ComfyUI, chromium: Any, request: pytest.FixtureRequest) -> Ite
     page.set_default_timeout(60_000)
     if request.param is not None:
         serve(page, request.param)
-    page.goto(f"http://127.0.0.1:{comfyui.port}/", wait_until="commit", timeout=120_000)
+    server = f"http://127.0.0.1:{comfyui.port}"
+    page.request.post(f"{server}/settings", data={"Comfy.TutorialCompleted": True})  # no dialog lies over the graph
+    page.goto(server, wait_until="commit", timeout=120_000)
     page.wait_for_function("window.app && window.app.graph", timeout=120_000)
     page.wait_for_function("!!LiteGraph.registered_node_types.InbetweenInterpolate", timeout=120_000)
     assert request.param in (None, page.evaluate("window.__COMFYUI_FRONTEND_VERSION__"))
