@@ -140,6 +140,30 @@ def test_what_cannot_be_gets_a_sentence(
     assert not (tmp_path / "out.mkv").exists()
 
 
+def test_a_key_that_does_not_fit_is_named_and_the_others_are_carried(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    source, keys = written(tmp_path / "in.mkv"), tmp_path / "keys"
+    key(keys / "2.png", marked(GIVEN[2], 2))
+    key(keys / "3.png", GIVEN[3][:, :4, :4])
+    key(keys / "60.png", GIVEN[3])
+    (keys / "5.png").write_bytes(b"no picture")
+    assert vfi("paint", source, tmp_path / "out.mkv", "--codec", "ffv1", "--keys", keys) == 3
+    told = capsys.readouterr().err
+    assert told.count("key left out:") == 3
+    assert "60.png is the key of frame 60: the clip has frames 0 to 7" in " ".join(told.split())
+    assert psnr(read(tmp_path / "out.mkv")[6], marked(GIVEN[6], 6)) > 30
+    (keys / "2.png").unlink()
+    assert vfi("paint", source, tmp_path / "none.mkv", "--codec", "ffv1", "--keys", keys) == 2
+    assert "; the other 2 keys do not fit either" in " ".join(capsys.readouterr().err.split())
+
+
+def test_keys_that_equal_their_frames_paint_nothing_and_that_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    source = written(tmp_path / "in.mkv")
+    key(tmp_path / "keys" / "2.png", GIVEN[2])
+    assert vfi("paint", source, tmp_path / "out.mkv", "--codec", "ffv1", "--keys", tmp_path / "keys") == 0
+    assert "nothing is painted: every key equals its frame" in " ".join(capsys.readouterr().err.split())
+    assert all(torch.equal(made, given) for made, given in zip(read(tmp_path / "out.mkv"), GIVEN, strict=True))
+
+
 def test_two_keys_of_one_frame_and_a_pipe_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     source = written(tmp_path / "in.mkv")
     for name in ("2.png", "a_02.png"):

@@ -10,12 +10,23 @@ import pytest
 import torch
 from painting import marked, pictures, recoloured
 
+from vfi.clips.clip import Info
 from vfi.core import Frame, InputError
 from vfi.paint.keys import files_of, number_of, paint_of, placed
 
 
 @pytest.mark.parametrize(
-    ("name", "number"), [("48.png", 48), ("shot2_v3.0048.png", 48), ("frame-7 painted.webp", 7), ("0000.tif", 0)]
+    ("name", "number"),
+    [
+        ("48.png", 48),
+        ("shot2_v3.0048.png", 48),
+        ("frame-7 painted.webp", 7),
+        ("0000.tif", 0),
+        ("frame_0048_v3.png", 48),
+        ("48v2.png", 48),
+        ("v3.png", 3),
+        ("retouch v2 0048.V11.png", 48),
+    ],
 )
 def test_the_last_number_of_a_name_is_the_frame(name: str, number: int):
     assert number_of(Path(name)) == number
@@ -30,7 +41,7 @@ def test_keys_are_sorted_by_number_and_hidden_files_are_none(tmp_path: Path):
 
 def test_a_key_past_the_end_is_named_with_the_numbers_that_there_are():
     with pytest.raises(InputError, match=r"7\.png is the key of frame 7: the clip has frames 101 to 104"):
-        placed([Path("7.png")], [7], 4, lambda number: number - 101)
+        placed([Path("7.png")], [7], Info(8, 8), 4, lambda number: number - 101)
 
 
 def frame(rgb: torch.Tensor, alpha: torch.Tensor | None = None) -> Frame:

@@ -6,6 +6,8 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from rich.markup import escape
+
 from ..clips.clip import DEFAULT_RATE, Reader, is_images, unbound
 from ..clips.images import ImageReader, image_files
 from ..clips.open import ClipSource
@@ -24,6 +26,9 @@ from .report import console_for_people
 from .shot_options import NO_EDIT, add_edit, read_plan
 from .steady import ONLY_NEW
 
+SOME_LEFT = 3
+"""The exit code if some keys were left out."""
+
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     """Declare ``paint``."""
@@ -33,7 +38,8 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         description="Carry painted or retouched frames, the keys, through their shots along the motion of the clip. A key is "
         "an image of the clip's size whose name ends in the number of its frame, counted from 0 (0048.png), or that of the "
         "image that it was painted on. Between two keys each pixel follows the one that shows it better. Where a key equals "
-        "its frame, or is transparent, the clip stays as it is. Line art that is filled with flat colours is filled exactly.",
+        "its frame, or is transparent, the clip stays as it is. A key that fits no frame or cannot be read is named and left "
+        "out, and the exit code is then 3. Line art that is filled with flat colours is filled exactly.",
     )
     add_input(parser)
     add_output(parser)
@@ -82,9 +88,8 @@ def run(args: Namespace) -> int:
     if args.plan is not None and args.edit != NO_EDIT:
         raise InputError("--edit cannot be combined with --plan: edit the plan instead")
     files = files_of(args.keys)
-    numbers = [number_of(file) for file in files] if args.at is None else args.at
-    if len(numbers) != len(files):
-        raise InputError(f"--at names {len(numbers)} frames and {args.keys} has {len(files)} keys: name one frame per key")
+    if args.at is not None and len(args.at) != len(files):
+        raise InputError(f"--at names {len(args.at)} frames and {args.keys} has {len(files)} keys: name one frame per key")
     source, settings = clip_source(args), Settings.of(args)
     reader = source.open(home_of(settings.device))
     info = reader.info
@@ -95,7 +100,9 @@ def run(args: Namespace) -> int:
     course = Course.of(Finder(edit=args.edit).marks(seen) if plan is None else plan.marked(seen))
     if not course.times:
         raise InputError(f"{args.input} has no frames")
-    keys = placed(files, numbers, len(course.times), _places(source, reader, args.first, named=args.at is None))
+    keys, wrong = placed(files, args.at, info, len(course.times), _places(source, reader, args.first, named=args.at is None))
+    for sentence in wrong:
+        console_for_people().print(escape(f"key left out: {sentence}"))
     work = Work()
     clip = Painted(reader, course, keys, lambda: BothWays(model), options, worked=work.step)
     work.total = clip.work
@@ -108,7 +115,8 @@ def run(args: Namespace) -> int:
         "audio": args.audio,
     }
     asked = timing(info.rate, times=1)
-    return make_clip(clip, asked, settings, decisions, source=source, audio=args.audio, model=model, work=work)
+    made = make_clip(clip, asked, settings, decisions, source=source, audio=args.audio, model=model, work=work)
+    return made or (SOME_LEFT if wrong else 0)
 
 
 def _places(source: ClipSource, reader: Reader, first: int | None, *, named: bool) -> Callable[[int], int | None]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ..clips.clip import IMAGE_ENDINGS
+from ..clips.clip import IMAGE_ENDINGS, Info
 from ..clips.images import read_image
 from ..core import Frame, InputError
 from ..parse import shown
@@ -35,6 +35,10 @@ STRONG = 0.1
 
 WHOLE = 0.9
 """Share of touched pixels from which a key is a painting of the whole frame."""
+
+
+VERSION = re.compile(r"(?<=\d)[ _.-]?v\d+$", re.IGNORECASE)
+"""The number of a version, at the end of a name."""
 
 
 @dataclass(frozen=True)
@@ -72,28 +76,43 @@ def files_of(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def number_of(file: Path) -> int:
-    """The last number in a key's name. Raises `InputError` if it has none."""
-    found = re.findall(r"\d+", file.stem)
+    """The last number in a key's name, but for that of a version (0048_v2.png). Raises `InputError` if it has none."""
+    found = re.findall(r"\d+", VERSION.sub("", file.stem)) or re.findall(r"\d+", file.stem)
     if not found:
         raise InputError(f"{file} has no number in its name: a key is called by its frame, such as 48.png, or give --at")
     return int(found[-1])
 
 
-def placed(files: Sequence[Path], numbers: Iterable[int], frames: int, place: Callable[[int], int | None]) -> list[Key]:
-    """The keys in the order of their frames. ``place`` tells the frame of a number, None if there is none.
+def placed(
+    files: Sequence[Path], numbers: Sequence[int] | None, info: Info, frames: int, place: Callable[[int], int | None]
+) -> tuple[list[Key], list[str]]:
+    """The keys in the order of their frames, and what is wrong with each file that can be none.
 
-    Raises `InputError` for a key that fits no frame of the clip's ``frames``, and for two of one frame.
+    ``numbers`` are those of the keys' frames; None: those in the names. ``place`` tells the frame of a number, None if there is
+    none. A key must be an image of the size of the clip, which ``info`` describes, and fit one of its ``frames``. Raises
+    `InputError` if no file is a key, or two are of one frame.
     """
     keys: dict[int, Key] = {}
-    for file, number in zip(files, numbers, strict=True):
-        frame = place(number)
-        if frame is None or not 0 <= frame < frames:
-            first, last = _ends(frames, place)
-            raise InputError(f"{file} is the key of frame {number}: the clip has frames {first} to {last}")
+    wrong: list[str] = []
+    for index, file in enumerate(files):
+        try:
+            number = number_of(file) if numbers is None else numbers[index]
+            frame = place(number)
+            if frame is None or not 0 <= frame < frames:
+                first, last = _ends(frames, place)
+                raise InputError(f"{file} is the key of frame {number}: the clip has frames {first} to {last}")
+            key = Key(frame, str(file), lambda file=file: read_image(file))  # type: ignore[misc]
+            checked(key, info.width, info.height)
+        except InputError as error:
+            wrong.append(str(error))
+            continue
         if frame in keys:
             raise InputError(f"{keys[frame].name} and {file} are keys of one frame, {number}: leave one of them")
-        keys[frame] = Key(frame, str(file), lambda file=file: read_image(file))  # type: ignore[misc]
-    return [keys[frame] for frame in sorted(keys)]
+        keys[frame] = key
+    if not keys:
+        others = f"; the other {len(wrong) - 1} keys do not fit either" if wrong[1:] else ""
+        raise InputError(f"{wrong[0]}{others}")
+    return [keys[frame] for frame in sorted(keys)], wrong
 
 
 def _ends(frames: int, place: Callable[[int], int | None]) -> tuple[int, int]:

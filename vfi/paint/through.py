@@ -122,6 +122,7 @@ class Painted:
         self._clip, self._course, self._flows, self._options, self._worked = clip, course, flows, options, worked
         self._stretches = list(stretches(course, keys))
         self._paints: dict[int, Paint] = {}
+        self._empty: dict[int, bool] = {key.frame: False for key in keys}
         for key in keys:
             checked(key, clip.info.width, clip.info.height)
         bare = [one for one in self._stretches if one.before is one.after is None]
@@ -144,6 +145,8 @@ class Painted:
         frames = iter(self._clip)
         for stretch in self._stretches:
             yield from self._made(stretch, frames, since)
+        if all(self._empty.values()):
+            self.notes.append("nothing is painted: every key equals its frame, or is transparent")
 
     def _made(self, stretch: Stretch, frames: Iterator[Frame], since: Fraction | None) -> Iterator[Frame]:
         times = self._course.times
@@ -237,7 +240,8 @@ class Painted:
         if key.frame not in self._paints:
             original = next(self._from(key.frame))
             self._paints = dict(list(self._paints.items())[-1:])
-            self._paints[key.frame] = paint_of(checked(key, self.info.width, self.info.height), original)
+            paint = paint_of(checked(key, self.info.width, self.info.height), original)
+            self._paints[key.frame], self._empty[key.frame] = paint, not paint.layer[..., 3].any()
         return self._paints[key.frame]
 
     def _backwards(self, stretch: Stretch) -> Iterator[tuple[int, Array]]:
