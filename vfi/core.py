@@ -49,6 +49,11 @@ class Frame:
     doubt: Tensor | None = None
 
 
+Exact: TypeAlias = Literal["everywhere", "between", "nowhere"]
+"""Where motion is exact to a fraction of a pixel: up to the frames themselves; only between them, as of networks that learn to
+make frames there; or nowhere, as of networks that mend what rough motion leads to."""
+
+
 @dataclass(frozen=True)
 class Spec:
     """Capabilities of a model: declared, never probed by trial.
@@ -59,6 +64,7 @@ class Spec:
     picture. ``tiles``: the frame may be tiled. ``activations``: numbers held per pixel while a frame is made, at the peak and
     with some to spare. ``licence`` is the SPDX name of the licence of the weights. ``time_map``: `Prepares.at` also takes a map
     of times [B,1,H,W], one for every pixel of the new frame. ``threads``: several threads may make frames at once.
+    ``motion``: where the motion of a model that estimates it is exact, see `Exact`.
     """
 
     name: str
@@ -73,6 +79,7 @@ class Spec:
     licence: str = ""
     time_map: bool = False
     threads: bool = True
+    motion: Exact = "between"
 
     def memory(self, height: int, width: int, itemsize: int = 4) -> int:
         """Peak memory, in bytes, of making a frame of this size with numbers of ``itemsize`` bytes."""

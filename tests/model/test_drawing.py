@@ -99,6 +99,28 @@ def test_a_model_without_motion_lends_its_frames_as_a_guide():
     assert chamfer(kept, truth) < chamfer(plain, truth)
 
 
+class Rough(Linear):
+    """Makes the true frame of a scene, and claims motion that is pixels off."""
+
+    def __init__(self, scene):
+        super().__init__()
+        self.truth, self.spec = keys(scene)[1][None].float() / 255, replace(self.spec, motion="nowhere")
+
+    def at(self, prepared, t):
+        return self.truth
+
+    def motion_at(self, prepared, t):
+        off = torch.full_like(self.truth[:, :2], 5.0)
+        return Motion(off, off, off[:, :1] / 10)
+
+
+def test_motion_that_is_nowhere_exact_is_not_followed():
+    before, truth, after = keys("squash")
+    kept = made("squash", drawn(Rough("squash"), "on"))
+    assert chamfer(kept, truth) < 0.1
+    assert new_colours(kept, before, after) < 0.0005
+
+
 def test_a_picture_is_a_drawing_only_if_it_is_flat_and_sharp():
     shaded = torch.linspace(0, 1, 96).expand(1, 3, 64, 96) * torch.rand(1, 3, 64, 1)
     noisy = window("slide")[:, 0] + 0.05 * torch.randn(1, 3, 144, 192)

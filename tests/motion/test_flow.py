@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from fractions import Fraction as F
+from pathlib import Path
 
 import pytest
 import torch
 from models import Blend, Shift
 from torch import Tensor
 
+import vfi
+from vfi.clips.images import read_image
 from vfi.core import Across, Frame, InputError, Motion
 from vfi.motion import flow
+from vfi.pixels.uint8 import floats
 from vfi.render.run import frames_of_tensor
 
 HALF = torch.tensor([0.5])
@@ -130,3 +134,28 @@ def test_frames_of_two_sizes_get_a_sentence():
     frames = [*clip(2), Frame(torch.zeros(3, 4, 4), F(1))]
     with pytest.raises(InputError, match="must have one size"):
         list(flow.motions(frames, Shift(1)))
+
+
+class Inner(Shift):
+    """Knows motion only half-way, as networks that are trained to make frames in between."""
+
+    def motion_at(self, prepared, t):
+        near = (2 * t - 1).abs().view(-1, 1, 1, 1)
+        found = super().motion_at(prepared, t)
+        return Motion(found.flow0 * (1 - near), found.flow1 * (1 - near), found.mask)
+
+
+def test_both_ways_do_not_ask_for_motion_where_a_model_does_not_know_it():
+    forth, back = flow.BothWays(Inner(8))(torch.rand(1, 3, 32, 64), torch.rand(1, 3, 32, 64))
+    torch.testing.assert_close(forth, field(8, 0, 32, 64))
+    torch.testing.assert_close(back, field(-8, 0, 32, 64))
+
+
+@pytest.mark.parametrize("name", ["dis", "inbetween-s", "inbetween-m"])
+def test_both_ways_of_included_models(name: str):
+    """A moved picture: networks that are made for frames in between lose its motion right at the frames."""
+    picture = floats(read_image(Path(__file__).parents[1] / "data" / "images" / "china.jpg").rgb)[None]
+    forth, back = flow.BothWays(vfi.load(name))(picture[..., 6:198, 12:268], picture[..., 3:195, 6:262])
+    for found, way in ((forth, 1), (back, -1)):
+        for plane, true in zip(found[0], (6, 3), strict=True):
+            assert float(plane.median()) == pytest.approx(way * true, abs=0.5)

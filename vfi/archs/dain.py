@@ -26,7 +26,7 @@ from ..ops.correlation import correlation
 from ..ops.projection import project_flow
 from ..ops.warp import warp_valid
 
-SPEC = Spec("dain", multiple=128, activations=1700)
+SPEC = Spec("dain", multiple=128, activations=1700, motion="everywhere")
 
 UNUSED = ("flownets.deconv2.",)
 """In the published file, but unused."""

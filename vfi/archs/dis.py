@@ -63,7 +63,7 @@ class Dis:
     """
 
     def __init__(self, scale: float = 1) -> None:
-        self.spec = Spec("dis", time_map=True, min_size=2 * SMALLEST, activations=60, licence="MIT")
+        self.spec = Spec("dis", time_map=True, motion="everywhere", min_size=2 * SMALLEST, activations=60, licence="MIT")
         self.size = FLOW_SIZE * scale
 
     def __call__(self, window: Tensor, t: Tensor) -> Tensor:
@@ -148,7 +148,7 @@ class DisFast:
     """
 
     def __init__(self, scale: float = 1) -> None:
-        self.spec = Spec("dis-fast", time_map=True, min_size=2 * SMALLEST, activations=30, licence="MIT")
+        self.spec = Spec("dis-fast", time_map=True, motion="everywhere", min_size=2 * SMALLEST, activations=30, licence="MIT")
         self.size = scale
 
     def __call__(self, window: Tensor, t: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from ..ops.warp import warp_corners
 LEVELS = 7
 """Levels of the image pyramid. Fixed by training: the coarse levels share their weights, so shapes do not show it."""
 
-SPEC = Spec("film", min_size=2 ** (LEVELS - 1), activations=1100, licence="Apache-2.0")
+SPEC = Spec("film", min_size=2 ** (LEVELS - 1), activations=1100, motion="everywhere", licence="Apache-2.0")
 
 Shapes = Mapping[str, tuple[int, ...]]
 

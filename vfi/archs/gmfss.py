@@ -601,7 +601,7 @@ def configure(state: Mapping[str, Tensor]) -> Config | None:
 def specify(config: Config, options: Options) -> Spec:
     """Spec of the network as built with ``options``. Raises `InputError` for unsupported options."""
     check_options(config.name, options, scales=SCALES)
-    return Spec(config.name, multiple=round(64 / min(options.scale, 1)), activations=450, licence="MIT")
+    return Spec(config.name, multiple=round(64 / min(options.scale, 1)), activations=450, motion="nowhere", licence="MIT")
 
 
 # --- published weights --------------------------------------------------------------------------------------------------------

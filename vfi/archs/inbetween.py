@@ -372,7 +372,9 @@ def specify(config: Config, options: Options) -> Spec:
     name = PUBLISHED.get(config, "inbetween-custom")
     check_options(name, options, scales=SCALES)
     side = round(16 / min(options.scale, 1))
-    return Spec(name, time_map=True, multiple=side, min_size=4 * side, pad="edge", activations=60, licence="MIT")
+    return Spec(
+        name, time_map=True, motion="everywhere", multiple=side, min_size=4 * side, pad="edge", activations=60, licence="MIT"
+    )
 
 
 # --- published weights --------------------------------------------------------------------------------------------------------

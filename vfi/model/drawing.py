@@ -100,7 +100,7 @@ class Drawn(wrappers.Wrapper):
 
     Frames may have alpha: [B,4,H,W], premultiplied. Drawings are then shown to the model on paper, so that dark lines on
     nothing are seen, and their new frames have alpha too. All other frames are the model's, from their colours alone. A model
-    that estimates no motion lends its frames as a guide for that of `dis`.
+    that estimates no motion, or only roughly, lends its frames as a guide for that of `dis`.
     """
 
     takes_alpha = True
@@ -108,8 +108,10 @@ class Drawn(wrappers.Wrapper):
     def __init__(self, model: Interpolator, mode: Drawing) -> None:
         super().__init__(model, replace(model.spec, activations=model.spec.activations + HELD))
         self.mode = mode
-        self.moves = wrappers.estimates_motion(model)
-        self.eye: Moves = model if wrappers.estimates_motion(model) else wrappers.Padded(Dis())
+        self.eye: Moves = wrappers.Padded(Dis())
+        self.moves = False
+        if wrappers.estimates_motion(model) and model.spec.motion != "nowhere":
+            self.eye, self.moves = model, True
         self._said = False
 
     def encode(self, rgb: Tensor) -> Features:

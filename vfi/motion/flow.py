@@ -17,6 +17,8 @@ from torch import Tensor
 from ..clips.clip import same_size
 from ..core import Frame, InputError, Interpolator, Motion
 from ..model import wrappers
+from ..ops.fill import filled
+from ..ops.splat import splat_sum
 from ..ops.warp import targets
 from ..pixels.alpha import premultiplied
 from ..timing.grids import Instant, Subdivide, resample
@@ -42,7 +44,10 @@ LEAST = 1.0
 
 
 NEAR = 1 / 64
-"""Time from a frame at which motion is asked for as that of the frame: the nearest that every model knows."""
+"""Time from a frame at which motion is asked for as that of the frame, of models that know it there."""
+
+REACHED = 0.1
+"""Weight of motion that leads to a pixel from which on its own motion is known."""
 
 
 def colours(flow: Tensor, radius: float) -> Tensor:
@@ -163,9 +168,25 @@ class BothWays:
         self._last = after, second
         half = model.spec.window // 2
         prepared = wrappers.prepare(model, [first] * half + [second] * half, [before] * half + [after] * half)
+        if model.spec.motion == "between":
+            return _from_middle(model.motion_at(prepared, before.new_tensor([0.5])))
         early = model.motion_at(prepared, before.new_tensor([NEAR])).flow1 / (1 - NEAR)
         late = model.motion_at(prepared, before.new_tensor([1 - NEAR])).flow0 / (1 - NEAR)
         return early, late
+
+
+def _from_middle(motion: Motion) -> tuple[Tensor, Tensor]:
+    """The flow between the frames around, each from its own pixels, as the motion half-way leads to them."""
+    across = motion.flow1.float() - motion.flow0.float()
+    ends = (motion.flow0.float(), across, motion.mask.float()), (motion.flow1.float(), -across, 1 - motion.mask.float())
+    return _carried(*ends[0]), _carried(*ends[1])
+
+
+def _carried(way: Tensor, flow: Tensor, seen: Tensor) -> Tensor:
+    """``flow`` moved along ``way``, and from all around to where nothing leads; ``seen`` weighs it."""
+    weight = seen.clamp(min=1e-3)
+    *planes, total = splat_sum(torch.cat((flow * weight, weight), 1), way).split(1, 1)
+    return filled(torch.cat(planes, 1) / total.clamp(min=1e-6), (total / REACHED).clamp(max=1))
 
 
 def check_motion(model: Interpolator) -> None:
