@@ -12,6 +12,7 @@ from painting import HEIGHT, WIDTH, Pan, clip_of, key, marked, pictures, psnr, r
 
 from vfi.core import InputError
 from vfi.paint.through import Course, Painted, Through, stretches
+from vfi.pixels.uint8 import codes, floats
 
 MOVED = Through("painted")
 
@@ -53,6 +54,17 @@ def test_a_retouch_leaves_all_else_bit_identical():
         for k in range(7):
             assert all(torch.equal(out[k][:, rows], given[k][:, rows]) for rows in (slice(14), slice(30, None)))
             assert psnr(out[k], truth[k]) > 40
+
+
+@pytest.mark.parametrize("keys", [[0], [0, 8]])
+def test_a_retouch_stays_in_a_fade_and_fades_with_it(keys: list[int]):
+    gains = [1 - 0.09 * k for k in range(9)]
+    given, truth = (
+        [codes(floats(one) * gain) for one, gain in zip(clip, gains, strict=True)]
+        for clip in (pictures(9), [marked(one, k) for k, one in enumerate(pictures(9))])
+    )
+    out = made(clip_of(given), [key(k, truth[k]) for k in keys])
+    assert all(psnr(out[k], truth[k]) > 45 > 33 > psnr(given[k], truth[k]) for k in range(1, 8))
 
 
 def test_what_passes_in_front_of_a_retouch_hides_it():

@@ -22,6 +22,8 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
+from .even import contrast_of, evened
+from .light import light_of, lit
 from .planes import Array, array_of, averaged, length, luma, outside, sampled, tensor_of
 
 PATCH = 2
@@ -70,17 +72,17 @@ class Guides(NamedTuple):
 
         grey = luma(picture)
         across, down = (cv2.Sobel(grey, cv2.CV_32F, *axis, scale=0.25) for axis in ((1, 0), (0, 1)))
-        contrast = averaged(np.abs(picture - averaged(picture, PATCH)).mean(-1), PATCH)
-        return cls(picture, np.hypot(across, down), contrast)
+        return cls(picture, np.hypot(across, down), contrast_of(picture))
 
 
 class Carried(NamedTuple):
-    """A frame as a key sees it: the ``offset`` [H,W,2] to the key, the ``error`` [H,W] of the key's original carried here, and
-    how surely each pixel is ``seen`` [H,W] in the key, 0 to 1."""
+    """A frame as a key sees it: the ``offset`` [H,W,2] to the key, the ``error`` [H,W] of the key's original carried here, how
+    surely each pixel is ``seen`` [H,W] in the key, 0 to 1, and its ``light`` [h,w,3], see `light`."""
 
     offset: Array
     error: Array
     seen: Array
+    light: Array
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,10 @@ class Search:
 
 
 class Motion:
-    """Flow between two pictures [H,W,3], estimated in small ones if they are large."""
+    """Flow between two pictures [H,W,3], estimated in small ones if they are large. ``even``: see `even`."""
 
-    def __init__(self, flows: Flows) -> None:
-        self._flows = flows
+    def __init__(self, flows: Flows, *, even: bool = False) -> None:
+        self._flows, self._even = flows, even
 
     def __call__(self, before: Array, after: Array) -> tuple[Array, Array]:
         """The flow from ``before`` to ``after``, and the flow back, [H,W,2]."""
@@ -102,7 +104,8 @@ class Motion:
         share = min(LONG_SIDE / max(height, width), 1.0)
         size = max(round(height * share), 1), max(round(width * share), 1)
         forth, back = self._flows(_shrunk(before, size), _shrunk(after, size))
-        return _grown(forth, (height, width)), _grown(back, (height, width))
+        there, here = _grown(forth, (height, width)), _grown(back, (height, width))
+        return (evened(there, before, after), evened(here, after, before)) if self._even else (there, here)
 
 
 class Carrier:
@@ -116,11 +119,11 @@ class Carrier:
         self._key, self._painted = Guides.of(original), painted
         self._stack = np.dstack((original, self._key.edges * EDGE**0.5, painted * BEFORE**0.5))
         self._last = self._key
-        self._step, self._rest = Motion(flows()), Motion(flows())
+        self._step, self._rest = Motion(flows(), even=True), Motion(flows(), even=True)
         self._search = search
         plane = np.zeros(original.shape[:2], np.float32)
         self.back = np.zeros((*plane.shape, 2), np.float32)
-        self._carried = Carried(self.back, plane, plane + 1)
+        self._carried = Carried(self.back, plane, plane + 1, np.ones((1, 1, 3), np.float32))
 
     def step(self, picture: Array) -> Carried:
         """The next frame's ``picture`` [H,W,3] as the key sees it."""
@@ -131,43 +134,44 @@ class Carrier:
         came = np.clip(2 - missed / bound, 0, 1) * ~outside(back)
         offset = back + sampled(before.offset, back)
         earlier = self._before(before.offset, back)
-        offset, error = self._corrected(now, offset)
-        if self._search.radius and float((error > NEEDED).mean()) > 0.0005:
-            offset = self._searched(now, offset, error, earlier)
-            error = self._error(now, offset)
         kept = sampled(before.seen, back) * came
+        light = light_of(picture, sampled(self._key.picture, offset), kept)
+        offset, error = self._corrected(now, offset, light)
+        if self._search.radius and float((error > NEEDED).mean()) > 0.0005:
+            offset = self._searched(now, offset, error, earlier, light)
+            error = self._error(now, offset, light)
         fails = np.clip(UNLIKE * now.contrast, FAINT, FAILS)
         fits = np.clip((fails - error) / (fails - FITS), 0, 1)
         direct = np.clip(2 - error / FITS, 0, 1) * ~outside(offset)
         seen = np.maximum(np.minimum(kept, fits), 0.9 * direct * fits).astype(np.float32)
-        self.back, self._last, self._carried = back, now, Carried(offset, error, seen)
+        self.back, self._last, self._carried = back, now, Carried(offset, error, seen, light)
         return self._carried
 
     def _before(self, offset: Array, back: Array) -> Array:
         """The painting of the frame before, carried here."""
         return sampled(sampled(self._painted, offset), back)
 
-    def _error(self, now: Guides, offset: Array) -> Array:
+    def _error(self, now: Guides, offset: Array, light: Array) -> Array:
         """The error of each patch, in shares of white; even changes of light count half."""
-        off = now.picture - sampled(self._key.picture, offset)
+        off = now.picture - lit(sampled(self._key.picture, offset), light)
         mean = averaged(off, PATCH)
         detail = np.abs(off - mean).mean(-1) + 0.5 * np.abs(mean).mean(-1)
         return averaged(detail, PATCH)
 
-    def _corrected(self, now: Guides, offset: Array) -> tuple[Array, Array]:
+    def _corrected(self, now: Guides, offset: Array, light: Array) -> tuple[Array, Array]:
         """The offsets, corrected by the flow to the key's original as it is carried here, where that fits better."""
-        error = self._error(now, offset)
-        there, _ = self._rest(now.picture, sampled(self._key.picture, offset))
+        error = self._error(now, offset, light)
+        there, _ = self._rest(now.picture, lit(sampled(self._key.picture, offset), light))
         corrected = there + sampled(offset, there)
-        after = self._error(now, corrected)
+        after = self._error(now, corrected, light)
         better = after < error
         return np.where(better[..., None], corrected, offset), np.where(better, after, error)
 
-    def _searched(self, now: Guides, offset: Array, error: Array, earlier: Array) -> Array:
+    def _searched(self, now: Guides, offset: Array, error: Array, earlier: Array, light: Array) -> Array:
         """The offsets, taken from the best patch close by where that of the flow does not fit."""
         here = np.dstack((now.picture, now.edges * EDGE**0.5, earlier * BEFORE**0.5))
         reach, (height, width) = self._search.radius, error.shape
-        there, around = (_bordered(one, reach) for one in (sampled(self._stack, offset), offset))
+        there, around = (_bordered(one, reach) for one in (lit(sampled(self._stack, offset), light), offset))
         best = np.full(error.shape, np.inf, np.float32)
         right, down = (np.full(error.shape, reach, np.intp) for _ in range(2))
         sides = range(2 * reach + 1)

@@ -52,6 +52,14 @@ def averaged(plane: Array, radius: int) -> Array:
     return cast(Array, cv2.blur(plane, (side, side), borderType=cv2.BORDER_REPLICATE))
 
 
+def resized(planes: Array, size: tuple[int, int]) -> Array:
+    """Planes [H,W,C] in another ``size`` (width, height): smaller ones hold means, larger ones are interpolated linearly."""
+    import cv2
+
+    how = cv2.INTER_AREA if size[0] <= planes.shape[1] else cv2.INTER_LINEAR
+    return cast(Array, cv2.resize(planes, size, interpolation=how))
+
+
 def luma(picture: Array) -> Array:
     """The luma [H,W] of a picture [H,W,3]."""
     made: Array = picture @ np.array(LUMA, np.float32)

@@ -21,6 +21,7 @@ from ..pixels.uint8 import floats, like
 from .carry import Carried, Carrier, Flows, Search, voted
 from .flat import Areas, Colours, Told, areas, coloured, is_flat, joined
 from .keys import Key, Paint, checked, paint_of
+from .light import lit
 from .planes import Array, array_of, sampled, tensor_of
 from .sides import Side, painted, share_of
 from .spool import Spool
@@ -276,7 +277,7 @@ class Painted:
 
 
 def _side(paint: Paint, carried: Carried, far: float) -> Side:
-    layer = voted(paint.layer, carried)
+    layer = lit(voted(paint.layer, carried), carried.light)
     cover = layer[..., 3:].clip(0, 1)
     cover[cover < 1 / 512] = 0
     layer = np.dstack((layer[..., :3] * (cover > 0), cover))
