@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vfi.paint.carry import Carried
-from vfi.paint.even import evened
+from vfi.paint.even import contrast_of, evened
 from vfi.paint.light import light_of, lit
 from vfi.paint.spool import Spool
 
@@ -28,7 +28,7 @@ def test_motion_of_a_plain_place_is_that_of_the_edges_around_it():
     other[:-1, 3:80] = picture[1:, :77]
     guess = flow.copy()
     guess[24:72, 24:72] = DICE.normal(0, 4, (48, 48, 2))
-    found = evened(guess, picture, other)
+    found = evened(guess, picture, other, contrast_of(picture))
     assert np.abs(found[28:68, 28:68] - (3, -1)).max() < 1 < np.abs(guess[28:68, 28:68] - (3, -1)).mean()
     assert np.abs(found[30:-30, 100:]).max() < 0.5
 

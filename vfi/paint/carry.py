@@ -24,7 +24,7 @@ from torch import Tensor
 
 from .even import contrast_of, evened
 from .light import light_of, lit
-from .planes import Array, array_of, averaged, length, luma, outside, sampled, tensor_of
+from .planes import Array, array_of, averaged, length, luma, mean_of, outside, sampled, tensor_of
 
 PATCH = 2
 """Radius of the patches that are compared."""
@@ -93,10 +93,10 @@ class Search:
 
 
 class Motion:
-    """Flow between two pictures [H,W,3], estimated in small ones if they are large. ``even``: see `even`."""
+    """Flow between two pictures [H,W,3], estimated in small ones if they are large."""
 
-    def __init__(self, flows: Flows, *, even: bool = False) -> None:
-        self._flows, self._even = flows, even
+    def __init__(self, flows: Flows) -> None:
+        self._flows = flows
 
     def __call__(self, before: Array, after: Array) -> tuple[Array, Array]:
         """The flow from ``before`` to ``after``, and the flow back, [H,W,2]."""
@@ -104,8 +104,7 @@ class Motion:
         share = min(LONG_SIDE / max(height, width), 1.0)
         size = max(round(height * share), 1), max(round(width * share), 1)
         forth, back = self._flows(_shrunk(before, size), _shrunk(after, size))
-        there, here = _grown(forth, (height, width)), _grown(back, (height, width))
-        return (evened(there, before, after), evened(here, after, before)) if self._even else (there, here)
+        return _grown(forth, (height, width)), _grown(back, (height, width))
 
 
 class Carrier:
@@ -119,7 +118,7 @@ class Carrier:
         self._key, self._painted = Guides.of(original), painted
         self._stack = np.dstack((original, self._key.edges * EDGE**0.5, painted * BEFORE**0.5))
         self._last = self._key
-        self._step, self._rest = Motion(flows(), even=True), Motion(flows(), even=True)
+        self._step, self._rest = Motion(flows()), Motion(flows())
         self._search = search
         plane = np.zeros(original.shape[:2], np.float32)
         self.back = np.zeros((*plane.shape, 2), np.float32)
@@ -129,6 +128,8 @@ class Carrier:
         """The next frame's ``picture`` [H,W,3] as the key sees it."""
         now, last, before = Guides.of(picture), self._last, self._carried
         forth, back = self._step(last.picture, now.picture)
+        forth = evened(forth, last.picture, now.picture, last.contrast)
+        back = evened(back, now.picture, last.picture, now.contrast)
         missed = length(back + sampled(forth, back))
         bound = np.sqrt(0.01 * (np.square(back).sum(-1) + np.square(forth).sum(-1)) + 0.5)
         came = np.clip(2 - missed / bound, 0, 1) * ~outside(back)
@@ -155,13 +156,15 @@ class Carrier:
         """The error of each patch, in shares of white; even changes of light count half."""
         off = now.picture - lit(sampled(self._key.picture, offset), light)
         mean = averaged(off, PATCH)
-        detail = np.abs(off - mean).mean(-1) + 0.5 * np.abs(mean).mean(-1)
+        detail = mean_of(np.abs(off - mean) + 0.5 * np.abs(mean))
         return averaged(detail, PATCH)
 
     def _corrected(self, now: Guides, offset: Array, light: Array) -> tuple[Array, Array]:
         """The offsets, corrected by the flow to the key's original as it is carried here, where that fits better."""
         error = self._error(now, offset, light)
-        there, _ = self._rest(now.picture, lit(sampled(self._key.picture, offset), light))
+        carried = lit(sampled(self._key.picture, offset), light)
+        there, _ = self._rest(now.picture, carried)
+        there = evened(there, now.picture, carried, now.contrast)
         corrected = there + sampled(offset, there)
         after = self._error(now, corrected, light)
         better = after < error

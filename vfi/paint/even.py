@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .planes import Array, averaged, resized, sampled
+from .planes import Array, averaged, mean_of, resized, sampled
 
 PLAIN = 0.03
 """Contrast of a patch, in shares of white, from which its own flow counts in full."""
@@ -36,16 +36,15 @@ PATCH = 2
 
 def contrast_of(picture: Array) -> Array:
     """The contrast [H,W] of each patch of a picture [H,W,3]: its mean difference from its mean."""
-    return averaged(np.abs(picture - averaged(picture, PATCH)).mean(-1), PATCH)
+    return averaged(mean_of(np.abs(picture - averaged(picture, PATCH))), PATCH)
 
 
-def evened(flow: Array, picture: Array, other: Array) -> Array:
-    """The ``flow`` [H,W,2] from ``picture`` to ``other`` [H,W,3], spread to where the picture is plain."""
+def evened(flow: Array, picture: Array, other: Array, contrast: Array) -> Array:
+    """The ``flow`` [H,W,2] from ``picture`` to ``other`` [H,W,3], spread to where the picture is plain, by its ``contrast``."""
     height, width = flow.shape[:2]
     small = max(width // COARSE, 1), max(height // COARSE, 1)
-    contrast = contrast_of(picture)
     own = np.clip(contrast / PLAIN, 0, 1)
-    error = averaged(np.abs(picture - sampled(other, flow)).mean(-1), PATCH)
+    error = averaged(mean_of(np.abs(picture - sampled(other, flow))), PATCH)
     trust = own * own * np.exp(-np.square(error / np.maximum(FIT * contrast, SLIGHT))) + np.float32(1e-4)
     held, guide = (resized(one, small) for one in (np.dstack((flow * trust[..., None], trust)), picture))
     spread = resized(_spread(held, guide, (REACH * height / COARSE) ** 2), (width, height))

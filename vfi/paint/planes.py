@@ -60,6 +60,12 @@ def resized(planes: Array, size: tuple[int, int]) -> Array:
     return cast(Array, cv2.resize(planes, size, interpolation=how))
 
 
+def mean_of(planes: Array) -> Array:
+    """The mean [H,W] of planes [H,W,C]: numpy's own takes several times as long."""
+    made: Array = planes @ np.full(planes.shape[-1], 1 / planes.shape[-1], np.float32)
+    return made
+
+
 def luma(picture: Array) -> Array:
     """The luma [H,W] of a picture [H,W,3]."""
     made: Array = picture @ np.array(LUMA, np.float32)
