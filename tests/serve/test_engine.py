@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 import vfi
+from tests.drawings import SCENES
 from vfi.core import Frame, InputError
 from vfi.edit.find import Finder
 from vfi.serve import engine
@@ -76,6 +77,16 @@ def test_frames_in_any_order_are_those_of_the_library(kind: dict[str, object], q
         assert same(made, expected[3 * n + k]), (n, k)
 
 
+@pytest.mark.parametrize("drawing", ["auto", "on", "off"])
+def test_drawings_are_kept_as_asked(drawing: str):
+    cels = [SCENES["squash"](t).on_paper() for t in (0, 1)]
+    given = {str(n): Picture(cel.numpy()) for n, cel in enumerate(cels)}
+    (made,) = Maker(Engine(Asked(model="inbetween-s", drawing=drawing))).make(("0", "1"), given.__getitem__, [F(1, 2)])
+    clip = [Frame(cel, F(n), F(1)) for n, cel in enumerate(cels)]
+    _, expected, *_ = vfi.run(clip, vfi.load("inbetween-s", drawing=drawing), Subdivide(2))
+    assert same(made, expected)
+
+
 def test_a_frame_is_fetched_once_while_a_window_needs_it():
     fetch = Fetch(pictures(8))
     maker = Maker(Engine(Asked(quality="draft")))
@@ -136,6 +147,7 @@ def test_a_model_that_knows_only_the_middle_gives_the_same_in_any_order(tmp_path
         (Asked(model="nope"), "nope"),
         (Asked(quality="super"), "quality"),
         (Asked(tta="most"), "augmentation"),
+        (Asked(drawing="maybe"), "'maybe' was given for drawings: give one of auto, on, off"),
         (Asked(device="tpu"), "device"),
         (Asked(model="dis", quality="draft"), "draft"),
     ],

@@ -215,9 +215,25 @@ def test_a_worker_ends_in_the_midst_of_a_frame(vfi: str):
     [
         (Message({"do": "open", "protocol": 99, "model": "auto"}), "protocol 99"),
         (Message({"do": "make"}), "opens no model"),
-        (Message({"do": "open", "protocol": 1, "model": 3, "quality": "draft", "tta": "none", "device": "cpu"}), "text"),
         (
-            Message({"do": "open", "protocol": 1, "model": "dis", "quality": "draft", "tta": "none", "device": "cpu", "x": 1}),
+            Message(
+                {"do": "open", "protocol": 1, "model": 3, "quality": "draft", "tta": "none", "drawing": "off", "device": "cpu"}
+            ),
+            "text",
+        ),
+        (
+            Message(
+                {
+                    "do": "open",
+                    "protocol": 1,
+                    "model": "dis",
+                    "quality": "draft",
+                    "tta": "none",
+                    "drawing": "off",
+                    "device": "cpu",
+                    "x": 1,
+                }
+            ),
             "x",
         ),
     ],

@@ -420,6 +420,7 @@ def case_wrong_arguments_are_one_sentence():
         ({"model": 4.25}, "model"),
         ({"model": "4.25.lite"}, "rife-4.25-lite"),
         ({"tta": "most"}, "most"),
+        ({"drawing": "inked"}, "inked"),
         ({"device": "tpu"}, "tpu"),
     ):
         text = error(interpolate, moving(2), **options)

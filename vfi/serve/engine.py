@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from ..edit.duplicates import duplicates
 from ..edit.shots import Found, shots
 from ..model import load
 from ..model.devices import device_of
+from ..model.drawing import DRAWINGS, Drawing
 from ..model.load import HUGE, Choice
 from ..model.wrappers import TTA_PASSES
 from ..parse import exact, quoted
@@ -36,7 +37,9 @@ class Engine:
     def __init__(self, asked: Asked) -> None:
         if asked.tta not in TTA_PASSES:
             raise InputError(f"{quoted(asked.tta)} is not a test-time augmentation: give one of {', '.join(TTA_PASSES)}")
-        self._choice = Choice((asked.model,), asked.quality, asked.tta)
+        if asked.drawing not in DRAWINGS:
+            raise InputError(f"{quoted(asked.drawing)} was given for drawings: give one of {', '.join(DRAWINGS)}")
+        self._choice = Choice((asked.model,), asked.quality, asked.tta, drawing=cast(Drawing, asked.drawing))
         self._device = device_of(asked.device)
         self.window = load.spec_of(self._choice).window
         self._models: dict[bool, Interpolator] = {}

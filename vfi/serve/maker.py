@@ -22,12 +22,13 @@ THUMBNAIL = (72, 128)
 
 @dataclass(frozen=True)
 class Asked:
-    """Which model makes the frames, and where: names as of the command's options ``--model``, ``--quality``, ``--tta`` and
-    ``--device``."""
+    """Which model makes the frames, and where: names as of the command's options ``--model``, ``--quality``, ``--tta``,
+    ``--drawing`` and ``--device``."""
 
     model: str = "auto"
     quality: str = "normal"
     tta: str = "none"
+    drawing: str = "auto"
     device: str = "auto"
 
 

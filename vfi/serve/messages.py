@@ -32,7 +32,7 @@ def asked_of(message: Message) -> Asked:
     version = fields.take("protocol", count(0))
     if version != VERSION:
         raise InputError(f"protocol {version} was asked for, this vfi speaks {VERSION}: install the same version on both sides")
-    asked = Asked(**{name: fields.take(name, _text) for name in ("model", "quality", "tta", "device")})
+    asked = Asked(**{name: fields.take(name, _text) for name in ("model", "quality", "tta", "drawing", "device")})
     fields.end()
     return asked
 

@@ -64,6 +64,7 @@ def interpolate(
     sc_threshold: float | None = None,
     duplicates: Duplicates = "ignore",
     tta: str | None = None,
+    drawing: str | None = None,
     device: str | None = None,
     device_index: int = 0,
     batch: int = 1,
@@ -81,8 +82,8 @@ def interpolate(
     motion and light must leave unexplained at one that is found. ``duplicates="spread"`` spreads motion evenly over frames that
     repeat the one before.
 
-    ``model``, ``quality``, ``tta`` and ``device`` are as of the command ``vfi interpolate``, and so are their defaults.
-    ``batch``: frames of a pair that are made at once. ``worker``: see `makers.Where`. Raises ``vs.Error``.
+    ``model``, ``quality``, ``tta``, ``drawing`` and ``device`` are as of the command ``vfi interpolate``, and so are their
+    defaults. ``batch``: frames of a pair that are made at once. ``worker``: see `makers.Where`. Raises ``vs.Error``.
     """
     with shown():
         _known(others)
@@ -100,7 +101,7 @@ def interpolate(
             if slow:
                 raise InputError("slow was given with fps_num: slow keeps the frame rate, so give factor_num")
             places = _at_rate(clip, exact_rate(_ratio(fps_num, 1 if fps_den is None else fps_den, "fps")))
-        asked = _asked(model, quality, tta, device, device_index)
+        asked = _asked(model, quality, tta, drawing, device, device_index)
         return _graph(clip, places, asked, sc, sc_threshold, duplicates, batch, worker, keeps_time=not slow)
 
 
@@ -119,6 +120,7 @@ def retime(
     sc_threshold: float | None = None,
     duplicates: Duplicates = "ignore",
     tta: str | None = None,
+    drawing: str | None = None,
     device: str | None = None,
     device_index: int = 0,
     batch: int = 1,
@@ -148,7 +150,7 @@ def retime(
         path = _curve(speed, curve, length, seconds)
         since = None if start is None else _number(start, "start")
         places = Curved(clock, along(path, rate, length, clip.num_frames, start=since, length=seconds))
-        asked = _asked(model, quality, tta, device, device_index)
+        asked = _asked(model, quality, tta, drawing, device, device_index)
         return _graph(clip, places, asked, sc, sc_threshold, duplicates, batch, worker, keeps_time=False)
 
 
@@ -234,9 +236,12 @@ def _curve(
         raise InputError(f"the curve {quoted(curve)} cannot be read as a text file: {error}") from error
 
 
-def _asked(model: str | None, quality: str | None, tta: str | None, device: str | None, device_index: int) -> Asked:
+def _asked(
+    model: str | None, quality: str | None, tta: str | None, drawing: str | None, device: str | None, device_index: int
+) -> Asked:
     """The options of the model. A name such as vs-rife's 4.25 or 4.25.lite is that of RIFE."""
-    for name, value in (("model", model), ("quality", quality), ("tta", tta), ("device", device)):
+    given = {"model": model, "quality": quality, "tta": tta, "drawing": drawing, "device": device}
+    for name, value in given.items():
         if value is not None and not isinstance(value, str):
             raise InputError(f"{name} is {quoted(value)}: it must be a text")
     if type(device_index) is not int or device_index < 0:
@@ -245,7 +250,7 @@ def _asked(model: str | None, quality: str | None, tta: str | None, device: str 
         model = "-".join(["rife", *filter(None, version.groups())])
     if device_index and device in (None, "auto", "cuda"):
         device = f"cuda:{device_index}"
-    return Asked(model or "auto", quality or "normal", tta or "none", device or "auto")
+    return Asked(**{name: value for name, value in (given | {"model": model, "device": device}).items() if value})
 
 
 def _graph(
