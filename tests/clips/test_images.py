@@ -215,12 +215,12 @@ class TestSafety:
     def test_pictures_do_not_wait_for_the_garbage_collector(self, tmp_path: Path):
         """Each would stay in memory until Python collects rings of objects, hundreds of images later."""
         for number in range(5):
-            cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((48, 64, 3), number, np.uint8))
+            cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((47, 61, 3), number, np.uint8))
         gc.collect()
         gc.disable()
         try:
             assert len(list(ImageReader(tmp_path))) == 5
-            held = [one for one in gc.get_objects() if type(one) is av.VideoFrame and one.width > 16]
+            held = [one for one in gc.get_objects() if type(one) is av.VideoFrame and (one.width, one.height) == (61, 47)]
         finally:
             gc.enable()
         assert not held

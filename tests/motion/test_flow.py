@@ -158,4 +158,4 @@ def test_both_ways_of_included_models(name: str):
     forth, back = flow.BothWays(vfi.load(name))(picture[..., 6:198, 12:268], picture[..., 3:195, 6:262])
     for found, way in ((forth, 1), (back, -1)):
         for plane, true in zip(found[0], (6, 3), strict=True):
-            assert float(plane.median()) == pytest.approx(way * true, abs=0.8)
+            assert float(plane.median()) == pytest.approx(way * true, abs=1)
