@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from fractions import Fraction as F
 from itertools import pairwise
@@ -10,7 +11,9 @@ import pytest
 import torch
 from painting import HEIGHT, WIDTH, Pan, clip_of, key, marked, pictures, psnr, recoloured
 
+from vfi.archs.dis import Dis
 from vfi.core import InputError
+from vfi.motion.flow import BothWays
 from vfi.paint.through import Course, Painted, Through, stretches
 from vfi.pixels.uint8 import codes, floats
 
@@ -65,6 +68,21 @@ def test_a_retouch_stays_in_a_fade_and_fades_with_it(keys: list[int]):
     )
     out = made(clip_of(given), [key(k, truth[k]) for k in keys])
     assert all(psnr(out[k], truth[k]) > 45 > 33 > psnr(given[k], truth[k]) for k in range(1, 8))
+
+
+def test_a_retouch_comes_back_after_a_white_frame():
+    (given,) = pictures(1)
+    clip = clip_of([given, torch.full_like(given, 255), given, given])
+    out = [frame.rgb for frame in Painted(clip, Course.of(clip), [key(0, marked(given, 0))], lambda: BothWays(Dis()), MOVED)]
+    assert torch.equal(out[1], torch.full_like(given, 255))
+    assert all(psnr(out[k], marked(given, 0)) > 45 for k in (2, 3))
+
+
+def test_a_pixel_that_is_no_number_stays_the_only_one():
+    given = [floats(one) * 4 for one in pictures(5)]
+    given[2][:, 20, 20] = math.nan
+    out = made(clip_of(given), [key(0, floats(marked(pictures(1)[0], 0)) * 4)])
+    assert [int(one.isnan().sum()) for one in out] == [0, 0, 3, 0, 0]
 
 
 def test_what_passes_in_front_of_a_retouch_hides_it():

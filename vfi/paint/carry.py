@@ -24,7 +24,7 @@ from torch import Tensor
 
 from .even import contrast_of, evened
 from .light import light_of, lit
-from .planes import Array, array_of, averaged, length, luma, mean_of, outside, sampled, tensor_of
+from .planes import Array, array_of, averaged, finite, length, luma, mean_of, outside, sampled, tensor_of
 
 PATCH = 2
 """Radius of the patches that are compared."""
@@ -40,6 +40,9 @@ POSITION = 0.004
 
 NEEDED = 0.03
 """Error of a patch from which others are searched."""
+
+PLAIN = 0.01
+"""Contrast of a patch up to which there is nothing to compare."""
 
 FITS, FAILS = 0.04, 0.16
 """Error of a patch up to which a pixel is certainly that of the key, and from which it is certainly not."""
@@ -70,6 +73,7 @@ class Guides(NamedTuple):
         """The guides of a picture [H,W,3]."""
         import cv2
 
+        picture = finite(picture)
         grey = luma(picture)
         across, down = (cv2.Sobel(grey, cv2.CV_32F, *axis, scale=0.25) for axis in ((1, 0), (0, 1)))
         return cls(picture, np.hypot(across, down), contrast_of(picture))
@@ -115,8 +119,8 @@ class Carrier:
     """
 
     def __init__(self, original: Array, painted: Array, flows: Callable[[], Flows], search: Search = Search()) -> None:
-        self._key, self._painted = Guides.of(original), painted
-        self._stack = np.dstack((original, self._key.edges * EDGE**0.5, painted * BEFORE**0.5))
+        self._key, self._painted = Guides.of(original), finite(painted)
+        self._stack = np.dstack((self._key.picture, self._key.edges * EDGE**0.5, self._painted * BEFORE**0.5))
         self._last = self._key
         self._step, self._rest = Motion(flows()), Motion(flows())
         self._search = search
@@ -136,7 +140,7 @@ class Carrier:
         offset = back + sampled(before.offset, back)
         earlier = self._before(before.offset, back)
         kept = sampled(before.seen, back) * came
-        light = light_of(picture, sampled(self._key.picture, offset), kept)
+        light = light_of(now.picture, sampled(self._key.picture, offset), kept)
         offset, error = self._corrected(now, offset, light)
         if self._search.radius and float((error > NEEDED).mean()) > 0.0005:
             offset = self._searched(now, offset, error, earlier, light)
@@ -178,6 +182,7 @@ class Carrier:
         best = np.full(error.shape, np.inf, np.float32)
         right, down = (np.full(error.shape, reach, np.intp) for _ in range(2))
         sides = range(2 * reach + 1)
+        wanted = (error > NEEDED) & (now.contrast > PLAIN)
         steps = sorted(product(sides, sides), key=lambda step: math.hypot(step[0] - reach, step[1] - reach))
         for x, y in steps:
             far = math.hypot(x - reach, y - reach)
@@ -186,7 +191,7 @@ class Carrier:
             cost = np.sqrt(np.maximum(differ, 0) / 3) + np.float32(POSITION * far)
             better = cost < best
             if far:
-                better &= error > NEEDED
+                better &= wanted
             best = np.where(better, cost, best)
             right[better], down[better] = x, y
         rows, columns = np.ogrid[:height, :width]

@@ -27,6 +27,9 @@ LIKE = 0.04
 REACH = 1 / 6
 """How far flow spreads, in shares of the height."""
 
+LITTLE = np.float32(1e-5)
+"""Weight of no motion at all, which holds where no flow is trusted: before and after a white frame."""
+
 COARSE = 4
 """Flow is spread in a picture this many times smaller."""
 
@@ -43,13 +46,14 @@ def evened(flow: Array, picture: Array, other: Array, contrast: Array) -> Array:
     """The ``flow`` [H,W,2] from ``picture`` to ``other`` [H,W,3], spread to where the picture is plain, by its ``contrast``."""
     height, width = flow.shape[:2]
     small = max(width // COARSE, 1), max(height // COARSE, 1)
-    own = np.clip(contrast / PLAIN, 0, 1)
-    error = averaged(mean_of(np.abs(picture - sampled(other, flow))), PATCH)
-    trust = own * own * np.exp(-np.square(error / np.maximum(FIT * contrast, SLIGHT))) + np.float32(1e-4)
-    held, guide = (resized(one, small) for one in (np.dstack((flow * trust[..., None], trust)), picture))
+    off = np.abs(picture - sampled(other, flow))
+    error = averaged(mean_of(np.abs(off - averaged(off, PATCH))), PATCH)
+    trust = np.clip(contrast / PLAIN, 0, 1) * np.exp(-np.square(error / np.maximum(FIT * contrast, SLIGHT)))
+    weight = np.square(trust)
+    held, guide = (resized(one, small) for one in (np.dstack((flow * weight[..., None], weight + LITTLE)), picture))
     spread = resized(_spread(held, guide, (REACH * height / COARSE) ** 2), (width, height))
     around = spread[..., :2] / spread[..., 2:]
-    made: Array = around + own[..., None] * (flow - around)
+    made: Array = around + trust[..., None] * (flow - around)
     return made
 
 

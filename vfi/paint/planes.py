@@ -24,6 +24,12 @@ def array_of(picture: Tensor) -> Array:
     return made
 
 
+def finite(picture: Array) -> Array:
+    """A picture in which numbers that are none are black, and infinite ones the largest that half a float holds."""
+    made: Array = np.nan_to_num(picture, nan=0.0, posinf=65504.0, neginf=-65504.0)
+    return made
+
+
 def tensor_of(picture: Array) -> Tensor:
     """An array [H,W,C] as a picture [C,H,W]."""
     return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
