@@ -78,10 +78,11 @@ def test_a_retouch_comes_back_after_a_white_frame():
     assert all(psnr(out[k], marked(given, 0)) > 45 for k in (2, 3))
 
 
-def test_a_pixel_that_is_no_number_stays_the_only_one():
+@pytest.mark.parametrize("paint", [lambda one: marked(one, 0), recoloured])
+def test_a_pixel_that_is_no_number_stays_the_only_one(paint):
     given = [floats(one) * 4 for one in pictures(5)]
     given[2][:, 20, 20] = math.nan
-    out = made(clip_of(given), [key(0, floats(marked(pictures(1)[0], 0)) * 4)])
+    out = made(clip_of(given), [key(0, floats(paint(pictures(5)[0])) * 4)])
     assert [int(one.isnan().sum()) for one in out] == [0, 0, 3, 0, 0]
 
 

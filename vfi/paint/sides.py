@@ -12,7 +12,7 @@ import numpy as np
 
 from .carry import Carried
 from .fill import filled
-from .planes import Array, averaged
+from .planes import Array, averaged, finite
 from .poisson import HELD, blended, slopes
 
 TIME = 0.06
@@ -72,7 +72,8 @@ def painted(picture: Array, sides: Sequence[Side], share: Array | None, *, whole
     if whole:
         made = picture + change
         if float(seen.min()) < 1:
-            made += (1 - seen)[..., None] * (filled(made, picture, seen * seen) - made)
+            told = filled(finite(made), finite(picture), seen * seen)
+            made += (1 - seen)[..., None] * (told - made)
         return made
     change = change * np.clip(2 * seen, 0, 1)[..., None]
     return np.where(change == 0, picture, picture + change)
