@@ -110,8 +110,7 @@ def placed(
             raise InputError(f"{keys[frame].name} and {file} are keys of one frame, {number}: leave one of them")
         keys[frame] = key
     if not keys:
-        others = f"; the other {len(wrong) - 1} keys do not fit either" if wrong[1:] else ""
-        raise InputError(f"{wrong[0]}{others}")
+        raise InputError(wrong[0] + ("; no other key fits either" if wrong[1:] else ""))
     return [keys[frame] for frame in sorted(keys)], wrong
 
 

@@ -1,7 +1,7 @@
 """What was carried to many frames, kept on disk until they are painted, so that memory does not grow with the clip.
 
-Owns the file, which has no name and goes with the process, and the rounding: offsets to 16 bits of their range, other planes
-to 8. Knows nothing of what is kept.
+Owns the file, which has no name and goes with the process, and the rounding: offsets to 16 bits of their range, errors and what
+is seen to 8. Knows nothing of what is kept.
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ class Painted:
         frames = iter(self._clip)
         for stretch in self._stretches:
             yield from self._made(stretch, frames, since)
-        if all(self._empty.values()):
+        if self._empty and all(self._empty.values()):
             self.notes.append("nothing is painted: every key equals its frame, or is transparent")
 
     def _made(self, stretch: Stretch, frames: Iterator[Frame], since: Fraction | None) -> Iterator[Frame]:
