@@ -104,8 +104,12 @@ def test_ctrl_c_ends_the_threads():
             os.kill(os.getpid(), signal.SIGINT)
 
     model = Blended(work)
-    with pytest.raises(KeyboardInterrupt):
-        list(run(clip(), model, Subdivide(8)))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell ignores it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            list(run(clip(), model, Subdivide(8)))
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert model.calls < 40
 
 
