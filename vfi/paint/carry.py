@@ -140,11 +140,12 @@ class Carrier:
         offset = back + sampled(before.offset, back)
         earlier = self._before(before.offset, back)
         kept = sampled(before.seen, back) * came
-        light = light_of(now.picture, sampled(self._key.picture, offset), kept)
-        offset, error = self._corrected(now, offset, light)
+        there = sampled(self._key.picture, offset)
+        light = light_of(now.picture, there, kept)
+        offset, error = self._corrected(now, offset, lit(there, light), light)
         if self._search.radius and float((error > NEEDED).mean()) > 0.0005:
             offset = self._searched(now, offset, error, earlier, light)
-            error = self._error(now, offset, light)
+            error = self._error(now, self._lit(offset, light))
         fails = np.clip(UNLIKE * now.contrast, FAINT, FAILS)
         fits = np.clip((fails - error) / (fails - FITS), 0, 1)
         direct = np.clip(2 - error / FITS, 0, 1) * ~outside(offset)
@@ -156,21 +157,26 @@ class Carrier:
         """The painting of the frame before, carried here."""
         return sampled(sampled(self._painted, offset), back)
 
-    def _error(self, now: Guides, offset: Array, light: Array) -> Array:
-        """The error of each patch, in shares of white; even changes of light count half."""
-        off = now.picture - lit(sampled(self._key.picture, offset), light)
+    def _lit(self, offset: Array, light: Array) -> Array:
+        """The key's original, carried to a frame and in its light."""
+        return lit(sampled(self._key.picture, offset), light)
+
+    @staticmethod
+    def _error(now: Guides, carried: Array) -> Array:
+        """The error of each patch of the key's original, ``carried`` here, in shares of white; even changes of light count
+        half."""
+        off = now.picture - carried
         mean = averaged(off, PATCH)
         detail = mean_of(np.abs(off - mean) + 0.5 * np.abs(mean))
         return averaged(detail, PATCH)
 
-    def _corrected(self, now: Guides, offset: Array, light: Array) -> tuple[Array, Array]:
-        """The offsets, corrected by the flow to the key's original as it is carried here, where that fits better."""
-        error = self._error(now, offset, light)
-        carried = lit(sampled(self._key.picture, offset), light)
+    def _corrected(self, now: Guides, offset: Array, carried: Array, light: Array) -> tuple[Array, Array]:
+        """The offsets, corrected by the flow to the key's original as it is ``carried`` here, where that fits better."""
+        error = self._error(now, carried)
         there, _ = self._rest(now.picture, carried)
         there = evened(there, now.picture, carried, now.contrast)
         corrected = there + sampled(offset, there)
-        after = self._error(now, corrected, light)
+        after = self._error(now, self._lit(corrected, light))
         better = after < error
         return np.where(better[..., None], corrected, offset), np.where(better, after, error)
 

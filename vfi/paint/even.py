@@ -46,8 +46,7 @@ def evened(flow: Array, picture: Array, other: Array, contrast: Array) -> Array:
     """The ``flow`` [H,W,2] from ``picture`` to ``other`` [H,W,3], spread to where the picture is plain, by its ``contrast``."""
     height, width = flow.shape[:2]
     small = max(width // COARSE, 1), max(height // COARSE, 1)
-    off = np.abs(picture - sampled(other, flow))
-    error = averaged(mean_of(np.abs(off - averaged(off, PATCH))), PATCH)
+    error = contrast_of(np.abs(picture - sampled(other, flow)))  # without even changes of light
     trust = np.clip(contrast / PLAIN, 0, 1) * np.exp(-np.square(error / np.maximum(FIT * contrast, SLIGHT)))
     weight = np.square(trust)
     held, guide = (resized(one, small) for one in (np.dstack((flow * weight[..., None], weight + LITTLE)), picture))
