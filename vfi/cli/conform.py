@@ -26,13 +26,13 @@ from . import parallel, shot_options
 from .arguments import argument, count
 from .files import add_overwrite
 from .new_media import Maker
-from .output import INTERRUPTED, Settings, add_options
+from .output import INTERRUPTED, SOME_LEFT, Settings, add_options
 from .parallel import Crew
 from .report import console_for_people
 from .shot_options import ShotOptions
 
-UNREADABLE, SOME_LEFT = 1, 3
-"""Exit codes: nothing could be read; some clips stay as they were although they may lack frames."""
+UNREADABLE = 1
+"""Exit code if nothing could be read."""
 
 HANDLES = 12
 """Frames of the timeline on each side of a clip, unless given."""

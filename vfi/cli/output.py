@@ -36,6 +36,9 @@ INTERRUPTED = 130
 BROKEN = 1
 """Exit code if standard input broke off: what came is finished."""
 
+SOME_LEFT = 3
+"""Exit code if something that was asked for is not made, and all else is."""
+
 
 def add_options(parser: ArgumentParser, *, motion: bool = False) -> None:
     """Declare the options for the model, motion blur and output; ``motion``: see `model_options.add_options`."""

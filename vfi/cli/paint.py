@@ -20,14 +20,11 @@ from ..paint.through import KINDS, Course, Painted, Through
 from ..timing.grids import timing
 from .arguments import add_input, add_output, argument, clip_source, count, names
 from .model_options import home_of
-from .output import Settings, add_audio, add_options, make_clip
+from .output import SOME_LEFT, Settings, add_audio, add_options, make_clip
 from .progress import Work, tracked
 from .report import console_for_people
 from .shot_options import NO_EDIT, add_edit, read_plan
 from .steady import ONLY_NEW
-
-SOME_LEFT = 3
-"""The exit code if some keys were left out."""
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:

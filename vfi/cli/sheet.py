@@ -32,10 +32,11 @@ from ..sheets.wanted import SPACINGS, Left, Wanted, wanted
 from . import chart, model_options
 from .files import add_overwrite
 from .new_cels import Maker
+from .output import SOME_LEFT
 from .report import console_for_people
 
-NONE_MADE, SOME_LEFT = 1, 3
-"""Exit codes: nothing could be made, or not all that is asked for."""
+NONE_MADE = 1
+"""Exit code if nothing could be made."""
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
